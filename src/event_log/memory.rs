@@ -1,0 +1,61 @@
+//! The log in memory: the promises of [`EventLog`] with nothing else around
+//! them. For tests; it keeps nothing.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::{AppendError, EventLog, Head, Position, ReadError, ReadLimit, Record};
+
+/// A log in memory.
+#[derive(Debug)]
+pub struct MemoryLog {
+    records: Mutex<Vec<Record>>,
+    head: watch::Sender<Head>,
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        Self { records: Mutex::default(), head: watch::Sender::new(Head::default()) }
+    }
+}
+
+#[tonic::async_trait]
+impl EventLog for MemoryLog {
+    fn head(&self) -> watch::Receiver<Head> {
+        self.head.subscribe()
+    }
+
+    async fn append(
+        &self,
+        expected: Position,
+        bodies: Vec<Bytes>,
+    ) -> Result<Vec<Record>, AppendError> {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = records.last().map(Record::head).unwrap_or_default();
+        if head.position != expected {
+            let actual = head.position;
+            return Err(AppendError::WrongExpectedPosition { expected, actual });
+        }
+        let appended = Record::chain(head, bodies);
+        records.extend_from_slice(&appended);
+        if let Some(last) = appended.last() {
+            self.head.send_replace(last.head());
+        }
+        Ok(appended)
+    }
+
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = usize::try_from(after.0).unwrap_or(usize::MAX);
+        let mut bytes = 0_usize;
+        let fits = |record: &&Record| {
+            let first = bytes == 0;
+            bytes = bytes.saturating_add(record.stored.len());
+            first || bytes <= limit.bytes
+        };
+        let read = records.iter().skip(start).take(limit.records.max(1)).take_while(fits);
+        Ok(read.cloned().collect())
+    }
+}

@@ -1,0 +1,126 @@
+//! An ordered log of opaque records, chained by their hashes, and the engines
+//! that keep it. Knows nothing of user pools, messages or gRPC.
+
+mod memory;
+mod record;
+mod sled;
+mod witness;
+
+use std::{error::Error, fmt};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+pub use self::{
+    memory::MemoryLog,
+    record::{Batch, Defect, Hash, Record},
+    sled::{OpenError, SledLog},
+};
+
+/// The cause of a failure, as the engine put it. It is for logs, not for clients.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A place in the log. The first record is at 1; 0 is before all records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// Before all records: where an empty log is.
+    pub const START: Self = Self(0);
+
+    /// The place after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The end of the log: the position and the hash of the last durable record.
+///
+/// An empty log has position 0 and a hash of 32 zero bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The position of the last record.
+    pub position: Position,
+    /// The hash of the last record.
+    pub hash: Hash,
+}
+
+/// How much one read returns: whatever is reached first, but one record at least.
+#[derive(Debug, Clone, Copy)]
+pub struct ReadLimit {
+    /// At most this many records.
+    pub records: usize,
+    /// At most this many bytes of stored records.
+    pub bytes: usize,
+}
+
+/// A log of records: dense positions, appended in batches, never changed.
+#[tonic::async_trait]
+pub trait EventLog: Send + Sync + fmt::Debug + 'static {
+    /// The end of the log, now and whenever it moves. It moves only when what
+    /// was appended is durable.
+    fn head(&self) -> watch::Receiver<Head>;
+
+    /// Appends `bodies` as one batch after `expected`, the head that the caller
+    /// has seen, and makes them durable: all of them or none.
+    ///
+    /// Returns the records as they are stored. Nothing to append is no change.
+    ///
+    /// # Errors
+    /// [`AppendError::WrongExpectedPosition`]: nothing was written.
+    /// [`AppendError::Unavailable`]: the batch may or may not have been written,
+    /// and this log takes no further batch.
+    async fn append(
+        &self,
+        expected: Position,
+        bodies: Vec<Bytes>,
+    ) -> Result<Vec<Record>, AppendError>;
+
+    /// The records after `after`, in order, checked one by one and against each
+    /// other. Empty at the end of the log.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] names the first position that is not as it was
+    /// written; [`ReadError::Unavailable`] may go away.
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError>;
+}
+
+/// Why nothing was acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// Another writer was first. Nothing was written; safe to read again and retry.
+    #[error("the log is at {actual}, expected {expected}")]
+    WrongExpectedPosition {
+        /// Where the caller believed the log to be.
+        expected: Position,
+        /// Where it is.
+        actual: Position,
+    },
+    /// The engine failed. The batch may or may not have been written.
+    #[error("the log engine is unavailable")]
+    Unavailable(#[source] BoxError),
+}
+
+/// Why records could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A record is not as it was written. Reading again will not help.
+    #[error("the log is damaged at position {position}")]
+    Damaged {
+        /// The first position that is wrong.
+        position: Position,
+        /// What is wrong there.
+        #[source]
+        defect: Defect,
+    },
+    /// The engine failed. Reading again may help.
+    #[error("the log engine is unavailable")]
+    Unavailable(#[source] BoxError),
+}

@@ -1,0 +1,367 @@
+//! The log in a sled database: `DIR/records`, with `DIR/head` as its witness.
+//!
+//! One tree: position (8 bytes, big-endian) → stored record. sled's own promises
+//! are weaker than ours, so this file adds to them: what `flush` leaves in the
+//! page cache is synced, what `open` drops in silence is noticed, and what sled
+//! answers with a panic becomes an error.
+
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    fs::{self, File},
+    io,
+    panic::{self, AssertUnwindSafe},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use sled::{Db, IVec};
+use tokio::{sync::watch, task};
+
+use super::{
+    AppendError, Batch, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit,
+    Record, witness::Witness,
+};
+
+/// How many records at the end are checked when the log is opened.
+const TAIL: usize = 1024;
+
+/// A log in a sled database.
+#[derive(Debug, Clone)]
+pub struct SledLog(Arc<Engine>);
+
+/// Why a log could not be opened. Nothing in it was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A file of the log cannot be created, read or synced.
+    #[error("{} cannot be used", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// sled refuses the database, or gave up on it.
+    #[error("the log in {} is damaged: sled cannot open it", path.display())]
+    Engine {
+        /// The directory of the database.
+        path: PathBuf,
+        /// What sled says.
+        source: BoxError,
+    },
+    /// A record near the end is not as it was written.
+    #[error("the log in {} cannot be trusted", path.display())]
+    Damaged {
+        /// The directory of the database.
+        path: PathBuf,
+        /// Where and why.
+        source: ReadError,
+    },
+    /// Acknowledged records are missing at the end.
+    #[error(
+        "the log in {} ends at position {found}, but position {acknowledged} was acknowledged",
+        path.display()
+    )]
+    TailLost {
+        /// The directory of the database.
+        path: PathBuf,
+        /// Where the log ends.
+        found: Position,
+        /// Up to where it was acknowledged.
+        acknowledged: Position,
+    },
+}
+
+impl SledLog {
+    /// Opens the log in `directory`, creating it where there is none, and checks
+    /// its end. Blocks while sled recovers.
+    ///
+    /// # Errors
+    /// See [`OpenError`]. A log that cannot be trusted is not touched.
+    pub fn open(directory: &Path) -> Result<Self, OpenError> {
+        Engine::open(directory).map(|engine| Self(Arc::new(engine)))
+    }
+
+    /// Runs `work` where it may block. A panic in sled becomes an error.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<T, BoxError> {
+        let engine = Arc::clone(&self.0);
+        task::spawn_blocking(move || work(&engine)).await.map_err(BoxError::from)
+    }
+}
+
+#[tonic::async_trait]
+impl EventLog for SledLog {
+    fn head(&self) -> watch::Receiver<Head> {
+        self.0.head.subscribe()
+    }
+
+    async fn append(
+        &self,
+        expected: Position,
+        bodies: Vec<Bytes>,
+    ) -> Result<Vec<Record>, AppendError> {
+        let appended = self.blocking(move |engine| engine.append(expected, bodies)).await;
+        appended.map_err(AppendError::Unavailable)?
+    }
+
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
+        let read = self.blocking(move |engine| engine.read(after, limit)).await;
+        read.map_err(ReadError::Unavailable)?
+    }
+}
+
+#[derive(Debug)]
+struct Engine {
+    db: Db,
+    /// sled's own file, opened a second time: `flush` leaves what it wrote in
+    /// the disk's cache, and the file's new size in the kernel's.
+    file: File,
+    /// Where sled puts what is too large for its file, and never syncs it.
+    blobs: PathBuf,
+    writer: Mutex<Writer>,
+    head: watch::Sender<Head>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    witness: Witness,
+    synced_blobs: HashSet<OsString>,
+    /// A sync that failed once proves nothing when it succeeds later.
+    failed: bool,
+}
+
+impl Engine {
+    fn open(directory: &Path) -> Result<Self, OpenError> {
+        let path = directory.join("records");
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenError::Io { path, source }
+        };
+        fs::create_dir_all(&path).map_err(unusable(&path))?;
+        remove_unfinished_snapshots(&path).map_err(unusable(&path))?;
+        let noted = directory.join("head");
+        let (mut witness, acknowledged) = Witness::open(&noted).map_err(unusable(&noted))?;
+
+        // Opening is where damage makes sled panic.
+        let open = || sled::Config::new().path(&path).flush_every_ms(None).open();
+        let engine = |source| OpenError::Engine { path: path.clone(), source };
+        let db = panic::catch_unwind(AssertUnwindSafe(open))
+            .map_err(|_| engine("sled panicked".into()))?
+            .map_err(|error| engine(error.into()))?;
+        let (file, blobs) = (path.join("db"), path.join("blobs"));
+        let file = File::open(&file).map_err(unusable(&file))?;
+
+        let checked = panic::catch_unwind(AssertUnwindSafe(|| check_tail(&db, acknowledged)))
+            .map_err(|_| engine("sled panicked".into()))?;
+        let damaged = |source| OpenError::Damaged { path: path.clone(), source };
+        let head = checked.map_err(damaged)?;
+        if head.position < acknowledged.position {
+            let (found, acknowledged) = (head.position, acknowledged.position);
+            return Err(OpenError::TailLost { path, found, acknowledged });
+        }
+
+        let mut synced_blobs = HashSet::new();
+        sync_blobs(&blobs, &mut synced_blobs).map_err(unusable(&blobs))?;
+        for directory in [&path, directory] {
+            sync_directory(directory).map_err(unusable(directory))?;
+        }
+        witness.note(head).and_then(|()| witness.sync()).map_err(unusable(&noted))?;
+        let writer = Mutex::new(Writer { witness, synced_blobs, failed: false });
+        Ok(Self { db, file, blobs, writer, head: watch::Sender::new(head) })
+    }
+
+    fn append(&self, expected: Position, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
+        let mut writer = self.writer();
+        if writer.failed {
+            let cause = "a sync failed before; whether it took effect cannot be known";
+            return Err(AppendError::Unavailable(cause.into()));
+        }
+        let head = *self.head.borrow();
+        if head.position != expected {
+            let actual = head.position;
+            return Err(AppendError::WrongExpectedPosition { expected, actual });
+        }
+        let records = Record::chain(head, bodies);
+        let Some(last) = records.last().map(Record::head) else { return Ok(records) };
+
+        // Until the sync has succeeded, this log has failed: an early return or
+        // a panic on the way must not let the next batch in.
+        writer.failed = true;
+        self.make_durable(&records, &mut writer.synced_blobs).map_err(AppendError::Unavailable)?;
+        writer.failed = false;
+
+        if let Err(error) = writer.witness.note(last) {
+            tracing::warn!(%error, "the acknowledged head could not be noted");
+        }
+        self.head.send_replace(last);
+        Ok(records)
+    }
+
+    fn make_durable(
+        &self,
+        records: &[Record],
+        synced_blobs: &mut HashSet<OsString>,
+    ) -> Result<(), BoxError> {
+        let mut batch = sled::Batch::default();
+        for record in records {
+            batch.insert(&record.position.0.to_be_bytes(), record.stored.as_ref());
+        }
+        self.db.apply_batch(batch)?;
+        self.db.flush()?;
+        sync_blobs(&self.blobs, synced_blobs)?;
+        self.file.sync_data()?;
+        Ok(())
+    }
+
+    fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
+        // What is past the head may be in sled, but it is not durable yet.
+        let end = self.head.borrow().position;
+        let mut records: Vec<Record> = Vec::new();
+        let mut bytes = 0_usize;
+        let mut expected = after.next();
+        for entry in self.db.range(key(expected)..=key(end)) {
+            let (found, stored) = entry.map_err(unavailable)?;
+            let previous = records.last().map(|record| record.hash);
+            let record = parse_entry(expected, &found, &stored, previous)?;
+            bytes = bytes.saturating_add(record.stored.len());
+            if bytes > limit.bytes && !records.is_empty() {
+                return Ok(records);
+            }
+            records.push(record);
+            expected = expected.next();
+            if records.len() >= limit.records {
+                return Ok(records);
+            }
+        }
+        if expected <= end {
+            return Err(ReadError::Damaged { position: expected, defect: Defect::Missing });
+        }
+        Ok(records)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        // A panic while it was held left `failed` set.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Err(error) = self.writer().witness.sync() {
+            tracing::warn!(%error, "the acknowledged head could not be synced");
+        }
+    }
+}
+
+/// Checks the last records and returns where the log ends.
+///
+/// A batch of which only the beginning is there was never acknowledged, so it
+/// never happened: it is taken out. Where it *was* acknowledged, the log is
+/// damaged, and left as it is.
+fn check_tail(db: &Db, acknowledged: Head) -> Result<Head, ReadError> {
+    let mut tail = Vec::new();
+    for entry in db.iter().rev().take(TAIL) {
+        tail.push(entry.map_err(unavailable)?);
+    }
+    let mut previous: Option<Record> = None;
+    for (found, stored) in tail.iter().rev() {
+        let expected = match &previous {
+            Some(record) => record.position.next(),
+            None => position_of(found)?,
+        };
+        let chained = previous.as_ref().map(|record| record.hash);
+        let record = parse_entry(expected, found, stored, chained)?;
+        if record.position == acknowledged.position && record.hash != acknowledged.hash {
+            let (position, defect) = (record.position, Defect::BrokenChain);
+            return Err(ReadError::Damaged { position, defect });
+        }
+        previous = Some(record);
+    }
+    let Some(last) = previous else { return Ok(Head::default()) };
+    let Batch { index, length } = last.batch;
+    if index.saturating_add(1) == length {
+        return Ok(last.head());
+    }
+    let whole = Position(last.position.0.saturating_sub(u64::from(index)).saturating_sub(1));
+    if acknowledged.position > whole {
+        let (position, defect) = (last.position.next(), Defect::PartialBatch);
+        return Err(ReadError::Damaged { position, defect });
+    }
+    take_out(db, whole, last.position)?;
+    check_tail(db, acknowledged)
+}
+
+/// Removes the beginning of a batch that was never acknowledged: the records
+/// after `whole` up to `last`.
+fn take_out(db: &Db, whole: Position, last: Position) -> Result<(), ReadError> {
+    let mut batch = sled::Batch::default();
+    for position in whole.0.saturating_add(1)..=last.0 {
+        batch.remove(&position.to_be_bytes());
+    }
+    db.apply_batch(batch).map_err(unavailable)?;
+    db.flush().map_err(unavailable)?;
+    tracing::warn!(after = %whole, "an unfinished batch, never acknowledged, was taken out");
+    Ok(())
+}
+
+fn parse_entry(
+    expected: Position,
+    found: &IVec,
+    stored: &IVec,
+    previous: Option<Hash>,
+) -> Result<Record, ReadError> {
+    if **found != key(expected) {
+        return Err(ReadError::Damaged { position: expected, defect: Defect::Missing });
+    }
+    Record::parse_at(expected, Bytes::copy_from_slice(stored), previous)
+}
+
+fn key(position: Position) -> [u8; 8] {
+    position.0.to_be_bytes()
+}
+
+fn position_of(key: &IVec) -> Result<Position, ReadError> {
+    let bytes = key.as_ref().try_into().map_err(unavailable)?;
+    Ok(Position(u64::from_be_bytes(bytes)))
+}
+
+fn unavailable(error: impl Into<BoxError>) -> ReadError {
+    ReadError::Unavailable(error.into())
+}
+
+/// sled leaves these behind when it dies while it writes one, and trips over
+/// them later.
+fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Syncs what sled put beside its file since `synced`.
+fn sync_blobs(path: &Path, synced: &mut HashSet<OsString>) -> io::Result<()> {
+    let mut found = HashSet::new();
+    let mut new = false;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if !synced.contains(&name) {
+            File::open(entry.path())?.sync_all()?;
+            new = true;
+        }
+        found.insert(name);
+    }
+    *synced = found;
+    if new { sync_directory(path) } else { Ok(()) }
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
