@@ -1,0 +1,42 @@
+//! Domain prefixes and the words that they may not contain.
+
+use std::fmt;
+
+use super::violation::{Reason, Violation};
+
+/// The prefix of a user pool's hosted domain, in the form that Cognito allows.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainPrefix(String);
+
+impl DomainPrefix {
+    pub(super) const fn new(prefix: String) -> Self {
+        Self(prefix)
+    }
+
+    /// The prefix as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The reserved word that the prefix contains, where it does.
+    ///
+    /// Source: refusals seen on AWS. `newcognito` is refused and `awsome` is not,
+    /// so "aws" counts as a word between hyphens, the others anywhere.
+    pub(super) fn reserved_word(&self) -> Option<Violation> {
+        let anywhere = ["cognito", "amazon"].into_iter().find(|word| self.0.contains(word));
+        let word = anywhere.or_else(|| self.0.split('-').find(|word| *word == "aws"))?;
+        Some(Violation::new(
+            "domain",
+            Reason::Reserved,
+            format!("may not contain \"{word}\""),
+            format!("Domain cannot contain reserved word: {word}"),
+        ))
+    }
+}
+
+impl fmt::Display for DomainPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

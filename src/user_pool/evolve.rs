@@ -1,0 +1,63 @@
+//! State from events: what happened, happened, so nothing here can fail.
+
+use prost_types::Timestamp;
+
+use crate::proto::UserPool;
+
+use super::Event;
+
+/// Where a user pool is in its life.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum UserPoolState {
+    /// It was never created.
+    #[default]
+    Absent,
+    /// It is there.
+    Active(Box<UserPool>),
+    /// It was deleted. It never comes back.
+    Deleted,
+}
+
+impl UserPoolState {
+    /// The user pool, where there is one.
+    #[must_use]
+    pub fn user_pool(&self) -> Option<&UserPool> {
+        match self {
+            Self::Active(pool) => Some(pool),
+            Self::Absent | Self::Deleted => None,
+        }
+    }
+}
+
+/// The state after `event`, which was recorded at `at`.
+#[must_use]
+pub fn evolve(state: UserPoolState, event: Event, at: Timestamp) -> UserPoolState {
+    match event {
+        Event::UserPoolCreated(created) => {
+            let (creation_date, last_modified_date) = (Some(at), Some(at));
+            let pool = created.user_pool.unwrap_or_default();
+            UserPoolState::Active(Box::new(UserPool { creation_date, last_modified_date, ..pool }))
+        }
+        Event::UserPoolUpdated(updated) => {
+            let last_modified_date = Some(at);
+            let pool = updated.user_pool.unwrap_or_default();
+            UserPoolState::Active(Box::new(UserPool { last_modified_date, ..pool }))
+        }
+        Event::UserPoolDeleted(_) => UserPoolState::Deleted,
+        Event::UserPoolDomainCreated(created) => {
+            changed(state, |pool| pool.domain = Some(created.domain))
+        }
+        Event::UserPoolDomainDeleted(_) => changed(state, |pool| pool.domain = None),
+        Event::UserPoolStatusChanged(status_changed) => changed(state, |pool| {
+            pool.status = Some(status_changed.status);
+            pool.last_modified_date = Some(at);
+        }),
+    }
+}
+
+fn changed(mut state: UserPoolState, change: impl FnOnce(&mut UserPool)) -> UserPoolState {
+    if let UserPoolState::Active(pool) = &mut state {
+        change(pool);
+    }
+    state
+}

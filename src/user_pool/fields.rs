@@ -1,0 +1,248 @@
+//! The field rules: what each member of a request may be, on its own.
+//! One function per Cognito shape, one line per rule.
+
+use uuid::Uuid;
+
+use crate::proto::{
+    AdminCreateUserConfig, CreateUserPoolRequest, EmailConfiguration, LambdaConfig,
+    MessageTemplate, PasswordPolicy, SchemaAttribute, SmsConfiguration, UpdateUserPoolRequest,
+    UserPoolAddOns, UserPoolPolicies, VerificationMessageTemplate, advanced_security_mode,
+    alias_attribute, attribute_data_type, default_email_option, mfa_configuration,
+    username_attribute, verified_attribute,
+};
+
+use super::{
+    check::Check,
+    patterns::{
+        ARN, ATTRIBUTE_NAME, DOMAIN, EMAIL_ADDRESS, EMAIL_MESSAGE, EMAIL_MESSAGE_BY_LINK,
+        EMAIL_SUBJECT, PAGINATION_KEY, POOL_NAME, SMS_MESSAGE, USER_POOL_ID,
+    },
+    violation::Reason,
+};
+
+/// Source: Cognito `CreateUserPoolRequest`.
+pub(super) fn create_user_pool(check: &mut Check, request: &CreateUserPoolRequest) {
+    check.required("pool_name", request.pool_name.as_ref());
+    check.length("pool_name", request.pool_name.as_ref(), 1..=128);
+    check.pattern("pool_name", request.pool_name.as_ref(), &POOL_NAME);
+    check.message("policies", request.policies.as_ref(), policies);
+    check.message("lambda_config", request.lambda_config.as_ref(), lambda_config);
+    auto_verified_attributes(check, &request.auto_verified_attributes);
+    check.all_known(
+        "alias_attributes",
+        &request.alias_attributes,
+        alias_attribute::Value::as_str_name,
+    );
+    check.all_known(
+        "username_attributes",
+        &request.username_attributes,
+        username_attribute::Value::as_str_name,
+    );
+    sms_message(check, "sms_verification_message", request.sms_verification_message.as_ref());
+    email_message(check, "email_verification_message", request.email_verification_message.as_ref());
+    email_subject(check, "email_verification_subject", request.email_verification_subject.as_ref());
+    check.message(
+        "verification_message_template",
+        request.verification_message_template.as_ref(),
+        verification_message_template,
+    );
+    sms_message(check, "sms_authentication_message", request.sms_authentication_message.as_ref());
+    mfa_configuration(check, request.mfa_configuration);
+    check.message("email_configuration", request.email_configuration.as_ref(), email_configuration);
+    check.message("sms_configuration", request.sms_configuration.as_ref(), sms_configuration);
+    check.message(
+        "admin_create_user_config",
+        request.admin_create_user_config.as_ref(),
+        admin_create_user_config,
+    );
+    check.items("schema", request.schema.len(), 50);
+    check.each("schema", &request.schema, schema_attribute);
+    check.message("user_pool_add_ons", request.user_pool_add_ons.as_ref(), user_pool_add_ons);
+}
+
+/// Source: Cognito `UpdateUserPoolRequest`.
+pub(super) fn update_user_pool(check: &mut Check, request: &UpdateUserPoolRequest) {
+    user_pool_id(check, request.user_pool_id.as_ref());
+    check.message("policies", request.policies.as_ref(), policies);
+    check.message("lambda_config", request.lambda_config.as_ref(), lambda_config);
+    auto_verified_attributes(check, &request.auto_verified_attributes);
+    sms_message(check, "sms_verification_message", request.sms_verification_message.as_ref());
+    email_message(check, "email_verification_message", request.email_verification_message.as_ref());
+    email_subject(check, "email_verification_subject", request.email_verification_subject.as_ref());
+    check.message(
+        "verification_message_template",
+        request.verification_message_template.as_ref(),
+        verification_message_template,
+    );
+    sms_message(check, "sms_authentication_message", request.sms_authentication_message.as_ref());
+    mfa_configuration(check, request.mfa_configuration);
+    check.message("email_configuration", request.email_configuration.as_ref(), email_configuration);
+    check.message("sms_configuration", request.sms_configuration.as_ref(), sms_configuration);
+    check.message(
+        "admin_create_user_config",
+        request.admin_create_user_config.as_ref(),
+        admin_create_user_config,
+    );
+    check.message("user_pool_add_ons", request.user_pool_add_ons.as_ref(), user_pool_add_ons);
+}
+
+/// Source: Cognito `UserPoolIdType`, required wherever it appears.
+pub(super) fn user_pool_id(check: &mut Check, id: Option<&String>) {
+    check.required("user_pool_id", id);
+    check.length("user_pool_id", id, 1..=55);
+    check.pattern("user_pool_id", id, &USER_POOL_ID);
+}
+
+/// Source: Cognito `DomainType`, required wherever it appears.
+pub(super) fn domain(check: &mut Check, domain: Option<&String>) {
+    check.required("domain", domain);
+    check.length("domain", domain, 1..=63);
+    check.pattern("domain", domain, &DOMAIN);
+}
+
+/// Source: Cognito `ListUserPoolsRequest`.
+pub(super) fn page(check: &mut Check, max_results: Option<i32>, next_token: Option<&String>) {
+    check.required("max_results", max_results.as_ref());
+    check.range("max_results", max_results, 1..=60);
+    check.length("next_token", next_token, 1..=usize::MAX);
+    check.pattern("next_token", next_token, &PAGINATION_KEY);
+}
+
+/// What every changing request may carry beyond Cognito's members.
+pub(super) fn options(
+    check: &mut Check,
+    request_id: Option<&String>,
+    expected_revision: Option<i64>,
+) {
+    if let Some(id) = request_id.filter(|id| Uuid::try_parse(id).is_err()) {
+        check.refuse("request_id", Reason::Pattern, Some(id), "must be a UUID", "be a UUID");
+    }
+    check.range("expected_revision", expected_revision, 1..=i64::MAX);
+}
+
+/// Source: Cognito `UserPoolPolicyType`.
+fn policies(check: &mut Check, policies: &UserPoolPolicies) {
+    check.message("password_policy", policies.password_policy.as_ref(), password_policy);
+}
+
+/// Source: Cognito `PasswordPolicyType`.
+fn password_policy(check: &mut Check, policy: &PasswordPolicy) {
+    check.range("minimum_length", policy.minimum_length, 6..=99);
+}
+
+/// Source: Cognito `LambdaConfigType`.
+fn lambda_config(check: &mut Check, config: &LambdaConfig) {
+    arn(check, "pre_sign_up", config.pre_sign_up.as_ref());
+    arn(check, "custom_message", config.custom_message.as_ref());
+    arn(check, "post_confirmation", config.post_confirmation.as_ref());
+    arn(check, "pre_authentication", config.pre_authentication.as_ref());
+    arn(check, "post_authentication", config.post_authentication.as_ref());
+    arn(check, "define_auth_challenge", config.define_auth_challenge.as_ref());
+    arn(check, "create_auth_challenge", config.create_auth_challenge.as_ref());
+    arn(check, "verify_auth_challenge_response", config.verify_auth_challenge_response.as_ref());
+    arn(check, "pre_token_generation", config.pre_token_generation.as_ref());
+}
+
+/// Source: Cognito `VerificationMessageTemplateType`.
+fn verification_message_template(check: &mut Check, template: &VerificationMessageTemplate) {
+    sms_message(check, "sms_message", template.sms_message.as_ref());
+    email_message(check, "email_message", template.email_message.as_ref());
+    email_subject(check, "email_subject", template.email_subject.as_ref());
+    check.length("email_message_by_link", template.email_message_by_link.as_ref(), 6..=20_000);
+    check.pattern(
+        "email_message_by_link",
+        template.email_message_by_link.as_ref(),
+        &EMAIL_MESSAGE_BY_LINK,
+    );
+    email_subject(check, "email_subject_by_link", template.email_subject_by_link.as_ref());
+    check.known(
+        "default_email_option",
+        template.default_email_option,
+        default_email_option::Value::as_str_name,
+    );
+}
+
+/// Source: Cognito `EmailConfigurationType`.
+fn email_configuration(check: &mut Check, config: &EmailConfiguration) {
+    arn(check, "source_arn", config.source_arn.as_ref());
+    check.pattern("reply_to_email_address", config.reply_to_email_address.as_ref(), &EMAIL_ADDRESS);
+}
+
+/// Source: Cognito `SmsConfigurationType`.
+fn sms_configuration(check: &mut Check, config: &SmsConfiguration) {
+    check.required("sns_caller_arn", config.sns_caller_arn.as_ref());
+    arn(check, "sns_caller_arn", config.sns_caller_arn.as_ref());
+}
+
+/// Source: Cognito `AdminCreateUserConfigType`.
+fn admin_create_user_config(check: &mut Check, config: &AdminCreateUserConfig) {
+    check.range("unused_account_validity_days", config.unused_account_validity_days, 0..=365);
+    check.message(
+        "invite_message_template",
+        config.invite_message_template.as_ref(),
+        message_template,
+    );
+}
+
+/// Source: Cognito `MessageTemplateType`.
+fn message_template(check: &mut Check, template: &MessageTemplate) {
+    sms_message(check, "sms_message", template.sms_message.as_ref());
+    email_message(check, "email_message", template.email_message.as_ref());
+    email_subject(check, "email_subject", template.email_subject.as_ref());
+}
+
+/// Source: Cognito `SchemaAttributeType`.
+fn schema_attribute(check: &mut Check, attribute: &SchemaAttribute) {
+    check.length("name", attribute.name.as_ref(), 1..=20);
+    check.pattern("name", attribute.name.as_ref(), &ATTRIBUTE_NAME);
+    check.known(
+        "attribute_data_type",
+        attribute.attribute_data_type,
+        attribute_data_type::Value::as_str_name,
+    );
+}
+
+/// Source: Cognito `UserPoolAddOnsType`.
+fn user_pool_add_ons(check: &mut Check, add_ons: &UserPoolAddOns) {
+    check.required("advanced_security_mode", add_ons.advanced_security_mode.as_ref());
+    check.known(
+        "advanced_security_mode",
+        add_ons.advanced_security_mode,
+        advanced_security_mode::Value::as_str_name,
+    );
+}
+
+/// Source: Cognito `VerifiedAttributesListType`.
+fn auto_verified_attributes(check: &mut Check, attributes: &[i32]) {
+    let name = verified_attribute::Value::as_str_name;
+    check.all_known("auto_verified_attributes", attributes, name);
+}
+
+/// Source: Cognito `UserPoolMfaType`.
+fn mfa_configuration(check: &mut Check, value: Option<i32>) {
+    check.known("mfa_configuration", value, mfa_configuration::Value::as_str_name);
+}
+
+/// Source: Cognito `ArnType`.
+fn arn(check: &mut Check, field: &'static str, value: Option<&String>) {
+    check.length(field, value, 20..=2048);
+    check.pattern(field, value, &ARN);
+}
+
+/// Source: Cognito `SmsVerificationMessageType`.
+fn sms_message(check: &mut Check, field: &'static str, value: Option<&String>) {
+    check.length(field, value, 6..=140);
+    check.pattern(field, value, &SMS_MESSAGE);
+}
+
+/// Source: Cognito `EmailVerificationMessageType`.
+fn email_message(check: &mut Check, field: &'static str, value: Option<&String>) {
+    check.length(field, value, 6..=20_000);
+    check.pattern(field, value, &EMAIL_MESSAGE);
+}
+
+/// Source: Cognito `EmailVerificationSubjectType`, `EmailVerificationSubjectByLinkType`.
+fn email_subject(check: &mut Check, field: &'static str, value: Option<&String>) {
+    check.length(field, value, 1..=140);
+    check.pattern(field, value, &EMAIL_SUBJECT);
+}
