@@ -1,0 +1,4 @@
+//! wip
+pub mod event_log;
+pub mod proto;
+pub mod user_pool;
