@@ -1,4 +1,5 @@
 //! wip
+pub mod app;
 pub mod event_log;
 pub mod proto;
 pub mod user_pool;

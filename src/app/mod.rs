@@ -1,0 +1,275 @@
+//! Commands become events, events become state: the writer, the read model and
+//! what keeps them together. Knows nothing of gRPC.
+
+mod batch;
+mod codec;
+mod projection;
+mod read_model;
+mod source;
+mod stored;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use prost_types::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::{
+    event_log::{AppendError, EventLog, Position, ReadError, ReadLimit},
+    proto::{Actor, UserPool},
+    user_pool::{Checked, DomainPrefix, Invalid, Limits, Rejection, UserPoolId},
+};
+
+pub use self::{
+    codec::DecodeError,
+    read_model::{Domain, PoolEntry, ReadModel, ReadModelError},
+    source::{Source, SystemSource},
+    stored::StoredPool,
+};
+
+/// How many commands may wait for the writer.
+const QUEUE: usize = 1024;
+
+/// Who asks, and what for: what is recorded with an event beside what happened.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// Who asks.
+    pub actor: Actor,
+    /// What ties this request to others in logs.
+    pub correlation_id: String,
+    /// The W3C trace that the request is part of.
+    pub traceparent: Option<String>,
+    /// SHA-256 of the request; tells a retry from another request with its ID.
+    pub fingerprint: [u8; 32],
+}
+
+/// What a command led to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The user pool after the command; the last state of a deleted one.
+    pub user_pool: UserPool,
+    /// Its revision.
+    pub revision: i64,
+    /// The position of its last event; 0 where the command was only validated.
+    pub position: i64,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// A business rule said no. Nothing was recorded.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// The `request_id` was used for another request. Nothing was recorded.
+    #[error("request_id {request_id} was used for another request")]
+    RequestIdReused {
+        /// The idempotency key.
+        request_id: Uuid,
+    },
+    /// More commands wait than the writer takes on. Nothing was recorded.
+    #[error("too many commands are waiting")]
+    Overloaded,
+    /// The server is stopping. Nothing was recorded.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    /// The log failed. The command may or may not have been recorded, and no
+    /// other will be.
+    #[error("the log is unavailable")]
+    LogUnavailable,
+    /// A fault in this program. Nothing was recorded.
+    #[error("the command could not be carried out")]
+    Fault,
+    /// What is stored cannot be read. Nothing was recorded.
+    #[error("what is stored cannot be read")]
+    Unreadable(#[from] LoadError),
+}
+
+/// Why stored state could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The read model.
+    #[error(transparent)]
+    ReadModel(#[from] ReadModelError),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] ReadError),
+    /// A record of the log that is whole, but not understood.
+    #[error("the record at position {position} is not understood")]
+    Decode {
+        /// Where.
+        position: Position,
+        /// Why.
+        source: DecodeError,
+    },
+}
+
+/// Why the application could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The read model could not be brought up to the log.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The thread of the writer could not be started.
+    #[error("the writer could not be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// What the application is made with.
+#[derive(Debug)]
+pub struct Settings {
+    /// The prefix of user pool IDs.
+    pub region: String,
+    /// What Cognito limits.
+    pub limits: Limits,
+}
+
+/// The application: commands in, state out.
+#[derive(Debug)]
+pub struct App {
+    read_model: Arc<ReadModel>,
+    commands: mpsc::Sender<writer::Job>,
+    source: Arc<dyn Source>,
+    settings: Settings,
+    /// Completes when the writer has stopped, with whether the log failed.
+    stopped: tokio::sync::watch::Receiver<writer::Life>,
+}
+
+impl App {
+    /// Brings the read model in `read_model` up to `log` and starts the writer.
+    ///
+    /// # Errors
+    /// See [`StartError`]. The log is only read.
+    pub async fn start(
+        log: Arc<dyn EventLog>,
+        read_model: &Path,
+        source: Arc<dyn Source>,
+        settings: Settings,
+    ) -> Result<Self, StartError> {
+        let read_model = projection::catch_up(log.as_ref(), read_model).await?;
+        let read_model = Arc::new(read_model);
+        let (commands, jobs) = mpsc::channel(QUEUE);
+        let stopped = writer::start(
+            Arc::clone(&log),
+            Arc::clone(&read_model),
+            Arc::clone(&source),
+            settings.region.clone(),
+            settings.limits,
+            jobs,
+        )
+        .await?;
+        Ok(Self { read_model, commands, source, settings, stopped })
+    }
+
+    /// The limits that requests are checked against.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.settings.limits
+    }
+
+    /// Time and fresh identifiers.
+    #[must_use]
+    pub fn source(&self) -> &dyn Source {
+        self.source.as_ref()
+    }
+
+    /// Carries out a command: decided, recorded, durable and visible on return.
+    ///
+    /// A caller that gives up before the command is taken up cancels it; after
+    /// that it completes without the caller.
+    ///
+    /// # Errors
+    /// See [`ExecuteError`]; each variant says whether anything was recorded.
+    pub async fn execute(
+        &self,
+        checked: Checked,
+        context: Context,
+    ) -> Result<Outcome, ExecuteError> {
+        let (answer, answered) = oneshot::channel();
+        let job = writer::Job { checked, context, answer };
+        self.commands.try_send(job).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => self.gone(),
+        })?;
+        answered.await.unwrap_or_else(|_| Err(self.gone()))
+    }
+
+    /// The user pool as it is now, or nothing where there never was one.
+    ///
+    /// # Errors
+    /// The read model cannot be read.
+    pub fn describe(&self, id: &UserPoolId) -> Result<Option<StoredPool>, ReadModelError> {
+        self.read_model.pool(id)
+    }
+
+    /// The domain, or nothing where the prefix is free.
+    ///
+    /// # Errors
+    /// The read model cannot be read.
+    pub fn describe_domain(&self, prefix: &DomainPrefix) -> Result<Option<Domain>, ReadModelError> {
+        self.read_model.domain(prefix.as_str())
+    }
+
+    /// User pools in the order of their creation, after the creation position.
+    ///
+    /// # Errors
+    /// The read model cannot be read.
+    pub fn list(&self, after: u64, limit: usize) -> Result<Vec<PoolEntry>, ReadModelError> {
+        self.read_model.pools(after, limit)
+    }
+
+    /// Domains by prefix, after the given one.
+    ///
+    /// # Errors
+    /// The read model cannot be read.
+    pub fn list_domains(&self, after: &str, limit: usize) -> Result<Vec<Domain>, ReadModelError> {
+        self.read_model.domains(after, limit)
+    }
+
+    /// Stops taking commands and waits until the writer has let go of the log.
+    pub async fn close(self) {
+        let Self { commands, mut stopped, .. } = self;
+        drop(commands);
+        // An error means that the writer is gone already.
+        let _ = stopped.wait_for(|life| *life != writer::Life::Running).await;
+    }
+
+    /// Waits until the log has failed: from then on nothing is acknowledged.
+    pub async fn failed(&self) {
+        let mut stopped = self.stopped.clone();
+        let failed = stopped.wait_for(|life| *life == writer::Life::Failed).await;
+        if failed.is_err() {
+            // The writer ended in order, so the log never fails.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn gone(&self) -> ExecuteError {
+        match *self.stopped.borrow() {
+            writer::Life::Failed => ExecuteError::LogUnavailable,
+            writer::Life::Running | writer::Life::Ended => ExecuteError::ShuttingDown,
+        }
+    }
+}
+
+/// How much of the log is read at a time.
+const PAGE: ReadLimit = ReadLimit { records: 1024, bytes: 4 * 1024 * 1024 };
+
+/// A refusal by rules that only the writer can check is a refusal all the same.
+impl From<Invalid> for ExecuteError {
+    fn from(invalid: Invalid) -> Self {
+        Self::Rejected(Rejection::Invalid(invalid))
+    }
+}
+
+/// A time as messages have it.
+fn timestamp(at: chrono::DateTime<chrono::Utc>) -> Timestamp {
+    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
+    Timestamp { seconds: at.timestamp(), nanos }
+}
+
+/// The append failed: the log is not to be written to again.
+fn log_failed(error: &AppendError) {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(%error, cause, "the log failed; nothing is acknowledged from here on");
+}

@@ -1,0 +1,88 @@
+//! Bringing the read model up to the log: what is missing is applied, and what
+//! cannot be trusted is thrown away and built again.
+
+use std::{
+    fs, io,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+};
+
+use crate::event_log::{EventLog, Head, Position, ReadLimit};
+
+use super::{LoadError, PAGE, ReadModel, ReadModelError, codec};
+
+/// How often progress is told, in events.
+const PROGRESS: u64 = 100_000;
+
+/// Opens the read model at `path` and applies what the log has beyond it.
+///
+/// # Errors
+/// The log cannot be read, or the read model cannot be written.
+pub(super) async fn catch_up(log: &dyn EventLog, path: &Path) -> Result<ReadModel, LoadError> {
+    match open(log, path).await? {
+        Some(read_model) => match apply_rest(log, &read_model).await {
+            Ok(()) => return Ok(read_model),
+            Err(LoadError::ReadModel(error)) => {
+                tracing::warn!(%error, "the read model is damaged; it is built again");
+            }
+            Err(error @ (LoadError::Log(_) | LoadError::Decode { .. })) => return Err(error),
+        },
+        None => tracing::warn!("the read model does not belong to the log; it is built again"),
+    }
+    remove(path).map_err(|error| ReadModelError::Engine(error.into()))?;
+    let read_model = ReadModel::open(path)?;
+    apply_rest(log, &read_model).await?;
+    Ok(read_model)
+}
+
+/// The read model at `path`, or nothing where it cannot be used with this log.
+async fn open(log: &dyn EventLog, path: &Path) -> Result<Option<ReadModel>, LoadError> {
+    let opened = panic::catch_unwind(AssertUnwindSafe(|| {
+        let read_model = ReadModel::open(path)?;
+        let checkpoint = read_model.checkpoint()?;
+        Ok::<_, ReadModelError>((read_model, checkpoint))
+    }));
+    let Ok(Ok((read_model, Some(checkpoint)))) = opened else { return Ok(None) };
+    Ok(continues(log, checkpoint.head()).await?.then_some(read_model))
+}
+
+/// Whether `head` is, or once was, the head of this log.
+async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
+    if head.position == Position::START {
+        return Ok(true);
+    }
+    if head.position > log.head().borrow().position {
+        return Ok(false);
+    }
+    let before = Position(head.position.0.saturating_sub(1));
+    let records = log.read(before, ReadLimit { records: 1, ..PAGE }).await?;
+    Ok(records.first().is_some_and(|record| record.hash == head.hash))
+}
+
+async fn apply_rest(log: &dyn EventLog, read_model: &ReadModel) -> Result<(), LoadError> {
+    let mut position = read_model.checkpoint()?.unwrap_or_default().head().position;
+    let head = log.head().borrow().position;
+    let behind = head.0.saturating_sub(position.0);
+    if behind > 0 {
+        tracing::info!(events = behind, "the read model is behind the log; catching up");
+    }
+    let mut told = position.0;
+    loop {
+        let records = log.read(position, PAGE).await?;
+        let Some(last) = records.last() else { return Ok(()) };
+        position = last.position;
+        let events: Vec<_> = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
+        read_model.apply(&events)?;
+        if position.0.saturating_sub(told) >= PROGRESS {
+            told = position.0;
+            tracing::info!(%position, %head, "catching up");
+        }
+    }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

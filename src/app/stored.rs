@@ -1,0 +1,88 @@
+//! What the read model keeps, in the form in which it keeps it. Disposable: a
+//! change here is a change of `read_model::FORM`, and the next start rebuilds.
+
+use prost_types::Timestamp;
+
+use crate::{
+    proto::UserPool,
+    user_pool::{Event, UserPoolState, evolve},
+};
+
+/// A user pool and its place in the log.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct StoredPool {
+    /// As it is now; as it was last, where it was deleted.
+    #[prost(message, optional, boxed, tag = "1")]
+    pub user_pool: Option<Box<UserPool>>,
+    /// Whether it was deleted.
+    #[prost(bool, tag = "2")]
+    pub deleted: bool,
+    /// How many events it has.
+    #[prost(int64, tag = "3")]
+    pub revision: i64,
+    /// The position of the last of them.
+    #[prost(int64, tag = "4")]
+    pub position: i64,
+    /// The position of the first of them.
+    #[prost(int64, tag = "5")]
+    pub created_position: i64,
+}
+
+impl StoredPool {
+    /// The state that commands are decided on.
+    #[must_use]
+    pub fn state(&self) -> UserPoolState {
+        match &self.user_pool {
+            Some(_) if self.deleted => UserPoolState::Deleted,
+            Some(pool) => UserPoolState::Active(pool.clone()),
+            None => UserPoolState::Absent,
+        }
+    }
+
+    /// What it is after its next event, at `position`.
+    pub(super) fn after(self, event: Event, position: i64, at: Timestamp) -> Self {
+        let created_position = if self.revision == 0 { position } else { self.created_position };
+        let (user_pool, deleted) = match evolve(self.state(), event, at) {
+            UserPoolState::Active(pool) => (Some(pool), false),
+            UserPoolState::Deleted | UserPoolState::Absent => (self.user_pool, true),
+        };
+        let revision = self.revision.saturating_add(1);
+        Self { user_pool, deleted, revision, position, created_position }
+    }
+}
+
+/// Which user pool has a domain.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct StoredDomain {
+    #[prost(string, tag = "1")]
+    pub(super) user_pool_id: String,
+}
+
+/// The event that a request with an idempotency key led to.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct StoredRequest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) fingerprint: Vec<u8>,
+    #[prost(int64, tag = "2")]
+    pub(super) position: i64,
+}
+
+/// How far the projection has come.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Checkpoint {
+    /// The form of the read model.
+    #[prost(uint32, tag = "1")]
+    pub(super) form: u32,
+    /// The last position that was handled.
+    #[prost(uint64, tag = "2")]
+    pub(super) position: u64,
+    /// The hash of that record: the read model belongs to that log.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) hash: Vec<u8>,
+    /// When that record was made.
+    #[prost(message, optional, tag = "4")]
+    pub(super) record_time: Option<Timestamp>,
+    /// How many user pools there are.
+    #[prost(uint64, tag = "5")]
+    pub(super) user_pool_count: u64,
+}

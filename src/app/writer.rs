@@ -1,0 +1,182 @@
+//! The writer: one thread that owns the order of the log.
+//!
+//! It takes what is waiting, decides each command on the state that the ones
+//! before it lead to, appends the events as one batch, projects them, and only
+//! then answers anybody. One sync serves the whole batch.
+
+use std::{
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    thread,
+};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot, watch},
+};
+
+use crate::{
+    event_log::{EventLog, Position, ReadLimit, Record},
+    proto::UserPoolEvent,
+    user_pool::{Checked, Limits, UserPoolState, evolve},
+};
+
+use super::{
+    Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, Source, StartError,
+    batch::{Batch, Decided},
+    codec, log_failed,
+};
+
+/// How many commands one batch takes at most.
+const BATCH: usize = 512;
+
+/// A command on its way to the writer.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) checked: Checked,
+    pub(super) context: Context,
+    pub(super) answer: oneshot::Sender<Result<Outcome, ExecuteError>>,
+}
+
+/// Whether the writer takes commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It does.
+    Running,
+    /// It does not: the server stops.
+    Ended,
+    /// It does not: the log failed.
+    Failed,
+}
+
+/// Starts the writer. It ends when the last sender of `jobs` is gone.
+pub(super) async fn start(
+    log: Arc<dyn EventLog>,
+    read_model: Arc<ReadModel>,
+    source: Arc<dyn Source>,
+    region: String,
+    limits: Limits,
+    mut jobs: mpsc::Receiver<Job>,
+) -> Result<watch::Receiver<Life>, StartError> {
+    let last_time = last_record_time(log.as_ref()).await?;
+    let mut writer = Writer { log, read_model, source, region, limits, last_time };
+    let (life, stopped) = watch::channel(Life::Running);
+    let runtime = Handle::current();
+    let work = move || {
+        let mut batch = Vec::with_capacity(BATCH);
+        while runtime.block_on(jobs.recv_many(&mut batch, BATCH)) > 0 {
+            let jobs = batch.drain(..).filter(|job| !job.answer.is_closed()).collect();
+            let carried_out =
+                panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(writer.carry_out(jobs))));
+            if !matches!(carried_out, Ok(Ok(()))) {
+                life.send_replace(Life::Failed);
+                return;
+            }
+        }
+        // Only once the log is let go of may the process end.
+        drop(writer);
+        life.send_replace(Life::Ended);
+    };
+    thread::Builder::new().name("writer".to_owned()).spawn(work).map_err(StartError::Thread)?;
+    Ok(stopped)
+}
+
+/// Nothing can be recorded any more.
+struct LogFailed;
+
+#[derive(Debug)]
+struct Writer {
+    log: Arc<dyn EventLog>,
+    read_model: Arc<ReadModel>,
+    source: Arc<dyn Source>,
+    region: String,
+    limits: Limits,
+    last_time: DateTime<Utc>,
+}
+
+impl Writer {
+    async fn carry_out(&mut self, jobs: Vec<Job>) -> Result<(), LogFailed> {
+        let head = self.log.head().borrow().position;
+        let mut batch = Batch::new(
+            &self.read_model,
+            self.source.as_ref(),
+            &self.region,
+            self.limits,
+            head,
+            self.last_time,
+        );
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let Job { checked, context, answer } = job;
+            // A fault in the rules costs the command that met it, and no other.
+            let decide = AssertUnwindSafe(|| batch.decide(checked, context));
+            let decided = match panic::catch_unwind(decide) {
+                Ok(Decided::Answer(answer)) => answer,
+                Ok(Decided::Recorded { position }) => self.recorded(position).await,
+                Err(_) => Err(ExecuteError::Fault),
+            };
+            answers.push((answer, decided));
+        }
+        let (events, last_time) = batch.finish();
+        let committed = self.commit(events).await;
+        if committed.is_ok() {
+            self.last_time = last_time;
+        }
+        // Also refusals wait: they may rest on what this batch has just recorded.
+        for (answer, decided) in answers {
+            let unavailable = |()| Err(ExecuteError::LogUnavailable);
+            // Nobody may be waiting any more; what was decided holds all the same.
+            let _ = answer.send(committed.map_or_else(unavailable, |()| decided));
+        }
+        committed.map_err(|()| LogFailed)
+    }
+
+    /// Appends and projects. On return the events are durable and visible.
+    async fn commit(&self, events: Vec<UserPoolEvent>) -> Result<(), ()> {
+        let Some(first) = events.first() else { return Ok(()) };
+        let expected =
+            Position(u64::try_from(first.position).unwrap_or_default().saturating_sub(1));
+        let bodies: Vec<Bytes> = events.iter().map(codec::encode).collect();
+        let records =
+            self.log.append(expected, bodies).await.map_err(|error| log_failed(&error))?;
+        let with_hash = |(event, record): (UserPoolEvent, Record)| {
+            let previous_hash = record.previous_hash.0.to_vec();
+            UserPoolEvent { previous_hash, hash: record.hash.0.to_vec(), ..event }
+        };
+        let events: Vec<_> = events.into_iter().zip(records).map(with_hash).collect();
+        self.read_model.apply(&events).map_err(|error| {
+            tracing::error!(%error, "the read model failed; it is built again at the next start");
+        })
+    }
+
+    /// The outcome of a command that was carried out before: what the state was
+    /// after its event.
+    async fn recorded(&self, position: i64) -> Result<Outcome, ExecuteError> {
+        let position = Position(u64::try_from(position).unwrap_or_default());
+        let before = Position(position.0.saturating_sub(1));
+        let read = self.log.read(before, ReadLimit { records: 1, ..PAGE }).await;
+        let records = read.map_err(LoadError::from)?;
+        let record = records.first().ok_or(ExecuteError::Fault)?;
+        let event = codec::decode(record)?;
+        let at = event.record_time.unwrap_or_default();
+        // Creation and update carry the whole user pool; the answers of the other
+        // commands do not show it.
+        let payload = event.payload.ok_or(ExecuteError::Fault)?;
+        let state = evolve(UserPoolState::Absent, payload, at);
+        let user_pool = state.user_pool().cloned().unwrap_or_default();
+        Ok(Outcome { user_pool, revision: event.revision, position: event.position })
+    }
+}
+
+/// When the last record was made: times go on from there, never back.
+async fn last_record_time(log: &dyn EventLog) -> Result<DateTime<Utc>, LoadError> {
+    let head = log.head().borrow().position;
+    let Some(before) = head.0.checked_sub(1) else { return Ok(DateTime::UNIX_EPOCH) };
+    let records = log.read(Position(before), ReadLimit { records: 1, ..PAGE }).await?;
+    let event = records.first().map(codec::decode).transpose()?;
+    let at = event.and_then(|event| event.record_time).unwrap_or_default();
+    let nanos = u32::try_from(at.nanos).unwrap_or_default();
+    Ok(DateTime::from_timestamp(at.seconds, nanos).unwrap_or(DateTime::UNIX_EPOCH))
+}
