@@ -1,5 +1,37 @@
-//! wip
-pub mod app;
-pub mod event_log;
+//! A gRPC control plane for Cognito-style user pools in which the history is the
+//! database: every change is an event in a hash-chained log, and what clients
+//! read is a projection of it.
+//!
+//! Each room imports only from the rooms above it; a test holds that true.
+//!
+//! | room | is | knows nothing of |
+//! |---|---|---|
+//! | [`proto`] | the messages: the schema of everything stored and served | anything |
+//! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
+//! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, time, async |
+//! | [`app`] | the writer, the read model, the projection between them | gRPC |
+//! | [`grpc`] | messages in, commands through, messages out; every status | storage |
+//! | [`data_dir`] | the directory that one process holds | what is in the log |
+//! | [`server`] | listening, serving, stopping | rules |
+//! | [`cli`] | the command line | everything below `server` |
+//!
+//! The way of a command: [`user_pool::Checked`] is a request whose fields were
+//! checked; [`app::App::execute`] hands it to the writer, which calls
+//! [`user_pool::decide`] on the current state, appends the events with
+//! [`event_log::EventLog::append`], and once they are durable projects them into
+//! the [`app::ReadModel`] with [`user_pool::evolve`]. Reads go to the read model
+//! and never wait for the writer.
+
 pub mod proto;
+
+pub mod event_log;
 pub mod user_pool;
+
+pub mod app;
+
+pub mod grpc;
+
+pub mod data_dir;
+pub mod server;
+
+pub mod cli;

@@ -169,8 +169,8 @@ impl App {
 
     /// Time and fresh identifiers.
     #[must_use]
-    pub fn source(&self) -> &dyn Source {
-        self.source.as_ref()
+    pub fn source(&self) -> Arc<dyn Source> {
+        Arc::clone(&self.source)
     }
 
     /// Carries out a command: decided, recorded, durable and visible on return.

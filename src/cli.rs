@@ -1,0 +1,151 @@
+//! The command line.
+
+use std::{
+    error::Error,
+    io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    app::Source,
+    server::{Config, Endpoint, Ready},
+    user_pool::Limits,
+};
+
+/// An event-sourced gRPC control plane for Cognito-style user pools.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until SIGTERM or SIGINT.
+    Serve(Serve),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Where to listen: HOST:PORT (port 0 takes a free one) or unix:PATH.
+    #[arg(
+        long,
+        env = "USERPOOL_LISTEN",
+        value_name = "ENDPOINT",
+        default_value = "127.0.0.1:50051"
+    )]
+    listen: Endpoint,
+    /// Where to keep the log and the read model; created where it does not exist.
+    #[arg(long, env = "USERPOOL_DATA_DIR", value_name = "DIR", default_value = "./data")]
+    data_dir: PathBuf,
+    /// The prefix of user pool IDs; fixed for a data directory once it is there.
+    #[arg(long, env = "USERPOOL_REGION", default_value = "us-east-1", value_parser = region)]
+    region: String,
+    /// The AWS account ID that domains show as their owner: 12 digits.
+    #[arg(long, env = "USERPOOL_ACCOUNT_ID", default_value = "000000000000", value_parser = account_id)]
+    account_id: String,
+    /// How many custom attributes a user pool may have: 50 on AWS today, 25 in 2017.
+    #[arg(long, env = "USERPOOL_MAX_CUSTOM_ATTRIBUTES", value_name = "N", default_value_t = 50)]
+    max_custom_attributes: usize,
+    /// How many user pools there may be.
+    #[arg(long, env = "USERPOOL_MAX_USER_POOLS", value_name = "N", default_value_t = 10_000_000)]
+    max_user_pools: u64,
+    /// How many tags a user pool may have.
+    #[arg(long, env = "USERPOOL_MAX_TAGS", value_name = "N", default_value_t = 50)]
+    max_tags: usize,
+    /// How to write the log of the process, which goes to stderr.
+    #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
+    log_format: LogFormat,
+    /// What to log: a level (error, warn, info, debug, trace), or directives per module.
+    #[arg(long, env = "USERPOOL_LOG", value_name = "FILTER", default_value = "info,sled=warn")]
+    log: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever kept it from doing what it was asked to.
+    pub async fn run(self, source: Arc<dyn Source>) -> Result<(), Box<dyn Error>> {
+        match self.command {
+            Command::Serve(serve) => serve.run(source).await,
+        }
+    }
+}
+
+impl Serve {
+    async fn run(self, source: Arc<dyn Source>) -> Result<(), Box<dyn Error>> {
+        start_logging(self.log_format, &self.log)?;
+        let mut terminated = signal(SignalKind::terminate())?;
+        let mut interrupted = signal(SignalKind::interrupt())?;
+        let stop = async move {
+            tokio::select! {
+                _ = terminated.recv() => (),
+                _ = interrupted.recv() => (),
+            }
+        };
+        let config = Config {
+            listen: self.listen,
+            data_dir: self.data_dir,
+            region: self.region,
+            account_id: self.account_id,
+            limits: Limits {
+                custom_attributes: self.max_custom_attributes,
+                user_pools: self.max_user_pools,
+                tags: self.max_tags,
+            },
+        };
+        let ready = Ready::start(config, source).await?;
+        // For whoever started it: with port 0 there is no other way to know.
+        writeln!(io::stdout(), "userpool listening on {}", ready.endpoint())?;
+        ready.serve(stop).await?;
+        Ok(())
+    }
+}
+
+fn start_logging(format: LogFormat, filter: &str) -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log: {error}"))?;
+    let terminal = io::stderr().is_terminal();
+    let logging = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(terminal);
+    match format {
+        LogFormat::Pretty => logging.init(),
+        LogFormat::Json => logging.json().flatten_event(true).init(),
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        let says = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(location, says, "panic");
+    }));
+    Ok(())
+}
+
+fn account_id(text: &str) -> Result<String, String> {
+    let digits = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { Ok(text.to_owned()) } else { Err("expected 12 digits".to_owned()) }
+}
+
+/// Source: the part of Cognito's `UserPoolIdType` before the underscore, short
+/// enough for an ID to have 55 characters at most.
+fn region(text: &str) -> Result<String, String> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let fits = (1..=45).contains(&text.len()) && text.bytes().all(legal);
+    let expected = "expected 1 to 45 letters, digits and hyphens, such as us-east-1";
+    if fits { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+}

@@ -1,0 +1,176 @@
+//! The data directory: whose it is, and in which form.
+//!
+//! | entry | what |
+//! |---|---|
+//! | `manifest.json` | the form of the directory and the region of its pools |
+//! | `lock` | held by the process that uses the directory |
+//! | `log/` | the event log; all there is to keep |
+//! | `read_model/` | a projection of it; deleted, it is built again |
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Write as _},
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The form that this version reads and writes.
+const FORMAT: u32 = 1;
+
+/// A data directory that this process holds.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    /// Locked for as long as it is open.
+    _lock: File,
+}
+
+/// What a data directory says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+struct Manifest {
+    format: u32,
+    region: String,
+    created_at: DateTime<Utc>,
+}
+
+/// Why a data directory cannot be used. Nothing in it was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// It is a file.
+    #[error("the data directory {} is not a directory; choose another --data-dir", .0.display())]
+    NotADirectory(PathBuf),
+    /// It, or a file in it, cannot be read or written.
+    #[error("{} cannot be used; check its owner and permissions", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "the data directory {} is in use by another userpool process; stop that one, or choose \
+         another --data-dir",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// Its manifest is not one.
+    #[error("{} is damaged; restore it from a backup", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A newer version wrote it.
+    #[error(
+        "the data directory {} has format {found}, which is newer than format {FORMAT} of this \
+         version; use the version that wrote it, or a newer one",
+        path.display()
+    )]
+    Newer {
+        /// The directory.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// Its pools are of another region.
+    #[error(
+        "the data directory {} has the user pools of region {found}; start with --region {found}, \
+         or choose another --data-dir",
+        path.display()
+    )]
+    OtherRegion {
+        /// The directory.
+        path: PathBuf,
+        /// Its region.
+        found: String,
+    },
+}
+
+impl DataDir {
+    /// Takes hold of the directory, creating it where there is none.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn open(path: &Path, region: &str, now: DateTime<Utc>) -> Result<Self, DataDirError> {
+        if path.exists() && !path.is_dir() {
+            return Err(DataDirError::NotADirectory(path.to_owned()));
+        }
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| DataDirError::Io { path, source }
+        };
+        // The pools' settings are nobody else's business.
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable(path))?;
+
+        let lock_path = path.join("lock");
+        let mut options = OpenOptions::new();
+        let lock = options.write(true).create(true).truncate(false).open(&lock_path);
+        let lock = lock.map_err(unusable(&lock_path))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => DataDirError::InUse(path.to_owned()),
+            TryLockError::Error(error) => unusable(&lock_path)(error),
+        })?;
+
+        let manifest_path = path.join("manifest.json");
+        match fs::read(&manifest_path) {
+            Ok(bytes) => check(path, &manifest_path, &bytes, region)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let manifest =
+                    Manifest { format: FORMAT, region: region.to_owned(), created_at: now };
+                write(path, &manifest_path, &manifest).map_err(unusable(&manifest_path))?;
+            }
+            Err(error) => return Err(unusable(&manifest_path)(error)),
+        }
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Where the log is.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// Where the read model is.
+    #[must_use]
+    pub fn read_model(&self) -> PathBuf {
+        self.path.join("read_model")
+    }
+}
+
+fn check(
+    directory: &Path,
+    manifest_path: &Path,
+    bytes: &[u8],
+    region: &str,
+) -> Result<(), DataDirError> {
+    let damaged = |source| DataDirError::Manifest { path: manifest_path.to_owned(), source };
+    // The format first: of a newer one nothing else can be known.
+    let manifest: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
+    let format = manifest.get("format").and_then(serde_json::Value::as_u64).unwrap_or_default();
+    let found = u32::try_from(format).unwrap_or(u32::MAX);
+    if found > FORMAT {
+        return Err(DataDirError::Newer { path: directory.to_owned(), found });
+    }
+    let manifest: Manifest = serde_json::from_value(manifest).map_err(damaged)?;
+    if manifest.region != region {
+        let (path, found) = (directory.to_owned(), manifest.region);
+        return Err(DataDirError::OtherRegion { path, found });
+    }
+    Ok(())
+}
+
+/// Whole or not at all: written beside, synced, and moved into place.
+fn write(directory: &Path, path: &Path, manifest: &Manifest) -> io::Result<()> {
+    let beside = path.with_extension("json.new");
+    let mut file = File::create(&beside)?;
+    serde_json::to_writer_pretty(&mut file, manifest)?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    File::open(directory)?.sync_all()
+}

@@ -1,0 +1,68 @@
+//! Who asks, from where, and what for: read from the connection and the metadata.
+
+use http::Extensions;
+use prost::Message;
+use sha2::{Digest as _, Sha256};
+use tonic::{
+    Request,
+    metadata::MetadataMap,
+    transport::server::{TcpConnectInfo, UdsConnectInfo},
+};
+
+use crate::{
+    app::Context,
+    proto::{Actor, ActorKind},
+};
+
+use super::layer::CorrelationId;
+
+/// How much of a user agent is recorded, in characters.
+const USER_AGENT: usize = 256;
+
+/// What is recorded of a request beside what it asks for.
+///
+/// `comparable` is the request without what may differ in a retry.
+pub(super) fn context<M>(request: &Request<M>, method: &str, comparable: &impl Message) -> Context {
+    let correlation_id = request.extensions().get::<CorrelationId>();
+    Context {
+        actor: actor(request.extensions(), request.metadata()),
+        correlation_id: correlation_id.map(|id| id.0.clone()).unwrap_or_default(),
+        traceparent: text(request.metadata(), "traceparent").map(str::to_owned),
+        fingerprint: fingerprint(method, comparable),
+    }
+}
+
+fn actor(connection: &Extensions, metadata: &MetadataMap) -> Actor {
+    let user_agent = text(metadata, "user-agent").unwrap_or_default();
+    let user_agent = user_agent.chars().take(USER_AGENT).collect();
+    let process = connection.get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
+    if let Some(process) = process {
+        let pid = process.pid().map(|pid| format!(" pid={pid}")).unwrap_or_default();
+        return Actor {
+            kind: ActorKind::LocalProcess.into(),
+            subject: format!("uid={} gid={}{pid}", process.uid(), process.gid()),
+            peer_address: String::new(),
+            user_agent,
+        };
+    }
+    let address = connection.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    Actor {
+        kind: ActorKind::Anonymous.into(),
+        subject: String::new(),
+        peer_address: address.map(|address| address.to_string()).unwrap_or_default(),
+        user_agent,
+    }
+}
+
+/// Equal messages are equal bytes, because maps are sorted; see `build.rs`.
+fn fingerprint(method: &str, request: &impl Message) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update(method);
+    hasher.update([0]);
+    hasher.update(request.encode_to_vec());
+    hasher.finalize().into()
+}
+
+fn text<'a>(metadata: &'a MetadataMap, name: &str) -> Option<&'a str> {
+    metadata.get(name).and_then(|value| value.to_str().ok())
+}

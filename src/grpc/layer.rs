@@ -1,0 +1,175 @@
+//! What every call needs, whichever service it is for: a correlation ID, one
+//! record in the log with the status that the client really got, and an answer
+//! also where the code behind it panics.
+
+use std::{
+    any::Any,
+    convert::Infallible,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use futures_util::FutureExt as _;
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::BodyExt as _;
+use tonic::{Code, Status, body::Body};
+use tower::{Layer, Service};
+
+use crate::app::Source;
+
+use super::status;
+
+/// The header that carries the correlation ID.
+const REQUEST_ID: &str = "x-request-id";
+/// The longest correlation ID that is taken over from a client.
+const REQUEST_ID_LENGTH: usize = 128;
+
+/// What ties a call to its records: the client's `x-request-id`, or a fresh one.
+#[derive(Debug, Clone)]
+pub(super) struct CorrelationId(pub(super) String);
+
+/// Wraps every service.
+#[derive(Debug, Clone)]
+pub struct RpcLayer {
+    source: Arc<dyn Source>,
+}
+
+impl RpcLayer {
+    /// A layer that draws correlation IDs from `source`.
+    #[must_use]
+    pub fn new(source: Arc<dyn Source>) -> Self {
+        Self { source }
+    }
+}
+
+impl<S> Layer<S> for RpcLayer {
+    type Service = RpcService<S>;
+
+    fn layer(&self, inner: S) -> RpcService<S> {
+        RpcService { inner, source: Arc::clone(&self.source) }
+    }
+}
+
+/// A service inside an [`RpcLayer`].
+#[derive(Debug, Clone)]
+pub struct RpcService<S> {
+    inner: S,
+    source: Arc<dyn Source>,
+}
+
+impl<S> Service<Request<Body>> for RpcService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let correlation_id = correlation_id(request.headers(), self.source.as_ref());
+        let mut record = AccessRecord::new(request.uri().path(), correlation_id.clone());
+        request.extensions_mut().insert(CorrelationId(correlation_id.clone()));
+        let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        Box::pin(async move {
+            let response = match call.await {
+                Ok(Ok(response)) => response,
+                Ok(Err(never)) => match never {},
+                Err(panic) => {
+                    tracing::error!(request_id = correlation_id, panic = says(&*panic), "panic");
+                    status::internal().into_http()
+                }
+            };
+            let mut response = gently_oversized(response);
+            if let Ok(value) = HeaderValue::from_str(&correlation_id) {
+                response.headers_mut().insert(REQUEST_ID, value);
+            }
+            if let Some(code) = code_of(response.headers()) {
+                record.finish(code);
+                return Ok(response);
+            }
+            Ok(response.map(|body| {
+                Body::new(body.map_frame(move |frame| {
+                    if let Some(trailers) = frame.trailers_ref() {
+                        record.finish(code_of(trailers).unwrap_or(Code::Unknown));
+                    }
+                    frame
+                }))
+            }))
+        })
+    }
+}
+
+/// gRPC's own servers say RESOURCE_EXHAUSTED of a message that is too large;
+/// tonic says OUT_OF_RANGE.
+fn gently_oversized(response: Response<Body>) -> Response<Body> {
+    let oversized = Status::from_header_map(response.headers()).filter(|status| {
+        status.code() == Code::OutOfRange && status.message().contains("message length too large")
+    });
+    match oversized {
+        Some(_) => status::request_too_large().into_http(),
+        None => response,
+    }
+}
+
+fn correlation_id(headers: &HeaderMap, source: &dyn Source) -> String {
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let usable = given.filter(|id| {
+        !id.is_empty()
+            && id.len() <= REQUEST_ID_LENGTH
+            && id.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    usable.map_or_else(|| source.uuid().to_string(), str::to_owned)
+}
+
+fn code_of(headers: &HeaderMap) -> Option<Code> {
+    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+fn says(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+/// One record per call, written when its last word is said; CANCELLED where the
+/// client went away before that.
+struct AccessRecord {
+    path: String,
+    correlation_id: String,
+    started: Instant,
+    finished: bool,
+}
+
+impl AccessRecord {
+    fn new(path: &str, correlation_id: String) -> Self {
+        let path = path.trim_start_matches('/').to_owned();
+        Self { path, correlation_id, started: Instant::now(), finished: false }
+    }
+
+    fn finish(&mut self, code: Code) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        let (method, request_id) = (&self.path, &self.correlation_id);
+        let milliseconds = self.started.elapsed().as_secs_f64() * 1000.0;
+        // Tools ask for reflection before every call, and probes for health.
+        if method.starts_with("grpc.") {
+            tracing::debug!(method, ?code, milliseconds, request_id, "rpc");
+        } else {
+            tracing::info!(method, ?code, milliseconds, request_id, "rpc");
+        }
+    }
+}
+
+impl Drop for AccessRecord {
+    fn drop(&mut self) {
+        self.finish(Code::Cancelled);
+    }
+}

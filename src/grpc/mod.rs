@@ -1,0 +1,71 @@
+//! Messages in, commands through, messages out. Knows nothing of storage.
+
+mod context;
+mod history;
+mod layer;
+mod page_token;
+mod status;
+mod user_pools;
+
+use std::sync::Arc;
+
+use tonic::service::Routes;
+use tonic_health::{
+    ServingStatus,
+    pb::health_server::{Health, HealthServer},
+    server::HealthReporter,
+};
+
+use crate::{
+    app::App,
+    proto::{
+        FILE_DESCRIPTOR_SET, user_pool_history_service_server::UserPoolHistoryServiceServer,
+        user_pool_service_server::UserPoolServiceServer,
+    },
+};
+
+pub use self::layer::RpcLayer;
+use self::{history::History, user_pools::UserPools};
+
+/// The largest request that is read, in bytes. The largest legal one is far below.
+const REQUEST_BYTES: usize = 1024 * 1024;
+
+/// The services that health is told of, by name; "" is all of them.
+const SERVICES: [&str; 3] =
+    ["", "userpool.v1.UserPoolService", "userpool.v1.UserPoolHistoryService"];
+
+/// Every service, with reflection and `health`.
+///
+/// # Errors
+/// The descriptors cannot be read, which no build that passed its tests has.
+pub fn routes(
+    app: &Arc<App>,
+    account_id: &str,
+    health: HealthServer<impl Health>,
+) -> Result<Routes, tonic_reflection::server::Error> {
+    let user_pools = UserPools { app: Arc::clone(app), account_id: account_id.to_owned() };
+    let user_pools =
+        UserPoolServiceServer::new(user_pools).max_decoding_message_size(REQUEST_BYTES);
+    let history =
+        UserPoolHistoryServiceServer::new(History).max_decoding_message_size(REQUEST_BYTES);
+    // Both versions: older clients know only v1alpha. Error details are included,
+    // so that tools can show them.
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(Routes::new(user_pools)
+        .add_service(history)
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
+}
+
+/// Tells health that every service is `status`.
+pub async fn report_health(reporter: &HealthReporter, status: ServingStatus) {
+    for service in SERVICES {
+        reporter.set_service_status(service, status).await;
+    }
+}

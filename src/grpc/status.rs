@@ -1,0 +1,213 @@
+//! Every error as a status: the code, Cognito's text where there is one, and
+//! details for programs. Clients see nothing of what an engine says.
+
+use std::{collections::HashMap, error::Error, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+
+use crate::{
+    app::{ExecuteError, LoadError, ReadModelError},
+    event_log::ReadError,
+    proto::ErrorReason,
+    user_pool::{Invalid, Rejection, UserPoolId},
+};
+
+/// `ErrorInfo.domain`.
+const DOMAIN: &str = "userpool.v1";
+/// How many bytes of details are sent: clients give up on headers of 8 KiB, and
+/// base64 and the message come on top.
+const DETAIL_BYTES: usize = 4 * 1024;
+/// When to try again after a full queue.
+const RETRY: Duration = Duration::from_millis(100);
+
+type Metadata<'a> = &'a [(&'a str, String)];
+
+/// A user pool that is asked for and not there.
+pub(super) fn not_found(user_pool_id: &UserPoolId, deleted_at: Option<i64>) -> Status {
+    let user_pool_id = user_pool_id.clone();
+    rejected(&match deleted_at {
+        Some(revision) => Rejection::Deleted { user_pool_id, revision },
+        None => Rejection::NotFound { user_pool_id },
+    })
+}
+
+/// A page token that this service did not make for this list.
+pub(super) fn bad_page_token() -> Status {
+    let text = "next_token is not a token of this list; start again without one";
+    let aws = [("aws_error", "InvalidParameterException".to_owned())];
+    status(Code::InvalidArgument, ErrorReason::BadPageToken, text, &aws)
+}
+
+/// An operation that this version does not have.
+pub(super) fn not_implemented(operation: &str) -> Status {
+    let text = format!("{operation} is not part of this version; see the README for what is");
+    status(Code::Unimplemented, ErrorReason::NotImplemented, &text, &[])
+}
+
+/// A fault of this program.
+pub(super) fn internal() -> Status {
+    let text = "internal error; the server's log has it under the x-request-id of this response";
+    status(Code::Internal, ErrorReason::Internal, text, &[])
+}
+
+/// A request over the limit.
+pub(super) fn request_too_large() -> Status {
+    let limit = super::REQUEST_BYTES;
+    let text = format!("the request is larger than {limit} bytes");
+    let metadata = [("limit", limit.to_string())];
+    status(Code::ResourceExhausted, ErrorReason::LimitExceeded, &text, &metadata)
+}
+
+impl From<Invalid> for Status {
+    fn from(invalid: Invalid) -> Self {
+        refused(&invalid)
+    }
+}
+
+impl From<ExecuteError> for Status {
+    fn from(error: ExecuteError) -> Self {
+        let text = error.to_string();
+        match error {
+            ExecuteError::Rejected(rejection) => rejected(&rejection),
+            ExecuteError::RequestIdReused { request_id } => {
+                let metadata = [("request_id", request_id.to_string())];
+                status(Code::AlreadyExists, ErrorReason::IdempotencyMismatch, &text, &metadata)
+            }
+            ExecuteError::Overloaded => {
+                let mut details = info(ErrorReason::Overloaded, &[]);
+                details.set_retry_info(Some(RETRY));
+                let text = "too many commands are waiting; nothing was recorded, try again";
+                Self::with_error_details(Code::ResourceExhausted, text, details)
+            }
+            ExecuteError::ShuttingDown => {
+                let text = "the server is shutting down; nothing was recorded";
+                status(Code::Unavailable, ErrorReason::ShuttingDown, text, &[])
+            }
+            ExecuteError::LogUnavailable => {
+                let text = "the log is unavailable; the command may or may not have been \
+                            recorded, retry with the same request_id";
+                status(Code::Unavailable, ErrorReason::LogUnavailable, text, &[])
+            }
+            ExecuteError::Fault => internal(),
+            ExecuteError::Unreadable(error) => unreadable(&error),
+        }
+    }
+}
+
+impl From<ReadModelError> for Status {
+    fn from(error: ReadModelError) -> Self {
+        unreadable(&LoadError::ReadModel(error))
+    }
+}
+
+fn rejected(rejection: &Rejection) -> Status {
+    let text = rejection.to_string();
+    let id = |id: &UserPoolId| ("user_pool_id", id.to_string());
+    let aws = |name: &str| ("aws_error", name.to_owned());
+    let (not_found, parameter) = ("ResourceNotFoundException", "InvalidParameterException");
+    match rejection {
+        Rejection::NotFound { user_pool_id } => {
+            let metadata = [id(user_pool_id), aws(not_found)];
+            status(Code::NotFound, ErrorReason::UserPoolNotFound, &text, &metadata)
+        }
+        Rejection::Deleted { user_pool_id, revision } => {
+            let revision = ("revision", revision.to_string());
+            let metadata = [id(user_pool_id), revision, aws(not_found)];
+            status(Code::NotFound, ErrorReason::UserPoolDeleted, &text, &metadata)
+        }
+        Rejection::IdInUse { .. } => internal(),
+        Rejection::RevisionMismatch { user_pool_id, expected, current } => {
+            let metadata = [
+                id(user_pool_id),
+                ("expected_revision", expected.to_string()),
+                ("current_revision", current.to_string()),
+                aws("ConcurrentModificationException"),
+            ];
+            status(Code::Aborted, ErrorReason::RevisionMismatch, &text, &metadata)
+        }
+        Rejection::DomainConfigured { user_pool_id, domain }
+        | Rejection::HasDomain { user_pool_id, domain } => {
+            let metadata = [id(user_pool_id), ("domain", domain.clone()), aws(parameter)];
+            status(Code::FailedPrecondition, ErrorReason::UserPoolHasDomain, &text, &metadata)
+        }
+        Rejection::DomainTaken { domain } => {
+            let metadata = [("domain", domain.to_string()), aws(parameter)];
+            status(Code::AlreadyExists, ErrorReason::DomainTaken, &text, &metadata)
+        }
+        Rejection::DomainNotFound { user_pool_id, domain } => {
+            let metadata = [id(user_pool_id), ("domain", domain.to_string()), aws(parameter)];
+            status(Code::NotFound, ErrorReason::DomainNotFound, &text, &metadata)
+        }
+        Rejection::TooManyUserPools { limit } => {
+            let metadata = [("limit", limit.to_string()), aws("LimitExceededException")];
+            status(Code::ResourceExhausted, ErrorReason::LimitExceeded, &text, &metadata)
+        }
+        Rejection::Invalid(invalid) => refused(invalid),
+    }
+}
+
+fn refused(invalid: &Invalid) -> Status {
+    let total = invalid.violations().len();
+    let mut listed = Vec::new();
+    let mut room = DETAIL_BYTES;
+    for violation in invalid.violations() {
+        let mut violation_detail = FieldViolation::new(&violation.field, &violation.description);
+        violation_detail.reason = violation.reason.name().to_owned();
+        let size = violation.field.len()
+            + violation.description.len()
+            + violation_detail.reason.len()
+            + 16;
+        match room.checked_sub(size) {
+            Some(left) => room = left,
+            None => break,
+        }
+        listed.push(violation_detail);
+    }
+    let metadata = [
+        ("aws_error", invalid.aws_error().name().to_owned()),
+        ("violations", total.to_string()),
+        ("violations_listed", listed.len().to_string()),
+    ];
+    let mut details = info(ErrorReason::InvalidRequest, &metadata);
+    details.set_bad_request(listed);
+    Status::with_error_details(Code::InvalidArgument, invalid.to_string(), details)
+}
+
+fn unreadable(error: &LoadError) -> Status {
+    let cause = chain(error);
+    tracing::error!(error = cause, "what is stored cannot be read");
+    match error {
+        LoadError::Log(ReadError::Damaged { position, .. })
+        | LoadError::Decode { position, .. } => {
+            let text = format!("the stored history is damaged at position {position}");
+            let metadata = [("position", position.to_string())];
+            status(Code::DataLoss, ErrorReason::HistoryDamaged, &text, &metadata)
+        }
+        LoadError::Log(ReadError::Unavailable(_)) | LoadError::ReadModel(_) => internal(),
+    }
+}
+
+fn status(code: Code, reason: ErrorReason, text: &str, metadata: Metadata<'_>) -> Status {
+    Status::with_error_details(code, text, info(reason, metadata))
+}
+
+fn info(reason: ErrorReason, metadata: Metadata<'_>) -> ErrorDetails {
+    let name = reason.as_str_name();
+    let name = name.strip_prefix("ERROR_REASON_").unwrap_or(name);
+    let metadata: HashMap<_, _> =
+        metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    ErrorDetails::with_error_info(name, DOMAIN, metadata)
+}
+
+/// An error with everything that caused it.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
