@@ -231,14 +231,14 @@ impl App {
         let Self { commands, mut stopped, .. } = self;
         drop(commands);
         // An error means that the writer is gone already.
-        let _ = stopped.wait_for(|life| *life != writer::Life::Running).await;
+        stopped.wait_for(|life| *life != writer::Life::Running).await.map(|_| ()).ok();
     }
 
     /// Waits until the log has failed: from then on nothing is acknowledged.
     pub async fn failed(&self) {
         let mut stopped = self.stopped.clone();
-        let failed = stopped.wait_for(|life| *life == writer::Life::Failed).await;
-        if failed.is_err() {
+        let ended = stopped.wait_for(|life| *life == writer::Life::Failed).await.is_err();
+        if ended {
             // The writer ended in order, so the log never fails.
             std::future::pending::<()>().await;
         }

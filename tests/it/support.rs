@@ -1,0 +1,183 @@
+//! A real server on port 0 with a fixed clock and fixed identifiers, and clients
+//! for it.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tempfile::TempDir;
+use tokio::{sync::oneshot, task::JoinHandle};
+use tonic::{Status, transport::Channel};
+use tonic_types::StatusExt as _;
+use userpool::{
+    app::Source,
+    event_log::EventLog,
+    proto::{
+        CreateUserPoolDomainRequest, CreateUserPoolRequest,
+        user_pool_service_client::UserPoolServiceClient,
+    },
+    server::{Config, Endpoint, Ready, ServerError},
+    user_pool::Limits,
+};
+use uuid::Uuid;
+
+/// A clock that moves one second per question, and identifiers that count up.
+#[derive(Debug, Default)]
+pub(crate) struct FixedSource {
+    asked: AtomicU64,
+    drawn: AtomicU64,
+}
+
+impl Source for FixedSource {
+    fn now(&self) -> DateTime<Utc> {
+        let seconds = self.asked.fetch_add(1, Ordering::Relaxed);
+        let start = DateTime::from_timestamp(1_512_950_400, 0).expect("2017-12-11");
+        start + TimeDelta::seconds(i64::try_from(seconds).expect("a small number"))
+    }
+
+    fn uuid(&self) -> Uuid {
+        Uuid::from_u128(self.drawn.fetch_add(1, Ordering::Relaxed).into())
+    }
+
+    fn user_pool_suffix(&self) -> String {
+        format!("{:09}", self.drawn.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The settings that tests run with.
+pub(crate) fn config(data_dir: &Path) -> Config {
+    Config {
+        listen: Endpoint::Tcp("127.0.0.1:0".to_owned()),
+        data_dir: data_dir.to_owned(),
+        region: "us-east-1".to_owned(),
+        account_id: "123456789012".to_owned(),
+        limits: Limits::default(),
+    }
+}
+
+/// A server in this process.
+#[derive(Debug)]
+pub(crate) struct TestServer {
+    pub(crate) endpoint: Endpoint,
+    directory: Option<TempDir>,
+    stop: oneshot::Sender<()>,
+    served: JoinHandle<Result<(), ServerError>>,
+    source: Arc<FixedSource>,
+}
+
+impl TestServer {
+    /// A server with an empty data directory of its own.
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let mut config = config(directory.path());
+        change(&mut config);
+        let source = Arc::new(FixedSource::default());
+        let ready = Ready::start(config, Arc::<FixedSource>::clone(&source)).await;
+        Self::serve(ready.expect("a server"), Some(directory), source)
+    }
+
+    /// A server on any log; its read model is rebuilt from it.
+    pub(crate) async fn on(log: Arc<dyn EventLog>) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let config = config(directory.path());
+        let source = Arc::new(FixedSource::default());
+        let read_model = directory.path().join("read_model");
+        let ready = Ready::on(log, &read_model, config, Arc::<FixedSource>::clone(&source)).await;
+        Self::serve(ready.expect("a server"), Some(directory), source)
+    }
+
+    fn serve(ready: Ready, directory: Option<TempDir>, source: Arc<FixedSource>) -> Self {
+        let endpoint = ready.endpoint();
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(ready.serve(async {
+            let _ = stopped.await;
+        }));
+        Self { endpoint, directory, stop, served, source }
+    }
+
+    /// Where the data directory is.
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.directory.as_ref().expect("a directory").path()
+    }
+
+    /// A connection of its own.
+    pub(crate) async fn channel(&self) -> Channel {
+        let address = format!("http://{}", self.endpoint);
+        let endpoint = Channel::from_shared(address).expect("an address");
+        endpoint.connect().await.expect("a connection")
+    }
+
+    /// A client with a connection of its own.
+    pub(crate) async fn client(&self) -> UserPoolServiceClient<Channel> {
+        UserPoolServiceClient::new(self.channel().await)
+    }
+
+    /// Stops in order and waits for it; returns the data directory.
+    pub(crate) async fn stop(mut self) -> TempDir {
+        let directory = self.directory.take().expect("a directory");
+        let _ = self.stop.send(());
+        self.served.await.expect("no panic").expect("served to the end");
+        directory
+    }
+
+    /// Waits for a server that stops by itself.
+    pub(crate) async fn ended(self) -> Result<(), ServerError> {
+        let _stop = self.stop;
+        self.served.await.expect("no panic")
+    }
+
+    /// Stops in order and starts again on the same data directory.
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|_| ()).await
+    }
+
+    /// The same, with a change to the data directory in between.
+    pub(crate) async fn restart_after(self, change: impl FnOnce(&Path)) -> Self {
+        let source = Arc::clone(&self.source);
+        let directory = self.stop().await;
+        change(directory.path());
+        let ready =
+            Ready::start(config(directory.path()), Arc::<FixedSource>::clone(&source)).await;
+        Self::serve(ready.expect("a server"), Some(directory), source)
+    }
+}
+
+/// A request for a user pool with a name and nothing else.
+pub(crate) fn named(name: &str) -> CreateUserPoolRequest {
+    CreateUserPoolRequest { pool_name: Some(name.to_owned()), ..Default::default() }
+}
+
+/// A request for a domain.
+pub(crate) fn domain(prefix: &str, user_pool_id: &str) -> CreateUserPoolDomainRequest {
+    CreateUserPoolDomainRequest {
+        domain: Some(prefix.to_owned()),
+        user_pool_id: Some(user_pool_id.to_owned()),
+        ..Default::default()
+    }
+}
+
+/// Creates a user pool and returns its ID.
+pub(crate) async fn create(client: &mut UserPoolServiceClient<Channel>, name: &str) -> String {
+    let created = client.create_user_pool(named(name)).await.expect("a user pool").into_inner();
+    created.user_pool.and_then(|pool| pool.id).expect("an ID")
+}
+
+/// `ErrorInfo.reason` and one key of its metadata.
+pub(crate) fn reason(status: &Status) -> String {
+    status.get_details_error_info().expect("an ErrorInfo").reason
+}
+
+/// One value of `ErrorInfo.metadata`.
+pub(crate) fn metadata(status: &Status, key: &str) -> Option<String> {
+    status.get_details_error_info().expect("an ErrorInfo").metadata.get(key).cloned()
+}
