@@ -163,7 +163,7 @@ impl Checked {
         Check::run(|check| {
             fields::update_user_pool(check, &request);
             fields::options(check, request.request_id.as_ref(), request.expected_revision);
-            Mask::check(check, request.update_mask.as_ref());
+            Mask::check(check, &request.update_mask);
         })?;
         let UpdateUserPoolRequest {
             user_pool_id,

@@ -4,7 +4,6 @@ use prost::Message as _;
 use prost_reflect::{
     DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value,
 };
-use prost_types::FieldMask;
 
 use crate::proto::{DESCRIPTORS, UserPool};
 
@@ -43,23 +42,21 @@ pub(super) struct Mask(Vec<String>);
 
 impl Mask {
     /// Every path must lead to a setting.
-    pub(super) fn check(check: &mut Check, mask: Option<&FieldMask>) {
-        let paths = mask.map(|mask| mask.paths.as_slice()).unwrap_or_default();
+    pub(super) fn check(check: &mut Check, paths: &[String]) {
         for (index, path) in paths.iter().enumerate() {
             if path != "*" && resolve(path).is_none() {
                 let allowed = format!(
                     "must be \"*\" or begin with one of {}, and lead to a field",
                     SETTINGS.join(", ")
                 );
-                let field = format!("update_mask.paths[{index}]");
+                let field = format!("update_mask[{index}]");
                 check.refuse(&field, Reason::Pattern, Some(path), &allowed, "name a setting");
             }
         }
     }
 
     /// The paths of a checked mask; all settings where it names none, or "*".
-    pub(super) fn new(mask: Option<FieldMask>) -> Self {
-        let paths = mask.map(|mask| mask.paths).unwrap_or_default();
+    pub(super) fn new(paths: Vec<String>) -> Self {
         if paths.is_empty() || paths.iter().any(|path| path == "*") {
             return Self(SETTINGS.map(str::to_owned).to_vec());
         }

@@ -18,3 +18,4 @@ mod process;
 mod races;
 mod readme;
 mod support;
+mod tools;

@@ -1,0 +1,32 @@
+//! The real clients that `tests/run` installs. Without one, its tests say loudly
+//! what they did not test, and fail where CI is set.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+/// The root of the repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The directory of grpcurl, or nothing where it is not there.
+pub(crate) fn grpcurl(promise: &str) -> Option<PathBuf> {
+    let directory = repository().join("target/tools/bin");
+    found(directory.join("grpcurl"), promise).map(|_| directory)
+}
+
+/// Python with grpcio, or nothing where it is not there.
+pub(crate) fn python(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python/bin/python"), promise)
+}
+
+fn found(tool: PathBuf, promise: &str) -> Option<PathBuf> {
+    if tool.exists() {
+        return Some(tool);
+    }
+    assert!(env::var_os("CI").is_none(), "{} is missing; run tests/run", tool.display());
+    eprintln!("NOT TESTED: {promise}. {} is missing; run tests/run.", tool.display());
+    None
+}
