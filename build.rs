@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         // A user pool is large; boxed, it does not make every event so.
         .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_created")
         .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_updated")
+        .boxed(".userpool.v1.WatchUserPoolEventsResponse.content.event")
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

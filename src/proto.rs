@@ -8,10 +8,9 @@ use prost_reflect::DescriptorPool;
     unused_qualifications,
     clippy::pedantic,
     clippy::as_conversions,
+    clippy::clone_on_ref_ptr,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
-    clippy::wildcard_enum_match_arm,
-    clippy::unused_trait_names,
     reason = "generated code; its comments are those of `proto/`"
 )]
 mod generated {

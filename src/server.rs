@@ -154,7 +154,7 @@ impl Ready {
         });
         tokio::pin!(serving);
         let log_failed = tokio::select! {
-            served = &mut serving => return served.map_err(ServerError::from),
+            result = &mut serving => return result.map_err(ServerError::from),
             () = stop => false,
             () = app.failed() => true,
         };

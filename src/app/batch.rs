@@ -25,7 +25,7 @@ const ID_DRAWS: usize = 8;
 /// What a command comes to.
 pub(super) enum Decided {
     /// An answer, to be given once the batch is durable.
-    Answer(Result<Outcome, ExecuteError>),
+    Answer(Result<Box<Outcome>, ExecuteError>),
     /// Whatever the event at this position, recorded long ago, led to.
     Recorded {
         /// Where the event is.
@@ -80,12 +80,12 @@ impl<'a> Batch<'a> {
     }
 
     /// Decides one command on the state that the ones before it lead to.
-    pub(super) fn decide(&mut self, checked: Checked, context: Context) -> Decided {
+    pub(super) fn decide(&mut self, checked: Checked, context: &Context) -> Decided {
         let decided = self.try_decide(checked, context);
         decided.unwrap_or_else(|error| Decided::Answer(Err(error)))
     }
 
-    fn try_decide(&mut self, checked: Checked, context: Context) -> Result<Decided, ExecuteError> {
+    fn try_decide(&mut self, checked: Checked, context: &Context) -> Result<Decided, ExecuteError> {
         let Checked { target, command, options } = checked;
         if let Some(request_id) = options.request_id
             && let Some(decided) = self.decided_before(request_id, context.fingerprint)?
@@ -127,7 +127,7 @@ impl<'a> Batch<'a> {
         };
         if options.validate_only {
             outcome.position = 0;
-            return Ok(Decided::Answer(Ok(outcome)));
+            return Ok(Decided::Answer(Ok(Box::new(outcome))));
         }
         // From here on nothing can fail: the batch changes as a whole.
         if let (Some(request_id), false) = (options.request_id, events.is_empty()) {
@@ -139,7 +139,7 @@ impl<'a> Batch<'a> {
         self.last_time = at;
         self.pools.insert(facts.user_pool_id, after);
         self.events.extend(events);
-        Ok(Decided::Answer(Ok(outcome)))
+        Ok(Decided::Answer(Ok(Box::new(outcome))))
     }
 
     /// The event that follows those of this batch and `index` more.
@@ -174,7 +174,7 @@ impl<'a> Batch<'a> {
         if let Some((known, outcome)) = self.requests.get(&request_id) {
             let same = *known == fingerprint;
             return if same {
-                Ok(Some(Decided::Answer(Ok(outcome.clone()))))
+                Ok(Some(Decided::Answer(Ok(Box::new(outcome.clone())))))
             } else {
                 Err(reused())
             };

@@ -19,15 +19,16 @@ const PROGRESS: u64 = 100_000;
 /// # Errors
 /// The log cannot be read, or the read model cannot be written.
 pub(super) async fn catch_up(log: &dyn EventLog, path: &Path) -> Result<ReadModel, LoadError> {
-    match open(log, path).await? {
-        Some(read_model) => match apply_rest(log, &read_model).await {
+    if let Some(read_model) = open(log, path).await? {
+        match apply_rest(log, &read_model).await {
             Ok(()) => return Ok(read_model),
             Err(LoadError::ReadModel(error)) => {
                 tracing::warn!(%error, "the read model is damaged; it is built again");
             }
             Err(error @ (LoadError::Log(_) | LoadError::Decode { .. })) => return Err(error),
-        },
-        None => tracing::warn!("the read model does not belong to the log; it is built again"),
+        }
+    } else {
+        tracing::warn!("the read model cannot be used with this log; it is built again");
     }
     remove(path).map_err(|error| ReadModelError::Engine(error.into()))?;
     let read_model = ReadModel::open(path)?;

@@ -111,9 +111,9 @@ impl Writer {
         for job in jobs {
             let Job { checked, context, answer } = job;
             // A fault in the rules costs the command that met it, and no other.
-            let decide = AssertUnwindSafe(|| batch.decide(checked, context));
+            let decide = AssertUnwindSafe(|| batch.decide(checked, &context));
             let decided = match panic::catch_unwind(decide) {
-                Ok(Decided::Answer(answer)) => answer,
+                Ok(Decided::Answer(answer)) => answer.map(|outcome| *outcome),
                 Ok(Decided::Recorded { position }) => self.recorded(position).await,
                 Err(_) => Err(ExecuteError::Fault),
             };

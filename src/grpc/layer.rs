@@ -107,8 +107,8 @@ where
     }
 }
 
-/// gRPC's own servers say RESOURCE_EXHAUSTED of a message that is too large;
-/// tonic says OUT_OF_RANGE.
+/// gRPC's own servers say `RESOURCE_EXHAUSTED` of a message that is too large;
+/// tonic says `OUT_OF_RANGE`.
 fn gently_oversized(response: Response<Body>) -> Response<Body> {
     let oversized = Status::from_header_map(response.headers()).filter(|status| {
         status.code() == Code::OutOfRange && status.message().contains("message length too large")

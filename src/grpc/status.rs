@@ -152,17 +152,15 @@ fn refused(invalid: &Invalid) -> Status {
     let mut listed = Vec::new();
     let mut room = DETAIL_BYTES;
     for violation in invalid.violations() {
-        let mut violation_detail = FieldViolation::new(&violation.field, &violation.description);
-        violation_detail.reason = violation.reason.name().to_owned();
-        let size = violation.field.len()
-            + violation.description.len()
-            + violation_detail.reason.len()
-            + 16;
+        let reason = violation.reason.name();
+        // With what protobuf puts around them.
+        let size = violation.field.len() + violation.description.len() + reason.len() + 16;
         match room.checked_sub(size) {
             Some(left) => room = left,
             None => break,
         }
-        listed.push(violation_detail);
+        let detail = FieldViolation::new(&violation.field, &violation.description);
+        listed.push(FieldViolation { reason: reason.to_owned(), ..detail });
     }
     let metadata = [
         ("aws_error", invalid.aws_error().name().to_owned()),

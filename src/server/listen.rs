@@ -127,9 +127,9 @@ impl Listener {
                 server.serve_with_incoming_shutdown(accept_tcp(listener), stop).await
             }
             Self::Unix(listener, file) => {
-                let served = server.serve_with_incoming_shutdown(accept_unix(listener), stop).await;
+                let result = server.serve_with_incoming_shutdown(accept_unix(listener), stop).await;
                 drop(file);
-                served
+                result
             }
         }
     }

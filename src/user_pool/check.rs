@@ -213,7 +213,7 @@ impl Check {
             match step {
                 Step::Field(name) if path.is_empty() => path.push_str(name),
                 Step::Field(name) => path.extend([".", name]),
-                Step::Item(index) => path.push_str(&format!("[{index}]")),
+                Step::Item(index) => path.extend(["[", &index.to_string(), "]"]),
             }
         }
         if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
@@ -225,7 +225,7 @@ impl Check {
         for step in &self.path {
             match step {
                 Step::Field(name) => path.push_str(&lower_camel(name)),
-                Step::Item(index) => path.push_str(&format!("{}.member", index + 1)),
+                Step::Item(index) => path.extend([&(index + 1).to_string(), ".member"]),
             }
             path.push('.');
         }

@@ -174,7 +174,7 @@ pub fn decide(
 
 fn decide_update(current: &UserPool, update: UpdateUserPool) -> Result<Vec<Event>, Rejection> {
     let UpdateUserPool { requested, mask, limits } = update;
-    let merged = settle::merged(current, *requested, &mask);
+    let merged = settle::merged(current, &requested, &mask);
     Invalid::semantics(semantics::settings(&merged, &limits))?;
     let changed_paths = paths::changed(current, &merged);
     if changed_paths.is_empty() {

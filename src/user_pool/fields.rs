@@ -57,7 +57,9 @@ pub(super) fn create_user_pool(check: &mut Check, request: &CreateUserPoolReques
     );
     check.items("schema", request.schema.len(), 50);
     check.each("schema", &request.schema, schema_attribute);
-    check.message("user_pool_add_ons", request.user_pool_add_ons.as_ref(), user_pool_add_ons);
+    check.message("user_pool_add_ons", request.user_pool_add_ons.as_ref(), |check, add_ons| {
+        user_pool_add_ons(check, *add_ons);
+    });
 }
 
 /// Source: Cognito `UpdateUserPoolRequest`.
@@ -83,7 +85,9 @@ pub(super) fn update_user_pool(check: &mut Check, request: &UpdateUserPoolReques
         request.admin_create_user_config.as_ref(),
         admin_create_user_config,
     );
-    check.message("user_pool_add_ons", request.user_pool_add_ons.as_ref(), user_pool_add_ons);
+    check.message("user_pool_add_ons", request.user_pool_add_ons.as_ref(), |check, add_ons| {
+        user_pool_add_ons(check, *add_ons);
+    });
 }
 
 /// Source: Cognito `UserPoolIdType`, required wherever it appears.
@@ -203,7 +207,7 @@ fn schema_attribute(check: &mut Check, attribute: &SchemaAttribute) {
 }
 
 /// Source: Cognito `UserPoolAddOnsType`.
-fn user_pool_add_ons(check: &mut Check, add_ons: &UserPoolAddOns) {
+fn user_pool_add_ons(check: &mut Check, add_ons: UserPoolAddOns) {
     check.required("advanced_security_mode", add_ons.advanced_security_mode.as_ref());
     check.known(
         "advanced_security_mode",

@@ -64,9 +64,9 @@ impl Mask {
     }
 
     /// Takes the named settings from `requested`; what is not set there is unset.
-    pub(super) fn apply(&self, pool: &mut UserPool, requested: UserPool) {
+    pub(super) fn apply(&self, pool: &mut UserPool, requested: &UserPool) {
         let mut target = dynamic(pool);
-        let source = dynamic(&requested);
+        let source = dynamic(requested);
         for (legacy, template) in MIRRORED {
             // Where just one name of a text is meant, the other follows.
             let (named, other) = match (self.names(legacy), self.names(template)) {
@@ -167,10 +167,11 @@ fn resolve(path: &str) -> Option<FieldDescriptor> {
         let field = message.get_field_by_name(name)?;
         rest = next;
         if rest.is_some() {
-            match field.kind() {
-                Kind::Message(nested) if !field.is_list() && !field.is_map() => message = nested,
-                _ => return None,
+            let Kind::Message(nested) = field.kind() else { return None };
+            if field.is_list() || field.is_map() {
+                return None;
             }
+            message = nested;
         }
         found = Some(field);
     }

@@ -23,16 +23,18 @@ impl Pattern {
     }
 }
 
+#[expect(clippy::expect_used, reason = "constants, each of which a test compiles")]
+fn compile(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a regular expression")
+}
+
 /// A pattern with Cognito's spelling and, where Rust reads it otherwise, ours.
 macro_rules! pattern {
     ($name:ident, $cognito:literal, $rust:expr, $allows:literal) => {
         pub(super) static $name: Pattern = Pattern {
             cognito: $cognito,
             allows: $allows,
-            regex: LazyLock::new(|| {
-                #[expect(clippy::expect_used, reason = "a constant; the table test compiles each")]
-                Regex::new(concat!(r"\A(?s:", $rust, r")\z")).expect("a regular expression")
-            }),
+            regex: LazyLock::new(|| compile(concat!(r"\A(?s:", $rust, r")\z"))),
         };
     };
 }

@@ -95,14 +95,11 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
                 ),
             ));
         }
-        match builtin {
-            Some(standard) => {
-                violations.extend(standard_violations(&field, requested, attribute, standard));
-            }
-            None => {
-                customs += 1;
-                violations.extend(custom_violations(&field, attribute));
-            }
+        if let Some(standard) = builtin {
+            violations.extend(standard_violations(&field, requested, attribute, standard));
+        } else {
+            customs += 1;
+            violations.extend(custom_violations(&field, attribute));
         }
         violations.extend(bounds_violations(&field, &shown, attribute, builtin));
     }
@@ -201,7 +198,8 @@ fn bounds_violations(
             let path = "string_attribute_constraints";
             let invalid =
                 || format!("Invalid StringAttributeConstraints for schema attribute {name}");
-            let (least, most) = (bound(&constraints.min_length), bound(&constraints.max_length));
+            let (least, most) =
+                (bound(constraints.min_length.as_ref()), bound(constraints.max_length.as_ref()));
             for (member, length) in [("min_length", &least), ("max_length", &most)] {
                 let path = format!("{path}.{member}");
                 match length {
@@ -236,7 +234,8 @@ fn bounds_violations(
             let path = "number_attribute_constraints";
             let invalid =
                 || format!("Invalid NumberAttributeConstraints for schema attribute {name}");
-            let (least, most) = (bound(&constraints.min_value), bound(&constraints.max_value));
+            let (least, most) =
+                (bound(constraints.min_value.as_ref()), bound(constraints.max_value.as_ref()));
             for (member, value) in [("min_value", &least), ("max_value", &most)] {
                 if value.is_err() {
                     let path = format!("{path}.{member}");
@@ -260,8 +259,8 @@ fn bounds_violations(
 
 struct NotAnInteger;
 
-fn bound(text: &Option<String>) -> Result<Option<i64>, NotAnInteger> {
-    text.as_deref().map(str::parse).transpose().map_err(|_| NotAnInteger)
+fn bound(text: Option<&String>) -> Result<Option<i64>, NotAnInteger> {
+    text.map(String::as_str).map(str::parse).transpose().map_err(|_| NotAnInteger)
 }
 
 fn override_standard(attribute: &mut SchemaAttribute, request: &SchemaAttribute) {

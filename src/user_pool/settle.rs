@@ -21,7 +21,7 @@ pub(super) fn new_user_pool(requested: UserPool) -> UserPool {
 
 /// `current` with the settings that `mask` names taken from `requested`, or all
 /// of them where it names none, and with every default.
-pub(super) fn merged(current: &UserPool, requested: UserPool, mask: &Mask) -> UserPool {
+pub(super) fn merged(current: &UserPool, requested: &UserPool, mask: &Mask) -> UserPool {
     let mut pool = current.clone();
     mask.apply(&mut pool, requested);
     settle(&mut pool);

@@ -61,9 +61,11 @@ fn steps(readme: &str) -> Vec<Step> {
     for line in readme.lines() {
         if line.starts_with("```") {
             inside = line == "```console";
-        } else if !inside {
+        }
+        if !inside || line.starts_with("```") {
             continue;
-        } else if let Some(step) = steps.last_mut().filter(|step| is_open(&step.command)) {
+        }
+        if let Some(step) = steps.last_mut().filter(|step| is_open(&step.command)) {
             step.command.extend(["\n", line]);
         } else if let Some(command) = line.strip_prefix("$ ") {
             steps.push(Step { command: command.to_owned(), shown: String::new() });
