@@ -27,6 +27,8 @@ use crate::{
 
 use super::stored::{Checkpoint, StoredDomain, StoredPool, StoredRequest};
 
+/// How much of it sled keeps in memory, in bytes.
+const CACHE: u64 = 256 * 1024 * 1024;
 /// The form of what is stored. Another form is rebuilt.
 const FORM: u32 = 1;
 
@@ -75,7 +77,8 @@ pub struct ReadModel {
 impl ReadModel {
     pub(super) fn open(path: &Path) -> Result<Self, ReadModelError> {
         // Not synced: what a crash takes is projected again.
-        let db = sled::Config::new().path(path).flush_every_ms(Some(1000)).open()?;
+        let config = sled::Config::new().path(path).cache_capacity(CACHE);
+        let db = config.flush_every_ms(Some(1000)).open()?;
         Ok(Self { db })
     }
 

@@ -24,6 +24,9 @@ use super::{
     Record, witness::Witness,
 };
 
+/// How much of the log sled keeps in memory, in bytes. Appending and following
+/// need the end of it alone.
+const CACHE: u64 = 64 * 1024 * 1024;
 /// How many records at the end are checked when the log is opened.
 const TAIL: usize = 1024;
 
@@ -147,7 +150,8 @@ impl Engine {
         let (mut witness, acknowledged) = Witness::open(&noted).map_err(unusable(&noted))?;
 
         // Opening is where damage makes sled panic.
-        let open = || sled::Config::new().path(&path).flush_every_ms(None).open();
+        let config = sled::Config::new().path(&path).cache_capacity(CACHE).flush_every_ms(None);
+        let open = || config.open();
         let engine = |source| OpenError::Engine { path: path.clone(), source };
         let db = panic::catch_unwind(AssertUnwindSafe(open))
             .map_err(|_| engine("sled panicked".into()))?

@@ -1,7 +1,7 @@
 //! The schema of a user pool: the standard attributes, the custom ones, and the
 //! rules for both. Texts are Cognito's.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
 use crate::proto::{
     NumberAttributeConstraints, SchemaAttribute, StringAttributeConstraints, UserPool,
@@ -20,7 +20,7 @@ const TEXT_MAX: i64 = 2048;
 /// The standard attributes in the order in which Cognito shows them.
 ///
 /// Source: what DescribeUserPool shows of a new pool.
-fn standard_attributes() -> Vec<SchemaAttribute> {
+static STANDARD: LazyLock<Vec<SchemaAttribute>> = LazyLock::new(|| {
     let text = |name, least: u16, most: u16| standard(name, DataType::String, bounds(least, most));
     let flag = |name| standard(name, DataType::Boolean, Constraints::None);
     let since = NumberAttributeConstraints { min_value: Some("0".to_owned()), max_value: None };
@@ -47,16 +47,15 @@ fn standard_attributes() -> Vec<SchemaAttribute> {
         text("address", 0, 2048),
         standard("updated_at", DataType::Number, Constraints::Number(since)),
     ]
-}
+});
 
 /// The attributes of a user pool that was created with `requested`: the standard
 /// ones, changed in place where requested, then the custom ones in order.
 pub(super) fn merge(requested: &[SchemaAttribute]) -> Vec<SchemaAttribute> {
-    let mut attributes = standard_attributes();
-    let standard = attributes.len();
+    let mut attributes = STANDARD.clone();
     for request in requested {
         let named = |attribute: &&mut SchemaAttribute| attribute.name == request.name;
-        match attributes.iter_mut().take(standard).find(named) {
+        match attributes.iter_mut().take(STANDARD.len()).find(named) {
             Some(attribute) => override_standard(attribute, request),
             None => attributes.push(custom(request)),
         }
@@ -69,24 +68,26 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
     let mut violations = Vec::new();
     let mut seen = HashSet::new();
     let mut customs = 0_usize;
-    let standard = standard_attributes();
     for (index, attribute) in requested.schema_attributes.iter().enumerate() {
-        let field = format!("schema[{index}]");
+        let place = Place(index);
         let Some(name) = attribute.name.as_ref() else {
             violations.push(Violation::new(
-                format!("{field}.name"),
+                place.member("name"),
                 Reason::Required,
                 "must be given",
                 "Schema attributes must have a name.",
             ));
             continue;
         };
-        let builtin = standard.iter().find(|standard| standard.name.as_ref() == Some(name));
-        let shown = if builtin.is_some() { name.clone() } else { custom_name(attribute) };
+        let builtin = STANDARD.iter().find(|standard| standard.name.as_ref() == Some(name));
+        let shown = match builtin {
+            Some(_) => Cow::from(name),
+            None => Cow::from(custom_name(attribute)),
+        };
         if !seen.insert(shown.clone()) {
             let kind = if builtin.is_some() { "standard" } else { "custom" };
             violations.push(Violation::new(
-                format!("{field}.name"),
+                place.member("name"),
                 Reason::Duplicate,
                 format!("is the second attribute named {shown}"),
                 format!(
@@ -96,12 +97,12 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
             ));
         }
         if let Some(standard) = builtin {
-            violations.extend(standard_violations(&field, requested, attribute, standard));
+            violations.extend(standard_violations(place, requested, attribute, standard));
         } else {
             customs += 1;
-            violations.extend(custom_violations(&field, attribute));
+            violations.extend(custom_violations(place, attribute));
         }
-        violations.extend(bounds_violations(&field, &shown, attribute, builtin));
+        violations.extend(bounds_violations(place, &shown, attribute, builtin));
     }
     if customs > limits.custom_attributes {
         let limit = limits.custom_attributes;
@@ -118,7 +119,7 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
 /// Source: refusals seen on AWS; that a required alias is refused, Cognito's
 /// developer guide.
 fn standard_violations(
-    field: &str,
+    place: Place,
     requested: &UserPool,
     attribute: &SchemaAttribute,
     standard: &SchemaAttribute,
@@ -132,12 +133,12 @@ fn standard_violations(
          attribute {name}"
     );
     if retyped {
-        let field = format!("{field}.attribute_data_type");
+        let field = place.member("attribute_data_type");
         let kept = "must be left out, or be the type of the standard attribute";
         violations.push(Violation::new(field, Reason::Conflict, kept, text.clone()));
     }
     if attribute.developer_only_attribute == Some(true) {
-        let field = format!("{field}.developer_only_attribute");
+        let field = place.member("developer_only_attribute");
         let kept = "may not be true for a standard attribute";
         violations.push(Violation::new(field, Reason::Conflict, kept, text));
     }
@@ -147,7 +148,7 @@ fn standard_violations(
         && requested.alias_attributes.contains(&alias)
     {
         violations.push(Violation::new(
-            format!("{field}.required"),
+            place.member("required"),
             Reason::Conflict,
             "may not be true while alias_attributes has preferred_username",
             "preferred_username can not be both required and an alias.",
@@ -157,11 +158,11 @@ fn standard_violations(
 }
 
 /// Source: refusals seen on AWS.
-fn custom_violations(field: &str, attribute: &SchemaAttribute) -> Vec<Violation> {
+fn custom_violations(place: Place, attribute: &SchemaAttribute) -> Vec<Violation> {
     let mut violations = Vec::new();
     if attribute.attribute_data_type.is_none() {
         violations.push(Violation::new(
-            format!("{field}.attribute_data_type"),
+            place.member("attribute_data_type"),
             Reason::Required,
             "must be given for a custom attribute",
             "Invalid AttributeDataType input, consider using the provided AttributeDataType enum.",
@@ -169,7 +170,7 @@ fn custom_violations(field: &str, attribute: &SchemaAttribute) -> Vec<Violation>
     }
     if attribute.required == Some(true) {
         violations.push(Violation::new(
-            format!("{field}.required"),
+            place.member("required"),
             Reason::Unsupported,
             "may not be true for a custom attribute",
             "Required custom attributes are not supported currently.",
@@ -180,7 +181,7 @@ fn custom_violations(field: &str, attribute: &SchemaAttribute) -> Vec<Violation>
 
 /// Source: refusals seen on AWS and those that moto repeats from it.
 fn bounds_violations(
-    field: &str,
+    place: Place,
     name: &str,
     attribute: &SchemaAttribute,
     builtin: Option<&SchemaAttribute>,
@@ -188,7 +189,7 @@ fn bounds_violations(
     let standard_type = builtin.and_then(|standard| standard.attribute_data_type);
     let mut violations = Vec::new();
     let mut refuse = |path: &str, reason, description: &str, text| {
-        violations.push(Violation::new(format!("{field}.{path}"), reason, description, text));
+        violations.push(Violation::new(place.member(path), reason, description, text));
     };
     match data_type(attribute.attribute_data_type.or(standard_type)) {
         DataType::String => {
@@ -255,6 +256,16 @@ fn bounds_violations(
         DataType::Boolean | DataType::DateTime | DataType::Unspecified => (),
     }
     violations
+}
+
+/// The place of an attribute in the request.
+#[derive(Clone, Copy)]
+struct Place(usize);
+
+impl Place {
+    fn member(self, name: &str) -> String {
+        format!("schema[{}].{name}", self.0)
+    }
 }
 
 struct NotAnInteger;

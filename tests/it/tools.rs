@@ -1,5 +1,5 @@
-//! The real clients that `tests/run` installs. Without one, its tests say loudly
-//! what they did not test, and fail where CI is set.
+//! The real clients that `tests/run` installs. Without one, which `tests/run` tells,
+//! its tests do nothing, and fail where CI is set.
 
 use std::{
     env,
@@ -27,6 +27,6 @@ fn found(tool: PathBuf, promise: &str) -> Option<PathBuf> {
         return Some(tool);
     }
     assert!(env::var_os("CI").is_none(), "{} is missing; run tests/run", tool.display());
-    eprintln!("NOT TESTED: {promise}. {} is missing; run tests/run.", tool.display());
+    eprintln!("NOT TESTED: {promise}; {} is missing, run tests/run", tool.display());
     None
 }
