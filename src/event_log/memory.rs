@@ -49,13 +49,9 @@ impl EventLog for MemoryLog {
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let start = usize::try_from(after.0).unwrap_or(usize::MAX);
-        let mut bytes = 0_usize;
-        let fits = |record: &&Record| {
-            let first = bytes == 0;
-            bytes = bytes.saturating_add(record.stored.len());
-            first || bytes <= limit.bytes
-        };
-        let read = records.iter().skip(start).take(limit.records.max(1)).take_while(fits);
-        Ok(read.cloned().collect())
+        let mut left = limit;
+        let read = records.iter().skip(start).enumerate();
+        let fits = |(read, record): &(usize, &Record)| left.admits(*read, record.stored.len());
+        Ok(read.take_while(fits).map(|(_, record)| record.clone()).collect())
     }
 }

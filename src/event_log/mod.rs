@@ -33,6 +33,12 @@ impl Position {
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
+
+    /// The number as messages have it.
+    #[must_use]
+    pub fn to_int(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
 }
 
 impl fmt::Display for Position {
@@ -59,6 +65,17 @@ pub struct ReadLimit {
     pub records: usize,
     /// At most this many bytes of stored records.
     pub bytes: usize,
+}
+
+impl ReadLimit {
+    /// Counts one more record of so many bytes, unless that is more than is left.
+    /// The first one, which is always read, has `read` 0.
+    fn admits(&mut self, read: usize, bytes: usize) -> bool {
+        let fits = self.records > 0 && self.bytes >= bytes;
+        self.records = self.records.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        fits || read == 0
+    }
 }
 
 /// A log of records: dense positions, appended in batches, never changed.
@@ -90,6 +107,32 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// [`ReadError::Damaged`] names the first position that is not as it was
     /// written; [`ReadError::Unavailable`] may go away.
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError>;
+
+    /// The records at `positions`, in that order, each checked by itself: as many
+    /// as the limit allows, but one at least.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read). A position past the end is
+    /// [`Defect::Missing`].
+    async fn read_at(
+        &self,
+        positions: Vec<Position>,
+        limit: ReadLimit,
+    ) -> Result<Vec<Record>, ReadError> {
+        let mut records: Vec<Record> = Vec::new();
+        let mut left = limit;
+        for position in positions {
+            let before = Position(position.0.saturating_sub(1));
+            let read = self.read(before, ReadLimit { records: 1, bytes: 0 }).await?;
+            let missing = ReadError::Damaged { position, defect: Defect::Missing };
+            let record = read.into_iter().next().ok_or(missing)?;
+            if !left.admits(records.len(), record.stored.len()) {
+                break;
+            }
+            records.push(record);
+        }
+        Ok(records)
+    }
 }
 
 /// Why nothing was acknowledged.

@@ -115,6 +115,15 @@ impl EventLog for SledLog {
         let read = self.blocking(move |engine| engine.read(after, limit)).await;
         read.map_err(ReadError::Unavailable)?
     }
+
+    async fn read_at(
+        &self,
+        positions: Vec<Position>,
+        limit: ReadLimit,
+    ) -> Result<Vec<Record>, ReadError> {
+        let read = self.blocking(move |engine| engine.read_at(&positions, limit)).await;
+        read.map_err(ReadError::Unavailable)?
+    }
 }
 
 #[derive(Debug)]
@@ -225,24 +234,36 @@ impl Engine {
         // What is past the head may be in sled, but it is not durable yet.
         let end = self.head.borrow().position;
         let mut records: Vec<Record> = Vec::new();
-        let mut bytes = 0_usize;
+        let mut left = limit;
         let mut expected = after.next();
         for entry in self.db.range(key(expected)..=key(end)) {
             let (found, stored) = entry.map_err(unavailable)?;
+            if !left.admits(records.len(), stored.len()) {
+                return Ok(records);
+            }
             let previous = records.last().map(|record| record.hash);
             let record = parse_entry(expected, &found, &stored, previous)?;
-            bytes = bytes.saturating_add(record.stored.len());
-            if bytes > limit.bytes && !records.is_empty() {
-                return Ok(records);
-            }
             records.push(record);
             expected = expected.next();
-            if records.len() >= limit.records {
-                return Ok(records);
-            }
         }
         if expected <= end {
             return Err(ReadError::Damaged { position: expected, defect: Defect::Missing });
+        }
+        Ok(records)
+    }
+
+    fn read_at(&self, positions: &[Position], limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
+        let end = self.head.borrow().position;
+        let mut records: Vec<Record> = Vec::new();
+        let mut left = limit;
+        for &position in positions {
+            let missing = ReadError::Damaged { position, defect: Defect::Missing };
+            let stored = self.db.get(key(position)).map_err(unavailable)?;
+            let stored = stored.filter(|_| position <= end).ok_or(missing)?;
+            if !left.admits(records.len(), stored.len()) {
+                break;
+            }
+            records.push(Record::parse_at(position, Bytes::copy_from_slice(&stored), None)?);
         }
         Ok(records)
     }
