@@ -19,13 +19,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("userpool.bin");
     fs::write(descriptors, compiler.encode_file_descriptor_set())?;
 
+    // The JSON form of a message is found by its name.
+    let mut config = prost_build::Config::new();
+    config.enable_type_names();
     tonic_prost_build::configure()
         // Sorted maps: equal messages are equal bytes, which the log relies on.
         .btree_map(".")
+        // A stored record is passed on, not copied.
+        .bytes(".userpool.v1.UserPoolEvent.record")
         // A user pool is large; boxed, it does not make every event so.
         .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_created")
         .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_updated")
         .boxed(".userpool.v1.WatchUserPoolEventsResponse.content.event")
-        .compile_fds(compiler.file_descriptor_set())?;
+        .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     Ok(())
 }

@@ -5,6 +5,8 @@
 //! | `manifest.json` | the form of the directory and the region of its pools |
 //! | `lock` | held by the process that uses the directory |
 //! | `log/` | the event log; all there is to keep |
+//! | `signing_key.pem` | what checkpoints are signed with; for the owner alone |
+//! | `checkpoints.jsonl` | the checkpoint that was signed at each stop, oldest first |
 //! | `read_model/` | a projection of it; deleted, it is built again |
 
 use std::{
@@ -16,6 +18,8 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+use crate::proto::{self, SignedCheckpoint};
 
 /// The form that this version reads and writes.
 const FORMAT: u32 = 1;
@@ -140,6 +144,28 @@ impl DataDir {
     pub fn read_model(&self) -> PathBuf {
         self.path.join("read_model")
     }
+}
+
+/// Where the signing key of a data directory is.
+#[must_use]
+pub fn signing_key(data_dir: &Path) -> PathBuf {
+    data_dir.join("signing_key.pem")
+}
+
+/// Where the checkpoints of a data directory are noted.
+#[must_use]
+pub fn checkpoints(data_dir: &Path) -> PathBuf {
+    data_dir.join("checkpoints.jsonl")
+}
+
+/// Adds a checkpoint to those that were noted.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn note_checkpoint(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    writeln!(file, "{}", proto::to_json(checkpoint))?;
+    file.sync_all()
 }
 
 fn check(

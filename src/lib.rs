@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | [`proto`] | the messages: the schema of everything stored and served | anything |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
+//! | [`checkpoint`] | signed checkpoints of that log, for auditors | what is in the log |
 //! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, time, async |
 //! | [`app`] | the writer, the read model, the projection between them | gRPC |
 //! | [`grpc`] | messages in, commands through, messages out; every status | storage |
@@ -24,6 +25,7 @@
 
 pub mod proto;
 
+pub mod checkpoint;
 pub mod event_log;
 pub mod user_pool;
 

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use prost_reflect::DescriptorPool;
+use chrono::{DateTime, SecondsFormat, Utc};
+use prost::{Message, Name};
+use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage as _, SerializeOptions};
+use prost_types::Timestamp;
 
 #[expect(
     unused_qualifications,
@@ -27,3 +30,56 @@ pub static DESCRIPTORS: LazyLock<DescriptorPool> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "build.rs wrote these bytes; every test reads them")]
     DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("a file descriptor set")
 });
+
+/// A time as messages have it.
+#[must_use]
+pub fn timestamp(at: DateTime<Utc>) -> Timestamp {
+    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
+    Timestamp { seconds: at.timestamp(), nanos }
+}
+
+/// A time as it is computed with; nothing where it is none.
+#[must_use]
+pub fn date_time(at: Timestamp) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(at.seconds, u32::try_from(at.nanos).ok()?)
+}
+
+/// A time as it is compared with others.
+#[must_use]
+pub const fn order(at: Timestamp) -> (i64, i32) {
+    (at.seconds, at.nanos)
+}
+
+/// A time as people read it.
+#[must_use]
+pub fn shown(at: Timestamp) -> String {
+    let at = date_time(at).map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true));
+    at.unwrap_or_default()
+}
+
+/// A message in protobuf's JSON form, as grpcurl prints it.
+pub fn to_json<M: Message + Name>(message: &M) -> serde_json::Value {
+    let options = SerializeOptions::new();
+    let dynamic = dynamic::<M>().and_then(|mut dynamic| {
+        dynamic.merge(message.encode_to_vec().as_slice()).ok()?;
+        dynamic.serialize_with_options(serde_json::value::Serializer, &options).ok()
+    });
+    dynamic.unwrap_or_default()
+}
+
+/// Reads a message in that form.
+///
+/// # Errors
+/// A member that does not exist, or a value that it cannot have.
+pub fn from_json<M: Message + Name + Default>(json: &str) -> Result<M, serde_json::Error> {
+    use serde::de::Error as _;
+    let descriptor = dynamic::<M>().ok_or_else(|| serde_json::Error::custom("no such message"))?;
+    let mut json = serde_json::Deserializer::from_str(json);
+    let message = DynamicMessage::deserialize(descriptor.descriptor(), &mut json)?;
+    json.end()?;
+    message.transcode_to().map_err(serde_json::Error::custom)
+}
+
+fn dynamic<M: Name>() -> Option<DynamicMessage> {
+    DESCRIPTORS.get_message_by_name(&M::full_name()).map(DynamicMessage::new)
+}

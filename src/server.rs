@@ -11,7 +11,8 @@ use tower::layer::util::{Identity, Stack};
 
 use crate::{
     app::{App, Settings, Source, StartError},
-    data_dir::{DataDir, DataDirError},
+    checkpoint::{KeyError, Signer},
+    data_dir::{self, DataDir, DataDirError},
     event_log::{EventLog, OpenError, SledLog},
     grpc::{self, RpcLayer},
     user_pool::Limits,
@@ -54,6 +55,9 @@ pub enum ServerError {
     /// The log.
     #[error(transparent)]
     Log(#[from] OpenError),
+    /// The key that checkpoints are signed with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The application on top of it.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -84,6 +88,9 @@ pub enum ServerError {
 pub struct Ready {
     listener: Listener,
     app: App,
+    signer: Signer,
+    /// Where the last checkpoint is noted.
+    checkpoints: PathBuf,
     account_id: String,
     /// Given back only when everything else is closed.
     data_dir: Option<DataDir>,
@@ -115,12 +122,14 @@ impl Ready {
         config: Config,
         source: Arc<dyn Source>,
     ) -> Result<Self, ServerError> {
-        let Config { listen, data_dir: _, region, account_id, limits } = config;
+        let Config { listen, data_dir, region, account_id, limits } = config;
+        let signer = Signer::open(&data_dir::signing_key(&data_dir))?;
         let app = App::start(log, read_model, source, Settings { region, limits }).await?;
         let listener = Listener::bind(&listen)
             .await
             .map_err(|source| ServerError::Listen { endpoint: listen, source })?;
-        Ok(Self { listener, app, account_id, data_dir: None })
+        let checkpoints = data_dir::checkpoints(&data_dir);
+        Ok(Self { listener, app, signer, checkpoints, account_id, data_dir: None })
     }
 
     /// Where it listens: the endpoint that was asked for, with the port chosen.
@@ -134,11 +143,11 @@ impl Ready {
     /// # Errors
     /// [`ServerError::LogFailed`] where the log failed in the meantime.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Self { listener, app, account_id, data_dir } = self;
-        let app = Arc::new(app);
+        let Self { listener, app, signer, checkpoints, account_id, data_dir } = self;
+        let (app, signer) = (Arc::new(app), Arc::new(signer));
         let (reporter, health) = tonic_health::server::health_reporter();
         grpc::report_health(&reporter, ServingStatus::Serving).await;
-        let routes = grpc::routes(&app, &account_id, health)?;
+        let routes = grpc::routes(&app, &signer, &account_id, health)?;
         let server: Router<Stack<RpcLayer, Identity>> = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -160,13 +169,21 @@ impl Ready {
         };
         grpc::report_health(&reporter, ServingStatus::NotServing).await;
         tracing::info!("stopping: running calls are finished, new ones refused");
+        app.drain();
         // The receiver is in `serving`, which is still there.
         let _ = drain.send(());
         if time::timeout(DRAIN, serving).await.is_err() {
             tracing::warn!(?DRAIN, "calls were still running and are cut off");
         }
+        let (history, source) = (app.history().clone(), app.source());
         if let Some(app) = Arc::into_inner(app) {
             app.close().await;
+        }
+        // With the lock on the data directory still held.
+        let checkpoint = signer.sign(history.head(), source.now());
+        match data_dir::note_checkpoint(&checkpoints, &checkpoint) {
+            Ok(()) => tracing::info!(position = checkpoint.position, "checkpoint signed"),
+            Err(error) => tracing::warn!(%error, "the last checkpoint cannot be noted"),
         }
         drop(data_dir);
         tracing::info!("stopped");

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     event_log::Position,
-    proto::{UserPool, UserPoolEvent},
+    proto::{self, UserPool, UserPoolEvent},
     user_pool::{
         Checked, Command, Event, Facts, Limits, Target, UserPoolId, UserPoolState, decide,
     },
@@ -16,7 +16,6 @@ use crate::{
 
 use super::{
     Context, ExecuteError, LoadError, Outcome, ReadModel, Source, codec, stored::StoredPool,
-    timestamp,
 };
 
 /// How often an ID is drawn for a new user pool until one is free.
@@ -108,7 +107,7 @@ impl<'a> Batch<'a> {
         for payload in decided {
             let event =
                 self.envelope(&facts.user_pool_id, &after, payload.clone(), at, events.len());
-            after = after.after(payload, event.position, timestamp(at));
+            after = after.after(payload, event.position, proto::timestamp(at));
             let request_id = options.request_id.map(|id| id.to_string());
             let request_fingerprint = request_id.is_some().then(|| context.fingerprint.to_vec());
             events.push(UserPoolEvent {
@@ -153,12 +152,12 @@ impl<'a> Batch<'a> {
     ) -> UserPoolEvent {
         let ahead = i64::try_from(self.events.len().saturating_add(index)).unwrap_or(i64::MAX);
         UserPoolEvent {
-            position: codec::to_int(self.head.next()).saturating_add(ahead),
+            position: self.head.next().to_int().saturating_add(ahead),
             user_pool_id: id.to_string(),
             revision: pool.revision.saturating_add(1),
             event_id: self.source.uuid().to_string(),
             r#type: codec::event_type(&payload).into(),
-            record_time: Some(timestamp(at)),
+            record_time: Some(proto::timestamp(at)),
             schema_version: codec::SCHEMA_VERSION,
             payload: Some(payload),
             ..UserPoolEvent::default()

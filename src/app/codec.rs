@@ -5,7 +5,7 @@ use bytes::Bytes;
 use prost::Message as _;
 
 use crate::{
-    event_log::{Position, Record},
+    event_log::Record,
     proto::{UserPoolEvent, UserPoolEventType},
     user_pool::Event,
 };
@@ -60,16 +60,11 @@ pub(super) fn decode(record: &Record) -> Result<UserPoolEvent, LoadError> {
         if event.payload.is_none() {
             return Err(DecodeError::UnknownPayload);
         }
-        if event.position != to_int(record.position) {
+        if event.position != record.position.to_int() {
             return Err(DecodeError::WrongPosition(event.position));
         }
         let previous_hash = record.previous_hash.0.to_vec();
         Ok(UserPoolEvent { previous_hash, hash: record.hash.0.to_vec(), ..event })
     };
     decode().map_err(|source| LoadError::Decode { position: record.position, source })
-}
-
-/// A position as messages have it.
-pub(super) fn to_int(position: Position) -> i64 {
-    i64::try_from(position.0).unwrap_or(i64::MAX)
 }

@@ -3,6 +3,7 @@
 
 mod batch;
 mod codec;
+mod history;
 mod projection;
 mod read_model;
 mod source;
@@ -11,8 +12,7 @@ mod writer;
 
 use std::{path::Path, sync::Arc};
 
-use prost_types::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use crate::{
@@ -23,6 +23,9 @@ use crate::{
 
 pub use self::{
     codec::DecodeError,
+    history::{
+        Anchor, EventPage, Follow, Followed, History, HistoryError, Problem, Replayed, Verified,
+    },
     read_model::{Domain, PoolEntry, ReadModel, ReadModelError},
     source::{Source, SystemSource},
     stored::StoredPool,
@@ -116,7 +119,7 @@ pub enum StartError {
 }
 
 /// What the application is made with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// The prefix of user pool IDs.
     pub region: String,
@@ -132,7 +135,9 @@ pub struct App {
     source: Arc<dyn Source>,
     settings: Settings,
     /// Completes when the writer has stopped, with whether the log failed.
-    stopped: tokio::sync::watch::Receiver<writer::Life>,
+    stopped: watch::Receiver<writer::Life>,
+    history: History,
+    draining: watch::Sender<bool>,
 }
 
 impl App {
@@ -149,16 +154,20 @@ impl App {
         let read_model = projection::catch_up(log.as_ref(), read_model).await?;
         let read_model = Arc::new(read_model);
         let (commands, jobs) = mpsc::channel(QUEUE);
+        // The read model has just been brought up to the head.
+        let (visible, seen) = watch::channel(*log.head().borrow());
+        let (draining, drained) = watch::channel(false);
+        let history = History::new(Arc::clone(&log), Arc::clone(&read_model), seen, drained);
         let stopped = writer::start(
-            Arc::clone(&log),
+            log,
             Arc::clone(&read_model),
+            visible,
             Arc::clone(&source),
-            settings.region.clone(),
-            settings.limits,
+            settings.clone(),
             jobs,
         )
         .await?;
-        Ok(Self { read_model, commands, source, settings, stopped })
+        Ok(Self { read_model, commands, source, settings, stopped, history, draining })
     }
 
     /// The limits that requests are checked against.
@@ -226,6 +235,17 @@ impl App {
         self.read_model.domains(after, limit)
     }
 
+    /// The recorded history.
+    #[must_use]
+    pub const fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Tells those who follow the history that the server is about to stop.
+    pub fn drain(&self) {
+        self.draining.send_replace(true);
+    }
+
     /// Stops taking commands and waits until the writer has let go of the log.
     pub async fn close(self) {
         let Self { commands, mut stopped, .. } = self;
@@ -260,12 +280,6 @@ impl From<Invalid> for ExecuteError {
     fn from(invalid: Invalid) -> Self {
         Self::Rejected(Rejection::Invalid(invalid))
     }
-}
-
-/// A time as messages have it.
-fn timestamp(at: chrono::DateTime<chrono::Utc>) -> Timestamp {
-    let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
-    Timestamp { seconds: at.timestamp(), nanos }
 }
 
 /// The append failed: the log is not to be written to again.

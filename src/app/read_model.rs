@@ -14,7 +14,7 @@
 //! Lookups are done where they are called: one lookup is a page that sled mostly
 //! has in memory, and costs less than a change of threads.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path};
 
 use prost::Message;
 use uuid::Uuid;
@@ -130,6 +130,24 @@ impl ReadModel {
             domains.push(domain(prefix, StoredDomain::decode(stored.as_ref())?));
         }
         Ok(domains)
+    }
+
+    /// The positions of the events of a user pool with these revisions, in order.
+    pub(super) fn positions(
+        &self,
+        id: &UserPoolId,
+        revisions: RangeInclusive<u64>,
+    ) -> Result<Vec<Position>, ReadModelError> {
+        let key =
+            |revision| key::revision(id.as_str(), i64::try_from(revision).unwrap_or(i64::MAX));
+        let mut positions = Vec::new();
+        for entry in self.db.range(key(*revisions.start())..=key(*revisions.end())) {
+            let (_, position) = entry?;
+            let position = position.as_ref().try_into().map(u64::from_be_bytes);
+            positions
+                .push(Position(position.map_err(|error| ReadModelError::Engine(Box::new(error)))?));
+        }
+        Ok(positions)
     }
 
     /// Applies events in order, with the checkpoint, in one atomic write. Events

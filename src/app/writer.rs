@@ -18,13 +18,13 @@ use tokio::{
 };
 
 use crate::{
-    event_log::{EventLog, Position, ReadLimit, Record},
-    proto::UserPoolEvent,
-    user_pool::{Checked, Limits, UserPoolState, evolve},
+    event_log::{EventLog, Head, Position, ReadLimit, Record},
+    proto::{self, UserPoolEvent},
+    user_pool::{Checked, UserPoolState, evolve},
 };
 
 use super::{
-    Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, Source, StartError,
+    Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, Settings, Source, StartError,
     batch::{Batch, Decided},
     codec, log_failed,
 };
@@ -55,13 +55,13 @@ pub(super) enum Life {
 pub(super) async fn start(
     log: Arc<dyn EventLog>,
     read_model: Arc<ReadModel>,
+    visible: watch::Sender<Head>,
     source: Arc<dyn Source>,
-    region: String,
-    limits: Limits,
+    settings: Settings,
     mut jobs: mpsc::Receiver<Job>,
 ) -> Result<watch::Receiver<Life>, StartError> {
     let last_time = last_record_time(log.as_ref()).await?;
-    let mut writer = Writer { log, read_model, source, region, limits, last_time };
+    let mut writer = Writer { log, read_model, visible, source, settings, last_time };
     let (life, stopped) = watch::channel(Life::Running);
     let runtime = Handle::current();
     let work = move || {
@@ -90,9 +90,10 @@ struct LogFailed;
 struct Writer {
     log: Arc<dyn EventLog>,
     read_model: Arc<ReadModel>,
+    /// How far the log is durable and projected: what readers may see.
+    visible: watch::Sender<Head>,
     source: Arc<dyn Source>,
-    region: String,
-    limits: Limits,
+    settings: Settings,
     last_time: DateTime<Utc>,
 }
 
@@ -102,8 +103,8 @@ impl Writer {
         let mut batch = Batch::new(
             &self.read_model,
             self.source.as_ref(),
-            &self.region,
-            self.limits,
+            &self.settings.region,
+            self.settings.limits,
             head,
             self.last_time,
         );
@@ -141,6 +142,7 @@ impl Writer {
         let bodies: Vec<Bytes> = events.iter().map(codec::encode).collect();
         let records =
             self.log.append(expected, bodies).await.map_err(|error| log_failed(&error))?;
+        let head = records.last().map(Record::head).unwrap_or_default();
         let with_hash = |(event, record): (UserPoolEvent, Record)| {
             let previous_hash = record.previous_hash.0.to_vec();
             UserPoolEvent { previous_hash, hash: record.hash.0.to_vec(), ..event }
@@ -148,7 +150,9 @@ impl Writer {
         let events: Vec<_> = events.into_iter().zip(records).map(with_hash).collect();
         self.read_model.apply(&events).map_err(|error| {
             tracing::error!(%error, "the read model failed; it is built again at the next start");
-        })
+        })?;
+        self.visible.send_replace(head);
+        Ok(())
     }
 
     /// The outcome of a command that was carried out before: what the state was
@@ -177,6 +181,5 @@ async fn last_record_time(log: &dyn EventLog) -> Result<DateTime<Utc>, LoadError
     let records = log.read(Position(before), ReadLimit { records: 1, ..PAGE }).await?;
     let event = records.first().map(codec::decode).transpose()?;
     let at = event.and_then(|event| event.record_time).unwrap_or_default();
-    let nanos = u32::try_from(at.nanos).unwrap_or_default();
-    Ok(DateTime::from_timestamp(at.seconds, nanos).unwrap_or(DateTime::UNIX_EPOCH))
+    Ok(proto::date_time(at).unwrap_or(DateTime::UNIX_EPOCH))
 }

@@ -18,6 +18,7 @@ use tonic_health::{
 
 use crate::{
     app::App,
+    checkpoint::Signer,
     proto::{
         FILE_DESCRIPTOR_SET, user_pool_history_service_server::UserPoolHistoryServiceServer,
         user_pool_service_server::UserPoolServiceServer,
@@ -40,14 +41,16 @@ const SERVICES: [&str; 3] =
 /// The descriptors cannot be read, which no build that passed its tests has.
 pub fn routes(
     app: &Arc<App>,
+    signer: &Arc<Signer>,
     account_id: &str,
     health: HealthServer<impl Health>,
 ) -> Result<Routes, tonic_reflection::server::Error> {
     let user_pools = UserPools { app: Arc::clone(app), account_id: account_id.to_owned() };
     let user_pools =
         UserPoolServiceServer::new(user_pools).max_decoding_message_size(REQUEST_BYTES);
+    let history = History { app: Arc::clone(app), signer: Arc::clone(signer) };
     let history =
-        UserPoolHistoryServiceServer::new(History).max_decoding_message_size(REQUEST_BYTES);
+        UserPoolHistoryServiceServer::new(history).max_decoding_message_size(REQUEST_BYTES);
     // Both versions: older clients know only v1alpha. Error details are included,
     // so that tools can show them.
     let reflection = || {

@@ -3,6 +3,9 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
+use tonic::Status;
+
+use super::status;
 
 /// Enough to notice a token that was mistyped, cut, or made for another list.
 const CHECK: usize = 6;
@@ -13,10 +16,28 @@ pub(super) fn encode(list: &str, place: &[u8]) -> String {
 }
 
 /// The place that a token of `list` names, or nothing where it is not one.
-pub(super) fn decode(list: &str, token: &str) -> Option<Vec<u8>> {
+fn decode(list: &str, token: &str) -> Option<Vec<u8>> {
     let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
     let (stated, place) = bytes.split_first_chunk::<CHECK>()?;
     (*stated == check(list, place)).then(|| place.to_vec())
+}
+
+/// The place that a token of `list` names, where places are numbers.
+///
+/// # Errors
+/// It is not a token of this list.
+pub(super) fn decode_number(list: &str, token: &str) -> Result<u64, Status> {
+    let place = decode(list, token).and_then(|place| place.try_into().ok());
+    place.map(u64::from_be_bytes).ok_or_else(status::bad_page_token)
+}
+
+/// The place that a token of `list` names, where places are texts.
+///
+/// # Errors
+/// It is not a token of this list.
+pub(super) fn decode_text(list: &str, token: &str) -> Result<String, Status> {
+    let place = decode(list, token).and_then(|place| String::from_utf8(place).ok());
+    place.ok_or_else(status::bad_page_token)
 }
 
 fn check(list: &str, place: &[u8]) -> [u8; CHECK] {

@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::{
-    app::{ExecuteError, LoadError, ReadModelError},
+    app::{ExecuteError, HistoryError, LoadError, ReadModelError},
     event_log::ReadError,
     proto::ErrorReason,
     user_pool::{Invalid, Rejection, UserPoolId},
@@ -39,10 +39,10 @@ pub(super) fn bad_page_token() -> Status {
     status(Code::InvalidArgument, ErrorReason::BadPageToken, text, &aws)
 }
 
-/// An operation that this version does not have.
-pub(super) fn not_implemented(operation: &str) -> Status {
-    let text = format!("{operation} is not part of this version; see the README for what is");
-    status(Code::Unimplemented, ErrorReason::NotImplemented, &text, &[])
+/// The server stops.
+pub(super) fn shutting_down() -> Status {
+    let text = "the server is shutting down; nothing was recorded, try again elsewhere or later";
+    status(Code::Unavailable, ErrorReason::ShuttingDown, text, &[])
 }
 
 /// A fault of this program.
@@ -80,10 +80,7 @@ impl From<ExecuteError> for Status {
                 let text = "too many commands are waiting; nothing was recorded, try again";
                 Self::with_error_details(Code::ResourceExhausted, text, details)
             }
-            ExecuteError::ShuttingDown => {
-                let text = "the server is shutting down; nothing was recorded";
-                status(Code::Unavailable, ErrorReason::ShuttingDown, text, &[])
-            }
+            ExecuteError::ShuttingDown => shutting_down(),
             ExecuteError::LogUnavailable => {
                 let text = "the log is unavailable; the command may or may not have been \
                             recorded, retry with the same request_id";
@@ -98,6 +95,25 @@ impl From<ExecuteError> for Status {
 impl From<ReadModelError> for Status {
     fn from(error: ReadModelError) -> Self {
         unreadable(&LoadError::ReadModel(error))
+    }
+}
+
+impl From<HistoryError> for Status {
+    fn from(error: HistoryError) -> Self {
+        let text = error.to_string();
+        match error {
+            HistoryError::NotFound { user_pool_id } => not_found(&user_pool_id, None),
+            HistoryError::BeyondEnd { what: _, requested, current } => {
+                let metadata = [("requested", requested), ("current", current)];
+                status(Code::OutOfRange, ErrorReason::BeyondEnd, &text, &metadata)
+            }
+            HistoryError::BeforeCreation { user_pool_id, what: _, requested, created } => {
+                let id = ("user_pool_id", user_pool_id.to_string());
+                let metadata = [id, ("requested", requested), ("created", created)];
+                status(Code::OutOfRange, ErrorReason::BeforeCreation, &text, &metadata)
+            }
+            HistoryError::Unreadable(error) => unreadable(&error),
+        }
     }
 }
 

@@ -92,12 +92,9 @@ impl UserPoolService for UserPools {
         request: Request<ListUserPoolsRequest>,
     ) -> Result<Response<ListUserPoolsResponse>, Status> {
         let page = Page::of_user_pools(request.into_inner())?;
-        let after = match start(&page, USER_POOLS)? {
-            None => 0,
-            Some(place) => {
-                place.try_into().map_err(|_| status::bad_page_token()).map(u64::from_be_bytes)?
-            }
-        };
+        let token = page.next_token.as_ref();
+        let after = token.map(|token| page_token::decode_number(USER_POOLS, token)).transpose()?;
+        let after = after.unwrap_or_default();
         // One more than asked for tells whether there is a next page.
         let mut entries = self.app.list(after, page.max_results.saturating_add(1))?;
         let more = entries.len() > page.max_results;
@@ -154,8 +151,9 @@ impl UserPoolService for UserPools {
         request: Request<ListUserPoolDomainsRequest>,
     ) -> Result<Response<ListUserPoolDomainsResponse>, Status> {
         let page = Page::of_domains(request.into_inner())?;
-        let place = start(&page, DOMAINS)?.unwrap_or_default();
-        let after = String::from_utf8(place).map_err(|_| status::bad_page_token())?;
+        let token = page.next_token.as_ref();
+        let after = token.map(|token| page_token::decode_text(DOMAINS, token)).transpose()?;
+        let after = after.unwrap_or_default();
         let mut domains = self.app.list_domains(&after, page.max_results.saturating_add(1))?;
         let more = domains.len() > page.max_results;
         domains.truncate(page.max_results);
@@ -189,10 +187,4 @@ fn summary(pool: UserPool, revision: i64) -> UserPoolDescription {
         creation_date: pool.creation_date,
         revision,
     }
-}
-
-/// The place after which the page begins; nothing for the first page.
-fn start(page: &Page, list: &str) -> Result<Option<Vec<u8>>, Status> {
-    let Some(token) = &page.next_token else { return Ok(None) };
-    page_token::decode(list, token).map(Some).ok_or_else(status::bad_page_token)
 }

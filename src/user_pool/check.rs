@@ -6,6 +6,8 @@
 
 use std::{borrow::Cow, fmt::Display, ops::RangeInclusive};
 
+use prost_types::Timestamp;
+
 use super::{
     patterns::Pattern,
     violation::{AwsError, Invalid, Reason, Violation},
@@ -175,6 +177,36 @@ impl Check {
                 ),
                 aws_error: AwsError::InvalidParameter,
             });
+        }
+    }
+
+    /// The field may not be given here.
+    pub(super) fn absent<T>(&mut self, field: &'static str, value: Option<&T>) {
+        if value.is_some() {
+            self.refuse(field, Reason::Conflict, Some(&"…"), "may not be given here", "be null");
+        }
+    }
+
+    /// There must be this many bytes.
+    pub(super) fn bytes(&mut self, field: &'static str, value: &[u8], count: usize) {
+        if value.len() != count {
+            let shown = format!("[{} bytes]", value.len());
+            let allowed = format!("must have {count} bytes, has {}", value.len());
+            let constraint = format!("have length equal to {count}");
+            self.refuse(field, Reason::Length, Some(&shown), &allowed, &constraint);
+        }
+    }
+
+    /// The time must be one: in the years 1 to 9999, with whole nanoseconds.
+    pub(super) fn time(&mut self, field: &'static str, value: Option<&Timestamp>) {
+        let years = -62_135_596_800..=253_402_300_799;
+        let legal = |time: &&Timestamp| {
+            years.contains(&time.seconds) && (0..1_000_000_000).contains(&time.nanos)
+        };
+        if let Some(time) = value.filter(|time| !legal(time)) {
+            let shown = format!("{}s {}ns", time.seconds, time.nanos);
+            let allowed = "must be a time in the years 1 to 9999";
+            self.refuse(field, Reason::Range, Some(&shown), allowed, "be a time");
         }
     }
 

@@ -4,8 +4,7 @@ use uuid::Uuid;
 
 use crate::proto::{
     CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
-    DeleteUserPoolRequest, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
-    ListUserPoolDomainsRequest, ListUserPoolsRequest, UpdateUserPoolRequest, UserPool,
+    DeleteUserPoolRequest, UpdateUserPoolRequest, UserPool,
 };
 
 use super::{
@@ -70,15 +69,6 @@ pub struct UpdateUserPool {
     pub(super) requested: Box<UserPool>,
     pub(super) mask: Mask,
     pub(super) limits: Limits,
-}
-
-/// A page of a list: how many items at most, and after which token.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// How many items at most.
-    pub max_results: usize,
-    /// The token of the page before.
-    pub next_token: Option<String>,
 }
 
 impl Checked {
@@ -279,52 +269,6 @@ impl Checked {
             command: Command::DeleteDomain(DomainPrefix::new(domain.unwrap_or_default())),
             options: options(request_id.as_deref(), expected_revision, validate_only),
         })
-    }
-}
-
-impl UserPoolId {
-    /// Checks a request to describe a user pool.
-    ///
-    /// # Errors
-    /// Every field rule that it breaks.
-    pub fn parse(request: DescribeUserPoolRequest) -> Result<Self, Invalid> {
-        Check::run(|check| fields::user_pool_id(check, request.user_pool_id.as_ref()))?;
-        Ok(Self::new(request.user_pool_id.unwrap_or_default()))
-    }
-}
-
-impl DomainPrefix {
-    /// Checks a request to describe a domain.
-    ///
-    /// # Errors
-    /// Every field rule that it breaks.
-    pub fn parse(request: DescribeUserPoolDomainRequest) -> Result<Self, Invalid> {
-        Check::run(|check| fields::domain(check, request.domain.as_ref()))?;
-        Ok(Self::new(request.domain.unwrap_or_default()))
-    }
-}
-
-impl Page {
-    /// Checks a request for a page of user pools.
-    ///
-    /// # Errors
-    /// Every field rule that it breaks.
-    pub fn of_user_pools(request: ListUserPoolsRequest) -> Result<Self, Invalid> {
-        Self::parse(request.max_results, request.next_token)
-    }
-
-    /// Checks a request for a page of domains.
-    ///
-    /// # Errors
-    /// Every field rule that it breaks.
-    pub fn of_domains(request: ListUserPoolDomainsRequest) -> Result<Self, Invalid> {
-        Self::parse(request.max_results, request.next_token)
-    }
-
-    fn parse(max_results: Option<i32>, next_token: Option<String>) -> Result<Self, Invalid> {
-        Check::run(|check| fields::page(check, max_results, next_token.as_ref()))?;
-        let max_results = max_results.and_then(|max| usize::try_from(max).ok()).unwrap_or(1);
-        Ok(Self { max_results, next_token })
     }
 }
 

@@ -12,6 +12,7 @@ mod evolve;
 mod fields;
 mod paths;
 mod patterns;
+mod query;
 mod schema;
 mod semantics;
 mod settle;
@@ -23,10 +24,11 @@ use std::fmt;
 use crate::proto::user_pool_event::Payload;
 
 pub use self::{
-    command::{Checked, Command, CreateUserPool, Options, Page, Target, UpdateUserPool},
+    command::{Checked, Command, CreateUserPool, Options, Target, UpdateUserPool},
     decide::{Facts, Rejection, decide},
     domain::DomainPrefix,
     evolve::{UserPoolState, evolve},
+    query::{AsOf, EventFilter, EventQuery, Noted, Page, Replay, Watch},
     violation::{AwsError, Invalid, Reason, Violation},
 };
 

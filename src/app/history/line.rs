@@ -1,0 +1,141 @@
+//! Events in a row without gaps: the whole log, whose places are positions, or
+//! the stream of one user pool, whose places are revisions.
+
+use crate::{
+    event_log::{Position, ReadLimit, Record},
+    proto::UserPoolEvent,
+    user_pool::UserPoolId,
+};
+
+use super::{
+    super::{LoadError, codec},
+    History, HistoryError,
+};
+
+/// A row of events with places from 1 to its length.
+#[derive(Debug)]
+pub(super) struct Line<'a> {
+    history: &'a History,
+    stream: Option<UserPoolId>,
+    length: u64,
+    include_records: bool,
+}
+
+impl<'a> Line<'a> {
+    /// The whole log up to `head`.
+    pub(super) fn log(history: &'a History, head: Position) -> Self {
+        Self { history, stream: None, length: head.0, include_records: false }
+    }
+
+    /// The events of one user pool up to `head`.
+    ///
+    /// # Errors
+    /// There never was such a user pool, or the read model cannot be read.
+    pub(super) fn stream(
+        history: &'a History,
+        id: &UserPoolId,
+        head: Position,
+    ) -> Result<Self, HistoryError> {
+        let not_found = || HistoryError::NotFound { user_pool_id: id.clone() };
+        let pool = history.read_model.pool(id)?.ok_or_else(not_found)?;
+        let stream = Some(id.clone());
+        let length = u64::try_from(pool.revision).unwrap_or_default();
+        let mut line = Self { history, stream, length, include_records: false };
+        // The read model may be ahead of a head that was read before it.
+        line.length = line.places_up_to(head)?;
+        Ok(line)
+    }
+
+    /// The same, each event with its stored record.
+    pub(super) fn with_records(self, include_records: bool) -> Self {
+        Self { include_records, ..self }
+    }
+
+    pub(super) const fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// How many of its events are at this position or before.
+    pub(super) fn places_up_to(&self, position: Position) -> Result<u64, HistoryError> {
+        let Some(id) = &self.stream else { return Ok(self.length.min(position.0)) };
+        let (mut below, mut above) = (0, self.length);
+        while below < above {
+            let middle = below + (above - below).div_ceil(2);
+            let found = self.history.read_model.positions(id, middle..=middle)?;
+            if found.first().is_some_and(|found| *found <= position) {
+                below = middle;
+            } else {
+                above = middle - 1;
+            }
+        }
+        Ok(below)
+    }
+
+    /// How many of its events, from the first on, `matches` holds for. It must
+    /// hold for none after the first that it does not hold for.
+    pub(super) async fn count_while(
+        &self,
+        matches: impl Fn(&UserPoolEvent) -> bool,
+    ) -> Result<u64, HistoryError> {
+        let (mut below, mut above) = (0, self.length);
+        while below < above {
+            let middle = below + (above - below).div_ceil(2);
+            let event = self.read(middle, 1, false, ReadLimit { records: 1, bytes: 0 }).await?;
+            if event.first().is_some_and(&matches) {
+                below = middle;
+            } else {
+                above = middle - 1;
+            }
+        }
+        Ok(below)
+    }
+
+    /// Events from place `first` on, `count` at most, towards the end or, where
+    /// `backward`, towards the beginning: as many as the limit allows, but one at
+    /// least where there is one.
+    pub(super) async fn read(
+        &self,
+        first: u64,
+        count: u64,
+        backward: bool,
+        limit: ReadLimit,
+    ) -> Result<Vec<UserPoolEvent>, HistoryError> {
+        let (low, high) = if backward {
+            (first.saturating_sub(count).saturating_add(1), first)
+        } else {
+            (first, first.saturating_add(count).saturating_sub(1))
+        };
+        let places = low.max(1)..=high.min(self.length);
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let log = &self.history.log;
+        let records = match &self.stream {
+            None if !backward => {
+                let count = places.end() - places.start() + 1;
+                let records = limit.records.min(usize::try_from(count).unwrap_or(usize::MAX));
+                let before = Position(places.start() - 1);
+                log.read(before, ReadLimit { records, ..limit }).await?
+            }
+            stream => {
+                let mut positions = match stream {
+                    None => places.map(Position).collect(),
+                    Some(id) => self.history.read_model.positions(id, places)?,
+                };
+                if backward {
+                    positions.reverse();
+                }
+                log.read_at(positions, limit).await?
+            }
+        };
+        let events: Result<_, LoadError> =
+            records.iter().map(|record| self.event(record)).collect();
+        Ok(events?)
+    }
+
+    fn event(&self, record: &Record) -> Result<UserPoolEvent, LoadError> {
+        let event = codec::decode(record)?;
+        let record = self.include_records.then(|| record.stored.clone());
+        Ok(UserPoolEvent { record, ..event })
+    }
+}

@@ -1,0 +1,102 @@
+//! Reading the history: pages of it, user pools as they were, new events as they
+//! come, and whether it is whole. What is read is durable and projected already.
+
+mod follow;
+mod line;
+mod page;
+mod replay;
+mod verify;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::{
+    event_log::{EventLog, Head, ReadError},
+    user_pool::UserPoolId,
+};
+
+use super::{LoadError, ReadModel, ReadModelError};
+
+pub use self::{
+    follow::{Follow, Followed},
+    page::EventPage,
+    replay::Replayed,
+    verify::{Anchor, Problem, Verified},
+};
+
+/// The recorded history.
+#[derive(Debug, Clone)]
+pub struct History {
+    log: Arc<dyn EventLog>,
+    read_model: Arc<ReadModel>,
+    /// How far the log is durable and projected.
+    visible: watch::Receiver<Head>,
+    /// Whether the server is about to stop.
+    draining: watch::Receiver<bool>,
+}
+
+/// Why the history does not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// There never was such a user pool.
+    #[error("User pool {user_pool_id} does not exist.")]
+    NotFound {
+        /// The ID that was asked for.
+        user_pool_id: UserPoolId,
+    },
+    /// What is asked for has not happened yet.
+    #[error("the history ends at {what} {current}; {requested} has not come yet")]
+    BeyondEnd {
+        /// A revision, a position or a time.
+        what: &'static str,
+        /// Which one.
+        requested: String,
+        /// The last one there is.
+        current: String,
+    },
+    /// What is asked for is before the user pool was created.
+    #[error("user pool {user_pool_id} was created later, at {what} {created}")]
+    BeforeCreation {
+        /// The user pool.
+        user_pool_id: UserPoolId,
+        /// A position or a time.
+        what: &'static str,
+        /// Which one was asked for.
+        requested: String,
+        /// Which one was the creation.
+        created: String,
+    },
+    /// What is stored cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] LoadError),
+}
+
+impl History {
+    pub(super) fn new(
+        log: Arc<dyn EventLog>,
+        read_model: Arc<ReadModel>,
+        visible: watch::Receiver<Head>,
+        draining: watch::Receiver<bool>,
+    ) -> Self {
+        Self { log, read_model, visible, draining }
+    }
+
+    /// The last event that is visible.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        *self.visible.borrow()
+    }
+}
+
+impl From<ReadModelError> for HistoryError {
+    fn from(error: ReadModelError) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+impl From<ReadError> for HistoryError {
+    fn from(error: ReadError) -> Self {
+        Self::Unreadable(error.into())
+    }
+}

@@ -1,0 +1,151 @@
+//! Signed checkpoints: what an auditor notes, to prove later that the log was
+//! continued and not rewritten. Knows nothing of what is in the log.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use ed25519_dalek::{
+    Signature, Signer as _, SigningKey, VerifyingKey,
+    pkcs8::{
+        DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _,
+        spki::der::pem::LineEnding,
+    },
+};
+
+use crate::{
+    event_log::{Hash, Head, Position},
+    proto::{self, SignedCheckpoint},
+};
+
+/// The key that checkpoints are signed with.
+#[derive(Debug)]
+pub struct Signer(SigningKey);
+
+/// Why there is no key to sign with.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file cannot be read or written.
+    #[error("the signing key {} cannot be used", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Others than the owner can read it, so anyone may have it.
+    #[error("the signing key {} can be read by others; run chmod 600 on it", .0.display())]
+    Exposed(PathBuf),
+    /// It is no key.
+    #[error("{} is not an Ed25519 key in PKCS #8 PEM; restore it from a backup", .0.display())]
+    NotAKey(PathBuf),
+    /// The system has no randomness to make a key of.
+    #[error("the system gives no random bytes for a signing key: {0}")]
+    Randomness(String),
+}
+
+/// Why a checkpoint proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// A field has a length or value that no checkpoint has.
+    #[error("{0} is not what a checkpoint has there")]
+    Malformed(&'static str),
+    /// The signature is not that of the key and what was signed.
+    #[error("the signature is wrong: the checkpoint was changed, or never signed with its key")]
+    WrongSignature,
+}
+
+impl Signer {
+    /// Reads the key in `path`; makes one, for the owner's eyes alone, where there
+    /// is none.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn open(path: &Path) -> Result<Self, KeyError> {
+        let unusable = |source| KeyError::Io { path: path.to_owned(), source };
+        if !path.try_exists().map_err(unusable)? {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).map_err(|error| KeyError::Randomness(error.to_string()))?;
+            let signer = Self(SigningKey::from_bytes(&seed));
+            let pem = signer.0.to_pkcs8_pem(LineEnding::LF);
+            let pem = pem.map_err(|_| KeyError::NotAKey(path.to_owned()))?;
+            write(path, pem.as_bytes()).map_err(unusable)?;
+            return Ok(signer);
+        }
+        let mode = fs::metadata(path).map_err(unusable)?.permissions().mode();
+        if mode & 0o077 != 0 {
+            return Err(KeyError::Exposed(path.to_owned()));
+        }
+        let pem = fs::read_to_string(path).map_err(unusable)?;
+        let key = SigningKey::from_pkcs8_pem(&pem);
+        key.map(Self).map_err(|_| KeyError::NotAKey(path.to_owned()))
+    }
+
+    /// Signs that the log ends, or ended, with `head`.
+    #[must_use]
+    pub fn sign(&self, head: Head, at: DateTime<Utc>) -> SignedCheckpoint {
+        let public_key = self.public_key();
+        let signature = self.0.sign(signed_text(head, at, &public_key).as_bytes());
+        SignedCheckpoint {
+            position: head.position.to_int(),
+            hash: head.hash.0.to_vec(),
+            time: Some(proto::timestamp(at)),
+            public_key: public_key.to_vec(),
+            signature: signature.to_vec(),
+        }
+    }
+
+    /// The 32 bytes that signatures are checked with.
+    #[must_use]
+    pub fn public_key(&self) -> [u8; 32] {
+        self.0.verifying_key().to_bytes()
+    }
+
+    /// The same in PEM, as openssl takes it.
+    #[must_use]
+    pub fn public_key_pem(&self) -> String {
+        self.0.verifying_key().to_public_key_pem(LineEnding::LF).unwrap_or_default()
+    }
+}
+
+/// Checks the signature of a checkpoint with the key that it states, and returns
+/// the head that it vouches for. Whether that key is the server's, the caller
+/// must know by another way.
+///
+/// # Errors
+/// See [`CheckpointError`].
+pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
+    use CheckpointError::Malformed;
+    let SignedCheckpoint { position, hash, time, public_key, signature } = checkpoint;
+    let position = u64::try_from(*position).map_err(|_| Malformed("position"))?;
+    let hash = hash.as_slice().try_into().map_err(|_| Malformed("hash"))?;
+    let head = Head { position: Position(position), hash: Hash(hash) };
+    let time = time.and_then(proto::date_time).ok_or(Malformed("time"))?;
+    let public_key = public_key.as_slice().try_into().map_err(|_| Malformed("public_key"))?;
+    let key = VerifyingKey::from_bytes(public_key).map_err(|_| Malformed("public_key"))?;
+    let signature = Signature::from_slice(signature).map_err(|_| Malformed("signature"))?;
+    let text = signed_text(head, time, public_key);
+    let wrong = |_| CheckpointError::WrongSignature;
+    key.verify_strict(text.as_bytes(), &signature).map_err(wrong)?;
+    Ok(head)
+}
+
+/// What is signed; `SignedCheckpoint` in the proto states it for other languages.
+fn signed_text(head: Head, at: DateTime<Utc>, public_key: &[u8; 32]) -> String {
+    let Head { position, hash } = head;
+    let time = at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let key = Hash(*public_key);
+    format!("userpool checkpoint v1\n{position}\n{hash}\n{time}\n{key}\n")
+}
+
+fn write(path: &Path, pem: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(pem)?;
+    file.sync_all()?;
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}

@@ -1,0 +1,285 @@
+//! Questions: requests that read, checked. `parse` is the only way to get one.
+
+use prost::Message as _;
+use prost_types::Timestamp;
+
+use crate::proto::{
+    self, DescribeUserPoolDomainRequest, DescribeUserPoolRequest, ListUserPoolDomainsRequest,
+    ListUserPoolEventsRequest, ListUserPoolsRequest, ReadDirection, ReplayUserPoolRequest,
+    UserPoolEvent, UserPoolEventFilter, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
+    replay_user_pool_request, watch_user_pool_events_request,
+};
+
+use super::{DomainPrefix, Invalid, UserPoolId, check::Check, fields};
+
+/// How many events a page has where the request does not say.
+const PAGE_SIZE: usize = 100;
+/// How many it has at most.
+const PAGE_SIZE_MAX: usize = 1000;
+/// How often a watch with nothing to send says so, in seconds.
+const CHECKPOINT_INTERVAL: u64 = 30;
+
+/// A page of a list: how many items at most, and after which token.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// How many items at most.
+    pub max_results: usize,
+    /// The token of the page before.
+    pub next_token: Option<String>,
+}
+
+/// Which events are asked for. Conditions are joined by "and".
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventFilter {
+    /// Only events of this user pool.
+    pub user_pool_id: Option<UserPoolId>,
+    rest: UserPoolEventFilter,
+}
+
+/// A page of events.
+#[derive(Debug, Clone)]
+pub struct EventQuery {
+    /// Which events.
+    pub filter: EventFilter,
+    /// Whether the newest come first.
+    pub backward: bool,
+    /// How many at most.
+    pub page_size: usize,
+    /// The token of the page before; empty for the first page.
+    pub page_token: String,
+    /// Whether each comes with its stored record.
+    pub include_records: bool,
+}
+
+/// A user pool as it was.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// The user pool.
+    pub user_pool_id: UserPoolId,
+    /// Up to where.
+    pub as_of: AsOf,
+}
+
+/// Up to where a history is replayed, inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// To the end.
+    End,
+    /// To this revision of the user pool, from 1.
+    Revision(u64),
+    /// To this position in the log, from 1.
+    Position(u64),
+    /// To the last event that was recorded at this time or earlier.
+    Time(Timestamp),
+}
+
+/// Events as they are recorded.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// Which events.
+    pub filter: EventFilter,
+    /// After which position; after the last one there is, where absent.
+    pub after: Option<u64>,
+    /// How often to say that there is nothing to send, in seconds.
+    pub checkpoint_interval: u64,
+    /// Whether each comes with its stored record.
+    pub include_records: bool,
+}
+
+/// A point of the hash chain that a client noted.
+#[derive(Debug, Clone, Copy)]
+pub struct Noted {
+    /// The position of an event, from 1.
+    pub position: u64,
+    /// The hash of that event.
+    pub hash: [u8; 32],
+}
+
+impl UserPoolId {
+    /// Checks a request to describe a user pool.
+    ///
+    /// # Errors
+    /// Every field rule that it breaks.
+    pub fn parse(request: DescribeUserPoolRequest) -> Result<Self, Invalid> {
+        Check::run(|check| fields::user_pool_id(check, request.user_pool_id.as_ref()))?;
+        Ok(Self::new(request.user_pool_id.unwrap_or_default()))
+    }
+}
+
+impl DomainPrefix {
+    /// Checks a request to describe a domain.
+    ///
+    /// # Errors
+    /// Every field rule that it breaks.
+    pub fn parse(request: DescribeUserPoolDomainRequest) -> Result<Self, Invalid> {
+        Check::run(|check| fields::domain(check, request.domain.as_ref()))?;
+        Ok(Self::new(request.domain.unwrap_or_default()))
+    }
+}
+
+impl Page {
+    /// Checks a request for a page of user pools.
+    ///
+    /// # Errors
+    /// Every field rule that it breaks.
+    pub fn of_user_pools(request: ListUserPoolsRequest) -> Result<Self, Invalid> {
+        Self::parse(request.max_results, request.next_token)
+    }
+
+    /// Checks a request for a page of domains.
+    ///
+    /// # Errors
+    /// Every field rule that it breaks.
+    pub fn of_domains(request: ListUserPoolDomainsRequest) -> Result<Self, Invalid> {
+        Self::parse(request.max_results, request.next_token)
+    }
+
+    fn parse(max_results: Option<i32>, next_token: Option<String>) -> Result<Self, Invalid> {
+        Check::run(|check| fields::page(check, max_results, next_token.as_ref()))?;
+        let max_results = max_results.and_then(|max| usize::try_from(max).ok()).unwrap_or(1);
+        Ok(Self { max_results, next_token })
+    }
+}
+
+impl EventQuery {
+    /// Checks a request for a page of events.
+    ///
+    /// # Errors
+    /// Every field rule that it breaks.
+    pub fn parse(request: ListUserPoolEventsRequest) -> Result<Self, Invalid> {
+        Check::run(|check| fields::list_user_pool_events(check, &request))?;
+        let backward = request.direction() == ReadDirection::Backward;
+        let ListUserPoolEventsRequest {
+            filter,
+            direction: _,
+            page_size,
+            page_token,
+            include_records,
+        } = request;
+        let page_size = match usize::try_from(page_size).unwrap_or_default() {
+            0 => PAGE_SIZE,
+            size => size.min(PAGE_SIZE_MAX),
+        };
+        let filter = EventFilter::new(filter.unwrap_or_default());
+        Ok(Self { filter, backward, page_size, page_token, include_records })
+    }
+}
+
+impl Replay {
+    /// Checks a request to replay a user pool.
+    ///
+    /// # Errors
+    /// Every field rule that it breaks.
+    pub fn parse(request: ReplayUserPoolRequest) -> Result<Self, Invalid> {
+        Check::run(|check| fields::replay_user_pool(check, &request))?;
+        let as_of = match request.as_of {
+            None => AsOf::End,
+            Some(replay_user_pool_request::AsOf::Revision(revision)) => {
+                AsOf::Revision(u64::try_from(revision).unwrap_or_default())
+            }
+            Some(replay_user_pool_request::AsOf::Position(position)) => {
+                AsOf::Position(u64::try_from(position).unwrap_or_default())
+            }
+            Some(replay_user_pool_request::AsOf::Time(time)) => AsOf::Time(time),
+        };
+        let user_pool_id = UserPoolId::new(request.user_pool_id.unwrap_or_default());
+        Ok(Self { user_pool_id, as_of })
+    }
+}
+
+impl Watch {
+    /// Checks a request to watch events.
+    ///
+    /// # Errors
+    /// Every field rule that it breaks.
+    pub fn parse(request: WatchUserPoolEventsRequest) -> Result<Self, Invalid> {
+        Check::run(|check| fields::watch_user_pool_events(check, &request))?;
+        let WatchUserPoolEventsRequest {
+            filter,
+            start,
+            checkpoint_interval_seconds,
+            include_records,
+        } = request;
+        let after = start.map(|watch_user_pool_events_request::Start::AfterPosition(position)| {
+            u64::try_from(position).unwrap_or_default()
+        });
+        let checkpoint_interval = match u64::try_from(checkpoint_interval_seconds) {
+            Ok(0) | Err(_) => CHECKPOINT_INTERVAL,
+            Ok(seconds) => seconds,
+        };
+        let filter = EventFilter::new(filter.unwrap_or_default());
+        Ok(Self { filter, after, checkpoint_interval, include_records })
+    }
+}
+
+impl Noted {
+    /// Checks a request to verify the history.
+    ///
+    /// # Errors
+    /// Every field rule that it breaks.
+    pub fn parse(request: VerifyUserPoolHistoryRequest) -> Result<Option<Self>, Invalid> {
+        Check::run(|check| fields::verify_user_pool_history(check, &request))?;
+        let noted = request.expected.unwrap_or_default();
+        let position = u64::try_from(noted.position).unwrap_or_default();
+        // Nothing noted has no hash; anything noted has one, as was checked.
+        let hash = noted.hash.as_slice().try_into().ok();
+        Ok(hash.map(|hash| Self { position, hash }))
+    }
+}
+
+impl EventFilter {
+    fn new(filter: UserPoolEventFilter) -> Self {
+        Self { user_pool_id: filter.user_pool_id.clone().map(UserPoolId::new), rest: filter }
+    }
+
+    /// Whether the filter lets the event through.
+    #[must_use]
+    pub fn matches(&self, event: &UserPoolEvent) -> bool {
+        let UserPoolEventFilter {
+            user_pool_id,
+            types,
+            actor_subject,
+            start_time,
+            end_time,
+            peer_address,
+        } = &self.rest;
+        let time = event.record_time.map(proto::order);
+        let actor = event.actor.as_ref();
+        let is =
+            |wanted: &Option<String>, is: &dyn Fn(&str) -> bool| wanted.as_deref().is_none_or(is);
+        is(user_pool_id, &|id| event.user_pool_id == id)
+            && (types.is_empty() || types.contains(&event.r#type))
+            && is(actor_subject, &|subject| actor.is_some_and(|actor| actor.subject == subject))
+            && is(peer_address, &|from| {
+                actor.is_some_and(|actor| is_from(&actor.peer_address, from))
+            })
+            && start_time.is_none_or(|start| time >= Some(proto::order(start)))
+            && end_time.is_none_or(|end| time < Some(proto::order(end)))
+    }
+
+    /// Whether the event was recorded before all those that are asked for.
+    #[must_use]
+    pub fn is_before(&self, event: &UserPoolEvent) -> bool {
+        let start = self.rest.start_time.map(proto::order);
+        start.is_some_and(|start| event.record_time.map(proto::order) < Some(start))
+    }
+
+    /// Whether the event was recorded before the end of what is asked for.
+    #[must_use]
+    pub fn is_before_end(&self, event: &UserPoolEvent) -> bool {
+        let end = self.rest.end_time.map(proto::order);
+        end.is_none_or(|end| event.record_time.map(proto::order) < Some(end))
+    }
+
+    /// What tells this filter from others.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.rest.encode_to_vec()
+    }
+}
+
+/// Whether `address`, which has a port, is `wanted`, which may have none.
+fn is_from(address: &str, wanted: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    address == wanted || host == wanted || host == format!("[{wanted}]")
+}
