@@ -13,11 +13,11 @@ use userpool::{app::SystemSource, cli::Cli};
 #[tokio::main]
 async fn main() -> ExitCode {
     match Cli::parse().run(Arc::new(SystemSource)).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(answer) => answer.exit_code(),
         Err(error) => {
             // Where stderr is closed there is nobody to tell.
-            let _ = writeln!(io::stderr(), "userpool: {}", in_full(error.as_ref()));
-            ExitCode::FAILURE
+            let _ = writeln!(io::stderr(), "userpool: {}", in_full(&error));
+            error.exit_code()
         }
     }
 }

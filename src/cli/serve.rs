@@ -1,4 +1,4 @@
-//! The command line.
+//! `userpool serve`.
 
 use std::{
     error::Error,
@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -17,22 +17,10 @@ use crate::{
     user_pool::Limits,
 };
 
-/// An event-sourced gRPC control plane for Cognito-style user pools.
-#[derive(Debug, Parser)]
-#[command(version, propagate_version = true)]
-pub struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Serve the API until SIGTERM or SIGINT.
-    Serve(Serve),
-}
+use super::{Answer, CliError};
 
 #[derive(Debug, Args)]
-struct Serve {
+pub(super) struct Serve {
     /// Where to listen: HOST:PORT (port 0 takes a free one) or unix:PATH.
     #[arg(
         long,
@@ -75,20 +63,8 @@ enum LogFormat {
     Json,
 }
 
-impl Cli {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// Whatever kept it from doing what it was asked to.
-    pub async fn run(self, source: Arc<dyn Source>) -> Result<(), Box<dyn Error>> {
-        match self.command {
-            Command::Serve(serve) => serve.run(source).await,
-        }
-    }
-}
-
 impl Serve {
-    async fn run(self, source: Arc<dyn Source>) -> Result<(), Box<dyn Error>> {
+    pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
         start_logging(self.log_format, &self.log)?;
         let mut terminated = signal(SignalKind::terminate())?;
         let mut interrupted = signal(SignalKind::interrupt())?;
@@ -113,7 +89,7 @@ impl Serve {
         // For whoever started it: with port 0 there is no other way to know.
         writeln!(io::stdout(), "userpool listening on {}", ready.endpoint())?;
         ready.serve(stop).await?;
-        Ok(())
+        Ok(Answer::Yes)
     }
 }
 

@@ -1,0 +1,105 @@
+//! The command line.
+
+mod serve;
+
+use std::{error::Error, io, process::ExitCode, sync::Arc};
+
+use clap::{Parser, Subcommand};
+use tonic::Status;
+
+use crate::{app::Source, server::ServerError};
+
+use self::serve::Serve;
+
+/// An event-sourced gRPC control plane for Cognito-style user pools.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API until SIGTERM or SIGINT.
+    Serve(Serve),
+}
+
+/// What a command that did its work found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It is so: exit code 0.
+    Yes,
+    /// It is not: exit code 1. The command has said why.
+    No,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The server refused: exit code 64 and the gRPC code.
+    #[error("{}", .0.message())]
+    Rpc(Box<Status>),
+    /// Anything else: exit code 1.
+    #[error(transparent)]
+    Other(Box<dyn Error>),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever kept it from doing what it was asked to.
+    pub async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
+        match self.command {
+            Command::Serve(serve) => serve.run(source).await,
+        }
+    }
+}
+
+impl Answer {
+    /// What the process says of it.
+    #[must_use]
+    pub fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Yes => ExitCode::SUCCESS,
+            Self::No => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl CliError {
+    /// What the process says of it: 64 and the gRPC code, as grpcurl does, or 1.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Rpc(status) => u8::try_from(i32::from(status.code()))
+                .map_or(ExitCode::FAILURE, |code| ExitCode::from(code.saturating_add(64))),
+            Self::Other(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl From<Status> for CliError {
+    fn from(status: Status) -> Self {
+        Self::Rpc(Box::new(status))
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<ServerError> for CliError {
+    fn from(error: ServerError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<Box<dyn Error>> for CliError {
+    fn from(error: Box<dyn Error>) -> Self {
+        Self::Other(error)
+    }
+}
