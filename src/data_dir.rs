@@ -24,6 +24,9 @@ use crate::proto::{self, SignedCheckpoint};
 /// The form that this version reads and writes.
 const FORMAT: u32 = 1;
 
+/// The file that says what the directory is.
+const MANIFEST: &str = "manifest.json";
+
 /// A data directory that this process holds.
 #[derive(Debug)]
 pub struct DataDir {
@@ -46,6 +49,12 @@ pub enum DataDirError {
     /// It is a file.
     #[error("the data directory {} is not a directory; choose another --data-dir", .0.display())]
     NotADirectory(PathBuf),
+    /// There is none.
+    #[error("there is no data directory in {}; name one with --data-dir", .0.display())]
+    Missing(PathBuf),
+    /// It had a log, and has none any more.
+    #[error("the log {} is missing; restore it from a backup", .0.display())]
+    LogMissing(PathBuf),
     /// It, or a file in it, cannot be read or written.
     #[error("{} cannot be used; check its owner and permissions", path.display())]
     Io {
@@ -104,13 +113,44 @@ impl DataDir {
         if path.exists() && !path.is_dir() {
             return Err(DataDirError::NotADirectory(path.to_owned()));
         }
-        let unusable = |path: &Path| {
-            let path = path.to_owned();
-            move |source| DataDirError::Io { path, source }
-        };
         // The pools' settings are nobody else's business.
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable(path))?;
 
+        let held = Self::hold(path)?;
+        let manifest_path = held.manifest();
+        match read_manifest(path, &manifest_path)? {
+            Some(manifest) if manifest.region != region => {
+                let (path, found) = (path.to_owned(), manifest.region);
+                return Err(DataDirError::OtherRegion { path, found });
+            }
+            Some(_) => held.has_log()?,
+            None => {
+                // Before the manifest: a manifest without a log is a log that was lost.
+                fs::create_dir_all(held.log()).map_err(unusable(&held.log()))?;
+                let manifest =
+                    Manifest { format: FORMAT, region: region.to_owned(), created_at: now };
+                write(path, &manifest_path, &manifest).map_err(unusable(&manifest_path))?;
+            }
+        }
+        Ok(held)
+    }
+
+    /// Takes hold of a directory that is there, whatever its region.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn open_existing(path: &Path) -> Result<Self, DataDirError> {
+        let missing = || DataDirError::Missing(path.to_owned());
+        if !path.join(MANIFEST).exists() {
+            return Err(missing());
+        }
+        let held = Self::hold(path)?;
+        read_manifest(path, &held.manifest())?.ok_or_else(missing)?;
+        held.has_log()?;
+        Ok(held)
+    }
+
+    fn hold(path: &Path) -> Result<Self, DataDirError> {
         let lock_path = path.join("lock");
         let mut options = OpenOptions::new();
         let lock = options.write(true).create(true).truncate(false).open(&lock_path);
@@ -119,18 +159,15 @@ impl DataDir {
             TryLockError::WouldBlock => DataDirError::InUse(path.to_owned()),
             TryLockError::Error(error) => unusable(&lock_path)(error),
         })?;
-
-        let manifest_path = path.join("manifest.json");
-        match fs::read(&manifest_path) {
-            Ok(bytes) => check(path, &manifest_path, &bytes, region)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let manifest =
-                    Manifest { format: FORMAT, region: region.to_owned(), created_at: now };
-                write(path, &manifest_path, &manifest).map_err(unusable(&manifest_path))?;
-            }
-            Err(error) => return Err(unusable(&manifest_path)(error)),
-        }
         Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    fn has_log(&self) -> Result<(), DataDirError> {
+        if self.log().is_dir() { Ok(()) } else { Err(DataDirError::LogMissing(self.log())) }
+    }
+
+    fn manifest(&self) -> PathBuf {
+        self.path.join(MANIFEST)
     }
 
     /// Where the log is.
@@ -168,26 +205,26 @@ pub fn note_checkpoint(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result
     file.sync_all()
 }
 
-fn check(
-    directory: &Path,
-    manifest_path: &Path,
-    bytes: &[u8],
-    region: &str,
-) -> Result<(), DataDirError> {
+fn unusable(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
+    let path = path.to_owned();
+    move |source| DataDirError::Io { path, source }
+}
+
+fn read_manifest(directory: &Path, manifest_path: &Path) -> Result<Option<Manifest>, DataDirError> {
+    let bytes = match fs::read(manifest_path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unusable(manifest_path)(error)),
+    };
     let damaged = |source| DataDirError::Manifest { path: manifest_path.to_owned(), source };
     // The format first: of a newer one nothing else can be known.
-    let manifest: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
+    let manifest: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
     let format = manifest.get("format").and_then(serde_json::Value::as_u64).unwrap_or_default();
     let found = u32::try_from(format).unwrap_or(u32::MAX);
     if found > FORMAT {
         return Err(DataDirError::Newer { path: directory.to_owned(), found });
     }
-    let manifest: Manifest = serde_json::from_value(manifest).map_err(damaged)?;
-    if manifest.region != region {
-        let (path, found) = (directory.to_owned(), manifest.region);
-        return Err(DataDirError::OtherRegion { path, found });
-    }
-    Ok(())
+    serde_json::from_value(manifest).map(Some).map_err(damaged)
 }
 
 /// Whole or not at all: written beside, synced, and moved into place.

@@ -1,6 +1,7 @@
 //! Commands become events, events become state: the writer, the read model and
 //! what keeps them together. Knows nothing of gRPC.
 
+pub mod archive;
 mod batch;
 mod codec;
 mod history;
@@ -25,7 +26,9 @@ pub use self::{
     codec::DecodeError,
     history::{
         Anchor, EventPage, Follow, Followed, History, HistoryError, Problem, Replayed, Verified,
+        verify,
     },
+    projection::rebuild,
     read_model::{Domain, PoolEntry, ReadModel, ReadModelError},
     source::{Source, SystemSource},
     stored::StoredPool,

@@ -20,7 +20,7 @@ const PROGRESS: u64 = 100_000;
 /// The log cannot be read, or the read model cannot be written.
 pub(super) async fn catch_up(log: &dyn EventLog, path: &Path) -> Result<ReadModel, LoadError> {
     if let Some(read_model) = open(log, path).await? {
-        match apply_rest(log, &read_model).await {
+        match apply_rest(log, &read_model, &|_| ()).await {
             Ok(()) => return Ok(read_model),
             Err(LoadError::ReadModel(error)) => {
                 tracing::warn!(%error, "the read model is damaged; it is built again");
@@ -30,9 +30,22 @@ pub(super) async fn catch_up(log: &dyn EventLog, path: &Path) -> Result<ReadMode
     } else {
         tracing::warn!("the read model cannot be used with this log; it is built again");
     }
+    rebuild(log, path, &|_| ()).await
+}
+
+/// Throws the read model at `path` away and projects the log anew. `progress` is
+/// told of each position that was reached.
+///
+/// # Errors
+/// The log cannot be read, or the read model cannot be written.
+pub async fn rebuild(
+    log: &dyn EventLog,
+    path: &Path,
+    progress: &(dyn Fn(Position) + Sync),
+) -> Result<ReadModel, LoadError> {
     remove(path).map_err(|error| ReadModelError::Engine(error.into()))?;
     let read_model = ReadModel::open(path)?;
-    apply_rest(log, &read_model).await?;
+    apply_rest(log, &read_model, progress).await?;
     Ok(read_model)
 }
 
@@ -60,7 +73,11 @@ async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
     Ok(records.first().is_some_and(|record| record.hash == head.hash))
 }
 
-async fn apply_rest(log: &dyn EventLog, read_model: &ReadModel) -> Result<(), LoadError> {
+async fn apply_rest(
+    log: &dyn EventLog,
+    read_model: &ReadModel,
+    progress: &(dyn Fn(Position) + Sync),
+) -> Result<(), LoadError> {
     let mut position = read_model.checkpoint()?.unwrap_or_default().head().position;
     let head = log.head().borrow().position;
     let behind = head.0.saturating_sub(position.0);
@@ -74,6 +91,7 @@ async fn apply_rest(log: &dyn EventLog, read_model: &ReadModel) -> Result<(), Lo
         position = last.position;
         let events: Vec<_> = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
         read_model.apply(&events)?;
+        progress(position);
         if position.0.saturating_sub(told) >= PROGRESS {
             told = position.0;
             tracing::info!(%position, %head, "catching up");

@@ -1,6 +1,9 @@
 //! The command line.
 
+mod offline;
+mod progress;
 mod serve;
+mod stat;
 
 use std::{error::Error, io, process::ExitCode, sync::Arc};
 
@@ -9,7 +12,10 @@ use tonic::Status;
 
 use crate::{app::Source, server::ServerError};
 
-use self::serve::Serve;
+use self::{
+    offline::{Directory, LogCommand, ReadModelCommand},
+    serve::Serve,
+};
 
 /// An event-sourced gRPC control plane for Cognito-style user pools.
 #[derive(Debug, Parser)]
@@ -23,6 +29,14 @@ pub struct Cli {
 enum Command {
     /// Serve the API until SIGTERM or SIGINT.
     Serve(Serve),
+    /// Check, export, import or measure the log of a stopped server.
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Work on the read model of a stopped server.
+    #[command(subcommand)]
+    ReadModel(ReadModelCommand),
+    /// Print the public key that checkpoints are checked with, in PEM.
+    Key(Directory),
 }
 
 /// What a command that did its work found out.
@@ -53,6 +67,9 @@ impl Cli {
     pub async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
         match self.command {
             Command::Serve(serve) => serve.run(source).await,
+            Command::Log(command) => command.run(source).await,
+            Command::ReadModel(command) => command.run().await,
+            Command::Key(directory) => directory.print_key(),
         }
     }
 }

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 
 pub use self::{
     memory::MemoryLog,
-    record::{Batch, Defect, Hash, Record},
-    sled::{OpenError, SledLog},
+    record::{Batch, Defect, Hash, NotAHash, Record},
+    sled::{OpenError, RestoreError, SledLog},
 };
 
 /// The cause of a failure, as the engine put it. It is for logs, not for clients.

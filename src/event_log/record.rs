@@ -12,9 +12,10 @@
 //!
 //! So a record proves itself, and with the record before it, its place.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use bytes::{Bytes, BytesMut};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use sha2::{Digest as _, Sha256};
 
 use super::{Head, Position, ReadError};
@@ -32,6 +33,21 @@ impl fmt::Display for Hash {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+/// Reads the 64 hexadecimal digits that [`Display`](fmt::Display) writes.
+impl FromStr for Hash {
+    type Err = NotAHash;
+
+    fn from_str(text: &str) -> Result<Self, NotAHash> {
+        let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| NotAHash)?;
+        bytes.try_into().map(Self).map_err(|_| NotAHash)
+    }
+}
+
+/// A text that is no hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected 64 hexadecimal digits")]
+pub struct NotAHash;
 
 impl fmt::Debug for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,6 +105,9 @@ pub enum Defect {
     /// It is whole, but does not follow the record before it.
     #[error("the record does not continue the chain: it names another record before it")]
     BrokenChain,
+    /// The engine says that it is damaged, and gives nothing of it.
+    #[error("the record cannot be read: the engine says that it is damaged")]
+    Unreadable,
     /// The log ends in the middle of a batch.
     #[error("the log ends inside a batch")]
     PartialBatch,
@@ -165,6 +184,26 @@ impl Record {
             return Err(damaged(Defect::BrokenChain));
         }
         Ok(record)
+    }
+
+    /// Whether it continues a log that ends with `head`.
+    ///
+    /// # Errors
+    /// [`Defect::WrongPosition`] or [`Defect::BrokenChain`].
+    pub fn follows(&self, head: Head) -> Result<(), Defect> {
+        if self.position != head.position.next() {
+            return Err(Defect::WrongPosition(self.position));
+        }
+        if self.previous_hash != head.hash {
+            return Err(Defect::BrokenChain);
+        }
+        Ok(())
+    }
+
+    /// Whether it is the last one of its batch.
+    #[must_use]
+    pub const fn ends_batch(&self) -> bool {
+        self.batch.index.saturating_add(1) == self.batch.length
     }
 
     /// The end of a log that ends with this record.

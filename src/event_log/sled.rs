@@ -76,6 +76,23 @@ pub enum OpenError {
     },
 }
 
+/// Why records could not be restored.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// A record does not continue the log.
+    #[error("the record for position {position} does not continue the log")]
+    Defect {
+        /// Where it would go.
+        position: Position,
+        /// What is wrong with it.
+        #[source]
+        source: Defect,
+    },
+    /// The log takes nothing.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
 impl SledLog {
     /// Opens the log in `directory`, creating it where there is none, and checks
     /// its end. Blocks while sled recovers.
@@ -84,6 +101,16 @@ impl SledLog {
     /// See [`OpenError`]. A log that cannot be trusted is not touched.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
         Engine::open(directory).map(|engine| Self(Arc::new(engine)))
+    }
+
+    /// Appends records of another log as they are, and makes them durable. For a
+    /// log that is restored: its batches need not end where this call's do.
+    ///
+    /// # Errors
+    /// [`RestoreError::Defect`]: nothing was written. [`RestoreError::Append`]: as
+    /// for [`append`](EventLog::append).
+    pub fn restore(&self, records: &[Record]) -> Result<(), RestoreError> {
+        self.0.restore(records)
     }
 
     /// Runs `work` where it may block. A panic in sled becomes an error.
@@ -189,29 +216,46 @@ impl Engine {
 
     fn append(&self, expected: Position, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         let mut writer = self.writer();
-        if writer.failed {
-            let cause = "a sync failed before; whether it took effect cannot be known";
-            return Err(AppendError::Unavailable(cause.into()));
-        }
         let head = *self.head.borrow();
         if head.position != expected {
             let actual = head.position;
             return Err(AppendError::WrongExpectedPosition { expected, actual });
         }
         let records = Record::chain(head, bodies);
-        let Some(last) = records.last().map(Record::head) else { return Ok(records) };
+        self.commit(&records, &mut writer)?;
+        Ok(records)
+    }
+
+    fn restore(&self, records: &[Record]) -> Result<(), RestoreError> {
+        let mut writer = self.writer();
+        let mut head = *self.head.borrow();
+        for record in records {
+            let position = head.position.next();
+            let defect = |source| RestoreError::Defect { position, source };
+            record.follows(head).map_err(defect)?;
+            head = record.head();
+        }
+        Ok(self.commit(records, &mut writer)?)
+    }
+
+    fn commit(&self, records: &[Record], writer: &mut Writer) -> Result<(), AppendError> {
+        if writer.failed {
+            let cause = "a sync failed before; whether it took effect cannot be known";
+            return Err(AppendError::Unavailable(cause.into()));
+        }
+        let Some(last) = records.last().map(Record::head) else { return Ok(()) };
 
         // Until the sync has succeeded, this log has failed: an early return or
         // a panic on the way must not let the next batch in.
         writer.failed = true;
-        self.make_durable(&records, &mut writer.synced_blobs).map_err(AppendError::Unavailable)?;
+        self.make_durable(records, &mut writer.synced_blobs).map_err(AppendError::Unavailable)?;
         writer.failed = false;
 
         if let Err(error) = writer.witness.note(last) {
             tracing::warn!(%error, "the acknowledged head could not be noted");
         }
         self.head.send_replace(last);
-        Ok(records)
+        Ok(())
     }
 
     fn make_durable(
@@ -237,7 +281,7 @@ impl Engine {
         let mut left = limit;
         let mut expected = after.next();
         for entry in self.db.range(key(expected)..=key(end)) {
-            let (found, stored) = entry.map_err(unavailable)?;
+            let (found, stored) = entry.map_err(|error| unreadable(expected, error))?;
             if !left.admits(records.len(), stored.len()) {
                 return Ok(records);
             }
@@ -258,7 +302,7 @@ impl Engine {
         let mut left = limit;
         for &position in positions {
             let missing = ReadError::Damaged { position, defect: Defect::Missing };
-            let stored = self.db.get(key(position)).map_err(unavailable)?;
+            let stored = self.db.get(key(position)).map_err(|error| unreadable(position, error))?;
             let stored = stored.filter(|_| position <= end).ok_or(missing)?;
             if !left.admits(records.len(), stored.len()) {
                 break;
@@ -307,10 +351,10 @@ fn check_tail(db: &Db, acknowledged: Head) -> Result<Head, ReadError> {
         previous = Some(record);
     }
     let Some(last) = previous else { return Ok(Head::default()) };
-    let Batch { index, length } = last.batch;
-    if index.saturating_add(1) == length {
+    if last.ends_batch() {
         return Ok(last.head());
     }
+    let Batch { index, .. } = last.batch;
     let whole = Position(last.position.0.saturating_sub(u64::from(index)).saturating_sub(1));
     if acknowledged.position > whole {
         let (position, defect) = (last.position.next(), Defect::PartialBatch);
@@ -352,6 +396,14 @@ fn key(position: Position) -> [u8; 8] {
 fn position_of(key: &IVec) -> Result<Position, ReadError> {
     let bytes = key.as_ref().try_into().map_err(unavailable)?;
     Ok(Position(u64::from_be_bytes(bytes)))
+}
+
+/// What sled says about the record at `position`.
+fn unreadable(position: Position, error: sled::Error) -> ReadError {
+    if matches!(error, sled::Error::Corruption { .. }) {
+        return ReadError::Damaged { position, defect: Defect::Unreadable };
+    }
+    unavailable(error)
 }
 
 fn unavailable(error: impl Into<BoxError>) -> ReadError {

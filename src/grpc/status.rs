@@ -1,7 +1,7 @@
 //! Every error as a status: the code, Cognito's text where there is one, and
 //! details for programs. Clients see nothing of what an engine says.
 
-use std::{collections::HashMap, error::Error, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
@@ -189,7 +189,7 @@ fn refused(invalid: &Invalid) -> Status {
 }
 
 fn unreadable(error: &LoadError) -> Status {
-    let cause = chain(error);
+    let cause = crate::in_full(error);
     tracing::error!(error = cause, "what is stored cannot be read");
     match error {
         LoadError::Log(ReadError::Damaged { position, .. })
@@ -212,16 +212,4 @@ fn info(reason: ErrorReason, metadata: Metadata<'_>) -> ErrorDetails {
     let metadata: HashMap<_, _> =
         metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
     ErrorDetails::with_error_info(name, DOMAIN, metadata)
-}
-
-/// An error with everything that caused it.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    super::{LoadError, codec},
+    super::{LoadError, archive, codec},
     History, HistoryError,
 };
 
@@ -134,8 +134,6 @@ impl<'a> Line<'a> {
     }
 
     fn event(&self, record: &Record) -> Result<UserPoolEvent, LoadError> {
-        let event = codec::decode(record)?;
-        let record = self.include_records.then(|| record.stored.clone());
-        Ok(UserPoolEvent { record, ..event })
+        if self.include_records { archive::event(record) } else { codec::decode(record) }
     }
 }

@@ -22,7 +22,7 @@ pub use self::{
     follow::{Follow, Followed},
     page::EventPage,
     replay::Replayed,
-    verify::{Anchor, Problem, Verified},
+    verify::{Anchor, Problem, Verified, verify},
 };
 
 /// The recorded history.

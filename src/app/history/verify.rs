@@ -1,6 +1,6 @@
 //! Whether the history is what was recorded: every hash, from the first record on.
 
-use crate::event_log::{Defect, Head, Position, ReadError};
+use crate::event_log::{EventLog, Head, Position, ReadError, Record};
 
 use super::{
     super::{LoadError, PAGE, codec},
@@ -37,44 +37,58 @@ impl History {
     /// # Errors
     /// The log cannot be read. That it is damaged is an answer, not an error.
     pub async fn verify(&self, noted: Option<Anchor>) -> Result<Verified, HistoryError> {
-        let end = self.head().position;
-        let mut verified = Verified { events: 0, head: Head::default(), problem: None };
-        let problem = |position, description: String| Some(Problem { position, description });
-        while verified.head.position < end {
-            let records = match self.log.read(verified.head.position, PAGE).await {
-                Ok(records) => records,
-                Err(ReadError::Damaged { position, defect }) => {
-                    verified.problem = problem(position, defect.to_string());
-                    return Ok(verified);
-                }
-                Err(error @ ReadError::Unavailable(_)) => return Err(error.into()),
-            };
-            for record in records {
-                let wrong = if record.previous_hash != verified.head.hash {
-                    Some(Defect::BrokenChain.to_string())
-                } else if let Err(LoadError::Decode { source, .. }) = codec::decode(&record) {
-                    Some(source.to_string())
-                } else {
-                    noted.and_then(|noted| contradiction(noted, record.head()))
-                };
-                if let Some(description) = wrong {
-                    verified.problem = problem(record.position, description);
-                    return Ok(verified);
-                }
-                verified.head = record.head();
-                verified.events += 1;
-            }
-        }
-        verified.problem = noted.and_then(|noted| {
-            let missing = noted.position > verified.head.position;
-            let description = format!("the log ends at position {end}, before the noted one");
-            missing.then_some(Problem { position: verified.head.position.next(), description })
-        });
-        Ok(verified)
+        Ok(verify(self.log.as_ref(), self.head().position, noted, &|_| ()).await?)
     }
 }
 
-fn contradiction(noted: Anchor, found: Head) -> Option<String> {
-    let other = noted.position == found.position && noted.hash != found.hash;
-    other.then(|| format!("the event has hash {}, but {} was noted", found.hash, noted.hash))
+/// Recomputes the chain of `log` up to `end`, and compares it with what was noted
+/// before. `progress` is told of each position that was reached.
+///
+/// # Errors
+/// The log cannot be read. That it is damaged is an answer, not an error.
+pub async fn verify(
+    log: &dyn EventLog,
+    end: Position,
+    noted: Option<Anchor>,
+    progress: &(dyn Fn(Position) + Sync),
+) -> Result<Verified, ReadError> {
+    let mut verified = Verified { events: 0, head: Head::default(), problem: None };
+    while verified.head.position < end {
+        let records = match log.read(verified.head.position, PAGE).await {
+            Ok(records) => records,
+            Err(ReadError::Damaged { position, defect }) => {
+                verified.problem = Some(Problem { position, description: defect.to_string() });
+                return Ok(verified);
+            }
+            Err(error @ ReadError::Unavailable(_)) => return Err(error),
+        };
+        for record in records {
+            if let Some(description) = wrong(&record, verified.head, noted) {
+                verified.problem = Some(Problem { position: record.position, description });
+                return Ok(verified);
+            }
+            verified.head = record.head();
+            verified.events += 1;
+        }
+        progress(verified.head.position);
+    }
+    if noted.is_some_and(|noted| noted.position > verified.head.position) {
+        let position = verified.head.position.next();
+        let description = format!("the log ends at position {end}, before what was noted");
+        verified.problem = Some(Problem { position, description });
+    }
+    Ok(verified)
+}
+
+/// What is wrong with a record that is right in itself.
+fn wrong(record: &Record, head: Head, noted: Option<Anchor>) -> Option<String> {
+    if let Err(defect) = record.follows(head) {
+        return Some(defect.to_string());
+    }
+    if let Err(LoadError::Decode { source, .. }) = codec::decode(record) {
+        return Some(source.to_string());
+    }
+    let noted = noted.filter(|noted| noted.position == record.position)?;
+    let differs = noted.hash != record.hash;
+    differs.then(|| format!("the event has hash {}, but {} was noted", record.hash, noted.hash))
 }

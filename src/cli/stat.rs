@@ -1,0 +1,70 @@
+//! `userpool log stat`: what is in a log, and how large it is.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
+
+use crate::{
+    app::archive,
+    event_log::{EventLog as _, Head, Position, ReadLimit, SledLog},
+    proto::{self, UserPoolEventType},
+};
+
+use super::{Answer, CliError, progress};
+
+const PAGE: ReadLimit = ReadLimit { records: 4096, bytes: 4 * 1024 * 1024 };
+
+pub(super) async fn run(log: &SledLog, data_dir: &Path) -> Result<Answer, CliError> {
+    let Head { position: end, hash } = *log.head().borrow();
+    let bar = progress::bar(end.0);
+    let mut types: BTreeMap<&str, u64> = BTreeMap::new();
+    let (mut body, mut stored) = (0_usize, 0_usize);
+    let (mut first, mut last) = (None, None);
+    let mut position = Position::START;
+    while position < end {
+        for record in
+            log.read(position, PAGE).await.map_err(|error| CliError::Other(error.into()))?
+        {
+            let event = archive::event(&record).map_err(|error| CliError::Other(error.into()))?;
+            *types.entry(short(event.r#type())).or_default() += 1;
+            body = body.saturating_add(record.body.len());
+            stored = stored.saturating_add(record.stored.len());
+            first = first.or(event.record_time);
+            last = event.record_time;
+            position = record.position;
+        }
+        bar.set_position(position.0);
+    }
+    bar.finish_and_clear();
+    let mut out = io::stdout();
+    writeln!(out, "events        {end}")?;
+    for (kind, count) in types {
+        writeln!(out, "  {kind:<24} {count}")?;
+    }
+    writeln!(out, "head hash     {hash}")?;
+    for (label, time) in [("first event", first), ("last event", last)] {
+        writeln!(out, "{label:<14}{}", time.map_or_else(|| "-".to_owned(), proto::shown))?;
+    }
+    writeln!(out, "event bytes   {body}")?;
+    writeln!(out, "record bytes  {stored}")?;
+    writeln!(out, "log on disk   {}", size(&data_dir.join("log"))?)?;
+    writeln!(out, "read model    {}", size(&data_dir.join("read_model"))?)?;
+    Ok(Answer::Yes)
+}
+
+/// The type without what all types begin with.
+fn short(event_type: UserPoolEventType) -> &'static str {
+    let name = event_type.as_str_name();
+    name.strip_prefix("USER_POOL_EVENT_TYPE_").unwrap_or(name)
+}
+
+/// How many bytes the files under `path` have.
+fn size(path: &Path) -> io::Result<u64> {
+    if !path.is_dir() {
+        return fs::metadata(path).map(|file| file.len()).or(Ok(0));
+    }
+    fs::read_dir(path)?.try_fold(0, |sum, entry| Ok(size(&entry?.path())? + sum))
+}
