@@ -45,8 +45,8 @@ pub enum OpenError {
         /// What the system says.
         source: io::Error,
     },
-    /// sled refuses the database, or gave up on it.
-    #[error("the log in {} is damaged: sled cannot open it", path.display())]
+    /// sled refuses the database, or gave up on it: it is damaged, or in use.
+    #[error("sled cannot open the log in {}", path.display())]
     Engine {
         /// The directory of the database.
         path: PathBuf,
