@@ -8,11 +8,13 @@
 use std::{
     collections::HashSet,
     ffi::OsString,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -29,6 +31,9 @@ use super::{
 const CACHE: u64 = 64 * 1024 * 1024;
 /// How many records at the end are checked when the log is opened.
 const TAIL: usize = 1024;
+/// How often, and how long apart, a closed database is asked whether it is free.
+const RELEASE_TRIES: usize = 1000;
+const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
 /// A log in a sled database.
 #[derive(Debug, Clone)]
@@ -153,16 +158,34 @@ impl EventLog for SledLog {
     }
 }
 
+/// Dropped in this order: the database first, then the file that waits for it.
 #[derive(Debug)]
 struct Engine {
     db: Db,
-    /// sled's own file, opened a second time: `flush` leaves what it wrote in
-    /// the disk's cache, and the file's new size in the kernel's.
-    file: File,
+    file: DbFile,
     /// Where sled puts what is too large for its file, and never syncs it.
     blobs: PathBuf,
     writer: Mutex<Writer>,
     head: watch::Sender<Head>,
+}
+
+/// sled's own file, opened a second time: `flush` leaves what it wrote in the
+/// disk's cache, and the file's new size in the kernel's.
+#[derive(Debug)]
+struct DbFile(File);
+
+impl Drop for DbFile {
+    /// sled's threads let go of a database a moment after its last handle; whoever
+    /// opens it next must not find it held.
+    fn drop(&mut self) {
+        for _ in 0..RELEASE_TRIES {
+            match self.0.try_lock() {
+                Err(TryLockError::WouldBlock) => thread::sleep(RELEASE_PAUSE),
+                Ok(()) | Err(TryLockError::Error(_)) => return,
+            }
+        }
+        tracing::warn!("sled still holds a database that was closed");
+    }
 }
 
 #[derive(Debug)]
@@ -210,6 +233,7 @@ impl Engine {
             sync_directory(directory).map_err(unusable(directory))?;
         }
         witness.note(head).and_then(|()| witness.sync()).map_err(unusable(&noted))?;
+        let file = DbFile(file);
         let writer = Mutex::new(Writer { witness, synced_blobs, failed: false });
         Ok(Self { db, file, blobs, writer, head: watch::Sender::new(head) })
     }
@@ -270,7 +294,7 @@ impl Engine {
         self.db.apply_batch(batch)?;
         self.db.flush()?;
         sync_blobs(&self.blobs, synced_blobs)?;
-        self.file.sync_data()?;
+        self.file.0.sync_data()?;
         Ok(())
     }
 
