@@ -140,6 +140,10 @@ pub(super) fn tamper(directory: &Path, change: impl FnOnce(&sled::Db)) {
     let db = sled::open(directory.join("records")).expect("a database");
     change(&db);
     db.flush().expect("flushed");
+    drop(db);
+    // Its threads let go of it a moment later.
+    let file = fs::File::open(directory.join("records/db")).expect("a file");
+    file.lock().expect("closed");
 }
 
 pub(super) fn key(position: u64) -> [u8; 8] {
