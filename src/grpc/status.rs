@@ -18,6 +18,8 @@ const DOMAIN: &str = "userpool.v1";
 /// How many bytes of details are sent: clients give up on headers of 8 KiB, and
 /// base64 and the message come on top.
 const DETAIL_BYTES: usize = 4 * 1024;
+/// What of that `ErrorInfo` and the names of the types take, at most.
+const INFO_BYTES: usize = 512;
 /// When to try again after a full queue.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -164,9 +166,10 @@ fn rejected(rejection: &Rejection) -> Status {
 }
 
 fn refused(invalid: &Invalid) -> Status {
-    let total = invalid.violations().len();
+    let text = invalid.to_string();
     let mut listed = Vec::new();
-    let mut room = DETAIL_BYTES;
+    // The message is in the details once more.
+    let mut room = DETAIL_BYTES.saturating_sub(INFO_BYTES + text.len());
     for violation in invalid.violations() {
         let reason = violation.reason.name();
         // With what protobuf puts around them.
@@ -180,12 +183,12 @@ fn refused(invalid: &Invalid) -> Status {
     }
     let metadata = [
         ("aws_error", invalid.aws_error().name().to_owned()),
-        ("violations", total.to_string()),
+        ("violations", invalid.found().to_string()),
         ("violations_listed", listed.len().to_string()),
     ];
     let mut details = info(ErrorReason::InvalidRequest, &metadata);
     details.set_bad_request(listed);
-    Status::with_error_details(Code::InvalidArgument, invalid.to_string(), details)
+    Status::with_error_details(Code::InvalidArgument, text, details)
 }
 
 fn unreadable(error: &LoadError) -> Status {

@@ -16,11 +16,16 @@ use super::{
 /// How many characters of a refused value a message repeats.
 const SHOWN: usize = 128;
 
+/// How many violations are kept, which is more than an answer has room for. A
+/// request of 1 MiB can break a million rules; the others are only counted.
+const KEPT: usize = 100;
+
 /// Collects violations while the rules walk a request.
 #[derive(Debug, Default)]
 pub(super) struct Check {
     path: Vec<Step>,
     violations: Vec<Violation>,
+    found: usize,
 }
 
 #[derive(Debug)]
@@ -37,7 +42,7 @@ impl Check {
     pub(super) fn run(rules: impl FnOnce(&mut Self)) -> Result<(), Invalid> {
         let mut check = Self::default();
         rules(&mut check);
-        Invalid::fields(check.violations)
+        Invalid::fields(check.violations, check.found)
     }
 
     /// Applies `rules` to a nested message, where it is given.
@@ -87,7 +92,11 @@ impl Check {
             return;
         }
         let count = value.chars().count();
-        let allowed = format!("must have {least} to {most} characters, has {count}");
+        let allowed = if most == usize::MAX {
+            format!("must have {least} characters or more, has {count}")
+        } else {
+            format!("must have {least} to {most} characters, has {count}")
+        };
         let mut refuse =
             |limit: String| self.refuse(field, Reason::Length, Some(value), &allowed, &limit);
         if count < least {
@@ -161,19 +170,22 @@ impl Check {
         values: &[i32],
         name: fn(&E) -> &'static str,
     ) {
+        if values.iter().all(|value| is_known::<E>(*value)) {
+            return;
+        }
+        let (shown, names) = (quoted(&format!("{values:?}")), names(name));
         for (index, value) in values.iter().enumerate() {
             if is_known::<E>(*value) {
                 continue;
             }
-            let names = names(name);
-            self.violations.push(Violation {
-                field: self.proto_path(&format!("{field}[{index}]")),
+            self.note(|check| Violation {
+                field: check.proto_path(&format!("{field}[{index}]")),
                 reason: Reason::Enum,
                 description: format!("must be one of {names}"),
                 text: format!(
-                    "Value '{values:?}' at '{}' failed to satisfy constraint: Member must satisfy \
+                    "Value {shown} at '{}' failed to satisfy constraint: Member must satisfy \
                      constraint: [Member must satisfy enum value set: [{names}]]",
-                    self.aws_path(field)
+                    check.aws_path(field)
                 ),
                 aws_error: AwsError::InvalidParameter,
             });
@@ -219,17 +231,28 @@ impl Check {
         description: &str,
         constraint: &str,
     ) {
-        let shown = value.map_or(Cow::from("null"), |value| quoted(&value.to_string()).into());
-        let path = self.aws_path(field);
-        self.violations.push(Violation {
-            field: self.proto_path(field),
-            reason,
-            description: description.to_owned(),
-            text: format!(
-                "Value {shown} at '{path}' failed to satisfy constraint: Member must {constraint}"
-            ),
-            aws_error: AwsError::InvalidParameter,
+        self.note(|check| {
+            let shown = value.map_or(Cow::from("null"), |value| quoted(&value.to_string()).into());
+            let path = check.aws_path(field);
+            Violation {
+                field: check.proto_path(field),
+                reason,
+                description: description.to_owned(),
+                text: format!(
+                    "Value {shown} at '{path}' failed to satisfy constraint: Member must \
+                     {constraint}"
+                ),
+                aws_error: AwsError::InvalidParameter,
+            }
         });
+    }
+
+    fn note(&mut self, violation: impl FnOnce(&Self) -> Violation) {
+        self.found += 1;
+        if self.violations.len() < KEPT {
+            let violation = violation(self);
+            self.violations.push(violation);
+        }
     }
 
     fn within(&mut self, step: Step, rules: impl FnOnce(&mut Self)) {

@@ -43,12 +43,10 @@ pub(super) struct Mask(Vec<String>);
 impl Mask {
     /// Every path must lead to a setting.
     pub(super) fn check(check: &mut Check, paths: &[String]) {
+        let settings = SETTINGS.join(", ");
+        let allowed = format!("must be \"*\" or begin with one of {settings}, and lead to a field");
         for (index, path) in paths.iter().enumerate() {
             if path != "*" && resolve(path).is_none() {
-                let allowed = format!(
-                    "must be \"*\" or begin with one of {}, and lead to a field",
-                    SETTINGS.join(", ")
-                );
                 let field = format!("update_mask[{index}]");
                 check.refuse(&field, Reason::Pattern, Some(path), &allowed, "name a setting");
             }

@@ -7,20 +7,21 @@ use super::{
     violation::{AwsError, Reason, Violation},
 };
 
+/// The longest key, in characters.
+const KEY_MAX: usize = 128;
+
 /// Source: Cognito's developer guide on tagging; the shapes of 2017 give no bound.
 pub(super) fn violations(tags: &BTreeMap<String, String>, limits: &Limits) -> Vec<Violation> {
     let mut violations = Vec::new();
     if tags.len() > limits.tags {
-        let limit = limits.tags;
-        violations.push(refused(
-            "user_pool_tags".to_owned(),
-            Reason::Length,
-            format!("may have at most {limit} tags, has {}", tags.len()),
-        ));
+        let allowed = format!("may have at most {} tags, has {}", limits.tags, tags.len());
+        violations.push(refused("user_pool_tags".to_owned(), Reason::Length, allowed));
+        // A request has room for a hundred thousand; they are not looked at.
+        return violations;
     }
     for (key, value) in tags {
-        let field = || format!("user_pool_tags[{key:?}]");
-        if !(1..=128).contains(&key.chars().count()) {
+        let field = || format!("user_pool_tags[{:?}]", shown(key));
+        if !(1..=KEY_MAX).contains(&key.chars().count()) {
             violations.push(refused(field(), Reason::Length, "key must have 1 to 128 characters"));
         }
         if value.chars().count() > 256 {
@@ -35,6 +36,11 @@ pub(super) fn violations(tags: &BTreeMap<String, String>, limits: &Limits) -> Ve
         }
     }
     violations
+}
+
+/// The key as far as it may go: a longer one would not fit into an answer.
+fn shown(key: &str) -> &str {
+    key.char_indices().nth(KEY_MAX).and_then(|(end, _)| key.get(..end)).unwrap_or(key)
 }
 
 fn is_allowed(character: char) -> bool {

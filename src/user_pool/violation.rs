@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// How much of the rules' texts goes into one message, in bytes. gRPC clients
-/// give up on headers of 8 KiB, and the details need room as well.
-const MESSAGE_BYTES: usize = 1024;
+/// How much of the rules' texts goes into one message, in bytes as gRPC sends
+/// them. Clients give up on headers of 8 KiB, and the details need room as well.
+const MESSAGE_BYTES: usize = 2 * 1024;
 
 /// The exception that Amazon Cognito would raise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,13 +95,15 @@ impl Violation {
     }
 }
 
-/// A request that breaks rules: all of them, in the order of the request.
+/// A request that breaks rules, in the order of the request: all that an answer
+/// has room for, and how many there are.
 ///
 /// Nothing was recorded; the same request will always be refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Invalid {
     kind: Kind,
     violations: Vec<Violation>,
+    found: usize,
 }
 
 /// Cognito looks at fields one by one first, and only then at what they mean.
@@ -112,24 +114,32 @@ enum Kind {
 }
 
 impl Invalid {
-    /// Refuses where a field on its own breaks a rule.
-    pub(super) fn fields(violations: Vec<Violation>) -> Result<(), Self> {
-        Self::unless_empty(Kind::Field, violations)
+    /// Refuses where a field on its own breaks a rule. `found` counts also the
+    /// violations that were not kept.
+    pub(super) fn fields(violations: Vec<Violation>, found: usize) -> Result<(), Self> {
+        Self::unless_empty(Kind::Field, violations, found)
     }
 
     /// Refuses where fields together, or their meaning, break a rule.
     pub(super) fn semantics(violations: Vec<Violation>) -> Result<(), Self> {
-        Self::unless_empty(Kind::Semantic, violations)
+        let found = violations.len();
+        Self::unless_empty(Kind::Semantic, violations, found)
     }
 
-    fn unless_empty(kind: Kind, violations: Vec<Violation>) -> Result<(), Self> {
-        if violations.is_empty() { Ok(()) } else { Err(Self { kind, violations }) }
+    fn unless_empty(kind: Kind, violations: Vec<Violation>, found: usize) -> Result<(), Self> {
+        if violations.is_empty() { Ok(()) } else { Err(Self { kind, violations, found }) }
     }
 
-    /// Every broken rule; there is one at least.
+    /// The broken rules; there is one at least.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.violations
+    }
+
+    /// How many rules are broken, which may be more than are kept.
+    #[must_use]
+    pub const fn found(&self) -> usize {
+        self.found
     }
 
     /// The exception that Cognito would raise.
@@ -142,7 +152,7 @@ impl Invalid {
 /// Cognito's own text, so that people find it when they search for it.
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.violations.len();
+        let count = self.found;
         if self.kind == Kind::Field {
             let plural = if count == 1 { "" } else { "s" };
             write!(f, "{count} validation error{plural} detected: ")?;
@@ -150,7 +160,7 @@ impl fmt::Display for Invalid {
         let mut room = MESSAGE_BYTES;
         for (index, violation) in self.violations.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            let left = room.checked_sub(separator.len() + violation.text.len());
+            let left = room.checked_sub(sent_bytes(separator) + sent_bytes(&violation.text));
             match left {
                 Some(left) => room = left,
                 None if index == 0 => room = 0,
@@ -158,6 +168,14 @@ impl fmt::Display for Invalid {
             }
             write!(f, "{separator}{}", violation.text)?;
         }
-        Ok(())
+        match count.saturating_sub(self.violations.len()) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
+}
+
+/// How many bytes gRPC sends for a text: it escapes, as "%E3", what is not plain.
+fn sent_bytes(text: &str) -> usize {
+    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum()
 }
