@@ -1,1 +1,301 @@
-//! (being written)
+//! Every field rule of Cognito's model of 2017-12-11 is kept, to the last value
+//! that it allows and the first that it does not.
+//!
+//! The rules are read from `data/constraints.json`, and the requests are built by
+//! the names in it, so a member or a rule that was forgotten here or in the
+//! product fails by itself.
+
+mod beyond;
+mod patterns;
+mod requests;
+mod several;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use tonic_types::StatusExt as _;
+
+use self::{
+    patterns::Samples,
+    requests::{Change, Path, Request},
+};
+use crate::support::{TestServer, data, metadata, reason};
+
+/// The rules that are not kept, or not as a field rule, and why.
+const EXCEPTIONS: [(&str, Rule, &str); 1] = [(
+    "Schema",
+    Rule::Least,
+    "protobuf does not tell an empty list from one that is left out, which is allowed",
+)];
+
+#[derive(Debug, Deserialize)]
+struct Constraints {
+    operations: BTreeMap<String, Vec<Member>>,
+}
+
+/// What the model says of a member of a request.
+#[derive(Debug, Deserialize)]
+struct Member {
+    path: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    required: bool,
+    min: Option<i64>,
+    max: Option<i64>,
+    pattern: Option<String>,
+    #[serde(rename = "enum")]
+    values: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Required,
+    Least,
+    Most,
+    Pattern,
+    Enum,
+}
+
+/// A change to a valid request at one member, and what must come of it: nothing,
+/// or these violations, each with its reason, the value as Cognito's text shows
+/// it, and what the text says that the member must.
+#[derive(Debug)]
+struct Case {
+    change: Change,
+    refused: Vec<(&'static str, String, String)>,
+}
+
+fn constraints() -> BTreeMap<String, Vec<Member>> {
+    let read: Constraints = serde_json::from_value(data("constraints.json")).expect("constraints");
+    read.operations
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rule_is_kept_to_the_last_value_allowed_and_the_first_that_is_not() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let (mut rules, mut accepted, mut refused) = (0, 0, 0);
+    for (operation, members) in constraints() {
+        for member in &members {
+            rules += member.rules().len();
+            for case in member.cases() {
+                // Given a valid request that differs at this member alone.
+                let what = format!("{operation} {} {:?}", member.path, case.change);
+                let path = Path::new(&member.path);
+                let request = Request::valid(&operation, &path).with(&path, &case.change);
+
+                // When it is parsed, and when it is sent.
+                let parsed = request.parse();
+                let answer = request.send(&mut client).await;
+
+                // Then both accept it, or both say exactly what is wrong with it.
+                if case.refused.is_empty() {
+                    accepted += 1;
+                    assert_eq!(parsed, Ok(()), "{what}");
+                    let refusal = answer.err().filter(|status| reason(status) == "INVALID_REQUEST");
+                    assert!(refusal.is_none(), "{what}: {refusal:?}");
+                    continue;
+                }
+                refused += 1;
+                assert!(parsed.is_err(), "{what} was parsed");
+                let status = answer.expect_err(&what);
+                assert_eq!(status.code(), tonic::Code::InvalidArgument, "{what}");
+                assert_eq!(status.message(), case.message(&path), "{what}");
+                assert_eq!(reason(&status), "INVALID_REQUEST", "{what}");
+                let aws_error = metadata(&status, "aws_error");
+                assert_eq!(aws_error.as_deref(), Some("InvalidParameterException"), "{what}");
+                let total = metadata(&status, "violations");
+                assert_eq!(total, Some(case.refused.len().to_string()), "{what}");
+                let details = status.get_details_bad_request().expect("a BadRequest");
+                let told: Vec<_> = details
+                    .field_violations
+                    .iter()
+                    .map(|violation| (violation.field.as_str(), violation.reason.as_str()))
+                    .collect();
+                let field = request.proto_path(&path);
+                let expected: Vec<_> =
+                    case.refused.iter().map(|(reason, ..)| (field.as_str(), *reason)).collect();
+                assert_eq!(told, expected, "{what}");
+                let spoken = details.field_violations.iter().all(|told| told.description.len() > 8);
+                assert!(spoken, "{what} is told without what is allowed");
+            }
+        }
+    }
+    assert_eq!((rules, accepted, refused), (208, 452, 858), "rules and cases");
+    server.stop().await;
+}
+
+#[test]
+fn every_member_of_the_model_is_in_the_requests_and_no_other() {
+    for (operation, members) in constraints() {
+        let modelled: Vec<_> = members.iter().map(|member| member.path.clone()).collect();
+        let mut ours = requests::members(&operation);
+        assert_eq!(ours.len(), modelled.len(), "{operation}");
+        ours.retain(|path| !modelled.contains(path));
+        assert_eq!(ours, Vec::<String>::new(), "{operation}");
+    }
+}
+
+#[test]
+fn every_enum_has_the_models_values_in_its_order() {
+    for (operation, members) in constraints() {
+        for member in members {
+            let Some(values) = &member.values else { continue };
+            let path = Path::new(&member.path);
+            let ours = Request::valid(&operation, &path).enum_values(&path);
+            assert_eq!(ours[0], "UNSPECIFIED", "{operation} {}", member.path);
+            assert_eq!(&ours[1..], values, "{operation} {}", member.path);
+        }
+    }
+}
+
+#[test]
+fn the_exceptions_are_rules_of_the_model() {
+    for (path, rule, why) in EXCEPTIONS {
+        let mut members =
+            constraints().into_values().flatten().filter(|member| member.path == path);
+        assert!(members.any(|member| member.all_rules().contains(&rule)), "{path}: {why}");
+    }
+}
+
+impl Member {
+    /// The rules that must be kept.
+    fn rules(&self) -> Vec<Rule> {
+        let excepted =
+            |rule| EXCEPTIONS.iter().any(|(path, other, _)| (*path, *other) == (&self.path, rule));
+        self.all_rules().into_iter().filter(|rule| !excepted(*rule)).collect()
+    }
+
+    fn all_rules(&self) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        rules.extend(self.required.then_some(Rule::Required));
+        rules.extend(self.min.map(|_| Rule::Least));
+        rules.extend(self.max.map(|_| Rule::Most));
+        rules.extend(self.pattern.as_ref().map(|_| Rule::Pattern));
+        rules.extend(self.values.as_ref().map(|_| Rule::Enum));
+        rules
+    }
+
+    fn cases(&self) -> Vec<Case> {
+        let mut cases = Vec::new();
+        if self.required {
+            let text = ("REQUIRED", "null".to_owned(), "not be null".to_owned());
+            cases.push(Case { change: Change::Absent, refused: vec![text] });
+        }
+        match (self.kind.as_str(), &self.pattern, &self.values) {
+            ("string", Some(pattern), None) => cases.extend(self.texts(pattern)),
+            ("string", None, Some(values)) => cases.extend(self.numbers_of_an_enum(values)),
+            ("integer", None, None) => cases.extend(self.integers()),
+            ("list", None, None) => cases.extend(self.lists()),
+            ("string" | "boolean" | "structure" | "map", None, None) => {
+                assert_eq!(self.rules(), [], "{} has rules that are not tried", self.path);
+            }
+            _ => unreachable!("{self:?}"),
+        }
+        cases
+    }
+
+    fn texts(&self, pattern: &str) -> Vec<Case> {
+        let samples = Samples::of(pattern);
+        let limits = [self.min.map(|min| min - 1), self.min, self.max, self.max.map(|max| max + 1)];
+        // Where a rule has no limit, a long value shows that there is none.
+        let lengths = limits.into_iter().flatten().chain(self.max.is_none().then_some(5_000));
+        let mut values = Vec::new();
+        for length in lengths.map(|length| usize::try_from(length).expect("a length")) {
+            let matches = samples.lengths().contains(&length);
+            values.push((samples.value(length), matches));
+            values.extend(samples.wide_value(length).map(|value| (value, matches)));
+        }
+        values.extend(samples.inside.iter().map(|value| ((*value).to_owned(), true)));
+        values.extend(samples.outside.iter().map(|value| ((*value).to_owned(), false)));
+        values.into_iter().map(|(value, matches)| self.text(value, matches, pattern)).collect()
+    }
+
+    fn text(&self, value: String, matches: bool, pattern: &str) -> Case {
+        let length = i64::try_from(value.chars().count()).expect("a length");
+        let shown = shown(&value);
+        let mut refused = Vec::new();
+        let mut refuse = |reason, must| refused.push((reason, shown.clone(), must));
+        if let Some(min) = self.min.filter(|min| length < *min) {
+            refuse("LENGTH", format!("have length greater than or equal to {min}"));
+        }
+        if let Some(max) = self.max.filter(|max| length > *max) {
+            refuse("LENGTH", format!("have length less than or equal to {max}"));
+        }
+        if !matches {
+            refuse("PATTERN", format!("satisfy regular expression pattern: {pattern}"));
+        }
+        Case { change: Change::Text(value), refused }
+    }
+
+    fn integers(&self) -> Vec<Case> {
+        let (min, max) = (self.min.expect("a least value"), self.max.expect("a most value"));
+        let below = [i64::from(i32::MIN), min - 1]
+            .map(|value| (value, Some(format!("have value greater than or equal to {min}"))));
+        let within = [min, max].map(|value| (value, None));
+        let above = [max + 1, i64::from(i32::MAX)]
+            .map(|value| (value, Some(format!("have value less than or equal to {max}"))));
+        let values = below.into_iter().chain(within).chain(above);
+        values
+            .map(|(value, must)| Case {
+                change: Change::Number(i32::try_from(value).expect("an int32")),
+                refused: must
+                    .map(|must| ("RANGE", format!("'{value}'"), must))
+                    .into_iter()
+                    .collect(),
+            })
+            .collect()
+    }
+
+    fn numbers_of_an_enum(&self, values: &[String]) -> Vec<Case> {
+        let count = i32::try_from(values.len()).expect("a small number");
+        let names = values.join(", ");
+        let in_list = self.path.ends_with("[]");
+        let known = (1..=count).map(|number| (number, true));
+        let unknown = [0, count + 1, -1, i32::MAX].map(|number| (number, false));
+        known
+            .chain(unknown)
+            .map(|(number, known)| {
+                let must = format!("satisfy enum value set: [{names}]");
+                let (value, must) = if in_list {
+                    (format!("'[{number}]'"), format!("satisfy constraint: [Member must {must}]"))
+                } else {
+                    (format!("'{number}'"), must)
+                };
+                let refused = if known { vec![] } else { vec![("ENUM", value, must)] };
+                Case { change: Change::Enum(number), refused }
+            })
+            .collect()
+    }
+
+    fn lists(&self) -> Vec<Case> {
+        let Some(max) = self.max.and_then(|max| usize::try_from(max).ok()) else { return vec![] };
+        let value = format!("'[{} items]'", max + 1);
+        let refusal = ("LENGTH", value, format!("have length less than or equal to {max}"));
+        vec![
+            Case { change: Change::Items(max), refused: vec![] },
+            Case { change: Change::Items(max + 1), refused: vec![refusal] },
+        ]
+    }
+}
+
+impl Case {
+    /// The message of the refusal, as Cognito's framework words it.
+    fn message(&self, path: &Path) -> String {
+        let texts = self.refused.iter().map(|(_, value, must)| {
+            let at = path.as_cognito_tells_it();
+            format!("Value {value} at '{at}' failed to satisfy constraint: Member must {must}")
+        });
+        let texts: Vec<_> = texts.collect();
+        let plural = if texts.len() == 1 { "" } else { "s" };
+        format!("{} validation error{plural} detected: {}", texts.len(), texts.join("; "))
+    }
+}
+
+/// A value in a message, which is cut after 128 characters.
+fn shown(value: &str) -> String {
+    let start: String = value.chars().take(128).collect();
+    let end = if start.len() < value.len() { "…" } else { "" };
+    format!("'{start}{end}'")
+}

@@ -1,0 +1,243 @@
+//! Requests that are built by the names in Cognito's model.
+
+use prost_reflect::{
+    DynamicMessage, EnumDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value,
+};
+use serde_json::{Map, json};
+use tonic::{Status, transport::Channel};
+use userpool::{
+    proto::{DESCRIPTORS, user_pool_service_client::UserPoolServiceClient},
+    user_pool::{Checked, DomainPrefix, Invalid, Limits, Page, UserPoolId},
+};
+
+use crate::support::data;
+
+/// Which item of a list of messages is changed: not the first, so that its place
+/// shows in the paths.
+const ITEM: usize = 1;
+
+/// What becomes of a member.
+#[derive(Debug)]
+pub(super) enum Change {
+    Absent,
+    Text(String),
+    Number(i32),
+    Enum(i32),
+    Items(usize),
+}
+
+/// The path of a member in the model: `Schema[].Name`.
+#[derive(Debug)]
+pub(super) struct Path {
+    steps: Vec<String>,
+}
+
+impl Path {
+    pub(super) fn new(path: &str) -> Self {
+        Self { steps: path.split('.').map(str::to_owned).collect() }
+    }
+
+    /// `schema.2.member.name`: the path in Cognito's messages.
+    pub(super) fn as_cognito_tells_it(&self) -> String {
+        let mut told = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            let last = index + 1 == self.steps.len();
+            let name = step.trim_end_matches("[]");
+            let name = match name {
+                "InviteMessageTemplate" => "inviteMessage".to_owned(),
+                "SMSMessage" => "smsMessage".to_owned(),
+                name => name[..1].to_lowercase() + &name[1..],
+            };
+            told.push(name);
+            if step.ends_with("[]") && !last {
+                told.extend([(ITEM + 1).to_string(), "member".to_owned()]);
+            }
+        }
+        told.join(".")
+    }
+}
+
+/// A request of an operation.
+#[derive(Debug)]
+pub(super) struct Request {
+    operation: String,
+    message: DynamicMessage,
+}
+
+impl Request {
+    /// A valid request of the operation with every member that can be given
+    /// together with the one at `path`.
+    pub(super) fn valid(operation: &str, path: &Path) -> Self {
+        let mut members = data("create-user-pool-full.json");
+        let others = json!({
+            "UserPoolId": "us-east-1_AbCdEfGhI", "Domain": "people", "MaxResults": 10,
+            "NextToken": "next",
+        });
+        let object = members.as_object_mut().expect("an object");
+        object.extend(others.as_object().expect("an object").clone());
+        if path.steps[0] == "UsernameAttributes[]" {
+            object.remove("AliasAttributes");
+        }
+        let descriptor = descriptor(operation);
+        let known: Map<_, _> = std::mem::take(object)
+            .into_iter()
+            .filter(|(name, _)| descriptor.get_field_by_json_name(name).is_some())
+            .collect();
+        let message = DynamicMessage::deserialize(descriptor, serde_json::Value::from(known));
+        Self { operation: operation.to_owned(), message: message.expect("a request") }
+    }
+
+    pub(super) fn with(mut self, path: &Path, change: &Change) -> Self {
+        set(&mut self.message, &path.steps, change);
+        self
+    }
+
+    /// `schema[1].name`: the path in our messages.
+    pub(super) fn proto_path(&self, path: &Path) -> String {
+        let mut told = Vec::new();
+        let mut message = self.message.descriptor();
+        for (index, step) in path.steps.iter().enumerate() {
+            let last = index + 1 == path.steps.len();
+            let name = step.trim_end_matches("[]");
+            let field = message.get_field_by_json_name(name).expect(name);
+            let item = if last { 0 } else { ITEM };
+            let suffix = if step.ends_with("[]") { format!("[{item}]") } else { String::new() };
+            told.push(format!("{}{suffix}", field.name()));
+            if let Some(nested) = field.kind().as_message() {
+                message = nested.clone();
+            }
+        }
+        told.join(".")
+    }
+
+    /// The names of the values of the enum at `path`, in the order of their numbers.
+    pub(super) fn enum_values(&self, path: &Path) -> Vec<String> {
+        let (last, steps) = path.steps.split_last().expect("a path");
+        let mut message = self.message.descriptor();
+        for step in steps {
+            message = kind(&message, step).as_message().expect(step).clone();
+        }
+        in_order(kind(&message, last).as_enum().expect(last))
+    }
+
+    /// What the parser says.
+    pub(super) fn parse(&self) -> Result<(), Invalid> {
+        let limits = Limits::default();
+        match self.operation.as_str() {
+            "CreateUserPool" => Checked::create_user_pool(self.typed(), &limits).map(drop),
+            "DescribeUserPool" => UserPoolId::parse(self.typed()).map(drop),
+            "UpdateUserPool" => Checked::update_user_pool(self.typed(), &limits).map(drop),
+            "DeleteUserPool" => Checked::delete_user_pool(self.typed()).map(drop),
+            "ListUserPools" => Page::of_user_pools(self.typed()).map(drop),
+            "CreateUserPoolDomain" => Checked::create_user_pool_domain(self.typed()).map(drop),
+            "DescribeUserPoolDomain" => DomainPrefix::parse(self.typed()).map(drop),
+            "DeleteUserPoolDomain" => Checked::delete_user_pool_domain(self.typed()).map(drop),
+            "ListUserPoolDomains" => Page::of_domains(self.typed()).map(drop),
+            operation => unreachable!("{operation} has no parser"),
+        }
+    }
+
+    /// What the server says.
+    pub(super) async fn send(
+        &self,
+        client: &mut UserPoolServiceClient<Channel>,
+    ) -> Result<(), Status> {
+        match self.operation.as_str() {
+            "CreateUserPool" => client.create_user_pool(self.sent()).await.map(drop),
+            "DescribeUserPool" => client.describe_user_pool(self.sent()).await.map(drop),
+            "UpdateUserPool" => client.update_user_pool(self.sent()).await.map(drop),
+            "DeleteUserPool" => client.delete_user_pool(self.sent()).await.map(drop),
+            "ListUserPools" => client.list_user_pools(self.sent()).await.map(drop),
+            "CreateUserPoolDomain" => client.create_user_pool_domain(self.sent()).await.map(drop),
+            "DescribeUserPoolDomain" => {
+                client.describe_user_pool_domain(self.sent()).await.map(drop)
+            }
+            "DeleteUserPoolDomain" => client.delete_user_pool_domain(self.sent()).await.map(drop),
+            "ListUserPoolDomains" => client.list_user_pool_domains(self.sent()).await.map(drop),
+            operation => unreachable!("{operation} has no client"),
+        }
+    }
+
+    fn sent<M: prost::Message + Default>(&self) -> tonic::Request<M> {
+        tonic::Request::new(self.typed())
+    }
+
+    fn typed<M: prost::Message + Default>(&self) -> M {
+        self.message.transcode_to().expect("a request")
+    }
+}
+
+/// The paths of all of the operation's members that Cognito has too.
+pub(super) fn members(operation: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    collect("", &descriptor(operation), &mut paths);
+    paths
+}
+
+fn collect(prefix: &str, message: &MessageDescriptor, paths: &mut Vec<String>) {
+    // Members beyond Cognito's have numbers from 101.
+    for field in message.fields().filter(|field| field.number() <= 100) {
+        let path = format!("{prefix}{}", field.json_name());
+        paths.push(path.clone());
+        if field.is_map() {
+            paths.extend([format!("{path}{{key}}"), format!("{path}{{value}}")]);
+            continue;
+        }
+        let item = if field.is_list() { format!("{path}[]") } else { path };
+        if field.is_list() {
+            paths.push(item.clone());
+        }
+        if let Some(nested) = field.kind().as_message() {
+            collect(&format!("{item}."), nested, paths);
+        }
+    }
+}
+
+fn descriptor(operation: &str) -> MessageDescriptor {
+    let name = format!("userpool.v1.{operation}Request");
+    DESCRIPTORS.get_message_by_name(&name).expect("a request message")
+}
+
+fn in_order(values: &EnumDescriptor) -> Vec<String> {
+    let count = i32::try_from(values.values().len()).expect("a small number");
+    let name = |number| values.get_value(number).expect("numbers without gaps").name().to_owned();
+    (0..count).map(name).collect()
+}
+
+fn set(message: &mut DynamicMessage, steps: &[String], change: &Change) {
+    let (step, rest) = steps.split_first().expect("a path");
+    let field = message.descriptor().get_field_by_json_name(step.trim_end_matches("[]"));
+    let field = field.expect(step);
+    if !rest.is_empty() {
+        let value = message.get_field_mut(&field);
+        let value = match value.as_list_mut() {
+            Some(items) => &mut items[ITEM],
+            None => message.get_field_mut(&field),
+        };
+        return set(value.as_message_mut().expect(step), rest, change);
+    }
+    let value = match change {
+        Change::Absent => return message.clear_field(&field),
+        Change::Text(text) => Value::String(text.clone()),
+        Change::Number(number) => Value::I32(*number),
+        Change::Enum(number) => Value::EnumNumber(*number),
+        Change::Items(count) => {
+            Value::List((0..*count).map(|index| attribute(&field.kind(), index)).collect())
+        }
+    };
+    let value =
+        if field.is_list() && step.ends_with("[]") { Value::List(vec![value]) } else { value };
+    message.set_field(&field, value);
+}
+
+/// An item of `Schema`.
+fn attribute(kind: &Kind, index: usize) -> Value {
+    let descriptor = kind.as_message().expect("a list of messages");
+    let members = json!({ "Name": format!("a{index}"), "AttributeDataType": "String" });
+    let item = DynamicMessage::deserialize(descriptor.clone(), members).expect("an attribute");
+    Value::Message(item)
+}
+
+fn kind(message: &MessageDescriptor, step: &str) -> Kind {
+    message.get_field_by_json_name(step.trim_end_matches("[]")).expect(step).kind()
+}
