@@ -19,7 +19,10 @@ use self::{
     patterns::Samples,
     requests::{Change, Path, Request},
 };
-use crate::support::{TestServer, data, metadata, reason};
+use crate::{
+    json::data,
+    support::{TestServer, metadata, reason},
+};
 
 /// The rules that are not kept, or not as a field rule, and why.
 const EXCEPTIONS: [(&str, Rule, &str); 1] = [(

@@ -1,1 +1,330 @@
-//! (being written)
+//! The schema of a user pool: the 20 standard attributes in Cognito's order,
+//! changed in place where requested, the custom ones behind, and Cognito's texts
+//! for what it refuses.
+
+use serde_json::{Value, json};
+use tonic::Status;
+use tonic_types::StatusExt as _;
+use userpool::{proto::CreateUserPoolRequest, user_pool::Limits};
+
+use crate::{
+    json::{data, request, settings, with},
+    support::{TestServer, metadata},
+};
+
+const UNLIMITED: Limits = Limits { custom_attributes: 50, user_pools: 10, tags: 50 };
+
+async fn sent(members: Value, limits: Limits) -> Result<Vec<Value>, Status> {
+    let server = TestServer::with(|config| config.limits = limits).await;
+    let request: CreateUserPoolRequest = request(with(json!({ "PoolName": "people" }), members));
+    let answer = server.client().await.create_user_pool(request).await;
+    server.stop().await;
+    let pool = settings(answer?.into_inner().user_pool.as_ref());
+    Ok(pool["SchemaAttributes"].as_array().expect("a list").clone())
+}
+
+/// The attributes of a user pool that was created with this schema.
+async fn merged(schema: Value) -> Vec<Value> {
+    sent(json!({ "Schema": schema }), UNLIMITED).await.expect("a user pool")
+}
+
+/// The custom attribute that this one becomes.
+async fn custom(attribute: Value) -> Value {
+    let mut attributes = merged(json!([attribute])).await;
+    assert_eq!(attributes.len(), 21);
+    assert_eq!(attributes[..20], standard());
+    attributes.swap_remove(20)
+}
+
+/// The message of a refusal, and the fields and reasons in it.
+async fn refused(members: Value) -> (String, Vec<(String, String)>) {
+    let status = sent(members, UNLIMITED).await.expect_err("a refusal");
+    let aws_error = metadata(&status, "aws_error");
+    assert_eq!(aws_error.as_deref(), Some("InvalidParameterException"));
+    let violations = status.get_details_bad_request().expect("a BadRequest").field_violations;
+    let told = violations.into_iter().map(|violation| (violation.field, violation.reason));
+    (status.message().to_owned(), told.collect())
+}
+
+/// Checks that this schema is refused for one reason, with this text.
+async fn assert_refused(schema: Value, field: &str, reason: &str, text: &str) {
+    let (message, told) = refused(json!({ "Schema": schema.clone() })).await;
+    assert_eq!(told, [(field.to_owned(), reason.to_owned())], "{schema}");
+    assert_eq!(message, text, "{schema}");
+}
+
+fn standard() -> Vec<Value> {
+    data("standard-attributes.json").as_array().expect("a list").clone()
+}
+
+fn text(name: &str) -> Value {
+    json!({ "Name": name, "AttributeDataType": "String" })
+}
+
+fn text_of(name: &str, bounds: &Value) -> Value {
+    with(text(name), json!({ "StringAttributeConstraints": bounds }))
+}
+
+fn number_of(name: &str, bounds: &Value) -> Value {
+    let number = json!({ "AttributeDataType": "Number", "NumberAttributeConstraints": bounds });
+    with(text(name), number)
+}
+
+#[tokio::test]
+async fn every_user_pool_has_the_standard_attributes_in_cognitos_order() {
+    assert_eq!(sent(json!({}), UNLIMITED).await.expect("a user pool"), standard());
+}
+
+#[tokio::test]
+async fn a_standard_attribute_is_changed_in_its_place() {
+    let email = json!({
+        "Name": "email", "AttributeDataType": "String", "DeveloperOnlyAttribute": false,
+        "Mutable": false, "Required": true,
+        "StringAttributeConstraints": { "MinLength": "5", "MaxLength": "254" },
+    });
+    let updated_at = json!({
+        "Name": "updated_at", "AttributeDataType": "Number", "DeveloperOnlyAttribute": false,
+        "Mutable": true, "Required": true,
+        "NumberAttributeConstraints": { "MinValue": "-1", "MaxValue": "9" },
+    });
+    let mut expected = standard();
+    expected[10] = email.clone();
+    expected[19] = updated_at.clone();
+    assert_eq!(merged(json!([updated_at, email])).await, expected);
+}
+
+#[tokio::test]
+async fn a_standard_attribute_keeps_what_the_request_leaves_out() {
+    let mut expected = standard();
+    for (place, change) in [
+        (1, json!({ "Required": true })),
+        (7, json!({ "Mutable": false })),
+        (13, json!({ "AttributeDataType": "String" })),
+        (11, json!({ "AttributeDataType": "Boolean", "Required": true })),
+        // Bounds are one setting: given in part, they replace the default ones.
+        (14, json!({ "StringAttributeConstraints": { "MaxLength": "64" } })),
+        (19, json!({ "NumberAttributeConstraints": { "MaxValue": "9" } })),
+    ] {
+        expected[place] = with(expected[place].clone(), change.clone());
+        let sent = with(json!({ "Name": expected[place]["Name"] }), change);
+        assert_eq!(merged(json!([sent])).await[place], expected[place]);
+    }
+}
+
+#[tokio::test]
+async fn bounds_of_another_type_are_dropped() {
+    let both = json!({
+        "StringAttributeConstraints": { "MinLength": "x" },
+        "NumberAttributeConstraints": { "MinValue": "x" },
+    });
+    for name in ["email_verified", "flagged", "since"] {
+        let data_type = if name == "since" { "DateTime" } else { "Boolean" };
+        let sent = with(json!({ "Name": name, "AttributeDataType": data_type }), both.clone());
+        for attribute in merged(json!([sent])).await {
+            if attribute["Name"].as_str().is_some_and(|shown| shown.ends_with(name)) {
+                assert_eq!(attribute.get("StringAttributeConstraints"), None);
+                assert_eq!(attribute.get("NumberAttributeConstraints"), None);
+            }
+        }
+    }
+    let other = json!({ "NumberAttributeConstraints": { "MinValue": "x" } });
+    let attribute = custom(with(text_of("a", &json!({ "MinLength": "1" })), other)).await;
+    assert_eq!(attribute["StringAttributeConstraints"], json!({ "MinLength": "1" }));
+    assert_eq!(attribute.get("NumberAttributeConstraints"), None);
+    let other = json!({ "StringAttributeConstraints": { "MinLength": "x" } });
+    let attribute = custom(with(number_of("a", &json!({ "MinValue": "1" })), other)).await;
+    assert_eq!(attribute["NumberAttributeConstraints"], json!({ "MinValue": "1" }));
+    assert_eq!(attribute.get("StringAttributeConstraints"), None);
+}
+
+#[tokio::test]
+async fn a_standard_attribute_keeps_its_type_and_is_not_for_developers_only() {
+    let text = |name| {
+        format!(
+            "You can not change AttributeDataType or set developerOnlyAttribute for standard \
+             schema attribute {name}"
+        )
+    };
+    let retyped = json!([{ "Name": "email", "AttributeDataType": "Number" }]);
+    let field = "schema[0].attribute_data_type";
+    assert_refused(retyped, field, "CONFLICT", &text("email")).await;
+    let developers = json!([{ "Name": "gender", "DeveloperOnlyAttribute": true }]);
+    let field = "schema[0].developer_only_attribute";
+    assert_refused(developers, field, "CONFLICT", &text("gender")).await;
+}
+
+#[tokio::test]
+async fn other_names_get_a_prefix_and_are_shown_in_the_order_of_the_request() {
+    let developers = json!({ "DeveloperOnlyAttribute": true });
+    let schema = json!([text("z"), with(text("a"), developers), text("a"), text("custom:b")]);
+    let names: Vec<_> =
+        merged(schema).await[20..].iter().map(|attribute| attribute["Name"].clone()).collect();
+    assert_eq!(names, ["custom:z", "dev:custom:a", "custom:a", "custom:custom:b"]);
+}
+
+#[tokio::test]
+async fn a_custom_attribute_is_mutable_and_not_required_unless_said() {
+    let expected = json!({
+        "Name": "custom:plan", "AttributeDataType": "String", "DeveloperOnlyAttribute": false,
+        "Mutable": true, "Required": false, "StringAttributeConstraints": {},
+    });
+    assert_eq!(custom(text("plan")).await, expected);
+    let fixed = json!({ "Mutable": false, "Required": false });
+    assert_eq!(custom(with(text("plan"), fixed.clone())).await, with(expected, fixed));
+}
+
+#[tokio::test]
+async fn a_custom_attribute_shows_the_bounds_that_were_given_and_no_other() {
+    for bounds in [
+        json!({}),
+        json!({ "MinLength": "0" }),
+        json!({ "MaxLength": "2048" }),
+        json!({ "MinLength": "2048", "MaxLength": "2048" }),
+    ] {
+        let attribute = custom(text_of("a", &bounds)).await;
+        assert_eq!(attribute["StringAttributeConstraints"], bounds);
+    }
+    for bounds in [
+        json!({}),
+        json!({ "MinValue": "-9223372036854775808" }),
+        json!({ "MaxValue": "9223372036854775807" }),
+        json!({ "MinValue": "-5", "MaxValue": "-5" }),
+    ] {
+        let attribute = custom(number_of("a", &bounds)).await;
+        assert_eq!(attribute["NumberAttributeConstraints"], bounds);
+    }
+    for data_type in ["DateTime", "Boolean"] {
+        let attribute = custom(json!({ "Name": "a", "AttributeDataType": data_type })).await;
+        let expected = json!({
+            "Name": "custom:a", "AttributeDataType": data_type, "DeveloperOnlyAttribute": false,
+            "Mutable": true, "Required": false,
+        });
+        assert_eq!(attribute, expected);
+    }
+    let number = custom(json!({ "Name": "a", "AttributeDataType": "Number" })).await;
+    assert_eq!(number["NumberAttributeConstraints"], json!({}));
+}
+
+#[tokio::test]
+async fn a_custom_attribute_has_a_type_and_a_name_and_is_not_required() {
+    let text_of_type =
+        "Invalid AttributeDataType input, consider using the provided AttributeDataType enum.";
+    let untyped = json!([{ "Name": "plan" }]);
+    assert_refused(untyped, "schema[0].attribute_data_type", "REQUIRED", text_of_type).await;
+    let nameless = json!([text("a"), { "AttributeDataType": "String" }]);
+    let told = "Schema attributes must have a name.";
+    assert_refused(nameless, "schema[1].name", "REQUIRED", told).await;
+    let required = json!([with(text("plan"), json!({ "Required": true }))]);
+    let told = "Required custom attributes are not supported currently.";
+    assert_refused(required, "schema[0].required", "UNSUPPORTED", told).await;
+}
+
+#[tokio::test]
+async fn a_name_has_twenty_characters_before_its_prefix() {
+    let twenty = "プ".repeat(20);
+    let name = custom(text(&twenty)).await["Name"].clone();
+    assert_eq!(name, format!("custom:{twenty}"));
+    let (message, told) = refused(json!({ "Schema": [text(&"a".repeat(21))] })).await;
+    assert_eq!(told, [("schema[0].name".to_owned(), "LENGTH".to_owned())]);
+    let expected = "1 validation error detected: Value 'aaaaaaaaaaaaaaaaaaaaa' at \
+                    'schema.1.member.name' failed to satisfy constraint: Member must have length \
+                    less than or equal to 20";
+    assert_eq!(message, expected);
+}
+
+#[tokio::test]
+async fn an_attribute_is_given_once() {
+    let twice = json!([text("dept"), text("plan"), text("dept")]);
+    let told =
+        "Duplicate custom attribute names custom:dept are not allowed in a user pool schema.";
+    assert_refused(twice, "schema[2].name", "DUPLICATE", told).await;
+    let developers = json!({ "DeveloperOnlyAttribute": true });
+    let twice = json!([with(text("a"), developers.clone()), with(text("a"), developers)]);
+    let told =
+        "Duplicate custom attribute names dev:custom:a are not allowed in a user pool schema.";
+    assert_refused(twice, "schema[1].name", "DUPLICATE", told).await;
+    let twice = json!([text("email"), text("email")]);
+    let told = "Duplicate standard attribute names email are not allowed in a user pool schema.";
+    assert_refused(twice, "schema[1].name", "DUPLICATE", told).await;
+}
+
+#[tokio::test]
+async fn how_many_custom_attributes_a_user_pool_may_have_is_a_setting() {
+    let limits = Limits { custom_attributes: 25, ..UNLIMITED };
+    // Standard attributes do not count.
+    let schema = |count: usize| {
+        let custom = (0..count).map(|index| text(&format!("a{index}")));
+        json!({ "Schema": custom.chain([text("email")]).collect::<Vec<_>>() })
+    };
+    assert_eq!(sent(schema(25), limits).await.expect("a user pool").len(), 45);
+    let status = sent(schema(26), limits).await.expect_err("a refusal");
+    assert_eq!(status.message(), "Number of custom attributes exceeds the limit of 25.");
+    let violations = status.get_details_bad_request().expect("a BadRequest").field_violations;
+    assert_eq!((violations.len(), violations[0].field.as_str()), (1, "schema"));
+    assert_eq!(violations[0].reason, "LENGTH");
+}
+
+#[tokio::test]
+async fn bounds_are_integers() {
+    for bad in ["", "x", "1.5", "1e3", " 1", "0x1", "9223372036854775808"] {
+        for (member, path) in [("MinLength", "min_length"), ("MaxLength", "max_length")] {
+            let schema = json!([text_of("a", &json!({ member: bad }))]);
+            let field = format!("schema[0].string_attribute_constraints.{path}");
+            let told = "Invalid StringAttributeConstraints for schema attribute custom:a";
+            assert_refused(schema, &field, "PATTERN", told).await;
+        }
+        for (member, path) in [("MinValue", "min_value"), ("MaxValue", "max_value")] {
+            let schema = json!([text("b"), number_of("a", &json!({ member: bad }))]);
+            let field = format!("schema[1].number_attribute_constraints.{path}");
+            let told = "Invalid NumberAttributeConstraints for schema attribute custom:a";
+            assert_refused(schema, &field, "PATTERN", told).await;
+        }
+    }
+    // The same of standard attributes, under their own name and type.
+    let schema = json!([{ "Name": "email", "StringAttributeConstraints": { "MinLength": "x" } }]);
+    let field = "schema[0].string_attribute_constraints.min_length";
+    let told = "Invalid StringAttributeConstraints for schema attribute email";
+    assert_refused(schema, field, "PATTERN", told).await;
+}
+
+#[tokio::test]
+async fn lengths_are_from_0_to_2048() {
+    let field = |member: &str| format!("schema[0].string_attribute_constraints.{member}");
+    for (member, path) in [("MinLength", "min_length"), ("MaxLength", "max_length")] {
+        let below = json!([text_of("a", &json!({ member: "-1" }))]);
+        let told = "Invalid StringAttributeConstraints for schema attribute custom:a";
+        assert_refused(below, &field(path), "PATTERN", told).await;
+        let above = json!([text_of("a", &json!({ member: "2049" }))]);
+        let told = "user.a: String attributes cannot have a length of more than 2048";
+        assert_refused(above, &field(path), "RANGE", told).await;
+    }
+}
+
+#[tokio::test]
+async fn the_upper_bound_is_not_below_the_lower_one() {
+    let schema = json!([text_of("level", &json!({ "MinLength": "2", "MaxLength": "1" }))]);
+    let field = "schema[0].string_attribute_constraints.max_length";
+    let told = "Attribute custom:level cannot have a max length shorter than it's min length";
+    assert_refused(schema, field, "RANGE", told).await;
+    let schema = json!([number_of("n2", &json!({ "MinValue": "2", "MaxValue": "-3" }))]);
+    let field = "schema[0].number_attribute_constraints.max_value";
+    let told = "Attribute custom:n2 cannot have a max value smaller than it's min value";
+    assert_refused(schema, field, "RANGE", told).await;
+}
+
+#[tokio::test]
+async fn a_required_preferred_username_is_no_alias() {
+    let schema = |required: bool| json!([{ "Name": "preferred_username", "Required": required }]);
+    let sent_with =
+        |alias: &str, required| json!({ "AliasAttributes": [alias], "Schema": schema(required) });
+    let (message, told) = refused(sent_with("preferred_username", true)).await;
+    assert_eq!(told, [("schema[0].required".to_owned(), "CONFLICT".to_owned())]);
+    assert_eq!(message, "preferred_username can not be both required and an alias.");
+    for members in [sent_with("email", true), sent_with("preferred_username", false)] {
+        assert!(sent(members, UNLIMITED).await.is_ok());
+    }
+    let email = json!({
+        "AliasAttributes": ["preferred_username"], "Schema": [{ "Name": "email", "Required": true }],
+    });
+    assert!(sent(email, UNLIMITED).await.is_ok());
+}

@@ -181,10 +181,3 @@ pub(crate) fn reason(status: &Status) -> String {
 pub(crate) fn metadata(status: &Status, key: &str) -> Option<String> {
     status.get_details_error_info().expect("an ErrorInfo").metadata.get(key).cloned()
 }
-
-/// A JSON file of `tests/it/data`.
-pub(crate) fn data(file: &str) -> serde_json::Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/data").join(file);
-    let text = std::fs::read_to_string(path).expect("a file");
-    serde_json::from_str(&text).expect("JSON")
-}

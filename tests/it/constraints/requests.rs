@@ -10,7 +10,7 @@ use userpool::{
     user_pool::{Checked, DomainPrefix, Invalid, Limits, Page, UserPoolId},
 };
 
-use crate::support::data;
+use crate::json::data;
 
 /// Which item of a list of messages is changed: not the first, so that its place
 /// shows in the paths.
