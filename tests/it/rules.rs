@@ -1,1 +1,160 @@
-//! (being written)
+//! The business rules are pure functions: every command on a user pool in every
+//! state leads to the events, or the refusal, that is written here.
+
+mod defaults;
+mod pairs;
+mod updates;
+
+use prost_types::Timestamp;
+use userpool::{
+    proto::{
+        CreateUserPoolRequest, DescribeUserPoolDomainRequest, UpdateUserPoolRequest, UserPool,
+    },
+    user_pool::{
+        Checked, Command, DomainPrefix, Event, Facts, Limits, Rejection, UserPoolId, UserPoolState,
+        decide, evolve,
+    },
+};
+
+const ID: &str = "us-east-1_AbCdEfGhI";
+
+/// A user pool with a history, and what the rules know beside it.
+#[derive(Debug)]
+struct Scenario {
+    state: UserPoolState,
+    facts: Facts,
+}
+
+/// What the rules said in it.
+#[derive(Debug)]
+struct Decision {
+    scenario: Scenario,
+    decided: Result<Vec<Event>, Rejection>,
+}
+
+/// A user pool that `commands` led to, one event a second.
+fn given(commands: impl IntoIterator<Item = Command>) -> Scenario {
+    let facts = Facts {
+        user_pool_id: id(ID),
+        revision: 0,
+        domain_owner: None,
+        user_pool_count: 0,
+        limits: Limits::default(),
+    };
+    let start = Scenario { state: UserPoolState::Absent, facts };
+    commands.into_iter().fold(start, |scenario, command| scenario.when(command).evolved())
+}
+
+impl Scenario {
+    /// The prefix that the command names belongs to another user pool.
+    fn with_the_prefix_taken(mut self) -> Self {
+        self.facts.domain_owner = Some(id("us-east-1_Another00"));
+        self
+    }
+
+    /// There are this many user pools, and may be as many.
+    fn with_user_pools(mut self, count: u64, limit: u64) -> Self {
+        self.facts.user_pool_count = count;
+        self.facts.limits.user_pools = limit;
+        self
+    }
+
+    fn when(self, command: Command) -> Decision {
+        self.decide(None, command)
+    }
+
+    /// The caller believes the user pool to be at `revision`.
+    fn when_expecting(self, revision: i64, command: Command) -> Decision {
+        self.decide(Some(revision), command)
+    }
+
+    fn decide(self, expected_revision: Option<i64>, command: Command) -> Decision {
+        let decided = decide(&self.state, &self.facts, expected_revision, command);
+        Decision { scenario: self, decided }
+    }
+
+    fn user_pool(&self) -> &UserPool {
+        self.state.user_pool().expect("a user pool")
+    }
+}
+
+impl Decision {
+    fn then(self, expected: &Result<Vec<Event>, Rejection>) {
+        assert_eq!(&self.decided, expected, "{:?}", self.scenario);
+    }
+
+    /// The user pool after what was decided.
+    fn evolved(self) -> Scenario {
+        let Scenario { mut state, mut facts } = self.scenario;
+        for event in self.decided.expect("events") {
+            facts.revision += 1;
+            state = evolve(state, event, second(facts.revision));
+        }
+        Scenario { state, facts }
+    }
+
+    /// The settings that the one event carries.
+    fn settings(self) -> UserPool {
+        let mut events = self.decided.expect("events");
+        assert_eq!(events.len(), 1, "{events:?}");
+        match events.remove(0) {
+            Event::UserPoolCreated(created) => created.user_pool.expect("a user pool"),
+            Event::UserPoolUpdated(updated) => updated.user_pool.expect("a user pool"),
+            event => unreachable!("{event:?} carries no settings"),
+        }
+    }
+
+    /// The paths that the one update changed.
+    fn changed_paths(self) -> Vec<String> {
+        match self.decided.expect("events").as_slice() {
+            [Event::UserPoolUpdated(updated)] => updated.changed_paths.clone(),
+            events => unreachable!("{events:?} is not one update"),
+        }
+    }
+
+    /// The fields that were refused.
+    fn refused_fields(self) -> Vec<String> {
+        match self.decided.expect_err("a refusal") {
+            Rejection::Invalid(invalid) => {
+                invalid.violations().iter().map(|violation| violation.field.clone()).collect()
+            }
+            rejection => unreachable!("{rejection:?} names no fields"),
+        }
+    }
+}
+
+fn id(id: &str) -> UserPoolId {
+    UserPoolId::new(id.to_owned())
+}
+
+fn second(seconds: i64) -> Timestamp {
+    Timestamp { seconds, nanos: 0 }
+}
+
+fn prefix(text: &str) -> DomainPrefix {
+    DomainPrefix::parse(DescribeUserPoolDomainRequest { domain: Some(text.to_owned()) })
+        .expect("a prefix")
+}
+
+fn create(request: CreateUserPoolRequest) -> Command {
+    Checked::create_user_pool(request, &Limits::default()).expect("a legal request").command
+}
+
+fn update(request: UpdateUserPoolRequest) -> Command {
+    let request = UpdateUserPoolRequest { user_pool_id: Some(ID.to_owned()), ..request };
+    Checked::update_user_pool(request, &Limits::default()).expect("a legal request").command
+}
+
+/// An update of the named settings alone.
+fn update_only(paths: &[&str], request: UpdateUserPoolRequest) -> Command {
+    let update_mask = paths.iter().map(|path| (*path).to_owned()).collect();
+    update(UpdateUserPoolRequest { update_mask, ..request })
+}
+
+fn assign(prefix_text: &str) -> Command {
+    Command::CreateDomain(prefix(prefix_text))
+}
+
+fn release(prefix_text: &str) -> Command {
+    Command::DeleteDomain(prefix(prefix_text))
+}

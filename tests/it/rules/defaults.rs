@@ -1,0 +1,155 @@
+//! What is not given has its default in the event, so that a user pool replays
+//! the same after defaults change.
+
+use userpool::proto::{
+    AdminCreateUserConfig, CreateUserPoolRequest, EmailConfiguration, LambdaConfig,
+    MessageTemplate, PasswordPolicy, UserPool, UserPoolPolicies, VerificationMessageTemplate,
+    default_email_option, mfa_configuration,
+};
+
+use crate::support::named;
+
+use super::{create, given, second};
+
+fn created(request: CreateUserPoolRequest) -> UserPool {
+    given([]).when(create(request)).settings()
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[test]
+fn a_name_is_enough() {
+    let settings = created(named("people"));
+    assert_eq!(settings.schema_attributes.len(), 20);
+    let expected = UserPool {
+        id: text(super::ID),
+        name: text("people"),
+        policies: Some(UserPoolPolicies {
+            password_policy: Some(PasswordPolicy {
+                minimum_length: Some(8),
+                require_uppercase: Some(true),
+                require_lowercase: Some(true),
+                require_numbers: Some(true),
+                require_symbols: Some(true),
+            }),
+        }),
+        lambda_config: Some(LambdaConfig::default()),
+        email_configuration: Some(EmailConfiguration::default()),
+        verification_message_template: Some(VerificationMessageTemplate {
+            default_email_option: Some(default_email_option::Value::ConfirmWithCode.into()),
+            ..Default::default()
+        }),
+        mfa_configuration: Some(mfa_configuration::Value::Off.into()),
+        estimated_number_of_users: Some(0),
+        admin_create_user_config: Some(AdminCreateUserConfig {
+            allow_admin_create_user_only: Some(false),
+            unused_account_validity_days: Some(7),
+            invite_message_template: None,
+        }),
+        schema_attributes: settings.schema_attributes.clone(),
+        ..Default::default()
+    };
+    assert_eq!(settings, expected);
+}
+
+#[test]
+fn the_times_of_a_user_pool_are_those_of_its_events() {
+    let pool = given([create(named("people"))]);
+    assert_eq!(pool.user_pool().creation_date, Some(second(1)));
+    assert_eq!(pool.user_pool().last_modified_date, Some(second(1)));
+    assert_eq!(created(named("people")).creation_date, None);
+}
+
+#[test]
+fn a_password_policy_given_in_part_requires_nothing_more() {
+    let policy = PasswordPolicy { require_numbers: Some(true), ..Default::default() };
+    let policies = Some(UserPoolPolicies { password_policy: Some(policy) });
+    let settings = created(CreateUserPoolRequest { policies, ..named("people") });
+    let expected = PasswordPolicy {
+        minimum_length: Some(8),
+        require_uppercase: Some(false),
+        require_lowercase: Some(false),
+        require_numbers: Some(true),
+        require_symbols: Some(false),
+    };
+    assert_eq!(settings.policies.and_then(|policies| policies.password_policy), Some(expected));
+}
+
+#[test]
+fn policies_without_a_password_policy_have_the_strict_one() {
+    let policies = Some(UserPoolPolicies::default());
+    let settings = created(CreateUserPoolRequest { policies, ..named("people") });
+    assert_eq!(settings, created(named("people")));
+}
+
+#[test]
+fn an_admin_config_given_in_part_is_completed() {
+    let invite = MessageTemplate { email_subject: text("Welcome"), ..Default::default() };
+    let given = AdminCreateUserConfig {
+        invite_message_template: Some(invite.clone()),
+        ..Default::default()
+    };
+    let admin_create_user_config = Some(given);
+    let settings = created(CreateUserPoolRequest { admin_create_user_config, ..named("people") });
+    let expected = AdminCreateUserConfig {
+        allow_admin_create_user_only: Some(false),
+        unused_account_validity_days: Some(7),
+        invite_message_template: Some(invite),
+    };
+    assert_eq!(settings.admin_create_user_config, Some(expected));
+}
+
+#[test]
+fn a_text_is_shown_under_both_of_its_names_whichever_was_given() {
+    let by_the_old_names = created(CreateUserPoolRequest {
+        sms_verification_message: text("sms {####}"),
+        email_verification_message: text("email {####}"),
+        email_verification_subject: text("subject"),
+        ..named("people")
+    });
+    let by_the_template = created(CreateUserPoolRequest {
+        verification_message_template: Some(VerificationMessageTemplate {
+            sms_message: text("sms {####}"),
+            email_message: text("email {####}"),
+            email_subject: text("subject"),
+            ..Default::default()
+        }),
+        ..named("people")
+    });
+    assert_eq!(by_the_old_names, by_the_template);
+    assert_eq!(by_the_template.sms_verification_message, text("sms {####}"));
+    assert_eq!(by_the_template.email_verification_message, text("email {####}"));
+    assert_eq!(by_the_template.email_verification_subject, text("subject"));
+    let template = by_the_old_names.verification_message_template.expect("a template");
+    assert_eq!(template.sms_message, text("sms {####}"));
+    assert_eq!(template.email_message, text("email {####}"));
+    assert_eq!(template.email_subject, text("subject"));
+}
+
+#[test]
+fn of_a_text_given_twice_the_template_counts() {
+    let settings = created(CreateUserPoolRequest {
+        sms_verification_message: text("old {####}"),
+        email_verification_subject: text("old"),
+        verification_message_template: Some(VerificationMessageTemplate {
+            sms_message: text("new {####}"),
+            ..Default::default()
+        }),
+        ..named("people")
+    });
+    let template = settings.verification_message_template.expect("a template");
+    assert_eq!(settings.sms_verification_message, text("new {####}"));
+    assert_eq!(template.sms_message, text("new {####}"));
+    // What the template does not say, the old name says.
+    assert_eq!(template.email_subject, text("old"));
+}
+
+#[test]
+fn a_text_that_was_not_given_is_absent_under_both_names() {
+    let settings = created(named("people"));
+    assert_eq!(settings.sms_verification_message, None);
+    assert_eq!(settings.email_verification_message, None);
+    assert_eq!(settings.email_verification_subject, None);
+}
