@@ -7,7 +7,7 @@ use crate::proto::{
 
 use super::{
     Command, DomainPrefix, Event, Invalid, Limits, UpdateUserPool, UserPoolId, UserPoolState,
-    paths, semantics, settle,
+    check::Check, fields, paths, semantics, settle,
 };
 
 /// What the rules need to know beyond the user pool itself.
@@ -175,6 +175,7 @@ pub fn decide(
 fn decide_update(current: &UserPool, update: UpdateUserPool) -> Result<Vec<Event>, Rejection> {
     let UpdateUserPool { requested, mask, limits } = update;
     let merged = settle::merged(current, &requested, &mask);
+    Check::run(|check| fields::merged_settings(check, &merged))?;
     Invalid::semantics(semantics::settings(&merged, &limits))?;
     let changed_paths = paths::changed(current, &merged);
     if changed_paths.is_empty() {

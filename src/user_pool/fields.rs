@@ -6,7 +6,7 @@ use uuid::Uuid;
 use crate::proto::{
     AdminCreateUserConfig, CreateUserPoolRequest, EmailConfiguration, LambdaConfig,
     ListUserPoolEventsRequest, MessageTemplate, PasswordPolicy, ReadDirection,
-    ReplayUserPoolRequest, SchemaAttribute, SmsConfiguration, UpdateUserPoolRequest,
+    ReplayUserPoolRequest, SchemaAttribute, SmsConfiguration, UpdateUserPoolRequest, UserPool,
     UserPoolAddOns, UserPoolEventFilter, UserPoolEventType, UserPoolPolicies,
     VerificationMessageTemplate, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
     advanced_security_mode, alias_attribute, attribute_data_type, default_email_option,
@@ -89,6 +89,15 @@ pub(super) fn update_user_pool(check: &mut Check, request: &UpdateUserPoolReques
         admin_create_user_config,
     );
     check.message("user_pool_add_ons", request.user_pool_add_ons.as_ref(), |check, add_ons| {
+        user_pool_add_ons(check, *add_ons);
+    });
+}
+
+/// The messages that have a required member, in settings that an update put
+/// together: a mask can name the other members alone.
+pub(super) fn merged_settings(check: &mut Check, pool: &UserPool) {
+    check.message("sms_configuration", pool.sms_configuration.as_ref(), sms_configuration);
+    check.message("user_pool_add_ons", pool.user_pool_add_ons.as_ref(), |check, add_ons| {
         user_pool_add_ons(check, *add_ons);
     });
 }
