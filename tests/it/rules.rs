@@ -100,7 +100,10 @@ impl Decision {
         match events.remove(0) {
             Event::UserPoolCreated(created) => created.user_pool.expect("a user pool"),
             Event::UserPoolUpdated(updated) => updated.user_pool.expect("a user pool"),
-            event => unreachable!("{event:?} carries no settings"),
+            event @ (Event::UserPoolDeleted(_)
+            | Event::UserPoolDomainCreated(_)
+            | Event::UserPoolDomainDeleted(_)
+            | Event::UserPoolStatusChanged(_)) => unreachable!("{event:?} carries no settings"),
         }
     }
 
@@ -114,12 +117,10 @@ impl Decision {
 
     /// The fields that were refused.
     fn refused_fields(self) -> Vec<String> {
-        match self.decided.expect_err("a refusal") {
-            Rejection::Invalid(invalid) => {
-                invalid.violations().iter().map(|violation| violation.field.clone()).collect()
-            }
-            rejection => unreachable!("{rejection:?} names no fields"),
-        }
+        let Err(Rejection::Invalid(invalid)) = self.decided else {
+            unreachable!("{:?} names no fields", self.decided)
+        };
+        invalid.violations().iter().map(|violation| violation.field.clone()).collect()
     }
 }
 

@@ -15,17 +15,13 @@ fn created(request: CreateUserPoolRequest) -> UserPool {
     given([]).when(create(request)).settings()
 }
 
-fn text(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 #[test]
 fn a_name_is_enough() {
     let settings = created(named("people"));
     assert_eq!(settings.schema_attributes.len(), 20);
     let expected = UserPool {
-        id: text(super::ID),
-        name: text("people"),
+        id: Some(super::ID.into()),
+        name: Some("people".into()),
         policies: Some(UserPoolPolicies {
             password_policy: Some(PasswordPolicy {
                 minimum_length: Some(8),
@@ -86,7 +82,7 @@ fn policies_without_a_password_policy_have_the_strict_one() {
 
 #[test]
 fn an_admin_config_given_in_part_is_completed() {
-    let invite = MessageTemplate { email_subject: text("Welcome"), ..Default::default() };
+    let invite = MessageTemplate { email_subject: Some("Welcome".into()), ..Default::default() };
     let given = AdminCreateUserConfig {
         invite_message_template: Some(invite.clone()),
         ..Default::default()
@@ -104,46 +100,46 @@ fn an_admin_config_given_in_part_is_completed() {
 #[test]
 fn a_text_is_shown_under_both_of_its_names_whichever_was_given() {
     let by_the_old_names = created(CreateUserPoolRequest {
-        sms_verification_message: text("sms {####}"),
-        email_verification_message: text("email {####}"),
-        email_verification_subject: text("subject"),
+        sms_verification_message: Some("sms {####}".into()),
+        email_verification_message: Some("email {####}".into()),
+        email_verification_subject: Some("subject".into()),
         ..named("people")
     });
     let by_the_template = created(CreateUserPoolRequest {
         verification_message_template: Some(VerificationMessageTemplate {
-            sms_message: text("sms {####}"),
-            email_message: text("email {####}"),
-            email_subject: text("subject"),
+            sms_message: Some("sms {####}".into()),
+            email_message: Some("email {####}".into()),
+            email_subject: Some("subject".into()),
             ..Default::default()
         }),
         ..named("people")
     });
     assert_eq!(by_the_old_names, by_the_template);
-    assert_eq!(by_the_template.sms_verification_message, text("sms {####}"));
-    assert_eq!(by_the_template.email_verification_message, text("email {####}"));
-    assert_eq!(by_the_template.email_verification_subject, text("subject"));
+    assert_eq!(by_the_template.sms_verification_message, Some("sms {####}".into()));
+    assert_eq!(by_the_template.email_verification_message, Some("email {####}".into()));
+    assert_eq!(by_the_template.email_verification_subject, Some("subject".into()));
     let template = by_the_old_names.verification_message_template.expect("a template");
-    assert_eq!(template.sms_message, text("sms {####}"));
-    assert_eq!(template.email_message, text("email {####}"));
-    assert_eq!(template.email_subject, text("subject"));
+    assert_eq!(template.sms_message, Some("sms {####}".into()));
+    assert_eq!(template.email_message, Some("email {####}".into()));
+    assert_eq!(template.email_subject, Some("subject".into()));
 }
 
 #[test]
 fn of_a_text_given_twice_the_template_counts() {
     let settings = created(CreateUserPoolRequest {
-        sms_verification_message: text("old {####}"),
-        email_verification_subject: text("old"),
+        sms_verification_message: Some("old {####}".into()),
+        email_verification_subject: Some("old".into()),
         verification_message_template: Some(VerificationMessageTemplate {
-            sms_message: text("new {####}"),
+            sms_message: Some("new {####}".into()),
             ..Default::default()
         }),
         ..named("people")
     });
     let template = settings.verification_message_template.expect("a template");
-    assert_eq!(settings.sms_verification_message, text("new {####}"));
-    assert_eq!(template.sms_message, text("new {####}"));
+    assert_eq!(settings.sms_verification_message, Some("new {####}".into()));
+    assert_eq!(template.sms_message, Some("new {####}".into()));
     // What the template does not say, the old name says.
-    assert_eq!(template.email_subject, text("old"));
+    assert_eq!(template.email_subject, Some("old".into()));
 }
 
 #[test]

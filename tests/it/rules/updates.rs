@@ -14,13 +14,9 @@ use crate::support::named;
 
 use super::{Scenario, assign, create, given, second, update, update_only};
 
-fn text(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
-fn sms() -> Option<SmsConfiguration> {
-    let sns_caller_arn = text("arn:aws:iam::123456789012:role/sms");
-    Some(SmsConfiguration { sns_caller_arn, external_id: text("external") })
+fn sms() -> SmsConfiguration {
+    let sns_caller_arn = Some("arn:aws:iam::123456789012:role/sms".into());
+    SmsConfiguration { sns_caller_arn, external_id: Some("external".into()) }
 }
 
 /// A user pool with MFA, tags, an alias, a text, and a domain; at revision 2.
@@ -28,8 +24,8 @@ fn furnished() -> Scenario {
     let request = CreateUserPoolRequest {
         alias_attributes: vec![alias_attribute::Value::Email.into()],
         mfa_configuration: Some(mfa_configuration::Value::On.into()),
-        sms_configuration: sms(),
-        sms_verification_message: text("code {####}"),
+        sms_configuration: Some(sms()),
+        sms_verification_message: Some("code {####}".into()),
         user_pool_tags: [("team".to_owned(), "people".to_owned())].into(),
         ..named("people")
     };
@@ -71,7 +67,7 @@ fn without_a_mask_what_is_left_out_goes_back_to_its_default() {
     for command in [everything(&[]), everything(&["*"]), everything(&["policies", "*"])] {
         let settings = furnished().when(command).settings();
         let expected = UserPool {
-            domain: text("people-login"),
+            domain: Some("people-login".into()),
             last_modified_date: None,
             ..bare.user_pool().clone()
         };
@@ -153,12 +149,12 @@ fn the_paths_that_changed_are_told_sorted_and_as_deep_as_both_sides_go() {
 fn naming_a_text_by_one_of_its_names_changes_both() {
     let (old, template) = ("sms_verification_message", "verification_message_template.sms_message");
     let by_the_old_name = UpdateUserPoolRequest {
-        sms_verification_message: text("new {####}"),
+        sms_verification_message: Some("new {####}".into()),
         ..Default::default()
     };
     let by_the_template = UpdateUserPoolRequest {
         verification_message_template: Some(VerificationMessageTemplate {
-            sms_message: text("new {####}"),
+            sms_message: Some("new {####}".into()),
             ..Default::default()
         }),
         ..Default::default()
@@ -169,9 +165,9 @@ fn naming_a_text_by_one_of_its_names_changes_both() {
         ("verification_message_template", by_the_template),
     ] {
         let settings = furnished().when(update_only(&[path], request)).settings();
-        assert_eq!(settings.sms_verification_message, text("new {####}"), "{path}");
+        assert_eq!(settings.sms_verification_message, Some("new {####}".into()), "{path}");
         let shown = settings.verification_message_template.and_then(|shown| shown.sms_message);
-        assert_eq!(shown, text("new {####}"), "{path}");
+        assert_eq!(shown, Some("new {####}".into()), "{path}");
     }
     for path in [old, template, "verification_message_template"] {
         let settings = furnished().when(everything(&[path])).settings();
@@ -210,7 +206,7 @@ fn a_mask_cannot_take_a_required_member_out_of_a_message() {
 #[test]
 fn a_mask_cannot_bring_about_a_message_without_its_required_member() {
     let bare = given([create(named("people"))]);
-    let request = UpdateUserPoolRequest { sms_configuration: sms(), ..Default::default() };
+    let request = UpdateUserPoolRequest { sms_configuration: Some(sms()), ..Default::default() };
     let decision = bare.when(update_only(&["sms_configuration.external_id"], request));
     assert_eq!(decision.refused_fields(), ["sms_configuration.sns_caller_arn"]);
 }
