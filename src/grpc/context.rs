@@ -21,7 +21,8 @@ const USER_AGENT: usize = 256;
 
 /// What is recorded of a request beside what it asks for.
 ///
-/// `comparable` is the request without what may differ in a retry.
+/// `comparable` is the request without what may differ in a retry: whether it
+/// was only validated, and how the UUID in `request_id` was spelled.
 pub(super) fn context<M>(request: &Request<M>, method: &str, comparable: &impl Message) -> Context {
     let correlation_id = request.extensions().get::<CorrelationId>();
     Context {

@@ -36,8 +36,11 @@ impl UserPoolService for UserPools {
         &self,
         request: Request<CreateUserPoolRequest>,
     ) -> Result<Response<CreateUserPoolResponse>, Status> {
-        let comparable =
-            CreateUserPoolRequest { validate_only: false, ..request.get_ref().clone() };
+        let comparable = CreateUserPoolRequest {
+            request_id: None,
+            validate_only: false,
+            ..request.get_ref().clone()
+        };
         let context = context(&request, "CreateUserPool", &comparable);
         let checked = Checked::create_user_pool(request.into_inner(), self.app.limits())?;
         let outcome = self.app.execute(checked, context).await?;
@@ -64,8 +67,11 @@ impl UserPoolService for UserPools {
         &self,
         request: Request<UpdateUserPoolRequest>,
     ) -> Result<Response<UpdateUserPoolResponse>, Status> {
-        let comparable =
-            UpdateUserPoolRequest { validate_only: false, ..request.get_ref().clone() };
+        let comparable = UpdateUserPoolRequest {
+            request_id: None,
+            validate_only: false,
+            ..request.get_ref().clone()
+        };
         let context = context(&request, "UpdateUserPool", &comparable);
         let checked = Checked::update_user_pool(request.into_inner(), self.app.limits())?;
         let outcome = self.app.execute(checked, context).await?;
@@ -78,8 +84,11 @@ impl UserPoolService for UserPools {
         &self,
         request: Request<DeleteUserPoolRequest>,
     ) -> Result<Response<DeleteUserPoolResponse>, Status> {
-        let comparable =
-            DeleteUserPoolRequest { validate_only: false, ..request.get_ref().clone() };
+        let comparable = DeleteUserPoolRequest {
+            request_id: None,
+            validate_only: false,
+            ..request.get_ref().clone()
+        };
         let context = context(&request, "DeleteUserPool", &comparable);
         let checked = Checked::delete_user_pool(request.into_inner())?;
         let outcome = self.app.execute(checked, context).await?;
@@ -113,8 +122,11 @@ impl UserPoolService for UserPools {
         &self,
         request: Request<CreateUserPoolDomainRequest>,
     ) -> Result<Response<CreateUserPoolDomainResponse>, Status> {
-        let comparable =
-            CreateUserPoolDomainRequest { validate_only: false, ..request.get_ref().clone() };
+        let comparable = CreateUserPoolDomainRequest {
+            request_id: None,
+            validate_only: false,
+            ..request.get_ref().clone()
+        };
         let context = context(&request, "CreateUserPoolDomain", &comparable);
         let checked = Checked::create_user_pool_domain(request.into_inner())?;
         let outcome = self.app.execute(checked, context).await?;
@@ -137,8 +149,11 @@ impl UserPoolService for UserPools {
         &self,
         request: Request<DeleteUserPoolDomainRequest>,
     ) -> Result<Response<DeleteUserPoolDomainResponse>, Status> {
-        let comparable =
-            DeleteUserPoolDomainRequest { validate_only: false, ..request.get_ref().clone() };
+        let comparable = DeleteUserPoolDomainRequest {
+            request_id: None,
+            validate_only: false,
+            ..request.get_ref().clone()
+        };
         let context = context(&request, "DeleteUserPoolDomain", &comparable);
         let checked = Checked::delete_user_pool_domain(request.into_inner())?;
         let outcome = self.app.execute(checked, context).await?;
