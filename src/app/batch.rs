@@ -119,13 +119,12 @@ impl<'a> Batch<'a> {
                 ..event
             });
         }
-        let mut outcome = Outcome {
+        let outcome = Outcome {
             user_pool: UserPool::from(after.clone()),
             revision: after.revision,
             position: after.position,
         };
         if options.validate_only {
-            outcome.position = 0;
             return Ok(Decided::Answer(Ok(Box::new(outcome))));
         }
         // From here on nothing can fail: the batch changes as a whole.

@@ -111,13 +111,19 @@ impl Writer {
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
             let Job { checked, context, answer } = job;
+            let validate_only = checked.options.validate_only;
             // A fault in the rules costs the command that met it, and no other.
             let decide = AssertUnwindSafe(|| batch.decide(checked, &context));
-            let decided = match panic::catch_unwind(decide) {
+            let mut decided = match panic::catch_unwind(decide) {
                 Ok(Decided::Answer(answer)) => answer.map(|outcome| *outcome),
                 Ok(Decided::Recorded { position }) => self.recorded(position).await,
                 Err(_) => Err(ExecuteError::Fault),
             };
+            // What was only validated has no place in the log, also where the answer
+            // is that of a request which has one.
+            if validate_only && let Ok(outcome) = &mut decided {
+                outcome.position = 0;
+            }
             answers.push((answer, decided));
         }
         let (events, last_time) = batch.finish();
