@@ -1,1 +1,62 @@
-//! (being written)
+//! A retry with the same `request_id` answers as the first call did and changes
+//! nothing; what recorded nothing is not remembered.
+
+mod mismatches;
+mod retries;
+mod validation;
+
+use tonic::{Code, Status, transport::Channel};
+use userpool::proto::user_pool_service_client::UserPoolServiceClient;
+
+use crate::{
+    calls::{Answer, Call},
+    support::{metadata, reason},
+};
+
+type Client = UserPoolServiceClient<Channel>;
+
+/// A UUID for each call of a test.
+fn request_id(number: u128) -> String {
+    uuid::Uuid::from_u128(0x0193_b5f0_7c5e_7d7a_9c55_0000_0000_0000 + number).to_string()
+}
+
+/// One call of each kind, each under an ID of its own, with its answer: the whole
+/// life of a user pool, at positions 1 to 5.
+async fn a_life(client: &mut Client) -> Vec<(Call, Answer)> {
+    let create = Call::create("people").under(&request_id(1));
+    let created = create.clone().send(client).await.expect("a user pool");
+    let id = created.id();
+    let mut life = vec![(create, created)];
+    for (call, number) in [
+        (Call::tag(&id, "one").expecting(1), 2),
+        (Call::assign(&id, "people-login"), 3),
+        (Call::release(&id, "people-login").expecting(3), 4),
+        (Call::delete(&id), 5),
+    ] {
+        let call = call.under(&request_id(number));
+        let answer = call.clone().send(client).await.expect("an answer");
+        life.push((call, answer));
+    }
+    life
+}
+
+/// Whether each call is answered as it was the first time.
+async fn assert_answers_again(client: &mut Client, calls: &[(Call, Answer)]) {
+    for (call, first) in calls {
+        let again = call.clone().send(client).await.expect("the same answer");
+        assert_eq!(&again, first, "{call:?}");
+    }
+}
+
+/// The log ends at `position`: what comes next is recorded after it.
+async fn assert_log_ends_at(client: &mut Client, position: i64) {
+    let next = Call::create("next").send(client).await.expect("a user pool");
+    assert_eq!(next.position, position + 1);
+}
+
+fn assert_mismatch(refused: Result<Answer, Status>, request_id: &str) {
+    let status = refused.expect_err("a refusal");
+    assert_eq!(status.code(), Code::AlreadyExists, "{status:?}");
+    assert_eq!(reason(&status), "IDEMPOTENCY_MISMATCH");
+    assert_eq!(metadata(&status, "request_id").as_deref(), Some(request_id));
+}

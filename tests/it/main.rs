@@ -8,6 +8,7 @@
 
 mod api;
 mod architecture;
+mod calls;
 mod clients;
 mod constraints;
 mod domains;

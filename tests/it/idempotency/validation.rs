@@ -1,0 +1,122 @@
+//! `validate_only`: the answer of the real call, with nothing recorded.
+
+use tonic::Status;
+use tonic_types::StatusExt as _;
+use userpool::proto::{DescribeUserPoolRequest, UserPool};
+
+use crate::{
+    calls::{Answer, Call},
+    support::{TestServer, reason},
+};
+
+use super::{
+    Client, a_life, assert_answers_again, assert_log_ends_at, assert_mismatch, request_id,
+};
+
+async fn describe(client: &mut Client, id: &str) -> Option<UserPool> {
+    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    client.describe_user_pool(request).await.expect("a user pool").into_inner().user_pool
+}
+
+/// An answer without what no two calls have in common: times, and a fresh ID.
+fn comparable(answer: Answer) -> Answer {
+    let user_pool = answer.user_pool.map(|pool| UserPool {
+        id: None,
+        creation_date: None,
+        last_modified_date: None,
+        ..pool
+    });
+    Answer { user_pool, position: 0, ..answer }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validated_call_answers_as_the_real_one_and_records_nothing() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let create = Call::create("people");
+    let validated = create.clone().only_validated().send(&mut client).await.expect("valid");
+    let created = create.send(&mut client).await.expect("a user pool");
+    assert_eq!(created.position, 1);
+    assert_eq!(validated.position, 0);
+    assert_eq!(comparable(validated), comparable(created.clone()));
+
+    let id = created.id();
+    for (call, position) in [
+        (Call::tag(&id, "one"), 2),
+        (Call::assign(&id, "people-login"), 3),
+        (Call::release(&id, "people-login"), 4),
+    ] {
+        let before = describe(&mut client, &id).await;
+        let validated = call.clone().only_validated().send(&mut client).await.expect("valid");
+        assert_eq!(validated.position, 0);
+        assert_eq!(describe(&mut client, &id).await, before);
+        let answer = call.send(&mut client).await.expect("an answer");
+        assert_eq!(answer.position, position);
+        assert_eq!(comparable(validated), comparable(answer));
+    }
+    let validated = Call::delete(&id).only_validated().send(&mut client).await.expect("valid");
+    assert_eq!((validated.revision, validated.position), (5, 0));
+    describe(&mut client, &id).await.expect("still there");
+    assert_log_ends_at(&mut client, 4).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validated_call_is_refused_as_the_real_one() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let id = Call::create("people").send(&mut client).await.expect("a user pool").id();
+    Call::assign(&id, "people-login").send(&mut client).await.expect("a domain");
+    for (call, expected) in [
+        (Call::create("プール"), "INVALID_REQUEST"),
+        (Call::tag(&id, "one").expecting(1), "REVISION_MISMATCH"),
+        (Call::tag("us-east-1_other", "one"), "USER_POOL_NOT_FOUND"),
+        (Call::assign(&id, "another"), "USER_POOL_HAS_DOMAIN"),
+        (Call::release(&id, "another"), "DOMAIN_NOT_FOUND"),
+        (Call::delete(&id), "USER_POOL_HAS_DOMAIN"),
+    ] {
+        let real = call.clone().send(&mut client).await.expect_err("a refusal");
+        let validated = call.only_validated().send(&mut client).await.expect_err("a refusal");
+        assert_eq!(reason(&validated), expected);
+        assert_eq!(validated.code(), real.code());
+        assert_eq!(validated.message(), real.message());
+        let info = |status: &Status| status.get_details_error_info().expect("an ErrorInfo");
+        assert_eq!(info(&validated).metadata, info(&real).metadata);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validated_call_leaves_its_id_unused() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let validated = Call::create("people").only_validated().under(&request_id(1));
+    validated.clone().send(&mut client).await.expect("valid");
+    // Also for another request, and for the same one that is now carried out.
+    Call::create("others")
+        .only_validated()
+        .under(&request_id(1))
+        .send(&mut client)
+        .await
+        .expect("valid");
+    let create = Call::create("people").under(&request_id(1));
+    let created = create.clone().send(&mut client).await.expect("a user pool");
+    assert_eq!(created.position, 1);
+    assert_answers_again(&mut client, &[(create, created)]).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_validated_retry_answers_as_the_retry_would_without_a_position() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let life = a_life(&mut client).await;
+    for (call, first) in life {
+        let validated = call.only_validated().send(&mut client).await.expect("valid");
+        assert_eq!(validated, Answer { position: 0, ..first });
+    }
+    let other = Call::create("others").only_validated().under(&request_id(1));
+    assert_mismatch(other.send(&mut client).await, &request_id(1));
+    assert_log_ends_at(&mut client, 5).await;
+    server.stop().await;
+}
