@@ -134,6 +134,16 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
     Ok(head)
 }
 
+/// Adds a checkpoint to those noted in the file at `path`, a line each.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn note(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    writeln!(file, "{}", proto::to_json(checkpoint))?;
+    file.sync_all()
+}
+
 /// What is signed; `SignedCheckpoint` in the proto states it for other languages.
 fn signed_text(head: Head, at: DateTime<Utc>, public_key: &[u8; 32]) -> String {
     let Head { position, hash } = head;

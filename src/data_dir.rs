@@ -19,8 +19,6 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::proto::{self, SignedCheckpoint};
-
 /// The form that this version reads and writes.
 const FORMAT: u32 = 1;
 
@@ -193,16 +191,6 @@ pub fn signing_key(data_dir: &Path) -> PathBuf {
 #[must_use]
 pub fn checkpoints(data_dir: &Path) -> PathBuf {
     data_dir.join("checkpoints.jsonl")
-}
-
-/// Adds a checkpoint to those that were noted.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn note_checkpoint(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    writeln!(file, "{}", proto::to_json(checkpoint))?;
-    file.sync_all()
 }
 
 fn unusable(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {

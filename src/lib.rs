@@ -25,8 +25,9 @@
 
 pub mod proto;
 
-pub mod checkpoint;
 pub mod event_log;
+
+pub mod checkpoint;
 pub mod user_pool;
 
 pub mod app;
@@ -37,16 +38,3 @@ pub mod data_dir;
 pub mod server;
 
 pub mod cli;
-
-/// An error and what caused it, as one sentence.
-#[must_use]
-pub fn in_full(error: &dyn std::error::Error) -> String {
-    let mut sentence = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        sentence.push_str(": ");
-        sentence.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    sentence
-}

@@ -7,7 +7,10 @@ use std::{
 };
 
 use clap::Parser as _;
-use userpool::{app::SystemSource, cli::Cli};
+use userpool::{
+    app::{SystemSource, in_full},
+    cli::Cli,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -15,7 +18,7 @@ async fn main() -> ExitCode {
         Ok(answer) => answer.exit_code(),
         Err(error) => {
             // Where stderr is closed there is nobody to tell.
-            let _ = writeln!(io::stderr(), "userpool: {}", userpool::in_full(&error));
+            let _ = writeln!(io::stderr(), "userpool: {}", in_full(&error));
             error.exit_code()
         }
     }

@@ -11,7 +11,7 @@ use tower::layer::util::{Identity, Stack};
 
 use crate::{
     app::{App, Settings, Source, StartError},
-    checkpoint::{KeyError, Signer},
+    checkpoint::{self, KeyError, Signer},
     data_dir::{self, DataDir, DataDirError},
     event_log::{EventLog, OpenError, SledLog},
     grpc::{self, RpcLayer},
@@ -180,9 +180,9 @@ impl Ready {
             app.close().await;
         }
         // With the lock on the data directory still held.
-        let checkpoint = signer.sign(history.head(), source.now());
-        match data_dir::note_checkpoint(&checkpoints, &checkpoint) {
-            Ok(()) => tracing::info!(position = checkpoint.position, "checkpoint signed"),
+        let last = signer.sign(history.head(), source.now());
+        match checkpoint::note(&checkpoints, &last) {
+            Ok(()) => tracing::info!(position = last.position, "checkpoint signed"),
             Err(error) => tracing::warn!(%error, "the last checkpoint cannot be noted"),
         }
         drop(data_dir);

@@ -11,7 +11,7 @@ mod source;
 mod stored;
 mod writer;
 
-use std::{path::Path, sync::Arc};
+use std::{error::Error, path::Path, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -287,6 +287,19 @@ impl From<Invalid> for ExecuteError {
 
 /// The append failed: the log is not to be written to again.
 fn log_failed(error: &AppendError) {
-    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let cause = error.source().map(ToString::to_string).unwrap_or_default();
     tracing::error!(%error, cause, "the log failed; nothing is acknowledged from here on");
+}
+
+/// An error and what caused it, as one sentence.
+#[must_use]
+pub fn in_full(error: &dyn Error) -> String {
+    let mut sentence = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        sentence.push_str(": ");
+        sentence.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    sentence
 }

@@ -148,7 +148,7 @@ impl Directory {
 async fn verify(directory: &Directory, noted: Option<Noted>) -> Result<Answer, CliError> {
     let (_held, log) = match directory.open() {
         Err(CliError::Other(error)) if error.is::<crate::event_log::OpenError>() => {
-            writeln!(io::stdout(), "NOT WHOLE: {}", crate::in_full(error.as_ref()))?;
+            writeln!(io::stdout(), "NOT WHOLE: {}", app::in_full(error.as_ref()))?;
             return Ok(Answer::No);
         }
         opened => opened?,
@@ -269,7 +269,7 @@ fn region_of(line: &str) -> Option<String> {
 }
 
 fn at(position: Position, error: &dyn Error) -> CliError {
-    told(format!("position {position}: {}", crate::in_full(error)))
+    told(format!("position {position}: {}", app::in_full(error)))
 }
 
 fn named(path: &Path, error: &io::Error) -> CliError {

@@ -7,7 +7,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::{
-    app::{ExecuteError, HistoryError, LoadError, ReadModelError},
+    app::{self, ExecuteError, HistoryError, LoadError, ReadModelError},
     event_log::ReadError,
     proto::ErrorReason,
     user_pool::{Invalid, Rejection, UserPoolId},
@@ -192,7 +192,7 @@ fn refused(invalid: &Invalid) -> Status {
 }
 
 fn unreadable(error: &LoadError) -> Status {
-    let cause = crate::in_full(error);
+    let cause = app::in_full(error);
     tracing::error!(error = cause, "what is stored cannot be read");
     match error {
         LoadError::Log(ReadError::Damaged { position, .. })
