@@ -5,22 +5,23 @@
 //! page cache is synced, what `open` drops in silence is noticed, and what sled
 //! answers with a panic becomes an error.
 
+mod files;
+
 use std::{
     collections::HashSet,
     ffi::OsString,
-    fs::{self, File, TryLockError},
+    fs::{self, File},
     io,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread,
-    time::Duration,
 };
 
 use bytes::Bytes;
 use sled::{Db, IVec};
 use tokio::{sync::watch, task};
 
+use self::files::{DbFile, remove_unfinished_snapshots, sync_blobs, sync_directory};
 use super::{
     AppendError, Batch, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit,
     Record, witness::Witness,
@@ -31,9 +32,6 @@ use super::{
 const CACHE: u64 = 64 * 1024 * 1024;
 /// How many records at the end are checked when the log is opened.
 const TAIL: usize = 1024;
-/// How often, and how long apart, a closed database is asked whether it is free.
-const RELEASE_TRIES: usize = 1000;
-const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
 /// A log in a sled database.
 #[derive(Debug, Clone)]
@@ -169,25 +167,6 @@ struct Engine {
     head: watch::Sender<Head>,
 }
 
-/// sled's own file, opened a second time: `flush` leaves what it wrote in the
-/// disk's cache, and the file's new size in the kernel's.
-#[derive(Debug)]
-struct DbFile(File);
-
-impl Drop for DbFile {
-    /// sled's threads let go of a database a moment after its last handle; whoever
-    /// opens it next must not find it held.
-    fn drop(&mut self) {
-        for _ in 0..RELEASE_TRIES {
-            match self.0.try_lock() {
-                Err(TryLockError::WouldBlock) => thread::sleep(RELEASE_PAUSE),
-                Ok(()) | Err(TryLockError::Error(_)) => return,
-            }
-        }
-        tracing::warn!("sled still holds a database that was closed");
-    }
-}
-
 #[derive(Debug)]
 struct Writer {
     witness: Witness,
@@ -233,7 +212,7 @@ impl Engine {
             sync_directory(directory).map_err(unusable(directory))?;
         }
         witness.note(head).and_then(|()| witness.sync()).map_err(unusable(&noted))?;
-        let file = DbFile(file);
+        let file = DbFile::new(file);
         let writer = Mutex::new(Writer { witness, synced_blobs, failed: false });
         Ok(Self { db, file, blobs, writer, head: watch::Sender::new(head) })
     }
@@ -294,7 +273,7 @@ impl Engine {
         self.db.apply_batch(batch)?;
         self.db.flush()?;
         sync_blobs(&self.blobs, synced_blobs)?;
-        self.file.0.sync_data()?;
+        self.file.sync_data()?;
         Ok(())
     }
 
@@ -432,37 +411,4 @@ fn unreadable(position: Position, error: sled::Error) -> ReadError {
 
 fn unavailable(error: impl Into<BoxError>) -> ReadError {
     ReadError::Unavailable(error.into())
-}
-
-/// sled leaves these behind when it dies while it writes one, and trips over
-/// them later.
-fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().ends_with(".generating") {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
-}
-
-/// Syncs what sled put beside its file since `synced`.
-fn sync_blobs(path: &Path, synced: &mut HashSet<OsString>) -> io::Result<()> {
-    let mut found = HashSet::new();
-    let mut new = false;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if !synced.contains(&name) {
-            File::open(entry.path())?.sync_all()?;
-            new = true;
-        }
-        found.insert(name);
-    }
-    *synced = found;
-    if new { sync_directory(path) } else { Ok(()) }
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
