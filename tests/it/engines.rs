@@ -9,7 +9,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tempfile::TempDir;
 use userpool::event_log::{
-    AppendError, EventLog, Hash, Head, MemoryLog, Position, ReadLimit, Record, SledLog,
+    AppendError, Defect, EventLog, Hash, Head, MemoryLog, Position, ReadError, ReadLimit, Record,
+    SledLog,
 };
 
 const ALL: ReadLimit = ReadLimit { records: usize::MAX, bytes: usize::MAX };
@@ -42,6 +43,7 @@ every_engine_promises! {
     an_empty_batch_is_no_change
     a_read_ends_at_either_limit_but_returns_one_record
     a_read_at_or_beyond_the_end_is_empty
+    records_at_given_positions_are_read_in_that_order
     the_head_moves_with_what_is_appended_and_with_nothing_else
     one_of_many_appenders_at_the_same_position_wins
     a_body_may_be_empty_or_large
@@ -139,6 +141,25 @@ async fn a_read_at_or_beyond_the_end_is_empty(log: Arc<dyn EventLog>) {
         let read = log.read(Position(end), ALL).await.expect("readable");
         assert_eq!(read, [], "after {end}");
     }
+}
+
+async fn records_at_given_positions_are_read_in_that_order(log: Arc<dyn EventLog>) {
+    let appended = append(&log, 0, &["a", "b", "c", "d"]).await.expect("appended");
+    let wanted = || vec![Position(4), Position(1), Position(1)];
+    let expected = [appended[3].clone(), appended[0].clone(), appended[0].clone()];
+    assert_eq!(log.read_at(wanted(), ALL).await.expect("readable"), expected);
+
+    let two = ReadLimit { records: 2, ..ALL };
+    assert_eq!(log.read_at(wanted(), two).await.expect("readable"), expected[..2]);
+    let none = ReadLimit { records: 0, bytes: 0 };
+    assert_eq!(log.read_at(wanted(), none).await.expect("readable"), expected[..1]);
+
+    let beyond = log.read_at(vec![Position(5)], ALL).await.expect_err("past the end");
+    let missing = |position, defect| position == Position(5) && defect == Defect::Missing;
+    assert!(
+        matches!(beyond, ReadError::Damaged { position, defect } if missing(position, defect)),
+        "{beyond}"
+    );
 }
 
 async fn the_head_moves_with_what_is_appended_and_with_nothing_else(log: Arc<dyn EventLog>) {
