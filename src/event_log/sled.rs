@@ -6,6 +6,7 @@
 //! answers with a panic becomes an error.
 
 mod files;
+mod tail;
 
 use std::{
     collections::HashSet,
@@ -23,15 +24,13 @@ use tokio::{sync::watch, task};
 
 use self::files::{DbFile, remove_unfinished_snapshots, sync_blobs, sync_directory};
 use super::{
-    AppendError, Batch, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit,
-    Record, witness::Witness,
+    AppendError, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit, Record,
+    witness::Witness,
 };
 
 /// How much of the log sled keeps in memory, in bytes. Appending and following
 /// need the end of it alone.
 const CACHE: u64 = 64 * 1024 * 1024;
-/// How many records at the end are checked when the log is opened.
-const TAIL: usize = 1024;
 
 /// A log in a sled database.
 #[derive(Debug, Clone)]
@@ -197,7 +196,7 @@ impl Engine {
         let (file, blobs) = (path.join("db"), path.join("blobs"));
         let file = File::open(&file).map_err(unusable(&file))?;
 
-        let checked = panic::catch_unwind(AssertUnwindSafe(|| check_tail(&db, acknowledged)))
+        let checked = panic::catch_unwind(AssertUnwindSafe(|| tail::check(&db, acknowledged)))
             .map_err(|_| engine("sled panicked".into()))?;
         let damaged = |source| OpenError::Damaged { path: path.clone(), source };
         let head = checked.map_err(damaged)?;
@@ -327,57 +326,6 @@ impl Drop for Engine {
             tracing::warn!(%error, "the acknowledged head could not be synced");
         }
     }
-}
-
-/// Checks the last records and returns where the log ends.
-///
-/// A batch of which only the beginning is there was never acknowledged, so it
-/// never happened: it is taken out. Where it *was* acknowledged, the log is
-/// damaged, and left as it is.
-fn check_tail(db: &Db, acknowledged: Head) -> Result<Head, ReadError> {
-    let mut tail = Vec::new();
-    for entry in db.iter().rev().take(TAIL) {
-        tail.push(entry.map_err(unavailable)?);
-    }
-    let mut previous: Option<Record> = None;
-    for (found, stored) in tail.iter().rev() {
-        let expected = match &previous {
-            Some(record) => record.position.next(),
-            None => position_of(found)?,
-        };
-        let chained = previous.as_ref().map(|record| record.hash);
-        let record = parse_entry(expected, found, stored, chained)?;
-        if record.position == acknowledged.position && record.hash != acknowledged.hash {
-            let (position, defect) = (record.position, Defect::BrokenChain);
-            return Err(ReadError::Damaged { position, defect });
-        }
-        previous = Some(record);
-    }
-    let Some(last) = previous else { return Ok(Head::default()) };
-    if last.ends_batch() {
-        return Ok(last.head());
-    }
-    let Batch { index, .. } = last.batch;
-    let whole = Position(last.position.0.saturating_sub(u64::from(index)).saturating_sub(1));
-    if acknowledged.position > whole {
-        let (position, defect) = (last.position.next(), Defect::PartialBatch);
-        return Err(ReadError::Damaged { position, defect });
-    }
-    take_out(db, whole, last.position)?;
-    check_tail(db, acknowledged)
-}
-
-/// Removes the beginning of a batch that was never acknowledged: the records
-/// after `whole` up to `last`.
-fn take_out(db: &Db, whole: Position, last: Position) -> Result<(), ReadError> {
-    let mut batch = sled::Batch::default();
-    for position in whole.0.saturating_add(1)..=last.0 {
-        batch.remove(&position.to_be_bytes());
-    }
-    db.apply_batch(batch).map_err(unavailable)?;
-    db.flush().map_err(unavailable)?;
-    tracing::warn!(after = %whole, "an unfinished batch, never acknowledged, was taken out");
-    Ok(())
 }
 
 fn parse_entry(

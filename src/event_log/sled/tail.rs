@@ -1,0 +1,61 @@
+//! The end of a log that is opened: whether it is what was acknowledged.
+
+use sled::Db;
+
+use crate::event_log::{Batch, Defect, Head, Position, ReadError, Record};
+
+use super::{parse_entry, position_of, unavailable};
+
+/// How many records at the end are checked.
+const TAIL: usize = 1024;
+
+/// Checks the last records and returns where the log ends.
+///
+/// A batch of which only the beginning is there was never acknowledged, so it
+/// never happened: it is taken out. Where it *was* acknowledged, the log is
+/// damaged, and left as it is.
+pub(super) fn check(db: &Db, acknowledged: Head) -> Result<Head, ReadError> {
+    let mut tail = Vec::new();
+    for entry in db.iter().rev().take(TAIL) {
+        tail.push(entry.map_err(unavailable)?);
+    }
+    let mut previous: Option<Record> = None;
+    for (found, stored) in tail.iter().rev() {
+        let expected = match &previous {
+            Some(record) => record.position.next(),
+            None => position_of(found)?,
+        };
+        let chained = previous.as_ref().map(|record| record.hash);
+        let record = parse_entry(expected, found, stored, chained)?;
+        if record.position == acknowledged.position && record.hash != acknowledged.hash {
+            let (position, defect) = (record.position, Defect::BrokenChain);
+            return Err(ReadError::Damaged { position, defect });
+        }
+        previous = Some(record);
+    }
+    let Some(last) = previous else { return Ok(Head::default()) };
+    if last.ends_batch() {
+        return Ok(last.head());
+    }
+    let Batch { index, .. } = last.batch;
+    let whole = Position(last.position.0.saturating_sub(u64::from(index)).saturating_sub(1));
+    if acknowledged.position > whole {
+        let (position, defect) = (last.position.next(), Defect::PartialBatch);
+        return Err(ReadError::Damaged { position, defect });
+    }
+    take_out(db, whole, last.position)?;
+    check(db, acknowledged)
+}
+
+/// Removes the beginning of a batch that was never acknowledged: the records
+/// after `whole` up to `last`.
+fn take_out(db: &Db, whole: Position, last: Position) -> Result<(), ReadError> {
+    let mut batch = sled::Batch::default();
+    for position in whole.0.saturating_add(1)..=last.0 {
+        batch.remove(&position.to_be_bytes());
+    }
+    db.apply_batch(batch).map_err(unavailable)?;
+    db.flush().map_err(unavailable)?;
+    tracing::warn!(after = %whole, "an unfinished batch, never acknowledged, was taken out");
+    Ok(())
+}
