@@ -14,13 +14,13 @@
 //! Lookups are done where they are called: one lookup is a page that sled mostly
 //! has in memory, and costs less than a change of threads.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, path::Path};
+use std::{collections::BTreeMap, fs::File, ops::RangeInclusive, path::Path};
 
 use prost::Message;
 use uuid::Uuid;
 
 use crate::{
-    event_log::{BoxError, Hash, Head, Position},
+    event_log::{BoxError, DbFile, Hash, Head, Position},
     proto::{UserPool, UserPoolEvent},
     user_pool::{Event, UserPoolId},
 };
@@ -72,6 +72,8 @@ pub struct PoolEntry {
 #[derive(Debug)]
 pub struct ReadModel {
     db: sled::Db,
+    /// Dropped after it: whoever opens it next must not find it held.
+    _file: DbFile,
 }
 
 impl ReadModel {
@@ -79,7 +81,9 @@ impl ReadModel {
         // Not synced: what a crash takes is projected again.
         let config = sled::Config::new().path(path).cache_capacity(CACHE);
         let db = config.flush_every_ms(Some(1000)).open()?;
-        Ok(Self { db })
+        let file =
+            File::open(path.join("db")).map_err(|error| ReadModelError::Engine(error.into()))?;
+        Ok(Self { db, _file: DbFile::new(file) })
     }
 
     /// Where the projection stands, or nothing where the form is another one.

@@ -22,7 +22,8 @@ use bytes::Bytes;
 use sled::{Db, IVec};
 use tokio::{sync::watch, task};
 
-use self::files::{DbFile, remove_unfinished_snapshots, sync_blobs, sync_directory};
+pub(crate) use self::files::DbFile;
+use self::files::{remove_unfinished_snapshots, sync_blobs, sync_directory};
 use super::{
     AppendError, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit, Record,
     witness::Witness,

@@ -2,6 +2,7 @@
 //! for it.
 
 use std::{
+    fs::File,
     path::Path,
     sync::{
         Arc,
@@ -9,16 +10,20 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use prost::Message as _;
+use prost_types::Timestamp;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt as _;
 use userpool::{
     app::Source,
-    event_log::EventLog,
+    event_log::{EventLog, MemoryLog, Position},
     proto::{
-        CreateUserPoolDomainRequest, CreateUserPoolRequest,
+        CreateUserPoolDomainRequest, CreateUserPoolRequest, UserPool, UserPoolCreated,
+        UserPoolEvent, UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
         user_pool_service_client::UserPoolServiceClient,
     },
     server::{Config, Endpoint, Ready, ServerError},
@@ -180,4 +185,53 @@ pub(crate) fn reason(status: &Status) -> String {
 /// One value of `ErrorInfo.metadata`.
 pub(crate) fn metadata(status: &Status, key: &str) -> Option<String> {
     status.get_details_error_info().expect("an ErrorInfo").metadata.get(key).cloned()
+}
+
+/// The fields that a `BadRequest` names.
+pub(crate) fn fields(status: &Status) -> Vec<String> {
+    let details = status.get_details_bad_request().expect("a BadRequest");
+    details.field_violations.into_iter().map(|violation| violation.field).collect()
+}
+
+/// A server whose log has one user pool with so many events.
+pub(crate) async fn long_log(events: usize) -> TestServer {
+    let log = MemoryLog::default();
+    let bodies = (1..=events).map(|revision| event_body("us-east-1_AbCdEfGhI", revision)).collect();
+    log.append(Position::START, bodies).await.expect("appended");
+    TestServer::on(Arc::new(log)).await
+}
+
+/// The stored form of an event: the creation of a user pool, then updates of it.
+fn event_body(user_pool_id: &str, revision: usize) -> Bytes {
+    let revision = i64::try_from(revision).expect("a small number");
+    let id = Some(user_pool_id.to_owned());
+    let user_pool = Some(UserPool { id, name: Some("long".to_owned()), ..Default::default() });
+    let (kind, payload) = if revision == 1 {
+        let created = UserPoolCreated { user_pool };
+        (UserPoolEventType::UserPoolCreated, Payload::UserPoolCreated(Box::new(created)))
+    } else {
+        let updated = UserPoolUpdated { user_pool, ..Default::default() };
+        (UserPoolEventType::UserPoolUpdated, Payload::UserPoolUpdated(Box::new(updated)))
+    };
+    let event = UserPoolEvent {
+        position: revision,
+        user_pool_id: user_pool_id.to_owned(),
+        revision,
+        r#type: kind.into(),
+        record_time: Some(Timestamp { seconds: revision, nanos: 0 }),
+        schema_version: 1,
+        payload: Some(payload),
+        ..Default::default()
+    };
+    event.encode_to_vec().into()
+}
+
+/// Changes a sled database that nobody holds, and waits until it is free again.
+pub(crate) fn change_database(path: &Path, change: impl FnOnce(&sled::Db)) {
+    let db = sled::open(path).expect("a database");
+    change(&db);
+    db.flush().expect("flushed");
+    drop(db);
+    // Its threads let go of it a moment later.
+    File::open(path.join("db")).and_then(|file| file.lock()).expect("closed");
 }

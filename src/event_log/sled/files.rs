@@ -17,10 +17,10 @@ const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 /// sled's own file, opened a second time: `flush` leaves what it wrote in the
 /// disk's cache, and the file's new size in the kernel's.
 #[derive(Debug)]
-pub(super) struct DbFile(File);
+pub(crate) struct DbFile(File);
 
 impl DbFile {
-    pub(super) const fn new(file: File) -> Self {
+    pub(crate) const fn new(file: File) -> Self {
         Self(file)
     }
 

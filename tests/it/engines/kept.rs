@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use userpool::event_log::{EventLog, Head, OpenError, Position, Record, SledLog};
 
 use super::{ALL, append, positions};
+use crate::support::change_database;
 
 /// Where the second slot of the witness is; the first is at 0.
 const SECOND_SLOT: u64 = 4096;
@@ -137,13 +138,7 @@ pub(super) async fn log_of(directory: &Path, records: u64) -> Head {
 
 /// Changes the closed log behind its back.
 pub(super) fn tamper(directory: &Path, change: impl FnOnce(&sled::Db)) {
-    let db = sled::open(directory.join("records")).expect("a database");
-    change(&db);
-    db.flush().expect("flushed");
-    drop(db);
-    // Its threads let go of it a moment later.
-    let file = fs::File::open(directory.join("records/db")).expect("a file");
-    file.lock().expect("closed");
+    change_database(&directory.join("records"), change);
 }
 
 pub(super) fn key(position: u64) -> [u8; 8] {
