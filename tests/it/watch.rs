@@ -1,1 +1,283 @@
-//! (being written)
+//! A watch tells each event once and in order, the past and then the present, and
+//! whoever is slow costs nobody else anything.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tonic::{Code, Status, Streaming, transport::Channel};
+use userpool::{
+    app::archive,
+    event_log::Head,
+    proto::{
+        CreateUserPoolRequest, DescribeUserPoolRequest, UserPoolEvent, UserPoolEventFilter,
+        UserPoolEventType, WatchCheckpoint, WatchUserPoolEventsRequest,
+        WatchUserPoolEventsResponse,
+        user_pool_history_service_client::UserPoolHistoryServiceClient,
+        watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
+    },
+};
+
+use crate::support::{TestServer, create, domain, fields, named, reason};
+
+/// The messages of a watch.
+struct Watch(Streaming<WatchUserPoolEventsResponse>);
+
+fn after(position: i64) -> WatchUserPoolEventsRequest {
+    WatchUserPoolEventsRequest { start: Some(Start::AfterPosition(position)), ..Default::default() }
+}
+
+async fn watch(channel: Channel, request: WatchUserPoolEventsRequest) -> Result<Watch, Status> {
+    let mut client = UserPoolHistoryServiceClient::new(channel);
+    Ok(Watch(client.watch_user_pool_events(request).await?.into_inner()))
+}
+
+impl Watch {
+    async fn content(&mut self) -> Result<Content, Status> {
+        let message = self.0.message().await?.expect("a watch ends with a status");
+        Ok(message.content.expect("content"))
+    }
+
+    async fn event(&mut self) -> UserPoolEvent {
+        loop {
+            if let Content::Event(event) = self.content().await.expect("content") {
+                return *event;
+            }
+        }
+    }
+
+    async fn checkpoint(&mut self) -> WatchCheckpoint {
+        match self.content().await.expect("content") {
+            Content::Checkpoint(checkpoint) => checkpoint,
+            Content::Event(event) => panic!("a checkpoint, not {event:?}"),
+        }
+    }
+
+    /// The next so many events, which must be these positions.
+    async fn expect(&mut self, positions: std::ops::RangeInclusive<i64>) {
+        for position in positions {
+            assert_eq!(self.event().await.position, position);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_past_is_followed_by_the_present_without_a_seam() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    for number in 0..100 {
+        create(&mut client, &format!("past-{number}")).await;
+    }
+    let writing = tokio::spawn(async move {
+        for number in 0..200 {
+            create(&mut client, &format!("present-{number}")).await;
+        }
+    });
+    let mut watch = watch(server.channel().await, after(0)).await.expect("a watch");
+    watch.expect(1..=300).await;
+    writing.await.expect("written");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_caught_up_is_told_so_once_and_where_to_resume() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    for name in ["a", "b", "c"] {
+        create(&mut client, name).await;
+    }
+    let mut first = watch(server.channel().await, after(1)).await.expect("a watch");
+    first.expect(2..=3).await;
+    let checkpoint = first.checkpoint().await;
+    assert_eq!((checkpoint.position, checkpoint.caught_up), (3, true));
+    create(&mut client, "d").await;
+    first.expect(4..=4).await;
+
+    let mut resumed = watch(server.channel().await, after(3)).await.expect("a watch");
+    resumed.expect(4..=4).await;
+    let mut from_now = watch(server.channel().await, Default::default()).await.expect("a watch");
+    let checkpoint = from_now.checkpoint().await;
+    assert_eq!((checkpoint.position, checkpoint.caught_up), (4, true));
+    create(&mut client, "e").await;
+    from_now.expect(5..=5).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_lets_through_what_it_names_and_checkpoints_pass_the_rest() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let people = create(&mut client, "people").await;
+    for name in ["a", "b"] {
+        create(&mut client, name).await;
+    }
+    let filter = UserPoolEventFilter {
+        user_pool_id: Some(people.clone()),
+        types: vec![UserPoolEventType::UserPoolDomainCreated.into()],
+        ..Default::default()
+    };
+    let request = WatchUserPoolEventsRequest { filter: Some(filter), ..after(0) };
+    let mut watch = watch(server.channel().await, request).await.expect("a watch");
+    let checkpoint = watch.checkpoint().await;
+    assert_eq!((checkpoint.position, checkpoint.caught_up), (3, true));
+    create(&mut client, "c").await;
+    client.create_user_pool_domain(domain("people-login", &people)).await.expect("a domain");
+    watch.expect(5..=5).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_watch_tells_at_its_interval_where_it_stands() {
+    let server = TestServer::start().await;
+    create(&mut server.client().await, "a").await;
+    let request = WatchUserPoolEventsRequest { checkpoint_interval_seconds: 1, ..after(1) };
+    let mut watch = watch(server.channel().await, request).await.expect("a watch");
+    for _ in 0..2 {
+        let checkpoint = watch.checkpoint().await;
+        assert_eq!((checkpoint.position, checkpoint.caught_up), (1, true));
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_told_of_an_event_can_describe_what_it_led_to() {
+    let server = TestServer::start().await;
+    let mut watch = watch(server.channel().await, after(0)).await.expect("a watch");
+    let mut writer = server.client().await;
+    let mut reader = server.client().await;
+    let writing = tokio::spawn(async move {
+        for number in 0..100 {
+            create(&mut writer, &format!("pool-{number}")).await;
+        }
+    });
+    for _ in 0..100 {
+        let event = watch.event().await;
+        let described = DescribeUserPoolRequest { user_pool_id: Some(event.user_pool_id) };
+        let described = reader.describe_user_pool(described).await.expect("there").into_inner();
+        assert_eq!(described.position, event.position);
+    }
+    writing.await.expect("written");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_nobody_reads_delays_nobody_and_misses_nothing() {
+    let server = TestServer::start().await;
+    let mut slow = watch(server.channel().await, after(0)).await.expect("a watch");
+    let mut quick = watch(server.channel().await, after(0)).await.expect("a watch");
+    // More than the windows of a connection hold.
+    let message = format!("{{####}}{}", "x".repeat(19_994));
+    let mut client = server.client().await;
+    for position in 1..=200 {
+        let large = CreateUserPoolRequest {
+            email_verification_message: Some(message.clone()),
+            ..named("large")
+        };
+        client.create_user_pool(large).await.expect("a user pool");
+        quick.expect(position..=position).await;
+    }
+    slow.expect(1..=200).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_come_with_a_watch_and_prove_themselves() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    for name in ["a", "b", "c"] {
+        create(&mut client, name).await;
+    }
+    let request = WatchUserPoolEventsRequest { include_records: true, ..after(0) };
+    let mut watch = watch(server.channel().await, request).await.expect("a watch");
+    let mut head = Head::default();
+    for _ in 0..3 {
+        let mut event = watch.event().await;
+        head = archive::check(&event, head).expect("the record of the event").head();
+        event.user_pool_id.push('x');
+        let previous =
+            Head { position: userpool::event_log::Position(head.position.0 - 1), ..head };
+        assert!(archive::check(&event, previous).is_err(), "another event than the record's");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_ends_with_a_reason_when_the_server_stops() {
+    let server = TestServer::start().await;
+    create(&mut server.client().await, "a").await;
+    let mut idle = watch(server.channel().await, after(0)).await.expect("a watch");
+    idle.expect(1..=1).await;
+    idle.checkpoint().await;
+    let stopping = tokio::spawn(server.stop());
+    let ended = idle.content().await.expect_err("the end");
+    assert_eq!((ended.code(), reason(&ended).as_str()), (Code::Unavailable, "SHUTTING_DOWN"));
+    stopping.await.expect("stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_that_cannot_be_is_refused() {
+    let server = TestServer::start().await;
+    create(&mut server.client().await, "a").await;
+    let beyond = watch(server.channel().await, after(2)).await.err().expect("refused");
+    assert_eq!((beyond.code(), reason(&beyond).as_str()), (Code::OutOfRange, "BEYOND_END"));
+
+    let unknown = UserPoolEventFilter {
+        user_pool_id: Some("us-east-1_AbCdEfGhI".to_owned()),
+        ..Default::default()
+    };
+    let request = WatchUserPoolEventsRequest { filter: Some(unknown), ..after(0) };
+    let unknown = watch(server.channel().await, request).await.err().expect("refused");
+    assert_eq!(reason(&unknown), "USER_POOL_NOT_FOUND");
+
+    let time = Some(prost_types::Timestamp::default());
+    let filter = UserPoolEventFilter { start_time: time, end_time: time, ..Default::default() };
+    let request = WatchUserPoolEventsRequest {
+        filter: Some(filter),
+        checkpoint_interval_seconds: 301,
+        ..after(-1)
+    };
+    let refused = watch(server.channel().await, request).await.err().expect("refused");
+    let expected =
+        ["filter.start_time", "filter.end_time", "after_position", "checkpoint_interval_seconds"];
+    assert_eq!(fields(&refused), expected);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_watchers_each_have_every_event_once_and_in_order() {
+    watched(50, 400).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: tests/run -- --ignored"]
+async fn a_thousand_watchers_each_have_ten_thousand_events_once_and_in_order() {
+    watched(1000, 10_000).await;
+}
+
+/// So many watchers while so many commands run, eight at a time.
+async fn watched(watchers: usize, commands: i64) {
+    let server = TestServer::start().await;
+    let mut channels = Vec::new();
+    for _ in 0..watchers.div_ceil(100) {
+        channels.push(server.channel().await);
+    }
+    let mut watching = JoinSet::new();
+    for watcher in 0..watchers {
+        let channel = channels[watcher % channels.len()].clone();
+        let mut watch = watch(channel, after(0)).await.expect("a watch");
+        watching.spawn(async move { watch.expect(1..=commands).await });
+    }
+    let client = Arc::new(server.client().await);
+    let mut writing = JoinSet::new();
+    for writer in 0..8 {
+        let client = Arc::clone(&client);
+        writing.spawn(async move {
+            let mut client = client.as_ref().clone();
+            for number in (0..commands).filter(|number| number % 8 == writer) {
+                create(&mut client, &format!("pool-{number}")).await;
+            }
+        });
+    }
+    writing.join_all().await;
+    watching.join_all().await;
+    server.stop().await;
+}
