@@ -33,6 +33,7 @@ pub use self::{
     source::{Source, SystemSource},
     stored::StoredPool,
 };
+use self::{history::Recent, writer::Visible};
 
 /// How many commands may wait for the writer.
 const QUEUE: usize = 1024;
@@ -160,11 +161,18 @@ impl App {
         // The read model has just been brought up to the head.
         let (visible, seen) = watch::channel(*log.head().borrow());
         let (draining, drained) = watch::channel(false);
-        let history = History::new(Arc::clone(&log), Arc::clone(&read_model), seen, drained);
+        let recent = Arc::new(Recent::default());
+        let history = History::new(
+            Arc::clone(&log),
+            Arc::clone(&read_model),
+            Arc::clone(&recent),
+            seen,
+            drained,
+        );
         let stopped = writer::start(
             log,
             Arc::clone(&read_model),
-            visible,
+            Visible { head: visible, recent },
             Arc::clone(&source),
             settings.clone(),
             jobs,

@@ -26,7 +26,9 @@ use crate::{
 use super::{
     Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, Settings, Source, StartError,
     batch::{Batch, Decided},
-    codec, log_failed,
+    codec,
+    history::Recent,
+    log_failed,
 };
 
 /// How many commands one batch takes at most.
@@ -38,6 +40,13 @@ pub(super) struct Job {
     pub(super) checked: Checked,
     pub(super) context: Context,
     pub(super) answer: oneshot::Sender<Result<Outcome, ExecuteError>>,
+}
+
+/// What readers of the history may see: what is durable and projected.
+#[derive(Debug)]
+pub(super) struct Visible {
+    pub(super) head: watch::Sender<Head>,
+    pub(super) recent: Arc<Recent>,
 }
 
 /// Whether the writer takes commands.
@@ -55,7 +64,7 @@ pub(super) enum Life {
 pub(super) async fn start(
     log: Arc<dyn EventLog>,
     read_model: Arc<ReadModel>,
-    visible: watch::Sender<Head>,
+    visible: Visible,
     source: Arc<dyn Source>,
     settings: Settings,
     mut jobs: mpsc::Receiver<Job>,
@@ -90,8 +99,7 @@ struct LogFailed;
 struct Writer {
     log: Arc<dyn EventLog>,
     read_model: Arc<ReadModel>,
-    /// How far the log is durable and projected: what readers may see.
-    visible: watch::Sender<Head>,
+    visible: Visible,
     source: Arc<dyn Source>,
     settings: Settings,
     last_time: DateTime<Utc>,
@@ -150,14 +158,15 @@ impl Writer {
             self.log.append(expected, bodies).await.map_err(|error| log_failed(&error))?;
         let head = records.last().map(Record::head).unwrap_or_default();
         let with_hash = |(event, record): (UserPoolEvent, Record)| {
-            let previous_hash = record.previous_hash.0.to_vec();
-            UserPoolEvent { previous_hash, hash: record.hash.0.to_vec(), ..event }
+            let (previous_hash, hash) = (record.previous_hash.0.to_vec(), record.hash.0.to_vec());
+            UserPoolEvent { previous_hash, hash, record: Some(record.stored), ..event }
         };
         let events: Vec<_> = events.into_iter().zip(records).map(with_hash).collect();
         self.read_model.apply(&events).map_err(|error| {
             tracing::error!(%error, "the read model failed; it is built again at the next start");
         })?;
-        self.visible.send_replace(head);
+        self.visible.recent.push(events);
+        self.visible.head.send_replace(head);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Following the history: the past first, then each new event, with no seam.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -29,7 +29,7 @@ pub struct Follow {
     include_records: bool,
     interval: Duration,
     /// Read, and not given out yet.
-    read: VecDeque<UserPoolEvent>,
+    read: VecDeque<Arc<UserPoolEvent>>,
     /// The last position that was dealt with.
     position: Position,
     /// Where the history ended when this began.
@@ -102,7 +102,7 @@ impl Follow {
                 self.position = self.position.next();
                 if self.filter.matches(&event) {
                     self.next_checkpoint = Instant::now() + self.interval;
-                    return Ok(Followed::Event(Box::new(event)));
+                    return Ok(Followed::Event(Box::new(self.told(&event))));
                 }
             }
             let caught_up = self.position >= self.past;
@@ -111,10 +111,7 @@ impl Follow {
             }
             let head = self.visible.borrow_and_update().position;
             if self.position < head {
-                let line = Line::log(&self.history, head).with_records(self.include_records);
-                let count = head.0 - self.position.0;
-                let events = line.read(self.position.next().0, count, false, CHUNK).await?;
-                self.read.extend(events);
+                self.read_on(head).await?;
                 continue;
             }
             tokio::select! {
@@ -126,6 +123,24 @@ impl Follow {
                 () = sleep_until(self.next_checkpoint) => (),
             }
         }
+    }
+
+    /// Reads what comes next: from memory for those who follow closely.
+    async fn read_on(&mut self, head: Position) -> Result<(), HistoryError> {
+        self.read.extend(self.history.recent.after(self.position, CHUNK.records));
+        if self.read.is_empty() {
+            let line = Line::log(&self.history, head).with_records(self.include_records);
+            let count = head.0.saturating_sub(self.position.0);
+            let events = line.read(self.position.next().0, count, false, CHUNK).await?;
+            self.read.extend(events.into_iter().map(Arc::new));
+        }
+        Ok(())
+    }
+
+    /// The event with its record where that was asked for.
+    fn told(&self, event: &UserPoolEvent) -> UserPoolEvent {
+        let record = event.record.clone().filter(|_| self.include_records);
+        UserPoolEvent { record, ..event.clone() }
     }
 
     fn checkpoint(&mut self) -> Followed {

@@ -4,6 +4,7 @@
 mod follow;
 mod line;
 mod page;
+mod recent;
 mod replay;
 mod verify;
 
@@ -18,6 +19,7 @@ use crate::{
 
 use super::{LoadError, ReadModel, ReadModelError};
 
+pub(super) use self::recent::Recent;
 pub use self::{
     follow::{Follow, Followed},
     page::EventPage,
@@ -30,6 +32,7 @@ pub use self::{
 pub struct History {
     log: Arc<dyn EventLog>,
     read_model: Arc<ReadModel>,
+    recent: Arc<Recent>,
     /// How far the log is durable and projected.
     visible: watch::Receiver<Head>,
     /// Whether the server is about to stop.
@@ -76,10 +79,11 @@ impl History {
     pub(super) fn new(
         log: Arc<dyn EventLog>,
         read_model: Arc<ReadModel>,
+        recent: Arc<Recent>,
         visible: watch::Receiver<Head>,
         draining: watch::Receiver<bool>,
     ) -> Self {
-        Self { log, read_model, visible, draining }
+        Self { log, read_model, recent, visible, draining }
     }
 
     /// The last event that is visible.
