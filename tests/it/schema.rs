@@ -156,10 +156,12 @@ async fn a_standard_attribute_keeps_its_type_and_is_not_for_developers_only() {
 #[tokio::test]
 async fn other_names_get_a_prefix_and_are_shown_in_the_order_of_the_request() {
     let developers = json!({ "DeveloperOnlyAttribute": true });
-    let schema = json!([text("z"), with(text("a"), developers), text("a"), text("custom:b")]);
+    // A prefix in the request is part of the name.
+    let prefixed = with(text("custom:a"), json!({ "Mutable": false }));
+    let schema = json!([text("z"), with(text("a"), developers), text("a"), prefixed]);
     let names: Vec<_> =
         merged(schema).await[20..].iter().map(|attribute| attribute["Name"].clone()).collect();
-    assert_eq!(names, ["custom:z", "dev:custom:a", "custom:a", "custom:custom:b"]);
+    assert_eq!(names, ["custom:z", "dev:custom:a", "custom:a", "custom:custom:a"]);
 }
 
 #[tokio::test]
