@@ -10,7 +10,10 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use prost::Message as _;
 use prost_reflect::DynamicMessage;
 use userpool::{
-    proto::{CreateUserPoolRequest, DESCRIPTORS, SchemaAttribute, attribute_data_type},
+    proto::{
+        CreateUserPoolRequest, DESCRIPTORS, SchemaAttribute, StringAttributeConstraints,
+        attribute_data_type,
+    },
     user_pool::{Checked, Limits},
 };
 
@@ -25,7 +28,7 @@ fn full() -> CreateUserPoolRequest {
         request.schema.push(SchemaAttribute {
             name: Some(format!("attribute-{number}")),
             attribute_data_type: Some(attribute_data_type::Value::String.into()),
-            string_attribute_constraints: Some(Default::default()),
+            string_attribute_constraints: Some(StringAttributeConstraints::default()),
             ..Default::default()
         });
     }
