@@ -140,6 +140,27 @@ async fn an_id_is_the_region_and_nine_letters_and_digits() {
 }
 
 #[tokio::test]
+async fn how_many_user_pools_there_may_be_is_a_setting() {
+    let server = TestServer::with(|config| config.limits.user_pools = 2).await;
+    let mut client = server.client().await;
+    let first = create(&mut client, "people").await;
+    create(&mut client, "people").await;
+    let status = client.create_user_pool(named("people")).await.expect_err("a refusal");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert_eq!(status.message(), "Maximum number of user pools exceeded: the limit is 2.");
+    assert_eq!(reason(&status), "LIMIT_EXCEEDED");
+    assert_eq!(metadata(&status, "limit").as_deref(), Some("2"));
+    assert_eq!(metadata(&status, "aws_error").as_deref(), Some("LimitExceededException"));
+    // A deleted one makes room, and only one.
+    let delete =
+        DeleteUserPoolRequest { user_pool_id: Some(first), ..DeleteUserPoolRequest::default() };
+    client.delete_user_pool(delete).await.expect("deleted");
+    create(&mut client, "people").await;
+    client.create_user_pool(named("people")).await.expect_err("a refusal");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn names_of_user_pools_are_not_unique() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
