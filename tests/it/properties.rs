@@ -1,1 +1,24 @@
-//! (being written)
+//! What holds for every request and every sequence of commands, tried on some.
+
+mod any_request;
+mod legal;
+mod sequences;
+mod shown;
+mod world;
+
+use std::env;
+
+use proptest::test_runner::{Config, RngSeed, TestRunner};
+
+/// Tries the same `count` cases in every run. `PROPTEST_CASES` and
+/// `PROPTEST_RNG_SEED` try more, and others.
+fn trying(count: u32) -> TestRunner {
+    let mut config = Config { failure_persistence: None, ..Config::default() };
+    if env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = count;
+    }
+    if env::var_os("PROPTEST_RNG_SEED").is_none() {
+        config.rng_seed = RngSeed::Fixed(20_171_211);
+    }
+    TestRunner::new(config)
+}

@@ -1,0 +1,183 @@
+//! Sequences of commands: on the rules alone, and on the real server, which must
+//! do what the rules say and show what its log says.
+
+use std::sync::Arc;
+
+use proptest::{collection::vec, option::of, prelude::*, sample::select};
+use tokio::runtime::Runtime;
+use tonic::{Code, transport::Channel};
+use userpool::{
+    event_log::MemoryLog,
+    proto::{
+        CreateUserPoolRequest, DescribeUserPoolRequest, DescribeUserPoolResponse,
+        DomainDescription, ListUserPoolDomainsRequest, ListUserPoolsRequest, UpdateUserPoolRequest,
+        UserPool, UserPoolDescription, user_pool_service_client::UserPoolServiceClient,
+    },
+};
+
+use crate::{calls::Call, support::TestServer};
+
+use super::{legal, trying, world::World};
+
+/// Few, so that sequences meet each other in them.
+const PREFIXES: [&str; 3] = ["one", "two", "three"];
+
+/// A command on the first, second, … user pool that was created.
+#[derive(Debug, Clone)]
+enum Step {
+    Create(Box<CreateUserPoolRequest>),
+    Update(usize, Box<UpdateUserPoolRequest>),
+    Delete(usize),
+    Assign(usize, &'static str),
+    Release(usize, &'static str),
+}
+
+fn steps(most: usize) -> impl Strategy<Value = Vec<(Step, Option<i64>)>> {
+    let pool = || 0..4_usize;
+    let prefix = || select(PREFIXES.as_slice());
+    let step = prop_oneof![
+        2 => legal::create().prop_map(|request| Step::Create(Box::new(request))),
+        4 => (pool(), legal::update()).prop_map(|(pool, request)| Step::Update(pool, Box::new(request))),
+        2 => pool().prop_map(Step::Delete),
+        4 => (pool(), prefix()).prop_map(|(pool, prefix)| Step::Assign(pool, prefix)),
+        3 => (pool(), prefix()).prop_map(|(pool, prefix)| Step::Release(pool, prefix)),
+    ];
+    let expected_revision = prop_oneof![3 => Just(None), 1 => of(1..5_i64)];
+    vec((step, expected_revision), 1..most)
+}
+
+impl Step {
+    /// The call for this step where these user pools were created.
+    fn call(self, ids: &[String], expected_revision: Option<i64>) -> Call {
+        let id = |pool: usize| ids.get(pool).map_or("us-east-1_never", String::as_str);
+        let call = match self {
+            Self::Create(request) => Call::Create(request),
+            Self::Update(pool, request) => Call::Update(Box::new(UpdateUserPoolRequest {
+                user_pool_id: Some(id(pool).to_owned()),
+                ..*request
+            })),
+            Self::Delete(pool) => Call::delete(id(pool)),
+            Self::Assign(pool, prefix) => Call::assign(id(pool), prefix),
+            Self::Release(pool, prefix) => Call::release(id(pool), prefix),
+        };
+        match expected_revision {
+            Some(revision) => call.expecting(revision),
+            None => call,
+        }
+    }
+}
+
+/// Which user pool a call is for, but for the one that it creates.
+fn target(call: &Call) -> Option<String> {
+    match call {
+        Call::Create(_) => None,
+        Call::Update(request) => request.user_pool_id.clone(),
+        Call::Delete(request) => request.user_pool_id.clone(),
+        Call::CreateDomain(request) => request.user_pool_id.clone(),
+        Call::DeleteDomain(request) => request.user_pool_id.clone(),
+    }
+}
+
+#[test]
+fn no_sequence_of_commands_breaks_what_must_hold() {
+    let tried = trying(128).run(&steps(24), |steps| {
+        let mut world = World::default();
+        let mut ids = Vec::new();
+        for (step, expected_revision) in steps {
+            let call = step.call(&ids, expected_revision);
+            let id = target(&call).unwrap_or_else(|| {
+                ids.push(format!("us-east-1_{}", ids.len()));
+                ids[ids.len() - 1].clone()
+            });
+            // Refused or not, what must hold holds.
+            let _ = world.carry_out(&id, call);
+            world.assert_sound();
+        }
+        Ok(())
+    });
+    tried.expect("no surprise");
+}
+
+/// Everything that the server shows.
+#[derive(Debug, PartialEq)]
+struct Shown {
+    pools: Vec<Result<DescribeUserPoolResponse, (Code, String)>>,
+    list: Vec<UserPoolDescription>,
+    domains: Vec<DomainDescription>,
+}
+
+async fn shown(client: &mut UserPoolServiceClient<Channel>, ids: &[String]) -> Shown {
+    let mut pools = Vec::new();
+    for id in ids {
+        let described = client
+            .describe_user_pool(DescribeUserPoolRequest { user_pool_id: Some(id.clone()) })
+            .await;
+        pools.push(match described {
+            Ok(response) => Ok(response.into_inner()),
+            Err(status) => Err((status.code(), crate::support::reason(&status))),
+        });
+    }
+    let list = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    let list = client.list_user_pools(list).await.expect("a page").into_inner().user_pools;
+    let domains = ListUserPoolDomainsRequest { max_results: Some(60), next_token: None };
+    let domains =
+        client.list_user_pool_domains(domains).await.expect("a page").into_inner().domains;
+    Shown { pools, list, domains }
+}
+
+fn without_times(pool: UserPool) -> UserPool {
+    UserPool { creation_date: None, last_modified_date: None, ..pool }
+}
+
+#[test]
+fn the_server_does_what_the_rules_say_and_shows_what_its_log_says() {
+    let runtime = Runtime::new().expect("a runtime");
+    let tried = trying(24).run(&steps(24), |steps| {
+        runtime.block_on(async {
+            let log = Arc::new(MemoryLog::default());
+            let server = TestServer::on(Arc::<MemoryLog>::clone(&log)).await;
+            let mut client = server.client().await;
+            let mut world = World::default();
+            let mut ids = Vec::new();
+            for (step, expected_revision) in steps {
+                let call = step.call(&ids, expected_revision);
+                let answer = call.clone().send(&mut client).await;
+                let id = target(&call).unwrap_or_else(|| {
+                    ids.push(answer.as_ref().expect("a user pool").id());
+                    ids[ids.len() - 1].clone()
+                });
+                match (answer, world.carry_out(&id, call)) {
+                    (Ok(answer), Ok(revision)) => assert_eq!(answer.revision, revision),
+                    (Err(status), Err(rejection)) => {
+                        assert_eq!(status.message(), rejection.to_string());
+                    }
+                    both => unreachable!("{both:?}"),
+                }
+            }
+
+            let first = shown(&mut client, &ids).await;
+            for (id, described) in ids.iter().zip(&first.pools) {
+                let pool = &world.pools[id];
+                match (described.clone(), pool.state.user_pool()) {
+                    (Ok(described), Some(expected)) => {
+                        assert_eq!(described.revision, pool.revision());
+                        let described = described.user_pool.expect("a user pool");
+                        assert_eq!(without_times(described), without_times(expected.clone()));
+                    }
+                    (Err((code, reason)), None) => {
+                        assert_eq!((code, reason.as_str()), (Code::NotFound, "USER_POOL_DELETED"));
+                    }
+                    both => unreachable!("{both:?}"),
+                }
+            }
+            server.stop().await;
+
+            // Another server reads the same log, and has no read model to begin with.
+            let fresh = TestServer::on(log).await;
+            assert_eq!(shown(&mut fresh.client().await, &ids).await, first);
+            fresh.stop().await;
+        });
+        Ok(())
+    });
+    tried.expect("no surprise");
+}

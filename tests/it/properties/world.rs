@@ -1,0 +1,166 @@
+//! The rules alone: every user pool there ever was, with its events.
+
+use std::collections::BTreeMap;
+
+use prost_types::Timestamp;
+use userpool::{
+    proto::{UpdateUserPoolRequest, UserPool},
+    user_pool::{
+        Checked, Command, Event, Facts, Limits, Rejection, UserPoolId, UserPoolState, decide,
+        evolve,
+    },
+};
+
+use crate::calls::Call;
+
+/// User pools by their IDs.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) pools: BTreeMap<String, Pool>,
+    domains: BTreeMap<String, String>,
+    events: i64,
+}
+
+/// One of them.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    pub(super) state: UserPoolState,
+    events: Vec<(Event, Timestamp)>,
+}
+
+impl Pool {
+    pub(super) fn revision(&self) -> i64 {
+        i64::try_from(self.events.len()).expect("a small number")
+    }
+}
+
+impl World {
+    /// Carries out a call as the rules have it, on the user pool `id`. Returns the
+    /// revision that it leads to.
+    pub(super) fn carry_out(&mut self, id: &str, call: Call) -> Result<i64, Rejection> {
+        let Checked { command, options, .. } = checked(call);
+        let updates = matches!(command, Command::Update(_));
+        let (state, facts) = self.facts(id, &command);
+        let decided = decide(&state, &facts, options.expected_revision, command)?;
+        if decided.is_empty() {
+            assert!(updates, "only an update may change nothing");
+            return Ok(facts.revision);
+        }
+        for event in decided {
+            self.record(id, event);
+        }
+        Ok(self.pools[id].revision())
+    }
+
+    fn facts(&self, id: &str, command: &Command) -> (UserPoolState, Facts) {
+        let owner = match command {
+            Command::CreateDomain(prefix) | Command::DeleteDomain(prefix) => {
+                self.domains.get(prefix.as_str())
+            }
+            Command::Create(_) | Command::Update(_) | Command::Delete => None,
+        };
+        let pool = self.pools.get(id);
+        let facts = Facts {
+            user_pool_id: UserPoolId::new(id.to_owned()),
+            revision: pool.map_or(0, Pool::revision),
+            domain_owner: owner.cloned().map(UserPoolId::new),
+            user_pool_count: 0,
+            limits: Limits::default(),
+        };
+        (pool.map(|pool| pool.state.clone()).unwrap_or_default(), facts)
+    }
+
+    fn record(&mut self, id: &str, event: Event) {
+        self.events += 1;
+        let at = Timestamp { seconds: self.events, nanos: 0 };
+        match &event {
+            Event::UserPoolDomainCreated(created) => {
+                let taken = self.domains.insert(created.domain.clone(), id.to_owned());
+                assert_eq!(taken, None, "a domain has one owner");
+            }
+            Event::UserPoolDomainDeleted(deleted) => {
+                let owner = self.domains.remove(&deleted.domain);
+                assert_eq!(owner.as_deref(), Some(id), "only its owner gives a domain back");
+            }
+            Event::UserPoolUpdated(updated) => {
+                let paths = &updated.changed_paths;
+                assert!(!paths.is_empty(), "an update that is recorded changes something");
+                assert!(paths.is_sorted_by(|one, next| one < next), "{paths:?}");
+            }
+            Event::UserPoolCreated(_)
+            | Event::UserPoolDeleted(_)
+            | Event::UserPoolStatusChanged(_) => (),
+        }
+        let pool = self.pools.entry(id.to_owned()).or_default();
+        assert_ne!(pool.state, UserPoolState::Deleted, "what is deleted has no later event");
+        pool.state = evolve(pool.state.clone(), event.clone(), at);
+        pool.events.push((event, at));
+    }
+
+    /// What must hold whenever it is looked at.
+    pub(super) fn assert_sound(&self) {
+        let mut shown = BTreeMap::new();
+        for (id, pool) in &self.pools {
+            let replayed = replay(&pool.events);
+            assert_eq!(replayed, pool.state, "events lead to the state");
+            assert_eq!(replay(&pool.events), replayed, "replaying twice is equal");
+            if let Some(pool) = pool.state.user_pool() {
+                assert_eq!(pool.id.as_ref(), Some(id));
+                if let Some(domain) = &pool.domain {
+                    assert_eq!(shown.insert(domain.clone(), id.clone()), None, "one owner each");
+                }
+                self.assert_settled(id, pool);
+            }
+        }
+        assert_eq!(shown, self.domains, "each domain is shown by its owner");
+    }
+
+    /// The settings as they are shown, sent back, change nothing.
+    fn assert_settled(&self, id: &str, pool: &UserPool) {
+        for update_mask in [Vec::new(), vec!["*".to_owned()]] {
+            let request = UpdateUserPoolRequest { update_mask, ..as_update(id, pool.clone()) };
+            let command = checked(Call::Update(Box::new(request))).command;
+            let (state, facts) = self.facts(id, &command);
+            assert_eq!(decide(&state, &facts, None, command), Ok(Vec::new()));
+        }
+    }
+}
+
+fn replay(events: &[(Event, Timestamp)]) -> UserPoolState {
+    let events = events.iter().cloned();
+    events.fold(UserPoolState::Absent, |state, (event, at)| evolve(state, event, at))
+}
+
+fn checked(call: Call) -> Checked {
+    let limits = Limits::default();
+    let checked = match call {
+        Call::Create(request) => Checked::create_user_pool(*request, &limits),
+        Call::Update(request) => Checked::update_user_pool(*request, &limits),
+        Call::Delete(request) => Checked::delete_user_pool(request),
+        Call::CreateDomain(request) => Checked::create_user_pool_domain(request),
+        Call::DeleteDomain(request) => Checked::delete_user_pool_domain(request),
+    };
+    checked.expect("a legal request")
+}
+
+fn as_update(id: &str, pool: UserPool) -> UpdateUserPoolRequest {
+    UpdateUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        policies: pool.policies,
+        lambda_config: pool.lambda_config,
+        auto_verified_attributes: pool.auto_verified_attributes,
+        sms_verification_message: pool.sms_verification_message,
+        email_verification_message: pool.email_verification_message,
+        email_verification_subject: pool.email_verification_subject,
+        verification_message_template: pool.verification_message_template,
+        sms_authentication_message: pool.sms_authentication_message,
+        mfa_configuration: pool.mfa_configuration,
+        device_configuration: pool.device_configuration,
+        email_configuration: pool.email_configuration,
+        sms_configuration: pool.sms_configuration,
+        user_pool_tags: pool.user_pool_tags,
+        admin_create_user_config: pool.admin_create_user_config,
+        user_pool_add_ons: pool.user_pool_add_ons,
+        ..Default::default()
+    }
+}
