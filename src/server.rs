@@ -145,7 +145,7 @@ impl Ready {
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         let Self { listener, app, signer, checkpoints, account_id, data_dir } = self;
         let (app, signer) = (Arc::new(app), Arc::new(signer));
-        let (reporter, health) = tonic_health::server::health_reporter();
+        let (mut reporter, health) = tonic_health::server::health_reporter();
         grpc::report_health(&reporter, ServingStatus::Serving).await;
         let routes = grpc::routes(&app, &signer, &account_id, health)?;
         let server: Router<Stack<RpcLayer, Identity>> = Server::builder()
@@ -172,6 +172,7 @@ impl Ready {
         app.drain();
         // The receiver is in `serving`, which is still there.
         let _ = drain.send(());
+        grpc::end_health(&mut reporter).await;
         if time::timeout(DRAIN, serving).await.is_err() {
             tracing::warn!(?DRAIN, "calls were still running and are cut off");
         }

@@ -72,3 +72,11 @@ pub async fn report_health(reporter: &HealthReporter, status: ServingStatus) {
         reporter.set_service_status(service, status).await;
     }
 }
+
+/// Ends the streams of those who watch health, once they have heard the last
+/// status: a server that waited for its watchers to leave would wait in vain.
+pub async fn end_health(reporter: &mut HealthReporter) {
+    for service in SERVICES {
+        reporter.clear_service_status(service).await;
+    }
+}
