@@ -2,7 +2,7 @@
 //! for it.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     path::Path,
     sync::{
         Arc,
@@ -30,6 +30,9 @@ use userpool::{
     user_pool::Limits,
 };
 use uuid::Uuid;
+
+/// A client of the service.
+pub(crate) type Client = UserPoolServiceClient<Channel>;
 
 /// A clock that moves one second per question, and identifiers that count up.
 #[derive(Debug, Default)]
@@ -154,6 +157,20 @@ impl TestServer {
         let ready =
             Ready::start(config(directory.path()), Arc::<FixedSource>::clone(&source)).await;
         Self::serve(ready.expect("a server"), Some(directory), source)
+    }
+}
+
+/// Copies all that is in a directory into another one.
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy_directory(&path, &target);
+        } else {
+            fs::copy(&path, target).expect("copied");
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use userpool::event_log::{
     Defect, EventLog as _, OpenError, Position, ReadError, ReadLimit, Record, SledLog,
 };
 
+use crate::support::copy_directory;
+
 use super::{
     ALL, append,
     kept::{key, log_of, open, record, sealed, tamper},
@@ -38,7 +40,7 @@ async fn damage_far_from_the_end_is_found_when_it_is_read() {
     let whole = open(original.path()).read(Position::START, ALL).await.expect("readable");
     for (what, change, expected) in damages() {
         let directory = TempDir::new().expect("a directory");
-        copy(original.path(), directory.path());
+        copy_directory(original.path(), directory.path());
         tamper(directory.path(), change);
         let log = open(directory.path());
 
@@ -170,7 +172,7 @@ async fn no_damage_to_the_file_loses_records_in_silence() {
     let mut refused = 0;
     for step in 0..24 {
         let directory = TempDir::new().expect("a directory");
-        copy(original.path(), directory.path());
+        copy_directory(original.path(), directory.path());
         let path = directory.path().join("records/db");
         let file = fs::OpenOptions::new().write(true).read(true).open(path).expect("a file");
         let place = size * (step / 3) / 8;
@@ -205,18 +207,5 @@ fn place(error: &ReadError) -> Option<(u64, Defect)> {
     match error {
         ReadError::Damaged { position, defect } => Some((position.0, *defect)),
         ReadError::Unavailable(_) => None,
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            fs::create_dir_all(&target).expect("a directory");
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
-        }
     }
 }

@@ -195,7 +195,7 @@ fn a_request_full_of_mistakes_is_refused_in_few_words() {
     let unknown = CreateUserPoolRequest { auto_verified_attributes: vec![9; MANY], ..named("a") };
     let refused = Checked::create_user_pool(unknown, &Limits::default()).expect_err("a refusal");
     // All are counted, but not all of them are kept.
-    assert_eq!(refused.count(), MANY);
+    assert_eq!(refused.found(), MANY);
     assert!(refused.to_string().starts_with("20000 validation errors detected: "));
     assert!(refused.violations().len() <= 1000, "{}", refused.violations().len());
     assert_in_few_words(Err::<(), _>(refused));

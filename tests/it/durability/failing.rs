@@ -1,0 +1,91 @@
+//! A log that fails ends the service: nothing is acknowledged that is not kept.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use tonic::Code;
+use tonic_health::pb::health_check_response::ServingStatus;
+use userpool::{
+    event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
+    server::ServerError,
+};
+
+use super::shutdown::watch_health;
+use crate::support::{TestServer, create, named, reason};
+
+/// A log whose appends fail from some point on.
+#[derive(Debug, Default)]
+struct FailingLog {
+    kept: MemoryLog,
+    failing: AtomicBool,
+}
+
+#[tonic::async_trait]
+impl EventLog for FailingLog {
+    fn head(&self) -> watch::Receiver<Head> {
+        self.kept.head()
+    }
+
+    async fn append(
+        &self,
+        expected: Position,
+        bodies: Vec<Bytes>,
+    ) -> Result<Vec<Record>, AppendError> {
+        // Once, as a disk may: what comes after must not be asked for.
+        if self.failing.swap(false, Ordering::Relaxed) {
+            return Err(AppendError::Unavailable("the disk is gone".into()));
+        }
+        self.kept.append(expected, bodies).await
+    }
+
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
+        self.kept.read(after, limit).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failed_append_nothing_is_acknowledged_and_the_server_ends() {
+    let log = Arc::new(FailingLog::default());
+    let server = TestServer::on(Arc::<FailingLog>::clone(&log)).await;
+    let mut client = server.client().await;
+    create(&mut client, "before").await;
+    let mut health = watch_health(&server).await;
+    assert_eq!(health.next().await, Some(ServingStatus::Serving));
+
+    log.failing.store(true, Ordering::Relaxed);
+    let refused = client.create_user_pool(named("lost")).await.expect_err("a failed log");
+
+    assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+    assert_eq!(reason(&refused), "LOG_UNAVAILABLE");
+    assert!(!refused.message().contains("the disk is gone"), "{refused}");
+    let later = client.create_user_pool(named("later")).await.expect_err("a failed log");
+    assert_eq!(later.code(), Code::Unavailable, "{later}");
+    assert_eq!(health.next().await, Some(ServingStatus::NotServing));
+    let ended = server.ended().await.expect_err("a failed log");
+    assert!(matches!(ended, ServerError::LogFailed), "{ended}");
+    assert_eq!(log.head().borrow().position, Position(1));
+}
+
+/// What waits in the same batch is told the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_not_acknowledged_either_when_it_rests_on_what_was_lost() {
+    let log = Arc::new(FailingLog::default());
+    let server = TestServer::on(Arc::<FailingLog>::clone(&log)).await;
+    let mut client = server.client().await;
+    log.failing.store(true, Ordering::Relaxed);
+    let calls = (0..16).map(|number| {
+        let mut client = client.clone();
+        tokio::spawn(async move { client.create_user_pool(named(&number.to_string())).await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        let refused = call.await.expect("no panic").expect_err("a failed log");
+        assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+    }
+    assert!(client.create_user_pool(named("later")).await.is_err());
+    assert_eq!(log.head().borrow().position, Position::START);
+    assert!(matches!(server.ended().await, Err(ServerError::LogFailed)));
+}

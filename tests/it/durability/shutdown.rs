@@ -1,0 +1,70 @@
+//! Stopping in order: what runs is finished, what is new is refused, and nobody
+//! who only watches holds the server up.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{net::TcpStream, time::timeout};
+use tonic::Streaming;
+use tonic_health::pb::{
+    HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus,
+    health_client::HealthClient,
+};
+
+use super::waiting::HeldLog;
+use crate::support::{TestServer, named};
+
+/// What a watcher of the whole server's health is told.
+pub(super) struct Health(Streaming<HealthCheckResponse>);
+
+pub(super) async fn watch_health(server: &TestServer) -> Health {
+    let mut client = HealthClient::new(server.channel().await);
+    let request = HealthCheckRequest { service: String::new() };
+    Health(client.watch(request).await.expect("watched").into_inner())
+}
+
+impl Health {
+    /// The next status, or nothing where the stream has ended in order.
+    pub(super) async fn next(&mut self) -> Option<ServingStatus> {
+        // The limit is there so that a stream that never ends fails the test.
+        let message = timeout(Duration::from_mins(1), self.0.message()).await;
+        let message = message.expect("an end").expect("not cut off");
+        message.map(|message| message.status())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_runs_when_the_server_stops_is_answered() {
+    let log = Arc::new(HeldLog::default());
+    let server = TestServer::on(Arc::<HeldLog>::clone(&log)).await;
+    let address = server.endpoint.to_string();
+    let mut health = watch_health(&server).await;
+    assert_eq!(health.next().await, Some(ServingStatus::Serving));
+    let mut client = server.client().await;
+    let running = tokio::spawn(async move { client.create_user_pool(named("running")).await });
+    log.taken_up().await;
+
+    let stopped = tokio::spawn(server.stop());
+
+    assert_eq!(health.next().await, Some(ServingStatus::NotServing));
+    // The socket is closed a moment later, while the call is still running.
+    while TcpStream::connect(&address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!running.is_finished());
+    log.let_go();
+    let answer = running.await.expect("no panic").expect("an answer").into_inner();
+    assert_eq!(answer.position, 1);
+    stopped.await.expect("stopped in order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watcher_of_health_does_not_hold_up_the_stop() {
+    let server = TestServer::start().await;
+    let mut health = watch_health(&server).await;
+    assert_eq!(health.next().await, Some(ServingStatus::Serving));
+
+    server.stop().await;
+
+    assert_eq!(health.next().await, Some(ServingStatus::NotServing));
+    assert_eq!(health.next().await, None, "ended, not cut off");
+}
