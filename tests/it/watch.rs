@@ -46,10 +46,11 @@ impl Watch {
     }
 
     async fn checkpoint(&mut self) -> WatchCheckpoint {
-        match self.content().await.expect("content") {
-            Content::Checkpoint(checkpoint) => checkpoint,
-            Content::Event(event) => panic!("a checkpoint, not {event:?}"),
-        }
+        let content = self.content().await.expect("content");
+        let Content::Checkpoint(checkpoint) = content else {
+            unreachable!("a checkpoint, not {content:?}")
+        };
+        checkpoint
     }
 
     /// The next so many events, which must be these positions.
@@ -94,7 +95,9 @@ async fn whoever_has_caught_up_is_told_so_once_and_where_to_resume() {
 
     let mut resumed = watch(server.channel().await, after(3)).await.expect("a watch");
     resumed.expect(4..=4).await;
-    let mut from_now = watch(server.channel().await, Default::default()).await.expect("a watch");
+    let mut from_now = watch(server.channel().await, WatchUserPoolEventsRequest::default())
+        .await
+        .expect("a watch");
     let checkpoint = from_now.checkpoint().await;
     assert_eq!((checkpoint.position, checkpoint.caught_up), (4, true));
     create(&mut client, "e").await;
