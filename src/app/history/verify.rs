@@ -1,6 +1,6 @@
 //! Whether the history is what was recorded: every hash, from the first record on.
 
-use crate::event_log::{EventLog, Head, Position, ReadError, Record};
+use crate::event_log::{Defect, EventLog, Head, Position, ReadError, Record};
 
 use super::{
     super::{LoadError, PAGE, codec},
@@ -53,6 +53,7 @@ pub async fn verify(
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<Verified, ReadError> {
     let mut verified = Verified { events: 0, head: Head::default(), problem: None };
+    let mut partial = false;
     while verified.head.position < end {
         let records = match log.read(verified.head.position, PAGE).await {
             Ok(records) => records,
@@ -67,12 +68,16 @@ pub async fn verify(
                 verified.problem = Some(Problem { position: record.position, description });
                 return Ok(verified);
             }
+            partial = !record.ends_batch();
             verified.head = record.head();
             verified.events += 1;
         }
         progress(verified.head.position);
     }
-    if noted.is_some_and(|noted| noted.position > verified.head.position) {
+    if partial {
+        let (position, defect) = (verified.head.position.next(), Defect::PartialBatch);
+        verified.problem = Some(Problem { position, description: defect.to_string() });
+    } else if noted.is_some_and(|noted| noted.position > verified.head.position) {
         let position = verified.head.position.next();
         let description = format!("the log ends at position {end}, before what was noted");
         verified.problem = Some(Problem { position, description });

@@ -1,0 +1,263 @@
+//! On a data directory whose server is stopped: a log is checked, exported and
+//! imported by the real binary, and by a verifier that shares no code with it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+use userpool::{
+    checkpoint,
+    event_log::Hash,
+    proto::{self, ListUserPoolDomainsRequest, SignedCheckpoint, UserPoolEvent},
+};
+
+use crate::{
+    support::{TestServer, change_database, create, domain},
+    tools::repository,
+};
+
+/// The data directory of a server that stopped after five events.
+async fn stopped() -> TempDir {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let people = create(&mut client, "people").await;
+    for name in ["a", "b", "c"] {
+        create(&mut client, name).await;
+    }
+    client.create_user_pool_domain(domain("people-login", &people)).await.expect("a domain");
+    server.stop().await
+}
+
+fn userpool(arguments: &[&str], data_dir: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
+    command.args(arguments).arg("--data-dir").arg(data_dir);
+    command.output().expect("the binary runs")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+/// The export of a data directory.
+fn export(data_dir: &Path) -> String {
+    let exported = userpool(&["log", "export"], data_dir);
+    assert!(exported.status.success(), "{}", stderr(&exported));
+    stdout(&exported)
+}
+
+fn written(directory: &TempDir, name: &str, text: &str) -> PathBuf {
+    let path = directory.path().join(name);
+    fs::write(&path, text).expect("written");
+    path
+}
+
+/// What the verifier in Python says of an export: its exit code and its words.
+fn python(export: &Path, noted: &str) -> (Option<i32>, String) {
+    let script = repository().join("tests/it/verify_export.py");
+    let mut command = Command::new("python3");
+    command.arg(script).arg(export);
+    if !noted.is_empty() {
+        command.arg(noted);
+    }
+    let output = command.output().expect("python3 runs");
+    (code(&output), stdout(&output).trim().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn export_import_export_is_the_identity() {
+    let directory = stopped().await;
+    let first = export(directory.path());
+    assert_eq!(first.lines().count(), 5);
+    let elsewhere = TempDir::new().expect("a directory");
+    let file = written(&elsewhere, "log.jsonl", &first);
+    let imported = elsewhere.path().join("data");
+    let output = userpool(&["log", "import", file.to_str().expect("text")], &imported);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).starts_with("imported 5 events, the last with hash "));
+    assert_eq!(export(&imported), first);
+    for data_dir in [directory.path(), &imported] {
+        let verified = userpool(&["log", "verify"], data_dir);
+        assert!(stdout(&verified).starts_with("whole: 5 events"), "{}", stdout(&verified));
+        assert_eq!(code(&verified), Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_goes_on_with_an_imported_log() {
+    let directory = stopped().await;
+    let file = written(&directory, "log.jsonl", &export(directory.path()));
+    let server = TestServer::start().await;
+    let emptied = |data_dir: &Path| {
+        for entry in fs::read_dir(data_dir).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }
+                .expect("removed");
+        }
+        let import = ["log", "import", file.to_str().expect("text")];
+        assert_eq!(code(&userpool(&import, data_dir)), Some(0));
+    };
+    let server = server.restart_after(emptied).await;
+    let mut client = server.client().await;
+    let listed = ListUserPoolDomainsRequest { max_results: Some(10), next_token: None };
+    let domains = client.list_user_pool_domains(listed).await.expect("listed").into_inner().domains;
+    assert_eq!(domains[0].domain.as_deref(), Some("people-login"));
+    let next = client.create_user_pool(crate::support::named("next")).await.expect("created");
+    assert_eq!(next.into_inner().position, 6);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_export_is_refused_with_its_position_and_leaves_nothing_behind() {
+    let directory = stopped().await;
+    let whole = export(directory.path());
+    let lines: Vec<&str> = whole.lines().collect();
+    let renamed = whole.replace("people-login", "others-login");
+    let cut = format!("{}\n{}", lines[0], &lines[1][..lines[1].len() - 9]);
+    let without = [lines[0], lines[2], lines[3]].join("\n");
+    let swapped = [lines[0], lines[2], lines[1]].join("\n");
+    let no_record = {
+        let mut event: UserPoolEvent = proto::from_json(lines[0]).expect("an event");
+        event.record = None;
+        proto::to_json(&event).to_string()
+    };
+    for (broken, said) in [
+        (renamed, "position 5: the event is not the one in its record"),
+        (cut, "position 2: not an event in JSON"),
+        (without, "position 2: the record states position 3"),
+        (swapped, "position 2: the record states position 3"),
+        (no_record, "position 1: the event has no record"),
+        (String::new(), "the export is empty"),
+        ("{}\n".to_owned(), "line 1 is not an exported event"),
+    ] {
+        let elsewhere = TempDir::new().expect("a directory");
+        let file = written(&elsewhere, "log.jsonl", &broken);
+        let data_dir = elsewhere.path().join("data");
+        let refused = userpool(&["log", "import", file.to_str().expect("text")], &data_dir);
+        assert_eq!(code(&refused), Some(1));
+        assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+        let left = fs::read_dir(elsewhere.path()).expect("a directory").count();
+        assert_eq!(left, 1, "only the export is there");
+    }
+    let refused = userpool(&["log", "import", "log.jsonl"], directory.path());
+    assert!(stderr(&refused).contains("is not empty"), "{}", stderr(&refused));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verifier_written_from_the_documentation_agrees() {
+    let directory = stopped().await;
+    let whole = export(directory.path());
+    let lines: Vec<&str> = whole.lines().collect();
+    let last: UserPoolEvent = proto::from_json(lines[4]).expect("an event");
+    let third: UserPoolEvent = proto::from_json(lines[2]).expect("an event");
+    let note = |event: &UserPoolEvent| {
+        let hash = Hash(event.hash.as_slice().try_into().expect("32 bytes"));
+        format!("{}:{hash}", event.position)
+    };
+    let file = |text: &str| written(&directory, "export.jsonl", text);
+    assert_eq!(python(&file(&whole), ""), (Some(0), note(&last)));
+    assert_eq!(python(&file(&whole), &note(&third)), (Some(0), note(&last)));
+    let forged_note = format!("3:{}", "0".repeat(64));
+    let verdict = python(&file(&whole), &forged_note);
+    assert_eq!(verdict, (Some(1), "position 3: not what was noted".to_owned()));
+    let ours = userpool(&["log", "verify", "--noted", &forged_note], directory.path());
+    assert_eq!(code(&ours), Some(1));
+    assert!(stdout(&ours).starts_with("NOT WHOLE at position 3: "), "{}", stdout(&ours));
+    let ours = userpool(&["log", "verify", "--noted", &note(&third)], directory.path());
+    assert!(stdout(&ours).contains("continues what was noted at position 3"));
+
+    let cut = lines[..4].join("\n");
+    let verdict = python(&file(&cut), &note(&last));
+    assert_eq!(verdict, (Some(1), "position 5: ends before what was noted".to_owned()));
+    let without = [lines[0], lines[2]].join("\n");
+    let verdict = python(&file(&without), "");
+    assert_eq!(verdict, (Some(1), "position 2: does not continue the chain".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openssl_agrees_on_a_checkpoint() {
+    let directory = stopped().await;
+    let key = userpool(&["key"], directory.path());
+    assert_eq!(code(&key), Some(0), "{}", stderr(&key));
+    let key = written(&directory, "key.pem", &stdout(&key));
+    let noted = fs::read_to_string(directory.path().join("checkpoints.jsonl")).expect("a file");
+    let noted: SignedCheckpoint = proto::from_json(noted.trim()).expect("a checkpoint");
+    let head = checkpoint::verify(&noted).expect("a right signature");
+    let time = proto::shown(noted.time.expect("a time"));
+    let public_key = Hash(noted.public_key.as_slice().try_into().expect("32 bytes"));
+    let text =
+        format!("userpool checkpoint v1\n{}\n{}\n{time}\n{public_key}\n", head.position, head.hash);
+    let text = written(&directory, "text", &text);
+    let signature = directory.path().join("signature");
+    fs::write(&signature, &noted.signature).expect("written");
+    let output = Command::new("openssl")
+        .args(["pkeyutl", "-verify", "-pubin", "-rawin", "-inkey"])
+        .arg(&key)
+        .arg("-in")
+        .arg(&text)
+        .arg("-sigfile")
+        .arg(&signature)
+        .output()
+        .expect("openssl runs");
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_record_is_named_by_its_position() {
+    let directory = stopped().await;
+    change_database(&directory.path().join("log/records"), |db| {
+        let mut record = db.get(3_u64.to_be_bytes()).expect("readable").expect("a record").to_vec();
+        record[60] ^= 1;
+        db.insert(3_u64.to_be_bytes(), record).expect("written");
+    });
+    let verified = userpool(&["log", "verify"], directory.path());
+    assert_eq!(code(&verified), Some(1));
+    let said = stdout(&verified);
+    assert!(said.starts_with("NOT WHOLE: "), "{said}");
+    assert!(said.contains("position 3: the record does not have the hash"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_a_log_is_told_and_its_read_model_is_built_again() {
+    let directory = stopped().await;
+    let told = stdout(&userpool(&["log", "stat"], directory.path()));
+    for line in [
+        "events        5",
+        "  USER_POOL_CREATED        4",
+        "  USER_POOL_DOMAIN_CREATED 1",
+        "first event   2017-12-11T00:00:",
+        "log on disk   ",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
+    fs::remove_dir_all(directory.path().join("read_model")).expect("removed");
+    let rebuilt = userpool(&["read-model", "rebuild"], directory.path());
+    assert!(stdout(&rebuilt).contains("up to position 5, hash "), "{}", stderr(&rebuilt));
+    assert!(directory.path().join("read_model").is_dir());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_in_use_or_not_there_is_refused_with_a_remedy() {
+    let server = TestServer::start().await;
+    for command in
+        [["log", "verify"], ["log", "export"], ["log", "stat"], ["read-model", "rebuild"]]
+    {
+        let refused = userpool(&command, server.data_dir());
+        assert_eq!(code(&refused), Some(1));
+        assert!(stderr(&refused).contains("in use by another userpool process; stop that one"));
+        let refused = userpool(&command, Path::new("/nonexistent"));
+        assert_eq!(code(&refused), Some(1));
+        assert!(stderr(&refused).contains("there is no data directory in /nonexistent"));
+    }
+    server.stop().await;
+}

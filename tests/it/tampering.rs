@@ -1,0 +1,203 @@
+//! Tampering is evident: whatever is done to stored records, the first position
+//! that is not right is named; what cannot be seen from within is seen from a note.
+
+use bytes::Bytes;
+use proptest::{prelude::*, test_runner::TestRunner};
+use userpool::{
+    app::archive,
+    event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
+    proto::{UserPoolDeleted, UserPoolEvent, UserPoolEventType, user_pool_event::Payload},
+};
+
+/// How many records the log has.
+const RECORDS: usize = 40;
+/// How many changes are tried.
+const CHANGES: u32 = 4_000;
+
+/// What somebody does to a log; places are from 0.
+#[derive(Debug, Clone)]
+enum Tampering {
+    FlipBit {
+        place: usize,
+        bit: usize,
+    },
+    Remove {
+        place: usize,
+    },
+    Swap {
+        place: usize,
+        other: usize,
+    },
+    CopyOver {
+        place: usize,
+        other: usize,
+    },
+    Truncate {
+        length: usize,
+    },
+    AppendForged {
+        body: Vec<u8>,
+        bit: usize,
+    },
+    /// Another body, with right hashes from there to the end.
+    Rewrite {
+        place: usize,
+    },
+}
+
+fn tampering() -> impl Strategy<Value = Tampering> {
+    let place = 0..RECORDS;
+    let two = (0..RECORDS, 0..RECORDS).prop_filter("two records", |(a, b)| a != b);
+    prop_oneof![
+        6 => (place.clone(), any::<prop::sample::Index>()).prop_map(|(place, bit)| {
+            Tampering::FlipBit { place, bit: bit.index(1 << 20) }
+        }),
+        1 => (0..RECORDS - 1).prop_map(|place| Tampering::Remove { place }),
+        1 => two.clone().prop_map(|(place, other)| Tampering::Swap { place, other }),
+        1 => two.prop_map(|(place, other)| Tampering::CopyOver { place, other }),
+        1 => (0..RECORDS).prop_map(|length| Tampering::Truncate { length }),
+        1 => (prop::collection::vec(any::<u8>(), 0..200), 0..256_usize)
+            .prop_map(|(body, bit)| Tampering::AppendForged { body, bit }),
+        1 => place.prop_map(|place| Tampering::Rewrite { place }),
+    ]
+}
+
+/// A log in batches of one to three records.
+async fn log() -> Vec<Record> {
+    let log = MemoryLog::default();
+    let mut position = 0;
+    while position < RECORDS {
+        let batch = (position % 3 + 1).min(RECORDS - position);
+        let bodies = (0..batch).map(|index| body(position + index + 1, "us-east-1_AbCdEfGhI"));
+        let expected = Position(u64::try_from(position).expect("small"));
+        log.append(expected, bodies.collect()).await.expect("appended");
+        position += batch;
+    }
+    let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
+    log.read(Position::START, all).await.expect("readable")
+}
+
+fn body(position: usize, user_pool_id: &str) -> Bytes {
+    let event = UserPoolEvent {
+        position: i64::try_from(position).expect("small"),
+        user_pool_id: user_pool_id.to_owned(),
+        revision: i64::try_from(position).expect("small"),
+        r#type: UserPoolEventType::UserPoolDeleted.into(),
+        schema_version: 1,
+        payload: Some(Payload::UserPoolDeleted(UserPoolDeleted {})),
+        ..Default::default()
+    };
+    prost::Message::encode_to_vec(&event).into()
+}
+
+/// The log after the tampering, and the position where it shows first.
+fn tampered(records: &[Record], tampering: &Tampering) -> (Vec<Bytes>, usize) {
+    let mut stored: Vec<_> = records.iter().map(|record| record.stored.clone()).collect();
+    let flip = |bytes: &Bytes, bit: usize| {
+        let mut bytes = bytes.to_vec();
+        let bit = bit % (bytes.len() * 8);
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        Bytes::from(bytes)
+    };
+    let first = match tampering {
+        Tampering::FlipBit { place, bit } => {
+            stored[*place] = flip(&stored[*place], *bit);
+            *place
+        }
+        Tampering::Remove { place } => {
+            stored.remove(*place);
+            *place
+        }
+        Tampering::Swap { place, other } => {
+            stored.swap(*place, *other);
+            *place.min(other)
+        }
+        Tampering::CopyOver { place, other } => {
+            stored[*place] = stored[*other].clone();
+            *place
+        }
+        Tampering::Truncate { length } => {
+            stored.truncate(*length);
+            *length
+        }
+        Tampering::AppendForged { body, bit } => {
+            // In the right place, but with another hash before it.
+            let head = records.last().map(Record::head).expect("a record");
+            let mut hash = head.hash;
+            hash.0[bit / 8] ^= 1 << (bit % 8);
+            stored.push(forged(Head { hash, ..head }, body.clone().into()).stored);
+            RECORDS
+        }
+        Tampering::Rewrite { place } => {
+            let before = place.checked_sub(1).map(|place| records[place].head());
+            let mut head = before.unwrap_or_default();
+            for (place, stored) in stored.iter_mut().enumerate().skip(*place) {
+                let record = forged(head, body(place + 1, "us-east-1_OtherPool"));
+                head = record.head();
+                *stored = record.stored;
+            }
+            *place
+        }
+    };
+    (stored, first + 1)
+}
+
+/// A record with right hashes, as whoever knows the layout can make it.
+fn forged(head: Head, body: Bytes) -> Record {
+    use sha2::{Digest as _, Sha256};
+    let mut stored = head.hash.0.to_vec();
+    stored.push(1);
+    stored.extend(head.position.next().0.to_be_bytes());
+    stored.extend([0, 0, 0, 0, 0, 0, 0, 1]);
+    stored.extend(body);
+    let hash = Sha256::digest(&stored);
+    stored.extend(hash);
+    Record::parse(stored.into()).expect("a record")
+}
+
+/// The first position that is not right, as an auditor finds it who noted the
+/// head of `noted`.
+fn first_wrong(stored: &[Bytes], noted: &[Record]) -> Option<usize> {
+    let mut head = Head::default();
+    for (place, record) in stored.iter().enumerate() {
+        let told = UserPoolEvent { record: Some(record.clone()), ..told(record) };
+        let Ok(record) = archive::check(&told, head) else { return Some(place + 1) };
+        head = record.head();
+        if noted.get(place).is_some_and(|noted| noted.hash != record.hash) {
+            return Some(place + 1);
+        }
+    }
+    (stored.len() < noted.len()).then_some(stored.len() + 1)
+}
+
+/// What a server would show beside the record: a reading of it, where it has one.
+fn told(stored: &Bytes) -> UserPoolEvent {
+    let record = Record::parse(stored.clone());
+    record.ok().and_then(|record| archive::event(&record).ok()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn every_change_to_stored_records_is_found_at_its_first_position() {
+    let records = log().await;
+    let untouched: Vec<_> = records.iter().map(|record| record.stored.clone()).collect();
+    assert_eq!(first_wrong(&untouched, &[]), None);
+    assert_eq!(first_wrong(&untouched, &records), None);
+
+    let config = ProptestConfig { cases: CHANGES, failure_persistence: None, ..Default::default() };
+    let tried = TestRunner::new(config).run(&tampering(), |tampering| {
+        let (stored, first) = tampered(&records, &tampering);
+        let from_within = match tampering {
+            // What is whole in itself shows only against a note.
+            Tampering::Truncate { .. } | Tampering::Rewrite { .. } => None,
+            Tampering::FlipBit { .. }
+            | Tampering::Remove { .. }
+            | Tampering::Swap { .. }
+            | Tampering::CopyOver { .. }
+            | Tampering::AppendForged { .. } => Some(first),
+        };
+        prop_assert_eq!(first_wrong(&stored, &[]), from_within);
+        prop_assert_eq!(first_wrong(&stored, &records), Some(first));
+        Ok(())
+    });
+    tried.expect("no surprise");
+}
