@@ -17,7 +17,7 @@ use crate::calls::Call;
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) pools: BTreeMap<String, Pool>,
-    domains: BTreeMap<String, String>,
+    pub(super) domains: BTreeMap<String, String>,
     events: i64,
 }
 
@@ -50,6 +50,11 @@ impl World {
             self.record(id, event);
         }
         Ok(self.pools[id].revision())
+    }
+
+    /// Whether the user pool is there.
+    pub(super) fn is_active(&self, id: &str) -> bool {
+        self.pools.get(id).is_some_and(|pool| pool.state.user_pool().is_some())
     }
 
     fn facts(&self, id: &str, command: &Command) -> (UserPoolState, Facts) {
