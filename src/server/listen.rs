@@ -3,7 +3,7 @@
 use std::{
     fmt, io,
     net::SocketAddr,
-    os::unix::net::UnixStream as StdUnixStream,
+    os::unix::{fs::FileTypeExt as _, net::UnixStream as StdUnixStream},
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -167,11 +167,15 @@ async fn pause(error: &io::Error) {
 
 /// A socket that nobody answers on was left behind by a process that was killed.
 fn remove_dead_socket(path: &Path) -> io::Result<()> {
+    // The system refuses a connection to any file in the same words.
+    if !path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket()) {
+        return Ok(());
+    }
     match StdUnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path)
         }
-        // In use, not there, or no socket: binding will say.
+        // In use, or gone: binding will say.
         Ok(_) | Err(_) => Ok(()),
     }
 }
