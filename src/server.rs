@@ -97,17 +97,21 @@ pub struct Ready {
 }
 
 impl Ready {
-    /// Opens the data directory, brings the read model up to the log, and listens.
+    /// Listens, opens the data directory, and brings the read model up to the log.
     ///
     /// # Errors
     /// See [`ServerError`].
     pub async fn start(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
+        // First, so that a wrong address leaves no directory behind. Who connects
+        // while the log is opened waits.
+        let listener = bind(&config.listen).await?;
         let data_dir = DataDir::open(&config.data_dir, &config.region, source.now())?;
         let log = SledLog::open(&data_dir.log())?;
         let head = *log.head().borrow();
         tracing::info!(position = %head.position, hash = %head.hash, "log opened");
         let read_model = data_dir.read_model();
-        let mut ready = Self::on(Arc::new(log), &read_model, config, source).await?;
+        let mut ready =
+            Self::listening(listener, Arc::new(log), &read_model, config, source).await?;
         ready.data_dir = Some(data_dir);
         Ok(ready)
     }
@@ -122,12 +126,20 @@ impl Ready {
         config: Config,
         source: Arc<dyn Source>,
     ) -> Result<Self, ServerError> {
-        let Config { listen, data_dir, region, account_id, limits } = config;
+        let listener = bind(&config.listen).await?;
+        Self::listening(listener, log, read_model, config, source).await
+    }
+
+    async fn listening(
+        listener: Listener,
+        log: Arc<dyn EventLog>,
+        read_model: &std::path::Path,
+        config: Config,
+        source: Arc<dyn Source>,
+    ) -> Result<Self, ServerError> {
+        let Config { listen: _, data_dir, region, account_id, limits } = config;
         let signer = Signer::open(&data_dir::signing_key(&data_dir))?;
         let app = App::start(log, read_model, source, Settings { region, limits }).await?;
-        let listener = Listener::bind(&listen)
-            .await
-            .map_err(|source| ServerError::Listen { endpoint: listen, source })?;
         let checkpoints = data_dir::checkpoints(&data_dir);
         Ok(Self { listener, app, signer, checkpoints, account_id, data_dir: None })
     }
@@ -190,4 +202,9 @@ impl Ready {
         tracing::info!("stopped");
         if log_failed { Err(ServerError::LogFailed) } else { Ok(()) }
     }
+}
+
+async fn bind(endpoint: &Endpoint) -> Result<Listener, ServerError> {
+    let bound = Listener::bind(endpoint).await;
+    bound.map_err(|source| ServerError::Listen { endpoint: endpoint.clone(), source })
 }
