@@ -1,1 +1,138 @@
-//! (being written)
+//! The real process: what it prints, how it ends, and what it refuses to start with.
+
+mod killed;
+mod refused;
+mod settings;
+mod socket;
+mod stopped;
+
+use std::{
+    path::Path,
+    process::{ExitStatus, Output, Stdio},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    process::{Child, Command},
+    task::JoinHandle,
+};
+use tonic::transport::{Channel, Endpoint};
+use userpool::proto::{
+    ListUserPoolsRequest, UserPoolDescription, user_pool_service_client::UserPoolServiceClient,
+};
+
+use crate::support::Client;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_that_was_chosen_is_printed() {
+    let directory = tempfile::TempDir::new().expect("a directory");
+    let server = Process::start(directory.path()).await;
+    let port = server.address.strip_prefix("127.0.0.1:").expect("the host that was asked for");
+    assert_ne!(port.parse::<u16>().expect("a port"), 0);
+    assert_eq!(pools(&mut server.client().await).await, []);
+    assert!(server.terminate("TERM").await.status.success());
+}
+
+/// A server that was started from the binary, with nothing in its environment.
+struct Process {
+    child: Child,
+    address: String,
+    stderr: JoinHandle<String>,
+}
+
+/// How a server ended, and what it had written.
+struct Ended {
+    status: ExitStatus,
+    stderr: String,
+}
+
+impl Process {
+    /// On a free port, with a data directory.
+    async fn start(data_dir: &Path) -> Self {
+        Self::from(serve(data_dir).arg("--listen=127.0.0.1:0")).await
+    }
+
+    /// Runs the command and waits until it serves.
+    async fn from(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("the binary runs");
+        let mut stderr = child.stderr.take().expect("a pipe");
+        let stderr = tokio::spawn(async move {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).await.expect("UTF-8");
+            text
+        });
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe"));
+        let line = stdout.lines().next_line().await.expect("readable").expect("a line");
+        let address = line.strip_prefix("userpool listening on ").expect("an address");
+        Self { child, address: address.to_owned(), stderr }
+    }
+
+    async fn channel(&self) -> Channel {
+        let address = if self.address.starts_with("unix:") {
+            self.address.clone()
+        } else {
+            format!("http://{}", self.address)
+        };
+        let endpoint = Endpoint::from_shared(address).expect("an address");
+        endpoint.connect().await.expect("a connection")
+    }
+
+    async fn client(&self) -> Client {
+        UserPoolServiceClient::new(self.channel().await)
+    }
+
+    /// The hard way.
+    async fn kill(mut self) -> String {
+        self.child.kill().await.expect("killed");
+        self.stderr.await.expect("read to the end")
+    }
+
+    async fn signal(&self, signal: &str) {
+        let process = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("sh").args(["-c", "kill -s $0 $1", signal, &process]).status();
+        assert!(sent.await.expect("a shell").success());
+    }
+
+    async fn ended(mut self) -> Ended {
+        let status = self.child.wait().await.expect("an end");
+        Ended { status, stderr: self.stderr.await.expect("read to the end") }
+    }
+
+    async fn terminate(self, signal: &str) -> Ended {
+        self.signal(signal).await;
+        self.ended().await
+    }
+}
+
+/// The binary, with nothing in its environment.
+fn userpool() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
+    command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+fn serve(data_dir: &Path) -> Command {
+    let mut command = userpool();
+    command.arg("serve").arg("--data-dir").arg(data_dir);
+    command
+}
+
+/// Runs a command that is expected to end by itself.
+async fn run(command: &mut Command) -> Output {
+    command.output().await.expect("the binary runs")
+}
+
+/// Every user pool, over as many pages as there are.
+async fn pools(client: &mut Client) -> Vec<UserPoolDescription> {
+    let mut pools = Vec::new();
+    let mut next_token = None;
+    loop {
+        let list = ListUserPoolsRequest { max_results: Some(60), next_token };
+        let page = client.list_user_pools(list).await.expect("listed").into_inner();
+        pools.extend(page.user_pools);
+        next_token = page.next_token;
+        if next_token.is_none() {
+            return pools;
+        }
+    }
+}

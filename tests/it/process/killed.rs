@@ -1,0 +1,106 @@
+//! `kill -9` under load loses nothing that was acknowledged, and doubles nothing.
+
+use std::collections::BTreeMap;
+
+use tempfile::TempDir;
+use tokio::{sync::mpsc, task::JoinSet};
+use userpool::proto::CreateUserPoolRequest;
+
+use super::{Process, pools};
+use crate::support::{Client, named};
+
+const ROUNDS: usize = 3;
+const CLIENTS: usize = 12;
+/// How many are acknowledged in a round before the server is killed.
+const ACKNOWLEDGED: usize = 150;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_kill_9_and_what_was_not_is_there_once_or_not_at_all() {
+    let directory = TempDir::new().expect("a directory");
+    let mut acknowledged = BTreeMap::new();
+    let mut unanswered = Vec::new();
+    for round in 0..ROUNDS {
+        let server = Process::start(directory.path()).await;
+        let (answered, mut answers) = mpsc::unbounded_channel();
+        let mut clients = JoinSet::new();
+        for number in 0..CLIENTS {
+            let client = server.client().await;
+            let answered = answered.clone();
+            clients
+                .spawn(async move { create_until_killed(client, round, number, answered).await });
+        }
+        for _ in 0..ACKNOWLEDGED {
+            let (name, id, position) = answers.recv().await.expect("an answer");
+            acknowledged.insert(name, (id, position));
+        }
+        server.kill().await;
+        // What was answered before the end is acknowledged, too.
+        unanswered.extend(clients.join_all().await);
+        drop(answered);
+        while let Some((name, id, position)) = answers.recv().await {
+            acknowledged.insert(name, (id, position));
+        }
+    }
+
+    let server = Process::start(directory.path()).await;
+    let mut client = server.client().await;
+    let kept = by_name(&mut client).await;
+    for (name, (id, _)) in &acknowledged {
+        assert_eq!(kept.get(name), Some(&vec![id.clone()]), "{name}");
+    }
+    for name in kept.keys() {
+        assert!(acknowledged.contains_key(name) || unanswered.contains(name), "{name}");
+    }
+    assert!(kept.values().all(|ids| ids.len() == 1), "{kept:?}");
+
+    // Whoever got no answer asks again, with the same request_id.
+    for name in &unanswered {
+        client.create_user_pool(retriable(name)).await.expect("created now or before");
+    }
+    let now = by_name(&mut client).await;
+    assert_eq!(now.len(), acknowledged.len() + unanswered.len());
+    assert!(now.values().all(|ids| ids.len() == 1), "{now:?}");
+    let position = |(name, (id, position)): (&String, &(String, i64))| {
+        assert_eq!(now.get(name), Some(&vec![id.clone()]));
+        *position
+    };
+    let mut positions: Vec<_> = acknowledged.iter().map(position).collect();
+    positions.sort_unstable();
+    positions.dedup();
+    assert_eq!(positions.len(), acknowledged.len(), "no position was given twice");
+    assert!(server.terminate("TERM").await.status.success());
+}
+
+/// Creates one user pool after the other; returns the name that got no answer.
+async fn create_until_killed(
+    mut client: Client,
+    round: usize,
+    number: usize,
+    answered: mpsc::UnboundedSender<(String, String, i64)>,
+) -> String {
+    for count in 0.. {
+        let name = format!("{round}-{number}-{count}");
+        let Ok(created) = client.create_user_pool(retriable(&name)).await else { return name };
+        let created = created.into_inner();
+        let id = created.user_pool.and_then(|pool| pool.id).expect("an ID");
+        answered.send((name, id, created.position)).expect("somebody listens");
+    }
+    unreachable!("there are many numbers");
+}
+
+/// A request with an idempotency key that follows from the name.
+fn retriable(name: &str) -> CreateUserPoolRequest {
+    let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let digits = format!("{digits:0>32}");
+    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+    CreateUserPoolRequest { request_id: Some(parts.join("-")), ..named(name) }
+}
+
+async fn by_name(client: &mut Client) -> BTreeMap<String, Vec<String>> {
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for pool in pools(client).await {
+        let (name, id) = (pool.name.expect("a name"), pool.id.expect("an ID"));
+        names.entry(name).or_default().push(id);
+    }
+    names
+}
