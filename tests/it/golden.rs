@@ -1,1 +1,173 @@
-//! (being written)
+//! Every form in which something was ever stored stays readable. The files in
+//! `tests/golden/` are added to, never changed: each has the stored bytes in
+//! hexadecimal, and beside them what they say.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use prost::Message as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use userpool::{
+    data_dir::DataDir,
+    event_log::{EventLog, MemoryLog, OpenError, Position, Record, SledLog},
+    proto::{self, DESCRIPTORS, DescribeUserPoolRequest, UserPoolEvent},
+};
+
+use crate::{
+    support::{TestServer, metadata, reason},
+    tools::repository,
+};
+
+#[test]
+fn every_event_is_read_and_written_as_it_always_was() {
+    for path in events() {
+        let stored = bytes(&path);
+        let event = UserPoolEvent::decode(stored.as_slice()).expect("an event");
+        let readable = fs::read_to_string(path.with_extension("json")).expect("what it says");
+        let expected: UserPoolEvent = proto::from_json(&readable).expect("an event");
+        assert_eq!(event, expected, "{}", path.display());
+        assert_eq!(expected.encode_to_vec(), stored, "{}", path.display());
+        let shown: Value = serde_json::from_str(&readable).expect("JSON");
+        assert_eq!(proto::to_json(&event), shown, "{}", path.display());
+    }
+}
+
+#[test]
+fn every_kind_of_event_has_a_golden_file() {
+    let event = DESCRIPTORS.get_message_by_name("userpool.v1.UserPoolEvent");
+    let payload = event.expect("the message").oneofs().find(|oneof| oneof.name() == "payload");
+    let kinds: BTreeSet<_> =
+        payload.expect("a oneof").fields().map(|kind| kind.name().to_uppercase()).collect();
+    let held = events().into_iter().map(|path| {
+        let event = UserPoolEvent::decode(bytes(&path).as_slice()).expect("an event");
+        assert!(event.payload.is_some(), "{}", path.display());
+        let kind = event.r#type().as_str_name();
+        kind.strip_prefix("USER_POOL_EVENT_TYPE_").expect("a kind").to_owned()
+    });
+    assert_eq!(held.collect::<BTreeSet<_>>(), kinds);
+}
+
+/// The golden events are the life of one user pool.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_of_then_is_served_today() {
+    let mut history: Vec<_> = events().iter().map(|path| bytes(path)).collect();
+    history
+        .sort_by_key(|stored| UserPoolEvent::decode(stored.as_slice()).expect("an event").position);
+    let deletion = history.pop().expect("six events");
+    let log = Arc::new(MemoryLog::default());
+    let bodies = history.into_iter().map(Bytes::from).collect();
+    log.append(Position::START, bodies).await.expect("appended");
+    let request = DescribeUserPoolRequest { user_pool_id: Some("us-east-1_000000000".to_owned()) };
+
+    let server = TestServer::on(Arc::<MemoryLog>::clone(&log)).await;
+    let mut client = server.client().await;
+    let described = client.describe_user_pool(request.clone()).await.expect("described");
+    let golden = fs::read_to_string(golden("described.json")).expect("what it says");
+    let expected: Value = serde_json::from_str(&golden).expect("JSON");
+    assert_eq!(proto::to_json(&described.into_inner()), expected);
+    server.stop().await;
+
+    log.append(Position(5), vec![deletion.into()]).await.expect("appended");
+    let server = TestServer::on(log).await;
+    let gone = server.client().await.describe_user_pool(request).await.expect_err("deleted");
+    assert_eq!(reason(&gone), "USER_POOL_DELETED");
+    assert_eq!(metadata(&gone, "revision").as_deref(), Some("6"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_record_is_read_and_written_as_it_always_was() {
+    let stored = bytes(&golden("record-layout-1.hex"));
+
+    let record = Record::parse(stored.clone().into()).expect("a record");
+    let shown = json!({
+        "position": record.position.0,
+        "batch": {"index": record.batch.index, "length": record.batch.length},
+        "previous_hash": record.previous_hash.to_string(),
+        "hash": record.hash.to_string(),
+        "body": String::from_utf8_lossy(&record.body),
+    });
+    assert_eq!(shown, value("record-layout-1.json"));
+
+    let written = MemoryLog::default().append(Position::START, bodies()).await.expect("appended");
+    assert_eq!(written[1].stored, stored);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_is_read_and_written_as_it_always_was() {
+    let slot = bytes(&golden("witness-slot.hex"));
+    let shown = json!({
+        "position": u64::from_be_bytes(slot[..8].try_into().expect("8 bytes")),
+        "hash": HEXLOWER.encode(&slot[8..40]),
+    });
+    assert_eq!(shown, value("witness-slot.json"));
+
+    let directory = TempDir::new().expect("a directory");
+    let log = SledLog::open(directory.path()).expect("a log");
+    log.append(Position::START, bodies()).await.expect("appended");
+    let mut written = [0; 72];
+    let witness = fs::File::open(directory.path().join("head")).expect("a witness");
+    witness.read_exact_at(&mut written, 4096).expect("the second slot");
+    assert_eq!(written[..], slot);
+
+    // An empty log beside a witness of two records has lost them.
+    let directory = TempDir::new().expect("a directory");
+    fs::write(directory.path().join("head"), &slot).expect("written");
+    let refused = SledLog::open(directory.path()).expect_err("the records are missing");
+    let OpenError::TailLost { acknowledged, .. } = refused else { unreachable!("{refused}") };
+    assert_eq!(acknowledged, Position(2));
+}
+
+#[test]
+fn a_manifest_is_read_and_written_as_it_always_was() {
+    let golden = fs::read(golden("manifest-format-1.json")).expect("a manifest");
+    let now = "2017-12-11T00:00:00Z".parse().expect("a time");
+
+    let directory = TempDir::new().expect("a directory");
+    DataDir::open(directory.path(), "us-east-1", now).expect("a data directory");
+    let manifest = directory.path().join("manifest.json");
+    assert_eq!(fs::read(manifest).expect("a manifest"), golden);
+
+    let directory = TempDir::new().expect("a directory");
+    let manifest = directory.path().join("manifest.json");
+    fs::create_dir(directory.path().join("log")).expect("a log");
+    fs::write(&manifest, &golden).expect("written");
+    let later = "2027-12-11T00:00:00Z".parse().expect("a time");
+    DataDir::open(directory.path(), "us-east-1", later).expect("a data directory");
+    assert_eq!(fs::read(&manifest).expect("a manifest"), golden);
+    DataDir::open(directory.path(), "eu-west-1", later).expect_err("another region");
+}
+
+fn golden(name: &str) -> PathBuf {
+    repository().join("tests/golden").join(name)
+}
+
+/// The files with the bodies of events.
+fn events() -> Vec<PathBuf> {
+    let entries = fs::read_dir(golden("events")).expect("a directory");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "hex")).collect()
+}
+
+fn bytes(path: &Path) -> Vec<u8> {
+    let text = fs::read_to_string(path).expect("a golden file");
+    let digits: String = text.split_whitespace().collect();
+    HEXLOWER.decode(digits.as_bytes()).expect("hexadecimal")
+}
+
+fn value(name: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(golden(name)).expect("a golden file")).expect("JSON")
+}
+
+/// What the golden record and the golden witness were made of.
+fn bodies() -> Vec<Bytes> {
+    vec![Bytes::from_static(b"first"), Bytes::from_static(b"second")]
+}

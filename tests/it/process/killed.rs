@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinSet};
 use userpool::proto::CreateUserPoolRequest;
+use uuid::Uuid;
 
 use super::{Process, pools};
 use crate::support::{Client, named};
@@ -90,10 +91,10 @@ async fn create_until_killed(
 
 /// A request with an idempotency key that follows from the name.
 fn retriable(name: &str) -> CreateUserPoolRequest {
-    let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let digits = format!("{digits:0>32}");
-    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
-    CreateUserPoolRequest { request_id: Some(parts.join("-")), ..named(name) }
+    let mut bytes = [0; 16];
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    let request_id = Uuid::from_bytes(bytes).to_string();
+    CreateUserPoolRequest { request_id: Some(request_id), ..named(name) }
 }
 
 async fn by_name(client: &mut Client) -> BTreeMap<String, Vec<String>> {

@@ -68,6 +68,9 @@ async fn a_data_directory_that_is_a_file_or_cannot_be_written_is_refused() {
     assert!(sentence.contains("cannot be used"), "{sentence}");
 }
 
+/// What is done to the directory, and what is said of it.
+type Case<'a> = (&'a dyn Fn(&Path), &'a str);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_that_this_version_cannot_serve_is_refused_and_left_as_it_is() {
     let manifest = |path: &Path, text: &str| {
@@ -75,7 +78,7 @@ async fn a_data_directory_that_this_version_cannot_serve_is_refused_and_left_as_
     };
     let newer = r#"{"format": 2, "rooms": ["of", "the", "future"]}"#;
     let other = r#"{"format": 1, "region": "eu-west-1", "created_at": "2017-12-11T00:00:00Z"}"#;
-    let cases: [(&dyn Fn(&Path), &str); 5] = [
+    let cases: [Case<'_>; 5] = [
         (&|path| manifest(path, newer), "has format 2, which is newer than format 1"),
         (&|path| manifest(path, other), "start with --region eu-west-1"),
         (&|path| manifest(path, "{"), "manifest.json is damaged; restore it from a backup"),
