@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use prost::{Message, Name};
-use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage as _, SerializeOptions};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, Kind, MessageDescriptor, ReflectMessage as _, SerializeOptions,
+};
 use prost_types::Timestamp;
 
 #[expect(
@@ -57,12 +59,16 @@ pub fn shown(at: Timestamp) -> String {
     at.unwrap_or_default()
 }
 
-/// A message in protobuf's JSON form, as grpcurl prints it.
+/// A message in protobuf's JSON form, as grpcurl prints it. Equal messages are equal
+/// texts.
 pub fn to_json<M: Message + Name>(message: &M) -> serde_json::Value {
     let options = SerializeOptions::new();
     let dynamic = dynamic::<M>().and_then(|mut dynamic| {
         dynamic.merge(message.encode_to_vec().as_slice()).ok()?;
-        dynamic.serialize_with_options(serde_json::value::Serializer, &options).ok()
+        let mut json =
+            dynamic.serialize_with_options(serde_json::value::Serializer, &options).ok()?;
+        sort_maps(&mut json, &dynamic.descriptor());
+        Some(json)
     });
     dynamic.unwrap_or_default()
 }
@@ -78,6 +84,24 @@ pub fn from_json<M: Message + Name + Default>(json: &str) -> Result<M, serde_jso
     let message = DynamicMessage::deserialize(descriptor.descriptor(), &mut json)?;
     json.end()?;
     message.transcode_to().map_err(serde_json::Error::custom)
+}
+
+/// Maps come in any order, and fields in theirs.
+fn sort_maps(json: &mut serde_json::Value, descriptor: &MessageDescriptor) {
+    let Some(object) = json.as_object_mut() else { return };
+    for field in descriptor.fields() {
+        let Some(value) = object.get_mut(field.json_name()) else { continue };
+        let Kind::Message(message) = field.kind() else { continue };
+        if field.is_map() {
+            value.sort_all_objects();
+        } else if let Some(items) = value.as_array_mut() {
+            for item in items {
+                sort_maps(item, &message);
+            }
+        } else {
+            sort_maps(value, &message);
+        }
+    }
 }
 
 fn dynamic<M: Name>() -> Option<DynamicMessage> {
