@@ -6,6 +6,7 @@
 
 mod check;
 mod command;
+mod copy;
 mod decide;
 mod domain;
 mod evolve;
@@ -25,6 +26,7 @@ use crate::proto::user_pool_event::Payload;
 
 pub use self::{
     command::{Checked, Command, CreateUserPool, Options, Target, UpdateUserPool},
+    copy::creation_of,
     decide::{Facts, Rejection, decide},
     domain::DomainPrefix,
     evolve::{UserPoolState, evolve},

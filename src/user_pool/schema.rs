@@ -63,6 +63,11 @@ pub(super) fn merge(requested: &[SchemaAttribute]) -> Vec<SchemaAttribute> {
     attributes
 }
 
+/// Whether this is a standard attribute as it is where nothing was requested.
+pub(super) fn is_standard(attribute: &SchemaAttribute) -> bool {
+    STANDARD.contains(attribute)
+}
+
 /// Every rule that the requested schema breaks.
 pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation> {
     let mut violations = Vec::new();

@@ -1,0 +1,76 @@
+//! A user pool again: the request that creates one like one that was shown.
+
+use crate::proto::{CreateUserPoolRequest, SchemaAttribute, UserPool};
+
+use super::schema;
+
+/// The request for a user pool with the settings and the schema of `pool`. What the
+/// service assigns is left out: ID, dates, status, domain.
+#[must_use]
+pub fn creation_of(pool: UserPool) -> CreateUserPoolRequest {
+    // Named in full, so that a field added to the schema stops the build here.
+    let UserPool {
+        id: _,
+        name,
+        policies,
+        lambda_config,
+        status: _,
+        last_modified_date: _,
+        creation_date: _,
+        schema_attributes,
+        auto_verified_attributes,
+        alias_attributes,
+        username_attributes,
+        sms_verification_message,
+        email_verification_message,
+        email_verification_subject,
+        verification_message_template,
+        sms_authentication_message,
+        mfa_configuration,
+        device_configuration,
+        estimated_number_of_users: _,
+        email_configuration,
+        sms_configuration,
+        user_pool_tags,
+        sms_configuration_failure: _,
+        email_configuration_failure: _,
+        domain: _,
+        admin_create_user_config,
+        user_pool_add_ons,
+    } = pool;
+    CreateUserPoolRequest {
+        pool_name: name,
+        policies,
+        lambda_config,
+        auto_verified_attributes,
+        alias_attributes,
+        username_attributes,
+        sms_verification_message,
+        email_verification_message,
+        email_verification_subject,
+        verification_message_template,
+        sms_authentication_message,
+        mfa_configuration,
+        device_configuration,
+        email_configuration,
+        sms_configuration,
+        user_pool_tags,
+        admin_create_user_config,
+        schema: schema_attributes.into_iter().filter_map(requested).collect(),
+        user_pool_add_ons,
+        request_id: None,
+        validate_only: false,
+    }
+}
+
+/// The attribute as it is requested; nothing where every user pool has it so.
+fn requested(attribute: SchemaAttribute) -> Option<SchemaAttribute> {
+    if schema::is_standard(&attribute) {
+        return None;
+    }
+    let name = attribute.name.map(|name| {
+        let custom = name.strip_prefix("dev:").unwrap_or(&name).strip_prefix("custom:");
+        custom.map(str::to_owned).unwrap_or(name)
+    });
+    Some(SchemaAttribute { name, ..attribute })
+}
