@@ -1,9 +1,18 @@
 //! The command line.
 
+mod change;
+mod completions;
+mod connection;
+mod document;
+mod domain;
+mod failure;
+mod listing;
 mod offline;
+mod output;
 mod progress;
 mod serve;
 mod stat;
+mod user_pools;
 
 use std::{error::Error, io, process::ExitCode, sync::Arc};
 
@@ -13,8 +22,11 @@ use tonic::Status;
 use crate::{app::Source, server::ServerError};
 
 use self::{
+    completions::Completions,
+    domain::Domain,
     offline::{Directory, LogCommand, ReadModelCommand},
     serve::Serve,
+    user_pools::{Create, Delete, Describe, ListPools, Update},
 };
 
 /// An event-sourced gRPC control plane for Cognito-style user pools.
@@ -29,6 +41,19 @@ pub struct Cli {
 enum Command {
     /// Serve the API until SIGTERM or SIGINT.
     Serve(Serve),
+    /// Create a user pool.
+    Create(Box<Create>),
+    /// Show a user pool as it is now.
+    Describe(Box<Describe>),
+    /// Change the settings of a user pool.
+    Update(Box<Update>),
+    /// Delete a user pool; its history is kept.
+    Delete(Box<Delete>),
+    /// List user pools, oldest first.
+    List(Box<ListPools>),
+    /// Domain prefixes: create, describe, delete, list.
+    #[command(subcommand)]
+    Domain(Box<Domain>),
     /// Check, export, import or measure the log of a stopped server.
     #[command(subcommand)]
     Log(LogCommand),
@@ -37,6 +62,8 @@ enum Command {
     ReadModel(ReadModelCommand),
     /// Print the public key that checkpoints are checked with, in PEM.
     Key(Directory),
+    /// Print the completions of a shell.
+    Completions(Completions),
 }
 
 /// What a command that did its work found out.
@@ -52,8 +79,11 @@ pub enum Answer {
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// The server refused: exit code 64 and the gRPC code.
-    #[error("{}", .0.message())]
+    #[error("{}", failure::explain(.0))]
     Rpc(Box<Status>),
+    /// Nobody reads what is printed any more: exit code 0, and not a word.
+    #[error("the output is closed")]
+    ClosedPipe,
     /// Anything else: exit code 1.
     #[error(transparent)]
     Other(Box<dyn Error>),
@@ -67,9 +97,16 @@ impl Cli {
     pub async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
         match self.command {
             Command::Serve(serve) => serve.run(source).await,
+            Command::Create(create) => create.run().await,
+            Command::Describe(describe) => describe.run().await,
+            Command::Update(update) => update.run().await,
+            Command::Delete(delete) => delete.run().await,
+            Command::List(list) => list.run().await,
+            Command::Domain(domain) => domain.run().await,
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Key(directory) => directory.print_key(),
+            Command::Completions(completions) => completions.run(),
         }
     }
 }
@@ -92,6 +129,7 @@ impl CliError {
         match self {
             Self::Rpc(status) => u8::try_from(i32::from(status.code()))
                 .map_or(ExitCode::FAILURE, |code| ExitCode::from(code.saturating_add(64))),
+            Self::ClosedPipe => ExitCode::SUCCESS,
             Self::Other(_) => ExitCode::FAILURE,
         }
     }

@@ -1,0 +1,23 @@
+//! `userpool completions`.
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use super::{Answer, Cli, CliError, output::print};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  source <(userpool completions bash)")]
+pub(super) struct Completions {
+    /// The shell.
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(self) -> Result<Answer, CliError> {
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "userpool", &mut script);
+        print(String::from_utf8_lossy(&script).trim_end())?;
+        Ok(Answer::Yes)
+    }
+}
