@@ -5,14 +5,20 @@ mod completions;
 mod connection;
 mod document;
 mod domain;
+mod event;
 mod failure;
+mod follow;
+mod history;
 mod listing;
 mod offline;
 mod output;
+mod point;
 mod progress;
+mod replay;
 mod serve;
 mod stat;
 mod user_pools;
+mod watch;
 
 use std::{error::Error, io, process::ExitCode, sync::Arc};
 
@@ -24,9 +30,12 @@ use crate::{app::Source, server::ServerError};
 use self::{
     completions::Completions,
     domain::Domain,
+    history::History,
     offline::{Directory, LogCommand, ReadModelCommand},
+    replay::{Diff, Replay},
     serve::Serve,
     user_pools::{Create, Delete, Describe, ListPools, Update},
+    watch::Watch,
 };
 
 /// An event-sourced gRPC control plane for Cognito-style user pools.
@@ -54,6 +63,14 @@ enum Command {
     /// Domain prefixes: create, describe, delete, list.
     #[command(subcommand)]
     Domain(Box<Domain>),
+    /// Show what happened to a user pool: when, whose doing, what changed.
+    History(Box<History>),
+    /// Show a user pool as it was.
+    Replay(Box<Replay>),
+    /// Show what differs between two points in the history of a user pool.
+    Diff(Box<Diff>),
+    /// Print events as they are recorded, until interrupted; connects again when it must.
+    Watch(Box<Watch>),
     /// Check, export, import or measure the log of a stopped server.
     #[command(subcommand)]
     Log(LogCommand),
@@ -103,6 +120,10 @@ impl Cli {
             Command::Delete(delete) => delete.run().await,
             Command::List(list) => list.run().await,
             Command::Domain(domain) => domain.run().await,
+            Command::History(history) => history.run(source).await,
+            Command::Replay(replay) => replay.run(source).await,
+            Command::Diff(diff) => diff.run(source).await,
+            Command::Watch(watch) => watch.run().await,
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Key(directory) => directory.print_key(),
