@@ -1,6 +1,8 @@
 //! The command line.
 
+mod chain;
 mod change;
+mod checkpoint;
 mod completions;
 mod connection;
 mod document;
@@ -10,6 +12,7 @@ mod failure;
 mod follow;
 mod history;
 mod listing;
+mod noted;
 mod offline;
 mod output;
 mod point;
@@ -18,6 +21,7 @@ mod replay;
 mod serve;
 mod stat;
 mod user_pools;
+mod verify;
 mod watch;
 
 use std::{error::Error, io, process::ExitCode, sync::Arc};
@@ -28,6 +32,7 @@ use tonic::Status;
 use crate::{app::Source, server::ServerError};
 
 use self::{
+    checkpoint::Checkpoint,
     completions::Completions,
     domain::Domain,
     history::History,
@@ -35,6 +40,7 @@ use self::{
     replay::{Diff, Replay},
     serve::Serve,
     user_pools::{Create, Delete, Describe, ListPools, Update},
+    verify::Verify,
     watch::Watch,
 };
 
@@ -71,6 +77,10 @@ enum Command {
     Diff(Box<Diff>),
     /// Print events as they are recorded, until interrupted; connects again when it must.
     Watch(Box<Watch>),
+    /// Prove that the history is whole: every hash is computed here, the server is not believed.
+    Verify(Box<Verify>),
+    /// Print a signed checkpoint: what to note, to prove later that history was not rewritten.
+    Checkpoint(Box<Checkpoint>),
     /// Check, export, import or measure the log of a stopped server.
     #[command(subcommand)]
     Log(LogCommand),
@@ -124,6 +134,8 @@ impl Cli {
             Command::Replay(replay) => replay.run(source).await,
             Command::Diff(diff) => diff.run(source).await,
             Command::Watch(watch) => watch.run().await,
+            Command::Verify(verify) => verify.run().await,
+            Command::Checkpoint(checkpoint) => checkpoint.run().await,
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Key(directory) => directory.print_key(),

@@ -1,0 +1,115 @@
+//! The hash chain, computed from the records that a server sends. Believes nothing
+//! that it says beside them.
+
+use prost::Message as _;
+
+use crate::{
+    event_log::{Defect, Head, Position, Record},
+    proto::UserPoolEvent,
+};
+
+use super::noted::Checkpoint;
+
+/// The chain so far, and what it is still to be compared with.
+#[derive(Debug, Default)]
+pub(super) struct Chain {
+    /// Its last record.
+    pub(super) head: Head,
+    /// What was noted, by position; what the chain has passed is gone.
+    noted: Vec<Checkpoint>,
+}
+
+/// The first thing that is not as it must be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) position: Position,
+    pub(super) reason: Reason,
+}
+
+/// What is wrong there.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Reason {
+    #[error("the server sends no record with the event")]
+    NoRecord,
+    #[error(transparent)]
+    Defect(#[from] Defect),
+    #[error("the record does not hold an event: {0}")]
+    NotAnEvent(prost::DecodeError),
+    #[error("the event that is shown is not the one in its record")]
+    OtherEvent,
+    #[error("the event has hash {found}, but {noted} was noted: history was rewritten")]
+    Rewritten { found: crate::event_log::Hash, noted: crate::event_log::Hash },
+    #[error("the log ends at position {0}, before the one that was noted: history was cut off")]
+    CutOff(Position),
+    #[error("the checkpoint that the server signs has hash {signed}, but its event has {found}")]
+    OtherCheckpoint { found: crate::event_log::Hash, signed: crate::event_log::Hash },
+    #[error("the server signs that its log ends here, but shows events up to position {0}")]
+    EarlyCheckpoint(Position),
+    #[error("the checkpoint of the server: {0}")]
+    BadCheckpoint(String),
+}
+
+impl Chain {
+    /// A chain that is to have all these checkpoints.
+    ///
+    /// # Errors
+    /// One of an empty log, or two of them for one position, cannot both be true.
+    pub(super) fn with(noted: &[Checkpoint]) -> Result<Self, Problem> {
+        let mut chain = Self { head: Head::default(), noted: noted.to_vec() };
+        chain.noted.sort_by_key(|noted| noted.head.position);
+        chain.compare_noted()?;
+        Ok(chain)
+    }
+
+    /// Continues the chain with the record of an event.
+    ///
+    /// # Errors
+    /// The record is not the next one, or the event not the one in it.
+    pub(super) fn push(&mut self, event: &UserPoolEvent) -> Result<(), Problem> {
+        let position = self.head.position.next();
+        let problem = |reason| Problem { position, reason };
+        let stored = event.record.clone().ok_or(Reason::NoRecord).map_err(problem)?;
+        let record = Record::parse(stored).map_err(|defect| problem(defect.into()))?;
+        if record.position != position {
+            return Err(problem(Defect::WrongPosition(record.position).into()));
+        }
+        if record.previous_hash != self.head.hash {
+            return Err(problem(Defect::BrokenChain.into()));
+        }
+        let decoded = UserPoolEvent::decode(record.body.as_ref());
+        let decoded = UserPoolEvent {
+            previous_hash: record.previous_hash.0.to_vec(),
+            hash: record.hash.0.to_vec(),
+            record: event.record.clone(),
+            ..decoded.map_err(|error| problem(Reason::NotAnEvent(error)))?
+        };
+        if decoded != *event || event.position != position.to_int() {
+            return Err(problem(Reason::OtherEvent));
+        }
+        self.head = record.head();
+        self.compare_noted()
+    }
+
+    /// That everything that was noted was met.
+    ///
+    /// # Errors
+    /// The log ends before.
+    pub(super) fn end(&self) -> Result<(), Problem> {
+        self.noted.first().map_or(Ok(()), |noted| {
+            let (position, end) = (noted.head.position, self.head.position);
+            Err(Problem { position, reason: Reason::CutOff(end) })
+        })
+    }
+
+    fn compare_noted(&mut self) -> Result<(), Problem> {
+        let Head { position, hash: found } = self.head;
+        let here = self.noted.iter().take_while(|noted| noted.head.position <= position).count();
+        for noted in self.noted.drain(..here) {
+            let noted = noted.head.hash;
+            if noted != found {
+                return Err(Problem { position, reason: Reason::Rewritten { found, noted } });
+            }
+        }
+        Ok(())
+    }
+}
