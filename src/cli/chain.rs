@@ -4,7 +4,7 @@
 use prost::Message as _;
 
 use crate::{
-    event_log::{Defect, Head, Position, Record},
+    event_log::{Defect, Hash, Head, Position, Record},
     proto::UserPoolEvent,
 };
 
@@ -38,11 +38,11 @@ pub(super) enum Reason {
     #[error("the event that is shown is not the one in its record")]
     OtherEvent,
     #[error("the event has hash {found}, but {noted} was noted: history was rewritten")]
-    Rewritten { found: crate::event_log::Hash, noted: crate::event_log::Hash },
+    Rewritten { found: Hash, noted: Hash },
     #[error("the log ends at position {0}, before the one that was noted: history was cut off")]
     CutOff(Position),
     #[error("the checkpoint that the server signs has hash {signed}, but its event has {found}")]
-    OtherCheckpoint { found: crate::event_log::Hash, signed: crate::event_log::Hash },
+    OtherCheckpoint { found: Hash, signed: Hash },
     #[error("the server signs that its log ends here, but shows events up to position {0}")]
     EarlyCheckpoint(Position),
     #[error("the checkpoint of the server: {0}")]
@@ -70,12 +70,7 @@ impl Chain {
         let problem = |reason| Problem { position, reason };
         let stored = event.record.clone().ok_or(Reason::NoRecord).map_err(problem)?;
         let record = Record::parse(stored).map_err(|defect| problem(defect.into()))?;
-        if record.position != position {
-            return Err(problem(Defect::WrongPosition(record.position).into()));
-        }
-        if record.previous_hash != self.head.hash {
-            return Err(problem(Defect::BrokenChain.into()));
-        }
+        record.follows(self.head).map_err(|defect| problem(defect.into()))?;
         let decoded = UserPoolEvent::decode(record.body.as_ref());
         let decoded = UserPoolEvent {
             previous_hash: record.previous_hash.0.to_vec(),

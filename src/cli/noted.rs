@@ -2,7 +2,6 @@
 
 use std::{fs, str::FromStr};
 
-use data_encoding::HEXLOWER_PERMISSIVE;
 use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey as _};
 use serde_json::Value;
 
@@ -53,7 +52,8 @@ impl FromStr for Key {
 
     /// 64 hexadecimal digits, or a file with a public key in PEM.
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(key) = bytes(text) {
+        // A key is as long as a hash, and is written as one.
+        if let Ok(Hash(key)) = text.parse() {
             return Ok(Self(key));
         }
         let pem = fs::read_to_string(text).map_err(|error| {
@@ -68,11 +68,7 @@ impl FromStr for Key {
 /// `POSITION:HASH`.
 fn anchor(text: &str) -> Option<Head> {
     let (position, hash) = text.split_once(':')?;
-    Some(Head { position: Position(position.parse().ok()?), hash: Hash(bytes(hash)?) })
-}
-
-fn bytes(hexadecimal: &str) -> Option<[u8; 32]> {
-    HEXLOWER_PERMISSIVE.decode(hexadecimal.as_bytes()).ok()?.try_into().ok()
+    Some(Head { position: Position(position.parse().ok()?), hash: hash.parse().ok()? })
 }
 
 /// A signed checkpoint, alone or as grpcurl prints the response that has it.

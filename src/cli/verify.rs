@@ -1,7 +1,6 @@
 //! `userpool verify`: what the history proves, computed here and not believed.
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use tonic::Streaming;
 
@@ -21,6 +20,7 @@ use super::{
     connection::{Client, Connection},
     noted::{Checkpoint, Key, Noted},
     output::{Format, Output, print},
+    progress,
 };
 
 #[derive(Debug, Args)]
@@ -108,7 +108,7 @@ impl Proof {
         self.chain = Chain::with(noted)?;
         // How long the log is, for the progress alone.
         let length = signed_checkpoint(client).await?.position;
-        let progress = progress(u64::try_from(length).unwrap_or_default());
+        let bar = progress::bar(u64::try_from(length).unwrap_or_default());
         let request = WatchUserPoolEventsRequest {
             start: Some(Start::AfterPosition(0)),
             checkpoint_interval_seconds: 1,
@@ -117,9 +117,9 @@ impl Proof {
         };
         let mut events = client.answer(client.history().watch_user_pool_events(request)).await?;
         while !self.next(client, &mut events).await? {
-            progress.set_position(self.chain.head.position.0);
+            bar.set_position(self.chain.head.position.0);
         }
-        progress.finish_and_clear();
+        bar.finish_and_clear();
         self.chain.end()?;
         // Asked for now, so that it covers everything that was shown until now.
         let signed = signed_checkpoint(client).await?;
@@ -255,14 +255,6 @@ async fn signed_checkpoint(client: &Client) -> Result<SignedCheckpoint, CliError
     let request = GetSignedCheckpointRequest {};
     let answer = client.answer(client.history().get_signed_checkpoint(request)).await?;
     Ok(answer.checkpoint.unwrap_or_default())
-}
-
-/// Drawn on stderr, where that is a terminal.
-fn progress(length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {human_pos}/{human_len} events, {eta}");
-    let progress = ProgressBar::new(length);
-    // The template is a constant; without it there is a plainer bar.
-    style.map(|style| progress.clone().with_style(style)).unwrap_or(progress)
 }
 
 impl From<Problem> for Stop {
