@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use userpool::{
     data_dir::DataDir,
-    event_log::{EventLog, MemoryLog, OpenError, Position, Record, SledLog},
+    event_log::{EventLog as _, MemoryLog, OpenError, Position, Record, SledLog},
     proto::{self, DESCRIPTORS, DescribeUserPoolRequest, UserPoolEvent},
 };
 
