@@ -18,7 +18,7 @@ use crate::{
     event_log::{Defect, EventLog as _, Head, Position, ReadLimit, Record, SledLog},
 };
 
-use super::{Answer, CliError, progress, stat};
+use super::{Answer, CliError, noted::Noted, progress, stat};
 
 /// How much of a log is read, or written with one sync.
 const PAGE: ReadLimit = ReadLimit { records: 4096, bytes: 4 * 1024 * 1024 };
@@ -40,9 +40,10 @@ pub(super) enum LogCommand {
     Verify {
         #[command(flatten)]
         directory: Directory,
-        /// Compare with what was noted before: POSITION:HASH, the hash in hexadecimal.
-        #[arg(long, value_name = "POSITION:HASH")]
-        noted: Option<Noted>,
+        /// What was noted earlier: a file of signed checkpoints, or POSITION:HASH, the hash in
+        /// hexadecimal. May be given more than once. Absent: the log is compared with itself.
+        #[arg(long, value_name = "FILE|POSITION:HASH")]
+        checkpoint: Vec<Noted>,
     },
     /// Write every event with its record, one JSON document a line.
     ///
@@ -82,26 +83,10 @@ pub(super) enum ReadModelCommand {
     },
 }
 
-/// A point of the chain that somebody noted.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Noted(pub(super) Head);
-
-impl std::str::FromStr for Noted {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let expected = "expected POSITION:HASH, the hash in 64 hexadecimal digits";
-        let (position, hash) = text.split_once(':').ok_or(expected)?;
-        let position = Position(position.parse().map_err(|_| expected)?);
-        let hash = hash.parse().map_err(|_| expected)?;
-        Ok(Self(Head { position, hash }))
-    }
-}
-
 impl LogCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
         match self {
-            Self::Verify { directory, noted } => verify(&directory, noted).await,
+            Self::Verify { directory, checkpoint } => verify(&directory, checkpoint).await,
             Self::Export { directory, file } => export(&directory, file).await,
             Self::Import { file, data_dir } => import(&file, &data_dir, source.as_ref()),
             Self::Stat { directory } => stat::run(&directory.open()?.1, &directory.data_dir).await,
@@ -145,7 +130,7 @@ impl Directory {
     }
 }
 
-async fn verify(directory: &Directory, noted: Option<Noted>) -> Result<Answer, CliError> {
+async fn verify(directory: &Directory, noted: Vec<Noted>) -> Result<Answer, CliError> {
     let (_held, log) = match directory.open() {
         Err(CliError::Other(error)) if error.is::<crate::event_log::OpenError>() => {
             writeln!(io::stdout(), "NOT WHOLE: {}", app::in_full(error.as_ref()))?;
@@ -156,14 +141,14 @@ async fn verify(directory: &Directory, noted: Option<Noted>) -> Result<Answer, C
     let end = log.head().borrow().position;
     let bar = progress::bar(end.0);
     let progress = |position: Position| bar.set_position(position.0);
-    let noted_head = noted.map(|noted| noted.0);
-    let verified = app::verify(&log, end, noted_head, &progress).await.map_err(other)?;
+    let noted: Vec<_> = noted.iter().flat_map(|noted| &noted.0).map(|noted| noted.head).collect();
+    let verified = app::verify(&log, end, &noted, &progress).await.map_err(other)?;
     bar.finish_and_clear();
     let Head { position, hash } = verified.head;
     match verified.problem {
         None => {
             writeln!(io::stdout(), "whole: {position} events, the last with hash {hash}")?;
-            if let Some(Noted(noted)) = noted {
+            for noted in noted {
                 writeln!(io::stdout(), "continues what was noted at position {}", noted.position)?;
             }
             Ok(Answer::Yes)

@@ -170,10 +170,10 @@ async fn a_verifier_written_from_the_documentation_agrees() {
     let forged_note = format!("3:{}", "0".repeat(64));
     let verdict = python(&file(&whole), &forged_note);
     assert_eq!(verdict, (Some(1), "position 3: not what was noted".to_owned()));
-    let ours = userpool(&["log", "verify", "--noted", &forged_note], directory.path());
+    let ours = userpool(&["log", "verify", "--checkpoint", &forged_note], directory.path());
     assert_eq!(code(&ours), Some(1));
     assert!(stdout(&ours).starts_with("NOT WHOLE at position 3: "), "{}", stdout(&ours));
-    let ours = userpool(&["log", "verify", "--noted", &note(&third)], directory.path());
+    let ours = userpool(&["log", "verify", "--checkpoint", &note(&third)], directory.path());
     assert!(stdout(&ours).contains("continues what was noted at position 3"));
 
     let cut = lines[..4].join("\n");

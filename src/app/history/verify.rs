@@ -37,6 +37,7 @@ impl History {
     /// # Errors
     /// The log cannot be read. That it is damaged is an answer, not an error.
     pub async fn verify(&self, noted: Option<Anchor>) -> Result<Verified, HistoryError> {
+        let noted = noted.as_slice();
         Ok(verify(self.log.as_ref(), self.head().position, noted, &|_| ()).await?)
     }
 }
@@ -49,7 +50,7 @@ impl History {
 pub async fn verify(
     log: &dyn EventLog,
     end: Position,
-    noted: Option<Anchor>,
+    noted: &[Anchor],
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<Verified, ReadError> {
     let mut verified = Verified { events: 0, head: Head::default(), problem: None };
@@ -77,7 +78,7 @@ pub async fn verify(
     if partial {
         let (position, defect) = (verified.head.position.next(), Defect::PartialBatch);
         verified.problem = Some(Problem { position, description: defect.to_string() });
-    } else if noted.is_some_and(|noted| noted.position > verified.head.position) {
+    } else if noted.iter().any(|noted| noted.position > verified.head.position) {
         let position = verified.head.position.next();
         let description = format!("the log ends at position {end}, before what was noted");
         verified.problem = Some(Problem { position, description });
@@ -86,14 +87,14 @@ pub async fn verify(
 }
 
 /// What is wrong with a record that is right in itself.
-fn wrong(record: &Record, head: Head, noted: Option<Anchor>) -> Option<String> {
+fn wrong(record: &Record, head: Head, noted: &[Anchor]) -> Option<String> {
     if let Err(defect) = record.follows(head) {
         return Some(defect.to_string());
     }
     if let Err(LoadError::Decode { source, .. }) = codec::decode(record) {
         return Some(source.to_string());
     }
-    let noted = noted.filter(|noted| noted.position == record.position)?;
-    let differs = noted.hash != record.hash;
-    differs.then(|| format!("the event has hash {}, but {} was noted", record.hash, noted.hash))
+    let here = |noted: &&Anchor| noted.position == record.position && noted.hash != record.hash;
+    let noted = noted.iter().find(here)?.hash;
+    Some(format!("the event has hash {}, but {noted} was noted", record.hash))
 }
