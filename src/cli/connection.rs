@@ -23,6 +23,9 @@ use super::CliError;
 /// What the server records as the user agent.
 const USER_AGENT: &str = concat!("userpool/", env!("CARGO_PKG_VERSION"));
 
+/// How many seconds to wait where nobody says.
+const TIMEOUT: u64 = 30;
+
 /// Where the server is, and how long to wait for it.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
@@ -40,7 +43,7 @@ pub(super) struct Connection {
         long,
         env = "USERPOOL_TIMEOUT",
         value_name = "SECONDS",
-        default_value_t = 30,
+        default_value_t = TIMEOUT,
         value_parser = clap::value_parser!(u64).range(1..)
     )]
     timeout: u64,
@@ -54,6 +57,11 @@ pub(super) struct Client {
 }
 
 impl Connection {
+    /// A connection to be made to `endpoint`.
+    pub(super) const fn to(endpoint: Endpoint) -> Self {
+        Self { endpoint, timeout: TIMEOUT }
+    }
+
     /// Connects.
     ///
     /// # Errors

@@ -1,11 +1,13 @@
-//! A refusal as a person reads it: what, where, and what helps.
+//! Failures as a person reads them: what, where, and what helps.
 
-use std::{collections::BTreeMap, error::Error as _};
+use std::{collections::BTreeMap, error::Error, io, path::Path};
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::output::printable;
+use crate::{app, event_log::Position};
+
+use super::{CliError, output::printable};
 
 /// The message, a line for each violation, then the reason and what goes with it.
 pub(super) fn explain(status: &Status) -> String {
@@ -47,4 +49,22 @@ pub(super) fn explain(status: &Status) -> String {
         text.push_str(&printable(id));
     }
     text
+}
+
+/// What is wrong at a position of a log.
+pub(super) fn at(position: Position, error: &dyn Error) -> CliError {
+    told(format!("position {position}: {}", app::in_full(error)))
+}
+
+/// What the system says of a file.
+pub(super) fn named(path: &Path, error: &io::Error) -> CliError {
+    told(format!("{}: {error}", path.display()))
+}
+
+pub(super) fn told(sentence: impl Into<String>) -> CliError {
+    CliError::Other(sentence.into().into())
+}
+
+pub(super) fn other(error: impl Error + 'static) -> CliError {
+    CliError::Other(error.into())
 }

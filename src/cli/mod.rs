@@ -8,9 +8,11 @@ mod connection;
 mod document;
 mod domain;
 mod event;
+mod export;
 mod failure;
 mod follow;
 mod history;
+mod import;
 mod listing;
 mod noted;
 mod offline;
@@ -176,7 +178,8 @@ impl From<Status> for CliError {
 
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
-        Self::Other(error.into())
+        let closed = error.kind() == io::ErrorKind::BrokenPipe;
+        if closed { Self::ClosedPipe } else { Self::Other(error.into()) }
     }
 }
 

@@ -2,26 +2,23 @@
 //! server is stopped. Whatever its size, what is in memory is a page of it.
 
 use std::{
-    error::Error,
-    fs::{self, File},
-    io::{self, BufRead as _, BufReader, BufWriter, Write},
-    path::{Path, PathBuf},
+    io::{self, Write as _},
+    path::PathBuf,
     sync::Arc,
 };
 
 use clap::{Args, Subcommand};
 
 use crate::{
-    app::{self, Source, archive},
+    app::{self, Source},
     checkpoint::Signer,
     data_dir::{self, DataDir},
-    event_log::{Defect, EventLog as _, Head, Position, ReadLimit, Record, SledLog},
+    event_log::{EventLog as _, Head, OpenError, Position, SledLog},
 };
 
-use super::{Answer, CliError, noted::Noted, progress, stat};
-
-/// How much of a log is read, or written with one sync.
-const PAGE: ReadLimit = ReadLimit { records: 4096, bytes: 4 * 1024 * 1024 };
+use super::{
+    Answer, CliError, export::Export, failure::other, import::Import, noted::Noted, progress, stat,
+};
 
 /// Where the data is.
 #[derive(Debug, Args)]
@@ -48,24 +45,11 @@ pub(super) enum LogCommand {
     /// Write every event with its record, one JSON document a line.
     ///
     /// An import gives back the same log, byte for byte.
-    Export {
-        #[command(flatten)]
-        directory: Directory,
-        /// Where to write; standard output where absent.
-        #[arg(value_name = "FILE")]
-        file: Option<PathBuf>,
-    },
+    Export(Export),
     /// Make a data directory out of an export, checking every hash.
     ///
     /// A broken export is refused with the position, and leaves nothing behind.
-    Import {
-        /// The export; "-" is standard input.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// The data directory to make. It must be empty, or not exist.
-        #[arg(long, env = "USERPOOL_DATA_DIR", value_name = "DIR", default_value = "./data")]
-        data_dir: PathBuf,
-    },
+    Import(Import),
     /// Show what is in the log: events by type, times, sizes.
     Stat {
         #[command(flatten)]
@@ -87,8 +71,8 @@ impl LogCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
         match self {
             Self::Verify { directory, checkpoint } => verify(&directory, checkpoint).await,
-            Self::Export { directory, file } => export(&directory, file).await,
-            Self::Import { file, data_dir } => import(&file, &data_dir, source.as_ref()),
+            Self::Export(export) => export.run().await,
+            Self::Import(import) => import.run(source.as_ref()),
             Self::Stat { directory } => stat::run(&directory.open()?.1, &directory.data_dir).await,
         }
     }
@@ -114,7 +98,7 @@ impl ReadModelCommand {
 
 impl Directory {
     /// Takes hold of the directory and opens its log.
-    fn open(&self) -> Result<(DataDir, SledLog), CliError> {
+    pub(super) fn open(&self) -> Result<(DataDir, SledLog), CliError> {
         let held = DataDir::open_existing(&self.data_dir).map_err(other)?;
         let log = SledLog::open(&held.log()).map_err(other)?;
         Ok((held, log))
@@ -132,7 +116,7 @@ impl Directory {
 
 async fn verify(directory: &Directory, noted: Vec<Noted>) -> Result<Answer, CliError> {
     let (_held, log) = match directory.open() {
-        Err(CliError::Other(error)) if error.is::<crate::event_log::OpenError>() => {
+        Err(CliError::Other(error)) if error.is::<OpenError>() => {
             writeln!(io::stdout(), "NOT WHOLE: {}", app::in_full(error.as_ref()))?;
             return Ok(Answer::No);
         }
@@ -160,111 +144,4 @@ async fn verify(directory: &Directory, noted: Vec<Noted>) -> Result<Answer, CliE
             Ok(Answer::No)
         }
     }
-}
-
-async fn export(directory: &Directory, file: Option<PathBuf>) -> Result<Answer, CliError> {
-    let (_held, log) = directory.open()?;
-    let mut out: Box<dyn Write> = match &file {
-        None => Box::new(BufWriter::new(io::stdout())),
-        Some(path) => {
-            Box::new(BufWriter::new(File::create(path).map_err(|error| named(path, &error))?))
-        }
-    };
-    let end = log.head().borrow().position;
-    let bar = progress::bar(end.0);
-    let mut head = Head::default();
-    while head.position < end {
-        for record in log.read(head.position, PAGE).await.map_err(other)? {
-            record.follows(head).map_err(|defect| at(record.position, &defect))?;
-            writeln!(out, "{}", archive::line(&record).map_err(other)?)?;
-            head = record.head();
-        }
-        bar.set_position(head.position.0);
-    }
-    out.flush()?;
-    bar.finish_and_clear();
-    writeln!(io::stderr(), "exported {} events, the last with hash {}", head.position, head.hash)?;
-    Ok(Answer::Yes)
-}
-
-/// Imports beside the directory and moves into place: whole or not at all.
-fn import(file: &Path, data_dir: &Path, source: &dyn Source) -> Result<Answer, CliError> {
-    let empty = !data_dir.exists() || fs::read_dir(data_dir)?.next().is_none();
-    if !empty {
-        let path = data_dir.display();
-        return Err(told(format!("{path} is not empty; name another --data-dir to import into")));
-    }
-    let mut name = data_dir.as_os_str().to_owned();
-    name.push(".importing");
-    let beside = PathBuf::from(name);
-    let imported = import_into(file, &beside, source);
-    let moved = imported.and_then(|head| {
-        fs::rename(&beside, data_dir).map_err(|error| named(data_dir, &error))?;
-        Ok(head)
-    });
-    let Head { position, hash } = moved.inspect_err(|_| {
-        // What is left is beside the directory, and the next import says so.
-        let _ = fs::remove_dir_all(&beside);
-    })?;
-    writeln!(io::stdout(), "imported {position} events, the last with hash {hash}")?;
-    Ok(Answer::Yes)
-}
-
-fn import_into(file: &Path, beside: &Path, source: &dyn Source) -> Result<Head, CliError> {
-    let input: Box<dyn io::Read> = if file == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(file).map_err(|error| named(file, &error))?)
-    };
-    let mut lines = BufReader::new(input).lines().peekable();
-    let region = match lines.peek() {
-        Some(Ok(first)) => {
-            region_of(first).ok_or_else(|| told("line 1 is not an exported event"))?
-        }
-        Some(Err(_)) | None => return Err(told("the export is empty")),
-    };
-    let directory = DataDir::open(beside, &region, source.now()).map_err(other)?;
-    let log = SledLog::open(&directory.log()).map_err(other)?;
-    let mut head = Head::default();
-    let mut page: Vec<Record> = Vec::new();
-    let mut bytes = 0_usize;
-    for line in lines {
-        let record =
-            archive::parse_line(&line?, head).map_err(|error| at(head.position.next(), &error))?;
-        head = record.head();
-        bytes = bytes.saturating_add(record.stored.len());
-        page.push(record);
-        if bytes >= PAGE.bytes || page.len() >= PAGE.records {
-            log.restore(&page).map_err(other)?;
-            page.clear();
-            bytes = 0;
-        }
-    }
-    if let Some(last) = page.last().filter(|last| !last.ends_batch()) {
-        return Err(at(last.position, &Defect::PartialBatch));
-    }
-    log.restore(&page).map_err(other)?;
-    Ok(head)
-}
-
-/// The region of the user pool that the first line is about.
-fn region_of(line: &str) -> Option<String> {
-    let event: crate::proto::UserPoolEvent = crate::proto::from_json(line).ok()?;
-    event.user_pool_id.rsplit_once('_').map(|(region, _)| region.to_owned())
-}
-
-fn at(position: Position, error: &dyn Error) -> CliError {
-    told(format!("position {position}: {}", app::in_full(error)))
-}
-
-fn named(path: &Path, error: &io::Error) -> CliError {
-    told(format!("{}: {error}", path.display()))
-}
-
-fn told(sentence: impl Into<String>) -> CliError {
-    CliError::Other(sentence.into().into())
-}
-
-fn other(error: impl Error + 'static) -> CliError {
-    CliError::Other(error.into())
 }

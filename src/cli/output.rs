@@ -1,6 +1,6 @@
 //! What goes to stdout: tables for people, JSON for programs.
 
-use std::io::{self, Write as _};
+use std::io::Write as _;
 
 use anstyle::Style;
 use chrono::SecondsFormat;
@@ -137,11 +137,7 @@ pub(super) fn lines(table: &mut Table) -> Vec<String> {
 /// unless `NO_COLOR` is set.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = anstream::stdout();
-    let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
-    written.map_err(|error| {
-        let closed = error.kind() == io::ErrorKind::BrokenPipe;
-        if closed { CliError::ClosedPipe } else { error.into() }
-    })
+    Ok(writeln!(stdout, "{text}").and_then(|()| stdout.flush())?)
 }
 
 /// Says something that is not part of the output.

@@ -13,7 +13,7 @@ use crate::{
     proto::{self, UserPoolEventType},
 };
 
-use super::{Answer, CliError, progress};
+use super::{Answer, CliError, failure::other, progress};
 
 const PAGE: ReadLimit = ReadLimit { records: 4096, bytes: 4 * 1024 * 1024 };
 
@@ -25,10 +25,8 @@ pub(super) async fn run(log: &SledLog, data_dir: &Path) -> Result<Answer, CliErr
     let (mut first, mut last) = (None, None);
     let mut position = Position::START;
     while position < end {
-        for record in
-            log.read(position, PAGE).await.map_err(|error| CliError::Other(error.into()))?
-        {
-            let event = archive::event(&record).map_err(|error| CliError::Other(error.into()))?;
+        for record in log.read(position, PAGE).await.map_err(other)? {
+            let event = archive::event(&record).map_err(other)?;
             *types.entry(short(event.r#type())).or_default() += 1;
             body = body.saturating_add(record.body.len());
             stored = stored.saturating_add(record.stored.len());

@@ -94,6 +94,20 @@ async fn export_import_export_is_the_identity() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_running_server_exports_the_same() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    for name in ["a", "b", "c"] {
+        create(&mut client, name).await;
+    }
+    let from = server.endpoint.to_string();
+    let exported = userpool(&["log", "export", "--from", &from], Path::new("/nonexistent"));
+    assert!(exported.status.success(), "{}", stderr(&exported));
+    let directory = server.stop().await;
+    assert_eq!(stdout(&exported), export(directory.path()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_goes_on_with_an_imported_log() {
     let directory = stopped().await;
     let file = written(&directory, "log.jsonl", &export(directory.path()));

@@ -1,0 +1,121 @@
+//! `userpool log export`: the log as JSON Lines, from a data directory or from a
+//! server that goes on serving.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::PathBuf,
+};
+
+use clap::Args;
+use indicatif::ProgressBar;
+
+use crate::{
+    app::archive,
+    event_log::{EventLog as _, Head, ReadLimit, Record},
+    proto::{
+        WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
+        watch_user_pool_events_response::Content,
+    },
+    server::Endpoint,
+};
+
+use super::{
+    Answer, CliError,
+    connection::Connection,
+    failure::{at, named, other},
+    offline::Directory,
+    output::say,
+    progress,
+};
+
+/// How much of the log is read at a time.
+const PAGE: ReadLimit = ReadLimit { records: 4096, bytes: 4 * 1024 * 1024 };
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  userpool log export --data-dir ./data log.jsonl\n  userpool \
+                        log export --from 127.0.0.1:50051 log.jsonl")]
+pub(super) struct Export {
+    #[command(flatten)]
+    directory: Directory,
+    /// Export from this running server instead: HOST:PORT or unix:PATH. What is recorded in the
+    /// meantime is in the export up to some event, and not beyond it.
+    #[arg(long, value_name = "ENDPOINT")]
+    from: Option<Endpoint>,
+    /// Where to write. Absent: standard output.
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+/// An export that is being written.
+struct Writing {
+    out: Box<dyn Write>,
+    head: Head,
+    bar: ProgressBar,
+}
+
+impl Export {
+    pub(super) async fn run(self) -> Result<Answer, CliError> {
+        let out: Box<dyn Write> = match &self.file {
+            None => Box::new(io::stdout()),
+            Some(path) => Box::new(File::create(path).map_err(|error| named(path, &error))?),
+        };
+        let out = Box::new(BufWriter::new(out));
+        let mut writing = Writing { out, head: Head::default(), bar: progress::bar(0) };
+        match &self.from {
+            None => of_directory(&self.directory, &mut writing).await?,
+            Some(endpoint) => of_server(endpoint, &mut writing).await?,
+        }
+        writing.out.flush()?;
+        writing.bar.finish_and_clear();
+        let Head { position, hash } = writing.head;
+        say(&format!("exported {position} events, the last with hash {hash}"));
+        Ok(Answer::Yes)
+    }
+}
+
+async fn of_directory(directory: &Directory, writing: &mut Writing) -> Result<(), CliError> {
+    let (_held, log) = directory.open()?;
+    let end = log.head().borrow().position;
+    writing.bar.set_length(end.0);
+    while writing.head.position < end {
+        for record in log.read(writing.head.position, PAGE).await.map_err(other)? {
+            record.follows(writing.head).map_err(|defect| at(record.position, &defect))?;
+            writing.write(&record)?;
+        }
+    }
+    Ok(())
+}
+
+/// Everything that was recorded when the call began, and whatever else arrives with it.
+async fn of_server(endpoint: &Endpoint, writing: &mut Writing) -> Result<(), CliError> {
+    let client = Connection::to(endpoint.clone()).connect().await?;
+    let request = WatchUserPoolEventsRequest {
+        start: Some(Start::AfterPosition(0)),
+        include_records: true,
+        ..WatchUserPoolEventsRequest::default()
+    };
+    let mut events = client.answer(client.history().watch_user_pool_events(request)).await?;
+    loop {
+        match client.in_time(events.message()).await?.and_then(|sent| sent.content) {
+            Some(Content::Event(event)) => {
+                let checked = archive::check(&event, writing.head);
+                let next = writing.head.position.next();
+                writing.write(&checked.map_err(|error| at(next, &error))?)?;
+            }
+            Some(Content::Checkpoint(checkpoint)) if checkpoint.caught_up => return Ok(()),
+            Some(Content::Checkpoint(_)) => (),
+            None => return Err(CliError::Other("the server ended the stream too early".into())),
+        }
+    }
+}
+
+impl Writing {
+    fn write(&mut self, record: &Record) -> Result<(), CliError> {
+        let line = archive::line(record).map_err(other)?;
+        writeln!(self.out, "{line}")?;
+        self.head = record.head();
+        self.bar.set_position(self.head.position.0);
+        Ok(())
+    }
+}
