@@ -125,7 +125,7 @@ async fn every_rule_is_kept_to_the_last_value_allowed_and_the_first_that_is_not(
             }
         }
     }
-    assert_eq!((rules, accepted, refused), (208, 452, 858), "rules and cases");
+    assert_eq!((rules, accepted, refused), (208, 452, 874), "rules and cases");
     server.stop().await;
 }
 

@@ -107,7 +107,7 @@ async fn aliases_and_username_attributes_exclude_each_other() {
 
 #[tokio::test]
 async fn tags_are_shown_as_they_were_sent() {
-    let long_key = "k".repeat(128);
+    let long_key = "キ".repeat(128);
     let wide_value = "プ".repeat(256);
     let members = json!({
         "UserPoolTags": {

@@ -130,7 +130,8 @@ static TABLE: [Samples; 11] = [
         wide: Some('プ'),
         most: usize::MAX,
         inside: &["a{####}", "a\n{####}\r\n", "\u{85}{####}\u{2028}", "{{####}}", "\u{0}{####}"],
-        outside: &["######", "{###}a", "{#####}", "{## ##}", "{username}"],
+        // Three characters, though nine bytes.
+        outside: &["プール", "######", "{###}a", "{#####}", "{## ##}", "{username}"],
     },
     Samples {
         pattern: EMAIL_MESSAGE,
@@ -140,6 +141,7 @@ static TABLE: [Samples; 11] = [
         most: usize::MAX,
         inside: &["a{####}", "<b>é\n\t\r\u{b}\u{c}</b> {####} a\u{301} ∑ ٣ 😀", "{####}{####}"],
         outside: &[
+            "プール",
             "######",
             "{###}a",
             "{#####}",
@@ -159,6 +161,7 @@ static TABLE: [Samples; 11] = [
         most: usize::MAX,
         inside: &["{##a##}", "é\n{##\nClick é ∑\t##}\r\n😀", "{##{##a##}##}"],
         outside: &[
+            "プール",
             "######",
             "{##a#}",
             "{#a##}",

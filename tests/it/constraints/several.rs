@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 
 use tonic::Status;
 use tonic_types::StatusExt as _;
-use userpool::proto::{
-    CreateUserPoolRequest, PasswordPolicy, SchemaAttribute, SmsConfiguration,
-    UpdateUserPoolRequest, UserPoolPolicies,
+use userpool::{
+    proto::{
+        CreateUserPoolRequest, PasswordPolicy, SchemaAttribute, SmsConfiguration,
+        UpdateUserPoolRequest, UserPoolPolicies,
+    },
+    user_pool::{Checked, Limits},
 };
 
 use crate::support::{TestServer, create, metadata, named};
@@ -153,11 +156,13 @@ async fn an_answer_lists_what_fits_and_says_how_many_there_are() {
 
 #[tokio::test]
 async fn a_request_that_breaks_a_million_rules_is_answered_like_any_other() {
-    let refused = refusal(CreateUserPoolRequest {
-        auto_verified_attributes: vec![7; 900_000],
-        ..named("people")
-    })
-    .await;
+    let request =
+        CreateUserPoolRequest { auto_verified_attributes: vec![7; 900_000], ..named("people") };
+    // Most are counted, and nothing more.
+    let parsed = Checked::create_user_pool(request.clone(), &Limits::default());
+    let parsed = parsed.expect_err("a refusal");
+    assert_eq!((parsed.violations().len(), parsed.found()), (100, 900_000));
+    let refused = refusal(request).await;
     assert_eq!(metadata(&refused, "violations").as_deref(), Some("900000"));
     let start = "900000 validation errors detected: Value '[7, 7, ";
     assert!(refused.message().starts_with(start), "{}", refused.message());
