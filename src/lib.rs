@@ -11,10 +11,10 @@
 //! | [`checkpoint`] | signed checkpoints of that log, for auditors | what is in the log |
 //! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, time, async |
 //! | [`app`] | the writer, the read model, the projection between them | gRPC |
-//! | [`grpc`] | messages in, commands through, messages out; every status | storage |
+//! | [`grpc`] | messages in, commands through, messages out; every status | engines and files |
 //! | [`data_dir`] | the directory that one process holds | what is in the log |
 //! | [`server`] | listening, serving, stopping | rules |
-//! | [`cli`] | the command line | everything below `server` |
+//! | [`cli`] | the command line: the server, its clients, and work on its files | — |
 //!
 //! The way of a command: [`user_pool::Checked`] is a request whose fields were
 //! checked; [`app::App::execute`] hands it to the writer, which calls

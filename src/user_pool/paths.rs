@@ -106,12 +106,10 @@ fn collect_changes(
     for field in before.descriptor().fields() {
         let path = format!("{prefix}{}", field.name());
         match (has(before, &field), has(after, &field)) {
-            (None, None) => (),
             (Some(Value::Message(before)), Some(Value::Message(after))) => {
                 collect_changes(&format!("{path}."), &before, &after, paths);
             }
-            (before, after) if before != after => paths.push(path),
-            _ => (),
+            (before, after) => paths.extend((before != after).then_some(path)),
         }
     }
 }

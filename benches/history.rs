@@ -1,0 +1,178 @@
+//! What the history of one user pool costs, whatever the log around it: the first
+//! page and a replay at the middle of 10,000 events, in a log of those alone and
+//! in one of a million. Through the real server and a real client.
+//!
+//! `cargo bench --bench history`; `USERPOOL_EVENTS=100000` for a smaller log.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a bench stops at its first surprise, and prints its figures"
+)]
+
+use std::{
+    env,
+    future::Future,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use prost::Message as _;
+use prost_types::Timestamp;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tonic::transport::Channel;
+use userpool::{
+    app::SystemSource,
+    event_log::{EventLog as _, Position, SledLog},
+    proto::{
+        ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, UserPool, UserPoolCreated,
+        UserPoolEvent, UserPoolEventFilter, UserPoolEventType, UserPoolUpdated,
+        replay_user_pool_request::AsOf, user_pool_event::Payload,
+        user_pool_history_service_client::UserPoolHistoryServiceClient,
+    },
+    server::{Config, Endpoint, Ready},
+    user_pool::Limits,
+};
+
+const POOL: &str = "us-east-1_AbCdEfGhI";
+/// How many events the user pool has.
+const OWN: u64 = 10_000;
+const ROUNDS: usize = 51;
+
+#[tokio::main]
+async fn main() {
+    let events = env::var("USERPOOL_EVENTS").ok().and_then(|text| text.parse().ok());
+    let events: u64 = events.unwrap_or(1_000_000);
+    let alone = measure(OWN).await;
+    let among = measure(events).await;
+    println!("\n{:<34}{OWN:>12} events{events:>12} events   ratio", "");
+    for ((what, alone), (_, among)) in alone.iter().zip(&among) {
+        let ratio = among.as_secs_f64() / alone.as_secs_f64();
+        println!("{what:<34}{alone:>16.2?}{among:>19.2?}   {ratio:>5.2}");
+    }
+}
+
+/// Medians, in a log of so many events.
+async fn measure(events: u64) -> Vec<(&'static str, Duration)> {
+    let directory = TempDir::new().expect("a directory");
+    let started = Instant::now();
+    fill(directory.path(), events).await;
+    println!("{events} events written in {:.1?}", started.elapsed());
+
+    let config = Config {
+        listen: Endpoint::Tcp("127.0.0.1:0".to_owned()),
+        data_dir: directory.path().to_owned(),
+        region: "us-east-1".to_owned(),
+        account_id: "000000000000".to_owned(),
+        limits: Limits::default(),
+    };
+    let started = Instant::now();
+    let ready = Ready::start(config, Arc::new(SystemSource)).await.expect("a server");
+    println!("read model built in {:.1?}", started.elapsed());
+    let address = format!("http://{}", ready.endpoint());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(ready.serve(async {
+        let _ = stopped.await;
+    }));
+    let channel = Channel::from_shared(address).expect("an address").connect().await;
+    let client = UserPoolHistoryServiceClient::new(channel.expect("a connection"));
+
+    let page = |direction: ReadDirection| {
+        let filter = UserPoolEventFilter {
+            user_pool_id: Some(POOL.to_owned()),
+            ..UserPoolEventFilter::default()
+        };
+        ListUserPoolEventsRequest {
+            filter: Some(filter),
+            direction: direction.into(),
+            ..ListUserPoolEventsRequest::default()
+        }
+    };
+    let list = |request: ListUserPoolEventsRequest| {
+        let mut client = client.clone();
+        async move {
+            let page = client.list_user_pool_events(request).await.expect("a page");
+            assert_eq!(page.into_inner().events.len(), 100);
+        }
+    };
+    let replay = |revision: u64| {
+        let mut client = client.clone();
+        let revision = i64::try_from(revision).expect("a small number");
+        let as_of = Some(AsOf::Revision(revision));
+        async move {
+            let request = ReplayUserPoolRequest { user_pool_id: Some(POOL.to_owned()), as_of };
+            let replayed = client.replay_user_pool(request).await.expect("a user pool");
+            assert_eq!(replayed.into_inner().revision, revision);
+        }
+    };
+    let figures = vec![
+        ("first page of 100, oldest first", median(|| list(page(ReadDirection::Forward))).await),
+        ("first page of 100, newest first", median(|| list(page(ReadDirection::Backward))).await),
+        ("replay at the middle, 5,000 events", median(|| replay(OWN / 2)).await),
+    ];
+    let _ = stop.send(());
+    serving.await.expect("no panic").expect("served");
+    figures
+}
+
+async fn median<F: Future<Output = ()>>(call: impl Fn() -> F) -> Duration {
+    let mut times = Vec::with_capacity(ROUNDS);
+    for _ in 0..ROUNDS {
+        let started = Instant::now();
+        call().await;
+        times.push(started.elapsed());
+    }
+    times.sort();
+    times.get(ROUNDS / 2).copied().unwrap_or_default()
+}
+
+/// Writes a log in which the user pool has every n-th event, and the others one each.
+async fn fill(data_dir: &Path, events: u64) {
+    let log = SledLog::open(&data_dir.join("log")).expect("a log");
+    let every = events / OWN;
+    let mut position = 0;
+    while position < events {
+        let batch = 4096.min(events - position);
+        let bodies = (position + 1..=position + batch).map(|position| body(position, every));
+        log.append(Position(position), bodies.collect()).await.expect("appended");
+        position += batch;
+    }
+}
+
+fn body(position: u64, every: u64) -> Bytes {
+    let (id, revision) = if position.is_multiple_of(every) {
+        (POOL.to_owned(), position / every)
+    } else {
+        (format!("us-east-1_{position:09}"), 1)
+    };
+    let user_pool = Some(UserPool {
+        id: Some(id.clone()),
+        name: Some(format!("pool-{position}")),
+        user_pool_tags: [("position".to_owned(), position.to_string())].into(),
+        ..UserPool::default()
+    });
+    let (kind, payload) = if revision == 1 {
+        let created = UserPoolCreated { user_pool };
+        (UserPoolEventType::UserPoolCreated, Payload::UserPoolCreated(Box::new(created)))
+    } else {
+        let changed_paths = vec!["user_pool_tags".to_owned()];
+        let updated = UserPoolUpdated { changed_paths, user_pool };
+        (UserPoolEventType::UserPoolUpdated, Payload::UserPoolUpdated(Box::new(updated)))
+    };
+    let seconds = i64::try_from(position).expect("a small number");
+    let event = UserPoolEvent {
+        position: seconds,
+        user_pool_id: id,
+        revision: i64::try_from(revision).expect("a small number"),
+        event_id: "01a20d57-bfff-770d-8588-db4c9d022666".to_owned(),
+        r#type: kind.into(),
+        record_time: Some(Timestamp { seconds, nanos: 0 }),
+        schema_version: 1,
+        payload: Some(payload),
+        ..UserPoolEvent::default()
+    };
+    event.encode_to_vec().into()
+}
