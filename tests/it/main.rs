@@ -10,6 +10,7 @@ mod api;
 mod architecture;
 mod calls;
 mod clients;
+mod command_line;
 mod constraints;
 mod domains;
 mod durability;

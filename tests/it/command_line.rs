@@ -1,0 +1,93 @@
+//! The client side of the command line: what it asks for, what it prints, and how
+//! it ends.
+
+mod copies;
+mod history;
+mod output;
+mod refusals;
+mod user_pools;
+mod verify;
+mod watch;
+
+use std::{
+    io::Write as _,
+    process::{Command, Stdio},
+};
+
+use regex::Regex;
+use serde_json::Value;
+use tokio::task;
+use userpool::server::Endpoint;
+
+use crate::support::TestServer;
+
+/// What a command printed, and its exit code.
+#[derive(Debug)]
+struct Ran {
+    stdout: String,
+    stderr: String,
+    code: i32,
+}
+
+impl Ran {
+    /// The document that it printed.
+    fn json(&self) -> Value {
+        let document = serde_json::from_str(&self.stdout);
+        assert!(document.is_ok(), "{self:?}");
+        document.expect("a document")
+    }
+}
+
+/// A server on a Unix socket in its data directory.
+async fn unix_server() -> TestServer {
+    TestServer::with(|config| config.listen = Endpoint::Unix(config.data_dir.join("socket"))).await
+}
+
+/// The binary with these arguments, and with no settings of the tester's.
+fn userpool(endpoint: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
+    command.args(arguments).env("USERPOOL_ENDPOINT", endpoint);
+    command.env_remove("USERPOOL_TIMEOUT").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    command
+}
+
+async fn run(server: &TestServer, arguments: &[&str]) -> Ran {
+    run_with(&server.endpoint.to_string(), arguments, "").await
+}
+
+/// The same with something on stdin.
+async fn run_with(endpoint: &str, arguments: &[&str], stdin: &str) -> Ran {
+    let mut command = userpool(endpoint, arguments);
+    let stdin = stdin.to_owned();
+    let output = task::spawn_blocking(move || {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        // One that reads nothing may be gone already.
+        let _ = child.stdin.take().expect("a pipe").write_all(stdin.as_bytes());
+        child.wait_with_output().expect("it ends")
+    });
+    let output = output.await.expect("no panic");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let code = output.status.code().expect("no signal");
+    Ran { stdout: text(output.stdout), stderr: text(output.stderr), code }
+}
+
+/// Creates a user pool and returns its ID.
+async fn create(server: &TestServer, name: &str) -> String {
+    let request = format!(r#"{{"PoolName": "{name}"}}"#);
+    let created = run_with(&server.endpoint.to_string(), &["create", "-"], &request).await;
+    assert_eq!(created.code, 0, "{created:?}");
+    created.json()["UserPool"]["Id"].as_str().expect("an ID").to_owned()
+}
+
+/// The text without what differs from run to run: process IDs and ports, and the
+/// spaces that they take.
+fn by_kind(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (pattern, kind) in
+        [(r"pid=\d+", "pid=PID"), (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"), (" {2,}", "  ")]
+    {
+        text = Regex::new(pattern).expect("a pattern").replace_all(&text, kind).into_owned();
+    }
+    text
+}

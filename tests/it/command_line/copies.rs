@@ -1,0 +1,72 @@
+//! A user pool that was shown is a request to create another one like it.
+
+use serde_json::Value;
+
+use super::{create, run, run_with};
+use crate::{support::TestServer, tools::repository};
+
+/// The user pool without what the service assigns.
+fn settings(mut shown: Value) -> Value {
+    let pool = shown.get_mut("UserPool").or(None).expect("a user pool");
+    let pool = pool.as_object_mut().expect("an object");
+    for assigned in ["Id", "CreationDate", "LastModifiedDate", "Domain"] {
+        pool.remove(assigned);
+    }
+    Value::Object(pool.clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_describe_prints_creates_an_equal_user_pool() {
+    let server = TestServer::start().await;
+    let endpoint = server.endpoint.to_string();
+    for file in ["create-user-pool-full.json", "create-user-pool-usernames.json"] {
+        let file = repository().join("tests/it/data").join(file);
+        let created = run(&server, &["create", file.to_str().expect("UTF-8")]).await;
+        assert_eq!(created.code, 0, "{created:?}");
+        let id = created.json()["UserPool"]["Id"].as_str().expect("an ID").to_owned();
+        let prefix = id.to_lowercase().replace('_', "-");
+        assert_eq!(run(&server, &["domain", "create", &prefix, &id]).await.code, 0);
+
+        let shown = run(&server, &["describe", &id]).await;
+        let copied = run_with(&endpoint, &["create", "-"], &shown.stdout).await;
+        assert_eq!(copied.code, 0, "{copied:?}");
+        let copy = copied.json()["UserPool"]["Id"].as_str().expect("an ID").to_owned();
+        assert_ne!(copy, id);
+        let copy = run(&server, &["describe", &copy]).await;
+        assert!(copy.json()["UserPool"].get("Domain").is_none());
+        assert_eq!(settings(copy.json()), settings(shown.json()));
+
+        let bare = shown.json()["UserPool"].to_string();
+        let copied = run_with(&endpoint, &["create", "-"], &bare).await;
+        assert_eq!(settings(copied.json()), settings(shown.json()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_user_pool_is_brought_back_out_of_its_history() {
+    let server = TestServer::start().await;
+    let id = create(&server, "people").await;
+    let before = run(&server, &["describe", &id]).await;
+    assert_eq!(run(&server, &["delete", &id]).await.code, 0);
+
+    let replayed = run(&server, &["replay", &id]).await;
+    assert_eq!((replayed.code, &replayed.json()["deleted"]), (0, &true.into()));
+    let back = run_with(&server.endpoint.to_string(), &["create", "-"], &replayed.stdout).await;
+    assert_eq!(back.code, 0, "{back:?}");
+    assert_eq!(settings(back.json()), settings(before.json()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_aws_cli_shows_is_taken_whatever_its_times_look_like() {
+    let server = TestServer::start().await;
+    let shown = r#"{"UserPool": {"Id": "eu-west-1_AbCdEfGhI", "Name": "people",
+        "CreationDate": 1512950400.123, "LastModifiedDate": "2017-12-11T00:00:00.123000+00:00",
+        "SchemaAttributes": [{"Name": "custom:plan", "AttributeDataType": "String",
+            "DeveloperOnlyAttribute": false, "Mutable": true, "Required": false,
+            "StringAttributeConstraints": {"MaxLength": "32"}}]}}"#;
+    let created = run_with(&server.endpoint.to_string(), &["create", "-"], shown).await;
+    assert_eq!(created.code, 0, "{created:?}");
+    let attributes = &created.json()["UserPool"]["SchemaAttributes"];
+    let attributes = attributes.as_array().expect("a list");
+    assert_eq!((attributes.len(), &attributes[20]["Name"]), (21, &"custom:plan".into()));
+}

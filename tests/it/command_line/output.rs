@@ -1,0 +1,104 @@
+//! What is printed, for people and for pipes.
+
+use std::{io, process::Stdio};
+
+use tokio::task;
+
+use super::{create, run, run_with, userpool};
+use crate::support::TestServer;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_pipe_ends_a_command_without_a_word() {
+    let server = TestServer::start().await;
+    let id = create(&server, "people").await;
+    for arguments in [
+        vec!["list"],
+        vec!["list", "-o", "jsonl"],
+        vec!["describe", &id],
+        vec!["history", &id],
+        vec!["watch", "--after", "0"],
+        vec!["verify"],
+        vec!["checkpoint", "--key"],
+        vec!["completions", "bash"],
+    ] {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = userpool(&server.endpoint.to_string(), &arguments);
+        command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        let child = command.spawn().expect("it starts");
+        let ended = task::spawn_blocking(|| child.wait_with_output().expect("it ends"));
+        let ended = ended.await.expect("no panic");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*said), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn colours_go_to_terminals_alone_unless_they_are_forced() {
+    let server = TestServer::start().await;
+    create(&server, "people").await;
+    let plain = run(&server, &["list"]).await.stdout;
+    assert!(plain.starts_with("ID ") && !plain.contains('\u{1b}'), "{plain:?}");
+
+    let mut forced = userpool(&server.endpoint.to_string(), &["list"]);
+    forced.env("CLICOLOR_FORCE", "1");
+    let forced = task::spawn_blocking(move || forced.output().expect("it ends"));
+    let forced = forced.await.expect("no panic").stdout;
+    assert!(forced.starts_with(b"\x1b[1mID "), "{forced:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_are_as_wide_as_what_is_in_them() {
+    let server = TestServer::start().await;
+    let (first, second) = (create(&server, "people").await, create(&server, "a longer name").await);
+    assert_eq!(
+        run(&server, &["list"]).await.stdout,
+        format!(
+            "ID                   NAME           REVISION  CREATED               MODIFIED\n\
+             {first}  people                1  2017-12-11T00:00:01Z  2017-12-11T00:00:01Z\n\
+             {second}  a longer name         1  2017-12-11T00:00:02Z  2017-12-11T00:00:02Z\n"
+        )
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_cannot_play_tricks_on_a_terminal() {
+    let server = TestServer::start().await;
+    // Cognito lets names have any white space.
+    let request = r#"{"PoolName": "one\ntwo\tthree"}"#;
+    let created = run_with(&server.endpoint.to_string(), &["create", "-"], request).await;
+    assert_eq!(created.code, 0, "{created:?}");
+    let listed = run(&server, &["list"]).await.stdout;
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    assert!(listed.contains(r"one\ntwo\tthree"), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_command_explains_itself_with_an_example() {
+    for arguments in [
+        vec!["create"],
+        vec!["describe"],
+        vec!["update"],
+        vec!["delete"],
+        vec!["list"],
+        vec!["domain", "create"],
+        vec!["domain", "describe"],
+        vec!["domain", "delete"],
+        vec!["domain", "list"],
+        vec!["history"],
+        vec!["replay"],
+        vec!["diff"],
+        vec!["watch"],
+        vec!["verify"],
+        vec!["checkpoint"],
+        vec!["completions"],
+    ] {
+        let help = run_with("127.0.0.1:1", &[arguments.clone(), vec!["--help"]].concat(), "").await;
+        assert_eq!(help.code, 0);
+        let example = format!("userpool {}", arguments.join(" "));
+        let (_, after) = help.stdout.split_once("Example").expect("an example");
+        assert!(after.contains(&example), "{after}");
+    }
+    let script = run_with("127.0.0.1:1", &["completions", "bash"], "").await;
+    assert!(script.stdout.contains("_userpool()"));
+}

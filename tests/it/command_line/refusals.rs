@@ -1,0 +1,130 @@
+//! Refusals: every line that is told, and an exit code that says which one it is.
+
+use std::{fs, net::TcpListener};
+
+use tempfile::TempDir;
+
+use super::{create, run, run_with};
+use crate::support::TestServer;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_violation_has_a_line_of_its_own() {
+    let server = TestServer::start().await;
+    let request = r#"{"PoolName": "a/b", "Policies": {"PasswordPolicy": {"MinimumLength": 5}}}"#;
+    let refused = run_with(&server.endpoint.to_string(), &["create", "-"], request).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (64 + 3, ""));
+    assert_eq!(
+        refused.stderr,
+        "userpool: 2 validation errors detected: Value 'a/b' at 'poolName' failed to satisfy \
+         constraint: Member must satisfy regular expression pattern: [\\w\\s+=,.@-]+; Value '5' \
+         at 'policies.passwordPolicy.minimumLength' failed to satisfy constraint: Member must \
+         have value greater than or equal to 6\n  \
+         pool_name: may have ASCII letters, digits, spaces and _ + = , . @ - (PATTERN)\n  \
+         policies.password_policy.minimum_length: must be between 6 and 99 (RANGE)\n  \
+         INVALID_REQUEST aws_error=InvalidParameterException\n"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_ends_with_64_and_its_code_and_tells_what_helps() {
+    let server = TestServer::start().await;
+    let id = create(&server, "people").await;
+    let other = create(&server, "staff").await;
+    let domain = run(&server, &["domain", "create", "people-login", &id]).await;
+    assert_eq!(domain.code, 0);
+
+    let id = id.as_str();
+    for (arguments, code, told) in [
+        (vec!["describe", "us-east-1_AbCdEfGhI"], 5, "USER_POOL_NOT_FOUND"),
+        (vec!["domain", "create", "people-login", &other], 6, "DOMAIN_TAKEN"),
+        (vec!["delete", id], 9, "USER_POOL_HAS_DOMAIN"),
+        (
+            vec!["delete", id, "--expected-revision", "1"],
+            10,
+            "REVISION_MISMATCH aws_error=ConcurrentModificationException current_revision=2 \
+             expected_revision=1",
+        ),
+        (vec!["replay", id, "--at", "3"], 11, "BEYOND_END current=2 requested=3"),
+    ] {
+        let refused = run(&server, &arguments).await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (64 + code, ""), "{refused:?}");
+        assert!(refused.stderr.starts_with("userpool: "), "{}", refused.stderr);
+        assert!(refused.stderr.contains(&format!("\n  {told}")), "{}", refused.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_named_with_what_to_do() {
+    let directory = TempDir::new().expect("a directory");
+    let endpoint = format!("unix:{}", directory.path().join("socket").display());
+    let refused = run_with(&endpoint, &["list"], "").await;
+    assert_eq!(refused.code, 64 + 14);
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "userpool: no server answers on {endpoint} (No such file or directory (os error 2)): \
+             start one with \"userpool serve\", or name another with --endpoint or \
+             USERPOOL_ENDPOINT\n"
+        )
+    );
+    // The watch of a server that never was is not waited for.
+    assert_eq!(run_with(&endpoint, &["watch"], "").await.code, 64 + 14);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_never_answers_is_given_up_on() {
+    // It accepts, in the system, and nobody reads.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let endpoint = silent.local_addr().expect("an address").to_string();
+    let refused = run_with(&endpoint, &["list", "--timeout", "1"], "").await;
+    assert_eq!(refused.code, 64 + 4, "{refused:?}");
+    assert!(refused.stderr.starts_with("userpool: no answer within 1 seconds"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_no_request_is_named_with_what_is_wrong() {
+    let server = TestServer::start().await;
+    let endpoint = server.endpoint.to_string();
+    for (text, wrong) in [
+        ("", "stdin: EOF while parsing a value at line 1 column 0"),
+        ("[]", "stdin: not a JSON object"),
+        (r#"{"PoolNam": "people"}"#, "stdin: unrecognized field name 'PoolNam'"),
+        (r#"{"UserPool": 1}"#, "stdin: UserPool is not an object"),
+    ] {
+        let refused = run_with(&endpoint, &["create", "-"], text).await;
+        assert_eq!((refused.code, refused.stderr), (1, format!("userpool: {wrong}\n")));
+    }
+    let missing = run(&server, &["create", "no/such/file.json"]).await;
+    assert_eq!(missing.code, 1);
+    assert_eq!(
+        missing.stderr,
+        "userpool: no/such/file.json: No such file or directory (os error 2)\n"
+    );
+
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("update.json");
+    fs::write(&file, r#"{"UserPoolId": "us-east-1_AbCdEfGhI"}"#).expect("a file");
+    let id = create(&server, "people").await;
+    let other = run(&server, &["update", &id, file.to_str().expect("UTF-8")]).await;
+    assert_eq!(other.code, 1);
+    let told = format!("is for user pool us-east-1_AbCdEfGhI, not {id}\n");
+    assert!(other.stderr.ends_with(&told), "{}", other.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_is_written_wrongly_ends_with_2() {
+    for arguments in [
+        vec!["no-such-command"],
+        vec!["list", "--limit", "0"],
+        vec!["list", "--timeout", "0"],
+        vec!["list", "--endpoint", "nowhere"],
+        vec!["replay", "us-east-1_AbCdEfGhI", "--at", "yesterday"],
+        vec!["history", "us-east-1_AbCdEfGhI", "--since", "3x"],
+        vec!["history", "us-east-1_AbCdEfGhI", "--follow", "--reverse"],
+        vec!["watch", "--types", "renamed"],
+        vec!["verify", "--key", "no/such/key.pem"],
+    ] {
+        let refused = run_with("127.0.0.1:1", &arguments, "").await;
+        assert_eq!(refused.code, 2, "{arguments:?}: {refused:?}");
+    }
+}

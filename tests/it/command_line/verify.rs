@@ -1,0 +1,261 @@
+//! A history is proven by the client, and a server that lies is caught.
+
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use tempfile::TempDir;
+use tokio::sync::watch;
+use userpool::{
+    checkpoint::Signer,
+    event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
+};
+
+use super::{create, run};
+use crate::support::TestServer;
+
+/// What a log tells instead of what it holds.
+#[derive(Debug, Clone, Copy)]
+enum Lie {
+    /// A record with other bytes under the same hash.
+    Bytes,
+    /// An event that is not the one in the record.
+    Event,
+    /// Another record, with a hash that is right for it.
+    Record,
+    /// One record less.
+    Missing,
+}
+
+/// A log that lies about its 2nd record once it is told to.
+#[derive(Debug)]
+struct LyingLog {
+    kept: MemoryLog,
+    lie: Lie,
+    lying: AtomicBool,
+}
+
+#[tonic::async_trait]
+impl EventLog for LyingLog {
+    fn head(&self) -> watch::Receiver<Head> {
+        self.kept.head()
+    }
+
+    async fn append(
+        &self,
+        expected: Position,
+        bodies: Vec<Bytes>,
+    ) -> Result<Vec<Record>, AppendError> {
+        self.kept.append(expected, bodies).await
+    }
+
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
+        let mut records = self.kept.read(after, limit).await?;
+        if self.lying.load(Ordering::Relaxed)
+            && let Some(index) = records.iter().position(|record| record.position == Position(2))
+        {
+            let record = &mut records[index];
+            match self.lie {
+                Lie::Bytes => record.stored = renamed(&record.stored),
+                Lie::Event => record.body = renamed(&record.body),
+                Lie::Record => *record = rewritten(record).await,
+                Lie::Missing => {
+                    records.remove(index);
+                }
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// The bytes with another name of the same length in them.
+fn renamed(bytes: &Bytes) -> Bytes {
+    let (name, other) = (b"second", b"wicked");
+    let place = bytes.windows(name.len()).position(|window| window == name).expect("the name");
+    let mut bytes = bytes.to_vec();
+    bytes[place..place + name.len()].copy_from_slice(other);
+    bytes.into()
+}
+
+/// The 2nd record with another body, and with the hash of that.
+async fn rewritten(record: &Record) -> Record {
+    let log = MemoryLog::default();
+    log.append(Position::START, vec![Bytes::from_static(b"anything")]).await.expect("appended");
+    let body = renamed(&record.body);
+    log.append(Position(1), vec![body]).await.expect("appended").remove(0)
+}
+
+/// A server with three user pools whose log begins to lie.
+async fn lying_server(lie: Lie) -> TestServer {
+    let log = LyingLog { kept: MemoryLog::default(), lie, lying: AtomicBool::default() };
+    let log = Arc::new(log);
+    let server = TestServer::on(Arc::<LyingLog>::clone(&log)).await;
+    let mut client = server.client().await;
+    for name in ["first", "second", "third"] {
+        crate::support::create(&mut client, name).await;
+    }
+    drop(client);
+    server.stop().await;
+    // One that did not write the events itself has to read them.
+    let server = TestServer::on(Arc::<LyingLog>::clone(&log)).await;
+    log.lying.store(true, Ordering::Relaxed);
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_history_is_proven_with_what_was_noted_and_the_key() {
+    let server = TestServer::start().await;
+    create(&server, "people").await;
+    let directory = TempDir::new().expect("a directory");
+    let (noted, key) = (directory.path().join("noted.json"), directory.path().join("key.pem"));
+    fs::write(&noted, run(&server, &["checkpoint"]).await.stdout).expect("noted");
+    fs::write(&key, run(&server, &["checkpoint", "--key"]).await.stdout).expect("noted");
+    create(&server, "staff").await;
+
+    let (noted, key) = (noted.to_str().expect("UTF-8"), key.to_str().expect("UTF-8"));
+    let proof = run(&server, &["verify", "--checkpoint", noted, "--key", key]).await;
+    assert_eq!(proof.code, 0, "{proof:?}");
+    let table = run(&server, &["checkpoint", "-o", "table"]).await.stdout;
+    let line = |member| {
+        let line = table.lines().find_map(|line| line.strip_prefix(member)).expect("a line");
+        line.trim().to_owned()
+    };
+    let hash = line("hash");
+    assert_eq!(
+        proof.stdout,
+        format!(
+            "Every record up to position 2 has the hash that it states and names the one before \
+             it, and every event is shown as it was recorded.\n\
+             The log has what was noted at position 1, signed with the key that was given: \
+             nothing up to there was changed, removed or added.\n\
+             The server signs that its log ends at position 2, hash {hash}, with the key that was \
+             given.\n"
+        )
+    );
+    let anchor = format!("2:{hash}");
+    let public_key = line("public_key");
+    let bare = run(&server, &["verify", "--checkpoint", &anchor, "--key", &public_key]).await;
+    assert_eq!(bare.code, 0, "{bare:?}");
+    let alone = run(&server, &["verify", "-o", "json"]).await;
+    assert_eq!(alone.code, 0);
+    let alone = alone.json();
+    assert_eq!((&alone["valid"], &alone["hash"]), (&true.into(), &hash.into()));
+    let doubt = alone["proven"][1].as_str().expect("a sentence");
+    assert!(doubt.contains(&format!("key {public_key}, which is known from the server alone")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_checkpoint_that_a_server_left_behind_is_compared() {
+    let server = TestServer::start().await;
+    create(&server, "people").await;
+    let server = server.restart().await;
+    create(&server, "staff").await;
+    let server = server.restart().await;
+    let left = server.data_dir().join("checkpoints.jsonl");
+    let proof = run(&server, &["verify", "--checkpoint", left.to_str().expect("UTF-8")]).await;
+    assert_eq!(proof.code, 0, "{proof:?}");
+    assert!(proof.stdout.contains("noted at position 1, signed: "));
+    assert!(proof.stdout.contains("noted at position 2, signed: "));
+    assert!(proof.stdout.ends_with("with the key of what was noted.\n"));
+
+    let empty = TestServer::start().await;
+    let proof = run(&empty, &["verify"]).await;
+    assert_eq!(proof.code, 0, "{proof:?}");
+    assert!(proof.stdout.starts_with("The log is empty.\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lies_about_a_record_is_caught() {
+    for (lie, position, reason) in [
+        (Lie::Bytes, "2", "the record does not have the hash that it states"),
+        (Lie::Event, "2", "the event that is shown is not the one in its record"),
+        (Lie::Record, "2", "it names another record before it"),
+        (Lie::Missing, "2", "the record states position 3"),
+    ] {
+        let server = lying_server(lie).await;
+        let caught = run(&server, &["verify"]).await;
+        assert_eq!((caught.code, caught.stderr.as_str()), (1, ""), "{lie:?}: {caught:?}");
+        let told = format!("NOT PROVEN at position {position}: ");
+        assert!(caught.stdout.contains(&told), "{lie:?}: {}", caught.stdout);
+        assert!(caught.stdout.contains(reason), "{lie:?}: {}", caught.stdout);
+        assert!(caught.stdout.starts_with("Every record up to position 1 is right.\n"));
+
+        let json = run(&server, &["verify", "-o", "json"]).await;
+        assert_eq!(json.code, 1);
+        let json = json.json();
+        assert_eq!(
+            (&json["valid"], &json["problem"]["position"]),
+            (&false.into(), &position.into())
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_was_rewritten_or_cut_is_caught_by_what_was_noted() {
+    let server = TestServer::start().await;
+    create(&server, "first").await;
+    create(&server, "second").await;
+    let noted = run(&server, &["checkpoint", "-o", "jsonl"]).await;
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("noted.jsonl");
+    fs::write(&file, &noted.stdout).expect("noted");
+    let file = file.to_str().expect("UTF-8");
+
+    // As consistent as the first one, and signed with its key.
+    let rewritten = with_the_key_of(&server).await;
+    create(&rewritten, "first").await;
+    create(&rewritten, "wicked").await;
+    let caught = run(&rewritten, &["verify", "--checkpoint", file]).await;
+    assert_eq!(caught.code, 1, "{caught:?}");
+    assert!(caught.stdout.contains("NOT PROVEN at position 2: the event has hash "));
+    assert!(caught.stdout.ends_with(" was noted: history was rewritten.\n"), "{}", caught.stdout);
+
+    let cut = with_the_key_of(&server).await;
+    create(&cut, "first").await;
+    let caught = run(&cut, &["verify", "--checkpoint", file]).await;
+    assert_eq!(caught.code, 1, "{caught:?}");
+    assert!(caught.stdout.contains("NOT PROVEN at position 2: the log ends at position 1"));
+}
+
+/// A server with an empty log and the signing key of another.
+async fn with_the_key_of(server: &TestServer) -> TestServer {
+    let key = server.data_dir().join("signing_key.pem");
+    TestServer::with(|config| {
+        fs::copy(key, config.data_dir.join("signing_key.pem")).expect("copied");
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_key_and_a_changed_checkpoint_are_caught() {
+    let server = TestServer::start().await;
+    create(&server, "people").await;
+    let other = Signer::open(&server.data_dir().join("other.pem")).expect("a key");
+    let key = HEXLOWER.encode(&other.public_key());
+    let caught = run(&server, &["verify", "--key", &key]).await;
+    assert_eq!(caught.code, 1, "{caught:?}");
+    assert!(caught.stdout.contains("it is signed with key "), "{}", caught.stdout);
+
+    let directory = TempDir::new().expect("a directory");
+    let signed = run(&server, &["checkpoint"]).await.stdout;
+    let changed = changed_checkpoint(directory.path(), &signed);
+    let refused = run(&server, &["verify", "--checkpoint", &changed]).await;
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("the signature is wrong"), "{}", refused.stderr);
+}
+
+/// The checkpoint with another position.
+fn changed_checkpoint(directory: &Path, signed: &str) -> String {
+    let file = directory.join("noted.json");
+    let changed = signed.replace("\"position\": \"1\"", "\"position\": \"0\"");
+    assert_ne!(signed, changed);
+    fs::write(&file, changed).expect("noted");
+    file.to_str().expect("UTF-8").to_owned()
+}

@@ -1,0 +1,129 @@
+//! Following events: past ones, new ones, and over a server that comes back.
+
+use std::{
+    io::{BufRead as _, BufReader, Lines},
+    process::{Child, ChildStderr, ChildStdout, Stdio},
+};
+
+use tokio::task;
+use userpool::server::Endpoint;
+
+use super::{by_kind, create, run, unix_server, userpool};
+use crate::support::TestServer;
+
+/// A command that goes on until it is dropped.
+struct Running {
+    child: Child,
+    stdout: Lines<BufReader<ChildStdout>>,
+    stderr: Lines<BufReader<ChildStderr>>,
+}
+
+impl Running {
+    fn start(server: &TestServer, arguments: &[&str]) -> Self {
+        let mut command = userpool(&server.endpoint.to_string(), arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        let stdout = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+        Self { child, stdout, stderr }
+    }
+
+    /// The next line that it prints.
+    fn line(&mut self) -> String {
+        task::block_in_place(|| by_kind(&self.stdout.next().expect("a line").expect("UTF-8")))
+    }
+
+    /// The next line that it says beside.
+    fn said(&mut self) -> String {
+        task::block_in_place(|| self.stderr.next().expect("a line").expect("UTF-8"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The words of a line that tell which event it is.
+fn event(line: &str) -> Vec<&str> {
+    let words: Vec<_> = line.split_whitespace().collect();
+    let mut event = vec![words[0], words[2], words[3]];
+    event.extend(words.last());
+    event
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_outlives_its_server_and_prints_no_event_twice() {
+    let server = unix_server().await;
+    let id = create(&server, "people").await;
+    let mut watch = Running::start(&server, &["watch", "--after", "0"]);
+    assert_eq!(watch.line(), "POSITION  TIME  POOL  TYPE  ACTOR  WHAT");
+    assert_eq!(event(&watch.line()), ["1", &id, "created", "people"]);
+    assert_eq!(run(&server, &["domain", "create", "people-login", &id]).await.code, 0);
+    assert_eq!(event(&watch.line()), ["2", &id, "domain-created", "people-login"]);
+
+    let endpoint = server.endpoint.clone();
+    let directory = server.stop().await;
+    let said = watch.said();
+    assert!(said.starts_with("userpool: the server is shutting down"), "{said}");
+    assert!(said.ends_with("; going on after position 2 when I can"), "{said}");
+
+    let server = TestServer::with(|config| {
+        config.listen = endpoint;
+        config.data_dir = directory.path().to_owned();
+    })
+    .await;
+    assert_eq!(watch.said(), "userpool: connected again");
+    assert_eq!(run(&server, &["domain", "delete", "people-login", &id]).await.code, 0);
+    assert_eq!(event(&watch.line()), ["3", &id, "domain-deleted", "people-login"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_lets_through_what_it_was_asked_for() {
+    let server = unix_server().await;
+    let (people, staff) = (create(&server, "people").await, create(&server, "staff").await);
+    for id in [&people, &staff] {
+        let prefix = id.to_lowercase().replace('_', "-");
+        assert_eq!(run(&server, &["domain", "create", &prefix, id]).await.code, 0);
+    }
+    let pool = ["watch", "--after", "0", "--pool", &staff, "-o", "jsonl"];
+    let mut watch = Running::start(&server, &pool);
+    for position in ["2", "4"] {
+        let event: serde_json::Value = serde_json::from_str(&watch.line()).expect("an event");
+        assert_eq!(
+            (&event["position"], &event["userPoolId"]),
+            (&position.into(), &(*staff).into())
+        );
+    }
+    let types = ["watch", "--after", "1", "--types", "created,deleted"];
+    let mut watch = Running::start(&server, &types);
+    watch.line();
+    assert_eq!(event(&watch.line())[0], "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_that_is_followed_goes_on_with_what_comes() {
+    let server = unix_server().await;
+    let id = create(&server, "people").await;
+    create(&server, "staff").await;
+    let mut history = Running::start(&server, &["history", &id, "--follow"]);
+    assert_eq!(history.line(), "REVISION  TIME  TYPE  ACTOR  WHAT");
+    assert!(history.line().contains("  created  "));
+    assert_eq!(run(&server, &["delete", &id]).await.code, 0);
+    let deleted = history.line();
+    assert!(
+        deleted.trim_start().starts_with("2  ") && deleted.contains("  deleted  "),
+        "{deleted}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_after_a_position_that_has_not_come_is_refused() {
+    let server = TestServer::start().await;
+    assert!(matches!(server.endpoint, Endpoint::Tcp(_)));
+    let refused = run(&server, &["watch", "--after", "7"]).await;
+    assert_eq!(refused.code, 64 + 11, "{refused:?}");
+    assert!(refused.stderr.contains("BEYOND_END current=0 requested=7"), "{}", refused.stderr);
+}
