@@ -25,6 +25,11 @@ const USER_AGENT: &str = concat!("userpool/", env!("CARGO_PKG_VERSION"));
 
 /// How many seconds to wait where nobody says.
 const TIMEOUT: u64 = 30;
+/// A server that is silent for this long is asked whether it is still there, so that
+/// a watch notices that it is not.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// And this is how long it may take to answer.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the server is, and how long to wait for it.
 #[derive(Debug, Clone, Args)]
@@ -38,7 +43,8 @@ pub(super) struct Connection {
         default_value = "127.0.0.1:50051"
     )]
     endpoint: Endpoint,
-    /// How many seconds to wait for the connection, and for each answer.
+    /// How many seconds to wait for the connection, and for each answer. New events are waited for
+    /// as long as it takes.
     #[arg(
         long,
         env = "USERPOOL_TIMEOUT",
@@ -79,7 +85,10 @@ impl Connection {
             // A path is no authority; servers refuse it.
             Endpoint::Unix(_) => transport.origin(Uri::from_static("http://localhost")),
         };
-        let transport = transport.connect_timeout(timeout);
+        let transport = transport
+            .connect_timeout(timeout)
+            .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT);
         let channel = match time::timeout(timeout, transport.connect()).await {
             Ok(connected) => connected.map_err(|error| self.absent(&error))?,
             Err(elapsed) => return Err(self.absent(&elapsed)),

@@ -15,7 +15,7 @@ use super::{
     CliError,
     connection::{Client, Connection},
     event::{Kind, Lines},
-    output::{Format, print, say},
+    output::{Format, print, printable, say},
 };
 
 /// How long to wait before the first attempt to connect again; doubled for each one
@@ -61,7 +61,10 @@ pub(super) async fn follow(
                         Some(Start::AfterPosition(position)) => position,
                         None => 0,
                     };
-                    let message = status.message();
+                    let message = match status.source() {
+                        None => printable(status.message()),
+                        Some(_) => "the connection was lost".to_owned(),
+                    };
                     say(&format!("{message}; going on after position {after} when I can"));
                 }
             }

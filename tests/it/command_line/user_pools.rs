@@ -1,10 +1,15 @@
 //! Every command that changes or shows user pools and domains, as a person runs it.
 
+use tokio::process::Command;
+
 use super::{create, run, run_with, unix_server};
-use crate::support::TestServer;
+use crate::{
+    support::TestServer,
+    tools::{grpcurl, repository},
+};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_describe_prints_is_what_grpcurl_prints() {
+async fn what_describe_prints_is_indented_json_or_one_line_or_a_listing() {
     let server = TestServer::start().await;
     let id = create(&server, "people").await;
     let described = run(&server, &["describe", &id]).await;
@@ -26,6 +31,25 @@ async fn what_describe_prints_is_what_grpcurl_prints() {
     assert_eq!(&lines[..3], ["Id", "Name", "Policies.PasswordPolicy.MinimumLength"]);
     let sub = table.lines().find(|line| line.starts_with("SchemaAttributes.sub ")).expect("sub");
     assert!(sub.ends_with("  String, required, immutable, length 1 to 2048"), "{sub}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_describe_prints_is_what_grpcurl_prints() {
+    let Some(tools) = grpcurl("that describe prints what grpcurl prints") else { return };
+    let server = TestServer::start().await;
+    let file = repository().join("tests/it/data/create-user-pool-full.json");
+    let created = run(&server, &["create", file.to_str().expect("UTF-8")]).await;
+    let id = created.json()["UserPool"]["Id"].as_str().expect("an ID").to_owned();
+    let request = format!(r#"{{"UserPoolId": "{id}"}}"#);
+    let endpoint = server.endpoint.to_string();
+    let method = "userpool.v1.UserPoolService/DescribeUserPool";
+    let grpcurl = Command::new(tools.join("grpcurl"))
+        .args(["-plaintext", "-d", &request, &endpoint, method])
+        .output()
+        .await
+        .expect("it ends");
+    let described = run(&server, &["describe", &id]).await;
+    assert_eq!(described.stdout, String::from_utf8_lossy(&grpcurl.stdout));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -245,6 +245,12 @@ async fn another_key_and_a_changed_checkpoint_are_caught() {
 
     let directory = TempDir::new().expect("a directory");
     let signed = run(&server, &["checkpoint"]).await.stdout;
+    let file = directory.path().join("signed.json");
+    fs::write(&file, &signed).expect("noted");
+    let both = ["verify", "--key", &key, "--checkpoint", file.to_str().expect("UTF-8")];
+    let caught = run(&server, &both).await;
+    assert_eq!((caught.code, caught.stdout.as_str()), (1, ""), "{caught:?}");
+    assert!(caught.stderr.contains("noted at position 1 is signed with key "));
     let changed = changed_checkpoint(directory.path(), &signed);
     let refused = run(&server, &["verify", "--checkpoint", &changed]).await;
     assert_eq!(refused.code, 2, "{refused:?}");

@@ -5,10 +5,11 @@ use std::{
     process::{Child, ChildStderr, ChildStdout, Stdio},
 };
 
+use tempfile::TempDir;
 use tokio::task;
 use userpool::server::Endpoint;
 
-use super::{by_kind, create, run, unix_server, userpool};
+use super::{by_kind, create, run, run_with, unix_server, userpool};
 use crate::support::TestServer;
 
 /// A command that goes on until it is dropped.
@@ -20,7 +21,11 @@ struct Running {
 
 impl Running {
     fn start(server: &TestServer, arguments: &[&str]) -> Self {
-        let mut command = userpool(&server.endpoint.to_string(), arguments);
+        Self::at(&server.endpoint.to_string(), arguments)
+    }
+
+    fn at(endpoint: &str, arguments: &[&str]) -> Self {
+        let mut command = userpool(endpoint, arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("a pipe")).lines();
@@ -78,6 +83,36 @@ async fn a_watch_outlives_its_server_and_prints_no_event_twice() {
     assert_eq!(watch.said(), "userpool: connected again");
     assert_eq!(run(&server, &["domain", "delete", "people-login", &id]).await.code, 0);
     assert_eq!(event(&watch.line()), ["3", &id, "domain-deleted", "people-login"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_outlives_a_server_that_is_killed() {
+    let directory = TempDir::new().expect("a directory");
+    let endpoint = format!("unix:{}", directory.path().join("socket").display());
+    let data_dir = directory.path().join("data");
+    let serve = || {
+        let data_dir = data_dir.to_str().expect("UTF-8");
+        let mut server =
+            Running::at(&endpoint, &["serve", "--listen", &endpoint, "--data-dir", data_dir]);
+        assert_eq!(server.line(), format!("userpool listening on {endpoint}"));
+        server
+    };
+    let server = serve();
+    let created = run_with(&endpoint, &["create", "-"], r#"{"PoolName": "people"}"#).await;
+    let id = created.json()["UserPool"]["Id"].as_str().expect("an ID").to_owned();
+    let mut watch = Running::at(&endpoint, &["watch", "--after", "0"]);
+    watch.line();
+    assert_eq!(event(&watch.line()), ["1", &id, "created", "people"]);
+
+    // Dropping it is a SIGKILL.
+    drop(server);
+    let lost = "userpool: the connection was lost; going on after position 1 when I can";
+    assert_eq!(watch.said(), lost);
+    let _server = serve();
+    assert_eq!(watch.said(), "userpool: connected again");
+    let created = run_with(&endpoint, &["create", "-"], r#"{"PoolName": "staff"}"#).await;
+    assert_eq!(created.code, 0, "{created:?}");
+    assert_eq!(event(&watch.line())[0], "2");
 }
 
 #[tokio::test(flavor = "multi_thread")]
