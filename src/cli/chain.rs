@@ -1,10 +1,9 @@
 //! The hash chain, computed from the records that a server sends. Believes nothing
 //! that it says beside them.
 
-use prost::Message as _;
-
 use crate::{
-    event_log::{Defect, Hash, Head, Position, Record},
+    app::archive::{self, ArchiveError},
+    event_log::{Hash, Head, Position},
     proto::UserPoolEvent,
 };
 
@@ -20,23 +19,17 @@ pub(super) struct Chain {
 }
 
 /// The first thing that is not as it must be.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Problem {
     pub(super) position: Position,
     pub(super) reason: Reason,
 }
 
 /// What is wrong there.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Reason {
-    #[error("the server sends no record with the event")]
-    NoRecord,
     #[error(transparent)]
-    Defect(#[from] Defect),
-    #[error("the record does not hold an event: {0}")]
-    NotAnEvent(prost::DecodeError),
-    #[error("the event that is shown is not the one in its record")]
-    OtherEvent,
+    Event(#[from] ArchiveError),
     #[error("the event has hash {found}, but {noted} was noted: history was rewritten")]
     Rewritten { found: Hash, noted: Hash },
     #[error("the log ends at position {0}, before the one that was noted: history was cut off")]
@@ -53,7 +46,7 @@ impl Chain {
     /// A chain that is to have all these checkpoints.
     ///
     /// # Errors
-    /// One of an empty log, or two of them for one position, cannot both be true.
+    /// One is of an empty log, with a hash that no empty log has.
     pub(super) fn with(noted: &[Checkpoint]) -> Result<Self, Problem> {
         let mut chain = Self { head: Head::default(), noted: noted.to_vec() };
         chain.noted.sort_by_key(|noted| noted.head.position);
@@ -67,20 +60,8 @@ impl Chain {
     /// The record is not the next one, or the event not the one in it.
     pub(super) fn push(&mut self, event: &UserPoolEvent) -> Result<(), Problem> {
         let position = self.head.position.next();
-        let problem = |reason| Problem { position, reason };
-        let stored = event.record.clone().ok_or(Reason::NoRecord).map_err(problem)?;
-        let record = Record::parse(stored).map_err(|defect| problem(defect.into()))?;
-        record.follows(self.head).map_err(|defect| problem(defect.into()))?;
-        let decoded = UserPoolEvent::decode(record.body.as_ref());
-        let decoded = UserPoolEvent {
-            previous_hash: record.previous_hash.0.to_vec(),
-            hash: record.hash.0.to_vec(),
-            record: event.record.clone(),
-            ..decoded.map_err(|error| problem(Reason::NotAnEvent(error)))?
-        };
-        if decoded != *event || event.position != position.to_int() {
-            return Err(problem(Reason::OtherEvent));
-        }
+        let checked = archive::check(event, self.head);
+        let record = checked.map_err(|error| Problem { position, reason: error.into() })?;
         self.head = record.head();
         self.compare_noted()
     }

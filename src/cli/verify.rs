@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use tonic::Streaming;
 
 use crate::{
+    app::in_full,
     checkpoint,
     event_log::Hash,
     proto::{
@@ -224,6 +225,7 @@ impl Proof {
         if before > 0 {
             print(&format!("Every record up to position {before} is right."))?;
         }
+        let reason = in_full(reason);
         print(&format!("{red}NOT PROVEN{red:#} at position {position}: {reason}."))
     }
 
@@ -241,7 +243,7 @@ impl Proof {
             }
         };
         if let Some(Problem { position, reason }) = &self.problem {
-            let (position, reason) = (position.to_string(), reason.to_string());
+            let (position, reason) = (position.to_string(), in_full(reason));
             insert("problem", json!({ "position": position, "reason": reason }));
         }
         if let Some(signed) = &self.signed {

@@ -30,11 +30,13 @@ enum Lie {
     Event,
     /// Another record, with a hash that is right for it.
     Record,
+    /// The same for the 3rd record, the last.
+    LastRecord,
     /// One record less.
     Missing,
 }
 
-/// A log that lies about its 2nd record once it is told to.
+/// A log that lies about one of its records, the 2nd as a rule, once it is told to.
 #[derive(Debug)]
 struct LyingLog {
     kept: MemoryLog,
@@ -58,14 +60,15 @@ impl EventLog for LyingLog {
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
         let mut records = self.kept.read(after, limit).await?;
+        let place = Position(if matches!(self.lie, Lie::LastRecord) { 3 } else { 2 });
         if self.lying.load(Ordering::Relaxed)
-            && let Some(index) = records.iter().position(|record| record.position == Position(2))
+            && let Some(index) = records.iter().position(|record| record.position == place)
         {
             let record = &mut records[index];
             match self.lie {
                 Lie::Bytes => record.stored = renamed(&record.stored),
                 Lie::Event => record.body = renamed(&record.body),
-                Lie::Record => *record = rewritten(record).await,
+                Lie::Record | Lie::LastRecord => *record = rewritten(&self.kept, place).await,
                 Lie::Missing => {
                     records.remove(index);
                 }
@@ -77,19 +80,30 @@ impl EventLog for LyingLog {
 
 /// The bytes with another name of the same length in them.
 fn renamed(bytes: &Bytes) -> Bytes {
-    let (name, other) = (b"second", b"wicked");
-    let place = bytes.windows(name.len()).position(|window| window == name).expect("the name");
-    let mut bytes = bytes.to_vec();
-    bytes[place..place + name.len()].copy_from_slice(other);
-    bytes.into()
+    let names: [(&[u8], &[u8]); 2] = [(b"second", b"wicked"), (b"third", b"wrong")];
+    let mut renamed = bytes.to_vec();
+    for (name, other) in names {
+        let place = bytes.windows(name.len()).position(|window| window == name);
+        if let Some(place) = place {
+            renamed[place..place + name.len()].copy_from_slice(other);
+        }
+    }
+    assert_ne!(renamed, *bytes);
+    renamed.into()
 }
 
-/// The 2nd record with another body, and with the hash of that.
-async fn rewritten(record: &Record) -> Record {
+/// The record at `place` with another body, and with the hash of that.
+async fn rewritten(kept: &MemoryLog, place: Position) -> Record {
+    let before = usize::try_from(place.0 - 1).expect("a small number");
+    let limit = ReadLimit { records: before + 1, bytes: usize::MAX };
     let log = MemoryLog::default();
-    log.append(Position::START, vec![Bytes::from_static(b"anything")]).await.expect("appended");
-    let body = renamed(&record.body);
-    log.append(Position(1), vec![body]).await.expect("appended").remove(0)
+    let mut last = Vec::new();
+    for record in kept.read(Position::START, limit).await.expect("records") {
+        let body = if record.position == place { renamed(&record.body) } else { record.body };
+        let head = *log.head().borrow();
+        last = log.append(head.position, vec![body]).await.expect("appended");
+    }
+    last.remove(0)
 }
 
 /// A server with three user pools whose log begins to lie.
@@ -174,10 +188,11 @@ async fn every_checkpoint_that_a_server_left_behind_is_compared() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_lies_about_a_record_is_caught() {
     for (lie, position, reason) in [
-        (Lie::Bytes, "2", "the record does not have the hash that it states"),
-        (Lie::Event, "2", "the event that is shown is not the one in its record"),
-        (Lie::Record, "2", "it names another record before it"),
-        (Lie::Missing, "2", "the record states position 3"),
+        (Lie::Bytes, 2, "the record does not have the hash that it states"),
+        (Lie::Event, 2, "the event is not the one in its record"),
+        (Lie::Record, 3, "it names another record before it"),
+        (Lie::LastRecord, 3, "the checkpoint that the server signs has hash "),
+        (Lie::Missing, 2, "the record states position 3"),
     ] {
         let server = lying_server(lie).await;
         let caught = run(&server, &["verify"]).await;
@@ -185,14 +200,15 @@ async fn a_server_that_lies_about_a_record_is_caught() {
         let told = format!("NOT PROVEN at position {position}: ");
         assert!(caught.stdout.contains(&told), "{lie:?}: {}", caught.stdout);
         assert!(caught.stdout.contains(reason), "{lie:?}: {}", caught.stdout);
-        assert!(caught.stdout.starts_with("Every record up to position 1 is right.\n"));
+        let right = format!("Every record up to position {} is right.\n", position - 1);
+        assert!(caught.stdout.starts_with(&right), "{lie:?}: {}", caught.stdout);
 
         let json = run(&server, &["verify", "-o", "json"]).await;
         assert_eq!(json.code, 1);
         let json = json.json();
         assert_eq!(
             (&json["valid"], &json["problem"]["position"]),
-            (&false.into(), &position.into())
+            (&false.into(), &position.to_string().into())
         );
     }
 }
