@@ -30,6 +30,8 @@ pub(super) struct Problem {
 pub(super) enum Reason {
     #[error(transparent)]
     Event(#[from] ArchiveError),
+    #[error("the server cannot read it: {0}")]
+    Damaged(String),
     #[error("the event has hash {found}, but {noted} was noted: history was rewritten")]
     Rewritten { found: Hash, noted: Hash },
     #[error("the log ends at position {0}, before the one that was noted: history was cut off")]

@@ -2,12 +2,13 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use tonic::Streaming;
+use tonic::{Code, Status, Streaming};
+use tonic_types::StatusExt as _;
 
 use crate::{
     app::in_full,
     checkpoint,
-    event_log::Hash,
+    event_log::{Hash, Position},
     proto::{
         self, GetSignedCheckpointRequest, SignedCheckpoint, WatchUserPoolEventsRequest,
         WatchUserPoolEventsResponse, watch_user_pool_events_request::Start,
@@ -20,7 +21,7 @@ use super::{
     chain::{Chain, Problem, Reason},
     connection::{Client, Connection},
     noted::{Checkpoint, Key, Noted},
-    output::{Format, Output, print},
+    output::{Format, Output, print, printable},
     progress,
 };
 
@@ -158,7 +159,10 @@ impl Proof {
         client: &Client,
         events: &mut Streaming<WatchUserPoolEventsResponse>,
     ) -> Result<bool, Stop> {
-        match client.in_time(events.message()).await?.and_then(|sent| sent.content) {
+        let sent = client.in_time(events.message()).await;
+        let sent =
+            sent.map_err(|status| self.damaged(&status).map_or(status.into(), Stop::Wrong))?;
+        match sent.and_then(|sent| sent.content) {
             Some(Content::Event(event)) => {
                 self.chain.push(&event)?;
                 Ok(false)
@@ -169,6 +173,18 @@ impl Proof {
                 Err(CliError::Other(text.into()).into())
             }
         }
+    }
+
+    /// What the server says of its own log, where that is why it sends no more.
+    fn damaged(&self, status: &Status) -> Option<Problem> {
+        if status.code() != Code::DataLoss {
+            return None;
+        }
+        let stated = status.get_details_error_info();
+        let stated = stated.and_then(|info| info.metadata.get("position")?.parse().ok());
+        let position = stated.map_or(self.chain.head.position.next(), Position);
+        let reason = Reason::Damaged(printable(status.message()));
+        Some(Problem { position, reason })
     }
 
     fn conclude(

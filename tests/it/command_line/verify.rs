@@ -15,7 +15,9 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use userpool::{
     checkpoint::Signer,
-    event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
+    event_log::{
+        AppendError, Defect, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record,
+    },
 };
 
 use super::{create, run};
@@ -34,6 +36,8 @@ enum Lie {
     LastRecord,
     /// One record less.
     Missing,
+    /// None of it: that it is damaged, which is no lie.
+    Damaged,
 }
 
 /// A log that lies about one of its records, the 2nd as a rule, once it is told to.
@@ -71,6 +75,10 @@ impl EventLog for LyingLog {
                 Lie::Record | Lie::LastRecord => *record = rewritten(&self.kept, place).await,
                 Lie::Missing => {
                     records.remove(index);
+                }
+                Lie::Damaged => {
+                    let defect = Defect::WrongHash;
+                    return Err(ReadError::Damaged { position: place, defect });
                 }
             }
         }
@@ -192,6 +200,7 @@ async fn a_server_that_lies_about_a_record_is_caught() {
         (Lie::Event, 2, "the event is not the one in its record"),
         (Lie::Record, 3, "it names another record before it"),
         (Lie::LastRecord, 3, "the checkpoint that the server signs has hash "),
+        (Lie::Damaged, 2, "the stored history is damaged at position 2"),
         (Lie::Missing, 2, "the record states position 3"),
     ] {
         let server = lying_server(lie).await;
@@ -200,8 +209,11 @@ async fn a_server_that_lies_about_a_record_is_caught() {
         let told = format!("NOT PROVEN at position {position}: ");
         assert!(caught.stdout.contains(&told), "{lie:?}: {}", caught.stdout);
         assert!(caught.stdout.contains(reason), "{lie:?}: {}", caught.stdout);
-        let right = format!("Every record up to position {} is right.\n", position - 1);
-        assert!(caught.stdout.starts_with(&right), "{lie:?}: {}", caught.stdout);
+        // A server that cannot read one record sends none of those that it reads with it.
+        if !matches!(lie, Lie::Damaged) {
+            let right = format!("Every record up to position {} is right.\n", position - 1);
+            assert!(caught.stdout.starts_with(&right), "{lie:?}: {}", caught.stdout);
+        }
 
         let json = run(&server, &["verify", "-o", "json"]).await;
         assert_eq!(json.code, 1);
