@@ -30,6 +30,10 @@ pub(super) struct Problem {
 pub(super) enum Reason {
     #[error(transparent)]
     Event(#[from] ArchiveError),
+    #[error(
+        "the server has events up to position {0}, by its own word, but does not show this one"
+    )]
+    Withheld(Position),
     #[error("the server cannot read it: {0}")]
     Damaged(String),
     #[error("the event has hash {found}, but {noted} was noted: history was rewritten")]

@@ -19,6 +19,7 @@ mod offline;
 mod output;
 mod point;
 mod progress;
+mod proof;
 mod replay;
 mod serve;
 mod stat;

@@ -2,6 +2,7 @@
 //! it ends.
 
 mod copies;
+mod false_servers;
 mod history;
 mod output;
 mod refusals;

@@ -1,0 +1,158 @@
+//! A server that tells whatever it likes convinces nobody: neither by what it signs,
+//! nor by what it leaves out.
+
+use futures_util::{StreamExt as _, stream};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status, codegen::BoxStream, transport::Server};
+use userpool::{
+    checkpoint::Signer,
+    event_log::{Hash, Head, Position},
+    proto::{
+        GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetSignedCheckpointRequest,
+        GetSignedCheckpointResponse, ListUserPoolEventsRequest, ListUserPoolEventsResponse,
+        ReplayUserPoolRequest, ReplayUserPoolResponse, SignedCheckpoint, UserPoolEvent,
+        VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse, WatchCheckpoint,
+        WatchUserPoolEventsRequest, WatchUserPoolEventsResponse,
+        user_pool_history_service_client::UserPoolHistoryServiceClient,
+        user_pool_history_service_server::{UserPoolHistoryService, UserPoolHistoryServiceServer},
+        watch_user_pool_events_response::Content,
+    },
+};
+
+use super::{Ran, create, run_with};
+use crate::support::TestServer;
+
+/// What it shows, how far it says that it has shown it, and what it signs.
+#[derive(Debug)]
+struct FalseServer {
+    events: Vec<UserPoolEvent>,
+    shown: i64,
+    signed: SignedCheckpoint,
+}
+
+#[tonic::async_trait]
+impl UserPoolHistoryService for FalseServer {
+    type WatchUserPoolEventsStream = BoxStream<WatchUserPoolEventsResponse>;
+
+    async fn watch_user_pool_events(
+        &self,
+        _request: Request<WatchUserPoolEventsRequest>,
+    ) -> Result<Response<Self::WatchUserPoolEventsStream>, Status> {
+        let message = |content| Ok(WatchUserPoolEventsResponse { content: Some(content) });
+        let events: Vec<_> =
+            self.events.iter().cloned().map(Box::new).map(Content::Event).collect();
+        let shown = WatchCheckpoint { position: self.shown, time: None, caught_up: true };
+        let nothing_left = stream::repeat(Content::Checkpoint(shown));
+        Ok(Response::new(Box::pin(stream::iter(events).chain(nothing_left).map(message))))
+    }
+
+    async fn get_signed_checkpoint(
+        &self,
+        _request: Request<GetSignedCheckpointRequest>,
+    ) -> Result<Response<GetSignedCheckpointResponse>, Status> {
+        let checkpoint = Some(self.signed.clone());
+        Ok(Response::new(GetSignedCheckpointResponse { checkpoint }))
+    }
+
+    async fn list_user_pool_events(
+        &self,
+        _request: Request<ListUserPoolEventsRequest>,
+    ) -> Result<Response<ListUserPoolEventsResponse>, Status> {
+        Err(Status::unimplemented("verify does not ask"))
+    }
+
+    async fn replay_user_pool(
+        &self,
+        _request: Request<ReplayUserPoolRequest>,
+    ) -> Result<Response<ReplayUserPoolResponse>, Status> {
+        Err(Status::unimplemented("verify does not ask"))
+    }
+
+    async fn verify_user_pool_history(
+        &self,
+        _request: Request<VerifyUserPoolHistoryRequest>,
+    ) -> Result<Response<VerifyUserPoolHistoryResponse>, Status> {
+        Err(Status::unimplemented("verify does not ask"))
+    }
+
+    async fn get_checkpoint_key(
+        &self,
+        _request: Request<GetCheckpointKeyRequest>,
+    ) -> Result<Response<GetCheckpointKeyResponse>, Status> {
+        Err(Status::unimplemented("verify does not ask"))
+    }
+}
+
+/// Three events of a true server, with their records.
+async fn three_events() -> Vec<UserPoolEvent> {
+    let server = TestServer::start().await;
+    for name in ["first", "second", "third"] {
+        create(&server, name).await;
+    }
+    let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
+    let request = ListUserPoolEventsRequest { include_records: true, ..Default::default() };
+    history.list_user_pool_events(request).await.expect("a page").into_inner().events
+}
+
+/// The end of a log that ends with this event, signed.
+fn signed(event: &UserPoolEvent) -> SignedCheckpoint {
+    let directory = TempDir::new().expect("a directory");
+    let signer = Signer::open(&directory.path().join("key.pem")).expect("a key");
+    let position = Position(event.position.try_into().expect("a position"));
+    let hash = Hash(event.hash.as_slice().try_into().expect("a hash"));
+    let at = chrono::DateTime::from_timestamp(1_512_950_400, 0).expect("2017-12-11");
+    signer.sign(Head { position, hash }, at)
+}
+
+async fn verify(told: FalseServer) -> Ran {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let endpoint = listener.local_addr().expect("an address").to_string();
+    let service = UserPoolHistoryServiceServer::new(told);
+    let serving = Server::builder()
+        .add_service(service)
+        .serve_with_incoming(TcpListenerStream::new(listener));
+    let serving = tokio::spawn(serving);
+    let ran = run_with(&endpoint, &["verify"], "").await;
+    serving.abort();
+    ran
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_shows_all_that_it_signs_convinces() {
+    let events = three_events().await;
+    let signed = signed(&events[2]);
+    let ran = verify(FalseServer { events, shown: 3, signed }).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_shows_less_or_more_than_it_signs_does_not() {
+    let events = three_events().await;
+    for (events, shown, signed, told) in [
+        (&events[..2], 2, signed(&events[2]), "at position 3: the server has events up to"),
+        (&events[..2], 3, signed(&events[1]), "at position 3: the server has events up to"),
+        (&events[..], 3, signed(&events[1]), "at position 2: the server signs that its log ends"),
+    ] {
+        let ran = verify(FalseServer { events: events.to_vec(), shown, signed }).await;
+        assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
+        assert!(ran.stdout.contains(&format!("NOT PROVEN {told}")), "{}", ran.stdout);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_signs_nothing_or_wrongly_does_not() {
+    let events = three_events().await;
+    let right = signed(&events[2]);
+    let signature = vec![0; 64];
+    let wrong = SignedCheckpoint { signature, ..right };
+    for (signed, told) in [
+        (wrong, "the checkpoint of the server: the signature is wrong"),
+        (SignedCheckpoint::default(), "the checkpoint of the server: hash is not what"),
+    ] {
+        let ran = verify(FalseServer { events: events.clone(), shown: 3, signed }).await;
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.stdout.contains(told), "{}", ran.stdout);
+    }
+}
