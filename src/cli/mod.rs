@@ -84,7 +84,7 @@ enum Command {
     Verify(Box<Verify>),
     /// Print a signed checkpoint: what to note, to prove later that history was not rewritten.
     Checkpoint(Box<Checkpoint>),
-    /// Check, export, import or measure the log of a stopped server.
+    /// Check, export, import or measure a log whose server is stopped; export also from one that runs.
     #[command(subcommand)]
     Log(LogCommand),
     /// Work on the read model of a stopped server.

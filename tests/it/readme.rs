@@ -5,9 +5,9 @@
 //! command that kills the server is carried out by the test, which then starts it
 //! again as the reader is told to.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{collections::HashMap, fs, path::Path, process::Stdio};
 
-use regex::Regex;
+use regex::{Captures, Regex};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -30,19 +30,22 @@ async fn the_tour_of_the_readme_is_true() {
     let id = Regex::new("us-east-1_[0-9A-Za-z]{9}").expect("a pattern");
     let directory = TempDir::new().expect("a directory");
     let (mut server, mut address) = serve(directory.path()).await;
-    let mut newest_id = None;
+    // The IDs that this run was given for those that the README shows.
+    let mut ids: HashMap<String, String> = HashMap::new();
     for Step { command, shown } in steps {
         if command == KILL {
             server.kill().await.expect("killed");
             (server, address) = serve(directory.path()).await;
             continue;
         }
-        let mut command = command.replace(ADDRESS, &address);
-        if let Some(newest) = &newest_id {
-            command = id.replace_all(&command, newest).into_owned();
+        let command = command.replace(ADDRESS, &address);
+        let given = |shown: &Captures<'_>| ids.get(&shown[0]).cloned().unwrap_or_default();
+        let command = id.replace_all(&command, given).into_owned();
+        let printed = run(&tools, &address, &command).await;
+        for (shown, given) in id.find_iter(&shown).zip(id.find_iter(&printed)) {
+            let known = ids.entry(shown.as_str().to_owned()).or_insert(given.as_str().to_owned());
+            assert_eq!(known, given.as_str(), "$ {command}\n{printed}");
         }
-        let printed = run(&tools, &command).await;
-        newest_id = id.find(&printed).map(|found| found.as_str().to_owned()).or(newest_id);
         assert_eq!(by_kind(&printed), by_kind(&shown), "$ {command}\n{printed}");
     }
     server.kill().await.expect("killed");
@@ -86,6 +89,9 @@ fn by_kind(text: &str) -> String {
     for (pattern, kind) in [
         ("us-east-1_[0-9A-Za-z]{9}", "ID"),
         (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z", "TIME"),
+        (r"127\.0\.0\.1:\d+", "ADDRESS"),
+        ("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
+        ("[0-9a-f]{64}", "HASH"),
         // grpcurl indents details with tabs.
         (r"[ \t]+", " "),
     ] {
@@ -109,12 +115,14 @@ async fn serve(data_dir: &Path) -> (Child, String) {
     (server, address)
 }
 
-async fn run(tools: &Path, command: &str) -> String {
+async fn run(tools: &Path, address: &str, command: &str) -> String {
     let path = std::env::var("PATH").unwrap_or_default();
+    let binary = Path::new(env!("CARGO_BIN_EXE_userpool")).parent().expect("a directory");
     let output = Command::new("bash")
         .args(["-c", &format!("{command} 2>&1")])
         .current_dir(repository())
-        .env("PATH", format!("{}:{path}", tools.display()))
+        .env("PATH", format!("{}:{}:{path}", tools.display(), binary.display()))
+        .env("USERPOOL_ENDPOINT", address)
         .output()
         .await
         .expect("bash runs");
