@@ -257,6 +257,18 @@ impl EventFilter {
             && end_time.is_none_or(|end| time < Some(proto::order(end)))
     }
 
+    /// Whether only events from some time on are asked for.
+    #[must_use]
+    pub const fn has_start(&self) -> bool {
+        self.rest.start_time.is_some()
+    }
+
+    /// Whether only events before some time are asked for.
+    #[must_use]
+    pub const fn has_end(&self) -> bool {
+        self.rest.end_time.is_some()
+    }
+
     /// Whether the event was recorded before all those that are asked for.
     #[must_use]
     pub fn is_before(&self, event: &UserPoolEvent) -> bool {

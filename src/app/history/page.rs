@@ -16,8 +16,10 @@ const BYTES: usize = 1024 * 1024;
 /// How many events are looked at for one page, so that a filter which matches
 /// next to nothing does not keep a call busy for as long as the log is.
 const SCAN: u64 = 10_000;
-/// How many events are read at a time.
+/// How many events are read at a time, and how many at least: those that the page
+/// still has room for may be few, but the filter may leave out many.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: BYTES };
+const SMALL_CHUNK: usize = 16;
 
 /// A page of events.
 #[derive(Debug, Default)]
@@ -59,7 +61,9 @@ impl History {
                 page.next = Some(place);
                 return Ok(page);
             }
-            let chunk = line.read(place, SCAN - scanned, query.backward, CHUNK).await?;
+            let left = query.page_size.saturating_sub(page.events.len()).max(SMALL_CHUNK);
+            let chunk = ReadLimit { records: left.min(CHUNK.records), ..CHUNK };
+            let chunk = line.read(place, SCAN - scanned, query.backward, chunk).await?;
             for event in chunk {
                 let past = if query.backward {
                     query.filter.is_before(&event)
@@ -88,9 +92,10 @@ impl History {
 
 /// Where the first page begins: the nearest place within the filter's times.
 async fn first_place(line: &Line<'_>, query: &EventQuery) -> Result<u64, HistoryError> {
-    if query.backward {
-        line.count_while(|event| query.filter.is_before_end(event)).await
-    } else {
-        Ok(line.count_while(|event| query.filter.is_before(event)).await? + 1)
+    match (query.backward, query.filter.has_start(), query.filter.has_end()) {
+        (false, false, _) => Ok(1),
+        (true, _, false) => Ok(line.length()),
+        (false, true, _) => Ok(line.count_while(|event| query.filter.is_before(event)).await? + 1),
+        (true, _, true) => line.count_while(|event| query.filter.is_before_end(event)).await,
     }
 }
