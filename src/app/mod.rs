@@ -142,6 +142,7 @@ pub struct App {
     stopped: watch::Receiver<writer::Life>,
     history: History,
     draining: watch::Sender<bool>,
+    closing: watch::Sender<bool>,
 }
 
 impl App {
@@ -161,6 +162,7 @@ impl App {
         // The read model has just been brought up to the head.
         let (visible, seen) = watch::channel(*log.head().borrow());
         let (draining, drained) = watch::channel(false);
+        let (closing, closed) = watch::channel(false);
         let recent = Arc::new(Recent::default());
         let history = History::new(
             Arc::clone(&log),
@@ -175,10 +177,10 @@ impl App {
             Visible { head: visible, recent },
             Arc::clone(&source),
             settings.clone(),
-            jobs,
+            writer::Jobs { waiting: jobs, closed },
         )
         .await?;
-        Ok(Self { read_model, commands, source, settings, stopped, history, draining })
+        Ok(Self { read_model, commands, source, settings, stopped, history, draining, closing })
     }
 
     /// The limits that requests are checked against.
@@ -257,10 +259,11 @@ impl App {
         self.draining.send_replace(true);
     }
 
-    /// Stops taking commands and waits until the writer has let go of the log.
-    pub async fn close(self) {
-        let Self { commands, mut stopped, .. } = self;
-        drop(commands);
+    /// Takes no further command and waits until those that were taken are carried
+    /// out and the writer has let go of the log, whoever else still holds this.
+    pub async fn close(&self) {
+        self.closing.send_replace(true);
+        let mut stopped = self.stopped.clone();
         // An error means that the writer is gone already.
         stopped.wait_for(|life| *life != writer::Life::Running).await.map(|_| ()).ok();
     }

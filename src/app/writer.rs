@@ -42,6 +42,32 @@ pub(super) struct Job {
     pub(super) answer: oneshot::Sender<Result<Outcome, ExecuteError>>,
 }
 
+/// Where commands come from, until the application is closed.
+#[derive(Debug)]
+pub(super) struct Jobs {
+    pub(super) waiting: mpsc::Receiver<Job>,
+    pub(super) closed: watch::Receiver<bool>,
+}
+
+impl Jobs {
+    /// What waits, once there is anything; nothing after the last command.
+    async fn next(&mut self, batch: &mut Vec<Job>) -> usize {
+        tokio::select! {
+            biased;
+            () = closed(&mut self.closed) => {
+                self.waiting.close();
+                self.waiting.recv_many(batch, BATCH).await
+            }
+            taken = self.waiting.recv_many(batch, BATCH) => taken,
+        }
+    }
+}
+
+async fn closed(told: &mut watch::Receiver<bool>) {
+    // An error means that the application is gone, which closes it, too.
+    told.wait_for(|closed| *closed).await.map(|_| ()).ok();
+}
+
 /// What readers of the history may see: what is durable and projected.
 #[derive(Debug)]
 pub(super) struct Visible {
@@ -60,14 +86,14 @@ pub(super) enum Life {
     Failed,
 }
 
-/// Starts the writer. It ends when the last sender of `jobs` is gone.
+/// Starts the writer. It ends after the last of `jobs`.
 pub(super) async fn start(
     log: Arc<dyn EventLog>,
     read_model: Arc<ReadModel>,
     visible: Visible,
     source: Arc<dyn Source>,
     settings: Settings,
-    mut jobs: mpsc::Receiver<Job>,
+    mut jobs: Jobs,
 ) -> Result<watch::Receiver<Life>, StartError> {
     let last_time = last_record_time(log.as_ref()).await?;
     let mut writer = Writer { log, read_model, visible, source, settings, last_time };
@@ -75,7 +101,7 @@ pub(super) async fn start(
     let runtime = Handle::current();
     let work = move || {
         let mut batch = Vec::with_capacity(BATCH);
-        while runtime.block_on(jobs.recv_many(&mut batch, BATCH)) > 0 {
+        while runtime.block_on(jobs.next(&mut batch)) > 0 {
             let jobs = batch.drain(..).filter(|job| !job.answer.is_closed()).collect();
             let carried_out =
                 panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(writer.carry_out(jobs))));
