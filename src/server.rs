@@ -1,36 +1,32 @@
 //! Listening, serving, and stopping in order.
 
+mod connection;
 mod listen;
+mod serving;
 
-use std::{io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
-use tokio::{sync::oneshot, time};
-use tonic::transport::{Server, server::Router};
-use tonic_health::ServingStatus;
-use tower::layer::util::{Identity, Stack};
+use tokio::time;
 
 use crate::{
     app::{App, Settings, Source, StartError},
     checkpoint::{self, KeyError, Signer},
     data_dir::{self, DataDir, DataDirError},
     event_log::{EventLog, OpenError, SledLog},
-    grpc::{self, RpcLayer},
+    grpc::{self, Capacity, Door, Phase},
     user_pool::Limits,
 };
 
 pub use self::listen::{Endpoint, EndpointError, Listener};
+use self::serving::Serving;
 
 /// How long running calls may take after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
-/// A client that is silent for this long is asked whether it is still there.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-/// And this is how long it may take to answer.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Calls that one connection may have open; more wait in the client.
-const STREAMS: u32 = 128;
-/// Bytes of headers that one call may have.
-const HEADER_BYTES: u32 = 16 * 1024;
-
 /// What a server is started with.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -44,6 +40,10 @@ pub struct Config {
     pub account_id: String,
     /// What Cognito limits.
     pub limits: Limits,
+    /// How many connections there may be; fewer where `ulimit -n` is lower.
+    pub connections: usize,
+    /// How many calls may run.
+    pub capacity: Capacity,
 }
 
 /// Why a server could not start, or stopped.
@@ -83,35 +83,35 @@ pub enum ServerError {
     LogFailed,
 }
 
-/// A server that is ready to serve.
+/// A server that is ready to serve. Dropped, it ends at once.
 #[derive(Debug)]
 pub struct Ready {
-    listener: Listener,
-    app: App,
-    signer: Signer,
+    endpoint: Endpoint,
+    serving: Serving,
+    app: Arc<App>,
+    signer: Arc<Signer>,
     /// Where the last checkpoint is noted.
     checkpoints: PathBuf,
-    account_id: String,
     /// Given back only when everything else is closed.
     data_dir: Option<DataDir>,
 }
 
 impl Ready {
     /// Listens, opens the data directory, and brings the read model up to the log.
+    /// In the meantime health answers `NOT_SERVING`, and every other call is refused.
     ///
     /// # Errors
     /// See [`ServerError`].
     pub async fn start(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
-        // First, so that a wrong address leaves no directory behind. Who connects
-        // while the log is opened waits.
+        // First, so that a wrong address leaves no directory behind.
         let listener = bind(&config.listen).await?;
-        let data_dir = DataDir::open(&config.data_dir, &config.region, source.now())?;
+        let opening = Opening::at(listener, config, source);
+        let data_dir = &opening.config.data_dir;
+        let data_dir = DataDir::open(data_dir, &opening.config.region, opening.source.now())?;
         let log = SledLog::open(&data_dir.log())?;
         let head = *log.head().borrow();
         tracing::info!(position = %head.position, hash = %head.hash, "log opened");
-        let read_model = data_dir.read_model();
-        let mut ready =
-            Self::listening(listener, Arc::new(log), &read_model, config, source).await?;
+        let mut ready = opening.open(Arc::new(log), &data_dir.read_model()).await?;
         ready.data_dir = Some(data_dir);
         Ok(ready)
     }
@@ -122,32 +122,18 @@ impl Ready {
     /// See [`ServerError`].
     pub async fn on(
         log: Arc<dyn EventLog>,
-        read_model: &std::path::Path,
+        read_model: &Path,
         config: Config,
         source: Arc<dyn Source>,
     ) -> Result<Self, ServerError> {
         let listener = bind(&config.listen).await?;
-        Self::listening(listener, log, read_model, config, source).await
-    }
-
-    async fn listening(
-        listener: Listener,
-        log: Arc<dyn EventLog>,
-        read_model: &std::path::Path,
-        config: Config,
-        source: Arc<dyn Source>,
-    ) -> Result<Self, ServerError> {
-        let Config { listen: _, data_dir, region, account_id, limits } = config;
-        let signer = Signer::open(&data_dir::signing_key(&data_dir))?;
-        let app = App::start(log, read_model, source, Settings { region, limits }).await?;
-        let checkpoints = data_dir::checkpoints(&data_dir);
-        Ok(Self { listener, app, signer, checkpoints, account_id, data_dir: None })
+        Opening::at(listener, config, source).open(log, read_model).await
     }
 
     /// Where it listens: the endpoint that was asked for, with the port chosen.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
-        self.listener.endpoint()
+        self.endpoint.clone()
     }
 
     /// Serves until `stop` completes, then finishes what is running.
@@ -155,52 +141,62 @@ impl Ready {
     /// # Errors
     /// [`ServerError::LogFailed`] where the log failed in the meantime.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Self { listener, app, signer, checkpoints, account_id, data_dir } = self;
-        let (app, signer) = (Arc::new(app), Arc::new(signer));
-        let (mut reporter, health) = tonic_health::server::health_reporter();
-        grpc::report_health(&reporter, ServingStatus::Serving).await;
-        let routes = grpc::routes(&app, &signer, &account_id, health)?;
-        let server: Router<Stack<RpcLayer, Identity>> = Server::builder()
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .max_concurrent_streams(STREAMS)
-            .http2_max_header_list_size(HEADER_BYTES)
-            .layer(RpcLayer::new(app.source()))
-            .add_routes(routes);
-
-        let (drain, draining) = oneshot::channel::<()>();
-        let serving = listener.serve(server, async {
-            // The sender is never dropped before it was used.
-            let _ = draining.await;
-        });
-        tokio::pin!(serving);
+        let Self { endpoint: _, mut serving, app, signer, checkpoints, data_dir } = self;
         let log_failed = tokio::select! {
-            result = &mut serving => return result.map_err(ServerError::from),
+            result = serving.ended() => return result.map_err(ServerError::from),
             () = stop => false,
             () = app.failed() => true,
         };
-        grpc::report_health(&reporter, ServingStatus::NotServing).await;
+        serving.enter(Phase::Stopping);
         tracing::info!("stopping: running calls are finished, new ones refused");
         app.drain();
-        // The receiver is in `serving`, which is still there.
-        let _ = drain.send(());
-        grpc::end_health(&mut reporter).await;
-        if time::timeout(DRAIN, serving).await.is_err() {
+        serving.drain();
+        if time::timeout(DRAIN, serving.ended()).await.is_err() {
             tracing::warn!(?DRAIN, "calls were still running and are cut off");
+            serving.cut();
+            serving.ended().await?;
         }
-        let (history, source) = (app.history().clone(), app.source());
-        if let Some(app) = Arc::into_inner(app) {
-            app.close().await;
-        }
+        app.close().await;
         // With the lock on the data directory still held.
-        let last = signer.sign(history.head(), source.now());
+        let last = signer.sign(app.history().head(), app.source().now());
         match checkpoint::note(&checkpoints, &last) {
             Ok(()) => tracing::info!(position = last.position, "checkpoint signed"),
             Err(error) => tracing::warn!(%error, "the last checkpoint cannot be noted"),
         }
+        drop(app);
         drop(data_dir);
         tracing::info!("stopped");
         if log_failed { Err(ServerError::LogFailed) } else { Ok(()) }
+    }
+}
+
+/// A server that listens, and has nothing to serve yet.
+struct Opening {
+    endpoint: Endpoint,
+    serving: Serving,
+    door: Door,
+    config: Config,
+    source: Arc<dyn Source>,
+}
+
+impl Opening {
+    fn at(listener: Listener, config: Config, source: Arc<dyn Source>) -> Self {
+        let endpoint = listener.endpoint();
+        let connections = listen::connections_within_limits(config.connections);
+        let (serving, door) =
+            Serving::start(listener, connections, config.capacity, Arc::clone(&source));
+        Self { endpoint, serving, door, config, source }
+    }
+
+    async fn open(self, log: Arc<dyn EventLog>, read_model: &Path) -> Result<Ready, ServerError> {
+        let Self { endpoint, serving, door, config, source } = self;
+        let signer = Arc::new(Signer::open(&data_dir::signing_key(&config.data_dir))?);
+        let settings = Settings { region: config.region, limits: config.limits };
+        let app = Arc::new(App::start(log, read_model, source, settings).await?);
+        door.open(grpc::routes(&app, &signer, &config.account_id)?);
+        serving.enter(Phase::Serving);
+        let checkpoints = data_dir::checkpoints(&config.data_dir);
+        Ok(Ready { endpoint, serving, app, signer, checkpoints, data_dir: None })
     }
 }
 

@@ -4,15 +4,17 @@ use std::{
     error::Error,
     io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
+    process,
     sync::Arc,
 };
 
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     app::Source,
+    grpc::Capacity,
     server::{Config, Endpoint, Ready},
     user_pool::Limits,
 };
@@ -47,6 +49,23 @@ pub(super) struct Serve {
     /// How many tags a user pool may have.
     #[arg(long, env = "USERPOOL_MAX_TAGS", value_name = "N", default_value_t = 50)]
     max_tags: usize,
+    /// How many connections there may be, within ulimit -n; more are closed at once.
+    #[arg(long, env = "USERPOOL_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000)]
+    max_connections: usize,
+    /// How many calls that read may run at a time; more are refused at once.
+    #[arg(long, env = "USERPOOL_MAX_READS", value_name = "N", default_value_t = 512)]
+    max_reads: usize,
+    /// How many watches may be open; more are refused at once.
+    #[arg(long, env = "USERPOOL_MAX_WATCHES", value_name = "N", default_value_t = 4096)]
+    max_watches: usize,
+    /// How many watches one connection may have open; more are refused at once.
+    #[arg(
+        long,
+        env = "USERPOOL_MAX_WATCHES_PER_CONNECTION",
+        value_name = "N",
+        default_value_t = 64
+    )]
+    max_watches_per_connection: usize,
     /// How to write the log of the process, which goes to stderr.
     #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     log_format: LogFormat,
@@ -66,14 +85,7 @@ enum LogFormat {
 impl Serve {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
         start_logging(self.log_format, &self.log)?;
-        let mut terminated = signal(SignalKind::terminate())?;
-        let mut interrupted = signal(SignalKind::interrupt())?;
-        let stop = async move {
-            tokio::select! {
-                _ = terminated.recv() => (),
-                _ = interrupted.recv() => (),
-            }
-        };
+        let stops = Stops::listen()?;
         let config = Config {
             listen: self.listen,
             data_dir: self.data_dir,
@@ -84,12 +96,55 @@ impl Serve {
                 user_pools: self.max_user_pools,
                 tags: self.max_tags,
             },
+            connections: self.max_connections,
+            capacity: Capacity {
+                reads: self.max_reads,
+                watches: self.max_watches,
+                watches_per_connection: self.max_watches_per_connection,
+            },
         };
-        let ready = Ready::start(config, source).await?;
+        let stop = stops.first();
+        tokio::pin!(stop);
+        let ready = tokio::select! {
+            ready = Ready::start(config, source) => ready?,
+            // A read model that is half built is built again at the next start.
+            () = &mut stop => return Ok(Answer::Yes),
+        };
         // For whoever started it: with port 0 there is no other way to know.
         writeln!(io::stdout(), "userpool listening on {}", ready.endpoint())?;
         ready.serve(stop).await?;
         Ok(Answer::Yes)
+    }
+}
+
+/// The signals that stop the server: the first in order, the second at once.
+struct Stops {
+    terminated: Signal,
+    interrupted: Signal,
+}
+
+impl Stops {
+    fn listen() -> io::Result<Self> {
+        let terminated = signal(SignalKind::terminate())?;
+        Ok(Self { terminated, interrupted: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminated.recv() => (),
+            _ = self.interrupted.recv() => (),
+        }
+    }
+
+    /// Waits for the first, and sees to it that a second one is not waited with.
+    async fn first(mut self) {
+        self.next().await;
+        tokio::spawn(async move {
+            self.next().await;
+            tracing::warn!("stopped by a second signal, without waiting for what runs");
+            // Nothing is tidied up: that is what may hang. What is acknowledged is kept.
+            process::exit(1);
+        });
     }
 }
 

@@ -3,18 +3,14 @@
 use http::Extensions;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
-use tonic::{
-    Request,
-    metadata::MetadataMap,
-    transport::server::{TcpConnectInfo, UdsConnectInfo},
-};
+use tonic::{Request, metadata::MetadataMap};
 
 use crate::{
     app::Context,
     proto::{Actor, ActorKind},
 };
 
-use super::layer::CorrelationId;
+use super::{Peer, Who, layer::CorrelationId};
 
 /// How much of a user agent is recorded, in characters.
 const USER_AGENT: usize = 256;
@@ -36,23 +32,16 @@ pub(super) fn context<M>(request: &Request<M>, method: &str, comparable: &impl M
 fn actor(connection: &Extensions, metadata: &MetadataMap) -> Actor {
     let user_agent = text(metadata, "user-agent").unwrap_or_default();
     let user_agent = user_agent.chars().take(USER_AGENT).collect();
-    let process = connection.get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
-    if let Some(process) = process {
-        let pid = process.pid().map(|pid| format!(" pid={pid}")).unwrap_or_default();
-        return Actor {
-            kind: ActorKind::LocalProcess.into(),
-            subject: format!("uid={} gid={}{pid}", process.uid(), process.gid()),
-            peer_address: String::new(),
-            user_agent,
-        };
-    }
-    let address = connection.get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    Actor {
-        kind: ActorKind::Anonymous.into(),
-        subject: String::new(),
-        peer_address: address.map(|address| address.to_string()).unwrap_or_default(),
-        user_agent,
-    }
+    let (kind, subject, peer_address) = match connection.get::<Peer>().map(|peer| peer.who) {
+        Some(Who::Process(Some(process))) => {
+            let pid = process.pid().map(|pid| format!(" pid={pid}")).unwrap_or_default();
+            let subject = format!("uid={} gid={}{pid}", process.uid(), process.gid());
+            (ActorKind::LocalProcess, subject, String::new())
+        }
+        Some(Who::Address(address)) => (ActorKind::Anonymous, String::new(), address.to_string()),
+        Some(Who::Process(None)) | None => (ActorKind::Anonymous, String::new(), String::new()),
+    };
+    Actor { kind: kind.into(), subject, peer_address, user_agent }
 }
 
 /// Equal messages are equal bytes, because maps are sorted; see `build.rs`.

@@ -1,13 +1,14 @@
-//! What every call needs, whichever service it is for: a correlation ID, one
-//! record in the log with the status that the client really got, and an answer
-//! also where the code behind it panics.
+//! What every call needs, whichever service it is for: a place among those that
+//! run, a correlation ID, one record in the log with the status that the client
+//! really got, and an answer also where its deadline passes or the code behind it
+//! panics.
 
 use std::{
     any::Any,
     convert::Infallible,
     panic::AssertUnwindSafe,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Instant,
 };
@@ -15,12 +16,22 @@ use std::{
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
+use tokio::{
+    sync::watch,
+    time::{Instant as Moment, timeout_at},
+};
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
 use crate::app::Source;
 
-use super::status;
+use super::{
+    Capacity, Peer, Phase,
+    admission::{Admission, Admitted, Kind, TooMany},
+    deadline,
+    request_body::{End, RequestBody, SharedCharge},
+    status,
+};
 
 /// The header that carries the correlation ID.
 const REQUEST_ID: &str = "x-request-id";
@@ -35,13 +46,31 @@ pub(super) struct CorrelationId(pub(super) String);
 #[derive(Debug, Clone)]
 pub struct RpcLayer {
     source: Arc<dyn Source>,
+    admission: Arc<Admission>,
+    phase: watch::Receiver<Phase>,
 }
 
 impl RpcLayer {
-    /// A layer that draws correlation IDs from `source`.
+    /// A layer that draws correlation IDs from `source`, lets in as many calls as
+    /// there is capacity for, and ends those that never end when the server stops.
     #[must_use]
-    pub fn new(source: Arc<dyn Source>) -> Self {
-        Self { source }
+    pub fn new(source: Arc<dyn Source>, capacity: Capacity, phase: watch::Receiver<Phase>) -> Self {
+        Self { source, admission: Arc::new(Admission::new(capacity)), phase }
+    }
+
+    /// Finds a place for the call, and has its request counted and timed.
+    fn admit(&self, request: &mut Request<Body>) -> Result<(Admitted, SharedCharge), TooMany> {
+        let kind = Kind::of(request.uri().path());
+        let admitted = self.admission.admit(kind, request.extensions().get::<Peer>())?;
+        let charge = Arc::new(Mutex::new(self.admission.charge()));
+        let end = match kind {
+            // Reflection goes on for as long as its client likes.
+            Kind::Tool => End::Stop(Box::pin(stopping(self.phase.clone()))),
+            Kind::Probe | Kind::Write | Kind::Watch | Kind::Read => End::late(),
+        };
+        let body = std::mem::take(request.body_mut());
+        *request.body_mut() = RequestBody::wrap(body, Arc::clone(&charge), end);
+        Ok((admitted, charge))
     }
 }
 
@@ -49,7 +78,7 @@ impl<S> Layer<S> for RpcLayer {
     type Service = RpcService<S>;
 
     fn layer(&self, inner: S) -> RpcService<S> {
-        RpcService { inner, source: Arc::clone(&self.source) }
+        RpcService { inner, layer: self.clone() }
     }
 }
 
@@ -57,7 +86,7 @@ impl<S> Layer<S> for RpcLayer {
 #[derive(Debug, Clone)]
 pub struct RpcService<S> {
     inner: S,
-    source: Arc<dyn Source>,
+    layer: RpcLayer,
 }
 
 impl<S> Service<Request<Body>> for RpcService<S>
@@ -74,18 +103,18 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let correlation_id = correlation_id(request.headers(), self.source.as_ref());
+        let correlation_id = correlation_id(request.headers(), self.layer.source.as_ref());
         let mut record = AccessRecord::new(request.uri().path(), correlation_id.clone());
         request.extensions_mut().insert(CorrelationId(correlation_id.clone()));
-        let call = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        let deadline = deadline::of(request.headers());
+        let admitted = self.layer.admit(&mut request);
+        let call = admitted.map(|admitted| (admitted, self.inner.call(request)));
         Box::pin(async move {
-            let response = match call.await {
-                Ok(Ok(response)) => response,
-                Ok(Err(never)) => match never {},
-                Err(panic) => {
-                    tracing::error!(request_id = correlation_id, panic = says(&*panic), "panic");
-                    status::internal().into_http()
+            let (response, admitted) = match call {
+                Ok(((admitted, _charge), call)) => {
+                    (answer(call, deadline, &correlation_id).await, Some(admitted))
                 }
+                Err(too_many) => (status::too_many(too_many).into_http(), None),
             };
             let mut response = gently_oversized(response);
             if let Ok(value) = HeaderValue::from_str(&correlation_id) {
@@ -97,6 +126,8 @@ where
             }
             Ok(response.map(|body| {
                 Body::new(body.map_frame(move |frame| {
+                    // It keeps its place until the last frame is on its way.
+                    let _place = &admitted;
                     if let Some(trailers) = frame.trailers_ref() {
                         record.finish(code_of(trailers).unwrap_or(Code::Unknown));
                     }
@@ -104,6 +135,36 @@ where
                 }))
             }))
         })
+    }
+}
+
+async fn stopping(mut phase: watch::Receiver<Phase>) {
+    // A server that is gone has stopped.
+    phase.wait_for(|phase| *phase == Phase::Stopping).await.map(|_| ()).ok();
+}
+
+/// The answer within the deadline. A call that is dropped takes its command with
+/// it, unless the writer has taken that up.
+async fn answer(
+    call: impl Future<Output = Result<Response<Body>, Infallible>>,
+    deadline: Option<Moment>,
+    correlation_id: &str,
+) -> Response<Body> {
+    let call = AssertUnwindSafe(call).catch_unwind();
+    let ended = match deadline {
+        None => Ok(call.await),
+        // What has begun may be recorded, so what is late already does not begin.
+        Some(deadline) if deadline <= Moment::now() => Err(status::deadline_exceeded()),
+        Some(deadline) => timeout_at(deadline, call).await.map_err(|_| status::deadline_exceeded()),
+    };
+    match ended {
+        Ok(Ok(Ok(response))) => response,
+        Ok(Ok(Err(never))) => match never {},
+        Ok(Err(panic)) => {
+            tracing::error!(request_id = correlation_id, panic = says(&*panic), "panic");
+            status::internal().into_http()
+        }
+        Err(late) => late.into_http(),
     }
 }
 

@@ -1,20 +1,21 @@
 //! Messages in, commands through, messages out. Knows nothing of storage.
 
+mod admission;
 mod context;
+mod deadline;
+mod door;
+mod health;
 mod history;
 mod layer;
 mod page_token;
+mod peer;
+mod request_body;
 mod status;
 mod user_pools;
 
 use std::sync::Arc;
 
 use tonic::service::Routes;
-use tonic_health::{
-    ServingStatus,
-    pb::health_server::{Health, HealthServer},
-    server::HealthReporter,
-};
 
 use crate::{
     app::App,
@@ -25,17 +26,19 @@ use crate::{
     },
 };
 
-pub use self::layer::RpcLayer;
+pub use self::{
+    admission::Capacity,
+    door::Door,
+    health::Phase,
+    layer::RpcLayer,
+    peer::{Peer, Who},
+};
 use self::{history::History, user_pools::UserPools};
 
 /// The largest request that is read, in bytes. The largest legal one is far below.
 const REQUEST_BYTES: usize = 1024 * 1024;
 
-/// The services that health is told of, by name; "" is all of them.
-const SERVICES: [&str; 3] =
-    ["", "userpool.v1.UserPoolService", "userpool.v1.UserPoolHistoryService"];
-
-/// Every service, with reflection and `health`.
+/// Every service but health, with reflection.
 ///
 /// # Errors
 /// The descriptors cannot be read, which no build that passed its tests has.
@@ -43,7 +46,6 @@ pub fn routes(
     app: &Arc<App>,
     signer: &Arc<Signer>,
     account_id: &str,
-    health: HealthServer<impl Health>,
 ) -> Result<Routes, tonic_reflection::server::Error> {
     let user_pools = UserPools { app: Arc::clone(app), account_id: account_id.to_owned() };
     let user_pools =
@@ -61,22 +63,6 @@ pub fn routes(
     };
     Ok(Routes::new(user_pools)
         .add_service(history)
-        .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?))
-}
-
-/// Tells health that every service is `status`.
-pub async fn report_health(reporter: &HealthReporter, status: ServingStatus) {
-    for service in SERVICES {
-        reporter.set_service_status(service, status).await;
-    }
-}
-
-/// Ends the streams of those who watch health, once they have heard the last
-/// status: a server that waited for its watchers to leave would wait in vain.
-pub async fn end_health(reporter: &mut HealthReporter) {
-    for service in SERVICES {
-        reporter.clear_service_status(service).await;
-    }
 }

@@ -13,6 +13,8 @@ use crate::{
     user_pool::{Invalid, Rejection, UserPoolId},
 };
 
+use super::admission::TooMany;
+
 /// `ErrorInfo.domain`.
 const DOMAIN: &str = "userpool.v1";
 /// How many bytes of details are sent: clients give up on headers of 8 KiB, and
@@ -22,6 +24,8 @@ const DETAIL_BYTES: usize = 4 * 1024;
 const INFO_BYTES: usize = 512;
 /// When to try again after a full queue.
 const RETRY: Duration = Duration::from_millis(100);
+/// When to try again while the server starts.
+const RETRY_START: Duration = Duration::from_secs(1);
 
 type Metadata<'a> = &'a [(&'a str, String)];
 
@@ -45,6 +49,49 @@ pub(super) fn bad_page_token() -> Status {
 pub(super) fn shutting_down() -> Status {
     let text = "the server is shutting down; nothing was recorded, try again elsewhere or later";
     status(Code::Unavailable, ErrorReason::ShuttingDown, text, &[])
+}
+
+/// The server is not there yet.
+pub(super) fn starting() -> Status {
+    let text = "the server is starting; nothing was recorded, try again later";
+    let mut details = info(ErrorReason::Starting, &[]);
+    details.set_retry_info(Some(RETRY_START));
+    Status::with_error_details(Code::Unavailable, text, details)
+}
+
+/// More than the server takes on at a time.
+pub(super) fn too_many(what: TooMany) -> Status {
+    overloaded(match what {
+        TooMany::Tools => "too many calls of reflection and health are open; try again",
+        TooMany::Writes => "too many changes are on their way; nothing was recorded, try again",
+        TooMany::Watches => "too many watches are open; try again",
+        TooMany::WatchesOfConnection => {
+            "too many watches are open on this connection; use another one"
+        }
+        TooMany::Reads => "too many reads are running; try again",
+        TooMany::RequestBytes => {
+            "too many large requests are on their way; nothing was recorded, try again"
+        }
+    })
+}
+
+fn overloaded(text: &str) -> Status {
+    let mut details = info(ErrorReason::Overloaded, &[]);
+    details.set_retry_info(Some(RETRY));
+    Status::with_error_details(Code::ResourceExhausted, text, details)
+}
+
+/// The client's own deadline has passed.
+pub(super) fn deadline_exceeded() -> Status {
+    let text = "the deadline of the call has passed; a change may or may not have been recorded, \
+                retry with the same request_id";
+    status(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, text, &[])
+}
+
+/// A request whose end does not come.
+pub(super) fn request_too_late() -> Status {
+    let text = "the request did not arrive in time; nothing was recorded";
+    status(Code::DeadlineExceeded, ErrorReason::DeadlineExceeded, text, &[])
 }
 
 /// A fault of this program.
@@ -77,10 +124,7 @@ impl From<ExecuteError> for Status {
                 status(Code::AlreadyExists, ErrorReason::IdempotencyMismatch, &text, &metadata)
             }
             ExecuteError::Overloaded => {
-                let mut details = info(ErrorReason::Overloaded, &[]);
-                details.set_retry_info(Some(RETRY));
-                let text = "too many commands are waiting; nothing was recorded, try again";
-                Self::with_error_details(Code::ResourceExhausted, text, details)
+                overloaded("too many commands are waiting; nothing was recorded, try again")
             }
             ExecuteError::ShuttingDown => shutting_down(),
             ExecuteError::LogUnavailable => {

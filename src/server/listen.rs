@@ -1,4 +1,4 @@
-//! Endpoints: TCP addresses and Unix sockets.
+//! Endpoints: TCP addresses and Unix sockets, and who is let in through them.
 
 use std::{
     fmt, io,
@@ -6,22 +6,30 @@ use std::{
     os::unix::{fs::FileTypeExt as _, net::UnixStream as StdUnixStream},
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
+use futures_util::{Stream, stream};
+use rustix::process::{Resource, getrlimit};
 use tokio::{
-    net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host},
-    time,
+    net::{TcpListener, UnixListener, lookup_host},
+    sync::{Semaphore, watch},
+    time::{self, Instant},
 };
-use tokio_stream::Stream;
-use tonic::transport::server::Router;
-use tower::layer::util::{Identity, Stack};
 
-use crate::grpc::RpcLayer;
+use crate::grpc::{Peer, Who};
+
+use super::connection::{Connection, Socket};
 
 /// How long to wait after a failed accept: out of descriptors, an accept that is
 /// tried again at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is told that connections are refused, or cannot be accepted.
+const TELL_EVERY: Duration = Duration::from_mins(1);
+/// How many descriptors are kept from connections: without one, the log cannot be
+/// written, and that would end the service.
+const OWN_DESCRIPTORS: u64 = 64;
 
 /// Where a server listens: `HOST:PORT`, or `unix:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,53 +124,97 @@ impl Listener {
         }
     }
 
-    /// Serves connections until `stop`, then until their calls are done.
-    pub(super) async fn serve(
-        self,
-        server: Router<Stack<RpcLayer, Identity>>,
-        stop: impl Future<Output = ()>,
-    ) -> Result<(), tonic::transport::Error> {
+    async fn accept(&self) -> io::Result<(Box<dyn Socket>, Who)> {
         match self {
             Self::Tcp(listener, _) => {
-                server.serve_with_incoming_shutdown(accept_tcp(listener), stop).await
+                let (socket, address) = listener.accept().await?;
+                // Answers are small and waited for.
+                socket.set_nodelay(true)?;
+                Ok((Box::new(socket), Who::Address(address)))
             }
-            Self::Unix(listener, file) => {
-                let result = server.serve_with_incoming_shutdown(accept_unix(listener), stop).await;
-                drop(file);
-                result
+            Self::Unix(listener, _) => {
+                let (socket, _) = listener.accept().await?;
+                let process = socket.peer_cred().ok();
+                Ok((Box::new(socket), Who::Process(process)))
             }
         }
     }
-}
 
-fn accept_tcp(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
-    futures_util::stream::unfold(listener, |listener| async {
-        loop {
-            match listener.accept().await {
-                Ok((connection, _)) => {
-                    // Answers are small and waited for.
-                    return Some((connection.set_nodelay(true).map(|()| connection), listener));
+    /// Every connection that there is room for; the others are closed at once, so
+    /// that their clients try elsewhere instead of waiting here.
+    pub(super) fn connections(
+        self,
+        room: Room,
+        cut: watch::Receiver<bool>,
+    ) -> impl Stream<Item = io::Result<Connection>> {
+        let places = Arc::new(Semaphore::new(room.connections));
+        let door = (self, Told::default());
+        stream::unfold(door, move |(listener, mut told)| {
+            let (places, cut) = (Arc::clone(&places), cut.clone());
+            async move {
+                loop {
+                    let (socket, who) = match listener.accept().await {
+                        Ok(accepted) => accepted,
+                        Err(error) if is_of_the_connection(&error) => continue,
+                        Err(error) => {
+                            told.tell(&format!("a connection cannot be accepted: {error}"));
+                            time::sleep(ACCEPT_PAUSE).await;
+                            continue;
+                        }
+                    };
+                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                        told.tell("all connections are taken; more are refused");
+                        continue;
+                    };
+                    let peer = Peer::new(who, room.watches_per_connection);
+                    let connection = Connection::new(socket, peer, place, cut);
+                    return Some((Ok(connection), (listener, told)));
                 }
-                Err(error) => pause(&error).await,
             }
-        }
-    })
+        })
+    }
 }
 
-fn accept_unix(listener: UnixListener) -> impl Stream<Item = io::Result<UnixStream>> {
-    futures_util::stream::unfold(listener, |listener| async {
-        loop {
-            match listener.accept().await {
-                Ok((connection, _)) => return Some((Ok(connection), listener)),
-                Err(error) => pause(&error).await,
-            }
-        }
-    })
+/// How many connections there may be, and what each of them may have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) connections: usize,
+    pub(super) watches_per_connection: usize,
 }
 
-async fn pause(error: &io::Error) {
-    tracing::warn!(%error, "a connection cannot be accepted");
-    time::sleep(ACCEPT_PAUSE).await;
+/// As many connections as are asked for, or as the descriptors of the process allow.
+pub(super) fn connections_within_limits(asked: usize) -> usize {
+    let Some(descriptors) = getrlimit(Resource::Nofile).current else { return asked };
+    let allowed = descriptors.saturating_sub(OWN_DESCRIPTORS).max(1);
+    let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+    if allowed < asked {
+        tracing::warn!(asked, allowed, "ulimit -n allows fewer connections");
+    }
+    asked.min(allowed)
+}
+
+/// The one connection failed before it was accepted; the next may be well.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::NotConnected
+            | io::ErrorKind::InvalidInput
+    )
+}
+
+/// When trouble was last told. A flood of connections must not flood the log, too.
+#[derive(Debug, Default)]
+struct Told(Option<Instant>);
+
+impl Told {
+    fn tell(&mut self, trouble: &str) {
+        if self.0.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
+            self.0 = Some(Instant::now());
+            tracing::warn!("{trouble}");
+        }
+    }
 }
 
 /// A socket that nobody answers on was left behind by a process that was killed.

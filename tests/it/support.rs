@@ -21,6 +21,7 @@ use tonic_types::StatusExt as _;
 use userpool::{
     app::Source,
     event_log::{EventLog, MemoryLog, Position},
+    grpc::Capacity,
     proto::{
         CreateUserPoolDomainRequest, CreateUserPoolRequest, UserPool, UserPoolCreated,
         UserPoolEvent, UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
@@ -65,6 +66,8 @@ pub(crate) fn config(data_dir: &Path) -> Config {
         region: "us-east-1".to_owned(),
         account_id: "123456789012".to_owned(),
         limits: Limits::default(),
+        connections: 1000,
+        capacity: Capacity::default(),
     }
 }
 

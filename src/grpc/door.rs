@@ -1,0 +1,63 @@
+//! The door: from the first moment health answers, and everything else once the
+//! application is there.
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tokio::sync::watch;
+use tonic::{body::Body, server::NamedService as _, service::Routes};
+use tonic_health::pb::health_server::HealthServer;
+use tower::Service;
+
+use super::{
+    health::{Health, Phase},
+    status,
+};
+
+/// Every service, for those whose application is there already.
+#[derive(Debug, Clone)]
+pub struct Door {
+    health: HealthServer<Health>,
+    open: Arc<OnceLock<Routes>>,
+}
+
+impl Door {
+    /// A door behind which there is nothing yet.
+    #[must_use]
+    pub fn closed(phase: watch::Receiver<Phase>) -> Self {
+        let health = HealthServer::new(Health { phase });
+        Self { health, open: Arc::default() }
+    }
+
+    /// Opens the door to `routes`, for good.
+    pub fn open(&self, routes: Routes) {
+        // It is opened once; a second time would change nothing.
+        let _ = self.open.set(routes.prepare());
+    }
+}
+
+impl Service<Request<Body>> for Door {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let service = request.uri().path().trim_start_matches('/').split('/').next();
+        if service == Some(HealthServer::<Health>::NAME) {
+            return self.health.call(request);
+        }
+        match self.open.get() {
+            Some(routes) => Box::pin(routes.clone().call(request)),
+            None => Box::pin(async { Ok(status::starting().into_http()) }),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Whom a connection is with, and what it has open beyond single calls.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use tokio::{net::unix::UCred, sync::Semaphore};
+
+/// The other end of a connection, the same for all of its calls.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    pub(super) who: Who,
+    /// The watches that it may open beside those that it has.
+    pub(super) watches: Arc<Semaphore>,
+}
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy)]
+pub enum Who {
+    /// A client on the network.
+    Address(SocketAddr),
+    /// A process on this machine, where the system tells which one.
+    Process(Option<UCred>),
+}
+
+impl Peer {
+    /// A peer that may have so many watches open at a time.
+    #[must_use]
+    pub fn new(who: Who, watches: usize) -> Self {
+        Self { who, watches: Arc::new(Semaphore::new(watches)) }
+    }
+}

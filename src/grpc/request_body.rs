@@ -1,0 +1,91 @@
+//! A request on its way in: it has to arrive in time, and what has arrived counts
+//! against what all requests may take.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::Frame;
+use tokio::time::{Sleep, sleep};
+use tonic::{Status, body::Body};
+
+use super::{admission::Charge, status};
+
+/// How long the whole request may take, from its first byte. A client that stops
+/// in the middle keeps a place that others need.
+const ARRIVAL: Duration = Duration::from_secs(20);
+
+/// What a request is charged, for as long as its call runs and longer than its body.
+pub(super) type SharedCharge = Arc<Mutex<Charge>>;
+
+/// The body of a request.
+pub(super) struct RequestBody {
+    body: Body,
+    charge: SharedCharge,
+    end: End,
+}
+
+/// What ends a request that does not end by itself.
+pub(super) enum End {
+    /// It has taken too long.
+    Late(Pin<Box<Sleep>>),
+    /// The server stops. For requests that have no end of their own.
+    Stop(Pin<Box<dyn Future<Output = ()> + Send>>),
+}
+
+impl End {
+    pub(super) fn late() -> Self {
+        Self::Late(Box::pin(sleep(ARRIVAL)))
+    }
+}
+
+impl RequestBody {
+    pub(super) fn wrap(body: Body, charge: SharedCharge, end: End) -> Body {
+        Body::new(Self { body, charge, end })
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = &mut *self;
+        let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
+            return match &mut this.end {
+                End::Late(late) => {
+                    ready!(late.as_mut().poll(cx));
+                    Poll::Ready(Some(Err(status::request_too_late())))
+                }
+                End::Stop(stop) => {
+                    ready!(stop.as_mut().poll(cx));
+                    Poll::Ready(None)
+                }
+            };
+        };
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            let mut charge = this.charge.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(too_many) = charge.add(data.len()) {
+                return Poll::Ready(Some(Err(status::too_many(too_many))));
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}

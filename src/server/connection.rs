@@ -1,0 +1,158 @@
+//! A connection: it has to begin, it has to be read from at the other end, and it
+//! can be cut.
+
+use std::{
+    io::{self, IoSlice},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::{OwnedSemaphorePermit, watch},
+    time::{Sleep, sleep},
+};
+use tonic::transport::server::Connected;
+
+use crate::grpc::Peer;
+
+/// How long a connection may take to say that it speaks HTTP/2. From then on it is
+/// asked regularly whether it is still there; see the keepalive of the server.
+const GREETING: Duration = Duration::from_secs(10);
+/// How many bytes the greeting has.
+const GREETING_BYTES: usize = 24;
+/// How long nothing at all may leave for a client that does not read. Asking it
+/// whether it is still there does not help: the question does not leave, either.
+const STALLED: Duration = Duration::from_secs(30);
+
+/// A socket of any kind.
+pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
+
+/// An accepted connection.
+pub(super) struct Connection {
+    socket: Box<dyn Socket>,
+    peer: Peer,
+    greeting: Option<Greeting>,
+    stalled: Option<Pin<Box<Sleep>>>,
+    /// Completes when it is cut; then it is gone.
+    cut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Given back when the connection is closed.
+    _place: OwnedSemaphorePermit,
+}
+
+/// What is still to come of a connection's beginning.
+struct Greeting {
+    bytes: usize,
+    late: Pin<Box<Sleep>>,
+}
+
+impl Connection {
+    /// A connection that ends when `cut` says so, or is gone.
+    pub(super) fn new(
+        socket: Box<dyn Socket>,
+        peer: Peer,
+        place: OwnedSemaphorePermit,
+        mut cut: watch::Receiver<bool>,
+    ) -> Self {
+        let greeting = Greeting { bytes: GREETING_BYTES, late: Box::pin(sleep(GREETING)) };
+        let cut = Box::pin(async move {
+            cut.wait_for(|cut| *cut).await.map(|_| ()).ok();
+        });
+        let greeting = Some(greeting);
+        Self { socket, peer, greeting, stalled: None, cut: Some(cut), _place: place }
+    }
+
+    /// Whether the connection was cut; asks to be woken when it is.
+    fn is_cut(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.cut.as_mut().is_some_and(|cut| cut.as_mut().poll(cx).is_ready()) {
+            self.cut = None;
+        }
+        self.cut.is_none()
+    }
+
+    /// What came of a write, unless nothing has left for too long.
+    fn written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.stalled = None;
+            return result;
+        }
+        if self.is_cut(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.is_cut(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.socket).poll_read(cx, buffer);
+        if let Some(greeting) = &mut this.greeting {
+            let bytes = buffer.filled().len().saturating_sub(before);
+            greeting.bytes = greeting.bytes.saturating_sub(bytes);
+            if greeting.bytes == 0 {
+                this.greeting = None;
+            } else if read.is_pending() && greeting.late.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.written(cx, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        self.written(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}

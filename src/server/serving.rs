@@ -1,0 +1,95 @@
+//! The server that runs: it takes connections from the first moment, drains, and
+//! cuts off what does not end.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
+use tonic::transport::{self, Server};
+
+use crate::{
+    app::Source,
+    grpc::{Capacity, Door, Phase, RpcLayer},
+};
+
+use super::listen::{Listener, Room};
+
+/// A client that is silent for this long is asked whether it is still there.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// And this is how long it may take to answer.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls that one connection may have open; more wait in the client.
+const STREAMS: u32 = 128;
+/// Bytes of headers that one call may have.
+const HEADER_BYTES: u32 = 16 * 1024;
+
+/// A server on a listener. Dropped, it ends at once.
+#[derive(Debug)]
+pub(super) struct Serving {
+    task: JoinHandle<Result<(), transport::Error>>,
+    phase: watch::Sender<Phase>,
+    drain: Option<oneshot::Sender<()>>,
+    cut: watch::Sender<bool>,
+}
+
+impl Serving {
+    /// Takes connections. Until `door` is opened only health answers.
+    pub(super) fn start(
+        listener: Listener,
+        connections: usize,
+        capacity: Capacity,
+        source: Arc<dyn Source>,
+    ) -> (Self, Door) {
+        let (phase, phases) = watch::channel(Phase::Starting);
+        let (drain, draining) = oneshot::channel();
+        let (cut, cuts) = watch::channel(false);
+        let door = Door::closed(phases.clone());
+        let watches_per_connection = capacity.watches_per_connection;
+        let incoming = listener.connections(Room { connections, watches_per_connection }, cuts);
+        let serving = Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+            .max_concurrent_streams(STREAMS)
+            .http2_max_header_list_size(HEADER_BYTES)
+            .layer(RpcLayer::new(source, capacity, phases))
+            .serve_with_incoming_shutdown(door.clone(), incoming, async {
+                // Where the sender is gone, so is this server.
+                let _ = draining.await;
+            });
+        let task = tokio::spawn(serving);
+        (Self { task, phase, drain: Some(drain), cut }, door)
+    }
+
+    /// Tells health how far the server is.
+    pub(super) fn enter(&self, phase: Phase) {
+        self.phase.send_replace(phase);
+    }
+
+    /// Takes no further connection, and lets those that are there finish.
+    pub(super) fn drain(&mut self) {
+        if let Some(drain) = self.drain.take() {
+            // An error means that the server has ended already.
+            let _ = drain.send(());
+        }
+    }
+
+    /// Cuts every connection.
+    pub(super) fn cut(&self) {
+        self.cut.send_replace(true);
+    }
+
+    /// Waits until all connections are closed.
+    pub(super) async fn ended(&mut self) -> Result<(), transport::Error> {
+        // It is never aborted while this is waited for, and does not panic.
+        (&mut self.task).await.unwrap_or(Ok(()))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.cut();
+    }
+}
