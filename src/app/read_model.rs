@@ -114,10 +114,15 @@ impl ReadModel {
     pub(super) fn pools(&self, after: u64, limit: usize) -> Result<Vec<PoolEntry>, ReadModelError> {
         let start = key::created(after.saturating_add(1));
         let mut entries = Vec::new();
-        for entry in self.db.range(start..=key::created(u64::MAX)).take(limit) {
+        for entry in self.db.range(start..=key::created(u64::MAX)) {
+            if entries.len() == limit {
+                break;
+            }
             let (key, id) = entry?;
             let id = String::from_utf8_lossy(&id);
-            if let Some(pool) = self.get::<StoredPool>(key::pool(&id))? {
+            // It may have been deleted since the range came to it.
+            let pool: Option<StoredPool> = self.get(key::pool(&id))?;
+            if let Some(pool) = pool.filter(|pool| !pool.deleted) {
                 entries.push(PoolEntry { created_position: key::created_position(&key), pool });
             }
         }
