@@ -1,6 +1,6 @@
 //! Every changing call in one form, for the promises that hold for all of them.
 
-use tonic::{Status, transport::Channel};
+use tonic::{Request, Status, metadata::MetadataMap, transport::Channel};
 use userpool::proto::{
     CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
     DeleteUserPoolRequest, UpdateUserPoolRequest, UserPool,
@@ -108,28 +108,48 @@ impl Call {
         self,
         client: &mut UserPoolServiceClient<Channel>,
     ) -> Result<Answer, Status> {
+        self.send_with(client, &MetadataMap::new()).await
+    }
+
+    /// Sends it with metadata.
+    pub(crate) async fn send_with(
+        self,
+        client: &mut UserPoolServiceClient<Channel>,
+        metadata: &MetadataMap,
+    ) -> Result<Answer, Status> {
         let (user_pool, revision, position) = match self {
             Self::Create(request) => {
-                let response = client.create_user_pool(*request).await?.into_inner();
+                let request = with(metadata, *request);
+                let response = client.create_user_pool(request).await?.into_inner();
                 (response.user_pool, response.revision, response.position)
             }
             Self::Update(request) => {
-                let response = client.update_user_pool(*request).await?.into_inner();
+                let request = with(metadata, *request);
+                let response = client.update_user_pool(request).await?.into_inner();
                 (response.user_pool, response.revision, response.position)
             }
             Self::Delete(request) => {
+                let request = with(metadata, request);
                 let response = client.delete_user_pool(request).await?.into_inner();
                 (None, response.revision, response.position)
             }
             Self::CreateDomain(request) => {
+                let request = with(metadata, request);
                 let response = client.create_user_pool_domain(request).await?.into_inner();
                 (None, response.revision, response.position)
             }
             Self::DeleteDomain(request) => {
+                let request = with(metadata, request);
                 let response = client.delete_user_pool_domain(request).await?.into_inner();
                 (None, response.revision, response.position)
             }
         };
         Ok(Answer { user_pool, revision, position })
     }
+}
+
+fn with<M>(metadata: &MetadataMap, message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    *request.metadata_mut() = metadata.clone();
+    request
 }

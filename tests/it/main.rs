@@ -12,6 +12,7 @@ mod calls;
 mod clients;
 mod command_line;
 mod constraints;
+mod crash;
 mod domains;
 mod durability;
 mod engines;

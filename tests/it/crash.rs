@@ -1,0 +1,89 @@
+//! The server is killed, and its power is cut, again and again, at any moment and
+//! under load: nothing that was acknowledged is lost, and nothing else is invented.
+//!
+//! A run is short; `USERPOOL_ROUNDS=500 tests/run crash` is a long one. A failed
+//! test shows the seed that it ran with.
+
+mod disk;
+mod ledger;
+mod load;
+mod log;
+mod power_cut;
+mod random;
+mod server;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::time;
+
+use self::{
+    ledger::Ledger,
+    load::Load,
+    random::{Random, rounds},
+    server::Starting,
+};
+
+/// After how many rounds everything is checked from the beginning.
+const FROM_THE_BEGINNING: u64 = 25;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_and_nothing_invented_however_often_the_server_is_killed() {
+    let directory = TempDir::new().expect("a directory");
+    let data_dir = directory.path().join("data");
+    let said = directory.path().join("stderr");
+    let mut random = Random::seeded();
+    let mut ledger = Ledger::default();
+    let last = rounds(6);
+    for round in 1..=last {
+        let life = Life { name: format!("k{round}"), data_dir: &data_dir, said: &said };
+        life.live(&mut ledger, &[], round % FROM_THE_BEGINNING == 0, &mut random).await;
+    }
+    let server = Starting::spawn(&data_dir, &said, &[]).ready().await;
+    ledger.check_all(&server.channel().await, &mut random).await;
+    server.kill().await;
+    eprintln!("{last} kills: {}", ledger.told());
+}
+
+/// One life of a server: it is checked, worked with, and killed.
+struct Life<'a> {
+    name: String,
+    data_dir: &'a Path,
+    said: &'a Path,
+}
+
+impl Life<'_> {
+    async fn live(
+        self,
+        ledger: &mut Ledger,
+        environment: &[(&str, PathBuf)],
+        from_the_beginning: bool,
+        random: &mut Random,
+    ) {
+        let server = Starting::spawn(self.data_dir, self.said, environment);
+        if random.chance(25) {
+            moment(60, random).await;
+            server.kill().await;
+            return;
+        }
+        let server = server.ready().await;
+        let channel = server.channel().await;
+        if from_the_beginning {
+            ledger.check_all(&channel, random).await;
+        } else {
+            ledger.check(&channel, random).await;
+        }
+        let load = Load::start(&server, &self.name, &ledger.log, random).await;
+        moment(400, random).await;
+        server.kill().await;
+        ledger.fresh.extend(load.end().await);
+    }
+}
+
+/// The moment of a kill is what is random here; nothing waits for anything.
+async fn moment(most_milliseconds: u64, random: &mut Random) {
+    time::sleep(Duration::from_micros(random.below(most_milliseconds * 1000))).await;
+}

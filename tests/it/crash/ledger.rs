@@ -1,0 +1,223 @@
+//! What the clients were told, held against what the server has.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt as _, stream};
+use tonic::{Code, transport::Channel};
+use userpool::proto::{
+    DescribeUserPoolRequest, ListUserPoolDomainsRequest, ListUserPoolsRequest, UserPool,
+    WatchUserPoolEventsRequest, user_pool_history_service_client::UserPoolHistoryServiceClient,
+    user_pool_service_client::UserPoolServiceClient, watch_user_pool_events_request::Start,
+    watch_user_pool_events_response::Content,
+};
+
+use super::{
+    load::{Attempt, Outcome},
+    log::Log,
+    random::Random,
+};
+use crate::support::Client;
+
+/// How many retries are under way at a time.
+const AT_A_TIME: usize = 16;
+/// How many of the acknowledged requests of old are made again each time.
+const OLD_RETRIES: usize = 40;
+
+/// Everything that clients were told, and the log as far as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) log: Log,
+    /// Made since the last check.
+    pub(super) fresh: Vec<Attempt>,
+    /// Acknowledged, to be made again under the same idempotency key.
+    retriable: Vec<Attempt>,
+    /// How many were acknowledged.
+    pub(super) acknowledged: usize,
+    /// How many had no answer.
+    pub(super) unknown: usize,
+}
+
+impl Ledger {
+    /// Checks a server that was started on what the one before left behind.
+    pub(super) async fn check(&mut self, channel: &Channel, random: &mut Random) {
+        let before = self.log.head.position.to_int();
+        read_on(&mut self.log, channel).await;
+        let mut client = UserPoolServiceClient::new(channel.clone());
+        let fresh = std::mem::take(&mut self.fresh);
+        let touched: Vec<_> = fresh.into_iter().map(|attempt| self.settle(attempt)).collect();
+        let mut done_now = 0;
+        for attempt in touched.into_iter().flatten() {
+            done_now += self.finish(attempt, &mut client).await;
+        }
+        let head = self.log.head.position.to_int();
+        read_on(&mut self.log, channel).await;
+        let now = self.log.head.position.to_int();
+        assert_eq!(now, head + done_now, "retries record what was not recorded, and no more");
+
+        let all = before == 0 || self.retriable.len() <= OLD_RETRIES;
+        let again: Vec<_> = if all {
+            self.retriable.clone()
+        } else {
+            let any = |_| random.pick(&self.retriable).cloned();
+            (0..OLD_RETRIES).filter_map(any).collect()
+        };
+        self.retry(again, &client).await;
+        let changed = self.log.pools.iter().filter(|(_, pool)| pool.position > before);
+        let changed: Vec<_> = changed.map(|(id, _)| id.clone()).collect();
+        self.compare(&changed, &client).await;
+    }
+
+    /// The same for everything that there ever was, and from the beginning.
+    pub(super) async fn check_all(&mut self, channel: &Channel, random: &mut Random) {
+        self.check(channel, random).await;
+        let mut log = Log::default();
+        read_on(&mut log, channel).await;
+        assert!(log == self.log, "the log is what it was when it was read in parts");
+        let client = UserPoolServiceClient::new(channel.clone());
+        self.retry(self.retriable.clone(), &client).await;
+        let all: Vec<_> = self.log.pools.keys().cloned().collect();
+        self.compare(&all, &client).await;
+        self.compare_lists(&client).await;
+        read_on(&mut log, channel).await;
+        assert_eq!(log.head, self.log.head, "retries record nothing");
+    }
+
+    /// What happened, in numbers.
+    pub(super) fn told(&self) -> String {
+        let events = self.log.head.position;
+        let (acknowledged, unknown) = (self.acknowledged, self.unknown);
+        format!("{events} events; {acknowledged} commands acknowledged, {unknown} unanswered")
+    }
+
+    /// Holds an attempt against the log; returns it where it is open, but can be
+    /// made again.
+    fn settle(&mut self, attempt: Attempt) -> Option<Attempt> {
+        let recorded = self.log.marks.get(&attempt.mark);
+        match attempt.outcome {
+            Outcome::Acknowledged { revision, position, shown } => {
+                let recorded = recorded.unwrap_or_else(|| panic!("lost: {attempt:?}"));
+                assert_eq!((recorded.position, recorded.revision), (position, revision));
+                assert!(shown.is_none() || shown == recorded.shown, "{attempt:?}");
+                self.acknowledged += 1;
+                self.retriable.extend(Some(attempt).filter(|attempt| attempt.has_request_id));
+                None
+            }
+            Outcome::Refused => {
+                assert_eq!(recorded, None, "refused, and recorded: {attempt:?}");
+                None
+            }
+            Outcome::Unknown => {
+                self.unknown += 1;
+                Some(attempt).filter(|attempt| attempt.has_request_id)
+            }
+        }
+    }
+
+    /// Makes a call again whose outcome is not known. Returns how many events that
+    /// recorded.
+    async fn finish(&mut self, mut attempt: Attempt, client: &mut Client) -> i64 {
+        let recorded = self.log.marks.get(&attempt.mark).copied();
+        let (outcome, _) = attempt.send(client).await;
+        attempt.outcome = outcome;
+        match (outcome, recorded) {
+            (Outcome::Acknowledged { position, revision, shown }, Some(recorded)) => {
+                assert_eq!((recorded.position, recorded.revision), (position, revision));
+                assert!(shown.is_none() || shown == recorded.shown, "{attempt:?}");
+                self.retriable.push(attempt);
+                0
+            }
+            (Outcome::Acknowledged { position, .. }, None) => {
+                assert!(position > self.log.head.position.to_int(), "{attempt:?}");
+                self.fresh.push(attempt);
+                1
+            }
+            (Outcome::Refused, None) => 0,
+            (Outcome::Refused | Outcome::Unknown, _) => panic!("{attempt:?} after {recorded:?}"),
+        }
+    }
+
+    /// Makes acknowledged calls again; the answer is the first one.
+    async fn retry(&self, attempts: Vec<Attempt>, client: &Client) {
+        let retries = attempts.into_iter().map(|attempt| {
+            let mut client = client.clone();
+            async move {
+                let (outcome, _) = attempt.send(&mut client).await;
+                assert_eq!(outcome, attempt.outcome, "{attempt:?}");
+            }
+        });
+        stream::iter(retries).buffer_unordered(AT_A_TIME).collect::<Vec<_>>().await;
+    }
+
+    /// Compares these user pools, as the server shows them, with the fold.
+    async fn compare(&self, ids: &[String], client: &Client) {
+        let compared = ids.iter().map(|id| {
+            let mut client = client.clone();
+            let pool = &self.log.pools[id];
+            async move {
+                let request = DescribeUserPoolRequest { user_pool_id: Some(id.clone()) };
+                let shown = client.describe_user_pool(request).await;
+                let Some(expected) = pool.state.user_pool() else {
+                    assert_eq!(shown.expect_err("deleted").code(), Code::NotFound, "{id}");
+                    return;
+                };
+                let shown = shown.expect("described").into_inner();
+                assert_eq!((shown.revision, shown.position), (pool.revision, pool.position));
+                assert_eq!(shown.user_pool.as_ref(), Some(expected), "{id}");
+            }
+        });
+        stream::iter(compared).buffer_unordered(AT_A_TIME).collect::<Vec<_>>().await;
+    }
+
+    async fn compare_lists(&self, client: &Client) {
+        let mut client = client.clone();
+        let (mut shown, mut next_token) = (Vec::new(), None);
+        loop {
+            let request = ListUserPoolsRequest { max_results: Some(60), next_token };
+            let page = client.list_user_pools(request).await.expect("listed").into_inner();
+            shown.extend(page.user_pools.into_iter().map(|pool| (pool.id, pool.revision)));
+            next_token = page.next_token;
+            if next_token.is_none() {
+                break;
+            }
+        }
+        let active = self.log.active().into_iter();
+        let expected: Vec<_> =
+            active.map(|(shown, pool): (&UserPool, _)| (shown.id.clone(), pool.revision)).collect();
+        assert_eq!(shown, expected, "the list");
+
+        let (mut shown, mut next_token) = (BTreeSet::new(), None);
+        loop {
+            let request = ListUserPoolDomainsRequest { max_results: Some(60), next_token };
+            let page = client.list_user_pool_domains(request).await.expect("listed").into_inner();
+            let pairs = page.domains.into_iter().map(|domain| (domain.domain, domain.user_pool_id));
+            shown.extend(pairs);
+            next_token = page.next_token;
+            if next_token.is_none() {
+                break;
+            }
+        }
+        let domains = self.log.domains.clone().into_iter();
+        let expected: BTreeSet<_> = domains.map(|(prefix, id)| (Some(prefix), Some(id))).collect();
+        assert_eq!(shown, expected, "the domains");
+    }
+}
+
+/// Reads the log on to its end.
+async fn read_on(log: &mut Log, channel: &Channel) {
+    let mut client = UserPoolHistoryServiceClient::new(channel.clone());
+    let request = WatchUserPoolEventsRequest {
+        start: Some(Start::AfterPosition(log.head.position.to_int())),
+        include_records: true,
+        ..Default::default()
+    };
+    let watched = client.watch_user_pool_events(request).await;
+    let mut watch = watched.expect("what was seen before is still there").into_inner();
+    loop {
+        let message = watch.message().await.expect("a message").expect("no end");
+        match message.content.expect("content") {
+            Content::Event(event) => log.follow(&event),
+            Content::Checkpoint(checkpoint) if checkpoint.caught_up => return,
+            Content::Checkpoint(_) => (),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What the log says, folded by the rules alone: what a server must show.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
+
+use prost::Message as _;
+use prost_types::Timestamp;
+use userpool::{
+    app::archive,
+    event_log::Head,
+    proto::{UserPool, UserPoolEvent},
+    user_pool::{Event, UserPoolState, evolve},
+};
+
+/// The log, as far as it was read.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Log {
+    pub(super) head: Head,
+    pub(super) pools: BTreeMap<String, Pool>,
+    pub(super) domains: BTreeMap<String, String>,
+    /// The events by the mark of the request that they were recorded for.
+    pub(super) marks: HashMap<String, Recorded>,
+    last_time: Option<Timestamp>,
+}
+
+/// A user pool, deleted or not.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Pool {
+    pub(super) state: UserPoolState,
+    pub(super) revision: i64,
+    pub(super) position: i64,
+    pub(super) created_position: i64,
+}
+
+/// An event.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Recorded {
+    pub(super) position: i64,
+    pub(super) revision: i64,
+    /// Which user pool it leads to.
+    pub(super) shown: Option<u64>,
+}
+
+impl Log {
+    /// Takes the next event, which must be that, whole, and possible.
+    pub(super) fn follow(&mut self, event: &UserPoolEvent) {
+        let record = archive::check(event, self.head).expect("the record that continues the log");
+        assert_eq!(event.previous_hash, self.head.hash.0, "at {}", event.position);
+        assert_eq!(event.hash, record.hash.0, "at {}", event.position);
+        self.head = record.head();
+
+        let at = event.record_time.expect("a time");
+        let before = self.last_time.replace(at).map(|at| (at.seconds, at.nanos));
+        assert!(before <= Some((at.seconds, at.nanos)), "time goes back at {}", event.position);
+        let payload = event.payload.clone().expect("a payload");
+        self.note_domain(&event.user_pool_id, &payload);
+
+        let pool = self.pools.entry(event.user_pool_id.clone()).or_default();
+        assert_ne!(pool.state, UserPoolState::Deleted, "an event after the end: {event:?}");
+        assert_eq!(event.revision, pool.revision + 1, "revisions are dense: {event:?}");
+        if pool.revision == 0 {
+            pool.created_position = event.position;
+        }
+        pool.state = evolve(std::mem::take(&mut pool.state), payload, at);
+        (pool.revision, pool.position) = (event.revision, event.position);
+
+        let shown = pool.state.user_pool().map(digest);
+        let recorded = Recorded { position: event.position, revision: event.revision, shown };
+        let twice = self.marks.insert(event.correlation_id.clone(), recorded);
+        assert_eq!(twice, None, "recorded twice: {event:?}");
+    }
+
+    fn note_domain(&mut self, id: &str, payload: &Event) {
+        match payload {
+            Event::UserPoolDomainCreated(created) => {
+                let taken = self.domains.insert(created.domain.clone(), id.to_owned());
+                assert_eq!(taken, None, "a domain has one owner");
+            }
+            Event::UserPoolDomainDeleted(deleted) => {
+                let owner = self.domains.remove(&deleted.domain);
+                assert_eq!(owner.as_deref(), Some(id), "only its owner gives a domain back");
+            }
+            Event::UserPoolCreated(_)
+            | Event::UserPoolUpdated(_)
+            | Event::UserPoolDeleted(_)
+            | Event::UserPoolStatusChanged(_) => (),
+        }
+    }
+
+    /// The user pools that are there, oldest first.
+    pub(super) fn active(&self) -> Vec<(&UserPool, &Pool)> {
+        let pools = self.pools.values();
+        let mut active: Vec<_> =
+            pools.filter_map(|pool| pool.state.user_pool().map(|shown| (shown, pool))).collect();
+        active.sort_by_key(|(_, pool)| pool.created_position);
+        active
+    }
+}
+
+/// What stands for a user pool where many are kept.
+pub(super) fn digest(pool: &UserPool) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    pool.encode_to_vec().hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,70 @@
+//! The power is cut: what was not synced may be gone, all of it or any of it.
+
+use tempfile::TempDir;
+
+use super::{
+    FROM_THE_BEGINNING, Life,
+    disk::{Disk, Survival},
+    ledger::Ledger,
+    random::{Random, rounds},
+    server::Starting,
+};
+
+/// In a hundred rounds, how many begin with an empty disk.
+const EMPTY: u64 = 6;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_when_nothing_survives_but_what_was_synced() {
+    survives(|_| Survival { percent: 0, witness: false }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_acknowledged_is_lost_whichever_of_the_other_sectors_survive() {
+    let percent = |random: &mut Random| *random.pick(&[3, 20, 50, 80, 97]).expect("one");
+    survives(|random| Survival { percent: percent(random), witness: false }).await;
+}
+
+/// The witness is not synced with each batch, and may be written back at any time.
+/// It is written last, so a log that it speaks of is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_witness_never_knows_more_than_the_log() {
+    survives(|random| Survival { percent: random.below(2) * 30, witness: true }).await;
+}
+
+async fn survives(survival: impl Fn(&mut Random) -> Survival) {
+    let Some(mut disk) = Disk::new() else { return };
+    let elsewhere = TempDir::new().expect("a directory");
+    let said = elsewhere.path().join("stderr");
+    let mut random = Random::seeded();
+    let mut ledger = Ledger::default();
+    let (mut cuts, mut kills) = (0, 0);
+    let (mut acknowledged, mut unknown, mut events) = (0, 0, 0);
+    while cuts < rounds(5) {
+        let (data_dir, environment) = (disk.data_dir(), disk.environment());
+        let name = format!("p{}", cuts + kills);
+        let life = Life { name, data_dir: &data_dir, said: &said };
+        let from_the_beginning = cuts % FROM_THE_BEGINNING == FROM_THE_BEGINNING - 1;
+        life.live(&mut ledger, &environment, from_the_beginning, &mut random).await;
+        if random.chance(35) {
+            // Only the process dies, and what it wrote is still in the cache.
+            kills += 1;
+            continue;
+        }
+        disk.cut(survival(&mut random), &mut random);
+        cuts += 1;
+        if cuts == rounds(5) || random.chance(EMPTY) {
+            let server = Starting::spawn(&disk.data_dir(), &said, &disk.environment());
+            let server = server.ready().await;
+            ledger.check_all(&server.channel().await, &mut random).await;
+            server.kill().await;
+            acknowledged += ledger.acknowledged;
+            unknown += ledger.unknown;
+            events += ledger.log.head.position.0;
+            (ledger, kills) = (Ledger::default(), kills + 1);
+            disk.erase();
+        }
+    }
+    eprintln!(
+        "{cuts} power cuts and {kills} kills: {events} events, {acknowledged} acknowledged and {unknown} unanswered commands"
+    );
+}
