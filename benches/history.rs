@@ -34,7 +34,6 @@ use userpool::{
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
     server::{Config, Endpoint, Ready},
-    user_pool::Limits,
 };
 
 const POOL: &str = "us-east-1_AbCdEfGhI";
@@ -62,13 +61,8 @@ async fn measure(events: u64) -> Vec<(&'static str, Duration)> {
     fill(directory.path(), events).await;
     println!("{events} events written in {:.1?}", started.elapsed());
 
-    let config = Config {
-        listen: Endpoint::Tcp("127.0.0.1:0".to_owned()),
-        data_dir: directory.path().to_owned(),
-        region: "us-east-1".to_owned(),
-        account_id: "000000000000".to_owned(),
-        limits: Limits::default(),
-    };
+    let listen = Endpoint::Tcp("127.0.0.1:0".to_owned());
+    let config = Config::new(listen, directory.path().to_owned());
     let started = Instant::now();
     let ready = Ready::start(config, Arc::new(SystemSource)).await.expect("a server");
     println!("read model built in {:.1?}", started.elapsed());

@@ -27,6 +27,7 @@ use self::serving::Serving;
 
 /// How long running calls may take after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+
 /// What a server is started with.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -44,6 +45,22 @@ pub struct Config {
     pub connections: usize,
     /// How many calls may run.
     pub capacity: Capacity,
+}
+
+impl Config {
+    /// The defaults of `userpool serve`, at `listen` on `data_dir`.
+    #[must_use]
+    pub fn new(listen: Endpoint, data_dir: PathBuf) -> Self {
+        Self {
+            listen,
+            data_dir,
+            region: "us-east-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            limits: Limits::default(),
+            connections: 10_000,
+            capacity: Capacity::default(),
+        }
+    }
 }
 
 /// Why a server could not start, or stopped.

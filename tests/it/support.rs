@@ -21,14 +21,12 @@ use tonic_types::StatusExt as _;
 use userpool::{
     app::Source,
     event_log::{EventLog, MemoryLog, Position},
-    grpc::Capacity,
     proto::{
         CreateUserPoolDomainRequest, CreateUserPoolRequest, UserPool, UserPoolCreated,
         UserPoolEvent, UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
         user_pool_service_client::UserPoolServiceClient,
     },
     server::{Config, Endpoint, Ready, ServerError},
-    user_pool::Limits,
 };
 use uuid::Uuid;
 
@@ -60,15 +58,9 @@ impl Source for FixedSource {
 
 /// The settings that tests run with.
 pub(crate) fn config(data_dir: &Path) -> Config {
-    Config {
-        listen: Endpoint::Tcp("127.0.0.1:0".to_owned()),
-        data_dir: data_dir.to_owned(),
-        region: "us-east-1".to_owned(),
-        account_id: "123456789012".to_owned(),
-        limits: Limits::default(),
-        connections: 1000,
-        capacity: Capacity::default(),
-    }
+    let listen = Endpoint::Tcp("127.0.0.1:0".to_owned());
+    let account_id = "123456789012".to_owned();
+    Config { account_id, ..Config::new(listen, data_dir.to_owned()) }
 }
 
 /// A server in this process.

@@ -260,7 +260,7 @@ async fn a_thousand_watchers_each_have_ten_thousand_events_once_and_in_order() {
 async fn watched(watchers: usize, commands: i64) {
     let server = TestServer::start().await;
     let mut channels = Vec::new();
-    for _ in 0..watchers.div_ceil(100) {
+    for _ in 0..watchers.div_ceil(50) {
         channels.push(server.channel().await);
     }
     let mut watching = JoinSet::new();
