@@ -213,7 +213,8 @@ impl App {
             mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => self.gone(),
         })?;
-        answered.await.unwrap_or_else(|_| Err(self.gone()))
+        // Without an answer the writer failed, and nobody knows how far it had come.
+        answered.await.unwrap_or(Err(ExecuteError::LogUnavailable))
     }
 
     /// The user pool as it is now, or nothing where there never was one.
