@@ -11,7 +11,7 @@ mod source;
 mod stored;
 mod writer;
 
-use std::{error::Error, path::Path, sync::Arc};
+use std::{any::Any, error::Error, path::Path, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -301,6 +301,13 @@ impl From<Invalid> for ExecuteError {
 fn log_failed(error: &AppendError) {
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
     tracing::error!(%error, cause, "the log failed; nothing is acknowledged from here on");
+}
+
+/// What a panic said.
+#[must_use]
+pub fn says(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 /// An error and what caused it, as one sentence.

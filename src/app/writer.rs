@@ -28,7 +28,7 @@ use super::{
     batch::{Batch, Decided},
     codec,
     history::Recent,
-    log_failed,
+    log_failed, says,
 };
 
 /// How many commands one batch takes at most.
@@ -151,7 +151,11 @@ impl Writer {
             let mut decided = match panic::catch_unwind(decide) {
                 Ok(Decided::Answer(answer)) => answer.map(|outcome| *outcome),
                 Ok(Decided::Recorded { position }) => self.recorded(position).await,
-                Err(_) => Err(ExecuteError::Fault),
+                Err(panic) => {
+                    let request_id = &context.correlation_id;
+                    tracing::error!(request_id, panic = says(&*panic), "panic");
+                    Err(ExecuteError::Fault)
+                }
             };
             // What was only validated has no place in the log, also where the answer
             // is that of a request which has one.

@@ -4,18 +4,18 @@
 //! panics.
 
 use std::{
-    any::Any,
     convert::Infallible,
-    panic::AssertUnwindSafe,
+    panic::{self, AssertUnwindSafe},
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
     time::Instant,
 };
 
+use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body_util::BodyExt as _;
+use http_body::Frame;
 use tokio::{
     sync::watch,
     time::{Instant as Moment, timeout_at},
@@ -23,7 +23,7 @@ use tokio::{
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
-use crate::app::Source;
+use crate::app::{Source, says};
 
 use super::{
     Capacity, Peer, Phase,
@@ -124,16 +124,8 @@ where
                 record.finish(code);
                 return Ok(response);
             }
-            Ok(response.map(|body| {
-                Body::new(body.map_frame(move |frame| {
-                    // It keeps its place until the last frame is on its way.
-                    let _place = &admitted;
-                    if let Some(trailers) = frame.trailers_ref() {
-                        record.finish(code_of(trailers).unwrap_or(Code::Unknown));
-                    }
-                    frame
-                }))
-            }))
+            Ok(response
+                .map(|body| Body::new(Answer { body, record, ended: false, _admitted: admitted })))
         })
     }
 }
@@ -168,6 +160,47 @@ async fn answer(
     }
 }
 
+/// The body of an answer, which has a last word also where the code behind it
+/// panics.
+struct Answer {
+    body: Body,
+    record: AccessRecord,
+    ended: bool,
+    /// It keeps its place until the last frame is on its way.
+    _admitted: Option<Admitted>,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let this = self.get_mut();
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        let body = Pin::new(&mut this.body);
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx)));
+        let frame = polled.unwrap_or_else(|panic| {
+            let request_id = &this.record.correlation_id;
+            tracing::error!(request_id, panic = says(&*panic), "panic");
+            this.ended = true;
+            let mut trailers = HeaderMap::new();
+            let told = status::internal().add_header(&mut trailers);
+            Poll::Ready(Some(told.map(|()| Frame::trailers(trailers))))
+        });
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            this.record.finish(code_of(trailers).unwrap_or(Code::Unknown));
+        }
+        frame
+    }
+}
+
 /// gRPC's own servers say `RESOURCE_EXHAUSTED` of a message that is too large;
 /// tonic says `OUT_OF_RANGE`.
 fn gently_oversized(response: Response<Body>) -> Response<Body> {
@@ -192,11 +225,6 @@ fn correlation_id(headers: &HeaderMap, source: &dyn Source) -> String {
 
 fn code_of(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
-}
-
-fn says(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
 /// One record per call, written when its last word is said; CANCELLED where the
