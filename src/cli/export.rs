@@ -47,10 +47,16 @@ pub(super) struct Export {
     file: Option<PathBuf>,
 }
 
-/// An export that is being written.
+/// An export that is being written, batch by batch: a log that ends inside a batch
+/// is not whole, and a running server may have sent the beginning of one.
 struct Writing {
     out: Box<dyn Write>,
-    head: Head,
+    /// The lines of a batch that has not ended yet.
+    batch: Vec<u8>,
+    /// The last record that was read.
+    read: Head,
+    /// The last one that was written.
+    written: Head,
     bar: ProgressBar,
 }
 
@@ -61,14 +67,20 @@ impl Export {
             Some(path) => Box::new(File::create(path).map_err(|error| named(path, &error))?),
         };
         let out = Box::new(BufWriter::new(out));
-        let mut writing = Writing { out, head: Head::default(), bar: progress::bar(0) };
+        let mut writing = Writing {
+            out,
+            batch: Vec::new(),
+            read: Head::default(),
+            written: Head::default(),
+            bar: progress::bar(0),
+        };
         match &self.from {
             None => of_directory(&self.directory, &mut writing).await?,
             Some(endpoint) => of_server(endpoint, &mut writing).await?,
         }
         writing.out.flush()?;
         writing.bar.finish_and_clear();
-        let Head { position, hash } = writing.head;
+        let Head { position, hash } = writing.written;
         say(&format!("exported {position} events, the last with hash {hash}"));
         Ok(Answer::Yes)
     }
@@ -78,9 +90,9 @@ async fn of_directory(directory: &Directory, writing: &mut Writing) -> Result<()
     let (_held, log) = directory.open()?;
     let end = log.head().borrow().position;
     writing.bar.set_length(end.0);
-    while writing.head.position < end {
-        for record in log.read(writing.head.position, PAGE).await.map_err(other)? {
-            record.follows(writing.head).map_err(|defect| at(record.position, &defect))?;
+    while writing.read.position < end {
+        for record in log.read(writing.read.position, PAGE).await.map_err(other)? {
+            record.follows(writing.read).map_err(|defect| at(record.position, &defect))?;
             writing.write(&record)?;
         }
     }
@@ -99,8 +111,8 @@ async fn of_server(endpoint: &Endpoint, writing: &mut Writing) -> Result<(), Cli
     loop {
         match client.in_time(events.message()).await?.and_then(|sent| sent.content) {
             Some(Content::Event(event)) => {
-                let checked = archive::check(&event, writing.head);
-                let next = writing.head.position.next();
+                let checked = archive::check(&event, writing.read);
+                let next = writing.read.position.next();
                 writing.write(&checked.map_err(|error| at(next, &error))?)?;
             }
             Some(Content::Checkpoint(checkpoint)) if checkpoint.caught_up => return Ok(()),
@@ -113,9 +125,14 @@ async fn of_server(endpoint: &Endpoint, writing: &mut Writing) -> Result<(), Cli
 impl Writing {
     fn write(&mut self, record: &Record) -> Result<(), CliError> {
         let line = archive::line(record).map_err(other)?;
-        writeln!(self.out, "{line}")?;
-        self.head = record.head();
-        self.bar.set_position(self.head.position.0);
+        writeln!(self.batch, "{line}")?;
+        self.read = record.head();
+        if record.ends_batch() {
+            self.out.write_all(&self.batch)?;
+            self.batch.clear();
+            self.written = self.read;
+            self.bar.set_position(self.written.position.0);
+        }
         Ok(())
     }
 }
