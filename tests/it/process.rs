@@ -34,21 +34,21 @@ async fn the_address_that_was_chosen_is_printed() {
 }
 
 /// A server that was started from the binary, with nothing in its environment.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     address: String,
     stderr: JoinHandle<String>,
 }
 
 /// How a server ended, and what it had written.
-struct Ended {
-    status: ExitStatus,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
     stderr: String,
 }
 
 impl Process {
     /// On a free port, with a data directory.
-    async fn start(data_dir: &Path) -> Self {
+    pub(crate) async fn start(data_dir: &Path) -> Self {
         Self::from(serve(data_dir).arg("--listen=127.0.0.1:0")).await
     }
 
@@ -67,7 +67,12 @@ impl Process {
         Self { child, address: address.to_owned(), stderr }
     }
 
-    async fn channel(&self) -> Channel {
+    /// What it printed that it listens on.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) async fn channel(&self) -> Channel {
         let address = if self.address.starts_with("unix:") {
             self.address.clone()
         } else {
@@ -77,12 +82,12 @@ impl Process {
         endpoint.connect().await.expect("a connection")
     }
 
-    async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         UserPoolServiceClient::new(self.channel().await)
     }
 
     /// The hard way.
-    async fn kill(mut self) -> String {
+    pub(crate) async fn kill(mut self) -> String {
         self.child.kill().await.expect("killed");
         self.stderr.await.expect("read to the end")
     }
@@ -98,14 +103,14 @@ impl Process {
         Ended { status, stderr: self.stderr.await.expect("read to the end") }
     }
 
-    async fn terminate(self, signal: &str) -> Ended {
+    pub(crate) async fn terminate(self, signal: &str) -> Ended {
         self.signal(signal).await;
         self.ended().await
     }
 }
 
 /// The binary, with nothing in its environment.
-fn userpool() -> Command {
+pub(crate) fn userpool() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
     command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
@@ -118,12 +123,12 @@ fn serve(data_dir: &Path) -> Command {
 }
 
 /// Runs a command that is expected to end by itself.
-async fn run(command: &mut Command) -> Output {
+pub(crate) async fn run(command: &mut Command) -> Output {
     command.output().await.expect("the binary runs")
 }
 
 /// Every user pool, over as many pages as there are.
-async fn pools(client: &mut Client) -> Vec<UserPoolDescription> {
+pub(crate) async fn pools(client: &mut Client) -> Vec<UserPoolDescription> {
     let mut pools = Vec::new();
     let mut next_token = None;
     loop {

@@ -1,0 +1,146 @@
+//! However many clients ask at once, whoever of them hangs up, and however often the
+//! server is killed: what they are told is what one client after the other would be
+//! told, in the order of the log.
+//!
+//! `checker` says whether that is so of a history; `objections` says of the checker
+//! that it notices what it is for.
+
+mod checker;
+mod clients;
+mod history;
+mod objections;
+
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use tonic::transport::Channel;
+use userpool::proto::{
+    ListUserPoolEventsRequest, UserPoolEvent, user_pool_event::Payload,
+    user_pool_history_service_client::UserPoolHistoryServiceClient,
+};
+
+use self::{
+    checker::check,
+    clients::{Run, Worker, value},
+    history::{Recorded, Told, What},
+};
+use crate::{
+    process::Process,
+    random::{Random, rounds},
+    support::TestServer,
+};
+
+const CONNECTIONS: usize = 4;
+const WORKERS: usize = 24;
+/// How often each of them asks.
+const QUESTIONS: usize = 40;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_many_clients_are_told_is_one_order_of_what_happened() {
+    let mut random = Random::seeded();
+    for _ in 0..rounds(2) {
+        let server = TestServer::start().await;
+        let run = Arc::new(Run::default());
+        let mut channels = Vec::new();
+        for _ in 0..CONNECTIONS {
+            channels.push(server.channel().await);
+        }
+        start(&run, &mut random, &channels, QUESTIONS).join_all().await;
+        agree(&run, &channels[0]).await;
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_order_survives_kill_9() {
+    let mut random = Random::seeded();
+    for _ in 0..rounds(2) {
+        let directory = TempDir::new().expect("a directory");
+        let run = Arc::new(Run::default());
+        for _ in 0..4 {
+            let server = Process::start(directory.path()).await;
+            let mut channels = Vec::new();
+            for _ in 0..CONNECTIONS {
+                channels.push(server.channel().await);
+            }
+            let clients = start(&run, &mut random, &channels, usize::MAX);
+            let enough = run.answers() + 100 + random.below(300);
+            while run.answers() < enough {
+                tokio::task::yield_now().await;
+            }
+            server.kill().await;
+            clients.join_all().await;
+        }
+        let server = Process::start(directory.path()).await;
+        agree(&run, &server.channel().await).await;
+        server.kill().await;
+    }
+}
+
+/// Clients that ask so many times each, or until the server is gone.
+fn start(run: &Arc<Run>, random: &mut Random, channels: &[Channel], times: usize) -> JoinSet<()> {
+    let mut clients = JoinSet::new();
+    for number in 0..WORKERS {
+        let channel = channels[number % channels.len()].clone();
+        let impatient = number % 3 == 0;
+        clients.spawn(Worker::new(run, random.fork(), channel, impatient).work(times));
+    }
+    clients
+}
+
+/// Holds what was told against the log.
+async fn agree(run: &Run, channel: &Channel) {
+    let log: Vec<_> = log(channel).await.into_iter().map(recorded).collect();
+    let history = run.history();
+    let unanswered = history.iter().filter(|entry| entry.told == Told::Nothing).count();
+    eprintln!("{} answers, {unanswered} without, {} events", history.len(), log.len());
+    let found = check(&history, &log);
+    assert_eq!(found, Ok(()), "{:?}", found.as_ref().err().map(|objection| tell(objection, run)));
+}
+
+/// The entry that an objection is about.
+fn tell(objection: &history::Objection, run: &Run) -> Option<history::Entry> {
+    let history::Objection::Unexplained { number, .. } = objection else { return None };
+    run.history().into_iter().find(|entry| entry.number == *number)
+}
+
+/// The whole log, as the server lists it.
+async fn log(channel: &Channel) -> Vec<UserPoolEvent> {
+    let mut client = UserPoolHistoryServiceClient::new(channel.clone());
+    let mut events = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request =
+            ListUserPoolEventsRequest { page_size: 1000, page_token, ..Default::default() };
+        let page = client.list_user_pool_events(request).await.expect("a page").into_inner();
+        events.extend(page.events);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return events;
+        }
+    }
+}
+
+fn recorded(event: UserPoolEvent) -> Recorded {
+    let number = event.correlation_id.strip_prefix("change-").and_then(|n| n.parse().ok());
+    let what = match event.payload.expect("a payload") {
+        Payload::UserPoolCreated(created) => {
+            What::Created { value: value(&created.user_pool.expect("a user pool")) }
+        }
+        Payload::UserPoolUpdated(updated) => {
+            What::Updated { value: value(&updated.user_pool.expect("a user pool")) }
+        }
+        Payload::UserPoolDeleted(_) => What::Deleted,
+        Payload::UserPoolDomainCreated(domain) => What::Assigned { prefix: domain.domain },
+        Payload::UserPoolDomainDeleted(domain) => What::Released { prefix: domain.domain },
+        Payload::UserPoolStatusChanged(status) => unreachable!("nobody asks for {status:?}"),
+    };
+    Recorded {
+        position: event.position,
+        pool: event.user_pool_id,
+        revision: event.revision,
+        number: number.expect("the number of a change"),
+        what,
+    }
+}

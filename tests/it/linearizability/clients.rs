@@ -1,0 +1,323 @@
+//! Clients that ask at random and write down what they are told.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use tonic::{Code, Request, Response, Status, transport::Channel};
+use tonic_types::StatusExt as _;
+use userpool::proto::{
+    CreateUserPoolRequest, DeleteUserPoolDomainRequest, DeleteUserPoolRequest,
+    DescribeUserPoolDomainRequest, DescribeUserPoolRequest, ListUserPoolEventsRequest,
+    ListUserPoolsRequest, UpdateUserPoolRequest, UserPool,
+    user_pool_history_service_client::UserPoolHistoryServiceClient,
+    user_pool_service_client::UserPoolServiceClient,
+};
+use uuid::Uuid;
+
+use super::history::{Asked, Entry, Moment, Refusal, Shown, Told};
+use crate::{
+    random::Random,
+    support::{domain, named},
+};
+
+/// Few, so that clients meet in them.
+const PREFIXES: [&str; 4] = ["one", "two", "three", "four"];
+/// How many user pools clients choose among.
+const POOLS: usize = 8;
+/// The tag that names the last change of a user pool.
+const TAG: &str = "change";
+/// How many pools a page lists at most.
+const PAGE: usize = 60;
+
+/// What all clients of a run share.
+#[derive(Debug, Default)]
+pub(super) struct Run {
+    clock: AtomicU64,
+    numbers: AtomicU64,
+    /// User pools that were created, oldest first.
+    pools: Mutex<Vec<String>>,
+    history: Mutex<Vec<Entry>>,
+}
+
+impl Run {
+    fn now(&self) -> Moment {
+        self.clock.fetch_add(1, Ordering::SeqCst)
+    }
+
+    /// What was asked and told up to now.
+    pub(super) fn history(&self) -> Vec<Entry> {
+        self.history.lock().expect("no panic").clone()
+    }
+
+    /// How many answers there were.
+    pub(super) fn answers(&self) -> usize {
+        self.history.lock().expect("no panic").len()
+    }
+}
+
+/// One client.
+#[derive(Debug, Clone)]
+pub(super) struct Worker {
+    run: Arc<Run>,
+    random: Random,
+    pools: UserPoolServiceClient<Channel>,
+    events: UserPoolHistoryServiceClient<Channel>,
+    /// Whether it hangs up on some calls before they are answered.
+    impatient: bool,
+}
+
+/// The server is gone.
+struct Gone;
+
+impl Worker {
+    pub(super) fn new(run: &Arc<Run>, random: Random, channel: Channel, impatient: bool) -> Self {
+        Self {
+            run: Arc::clone(run),
+            random,
+            pools: UserPoolServiceClient::new(channel.clone()),
+            events: UserPoolHistoryServiceClient::new(channel),
+            impatient,
+        }
+    }
+
+    /// Asks so many times, or until the server is gone.
+    pub(super) async fn work(mut self, times: usize) {
+        for _ in 0..times {
+            let asked = self.choose();
+            if self.ask(asked).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn choose(&mut self) -> Asked {
+        let pools = self.run.pools.lock().expect("no panic");
+        let newest = pools[pools.len().saturating_sub(POOLS)..].to_vec();
+        drop(pools);
+        let Some(pool) = self.random.pick(&newest).cloned() else { return Asked::Create };
+        let prefix = (*self.random.pick(&PREFIXES).expect("a prefix")).to_owned();
+        match self.random.below(20) {
+            0 => Asked::Create,
+            1..=5 => {
+                // Revisions are small, so guesses are right now and then.
+                let expected = self.random.once_in(2).then(|| self.random.below(12) + 1);
+                let expected_revision = expected.map(|n| i64::try_from(n).expect("a small number"));
+                Asked::Update { pool, expected_revision }
+            }
+            6 => Asked::Delete { pool },
+            7..=9 => Asked::Assign { pool, prefix },
+            10..=12 => Asked::Release { pool, prefix },
+            13..=15 => Asked::Describe { pool },
+            16 | 17 => Asked::DescribeDomain { prefix },
+            18 => Asked::ListPools,
+            _ => Asked::ListEvents,
+        }
+    }
+
+    /// Asks, again where no answer came and it is safe to, and writes down what
+    /// came of it.
+    async fn ask(&mut self, asked: Asked) -> Result<(), Gone> {
+        let number = self.run.numbers.fetch_add(1, Ordering::SeqCst);
+        let request_id = self
+            .random
+            .once_in(2)
+            .then(|| Uuid::from_u64_pair(self.random.next(), self.random.next()).to_string());
+        let invoked = self.run.now();
+        let mut tried_before = false;
+        let mut gone = false;
+        let told = loop {
+            let answer = self.send(number, &asked, request_id.as_deref()).await;
+            match answer {
+                Ok(told) => break Some(told),
+                Err(status) => match refused(&status) {
+                    Some(Told::Refused { refusal, .. }) => {
+                        break Some(Told::Refused { refusal, tried_before });
+                    }
+                    // This try recorded nothing; an earlier one may have.
+                    Some(_) if tried_before => break None,
+                    Some(told) => break Some(told),
+                    None => {
+                        gone = status.code() != Code::Cancelled
+                            && status.code() != Code::DeadlineExceeded;
+                        if gone || request_id.is_none() {
+                            break None;
+                        }
+                        tried_before = true;
+                    }
+                },
+            }
+        };
+        let told = told.unwrap_or(Told::Nothing);
+        let returned = self.run.now();
+        self.run.history.lock().expect("no panic").push(Entry {
+            number,
+            asked,
+            told,
+            invoked,
+            returned,
+        });
+        if gone { Err(Gone) } else { Ok(()) }
+    }
+
+    /// The request, with the number that its event will name.
+    fn request<M>(&mut self, number: u64, message: M) -> Request<M> {
+        let mut request = Request::new(message);
+        let number = format!("change-{number}").parse().expect("ASCII");
+        request.metadata_mut().insert("x-request-id", number);
+        if self.impatient && self.random.once_in(6) {
+            let microseconds = u64::try_from(self.random.below(6000)).expect("a small number");
+            request.set_timeout(Duration::from_micros(microseconds));
+        }
+        request
+    }
+
+    async fn send(
+        &mut self,
+        number: u64,
+        asked: &Asked,
+        request_id: Option<&str>,
+    ) -> Result<Told, Status> {
+        let request_id = request_id.map(str::to_owned);
+        match asked {
+            Asked::Create => {
+                let user_pool_tags = tags(number);
+                let message = CreateUserPoolRequest { request_id, user_pool_tags, ..named("a") };
+                let request = self.request(number, message);
+                let created = self.pools.create_user_pool(request).await?.into_inner();
+                let pool = created.user_pool.expect("a user pool");
+                self.run.pools.lock().expect("no panic").push(pool.id.expect("an ID"));
+                Ok(Told::Recorded { revision: created.revision, position: created.position })
+            }
+            Asked::Update { pool, expected_revision } => {
+                let message = UpdateUserPoolRequest {
+                    user_pool_id: Some(pool.clone()),
+                    user_pool_tags: tags(number),
+                    expected_revision: *expected_revision,
+                    request_id,
+                    ..Default::default()
+                };
+                let request = self.request(number, message);
+                let answer = self.pools.update_user_pool(request).await?.into_inner();
+                Ok(Told::Recorded { revision: answer.revision, position: answer.position })
+            }
+            Asked::Delete { pool } => {
+                let user_pool_id = Some(pool.clone());
+                let message =
+                    DeleteUserPoolRequest { user_pool_id, request_id, ..Default::default() };
+                let request = self.request(number, message);
+                let answer = self.pools.delete_user_pool(request).await?.into_inner();
+                Ok(Told::Recorded { revision: answer.revision, position: answer.position })
+            }
+            Asked::Assign { pool, prefix } => {
+                let mut message = domain(prefix, pool);
+                message.request_id = request_id;
+                let request = self.request(number, message);
+                let answer = self.pools.create_user_pool_domain(request).await?.into_inner();
+                Ok(Told::Recorded { revision: answer.revision, position: answer.position })
+            }
+            Asked::Release { pool, prefix } => {
+                let message = DeleteUserPoolDomainRequest {
+                    domain: Some(prefix.clone()),
+                    user_pool_id: Some(pool.clone()),
+                    request_id,
+                    ..Default::default()
+                };
+                let request = self.request(number, message);
+                let answer = self.pools.delete_user_pool_domain(request).await?.into_inner();
+                Ok(Told::Recorded { revision: answer.revision, position: answer.position })
+            }
+            Asked::Describe { .. }
+            | Asked::DescribeDomain { .. }
+            | Asked::ListPools
+            | Asked::ListEvents => self.read(number, asked).await,
+        }
+    }
+
+    async fn read(&mut self, number: u64, asked: &Asked) -> Result<Told, Status> {
+        match asked {
+            Asked::Describe { pool } => {
+                let message = DescribeUserPoolRequest { user_pool_id: Some(pool.clone()) };
+                let request = self.request(number, message);
+                let shown = self.pools.describe_user_pool(request).await?.into_inner();
+                let pool = shown.user_pool.expect("a user pool");
+                Ok(Told::Pool(Shown {
+                    revision: shown.revision,
+                    position: shown.position,
+                    value: value(&pool),
+                    domain: pool.domain,
+                }))
+            }
+            Asked::DescribeDomain { prefix } => {
+                let message = DescribeUserPoolDomainRequest { domain: Some(prefix.clone()) };
+                let request = self.request(number, message);
+                let shown = self.pools.describe_user_pool_domain(request).await?.into_inner();
+                Ok(Told::Owner(shown.domain_description.and_then(|shown| shown.user_pool_id)))
+            }
+            Asked::ListPools => {
+                let max_results = Some(60);
+                let mut listed = Vec::new();
+                let mut next_token = None;
+                loop {
+                    let message = ListUserPoolsRequest { max_results, next_token };
+                    let request = self.request(number, message);
+                    let page: Response<_> = self.pools.list_user_pools(request).await?;
+                    let page = page.into_inner();
+                    assert!(page.next_token.is_none() || page.user_pools.len() == PAGE);
+                    listed.extend(
+                        page.user_pools.into_iter().filter_map(|p| Some((p.id?, p.revision))),
+                    );
+                    next_token = page.next_token;
+                    if next_token.is_none() {
+                        return Ok(Told::Pools(listed));
+                    }
+                }
+            }
+            Asked::ListEvents => {
+                let message = ListUserPoolEventsRequest { page_size: 1, ..Default::default() };
+                let request = self.request(number, message);
+                let page = self.events.list_user_pool_events(request).await?.into_inner();
+                Ok(Told::Head(page.head_position))
+            }
+            Asked::Create
+            | Asked::Update { .. }
+            | Asked::Delete { .. }
+            | Asked::Assign { .. }
+            | Asked::Release { .. } => unreachable!("{asked:?} is no read"),
+        }
+    }
+}
+
+fn tags(number: u64) -> BTreeMap<String, String> {
+    [(TAG.to_owned(), number.to_string())].into()
+}
+
+/// The change that the settings of a user pool name.
+pub(super) fn value(pool: &UserPool) -> u64 {
+    pool.user_pool_tags.get(TAG).and_then(|value| value.parse().ok()).expect("a number")
+}
+
+/// What a status tells for certain, or nothing.
+fn refused(status: &Status) -> Option<Told> {
+    let known = |refusal| Some(Told::Refused { refusal, tried_before: false });
+    // What the server refuses has a reason; the rest is said by the connection.
+    let info = status.get_details_error_info()?;
+    let number = |key: &str| info.metadata[key].parse().expect("a number");
+    match info.reason.as_str() {
+        "LOG_UNAVAILABLE" => None,
+        "SHUTTING_DOWN" | "OVERLOADED" => Some(Told::NotRecorded),
+        "USER_POOL_DELETED" => known(Refusal::Deleted { revision: number("revision") }),
+        "REVISION_MISMATCH" => known(Refusal::Revision { current: number("current_revision") }),
+        "USER_POOL_HAS_DOMAIN" => {
+            known(Refusal::HasDomain { domain: info.metadata["domain"].clone() })
+        }
+        "DOMAIN_TAKEN" => known(Refusal::DomainTaken),
+        "DOMAIN_NOT_FOUND" => known(Refusal::DomainNotFound),
+        other => unreachable!("{other}: {status}"),
+    }
+}
