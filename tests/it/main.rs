@@ -8,6 +8,7 @@
 
 mod api;
 mod architecture;
+mod bad_input;
 mod calls;
 mod clients;
 mod command_line;

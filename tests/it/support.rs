@@ -99,6 +99,15 @@ impl TestServer {
         Self::serve(ready.expect("a server"), Some(directory), source)
     }
 
+    /// A server with an empty log in memory, and time and identifiers of its own.
+    pub(crate) async fn with_source(source: Arc<dyn Source>) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let config = config(directory.path());
+        let read_model = directory.path().join("read_model");
+        let ready = Ready::on(Arc::new(MemoryLog::default()), &read_model, config, source).await;
+        Self::serve(ready.expect("a server"), Some(directory), Arc::default())
+    }
+
     fn serve(ready: Ready, directory: Option<TempDir>, source: Arc<FixedSource>) -> Self {
         let endpoint = ready.endpoint();
         let (stop, stopped) = oneshot::channel();

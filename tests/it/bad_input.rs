@@ -1,0 +1,179 @@
+//! Whatever bytes come from outside, they are taken or refused: nothing panics, and
+//! the next call is served as if nothing had been.
+
+mod mutation;
+mod panics;
+mod targets;
+
+use std::panic;
+
+use bytes::{Buf as _, BufMut as _, Bytes};
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    codegen::http::uri::PathAndQuery,
+    transport::Channel,
+};
+use userpool::proto::{DESCRIPTORS, ListUserPoolsRequest};
+
+use self::{
+    mutation::{corpus, mutated},
+    targets::TARGETS,
+};
+use crate::{
+    random::{Random, rounds},
+    support::{TestServer, create, domain, reason},
+};
+
+/// How often each reader is tried in a round.
+const TRIES: usize = 2000;
+/// How often each method of the server is called in a round.
+const CALLS: usize = 40;
+
+#[test]
+fn whatever_the_bytes_are_reading_them_does_not_panic() {
+    let mut random = Random::seeded();
+    for (name, target) in TARGETS {
+        let corpus = corpus(name);
+        for seed in &corpus {
+            tried(name, target, seed);
+        }
+        for _ in 0..rounds(1) * TRIES {
+            tried(name, target, &mutated(&mut random, &corpus));
+        }
+    }
+}
+
+/// Shows the bytes where they are the ones.
+fn tried(name: &str, target: targets::Target, bytes: &[u8]) {
+    if let Err(panic) = panic::catch_unwind(|| target(bytes)) {
+        eprintln!("{name}: {}", data_encoding::HEXLOWER.encode(bytes));
+        panic::resume_unwind(panic);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_bytes_of_a_request_are_the_server_answers_and_goes_on() {
+    let mut random = Random::seeded();
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let pool = create(&mut client, "people").await;
+    client.create_user_pool_domain(domain("people-login", &pool)).await.expect("a domain");
+    let mut grpc = Grpc::new(server.channel().await);
+    let corpus = corpus("requests");
+    for method in methods() {
+        for _ in 0..rounds(1) * CALLS {
+            let bytes = mutated(&mut random, &corpus);
+            let shown = data_encoding::HEXLOWER.encode(&bytes);
+            if let Err(status) = raw(&mut grpc, &method, bytes.into()).await {
+                fits(&status, &format!("{method} {shown}"));
+            }
+        }
+    }
+    // It is the same as before.
+    create(&mut client, "others").await;
+    let request = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    client.list_user_pools(request).await.expect("a page");
+    server.stop().await;
+}
+
+/// A status that an unfit request may have.
+fn fits(status: &Status, call: &str) {
+    // As gRPC has it where the bytes are no message.
+    if status.message().starts_with("failed to decode Protobuf message") {
+        return assert_eq!(status.code(), Code::Internal, "{call}: {status}");
+    }
+    let refusals = [
+        Code::InvalidArgument,
+        Code::NotFound,
+        Code::AlreadyExists,
+        Code::FailedPrecondition,
+        Code::Aborted,
+        Code::OutOfRange,
+    ];
+    assert!(refusals.contains(&status.code()), "{call}: {status}");
+    assert_ne!(reason(status), "INTERNAL", "{call}");
+}
+
+/// The paths of every method of the API.
+fn methods() -> Vec<String> {
+    let services =
+        DESCRIPTORS.services().filter(|service| service.full_name().starts_with("userpool."));
+    let paths = services.flat_map(|service| {
+        let name = service.full_name().to_owned();
+        service.methods().map(|method| format!("/{name}/{}", method.name())).collect::<Vec<_>>()
+    });
+    paths.collect()
+}
+
+/// Sends bytes as they are; returns the first message of the answer, as it came.
+async fn raw(grpc: &mut Grpc<Channel>, path: &str, bytes: Bytes) -> Result<Option<Bytes>, Status> {
+    grpc.ready().await.expect("a connection");
+    let path = PathAndQuery::try_from(path).expect("a path");
+    let answer = grpc.server_streaming(Request::new(bytes), path, Raw).await?;
+    answer.into_inner().message().await
+}
+
+/// Bytes, neither encoded nor decoded.
+#[derive(Debug, Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, bytes: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(bytes);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        let length = buffer.remaining();
+        Ok(Some(buffer.copy_to_bytes(length)))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_token_that_was_changed_is_refused() {
+    let mut random = Random::seeded();
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    for name in ["a", "b", "c"] {
+        create(&mut client, name).await;
+    }
+    let first = ListUserPoolsRequest { max_results: Some(1), next_token: None };
+    let first = client.list_user_pools(first).await.expect("a page").into_inner();
+    let token = first.next_token.expect("a token");
+    for _ in 0..rounds(1) * 200 {
+        let bytes = mutated(&mut random, &[token.clone().into_bytes()]);
+        let Ok(changed) = String::from_utf8(bytes) else { continue };
+        let unchanged = changed == token;
+        let request = ListUserPoolsRequest { max_results: Some(1), next_token: Some(changed) };
+        match client.list_user_pools(request).await {
+            Ok(_) => assert!(unchanged),
+            Err(status) => assert_eq!(status.code(), Code::InvalidArgument, "{status}"),
+        }
+    }
+    server.stop().await;
+}

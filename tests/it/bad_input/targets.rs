@@ -1,0 +1,239 @@
+//! What bytes from outside are read by. Whatever they are, nothing here panics, and
+//! what is read can be written again. `fuzz/` gives the same functions to libFuzzer.
+
+use std::{collections::BTreeMap, fmt::Debug};
+
+use bytes::Bytes;
+use prost::{Message, Name};
+use prost_types::Timestamp;
+use sha2::{Digest as _, Sha256};
+use userpool::{
+    app::archive,
+    checkpoint,
+    event_log::{Head, Record},
+    proto::{
+        self, CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
+        DeleteUserPoolRequest, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
+        ListUserPoolDomainsRequest, ListUserPoolEventsRequest, ListUserPoolsRequest,
+        ReplayUserPoolRequest, SignedCheckpoint, UpdateUserPoolRequest, UserPool, UserPoolEvent,
+        VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
+    },
+    user_pool::{
+        self, Checked, Command, DomainPrefix, Event, EventQuery, Facts, Limits, Noted, Page,
+        Replay, UserPoolId, UserPoolState, Watch, decide, evolve,
+    },
+};
+
+/// Something that reads bytes.
+pub(crate) type Target = fn(&[u8]);
+
+/// All of them; the names are those of `fuzz/corpus`.
+pub(crate) const TARGETS: [(&str, Target); 6] = [
+    ("requests", requests),
+    ("record", record),
+    ("export_line", export_line),
+    ("checkpoint", signed_checkpoint),
+    ("document", document),
+    ("commands", commands),
+];
+
+/// A request of any kind, checked.
+pub(crate) fn requests(bytes: &[u8]) {
+    let limits = Limits::default();
+    read(bytes, |request: CreateUserPoolRequest| {
+        Checked::create_user_pool(request, &limits).is_ok()
+    });
+    read(bytes, |request: UpdateUserPoolRequest| {
+        Checked::update_user_pool(request, &limits).is_ok()
+    });
+    read(bytes, |request: DeleteUserPoolRequest| Checked::delete_user_pool(request).is_ok());
+    read(bytes, |request: CreateUserPoolDomainRequest| {
+        Checked::create_user_pool_domain(request).is_ok()
+    });
+    read(bytes, |request: DeleteUserPoolDomainRequest| {
+        Checked::delete_user_pool_domain(request).is_ok()
+    });
+    read(bytes, |request: DescribeUserPoolRequest| UserPoolId::parse(request).is_ok());
+    read(bytes, |request: DescribeUserPoolDomainRequest| DomainPrefix::parse(request).is_ok());
+    read(bytes, |request: ListUserPoolsRequest| Page::of_user_pools(request).is_ok());
+    read(bytes, |request: ListUserPoolDomainsRequest| Page::of_domains(request).is_ok());
+    read(bytes, |request: ListUserPoolEventsRequest| EventQuery::parse(request).is_ok());
+    read(bytes, |request: ReplayUserPoolRequest| Replay::parse(request).is_ok());
+    read(bytes, |request: WatchUserPoolEventsRequest| Watch::parse(request).is_ok());
+    read(bytes, |request: VerifyUserPoolHistoryRequest| Noted::parse(request).is_ok());
+}
+
+/// Reads a message, where it is one, and does something with it. What was read
+/// reads the same when it is written, in both forms.
+fn read<M: Message + Name + Default + PartialEq + Debug>(
+    bytes: &[u8],
+    check: impl FnOnce(M) -> bool,
+) {
+    let Ok(message) = M::decode(bytes) else { return };
+    let again = M::decode(message.encode_to_vec().as_slice()).expect("a message");
+    assert_eq!(again, message);
+    check(message);
+}
+
+/// A stored record: as it is, and with the hash that its bytes have, without which
+/// nothing gets past the hash.
+pub(crate) fn record(bytes: &[u8]) {
+    parsed(&bytes.to_vec().into());
+    let hashed = bytes.len().saturating_sub(32);
+    let hash = Sha256::digest(&bytes[..hashed]);
+    parsed(&[&bytes[..hashed], hash.as_slice()].concat().into());
+}
+
+fn parsed(stored: &Bytes) {
+    let Ok(record) = Record::parse(stored.clone()) else { return };
+    assert_eq!(record.stored, *stored);
+    record.follows(Head::default()).ok();
+    let Ok(event) = archive::event(&record) else { return };
+    let before = Head {
+        position: userpool::event_log::Position(record.position.0.wrapping_sub(1)),
+        hash: record.previous_hash,
+    };
+    if record.follows(before).is_ok() {
+        // What says of itself that it follows does so also as an event.
+        let checked = archive::check(&event, before).expect("the event of the record");
+        assert_eq!(checked, record);
+    }
+    let line = archive::line(&record).expect("an event");
+    archive::parse_line(&line, before).ok();
+}
+
+/// A line of an export.
+pub(crate) fn export_line(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(record) = archive::parse_line(text, Head::default()) {
+        assert_eq!(record.position.0, 1);
+    }
+    if let Ok(event) = proto::from_json::<UserPoolEvent>(text) {
+        proto::to_json(&event);
+    }
+}
+
+/// A signed checkpoint, as bytes and as JSON.
+pub(crate) fn signed_checkpoint(bytes: &[u8]) {
+    if let Ok(signed) = SignedCheckpoint::decode(bytes) {
+        checkpoint::verify(&signed).ok();
+        proto::to_json(&signed);
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(signed) = proto::from_json::<SignedCheckpoint>(text) {
+        checkpoint::verify(&signed).ok();
+    }
+}
+
+/// A JSON document as the command line takes it.
+pub(crate) fn document(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    json(text, |request: CreateUserPoolRequest| {
+        Checked::create_user_pool(request, &Limits::default()).is_ok()
+    });
+    json(text, |request: UpdateUserPoolRequest| {
+        Checked::update_user_pool(request, &Limits::default()).is_ok()
+    });
+    json(text, |pool: UserPool| {
+        let request = user_pool::creation_of(pool);
+        Checked::create_user_pool(request, &Limits::default()).is_ok()
+    });
+}
+
+fn json<M: Message + Name + Default + PartialEq + Debug>(
+    text: &str,
+    check: impl FnOnce(M) -> bool,
+) {
+    let Ok(message) = proto::from_json::<M>(text) else { return };
+    let shown = proto::to_json(&message);
+    // A time out of range can be read, and has no form in JSON.
+    if !shown.is_null() {
+        let again: M = proto::from_json(&shown.to_string()).expect("what was shown");
+        assert_eq!(again, message);
+    }
+    check(message);
+}
+
+/// A sequence of commands, four bytes each, on four user pools and three prefixes.
+pub(crate) fn commands(bytes: &[u8]) {
+    let mut pools: [(UserPoolState, i64); 4] = Default::default();
+    let mut owners: BTreeMap<String, usize> = BTreeMap::new();
+    for (step, at) in bytes.chunks_exact(4).take(64).zip(1_i64..) {
+        let [what, place, prefix, expected] = *step else { return };
+        let place = usize::from(place) % pools.len();
+        let id = format!("us-east-1_00000000{place}");
+        let prefix = format!("prefix-{}", prefix % 3);
+        let command = command(what, &id, &prefix, expected);
+        let (state, revision) = pools[place].clone();
+        let owner = owners.get(&prefix).map(|owner| format!("us-east-1_00000000{owner}"));
+        let facts = Facts {
+            user_pool_id: UserPoolId::new(id),
+            revision,
+            domain_owner: owner.map(UserPoolId::new),
+            user_pool_count: 0,
+            limits: Limits::default(),
+        };
+        let expected = (expected >= 128).then(|| i64::from(expected - 128));
+        let Ok(events) = decide(&state, &facts, expected, command) else { continue };
+        for event in events {
+            assert!(expected.is_none_or(|expected| expected == revision || revision == 0));
+            owned(&mut owners, place, &event);
+            let (state, revision) = std::mem::take(&mut pools[place]);
+            let at = Timestamp { seconds: at, nanos: 0 };
+            pools[place] = (evolve(state, event, at), revision + 1);
+        }
+        for (place, (state, _)) in pools.iter().enumerate() {
+            let shown = state.user_pool().and_then(|pool| pool.domain.clone());
+            let has = owners.iter().find(|(_, pool)| **pool == place).map(|(prefix, _)| prefix);
+            assert_eq!(shown.as_ref(), has, "a domain is shown by its one owner");
+        }
+    }
+}
+
+fn command(what: u8, id: &str, prefix: &str, variant: u8) -> Command {
+    let user_pool_id = Some(id.to_owned());
+    let tags = [("variant".to_owned(), variant.to_string())].into();
+    let limits = Limits::default();
+    let checked = match what % 6 {
+        0 | 1 => {
+            let pool_name = Some(format!("pool {variant}"));
+            let request =
+                CreateUserPoolRequest { pool_name, user_pool_tags: tags, ..Default::default() };
+            Checked::create_user_pool(request, &limits)
+        }
+        2 => {
+            let request =
+                UpdateUserPoolRequest { user_pool_id, user_pool_tags: tags, ..Default::default() };
+            Checked::update_user_pool(request, &limits)
+        }
+        3 => {
+            Checked::delete_user_pool(DeleteUserPoolRequest { user_pool_id, ..Default::default() })
+        }
+        4 => Checked::create_user_pool_domain(CreateUserPoolDomainRequest {
+            user_pool_id,
+            domain: Some(prefix.to_owned()),
+            ..Default::default()
+        }),
+        _ => Checked::delete_user_pool_domain(DeleteUserPoolDomainRequest {
+            user_pool_id,
+            domain: Some(prefix.to_owned()),
+            ..Default::default()
+        }),
+    };
+    checked.expect("a legal request").command
+}
+
+fn owned(owners: &mut BTreeMap<String, usize>, place: usize, event: &Event) {
+    match event {
+        Event::UserPoolDomainCreated(created) => {
+            assert_eq!(owners.insert(created.domain.clone(), place), None, "one owner");
+        }
+        Event::UserPoolDomainDeleted(deleted) => {
+            assert_eq!(owners.remove(&deleted.domain), Some(place), "its owner");
+        }
+        Event::UserPoolCreated(_)
+        | Event::UserPoolUpdated(_)
+        | Event::UserPoolDeleted(_)
+        | Event::UserPoolStatusChanged(_) => (),
+    }
+}
