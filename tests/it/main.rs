@@ -39,5 +39,6 @@ mod support;
 mod tampering;
 mod tools;
 mod updates;
+mod upgrades;
 mod watch;
 mod watch_histories;
