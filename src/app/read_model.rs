@@ -83,7 +83,8 @@ impl ReadModel {
         let db = config.flush_every_ms(Some(1000)).open()?;
         let file =
             File::open(path.join("db")).map_err(|error| ReadModelError::Engine(error.into()))?;
-        Ok(Self { db, _file: DbFile::new(file) })
+        let file = DbFile::new(&db, file);
+        Ok(Self { db, _file: file })
     }
 
     /// Where the projection stands, or nothing where the form is another one.

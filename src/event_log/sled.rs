@@ -5,6 +5,7 @@
 //! page cache is synced, what `open` drops in silence is noticed, and what sled
 //! answers with a panic becomes an error.
 
+mod before;
 mod files;
 mod tail;
 
@@ -16,14 +17,18 @@ use std::{
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use sled::{Db, IVec};
-use tokio::{sync::watch, task};
+use tokio::{sync::watch, task, time};
 
 pub(crate) use self::files::DbFile;
-use self::files::{remove_unfinished_snapshots, sync_blobs, sync_directory};
+use self::{
+    before::Before,
+    files::{remove_unfinished_snapshots, sync_blobs, sync_directory},
+};
 use super::{
     AppendError, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit, Record,
     witness::Witness,
@@ -33,6 +38,12 @@ use super::{
 /// need the end of it alone.
 const CACHE: u64 = 64 * 1024 * 1024;
 
+/// How long a batch may take. After a failed write, sled at times waits for ever.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What helps where the log itself is lost or damaged.
+const REMEDY: &str = "restore it from a backup, or from an export of it with userpool log import";
+
 /// A log in a sled database.
 #[derive(Debug, Clone)]
 pub struct SledLog(Arc<Engine>);
@@ -41,15 +52,18 @@ pub struct SledLog(Arc<Engine>);
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// A file of the log cannot be created, read or synced.
-    #[error("{} cannot be used", path.display())]
+    #[error("{} cannot be used; see to the disk, its owner and its permissions", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
     },
-    /// sled refuses the database, or gave up on it: it is damaged, or in use.
-    #[error("sled cannot open the log in {}", path.display())]
+    /// Another process has it open.
+    #[error("the log in {} is in use by another process; stop that one", .0.display())]
+    InUse(PathBuf),
+    /// sled refuses the database, or gave up on it: it is damaged.
+    #[error("sled cannot open the log in {}; {REMEDY}", path.display())]
     Engine {
         /// The directory of the database.
         path: PathBuf,
@@ -57,7 +71,7 @@ pub enum OpenError {
         source: BoxError,
     },
     /// A record near the end is not as it was written.
-    #[error("the log in {} cannot be trusted", path.display())]
+    #[error("the log in {} cannot be trusted; {REMEDY}", path.display())]
     Damaged {
         /// The directory of the database.
         path: PathBuf,
@@ -66,7 +80,8 @@ pub enum OpenError {
     },
     /// Acknowledged records are missing at the end.
     #[error(
-        "the log in {} ends at position {found}, but position {acknowledged} was acknowledged",
+        "the log in {} ends at position {found}, but position {acknowledged} was acknowledged; \
+         {REMEDY}",
         path.display()
     )]
     TailLost {
@@ -137,7 +152,12 @@ impl EventLog for SledLog {
         expected: Position,
         bodies: Vec<Bytes>,
     ) -> Result<Vec<Record>, AppendError> {
-        let appended = self.blocking(move |engine| engine.append(expected, bodies)).await;
+        let appended = self.blocking(move |engine| engine.append(expected, bodies));
+        let Ok(appended) = time::timeout(PATIENCE, appended).await else {
+            let path = self.0.path.display();
+            let cause = format!("{path}: no answer for {} seconds", PATIENCE.as_secs());
+            return Err(AppendError::Unavailable(cause.into()));
+        };
         appended.map_err(AppendError::Unavailable)?
     }
 
@@ -161,8 +181,8 @@ impl EventLog for SledLog {
 struct Engine {
     db: Db,
     file: DbFile,
-    /// Where sled puts what is too large for its file, and never syncs it.
-    blobs: PathBuf,
+    /// The directory of the database.
+    path: PathBuf,
     writer: Mutex<Writer>,
     head: watch::Sender<Head>,
 }
@@ -178,43 +198,74 @@ struct Writer {
 impl Engine {
     fn open(directory: &Path) -> Result<Self, OpenError> {
         let path = directory.join("records");
-        let unusable = |path: &Path| {
-            let path = path.to_owned();
-            move |source| OpenError::Io { path, source }
-        };
-        fs::create_dir_all(&path).map_err(unusable(&path))?;
-        remove_unfinished_snapshots(&path).map_err(unusable(&path))?;
+        fs::create_dir_all(directory).map_err(unusable(directory))?;
         let noted = directory.join("head");
-        let (mut witness, acknowledged) = Witness::open(&noted).map_err(unusable(&noted))?;
+        let (witness, acknowledged) = Witness::open(&noted).map_err(unusable(&noted))?;
+        let before = Before::of(&path).map_err(unusable(&path))?;
+        let Some(before) = before else { return Err(OpenError::InUse(path)) };
+        let opened = Self::open_records(&path, witness, acknowledged).and_then(|engine| {
+            let head = *engine.head.borrow();
+            let noting = |witness: &mut Witness| {
+                witness.note(head)?;
+                witness.sync()
+            };
+            noting(&mut engine.writer().witness).map_err(unusable(&noted))?;
+            sync_directory(directory).map_err(unusable(directory))?;
+            Ok(engine)
+        });
+        match opened {
+            Ok(engine) => {
+                before.forget().map_err(unusable(directory))?;
+                Ok(engine)
+            }
+            Err(error) => {
+                before.put_back();
+                Err(error)
+            }
+        }
+    }
+
+    fn open_records(path: &Path, witness: Witness, acknowledged: Head) -> Result<Self, OpenError> {
+        let tail_lost = |found| {
+            let (path, acknowledged) = (path.to_owned(), acknowledged.position);
+            Err(OpenError::TailLost { path, found, acknowledged })
+        };
+        let file = path.join("db");
+        if acknowledged.position > Position::START && !file.exists() {
+            // sled would make an empty one.
+            return tail_lost(Position::START);
+        }
+        remove_unfinished_snapshots(path).map_err(unusable(path))?;
 
         // Opening is where damage makes sled panic.
-        let config = sled::Config::new().path(&path).cache_capacity(CACHE).flush_every_ms(None);
+        let config = sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None);
         let open = || config.open();
-        let engine = |source| OpenError::Engine { path: path.clone(), source };
+        let engine = |source| OpenError::Engine { path: path.to_owned(), source };
         let db = panic::catch_unwind(AssertUnwindSafe(open))
             .map_err(|_| engine("sled panicked".into()))?
-            .map_err(|error| engine(error.into()))?;
-        let (file, blobs) = (path.join("db"), path.join("blobs"));
-        let file = File::open(&file).map_err(unusable(&file))?;
+            .map_err(|error| match system_error(error) {
+                // What the system says is of the disk, and not of what is on it.
+                Ok(error) => unusable(path)(error),
+                Err(error) => engine(error.into()),
+            })?;
+        let opened = File::open(&file).map_err(unusable(&file))?;
+        let file = DbFile::new(&db, opened);
 
         let checked = panic::catch_unwind(AssertUnwindSafe(|| tail::check(&db, acknowledged)))
             .map_err(|_| engine("sled panicked".into()))?;
-        let damaged = |source| OpenError::Damaged { path: path.clone(), source };
+        let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
         let head = checked.map_err(damaged)?;
         if head.position < acknowledged.position {
-            let (found, acknowledged) = (head.position, acknowledged.position);
-            return Err(OpenError::TailLost { path, found, acknowledged });
+            return tail_lost(head.position);
         }
 
+        let blobs = path.join("blobs");
         let mut synced_blobs = HashSet::new();
         sync_blobs(&blobs, &mut synced_blobs).map_err(unusable(&blobs))?;
-        for directory in [&path, directory] {
-            sync_directory(directory).map_err(unusable(directory))?;
-        }
-        witness.note(head).and_then(|()| witness.sync()).map_err(unusable(&noted))?;
-        let file = DbFile::new(file);
+        sync_directory(path).map_err(unusable(path))?;
+        let path = path.to_owned();
         let writer = Mutex::new(Writer { witness, synced_blobs, failed: false });
-        Ok(Self { db, file, blobs, writer, head: watch::Sender::new(head) })
+        Ok(Self { db, file, path, writer, head: watch::Sender::new(head) })
     }
 
     fn append(&self, expected: Position, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
@@ -251,7 +302,9 @@ impl Engine {
         // Until the sync has succeeded, this log has failed: an early return or
         // a panic on the way must not let the next batch in.
         writer.failed = true;
-        self.make_durable(records, &mut writer.synced_blobs).map_err(AppendError::Unavailable)?;
+        self.make_durable(records, &mut writer.synced_blobs).map_err(|cause| {
+            AppendError::Unavailable(format!("{}: {cause}", self.path.display()).into())
+        })?;
         writer.failed = false;
 
         if let Err(error) = writer.witness.note(last) {
@@ -272,7 +325,7 @@ impl Engine {
         }
         self.db.apply_batch(batch)?;
         self.db.flush()?;
-        sync_blobs(&self.blobs, synced_blobs)?;
+        sync_blobs(&self.path.join("blobs"), synced_blobs)?;
         self.file.sync_data()?;
         Ok(())
     }
@@ -283,8 +336,9 @@ impl Engine {
         let mut records: Vec<Record> = Vec::new();
         let mut left = limit;
         let mut expected = after.next();
-        for entry in self.db.range(key(expected)..=key(end)) {
-            let (found, stored) = entry.map_err(|error| unreadable(expected, error))?;
+        let mut range = self.db.range(key(expected)..=key(end));
+        while let Some(entry) = caught(expected, || range.next().transpose())? {
+            let (found, stored) = entry;
             if !left.admits(records.len(), stored.len()) {
                 return Ok(records);
             }
@@ -305,7 +359,7 @@ impl Engine {
         let mut left = limit;
         for &position in positions {
             let missing = ReadError::Damaged { position, defect: Defect::Missing };
-            let stored = self.db.get(key(position)).map_err(|error| unreadable(position, error))?;
+            let stored = caught(position, || self.db.get(key(position)))?;
             let stored = stored.filter(|_| position <= end).ok_or(missing)?;
             if !left.admits(records.len(), stored.len()) {
                 break;
@@ -326,6 +380,23 @@ impl Drop for Engine {
         if let Err(error) = self.writer().witness.sync() {
             tracing::warn!(%error, "the acknowledged head could not be synced");
         }
+    }
+}
+
+fn unusable(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io { path, source }
+}
+
+/// What the system said to sled, or else what sled says.
+fn system_error(error: sled::Error) -> Result<io::Error, sled::Error> {
+    match error {
+        sled::Error::Io(error) if error.raw_os_error().is_some() => Ok(error),
+        sled::Error::Io(_)
+        | sled::Error::CollectionNotFound(_)
+        | sled::Error::Unsupported(_)
+        | sled::Error::ReportableBug(_)
+        | sled::Error::Corruption { .. } => Err(error),
     }
 }
 
@@ -350,12 +421,25 @@ fn position_of(key: &IVec) -> Result<Position, ReadError> {
     Ok(Position(u64::from_be_bytes(bytes)))
 }
 
+/// What sled reads at `position`. Damage is an error to it, a surprise, or a panic.
+fn caught<T>(
+    position: Position,
+    read: impl FnOnce() -> Result<T, sled::Error>,
+) -> Result<T, ReadError> {
+    panic::catch_unwind(AssertUnwindSafe(read))
+        .map_err(|_| ReadError::Damaged { position, defect: Defect::Unreadable })?
+        .map_err(|error| unreadable(position, error))
+}
+
 /// What sled says about the record at `position`.
 fn unreadable(position: Position, error: sled::Error) -> ReadError {
-    if matches!(error, sled::Error::Corruption { .. }) {
-        return ReadError::Damaged { position, defect: Defect::Unreadable };
+    match system_error(error) {
+        Ok(error) => unavailable(error),
+        Err(error) => {
+            tracing::error!(%position, %error, "sled cannot read a record");
+            ReadError::Damaged { position, defect: Defect::Unreadable }
+        }
     }
-    unavailable(error)
 }
 
 fn unavailable(error: impl Into<BoxError>) -> ReadError {

@@ -5,10 +5,13 @@ use std::{
     ffi::OsString,
     fs::{self, File, TryLockError},
     io,
+    panic::{self, AssertUnwindSafe},
     path::Path,
     thread,
     time::Duration,
 };
+
+use sled::Db;
 
 /// How often, and how long apart, a closed database is asked whether it is free.
 const RELEASE_TRIES: usize = 1000;
@@ -16,16 +19,21 @@ const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
 /// sled's own file, opened a second time: `flush` leaves what it wrote in the
 /// disk's cache, and the file's new size in the kernel's.
+///
+/// Has the last handle of the database, so it is dropped after the others.
 #[derive(Debug)]
-pub(crate) struct DbFile(File);
+pub(crate) struct DbFile {
+    last: Option<Db>,
+    file: File,
+}
 
 impl DbFile {
-    pub(crate) const fn new(file: File) -> Self {
-        Self(file)
+    pub(crate) fn new(db: &Db, file: File) -> Self {
+        Self { last: Some(db.clone()), file }
     }
 
     pub(super) fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 }
 
@@ -33,14 +41,26 @@ impl Drop for DbFile {
     /// sled's threads let go of a database a moment after its last handle; whoever
     /// opens it next must not find it held.
     fn drop(&mut self) {
-        for _ in 0..RELEASE_TRIES {
-            match self.0.try_lock() {
-                Err(TryLockError::WouldBlock) => thread::sleep(RELEASE_PAUSE),
-                Ok(()) | Err(TryLockError::Error(_)) => return,
-            }
+        // sled panics where it cannot sync what it closes.
+        let last = self.last.take();
+        if panic::catch_unwind(AssertUnwindSafe(|| drop(last))).is_err() {
+            tracing::error!("a database could not be closed in order");
         }
-        tracing::warn!("sled still holds a database that was closed");
+        if !is_released(&self.file) {
+            tracing::warn!("sled still holds a database that was closed");
+        }
     }
+}
+
+/// Waits until nobody holds a database that was closed, for a while.
+pub(super) fn is_released(file: &File) -> bool {
+    for _ in 0..RELEASE_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(RELEASE_PAUSE),
+            Ok(()) | Err(TryLockError::Error(_)) => return true,
+        }
+    }
+    false
 }
 
 /// sled leaves these behind when it dies while it writes one, and trips over

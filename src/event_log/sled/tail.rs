@@ -1,10 +1,10 @@
 //! The end of a log that is opened: whether it is what was acknowledged.
 
-use sled::Db;
+use sled::{Db, IVec};
 
 use crate::event_log::{Batch, Defect, Head, Position, ReadError, Record};
 
-use super::{parse_entry, position_of, unavailable};
+use super::{caught, parse_entry, position_of, unavailable};
 
 /// How many records at the end are checked.
 const TAIL: usize = 1024;
@@ -15,9 +15,17 @@ const TAIL: usize = 1024;
 /// never happened: it is taken out. Where it *was* acknowledged, the log is
 /// damaged, and left as it is.
 pub(super) fn check(db: &Db, acknowledged: Head) -> Result<Head, ReadError> {
-    let mut tail = Vec::new();
-    for entry in db.iter().rev().take(TAIL) {
-        tail.push(entry.map_err(unavailable)?);
+    let mut tail: Vec<(IVec, IVec)> = Vec::new();
+    let mut entries = db.iter().rev().take(TAIL);
+    loop {
+        let position = match tail.last() {
+            Some((later, _)) => Position(position_of(later)?.0.saturating_sub(1)),
+            None => acknowledged.position,
+        };
+        match caught(position, || entries.next().transpose())? {
+            Some(entry) => tail.push(entry),
+            None => break,
+        }
     }
     let mut previous: Option<Record> = None;
     for (found, stored) in tail.iter().rev() {
