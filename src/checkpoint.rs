@@ -30,7 +30,7 @@ pub struct Signer(SigningKey);
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file cannot be read or written.
-    #[error("the signing key {} cannot be used", path.display())]
+    #[error("{} cannot be used; see to the disk, its owner and its permissions", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -43,6 +43,19 @@ pub enum KeyError {
     /// It is no key.
     #[error("{} is not an Ed25519 key in PKCS #8 PEM; restore it from a backup", .0.display())]
     NotAKey(PathBuf),
+    /// It is gone, or another one, but checkpoints were signed with it.
+    #[error(
+        "{} is not the key that the checkpoints in {} were signed with; restore it from a backup, \
+         or move both away to go on with a new key, which auditors then have to be told",
+        key.display(),
+        checkpoints.display()
+    )]
+    NotTheKey {
+        /// Where the key is, or was.
+        key: PathBuf,
+        /// The checkpoints.
+        checkpoints: PathBuf,
+    },
     /// The system has no randomness to make a key of.
     #[error("the system gives no random bytes for a signing key: {0}")]
     Randomness(String),
@@ -61,13 +74,21 @@ pub enum CheckpointError {
 
 impl Signer {
     /// Reads the key in `path`; makes one, for the owner's eyes alone, where there
-    /// is none.
+    /// is none. It must be the one that the last of `checkpoints` was signed with:
+    /// to auditors another one looks like another log.
     ///
     /// # Errors
     /// See [`KeyError`].
-    pub fn open(path: &Path) -> Result<Self, KeyError> {
+    pub fn open(path: &Path, checkpoints: &Path) -> Result<Self, KeyError> {
+        let unusable = |source| KeyError::Io { path: checkpoints.to_owned(), source };
+        let signed_with = last_key(checkpoints).map_err(unusable)?;
+        let other =
+            || KeyError::NotTheKey { key: path.to_owned(), checkpoints: checkpoints.to_owned() };
         let unusable = |source| KeyError::Io { path: path.to_owned(), source };
         if !path.try_exists().map_err(unusable)? {
+            if signed_with.is_some() {
+                return Err(other());
+            }
             let mut seed = [0; 32];
             getrandom::fill(&mut seed).map_err(|error| KeyError::Randomness(error.to_string()))?;
             let signer = Self(SigningKey::from_bytes(&seed));
@@ -80,9 +101,14 @@ impl Signer {
         if mode & 0o077 != 0 {
             return Err(KeyError::Exposed(path.to_owned()));
         }
-        let pem = fs::read_to_string(path).map_err(unusable)?;
+        let pem = fs::read(path).map_err(unusable)?;
+        let pem = String::from_utf8_lossy(&pem);
         let key = SigningKey::from_pkcs8_pem(&pem);
-        key.map(Self).map_err(|_| KeyError::NotAKey(path.to_owned()))
+        let signer = key.map(Self).map_err(|_| KeyError::NotAKey(path.to_owned()))?;
+        if signed_with.is_some_and(|key| key != signer.public_key()) {
+            return Err(other());
+        }
+        Ok(signer)
     }
 
     /// Signs that the log ends, or ended, with `head`.
@@ -140,8 +166,31 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
 /// The file cannot be written.
 pub fn note(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    writeln!(file, "{}", proto::to_json(checkpoint))?;
+    // Where the disk was full, the last line was torn, and was never a note.
+    let lines = fs::read(path)?;
+    let whole = lines.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+    if whole < lines.len() {
+        file.set_len(u64::try_from(whole).unwrap_or_default())?;
+    }
+    // In one write, so that no line is torn by anything else.
+    file.write_all(format!("{}\n", proto::to_json(checkpoint)).as_bytes())?;
     file.sync_all()
+}
+
+/// The key that the last of the checkpoints noted at `path` was signed with, if
+/// there is any. A line that proves nothing is passed over.
+fn last_key(path: &Path) -> io::Result<Option<[u8; 32]>> {
+    let lines = match fs::read(path) {
+        Ok(lines) => lines,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let key = |line: &str| {
+        let checkpoint: SignedCheckpoint = proto::from_json(line).ok()?;
+        verify(&checkpoint).ok()?;
+        checkpoint.public_key.as_slice().try_into().ok()
+    };
+    Ok(String::from_utf8_lossy(&lines).lines().rev().find_map(key))
 }
 
 /// What is signed; `SignedCheckpoint` in the proto states it for other languages.
@@ -152,10 +201,13 @@ fn signed_text(head: Head, at: DateTime<Utc>, public_key: &[u8; 32]) -> String {
     format!("userpool checkpoint v1\n{position}\n{hash}\n{time}\n{key}\n")
 }
 
+/// Whole or not at all: written beside, synced, and moved into place.
 fn write(path: &Path, pem: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("pem.new");
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(pem)?;
     file.sync_all()?;
+    fs::rename(&beside, path)?;
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }

@@ -17,7 +17,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::Error as _};
 
 /// The form that this version reads and writes.
 const FORMAT: u32 = 1;
@@ -51,10 +51,21 @@ pub enum DataDirError {
     #[error("there is no data directory in {}; name one with --data-dir", .0.display())]
     Missing(PathBuf),
     /// It had a log, and has none any more.
-    #[error("the log {} is missing; restore it from a backup", .0.display())]
+    #[error(
+        "the log {} is missing; restore it from a backup, or from an export of it with userpool \
+         log import",
+        .0.display()
+    )]
     LogMissing(PathBuf),
+    /// It has a log, and nothing says of which region.
+    #[error(
+        "{} is missing beside a log; restore it from a backup, or write it: {{\"format\": {FORMAT}, \
+         \"region\": \"REGION OF THE USER POOLS\", \"created_at\": \"2017-12-11T00:00:00Z\"}}",
+        .0.display()
+    )]
+    ManifestMissing(PathBuf),
     /// It, or a file in it, cannot be read or written.
-    #[error("{} cannot be used; check its owner and permissions", path.display())]
+    #[error("{} cannot be used; see to the disk, its owner and its permissions", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
@@ -78,24 +89,24 @@ pub enum DataDirError {
     },
     /// A newer version wrote it.
     #[error(
-        "the data directory {} has format {found}, which is newer than format {FORMAT} of this \
-         version; use the version that wrote it, or a newer one",
+        "the data directory of {} has format {found}, which is newer than format {FORMAT} of \
+         this version; use the version that wrote it, or a newer one",
         path.display()
     )]
     Newer {
-        /// The directory.
+        /// The manifest.
         path: PathBuf,
         /// Its format.
         found: u32,
     },
     /// Its pools are of another region.
     #[error(
-        "the data directory {} has the user pools of region {found}; start with --region {found}, \
-         or choose another --data-dir",
+        "the data directory of {} has the user pools of region {found}; start with \
+         --region {found}, or choose another --data-dir",
         path.display()
     )]
     OtherRegion {
-        /// The directory.
+        /// The manifest.
         path: PathBuf,
         /// Its region.
         found: String,
@@ -116,12 +127,15 @@ impl DataDir {
 
         let held = Self::hold(path)?;
         let manifest_path = held.manifest();
-        match read_manifest(path, &manifest_path)? {
+        match read_manifest(&manifest_path)? {
             Some(manifest) if manifest.region != region => {
-                let (path, found) = (path.to_owned(), manifest.region);
+                let (path, found) = (manifest_path, manifest.region);
                 return Err(DataDirError::OtherRegion { path, found });
             }
             Some(_) => held.has_log()?,
+            None if !is_empty(&held.log()) => {
+                return Err(DataDirError::ManifestMissing(manifest_path));
+            }
             None => {
                 // Before the manifest: a manifest without a log is a log that was lost.
                 fs::create_dir_all(held.log()).map_err(unusable(&held.log()))?;
@@ -143,7 +157,7 @@ impl DataDir {
             return Err(missing());
         }
         let held = Self::hold(path)?;
-        read_manifest(path, &held.manifest())?.ok_or_else(missing)?;
+        read_manifest(&held.manifest())?.ok_or_else(missing)?;
         held.has_log()?;
         Ok(held)
     }
@@ -198,7 +212,12 @@ fn unusable(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
     move |source| DataDirError::Io { path, source }
 }
 
-fn read_manifest(directory: &Path, manifest_path: &Path) -> Result<Option<Manifest>, DataDirError> {
+/// Whether nothing is in a directory, or it is none.
+fn is_empty(path: &Path) -> bool {
+    fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none())
+}
+
+fn read_manifest(manifest_path: &Path) -> Result<Option<Manifest>, DataDirError> {
     let bytes = match fs::read(manifest_path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -210,7 +229,10 @@ fn read_manifest(directory: &Path, manifest_path: &Path) -> Result<Option<Manife
     let format = manifest.get("format").and_then(serde_json::Value::as_u64).unwrap_or_default();
     let found = u32::try_from(format).unwrap_or(u32::MAX);
     if found > FORMAT {
-        return Err(DataDirError::Newer { path: directory.to_owned(), found });
+        return Err(DataDirError::Newer { path: manifest_path.to_owned(), found });
+    }
+    if found == 0 {
+        return Err(damaged(serde_json::Error::custom("there is no format 0")));
     }
     serde_json::from_value(manifest).map(Some).map_err(damaged)
 }

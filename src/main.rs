@@ -4,17 +4,34 @@ use std::{
     io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Parser as _;
+use tokio::runtime::Runtime;
 use userpool::{
     app::{SystemSource, in_full},
-    cli::{Cli, CliError},
+    cli::{Answer, Cli, CliError},
 };
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match Cli::parse().run(Arc::new(SystemSource)).await {
+/// How long a thread that waits for the disk may keep the process from ending.
+const LINGER: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return ended(Err(error.into())),
+    };
+    let result = runtime.block_on(cli.run(Arc::new(SystemSource)));
+    // A disk that never answers must not hold up what is to be said.
+    runtime.shutdown_timeout(LINGER);
+    ended(result)
+}
+
+/// Says what went wrong, if anything did.
+fn ended(result: Result<Answer, CliError>) -> ExitCode {
+    match result {
         Ok(answer) => answer.exit_code(),
         Err(error @ CliError::ClosedPipe) => error.exit_code(),
         Err(error) => {

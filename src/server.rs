@@ -27,6 +27,8 @@ use self::serving::Serving;
 
 /// How long running calls may take after the server was told to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+/// How long the log may take to finish what it has begun, once no call waits for it.
+const CLOSE: Duration = Duration::from_secs(10);
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -76,8 +78,13 @@ pub enum ServerError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The application on top of it.
-    #[error(transparent)]
-    Start(#[from] StartError),
+    #[error("the data directory {} cannot be served", data_dir.display())]
+    Start {
+        /// The data directory.
+        data_dir: PathBuf,
+        /// Why.
+        source: StartError,
+    },
     /// The endpoint.
     #[error("cannot listen on {endpoint}")]
     Listen {
@@ -98,6 +105,12 @@ pub enum ServerError {
          see to the disk, then start again"
     )]
     LogFailed,
+    /// The log does not answer; what was acknowledged is safe.
+    #[error(
+        "the log does not answer, so the server stops without it; every acknowledged command is \
+         kept, the others may or may not be: see to the disk, then start again"
+    )]
+    LogHangs,
 }
 
 /// A server that is ready to serve. Dropped, it ends at once.
@@ -173,7 +186,10 @@ impl Ready {
             serving.cut();
             serving.ended().await?;
         }
-        app.close().await;
+        if time::timeout(CLOSE, app.close()).await.is_err() {
+            // Where the log is at is not known, so there is nothing to sign.
+            return Err(ServerError::LogHangs);
+        }
         // With the lock on the data directory still held.
         let last = signer.sign(app.history().head(), app.source().now());
         match checkpoint::note(&checkpoints, &last) {
@@ -207,12 +223,14 @@ impl Opening {
 
     async fn open(self, log: Arc<dyn EventLog>, read_model: &Path) -> Result<Ready, ServerError> {
         let Self { endpoint, serving, door, config, source } = self;
-        let signer = Arc::new(Signer::open(&data_dir::signing_key(&config.data_dir))?);
+        let data_dir = config.data_dir;
+        let checkpoints = data_dir::checkpoints(&data_dir);
+        let signer = Arc::new(Signer::open(&data_dir::signing_key(&data_dir), &checkpoints)?);
         let settings = Settings { region: config.region, limits: config.limits };
-        let app = Arc::new(App::start(log, read_model, source, settings).await?);
+        let app = App::start(log, read_model, source, settings).await;
+        let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
         door.open(grpc::routes(&app, &signer, &config.account_id)?);
         serving.enter(Phase::Serving);
-        let checkpoints = data_dir::checkpoints(&config.data_dir);
         Ok(Ready { endpoint, serving, app, signer, checkpoints, data_dir: None })
     }
 }

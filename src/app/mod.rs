@@ -11,7 +11,12 @@ mod source;
 mod stored;
 mod writer;
 
-use std::{any::Any, error::Error, path::Path, sync::Arc};
+use std::{
+    any::Any,
+    error::Error,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
@@ -114,8 +119,22 @@ pub enum LoadError {
 /// Why the application could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The read model could not be brought up to the log.
-    #[error(transparent)]
+    /// The read model can be neither used nor built again.
+    #[error(
+        "the read model {} cannot be built; see to the disk, or delete it: it is built again",
+        path.display()
+    )]
+    ReadModel {
+        /// Its directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ReadModelError,
+    },
+    /// The log cannot be projected.
+    #[error(
+        "the log cannot be projected; userpool log verify says where it is damaged: restore it \
+         from a backup, or from an export of it with userpool log import"
+    )]
     Load(#[from] LoadError),
     /// The thread of the writer could not be started.
     #[error("the writer could not be started")]
@@ -156,7 +175,13 @@ impl App {
         source: Arc<dyn Source>,
         settings: Settings,
     ) -> Result<Self, StartError> {
-        let read_model = projection::catch_up(log.as_ref(), read_model).await?;
+        let read_model = match projection::catch_up(log.as_ref(), read_model).await {
+            Ok(read_model) => read_model,
+            Err(LoadError::ReadModel(source)) => {
+                return Err(StartError::ReadModel { path: read_model.to_owned(), source });
+            }
+            Err(error @ (LoadError::Log(_) | LoadError::Decode { .. })) => return Err(error.into()),
+        };
         let read_model = Arc::new(read_model);
         let (commands, jobs) = mpsc::channel(QUEUE);
         // The read model has just been brought up to the head.
@@ -260,8 +285,9 @@ impl App {
         self.draining.send_replace(true);
     }
 
-    /// Takes no further command and waits until those that were taken are carried
+    /// Takes no further command and returns when those that were taken are carried
     /// out and the writer has let go of the log, whoever else still holds this.
+    /// Where the log hangs, that is never.
     pub async fn close(&self) {
         self.closing.send_replace(true);
         let mut stopped = self.stopped.clone();

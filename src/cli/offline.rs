@@ -107,7 +107,8 @@ impl Directory {
     /// Prints the public key that checkpoints of this directory are checked with.
     pub(super) fn print_key(&self) -> Result<Answer, CliError> {
         let held = DataDir::open_existing(&self.data_dir).map_err(other)?;
-        let signer = Signer::open(&data_dir::signing_key(&self.data_dir)).map_err(other)?;
+        let key = data_dir::signing_key(&self.data_dir);
+        let signer = Signer::open(&key, &data_dir::checkpoints(&self.data_dir)).map_err(other)?;
         drop(held);
         write!(io::stdout(), "{}", signer.public_key_pem())?;
         Ok(Answer::Yes)

@@ -148,6 +148,12 @@ impl TestServer {
         self.served.await.expect("no panic")
     }
 
+    /// Is told to stop, and says how that went.
+    pub(crate) async fn told_to_stop(self) -> Result<(), ServerError> {
+        let _ = self.stop.send(());
+        self.served.await.expect("no panic")
+    }
+
     /// Stops in order and starts again on the same data directory.
     pub(crate) async fn restart(self) -> Self {
         self.restart_after(|_| ()).await

@@ -93,7 +93,9 @@ async fn a_checkpoint_that_was_changed_anywhere_proves_nothing() {
         bytes[0] ^= 1;
         bytes
     };
-    let other_key = Signer::open(&server.data_dir().join("another.pem")).expect("a key");
+    let other_key =
+        Signer::open(&server.data_dir().join("another.pem"), &server.data_dir().join("none"));
+    let other_key = other_key.expect("a key");
     for changed in [
         SignedCheckpoint { position: 5, ..signed.clone() },
         SignedCheckpoint { hash: flipped(&signed.hash), ..signed.clone() },
