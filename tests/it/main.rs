@@ -15,6 +15,7 @@ mod clients;
 mod command_line;
 mod constraints;
 mod crash;
+mod disks;
 mod domains;
 mod durability;
 mod engines;

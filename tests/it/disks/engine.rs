@@ -1,0 +1,116 @@
+//! Whatever the log engine fails with: nothing more is acknowledged, the server
+//! ends, and after a restart a `request_id` tells what became of the command.
+
+use std::sync::Arc;
+
+use tonic::{Code, Status};
+use userpool::{
+    event_log::{EventLog, MemoryLog, Position},
+    proto::user_pool_history_service_client::UserPoolHistoryServiceClient,
+    proto::{CreateUserPoolRequest, ListUserPoolEventsRequest, ListUserPoolsRequest},
+    server::ServerError,
+};
+
+use super::faulty::{Fault, FaultyLog};
+use crate::support::{Client, TestServer, create, metadata, named, reason};
+
+fn with_id(number: u8) -> CreateUserPoolRequest {
+    let request_id = Some(format!("0193b5f0-7c5e-7d7a-9c55-2d1d8f1b6a{number:02x}"));
+    CreateUserPoolRequest { request_id, ..named(&format!("pool-{number}")) }
+}
+
+async fn names(client: &mut Client) -> Vec<String> {
+    let list = ListUserPoolsRequest { max_results: Some(60), ..Default::default() };
+    let pools = client.list_user_pools(list).await.expect("listed").into_inner().user_pools;
+    pools.into_iter().filter_map(|pool| pool.name).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_a_request_id_tells_what_became_of_an_unacknowledged_command() {
+    for (fault, recorded) in [(Fault::BeforeAppend, 1), (Fault::AfterAppend, 2)] {
+        let kept: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
+        let log = FaultyLog::on(Arc::clone(&kept));
+        let server = TestServer::on(Arc::<FaultyLog>::clone(&log)).await;
+        let mut client = server.client().await;
+        client.create_user_pool(with_id(1)).await.expect("acknowledged");
+
+        log.set(Some(fault));
+        let failed = client.create_user_pool(with_id(2)).await.expect_err("a failed log");
+        assert_eq!((failed.code(), reason(&failed)), (Code::Unavailable, "LOG_UNAVAILABLE".into()));
+        // The disk has recovered, but what it did in between nobody knows.
+        client.create_user_pool(with_id(3)).await.expect_err("a failed log");
+        let ended = server.ended().await.expect_err("a failed log");
+        assert!(matches!(ended, ServerError::LogFailed), "{ended}");
+        assert_eq!(kept.head().borrow().position, Position(recorded), "{fault:?}");
+
+        let server = TestServer::on(Arc::clone(&kept)).await;
+        let mut client = server.client().await;
+        for number in [1, 2, 3] {
+            let retried = client.create_user_pool(with_id(number)).await.expect("an answer");
+            assert_eq!(retried.into_inner().position, i64::from(number), "{fault:?}");
+        }
+        assert_eq!(names(&mut client).await, ["pool-1", "pool-2", "pool-3"], "{fault:?}");
+        server.stop().await;
+    }
+}
+
+/// Whether the caller is patient or not: the disk never answers.
+#[tokio::test]
+async fn a_log_that_hangs_does_not_keep_the_server_from_ending() {
+    let log = FaultyLog::on(Arc::new(MemoryLog::default()));
+    let server = TestServer::on(Arc::<FaultyLog>::clone(&log)).await;
+    let mut client = server.client().await;
+    create(&mut client, "before").await;
+    log.set(Some(Fault::Hang));
+    let mut caller = client.clone();
+    let call = tokio::spawn(async move { caller.create_user_pool(named("hangs")).await });
+    log.hangs().await;
+    // What was acknowledged is still served.
+    assert_eq!(names(&mut client).await, ["before"]);
+
+    tokio::time::pause();
+    let ended = server.told_to_stop().await.expect_err("it cannot stop in order");
+
+    assert!(matches!(ended, ServerError::LogHangs), "{ended}");
+    assert!(!call.is_finished(), "the process ends it");
+    call.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_past_is_told_with_its_position_and_the_present_goes_on() {
+    let log = FaultyLog::on(Arc::new(MemoryLog::default()));
+    let server = TestServer::on(Arc::<FaultyLog>::clone(&log)).await;
+    let mut client = server.client().await;
+    for number in 1..=3 {
+        client.create_user_pool(with_id(number)).await.expect("acknowledged");
+    }
+    let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
+    let mut list = async |page_size| {
+        let request = ListUserPoolEventsRequest { page_size, ..Default::default() };
+        history.list_user_pool_events(request).await
+    };
+
+    log.set(Some(Fault::DamagedFrom(Position(1))));
+    let damaged = |status: Status| {
+        assert_eq!(status.code(), Code::DataLoss, "{status}");
+        assert_eq!(reason(&status), "HISTORY_DAMAGED");
+        assert_eq!(metadata(&status, "position").as_deref(), Some("1"));
+    };
+    // The answer to a retry is in the history.
+    damaged(client.create_user_pool(with_id(2)).await.expect_err("damaged"));
+    assert_eq!(names(&mut client).await.len(), 3);
+    client.create_user_pool(with_id(4)).await.expect("recorded");
+
+    log.set(Some(Fault::Read));
+    let gone = client.create_user_pool(with_id(2)).await.expect_err("unreadable");
+    assert_eq!(gone.code(), Code::Internal, "{gone}");
+    assert!(!gone.message().contains("the disk is gone"), "{gone}");
+
+    // It was the disk that was away, not the history.
+    log.set(None);
+    let retried = client.create_user_pool(with_id(2)).await.expect("the first answer again");
+    assert_eq!(retried.into_inner().position, 2);
+    let listed = list(10).await.expect("readable").into_inner().events;
+    assert_eq!(listed.len(), 4);
+    server.stop().await;
+}

@@ -1,0 +1,107 @@
+//! A log on a faulty disk: any engine, with faults that a test chooses.
+
+use std::{
+    future::pending,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, watch};
+use userpool::event_log::{
+    AppendError, Defect, EventLog, Head, Position, ReadError, ReadLimit, Record,
+};
+
+/// What is wrong with the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// An append fails before anything is written.
+    BeforeAppend,
+    /// An append is written, and then fails.
+    AfterAppend,
+    /// An append is written, and never says so.
+    Hang,
+    /// Nothing can be read for now.
+    Read,
+    /// What is read from this position on is damaged.
+    DamagedFrom(Position),
+}
+
+/// Any log, with a fault that can be switched on and, like a disk that recovers,
+/// off again.
+#[derive(Debug)]
+pub(crate) struct FaultyLog {
+    kept: Arc<dyn EventLog>,
+    fault: Mutex<Option<Fault>>,
+    hanging: Semaphore,
+}
+
+impl FaultyLog {
+    pub(crate) fn on(kept: Arc<dyn EventLog>) -> Arc<Self> {
+        Arc::new(Self { kept, fault: Mutex::default(), hanging: Semaphore::new(0) })
+    }
+
+    pub(crate) fn set(&self, fault: Option<Fault>) {
+        *self.fault.lock().expect("no panic") = fault;
+    }
+
+    /// Waits until an append hangs.
+    pub(crate) async fn hangs(&self) {
+        self.hanging.acquire().await.expect("open").forget();
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        *self.fault.lock().expect("no panic")
+    }
+
+    fn failing_read(&self, last: Position) -> Result<(), ReadError> {
+        match self.fault() {
+            Some(Fault::Read) => Err(ReadError::Unavailable("the disk is gone".into())),
+            Some(Fault::DamagedFrom(position)) if position <= last => {
+                Err(ReadError::Damaged { position, defect: Defect::WrongHash })
+            }
+            Some(
+                Fault::BeforeAppend | Fault::AfterAppend | Fault::Hang | Fault::DamagedFrom(_),
+            )
+            | None => Ok(()),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl EventLog for FaultyLog {
+    fn head(&self) -> watch::Receiver<Head> {
+        self.kept.head()
+    }
+
+    async fn append(
+        &self,
+        expected: Position,
+        bodies: Vec<Bytes>,
+    ) -> Result<Vec<Record>, AppendError> {
+        let failed = || AppendError::Unavailable("the disk is gone".into());
+        match self.fault() {
+            Some(fault @ (Fault::BeforeAppend | Fault::AfterAppend)) => {
+                // Once, as a disk may: what comes after must not be asked for.
+                self.set(None);
+                if fault == Fault::AfterAppend {
+                    self.kept.append(expected, bodies).await?;
+                }
+                Err(failed())
+            }
+            Some(Fault::Hang) => {
+                self.kept.append(expected, bodies).await?;
+                self.hanging.add_permits(1);
+                pending().await
+            }
+            Some(Fault::Read | Fault::DamagedFrom(_)) | None => {
+                self.kept.append(expected, bodies).await
+            }
+        }
+    }
+
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
+        let records = self.kept.read(after, limit).await?;
+        self.failing_read(records.last().map(|record| record.position).unwrap_or_default())?;
+        Ok(records)
+    }
+}

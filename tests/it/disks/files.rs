@@ -1,0 +1,160 @@
+//! Real files are damaged, and the real server is started on them.
+
+use std::{collections::BTreeMap, path::Path};
+
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use userpool::proto::{
+    DeleteUserPoolRequest, UpdateUserPoolRequest, user_pool_service_client::UserPoolServiceClient,
+};
+
+use super::{
+    Random, contents,
+    damage::Damage,
+    rounds, seed,
+    server::{Ended, Started, offline, serve, start},
+    truth::Truth,
+};
+use crate::support::{Client, copy_directory, create, domain, named};
+
+/// How many user pools there are, and how often each is changed: more events than
+/// are checked when a log is opened.
+const POOLS: usize = 40;
+const UPDATES: usize = 35;
+
+/// A data directory as a server left it, and all that was acknowledged.
+struct Original {
+    directory: TempDir,
+    truth: Truth,
+}
+
+impl Original {
+    /// Made by a server that stopped in order, or was killed.
+    async fn new(killed: bool) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let server = start(&mut serve(directory.path())).await.serving("an empty directory");
+        let channel = server.channel().await;
+        fill(&UserPoolServiceClient::new(channel.clone())).await;
+        let truth = Truth::of(channel).await;
+        if killed {
+            server.kill().await;
+        } else {
+            assert_eq!(server.terminate().await.code, Some(0));
+        }
+        Self { directory, truth }
+    }
+
+    fn copy(&self) -> TempDir {
+        let copy = TempDir::new().expect("a directory");
+        copy_directory(self.directory.path(), copy.path());
+        copy
+    }
+}
+
+async fn fill(client: &Client) {
+    let mut filled = JoinSet::new();
+    for number in 0..POOLS {
+        let mut client = client.clone();
+        filled.spawn(async move {
+            let id = create(&mut client, &format!("pool-{number}")).await;
+            for update in 0..UPDATES {
+                client.update_user_pool(changed(&id, update)).await.expect("updated");
+            }
+            if number % 3 == 0 {
+                let domain = domain(&format!("login-{number}"), &id);
+                client.create_user_pool_domain(domain).await.expect("a domain");
+            } else if number % 5 == 0 {
+                let user_pool_id = Some(id);
+                let delete = DeleteUserPoolRequest { user_pool_id, ..Default::default() };
+                client.delete_user_pool(delete).await.expect("deleted");
+            }
+        });
+    }
+    filled.join_all().await;
+}
+
+fn changed(id: &str, update: usize) -> UpdateUserPoolRequest {
+    UpdateUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        user_pool_tags: [("update".to_owned(), update.to_string())].into(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_files_are_served_truly_or_refused_in_one_sentence() {
+    let originals = [Original::new(false).await, Original::new(true).await];
+    let mut outcomes: BTreeMap<String, u64> = BTreeMap::new();
+    for round in 0..rounds(20) {
+        let seed = seed() + round;
+        let mut random = Random(seed);
+        let original = random.one_of(&originals);
+        let damage = Damage::draw(&mut random, original.directory.path());
+        // Shown where the round fails.
+        eprintln!("USERPOOL_SEED={seed}: {damage}");
+        let outcome = survive(original, &damage).await;
+        eprintln!("    {outcome}");
+        let part = damage.file.split('/').next().unwrap_or_default();
+        *outcomes.entry(format!("{part}: {outcome}")).or_default() += 1;
+    }
+    eprintln!("{outcomes:#?}");
+}
+
+/// Damages a copy and sees what the server makes of it; returns that in a word.
+async fn survive(original: &Original, damage: &Damage) -> &'static str {
+    let copy = original.copy();
+    let data_dir = copy.path();
+    damage.do_to(data_dir);
+    let damaged = contents(&data_dir.join("log"));
+    match start(&mut serve(data_dir)).await {
+        Started::Ended(ended) => {
+            is_told(&ended, damage, data_dir);
+            // A refusal repairs nothing, so it is a refusal again.
+            let again = start(&mut serve(data_dir)).await;
+            let Started::Ended(again) = again else { unreachable!("repaired: {damage}") };
+            is_told(&again, damage, data_dir);
+            let after = contents(&data_dir.join("log"));
+            if after == damaged { "refused, log untouched" } else { "refused, log touched" }
+        }
+        Started::Serving(server) => {
+            let channel = server.channel().await;
+            let damaged = original.truth.check(channel.clone()).await;
+            // What was damaged does not keep others from being recorded.
+            let mut client = UserPoolServiceClient::new(channel);
+            let next = client.create_user_pool(named("next")).await.expect("acknowledged");
+            let next = next.into_inner();
+            let expected = i64::try_from(original.truth.events.len() + 1).expect("small");
+            assert_eq!(next.position, expected);
+            let ended = server.terminate().await;
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+            verified(data_dir, damaged).await;
+            if damaged.is_some() { "served, damage told" } else { "served" }
+        }
+    }
+}
+
+/// The log is said to be whole, or damaged where clients were told.
+async fn verified(data_dir: &Path, damaged: Option<u64>) {
+    let output = offline(&["log", "verify"], data_dir).await;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    match damaged {
+        None => assert!(said.starts_with("whole: "), "{said}{stderr}"),
+        Some(position) => {
+            let expected = format!("NOT WHOLE at position {position}: ");
+            assert!(said.starts_with(&expected), "{said}{stderr}");
+        }
+    }
+}
+
+/// The sentence names the file, and what helps.
+fn is_told(ended: &Ended, damage: &Damage, data_dir: &Path) {
+    let sentence = ended.sentence();
+    eprintln!("    {}", sentence.replace(&data_dir.display().to_string(), "DATA"));
+    let part = damage.file.split('/').next().expect("a part");
+    let path = data_dir.join(part).display().to_string();
+    assert!(sentence.contains(&path), "{path} is not named: {sentence}");
+    let remedies =
+        ["from a backup", "see to the disk", "start with --region", "use the version that wrote"];
+    assert!(remedies.iter().any(|remedy| sentence.contains(remedy)), "no remedy: {sentence}");
+}

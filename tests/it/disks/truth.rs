@@ -1,0 +1,120 @@
+//! What a server showed before its disk was damaged, and whether it still does.
+
+use std::collections::BTreeMap;
+
+use tonic::{Code, Status, transport::Channel};
+use userpool::proto::{
+    DescribeUserPoolRequest, DescribeUserPoolResponse, DomainDescription,
+    ListUserPoolDomainsRequest, ListUserPoolEventsRequest, ListUserPoolsRequest, UserPoolEvent,
+    UserPoolEventFilter, user_pool_history_service_client::UserPoolHistoryServiceClient,
+    user_pool_service_client::UserPoolServiceClient,
+};
+
+use crate::support::{Client, metadata, reason};
+
+/// Everything that clients can see, by what they see it with.
+#[derive(Debug, PartialEq)]
+pub(super) struct Truth {
+    pub(super) pools: BTreeMap<String, DescribeUserPoolResponse>,
+    domains: Vec<DomainDescription>,
+    pub(super) events: Vec<UserPoolEvent>,
+}
+
+impl Truth {
+    pub(super) async fn of(channel: Channel) -> Self {
+        let mut client = UserPoolServiceClient::new(channel.clone());
+        let pools = pools(&mut client).await.expect("readable");
+        let domains = domains(&mut client).await.expect("readable");
+        let events = events(channel, None).await;
+        Self { pools, domains, events: events.expect("readable") }
+    }
+
+    /// Checks what a server shows of the present, all of which must be right, and
+    /// of the past, which may be damaged, and is then said to be: where?
+    pub(super) async fn check(&self, channel: Channel) -> Option<u64> {
+        let mut client = UserPoolServiceClient::new(channel.clone());
+        let pools = pools(&mut client).await.expect("the present is readable");
+        assert!(pools == self.pools, "other user pools are served");
+        let domains = domains(&mut client).await.expect("the present is readable");
+        assert!(domains == self.domains, "other domains are served");
+        let damaged = match events(channel.clone(), None).await {
+            Ok(events) => {
+                assert!(events == self.events, "another history is served");
+                return None;
+            }
+            Err(status) => place(&status),
+        };
+        // The others go on.
+        let mut served = 0;
+        for id in self.pools.keys() {
+            match events(channel.clone(), Some(id)).await {
+                Ok(events) => {
+                    let expected = self.events.iter().filter(|event| event.user_pool_id == *id);
+                    assert!(expected.eq(&events), "another history of {id} is served");
+                    served += 1;
+                }
+                Err(status) => assert!(place(&status) >= damaged, "{status}"),
+            }
+        }
+        assert!(served > 0 || damaged > 0, "{served} of {}", self.pools.len());
+        Some(damaged)
+    }
+}
+
+/// Where the history is damaged, as a client is told.
+fn place(status: &Status) -> u64 {
+    assert_eq!(status.code(), Code::DataLoss, "{status}");
+    assert_eq!(reason(status), "HISTORY_DAMAGED");
+    metadata(status, "position").expect("a position").parse().expect("a number")
+}
+
+async fn pools(client: &mut Client) -> Result<BTreeMap<String, DescribeUserPoolResponse>, Status> {
+    let mut pools = BTreeMap::new();
+    let mut list = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    loop {
+        let page = client.list_user_pools(list.clone()).await?.into_inner();
+        for pool in page.user_pools {
+            let request = DescribeUserPoolRequest { user_pool_id: pool.id.clone() };
+            let described = client.describe_user_pool(request).await?.into_inner();
+            pools.insert(pool.id.expect("an ID"), described);
+        }
+        list.next_token = page.next_token;
+        if list.next_token.is_none() {
+            return Ok(pools);
+        }
+    }
+}
+
+async fn domains(client: &mut Client) -> Result<Vec<DomainDescription>, Status> {
+    let mut domains = Vec::new();
+    let mut list = ListUserPoolDomainsRequest { max_results: Some(60), next_token: None };
+    loop {
+        let page = client.list_user_pool_domains(list.clone()).await?.into_inner();
+        domains.extend(page.domains);
+        list.next_token = page.next_token;
+        if list.next_token.is_none() {
+            return Ok(domains);
+        }
+    }
+}
+
+/// All events, or those of one user pool, with their stored records.
+async fn events(channel: Channel, id: Option<&str>) -> Result<Vec<UserPoolEvent>, Status> {
+    let mut client = UserPoolHistoryServiceClient::new(channel);
+    let filter = UserPoolEventFilter { user_pool_id: id.map(str::to_owned), ..Default::default() };
+    let mut list = ListUserPoolEventsRequest {
+        filter: Some(filter),
+        page_size: 1000,
+        include_records: true,
+        ..Default::default()
+    };
+    let mut events = Vec::new();
+    loop {
+        let page = client.list_user_pool_events(list.clone()).await?.into_inner();
+        events.extend(page.events);
+        list.page_token = page.next_page_token;
+        if list.page_token.is_empty() {
+            return Ok(events);
+        }
+    }
+}
