@@ -250,8 +250,11 @@ impl Engine {
             })?;
         let opened = File::open(&file).map_err(unusable(&file))?;
         let file = DbFile::new(&db, opened);
+        // Dropped in this order, also where what follows fails.
+        let database = (db, file);
 
-        let checked = panic::catch_unwind(AssertUnwindSafe(|| tail::check(&db, acknowledged)))
+        let check = || tail::check(&database.0, acknowledged);
+        let checked = panic::catch_unwind(AssertUnwindSafe(check))
             .map_err(|_| engine("sled panicked".into()))?;
         let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
         let head = checked.map_err(damaged)?;
@@ -264,6 +267,7 @@ impl Engine {
         sync_blobs(&blobs, &mut synced_blobs).map_err(unusable(&blobs))?;
         sync_directory(path).map_err(unusable(path))?;
         let path = path.to_owned();
+        let (db, file) = database;
         let writer = Mutex::new(Writer { witness, synced_blobs, failed: false });
         Ok(Self { db, file, path, writer, head: watch::Sender::new(head) })
     }

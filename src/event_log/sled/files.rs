@@ -5,14 +5,16 @@ use std::{
     ffi::OsString,
     fs::{self, File, TryLockError},
     io,
-    panic::{self, AssertUnwindSafe},
     path::Path,
+    sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
 };
 
 use sled::Db;
 
+/// How long sled may take to close a database.
+const CLOSE: Duration = Duration::from_secs(10);
 /// How often, and how long apart, a closed database is asked whether it is free.
 const RELEASE_TRIES: usize = 1000;
 const RELEASE_PAUSE: Duration = Duration::from_millis(1);
@@ -41,10 +43,17 @@ impl Drop for DbFile {
     /// sled's threads let go of a database a moment after its last handle; whoever
     /// opens it next must not find it held.
     fn drop(&mut self) {
-        // sled panics where it cannot sync what it closes.
+        // Where a write has failed, sled panics while it closes, or waits for ever.
         let last = self.last.take();
-        if panic::catch_unwind(AssertUnwindSafe(|| drop(last))).is_err() {
-            tracing::error!("a database could not be closed in order");
+        let (closing, closed) = mpsc::channel::<()>();
+        let close = move || {
+            drop(last);
+            drop(closing);
+        };
+        let closer = thread::Builder::new().name("closer".to_owned()).spawn(close);
+        if closer.is_ok() && closed.recv_timeout(CLOSE) == Err(RecvTimeoutError::Timeout) {
+            tracing::error!("a database does not close; it is left to the end of the process");
+            return;
         }
         if !is_released(&self.file) {
             tracing::warn!("sled still holds a database that was closed");
