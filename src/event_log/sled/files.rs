@@ -45,13 +45,13 @@ impl Drop for DbFile {
     fn drop(&mut self) {
         // Where a write has failed, sled panics while it closes, or waits for ever.
         let last = self.last.take();
-        let (closing, closed) = mpsc::channel::<()>();
+        let (working, ended) = mpsc::channel::<()>();
         let close = move || {
             drop(last);
-            drop(closing);
+            drop(working);
         };
         let closer = thread::Builder::new().name("closer".to_owned()).spawn(close);
-        if closer.is_ok() && closed.recv_timeout(CLOSE) == Err(RecvTimeoutError::Timeout) {
+        if closer.is_ok() && ended.recv_timeout(CLOSE) == Err(RecvTimeoutError::Timeout) {
             tracing::error!("a database does not close; it is left to the end of the process");
             return;
         }
