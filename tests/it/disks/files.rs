@@ -99,14 +99,13 @@ async fn damaged_files_are_served_truly_or_refused_in_one_sentence() {
         Original::new(End::Killed).await,
         Original::new(End::Stopped).await,
         Original::new(End::Restarted).await,
-        // Twice as often: what opening does not see.
-        Original::new(End::Restarted).await,
     ];
     let mut outcomes: BTreeMap<String, u64> = BTreeMap::new();
     for round in 0..rounds(20) {
         let seed = seed() + round;
         let mut random = Random(seed);
-        let original = random.one_of(&originals);
+        // Twice as often: what opening does not see.
+        let original = &originals[*random.one_of(&[0, 1, 2, 2])];
         let damage = Damage::draw(&mut random, original.directory.path());
         // Shown where the round fails.
         eprintln!("USERPOOL_SEED={seed}: {damage}");
