@@ -99,7 +99,8 @@ async fn three_events() -> Vec<UserPoolEvent> {
 /// The end of a log that ends with this event, signed.
 fn signed(event: &UserPoolEvent) -> SignedCheckpoint {
     let directory = TempDir::new().expect("a directory");
-    let signer = Signer::open(&directory.path().join("key.pem"), Path::new("none")).expect("a key");
+    let signer = Signer::open(&directory.path().join("key.pem"), &directory.path().join("noted"))
+        .expect("a key");
     let position = Position(event.position.try_into().expect("a position"));
     let hash = Hash(event.hash.as_slice().try_into().expect("a hash"));
     let at = chrono::DateTime::from_timestamp(1_512_950_400, 0).expect("2017-12-11");

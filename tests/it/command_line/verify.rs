@@ -265,7 +265,9 @@ async fn with_the_key_of(server: &TestServer) -> TestServer {
 async fn another_key_and_a_changed_checkpoint_are_caught() {
     let server = TestServer::start().await;
     create(&server, "people").await;
-    let other = Signer::open(&server.data_dir().join("other.pem")).expect("a key");
+    let other =
+        Signer::open(&server.data_dir().join("other.pem"), &server.data_dir().join("noted"))
+            .expect("a key");
     let key = HEXLOWER.encode(&other.public_key());
     let caught = run(&server, &["verify", "--key", &key]).await;
     assert_eq!(caught.code, 1, "{caught:?}");
