@@ -8,10 +8,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
-
-use tokio::time;
 
 use crate::{
     app::{App, Settings, Source, StartError},
@@ -25,8 +22,6 @@ use crate::{
 pub use self::listen::{Endpoint, EndpointError, Listener};
 use self::serving::Serving;
 
-/// How long running calls may take after the server was told to stop.
-const DRAIN: Duration = Duration::from_secs(30);
 /// How long the log may take to finish what it has begun, once no call waits for it.
 const CLOSE: Duration = Duration::from_secs(10);
 
@@ -180,11 +175,8 @@ impl Ready {
         serving.enter(Phase::Stopping);
         tracing::info!("stopping: running calls are finished, new ones refused");
         app.drain();
-        serving.drain();
-        if time::timeout(DRAIN, serving.ended()).await.is_err() {
-            tracing::warn!(?DRAIN, "calls were still running and are cut off");
-            serving.cut();
-            serving.ended().await?;
+        if serving.drain().await? {
+            tracing::warn!("calls were still running and are cut off");
         }
         if time::timeout(CLOSE, app.close()).await.is_err() {
             // Where the log is at is not known, so there is nothing to sign.

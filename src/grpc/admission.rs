@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::Peer;
 
@@ -85,12 +85,16 @@ pub(super) struct Admission {
     watches: Arc<Semaphore>,
     reads: Arc<Semaphore>,
     request_bytes: Arc<Semaphore>,
+    /// Each call that runs has a receiver.
+    running: watch::Sender<()>,
 }
 
 /// The place that a call has while it runs.
 #[derive(Debug)]
 pub(super) struct Admitted {
+    pub(super) kind: Kind,
     _places: [Option<OwnedSemaphorePermit>; 2],
+    _running: watch::Receiver<()>,
 }
 
 impl Admission {
@@ -102,6 +106,7 @@ impl Admission {
             watches: places(capacity.watches),
             reads: places(capacity.reads),
             request_bytes: places(REQUEST_BYTES),
+            running: watch::Sender::new(()),
         }
     }
 
@@ -117,7 +122,15 @@ impl Admission {
                 [Some(take(&self.watches, TooMany::Watches)?), of_connection]
             }
         };
-        Ok(Admitted { _places: places })
+        Ok(Admitted { kind, _places: places, _running: self.running.subscribe() })
+    }
+
+    pub(super) async fn quiet(&self) {
+        self.running.closed().await;
+    }
+
+    pub(super) fn is_quiet(&self) -> bool {
+        self.running.is_closed()
     }
 
     /// Where the bytes of one request are counted.

@@ -5,20 +5,17 @@
 
 use std::{
     convert::Infallible,
-    panic::{self, AssertUnwindSafe},
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
-    time::Instant,
 };
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderValue, Request, Response};
-use http_body::Frame;
 use tokio::{
     sync::watch,
-    time::{Instant as Moment, timeout_at},
+    time::{Instant, timeout_at},
 };
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
@@ -27,9 +24,11 @@ use crate::app::{Source, says};
 
 use super::{
     Capacity, Peer, Phase,
+    access_record::{AccessRecord, code_of},
     admission::{Admission, Admitted, Kind, TooMany},
     deadline,
-    request_body::{End, RequestBody, SharedCharge},
+    request_body::{Arrival, RequestBody, SharedCharge},
+    response_body::ResponseBody,
     status,
 };
 
@@ -58,18 +57,30 @@ impl RpcLayer {
         Self { source, admission: Arc::new(Admission::new(capacity)), phase }
     }
 
+    /// Waits until no call runs.
+    pub async fn quiet(&self) {
+        self.admission.quiet().await;
+    }
+
+    /// Whether no call runs.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.admission.is_quiet()
+    }
+
     /// Finds a place for the call, and has its request counted and timed.
     fn admit(&self, request: &mut Request<Body>) -> Result<(Admitted, SharedCharge), TooMany> {
         let kind = Kind::of(request.uri().path());
         let admitted = self.admission.admit(kind, request.extensions().get::<Peer>())?;
         let charge = Arc::new(Mutex::new(self.admission.charge()));
-        let end = match kind {
+        let stop = Box::pin(stopping(self.phase.clone()));
+        let arrival = match kind {
             // Reflection goes on for as long as its client likes.
-            Kind::Tool => End::Stop(Box::pin(stopping(self.phase.clone()))),
-            Kind::Probe | Kind::Write | Kind::Watch | Kind::Read => End::late(),
+            Kind::Tool => Arrival::without_end(stop),
+            Kind::Probe | Kind::Write | Kind::Watch | Kind::Read => Arrival::in_time(stop),
         };
         let body = std::mem::take(request.body_mut());
-        *request.body_mut() = RequestBody::wrap(body, Arc::clone(&charge), end);
+        *request.body_mut() = RequestBody::wrap(body, Arc::clone(&charge), arrival);
         Ok((admitted, charge))
     }
 }
@@ -124,8 +135,7 @@ where
                 record.finish(code);
                 return Ok(response);
             }
-            Ok(response
-                .map(|body| Body::new(Answer { body, record, ended: false, _admitted: admitted })))
+            Ok(response.map(|body| ResponseBody::wrap(body, record, admitted)))
         })
     }
 }
@@ -139,14 +149,14 @@ async fn stopping(mut phase: watch::Receiver<Phase>) {
 /// it, unless the writer has taken that up.
 async fn answer(
     call: impl Future<Output = Result<Response<Body>, Infallible>>,
-    deadline: Option<Moment>,
+    deadline: Option<Instant>,
     correlation_id: &str,
 ) -> Response<Body> {
     let call = AssertUnwindSafe(call).catch_unwind();
     let ended = match deadline {
         None => Ok(call.await),
         // What has begun may be recorded, so what is late already does not begin.
-        Some(deadline) if deadline <= Moment::now() => Err(status::deadline_exceeded()),
+        Some(deadline) if deadline <= Instant::now() => Err(status::deadline_exceeded()),
         Some(deadline) => timeout_at(deadline, call).await.map_err(|_| status::deadline_exceeded()),
     };
     match ended {
@@ -157,47 +167,6 @@ async fn answer(
             status::internal().into_http()
         }
         Err(late) => late.into_http(),
-    }
-}
-
-/// The body of an answer, which has a last word also where the code behind it
-/// panics.
-struct Answer {
-    body: Body,
-    record: AccessRecord,
-    ended: bool,
-    /// It keeps its place until the last frame is on its way.
-    _admitted: Option<Admitted>,
-}
-
-impl http_body::Body for Answer {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let this = self.get_mut();
-        if this.ended {
-            return Poll::Ready(None);
-        }
-        let body = Pin::new(&mut this.body);
-        let polled = panic::catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx)));
-        let frame = polled.unwrap_or_else(|panic| {
-            let request_id = &this.record.correlation_id;
-            tracing::error!(request_id, panic = says(&*panic), "panic");
-            this.ended = true;
-            let mut trailers = HeaderMap::new();
-            let told = status::internal().add_header(&mut trailers);
-            Poll::Ready(Some(told.map(|()| Frame::trailers(trailers))))
-        });
-        if let Poll::Ready(Some(Ok(frame))) = &frame
-            && let Some(trailers) = frame.trailers_ref()
-        {
-            this.record.finish(code_of(trailers).unwrap_or(Code::Unknown));
-        }
-        frame
     }
 }
 
@@ -221,44 +190,4 @@ fn correlation_id(headers: &HeaderMap, source: &dyn Source) -> String {
             && id.bytes().all(|byte| byte.is_ascii_graphic())
     });
     usable.map_or_else(|| source.uuid().to_string(), str::to_owned)
-}
-
-fn code_of(headers: &HeaderMap) -> Option<Code> {
-    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
-}
-
-/// One record per call, written when its last word is said; CANCELLED where the
-/// client went away before that.
-struct AccessRecord {
-    path: String,
-    correlation_id: String,
-    started: Instant,
-    finished: bool,
-}
-
-impl AccessRecord {
-    fn new(path: &str, correlation_id: String) -> Self {
-        let path = path.trim_start_matches('/').to_owned();
-        Self { path, correlation_id, started: Instant::now(), finished: false }
-    }
-
-    fn finish(&mut self, code: Code) {
-        if std::mem::replace(&mut self.finished, true) {
-            return;
-        }
-        let (method, request_id) = (&self.path, &self.correlation_id);
-        let milliseconds = self.started.elapsed().as_secs_f64() * 1000.0;
-        // Tools ask for reflection before every call, and probes for health.
-        if method.starts_with("grpc.") {
-            tracing::debug!(method, ?code, milliseconds, request_id, "rpc");
-        } else {
-            tracing::info!(method, ?code, milliseconds, request_id, "rpc");
-        }
-    }
-}
-
-impl Drop for AccessRecord {
-    fn drop(&mut self) {
-        self.finish(Code::Cancelled);
-    }
 }

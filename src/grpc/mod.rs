@@ -1,5 +1,6 @@
 //! Messages in, commands through, messages out. Knows nothing of storage.
 
+mod access_record;
 mod admission;
 mod context;
 mod deadline;
@@ -10,6 +11,7 @@ mod layer;
 mod page_token;
 mod peer;
 mod request_body;
+mod response_body;
 mod status;
 mod user_pools;
 

@@ -17,7 +17,7 @@ use super::{admission::Charge, status};
 
 /// How long the whole request may take, from its first byte. A client that stops
 /// in the middle keeps a place that others need.
-const ARRIVAL: Duration = Duration::from_secs(20);
+const IN_TIME: Duration = Duration::from_secs(20);
 
 /// What a request is charged, for as long as its call runs and longer than its body.
 pub(super) type SharedCharge = Arc<Mutex<Charge>>;
@@ -26,26 +26,47 @@ pub(super) type SharedCharge = Arc<Mutex<Charge>>;
 pub(super) struct RequestBody {
     body: Body,
     charge: SharedCharge,
-    end: End,
+    arrival: Arrival,
 }
 
 /// What ends a request that does not end by itself.
-pub(super) enum End {
-    /// It has taken too long.
-    Late(Pin<Box<Sleep>>),
-    /// The server stops. For requests that have no end of their own.
-    Stop(Pin<Box<dyn Future<Output = ()> + Send>>),
+pub(super) struct Arrival {
+    /// It takes too long; nothing where it may take as long as it likes.
+    late: Option<Pin<Box<Sleep>>>,
+    /// The server stops.
+    stop: Stop,
 }
 
-impl End {
-    pub(super) fn late() -> Self {
-        Self::Late(Box::pin(sleep(ARRIVAL)))
+/// Completes when the server stops.
+pub(super) type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Arrival {
+    /// Of a request that is one message.
+    pub(super) fn in_time(stop: Stop) -> Self {
+        Self { late: Some(Box::pin(sleep(IN_TIME))), stop }
+    }
+
+    /// Of a request that is a conversation. The end of the server is its end.
+    pub(super) fn without_end(stop: Stop) -> Self {
+        Self { late: None, stop }
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let Some(late) = &mut self.late else {
+            ready!(self.stop.as_mut().poll(cx));
+            return Poll::Ready(None);
+        };
+        if late.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Some(Err(status::request_too_late())));
+        }
+        ready!(self.stop.as_mut().poll(cx));
+        Poll::Ready(Some(Err(status::shutting_down())))
     }
 }
 
 impl RequestBody {
-    pub(super) fn wrap(body: Body, charge: SharedCharge, end: End) -> Body {
-        Body::new(Self { body, charge, end })
+    pub(super) fn wrap(body: Body, charge: SharedCharge, arrival: Arrival) -> Body {
+        Body::new(Self { body, charge, arrival })
     }
 }
 
@@ -59,16 +80,7 @@ impl http_body::Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = &mut *self;
         let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
-            return match &mut this.end {
-                End::Late(late) => {
-                    ready!(late.as_mut().poll(cx));
-                    Poll::Ready(Some(Err(status::request_too_late())))
-                }
-                End::Stop(stop) => {
-                    ready!(stop.as_mut().poll(cx));
-                    Poll::Ready(None)
-                }
-            };
+            return this.arrival.poll_end(cx);
         };
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()

@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{oneshot, watch},
     task::JoinHandle,
+    time,
 };
 use tonic::transport::{self, Server};
 
@@ -25,6 +26,11 @@ const STREAMS: u32 = 128;
 /// Bytes of headers that one call may have.
 const HEADER_BYTES: u32 = 16 * 1024;
 
+/// How long running calls may take after the server was told to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+/// How long a connection without calls may take to say goodbye. Some never do.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// A server on a listener. Dropped, it ends at once.
 #[derive(Debug)]
 pub(super) struct Serving {
@@ -32,6 +38,7 @@ pub(super) struct Serving {
     phase: watch::Sender<Phase>,
     drain: Option<oneshot::Sender<()>>,
     cut: watch::Sender<bool>,
+    calls: RpcLayer,
 }
 
 impl Serving {
@@ -48,18 +55,19 @@ impl Serving {
         let door = Door::closed(phases.clone());
         let watches_per_connection = capacity.watches_per_connection;
         let incoming = listener.connections(Room { connections, watches_per_connection }, cuts);
+        let calls = RpcLayer::new(source, capacity, phases);
         let serving = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
             .max_concurrent_streams(STREAMS)
             .http2_max_header_list_size(HEADER_BYTES)
-            .layer(RpcLayer::new(source, capacity, phases))
+            .layer(calls.clone())
             .serve_with_incoming_shutdown(door.clone(), incoming, async {
                 // Where the sender is gone, so is this server.
                 let _ = draining.await;
             });
         let task = tokio::spawn(serving);
-        (Self { task, phase, drain: Some(drain), cut }, door)
+        (Self { task, phase, drain: Some(drain), cut, calls }, door)
     }
 
     /// Tells health how far the server is.
@@ -67,17 +75,32 @@ impl Serving {
         self.phase.send_replace(phase);
     }
 
-    /// Takes no further connection, and lets those that are there finish.
-    pub(super) fn drain(&mut self) {
+    /// Takes no further connection, lets the calls that run finish, and closes.
+    /// Says whether any had to be cut off.
+    pub(super) async fn drain(&mut self) -> Result<bool, transport::Error> {
         if let Some(drain) = self.drain.take() {
             // An error means that the server has ended already.
             let _ = drain.send(());
         }
-    }
-
-    /// Cuts every connection.
-    pub(super) fn cut(&self) {
+        let calls = self.calls.clone();
+        let done = time::timeout(DRAIN, async {
+            tokio::select! {
+                ended = self.ended() => ended,
+                () = lingering(&calls) => Ok(()),
+            }
+        });
+        let cut_off = match done.await {
+            Ok(done) => {
+                done?;
+                false
+            }
+            Err(_) => true,
+        };
         self.cut.send_replace(true);
+        if !self.task.is_finished() {
+            self.ended().await?;
+        }
+        Ok(cut_off)
     }
 
     /// Waits until all connections are closed.
@@ -90,6 +113,17 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         self.task.abort();
-        self.cut();
+        self.cut.send_replace(true);
+    }
+}
+
+/// Waits until no call runs, nor comes while connections say goodbye.
+async fn lingering(calls: &RpcLayer) {
+    loop {
+        calls.quiet().await;
+        time::sleep(GOODBYE).await;
+        if calls.is_quiet() {
+            return;
+        }
     }
 }

@@ -1,0 +1,113 @@
+//! An answer on its way out: it keeps its call's place until it has left, and it has
+//! to be taken in time.
+
+use std::{
+    panic::{self, AssertUnwindSafe},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::Frame;
+use tokio::{task::AbortHandle, time::sleep};
+use tonic::{Code, Status, body::Body};
+
+use crate::app::says;
+
+use super::{
+    access_record::{AccessRecord, code_of},
+    admission::{Admitted, Kind},
+    status,
+};
+
+/// How long a client may leave an answer where it is. HTTP/2 lets it do so for ever,
+/// also where it reads everything else, and that would cost others a place.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+
+/// The body of a response.
+pub(super) struct ResponseBody {
+    answer: Arc<Mutex<Option<Answer>>>,
+    expiry: Option<AbortHandle>,
+}
+
+/// What is thrown away where it is not taken.
+struct Answer {
+    body: Body,
+    record: AccessRecord,
+    /// Whether its last word was said because the code behind it panicked.
+    ended: bool,
+    _admitted: Option<Admitted>,
+}
+
+impl ResponseBody {
+    pub(super) fn wrap(body: Body, record: AccessRecord, admitted: Option<Admitted>) -> Body {
+        // What goes on for as long as its client likes is limited in number only.
+        let limited = match admitted.as_ref().map(|admitted| admitted.kind) {
+            Some(Kind::Read | Kind::Write | Kind::Probe) => true,
+            Some(Kind::Watch | Kind::Tool) | None => false,
+        };
+        let answer =
+            Arc::new(Mutex::new(Some(Answer { body, record, ended: false, _admitted: admitted })));
+        // A task, because a body that nobody asks for a frame is not woken by a timer.
+        let throw_away = || tokio::spawn(expire(Arc::downgrade(&answer))).abort_handle();
+        let expiry = limited.then(throw_away);
+        Body::new(Self { answer, expiry })
+    }
+}
+
+async fn expire(answer: Weak<Mutex<Option<Answer>>>) {
+    sleep(TAKEN_WITHIN).await;
+    if let Some(answer) = answer.upgrade() {
+        answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        if let Some(expiry) = &self.expiry {
+            expiry.abort();
+        }
+    }
+}
+
+impl http_body::Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(answer) = answer.as_mut() else {
+            return Poll::Ready(Some(Err(Status::cancelled("the answer was not taken in time"))));
+        };
+        if answer.ended {
+            return Poll::Ready(None);
+        }
+        let body = Pin::new(&mut answer.body);
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx)));
+        let frame = polled.unwrap_or_else(|panic| {
+            let request_id = answer.record.correlation_id();
+            tracing::error!(request_id, panic = says(&*panic), "panic");
+            answer.ended = true;
+            let mut trailers = HeaderMap::new();
+            let told = status::internal().add_header(&mut trailers);
+            Poll::Ready(Some(told.map(|()| Frame::trailers(trailers))))
+        });
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            answer.record.finish(code_of(trailers).unwrap_or(Code::Unknown));
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        answer.as_ref().is_some_and(|answer| answer.body.is_end_stream())
+    }
+}
