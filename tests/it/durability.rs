@@ -3,7 +3,7 @@
 mod failing;
 mod shutdown;
 mod time;
-mod waiting;
+pub(crate) mod waiting;
 
 use std::{fs, path::Path};
 

@@ -26,6 +26,7 @@ mod json;
 mod linearizability;
 mod lists;
 mod lives;
+mod load;
 mod offline;
 mod process;
 mod properties;

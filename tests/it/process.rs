@@ -1,10 +1,12 @@
 //! The real process: what it prints, how it ends, and what it refuses to start with.
 
+mod flooded;
 mod killed;
 mod refused;
 mod settings;
 mod socket;
 mod stopped;
+mod stopped_under_load;
 
 use std::{
     path::Path,

@@ -30,7 +30,7 @@ const BATCH: usize = 512;
 
 /// A log that holds every append until it is told to let go.
 #[derive(Debug)]
-pub(super) struct HeldLog {
+pub(crate) struct HeldLog {
     kept: MemoryLog,
     held: Semaphore,
     taken_up: Semaphore,
@@ -46,12 +46,12 @@ impl Default for HeldLog {
 
 impl HeldLog {
     /// Waits until an append has begun.
-    pub(super) async fn taken_up(&self) {
+    pub(crate) async fn taken_up(&self) {
         self.taken_up.acquire().await.expect("open").forget();
     }
 
     /// Lets all appends go.
-    pub(super) fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         self.held.close();
     }
 }

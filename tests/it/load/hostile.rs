@@ -1,0 +1,159 @@
+//! Connections that mean no good. Each is ended by the server within a bound, and
+//! others are served meanwhile and after it. The clock is moved by the runtime
+//! whenever nobody does anything, so a bound of minutes takes no time.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+use userpool::proto::WatchUserPoolEventsRequest;
+
+use super::{
+    describe,
+    wire::{
+        CONTINUATION, CREATE, DESCRIBE, END_HEADERS, HEADERS, PING, PREFACE, RESET, SETTINGS,
+        WATCH, block, frame, framed, greeting,
+    },
+};
+use crate::support::{TestServer, create};
+
+/// Longer than any of the server's own limits together.
+const BOUND: Duration = Duration::from_mins(3);
+
+/// What it is called, what is sent, and whether the client goes on reading.
+type Hostility = (&'static str, Vec<u8>, bool);
+
+fn hostilities() -> Vec<Hostility> {
+    let greeted = |frames: &[Vec<u8>]| [greeting(), frames.concat()].concat();
+    let many = |count: u32, frames: &dyn Fn(u32) -> Vec<u8>| {
+        greeted(&(0..count).map(|number| frames(2 * number + 1)).collect::<Vec<_>>())
+    };
+    let open = |stream, path| frame(HEADERS, END_HEADERS, stream, &block(path));
+    let watch = framed(&WatchUserPoolEventsRequest::default());
+    vec![
+        ("says nothing", Vec::new(), true),
+        ("stops within the preface", PREFACE[..10].to_vec(), true),
+        ("stops after the preface", PREFACE.to_vec(), true),
+        ("greets, and never answers a ping", greeting(), true),
+        ("stops within a frame of headers", greeted(&[open(1, CREATE)[..20].to_vec()]), true),
+        ("never ends its headers", greeted(&[frame(HEADERS, 0, 1, &block(CREATE))]), true),
+        ("speaks HTTP/1", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), true),
+        ("speaks TLS", [&[22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3][..], &[7; 506]].concat(), true),
+        (
+            "sends garbage",
+            (0..100_000_u32)
+                .map(|number| u8::try_from(number * 7 % 251).expect("a byte"))
+                .collect(),
+            true,
+        ),
+        ("sends garbage after the greeting", greeted(&[vec![0xff; 4096]]), true),
+        (
+            "says that a frame has 16 MiB",
+            greeted(&[vec![0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 1]]),
+            true,
+        ),
+        (
+            "goes on with headers for ever",
+            greeted(&[
+                frame(HEADERS, 0, 1, &block(CREATE)),
+                frame(CONTINUATION, 0, 1, &[0, 1, b'a', 1, b'b'].repeat(2000)).repeat(200),
+            ]),
+            true,
+        ),
+        (
+            "goes on with empty headers",
+            {
+                let more = frame(CONTINUATION, 0, 1, &[]).repeat(10_000);
+                greeted(&[frame(HEADERS, 0, 1, &block(CREATE)), more])
+            },
+            true,
+        ),
+        (
+            "opens and resets at once",
+            many(5000, &|stream| {
+                [open(stream, DESCRIBE), frame(RESET, 0, stream, &[0, 0, 0, 8])].concat()
+            }),
+            true,
+        ),
+        ("opens more than it may", many(1000, &|stream| open(stream, CREATE)), true),
+        (
+            "opens watches and reads none",
+            many(100, &|stream| [open(stream, WATCH), frame(0, 1, stream, &watch)].concat()),
+            true,
+        ),
+        ("pings without end", many(20_000, &|_| frame(PING, 0, 0, &[0; 8])), true),
+        ("pings and does not listen", many(400_000, &|_| frame(PING, 0, 0, &[0; 8])), false),
+        ("changes its settings without end", many(20_000, &|_| frame(SETTINGS, 0, 0, &[])), true),
+        ("asks for what is not there", many(100, &|stream| open(stream, "/no/such")), true),
+    ]
+}
+
+/// How long the server lets it go on.
+async fn let_go_on(address: &str, sent: &[u8], reads: bool) -> Duration {
+    let begun = Instant::now();
+    let (mut from, mut to) = TcpStream::connect(address).await.expect("connected").into_split();
+    let sending = async {
+        // Ends with an error where the server has closed before all was sent.
+        let _ = to.write_all(sent).await;
+        // And where it has closed since, another byte tells.
+        while !reads && to.write_all(&[0]).await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let receiving = async {
+        let mut bytes = vec![0; 1 << 16];
+        // Until the end, or until the connection is reset.
+        while reads && from.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
+    };
+    let ended = timeout(BOUND, async { tokio::join!(sending, receiving) }).await;
+    ended.expect("ended by the server");
+    begun.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn hostile_connections_are_ended_and_cost_the_others_nothing() {
+    let server = TestServer::with(|config| config.connections = 4).await;
+    let address = server.endpoint.to_string();
+    let mut client = server.client().await;
+    let id = create(&mut client, "people").await;
+    for (what, sent, reads) in hostilities() {
+        let hostile = async {
+            let (first, second) =
+                tokio::join!(let_go_on(&address, &sent, reads), let_go_on(&address, &sent, reads));
+            first.max(second)
+        };
+        tokio::pin!(hostile);
+        let mut calls = 0;
+        let lasted = loop {
+            tokio::select! {
+                lasted = &mut hostile => break lasted,
+                described = describe(&mut client, &id) => {
+                    described.unwrap_or_else(|status| unreachable!("{what}: {status}"));
+                    calls += 1;
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        };
+        eprintln!("{what}: ended after {lasted:?}, {calls} calls served meanwhile");
+        // All of its places have come back: there is one for somebody new.
+        let mut other = server.client().await;
+        describe(&mut other, &id).await.unwrap_or_else(|status| unreachable!("{what}: {status}"));
+    }
+    server.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_stops_in_the_middle_is_given_up_and_its_place_is_free() {
+    let server = TestServer::with(|config| config.capacity.reads = 1).await;
+    let mut client = server.client().await;
+    let id = create(&mut client, "people").await;
+    let mut wire = super::wire::Wire::connect(&server.endpoint.to_string()).await;
+    let begun = wire.begin(DESCRIBE, None).await;
+    let late = timeout(BOUND, begun.status()).await.expect("given up");
+    assert_eq!(late.code(), tonic::Code::DeadlineExceeded, "{late}");
+    describe(&mut client, &id).await.expect("described");
+    server.stop().await;
+}

@@ -1,0 +1,128 @@
+//! A server that starts says so: health is there from the first moment.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio::sync::{Semaphore, watch};
+use tonic::{Code, transport::Endpoint as ClientEndpoint};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use tonic_types::StatusExt as _;
+use userpool::{
+    event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
+    server::{Endpoint, Ready},
+};
+
+use super::describe;
+use crate::support::{Client, FixedSource, config, create, reason};
+
+/// A log that cannot be read before it is told to let go: long, or on a slow disk.
+#[derive(Debug)]
+struct SlowLog {
+    kept: MemoryLog,
+    readable: Semaphore,
+}
+
+#[tonic::async_trait]
+impl EventLog for SlowLog {
+    fn head(&self) -> watch::Receiver<Head> {
+        self.kept.head()
+    }
+
+    async fn append(
+        &self,
+        expected: Position,
+        bodies: Vec<Bytes>,
+    ) -> Result<Vec<Record>, AppendError> {
+        self.kept.append(expected, bodies).await
+    }
+
+    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
+        self.readable.acquire().await.expect_err("closed to let go");
+        self.kept.read(after, limit).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_read_model_is_built_health_says_not_serving_and_calls_are_refused() {
+    let directory = TempDir::new().expect("a directory");
+    let socket = directory.path().join("socket");
+    let log = Arc::new(SlowLog { kept: MemoryLog::default(), readable: Semaphore::new(0) });
+    let mut config = config(directory.path());
+    config.listen = Endpoint::Unix(socket.clone());
+    let read_model = directory.path().join("read_model");
+    let source = Arc::new(FixedSource::default());
+    let starting = Arc::<SlowLog>::clone(&log);
+    let starting =
+        tokio::spawn(async move { Ready::on(starting, &read_model, config, source).await });
+    while !socket.exists() {
+        tokio::task::yield_now().await;
+    }
+    let address = format!("unix:{}", socket.display());
+    let channel = ClientEndpoint::from_shared(address).expect("an address");
+    let channel = channel.connect().await.expect("a connection");
+    let mut health = HealthClient::new(channel.clone());
+    let mut client = Client::new(channel);
+    let request = HealthCheckRequest::default;
+
+    let status = health.check(request()).await.expect("health").into_inner().status();
+    assert_eq!(status, ServingStatus::NotServing);
+    let refused = describe(&mut client, "us-east-1_AbCdEfGhI").await.expect_err("refused");
+    assert_eq!(refused.code(), Code::Unavailable, "{refused}");
+    assert_eq!(reason(&refused), "STARTING");
+    assert!(refused.get_details_retry_info().is_some());
+    let mut watched = health.watch(request()).await.expect("watched").into_inner();
+    let first = watched.message().await.expect("a status").expect("a status");
+    assert_eq!(first.status(), ServingStatus::NotServing);
+    assert!(!starting.is_finished());
+
+    log.readable.close();
+    let ready = starting.await.expect("no panic").expect("a server");
+
+    let second = watched.message().await.expect("a status").expect("a status");
+    assert_eq!(second.status(), ServingStatus::Serving);
+    create(&mut client, "people").await;
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let served = tokio::spawn(ready.serve(async {
+        let _ = stopped.await;
+    }));
+    stop.send(()).expect("it serves");
+    let last = watched.message().await.expect("a status").expect("a status");
+    assert_eq!(last.status(), ServingStatus::NotServing);
+    assert!(watched.message().await.expect("ended in order").is_none());
+    served.await.expect("no panic").expect("served to the end");
+}
+
+/// Also on a connection that was there before, which may still be asked after the
+/// watchers of health were told, and before it is closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn health_is_never_unknown_while_the_server_stops() {
+    use crate::durability::waiting::HeldLog;
+    let log = Arc::new(HeldLog::default());
+    let server = crate::support::TestServer::on(Arc::<HeldLog>::clone(&log)).await;
+    let mut wire = super::wire::Wire::connect(&server.endpoint.to_string()).await;
+    let mut client = server.client().await;
+    let named = crate::support::named("held");
+    let held = tokio::spawn(async move { client.create_user_pool(named).await });
+    log.taken_up().await;
+    let mut health = HealthClient::new(server.channel().await);
+    let mut watched =
+        health.watch(HealthCheckRequest::default()).await.expect("watched").into_inner();
+    watched.message().await.expect("a status").expect("a status");
+    let mut half_asked = wire.begin("/grpc.health.v1.Health/Check", None).await;
+
+    let stopped = tokio::spawn(server.stop());
+    let last = watched.message().await.expect("a status").expect("a status");
+    assert_eq!(last.status(), ServingStatus::NotServing);
+    let asked = super::wire::framed(&HealthCheckRequest::default());
+    // Given up by the server, or answered; but never NOT_FOUND.
+    if half_asked.request.send_data(asked, true).is_ok() {
+        let status = half_asked.status().await;
+        assert!(matches!(status.code(), Code::Ok | Code::Unavailable), "{status}");
+    }
+    log.let_go();
+    held.await.expect("no panic").expect("created");
+    stopped.await.expect("stopped in order");
+}

@@ -1,0 +1,84 @@
+//! Clients that take no answer, and what they cannot hold up.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::Instant};
+use userpool::{
+    proto::{ListUserPoolsRequest, WatchUserPoolEventsRequest},
+    server::Ready,
+};
+
+use super::{
+    describe,
+    wire::{CREATE, LIST, WATCH, Wire, framed, greeting},
+};
+use crate::support::{FixedSource, TestServer, config, create, named, reason};
+
+fn list() -> ListUserPoolsRequest {
+    ListUserPoolsRequest { max_results: Some(60), ..Default::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_not_taken_is_thrown_away_and_its_place_is_free() {
+    let server = TestServer::with(|config| config.capacity.reads = 1).await;
+    let mut client = server.client().await;
+    let id = create(&mut client, "people").await;
+    let mut wire = Wire::with_window(&server.endpoint.to_string(), 0).await;
+    let mut begun = wire.begin(LIST, None).await;
+    begun.request.send_data(framed(&list()), true).expect("sent");
+    let _left_there = begun.answered().await;
+
+    let begun = Instant::now();
+    while describe(&mut client, &id).await.is_err() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(begun.elapsed() < Duration::from_mins(1), "the place is kept");
+    }
+    assert!(begun.elapsed() > Duration::from_secs(20), "it was given time");
+    server.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_no_answer_holds_up_the_stop_until_the_limit_and_no_longer() {
+    let server = TestServer::start().await;
+    create(&mut server.client().await, "people").await;
+    let mut wire = Wire::with_window(&server.endpoint.to_string(), 0).await;
+    // The answers to watches are never thrown away.
+    let mut begun = wire.begin(WATCH, None).await;
+    let watch = WatchUserPoolEventsRequest::default();
+    begun.request.send_data(framed(&watch), true).expect("sent");
+    let _left_there = begun.answered().await;
+
+    let told = Instant::now();
+    let directory = server.stop().await;
+    let took = told.elapsed();
+
+    assert!((29..40).contains(&took.as_secs()), "{took:?}");
+    // Nobody holds the data directory any more.
+    let source = Arc::new(FixedSource::default());
+    Ready::start(config(directory.path()), source).await.expect("started again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_sent_calls_and_dead_connections_hold_up_nothing() {
+    let server = TestServer::start().await;
+    let address = server.endpoint.to_string();
+    let mut client = server.client().await;
+    client.create_user_pool(named("people")).await.expect("created");
+    let mut wire = Wire::connect(&address).await;
+    let half_sent = wire.begin(CREATE, None).await;
+    let mut dead = Vec::new();
+    for _ in 0..20 {
+        let mut socket = TcpStream::connect(&address).await.expect("connected");
+        socket.write_all(&greeting()).await.expect("sent");
+        dead.push(socket);
+    }
+    // A call later than these are there.
+    client.create_user_pool(named("more")).await.expect("created");
+
+    let told = Instant::now();
+    server.stop().await;
+
+    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+    let status = half_sent.status().await;
+    assert_eq!(reason(&status), "SHUTTING_DOWN", "{status}");
+}

@@ -1,0 +1,142 @@
+//! HTTP/2 below what a gRPC client allows: calls that stop in the middle, frames
+//! by hand.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use h2::{
+    RecvStream, SendStream,
+    client::{self, ResponseFuture, SendRequest},
+};
+use http::Request;
+use prost::Message;
+use tokio::net::TcpStream;
+use tonic::{Code, Status};
+
+pub(crate) const CREATE: &str = "/userpool.v1.UserPoolService/CreateUserPool";
+pub(crate) const LIST: &str = "/userpool.v1.UserPoolService/ListUserPools";
+pub(crate) const DESCRIBE: &str = "/userpool.v1.UserPoolService/DescribeUserPool";
+pub(crate) const WATCH: &str = "/userpool.v1.UserPoolHistoryService/WatchUserPoolEvents";
+
+/// A connection on which a call may stop anywhere.
+pub(crate) struct Wire(SendRequest<Bytes>);
+
+/// A call that has begun.
+pub(crate) struct Begun {
+    answer: ResponseFuture,
+    /// Where the rest of the request goes.
+    pub(crate) request: SendStream<Bytes>,
+}
+
+impl Wire {
+    pub(crate) async fn connect(address: &str) -> Self {
+        Self::with_window(address, 1 << 20).await
+    }
+
+    /// A connection whose streams take so many bytes of an answer at first.
+    pub(crate) async fn with_window(address: &str, bytes: u32) -> Self {
+        let socket = TcpStream::connect(address).await.expect("a connection");
+        let mut builder = client::Builder::new();
+        builder.initial_window_size(bytes);
+        let (wire, connection) = builder.handshake(socket).await.expect("HTTP/2");
+        tokio::spawn(async move {
+            // Ends with the server, in whichever way.
+            let _ = connection.await;
+        });
+        Self(wire)
+    }
+
+    /// Sends the headers of a call.
+    pub(crate) async fn begin(&mut self, path: &str, timeout: Option<&str>) -> Begun {
+        let mut request = Request::post(format!("http://localhost{path}"))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers");
+        if let Some(timeout) = timeout {
+            request = request.header("grpc-timeout", timeout);
+        }
+        let mut ready = self.0.clone().ready().await.expect("room for a call");
+        let request = request.body(()).expect("a request");
+        let (answer, request) = ready.send_request(request, false).expect("sent");
+        Begun { answer, request }
+    }
+
+    /// Makes a whole call; its status, also where that is OK.
+    pub(crate) async fn call(
+        &mut self,
+        path: &str,
+        timeout: Option<&str>,
+        message: &impl Message,
+    ) -> Status {
+        let mut begun = self.begin(path, timeout).await;
+        begun.request.send_data(framed(message), true).expect("sent");
+        begun.status().await
+    }
+}
+
+impl Begun {
+    /// The headers of the answer have come; what follows is left where it is.
+    pub(crate) async fn answered(self) -> RecvStream {
+        self.answer.await.expect("an answer").into_body()
+    }
+
+    pub(crate) async fn status(self) -> Status {
+        let response = self.answer.await.expect("an answer");
+        if let Some(status) = Status::from_header_map(response.headers()) {
+            return status;
+        }
+        let mut body = response.into_body();
+        while let Some(data) = body.data().await {
+            let bytes = data.expect("data").len();
+            body.flow_control().release_capacity(bytes).expect("room");
+        }
+        let trailers = body.trailers().await.expect("trailers");
+        let status = trailers.as_ref().and_then(Status::from_header_map);
+        status.unwrap_or_else(|| Status::new(Code::Unknown, "no status"))
+    }
+}
+
+/// A message as gRPC puts it.
+pub(crate) fn framed(message: &impl Message) -> Bytes {
+    let mut bytes = BytesMut::new();
+    bytes.put_u8(0);
+    bytes.put_u32(u32::try_from(message.encoded_len()).expect("a small message"));
+    message.encode(&mut bytes).expect("encoded");
+    bytes.freeze()
+}
+
+/// What an HTTP/2 client says first.
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RESET: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
+pub(crate) const CONTINUATION: u8 = 9;
+/// The flag of a block of headers that is whole.
+pub(crate) const END_HEADERS: u8 = 4;
+
+/// One frame.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a small frame").to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// The preface and empty settings.
+pub(crate) fn greeting() -> Vec<u8> {
+    [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()
+}
+
+/// A block of headers, each as long as its length in one byte allows.
+pub(crate) fn block(path: &str) -> Vec<u8> {
+    let mut block = vec![0x83, 0x86];
+    let mut literal = |name: &[u8], value: &str| {
+        block.extend(name);
+        block.push(u8::try_from(value.len()).expect("a short value"));
+        block.extend(value.as_bytes());
+    };
+    literal(&[4], path);
+    literal(&[1], "localhost");
+    literal(b"\0\x0ccontent-type", "application/grpc");
+    block
+}
