@@ -113,7 +113,7 @@ pub enum RestoreError {
 
 impl SledLog {
     /// Opens the log in `directory`, creating it where there is none, and checks
-    /// its end. Blocks while sled recovers.
+    /// its end. Blocks while sled recovers. Appending takes a runtime with a timer.
     ///
     /// # Errors
     /// See [`OpenError`]. A log that cannot be trusted is not touched.

@@ -217,7 +217,7 @@ proptest! {
 
     #[test]
     fn both_engines_store_the_same(batches in batches(), page in 1_usize..5, bytes in 0_usize..9000) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
             let directory = TempDir::new().expect("a directory");
             let memory: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
