@@ -8,7 +8,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
+
+use tokio::time;
 
 use crate::{
     app::{App, Settings, Source, StartError},
