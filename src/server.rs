@@ -17,7 +17,7 @@ use crate::{
     app::{App, Settings, Source, StartError},
     checkpoint::{self, KeyError, Signer},
     data_dir::{self, DataDir, DataDirError},
-    event_log::{EventLog, OpenError, SledLog},
+    event_log::{EventLog, Head, OpenError, SledLog},
     grpc::{self, Capacity, Door, Phase},
     user_pool::Limits,
 };
@@ -186,9 +186,11 @@ impl Ready {
             return Err(ServerError::LogHangs);
         }
         // With the lock on the data directory still held.
-        let last = signer.sign(app.history().head(), app.source().now());
-        match checkpoint::note(&checkpoints, &last) {
-            Ok(()) => tracing::info!(position = last.position, "checkpoint signed"),
+        let noted = app.history().head().map_err(io::Error::other).and_then(|head| {
+            checkpoint::note(&checkpoints, &signer.sign(head, app.source().now())).map(|()| head)
+        });
+        match noted {
+            Ok(Head { position, .. }) => tracing::info!(%position, "checkpoint signed"),
             Err(error) => tracing::warn!(%error, "the last checkpoint cannot be noted"),
         }
         drop(app);

@@ -113,7 +113,7 @@ impl UserPoolHistoryService for History {
         &self,
         _request: Request<GetSignedCheckpointRequest>,
     ) -> Result<Response<GetSignedCheckpointResponse>, Status> {
-        let checkpoint = self.signer.sign(self.app.history().head(), self.app.source().now());
+        let checkpoint = self.signer.sign(self.app.history().head()?, self.app.source().now());
         Ok(Response::new(GetSignedCheckpointResponse { checkpoint: Some(checkpoint) }))
     }
 

@@ -16,7 +16,8 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use userpool::proto::{
-    ListUserPoolEventsRequest, UserPoolEvent, user_pool_event::Payload,
+    DescribeUserPoolRequest, ListUserPoolEventsRequest, ReplayUserPoolRequest, UserPoolEvent,
+    replay_user_pool_request::AsOf, user_pool_event::Payload,
     user_pool_history_service_client::UserPoolHistoryServiceClient,
 };
 
@@ -26,9 +27,10 @@ use self::{
     history::{Recorded, Told, What},
 };
 use crate::{
+    calls::Call,
     process::Process,
     random::{Random, rounds},
-    support::TestServer,
+    support::{TestServer, create},
 };
 
 const CONNECTIONS: usize = 4;
@@ -76,6 +78,35 @@ async fn the_order_survives_kill_9() {
         agree(&run, &server.channel().await).await;
         server.kill().await;
     }
+}
+
+/// The user pool and the history are two services, and one truth.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_described_a_change_finds_it_in_the_history() {
+    let server = TestServer::start().await;
+    let pool = create(&mut server.client().await, "people").await;
+    let mut writers = JoinSet::new();
+    for writer in 0..4 {
+        let (mut client, pool) = (server.client().await, pool.clone());
+        writers.spawn(async move {
+            for turn in 0.. {
+                let call = Call::tag(&pool, &format!("{writer}-{turn}"));
+                call.send(&mut client).await.expect("updated");
+            }
+        });
+    }
+    let mut client = server.client().await;
+    let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
+    for _ in 0..rounds(1) * 100 {
+        let request = DescribeUserPoolRequest { user_pool_id: Some(pool.clone()) };
+        let described = client.describe_user_pool(request).await.expect("there").into_inner();
+        let as_of = Some(AsOf::Position(described.position));
+        let replay = ReplayUserPoolRequest { user_pool_id: Some(pool.clone()), as_of };
+        let replayed = history.replay_user_pool(replay).await.expect("replayed").into_inner();
+        assert_eq!(replayed.user_pool, described.user_pool);
+    }
+    writers.shutdown().await;
+    server.stop().await;
 }
 
 /// Clients that ask so many times each, or until the server is gone.

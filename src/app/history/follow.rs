@@ -62,7 +62,7 @@ impl History {
     /// filter never was.
     pub fn follow(&self, watch: Watch) -> Result<Follow, HistoryError> {
         let Watch { filter, after, checkpoint_interval, include_records } = watch;
-        let past = self.head().position;
+        let past = self.head()?.position;
         if let Some(id) = &filter.user_pool_id {
             Line::stream(self, id, past)?;
         }

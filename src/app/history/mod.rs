@@ -33,7 +33,7 @@ pub struct History {
     log: Arc<dyn EventLog>,
     read_model: Arc<ReadModel>,
     recent: Arc<Recent>,
-    /// How far the log is durable and projected.
+    /// Moves after the log is durable and projected; wakes those who follow.
     visible: watch::Receiver<Head>,
     /// Whether the server is about to stop.
     draining: watch::Receiver<bool>,
@@ -86,10 +86,13 @@ impl History {
         Self { log, read_model, recent, visible, draining }
     }
 
-    /// The last event that is visible.
-    #[must_use]
-    pub fn head(&self) -> Head {
-        *self.visible.borrow()
+    /// The last event that is visible: where the read model stands, so that whoever
+    /// was shown a change finds it in the history, and the other way round.
+    ///
+    /// # Errors
+    /// The read model cannot be read.
+    pub fn head(&self) -> Result<Head, ReadModelError> {
+        Ok(self.read_model.checkpoint()?.unwrap_or_default().head())
     }
 }
 

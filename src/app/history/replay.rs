@@ -37,7 +37,7 @@ impl History {
         now: DateTime<Utc>,
     ) -> Result<Replayed, HistoryError> {
         let Replay { user_pool_id, as_of } = replay;
-        let head = self.head().position;
+        let head = self.head()?.position;
         let line = Line::stream(self, user_pool_id, head)?;
         let last = last_place(&line, *as_of, head, proto::timestamp(now)).await?;
         let mut state = UserPoolState::Absent;

@@ -38,7 +38,7 @@ impl History {
     /// The log cannot be read. That it is damaged is an answer, not an error.
     pub async fn verify(&self, noted: Option<Anchor>) -> Result<Verified, HistoryError> {
         let noted = noted.as_slice();
-        Ok(verify(self.log.as_ref(), self.head().position, noted, &|_| ()).await?)
+        Ok(verify(self.log.as_ref(), self.head()?.position, noted, &|_| ()).await?)
     }
 }
 
