@@ -139,6 +139,7 @@ impl DataDir {
             None => {
                 // Before the manifest: a manifest without a log is a log that was lost.
                 fs::create_dir_all(held.log()).map_err(unusable(&held.log()))?;
+                sync_above(path).map_err(unusable(path))?;
                 let manifest =
                     Manifest { format: FORMAT, region: region.to_owned(), created_at: now };
                 write(path, &manifest_path, &manifest).map_err(unusable(&manifest_path))?;
@@ -235,6 +236,19 @@ fn read_manifest(manifest_path: &Path) -> Result<Option<Manifest>, DataDirError>
         return Err(damaged(serde_json::Error::custom("there is no format 0")));
     }
     serde_json::from_value(manifest).map(Some).map_err(damaged)
+}
+
+/// A new directory is there for good once the one above it is synced, and those
+/// may be new as well. One that this process may not read is not its creation.
+fn sync_above(path: &Path) -> io::Result<()> {
+    for above in path.canonicalize()?.ancestors().skip(1) {
+        match File::open(above) {
+            Ok(above) => above.sync_all()?,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => (),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Whole or not at all: written beside, synced, and moved into place.
