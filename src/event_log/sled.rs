@@ -7,12 +7,12 @@
 
 mod before;
 mod files;
+mod opening;
 mod tail;
 
 use std::{
     collections::HashSet,
     ffi::OsString,
-    fs::{self, File},
     io,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
@@ -24,19 +24,12 @@ use bytes::Bytes;
 use sled::{Db, IVec};
 use tokio::{sync::watch, task, time};
 
-pub(crate) use self::files::DbFile;
-use self::{
-    before::Before,
-    files::{remove_unfinished_snapshots, sync_blobs, sync_directory},
-};
+use self::files::sync_blobs;
+pub(crate) use self::files::{DbFile, sync_all};
 use super::{
     AppendError, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit, Record,
     witness::Witness,
 };
-
-/// How much of the log sled keeps in memory, in bytes. Appending and following
-/// need the end of it alone.
-const CACHE: u64 = 64 * 1024 * 1024;
 
 /// How long a batch may take. After a failed write, sled at times waits for ever.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -196,82 +189,6 @@ struct Writer {
 }
 
 impl Engine {
-    fn open(directory: &Path) -> Result<Self, OpenError> {
-        let path = directory.join("records");
-        fs::create_dir_all(directory).map_err(unusable(directory))?;
-        let noted = directory.join("head");
-        let (witness, acknowledged) = Witness::open(&noted).map_err(unusable(&noted))?;
-        let before = Before::of(&path).map_err(unusable(&path))?;
-        let Some(before) = before else { return Err(OpenError::InUse(path)) };
-        let opened = Self::open_records(&path, witness, acknowledged).and_then(|engine| {
-            let head = *engine.head.borrow();
-            let noting = |witness: &mut Witness| {
-                witness.note(head)?;
-                witness.sync()
-            };
-            noting(&mut engine.writer().witness).map_err(unusable(&noted))?;
-            sync_directory(directory).map_err(unusable(directory))?;
-            Ok(engine)
-        });
-        match opened {
-            Ok(engine) => {
-                before.forget().map_err(unusable(directory))?;
-                Ok(engine)
-            }
-            Err(error) => {
-                before.put_back();
-                Err(error)
-            }
-        }
-    }
-
-    fn open_records(path: &Path, witness: Witness, acknowledged: Head) -> Result<Self, OpenError> {
-        let tail_lost = |found| {
-            let (path, acknowledged) = (path.to_owned(), acknowledged.position);
-            Err(OpenError::TailLost { path, found, acknowledged })
-        };
-        let file = path.join("db");
-        if acknowledged.position > Position::START && !file.exists() {
-            // sled would make an empty one.
-            return tail_lost(Position::START);
-        }
-        remove_unfinished_snapshots(path).map_err(unusable(path))?;
-
-        // Opening is where damage makes sled panic.
-        let config = sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None);
-        let open = || config.open();
-        let engine = |source| OpenError::Engine { path: path.to_owned(), source };
-        let db = panic::catch_unwind(AssertUnwindSafe(open))
-            .map_err(|_| engine("sled panicked".into()))?
-            .map_err(|error| match system_error(error) {
-                // What the system says is of the disk, and not of what is on it.
-                Ok(error) => unusable(path)(error),
-                Err(error) => engine(error.into()),
-            })?;
-        let opened = File::open(&file).map_err(unusable(&file))?;
-        let file = DbFile::new(&db, opened);
-        // Dropped in this order, also where what follows fails.
-        let database = (db, file);
-
-        let check = || tail::check(&database.0, acknowledged);
-        let checked = panic::catch_unwind(AssertUnwindSafe(check))
-            .map_err(|_| engine("sled panicked".into()))?;
-        let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
-        let head = checked.map_err(damaged)?;
-        if head.position < acknowledged.position {
-            return tail_lost(head.position);
-        }
-
-        let blobs = path.join("blobs");
-        let mut synced_blobs = HashSet::new();
-        sync_blobs(&blobs, &mut synced_blobs).map_err(unusable(&blobs))?;
-        sync_directory(path).map_err(unusable(path))?;
-        let path = path.to_owned();
-        let (db, file) = database;
-        let writer = Mutex::new(Writer { witness, synced_blobs, failed: false });
-        Ok(Self { db, file, path, writer, head: watch::Sender::new(head) })
-    }
-
     fn append(&self, expected: Position, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         let mut writer = self.writer();
         let head = *self.head.borrow();
@@ -385,11 +302,6 @@ impl Drop for Engine {
             tracing::warn!(%error, "the acknowledged head could not be synced");
         }
     }
-}
-
-fn unusable(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
-    let path = path.to_owned();
-    move |source| OpenError::Io { path, source }
 }
 
 /// What the system said to sled, or else what sled says.

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::files::is_released;
+use super::files::{is_released, sync_all};
 
 /// Larger databases are not copied: a start must not take minutes.
 const BYTES: u64 = 1024 * 1024 * 1024;
@@ -50,7 +50,8 @@ impl Before {
             // Where the file system can, this is a clone, and costs nothing.
             copy_directory(path, &unfinished)
         };
-        match copied {
+        // A copy that a power cut tore must not be put back.
+        match copied.and_then(|()| sync_all(&unfinished)) {
             Ok(()) => {
                 fs::rename(&unfinished, &copy)?;
                 Ok(Some(Self { path: path.to_owned(), copy: Some(copy) }))

@@ -101,6 +101,19 @@ pub(super) fn sync_blobs(path: &Path, synced: &mut HashSet<OsString>) -> io::Res
     if new { sync_directory(path) } else { Ok(()) }
 }
 
-pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
+/// Syncs all that is in a directory, and then the directory.
+pub(crate) fn sync_all(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_all(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    sync_directory(path)
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
