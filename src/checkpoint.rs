@@ -94,7 +94,7 @@ impl Signer {
             let signer = Self(SigningKey::from_bytes(&seed));
             let pem = signer.0.to_pkcs8_pem(LineEnding::LF);
             let pem = pem.map_err(|_| KeyError::NotAKey(path.to_owned()))?;
-            write(path, pem.as_bytes()).map_err(unusable)?;
+            write(path, pem.as_bytes(), 0o600).map_err(unusable)?;
             return Ok(signer);
         }
         let mode = fs::metadata(path).map_err(unusable)?.permissions().mode();
@@ -165,16 +165,12 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
 /// # Errors
 /// The file cannot be written.
 pub fn note(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    // Where the disk was full, the last line was torn, and was never a note.
-    let lines = fs::read(path)?;
-    let whole = lines.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-    if whole < lines.len() {
-        file.set_len(u64::try_from(whole).unwrap_or_default())?;
-    }
-    // In one write, so that no line is torn by anything else.
-    file.write_all(format!("{}\n", proto::to_json(checkpoint)).as_bytes())?;
-    file.sync_all()
+    let mut noted = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        read => read?,
+    };
+    writeln!(noted, "{}", proto::to_json(checkpoint))?;
+    write(path, &noted, 0o644)
 }
 
 /// The key that the last of the checkpoints noted at `path` was signed with, if
@@ -202,11 +198,11 @@ fn signed_text(head: Head, at: DateTime<Utc>, public_key: &[u8; 32]) -> String {
 }
 
 /// Whole or not at all: written beside, synced, and moved into place.
-fn write(path: &Path, pem: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("pem.new");
+fn write(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
+    let beside = path.with_added_extension("new");
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(pem)?;
+    let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&beside)?;
+    file.write_all(contents)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
     path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
