@@ -9,6 +9,7 @@ mod projection;
 mod read_model;
 mod source;
 mod stored;
+mod unsynced;
 mod writer;
 
 use std::{

@@ -9,7 +9,7 @@ use std::{
 
 use crate::event_log::{EventLog, Head, Position, ReadLimit};
 
-use super::{LoadError, PAGE, ReadModel, ReadModelError, codec};
+use super::{LoadError, PAGE, ReadModel, ReadModelError, codec, unsynced};
 
 /// How often progress is told, in events.
 const PROGRESS: u64 = 100_000;
@@ -51,6 +51,9 @@ pub async fn rebuild(
 
 /// The read model at `path`, or nothing where it cannot be used with this log.
 async fn open(log: &dyn EventLog, path: &Path) -> Result<Option<ReadModel>, LoadError> {
+    if !unsynced::is_whole(path) {
+        return Ok(None);
+    }
     let opened = panic::catch_unwind(AssertUnwindSafe(|| {
         let read_model = ReadModel::open(path)?;
         let checkpoint = read_model.checkpoint()?;

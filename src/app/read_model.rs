@@ -25,7 +25,10 @@ use crate::{
     user_pool::{Event, UserPoolId},
 };
 
-use super::stored::{Checkpoint, StoredDomain, StoredPool, StoredRequest};
+use super::{
+    stored::{Checkpoint, StoredDomain, StoredPool, StoredRequest},
+    unsynced::InUse,
+};
 
 /// How much of it sled keeps in memory, in bytes.
 const CACHE: u64 = 256 * 1024 * 1024;
@@ -74,17 +77,20 @@ pub struct ReadModel {
     db: sled::Db,
     /// Dropped after it: whoever opens it next must not find it held.
     _file: DbFile,
+    /// And then this, when nothing is written any more.
+    _in_use: InUse,
 }
 
 impl ReadModel {
     pub(super) fn open(path: &Path) -> Result<Self, ReadModelError> {
+        let in_use = InUse::mark(path).map_err(|error| ReadModelError::Engine(error.into()))?;
         // Not synced: what a crash takes is projected again.
         let config = sled::Config::new().path(path).cache_capacity(CACHE);
         let db = config.flush_every_ms(Some(1000)).open()?;
         let file =
             File::open(path.join("db")).map_err(|error| ReadModelError::Engine(error.into()))?;
         let file = DbFile::new(&db, file);
-        Ok(Self { db, _file: file })
+        Ok(Self { db, _file: file, _in_use: in_use })
     }
 
     /// Where the projection stands, or nothing where the form is another one.

@@ -11,7 +11,7 @@ use std::{error::Error, fmt};
 use bytes::Bytes;
 use tokio::sync::watch;
 
-pub(crate) use self::sled::DbFile;
+pub(crate) use self::sled::{DbFile, sync_all};
 pub use self::{
     memory::MemoryLog,
     record::{Batch, Defect, Hash, NotAHash, Record},
