@@ -62,15 +62,20 @@ impl Life<'_> {
         environment: &[(&str, PathBuf)],
         from_the_beginning: bool,
         random: &mut Random,
-    ) {
+    ) -> Lived {
         let server = Starting::spawn(self.data_dir, self.said, environment);
         if random.chance(25) {
             moment(60, random).await;
             server.kill().await;
-            return;
+            return Lived::NotYet;
         }
         let server = server.ready().await;
         let channel = server.channel().await;
+        if random.chance(25) {
+            ledger.look(&channel, random).await;
+            server.kill().await;
+            return Lived::Looking;
+        }
         if from_the_beginning {
             ledger.check_all(&channel, random).await;
         } else {
@@ -80,7 +85,19 @@ impl Life<'_> {
         moment(400, random).await;
         server.kill().await;
         ledger.fresh.extend(load.end().await);
+        Lived::Working
     }
+}
+
+/// How a life went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lived {
+    /// It ended before it began.
+    NotYet,
+    /// Nothing was recorded, but what there was was shown.
+    Looking,
+    /// Until its end.
+    Working,
 }
 
 /// The moment of a kill is what is random here; nothing waits for anything.

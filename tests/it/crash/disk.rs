@@ -46,6 +46,7 @@ impl Disk {
         let compiled = Command::new("cc")
             .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
             .args([&library, &source])
+            .arg("-ldl")
             .status();
         let Ok(compiled) = compiled else {
             assert!(env::var_os("CI").is_none(), "cc is missing");
@@ -68,6 +69,7 @@ impl Disk {
     fn format(&self) {
         fs::create_dir_all(self.world()).expect("a directory");
         fs::create_dir_all(self.durable()).expect("a directory");
+        fs::write(self.boot(), format!("boot {}", self.cuts)).expect("written");
     }
 
     fn world(&self) -> PathBuf {
@@ -78,14 +80,22 @@ impl Disk {
         self.directory.path().join(format!("durable-{}", self.cuts))
     }
 
+    fn boot(&self) -> PathBuf {
+        self.directory.path().join("boot")
+    }
+
     /// Where a server keeps its data.
     pub(super) fn data_dir(&self) -> PathBuf {
         self.world().join("userpool/data")
     }
 
     /// What a server on this disk is started with.
-    pub(super) fn environment(&self) -> [(&'static str, PathBuf); 2] {
-        [("LD_PRELOAD", self.library.clone()), ("POWER_CUT_DURABLE", self.durable())]
+    pub(super) fn environment(&self) -> [(&'static str, PathBuf); 3] {
+        [
+            ("LD_PRELOAD", self.library.clone()),
+            ("POWER_CUT_DURABLE", self.durable()),
+            ("POWER_CUT_BOOT", self.boot()),
+        ]
     }
 
     /// Cuts the power. No server may be running.

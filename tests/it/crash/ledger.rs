@@ -43,6 +43,7 @@ impl Ledger {
         let before = self.log.head.position.to_int();
         read_on(&mut self.log, channel).await;
         let mut client = UserPoolServiceClient::new(channel.clone());
+        let known = self.retriable.len();
         let fresh = std::mem::take(&mut self.fresh);
         let touched: Vec<_> = fresh.into_iter().map(|attempt| self.settle(attempt)).collect();
         let mut done_now = 0;
@@ -54,20 +55,28 @@ impl Ledger {
         let now = self.log.head.position.to_int();
         assert_eq!(now, head + done_now, "retries record what was not recorded, and no more");
 
-        let all = before == 0 || self.retriable.len() <= OLD_RETRIES;
-        let again: Vec<_> = if all {
-            self.retriable.clone()
-        } else {
-            let any = |_| random.pick(&self.retriable).cloned();
-            (0..OLD_RETRIES).filter_map(any).collect()
-        };
+        // Those that were just acknowledged, and some of old.
+        let mut again = self.some_of_old(random);
+        again.extend_from_slice(&self.retriable[known..]);
         self.retry(again, &client).await;
         let changed = self.log.pools.iter().filter(|(_, pool)| pool.position > before);
         let changed: Vec<_> = changed.map(|(id, _)| id.clone()).collect();
         self.compare(&changed, &client).await;
     }
 
-    /// The same for everything that there ever was, and from the beginning.
+    /// Reads the log, and makes a few calls again that were acknowledged: nothing is
+    /// recorded, but what was shown and answered must last.
+    pub(super) async fn look(&mut self, channel: &Channel, random: &mut Random) {
+        read_on(&mut self.log, channel).await;
+        self.retry(self.some_of_old(random), &UserPoolServiceClient::new(channel.clone())).await;
+    }
+
+    fn some_of_old(&self, random: &mut Random) -> Vec<Attempt> {
+        let any = |_| random.pick(&self.retriable).cloned();
+        (0..OLD_RETRIES).filter_map(any).collect()
+    }
+
+    /// The same as a check, for everything that there ever was, and from the beginning.
     pub(super) async fn check_all(&mut self, channel: &Channel, random: &mut Random) {
         self.check(channel, random).await;
         let mut log = Log::default();
@@ -95,15 +104,15 @@ impl Ledger {
         let recorded = self.log.marks.get(&attempt.mark);
         match attempt.outcome {
             Outcome::Acknowledged { revision, position, shown } => {
-                let recorded = recorded.unwrap_or_else(|| panic!("lost: {attempt:?}"));
+                let recorded = recorded.unwrap_or_else(|| panic!("lost: {attempt}"));
                 assert_eq!((recorded.position, recorded.revision), (position, revision));
-                assert!(shown.is_none() || shown == recorded.shown, "{attempt:?}");
+                assert!(shown.is_none() || shown == recorded.shown, "{attempt}");
                 self.acknowledged += 1;
                 self.retriable.extend(Some(attempt).filter(|attempt| attempt.has_request_id));
                 None
             }
             Outcome::Refused => {
-                assert_eq!(recorded, None, "refused, and recorded: {attempt:?}");
+                assert_eq!(recorded, None, "refused, and recorded: {attempt}");
                 None
             }
             Outcome::Unknown => {
@@ -122,17 +131,17 @@ impl Ledger {
         match (outcome, recorded) {
             (Outcome::Acknowledged { position, revision, shown }, Some(recorded)) => {
                 assert_eq!((recorded.position, recorded.revision), (position, revision));
-                assert!(shown.is_none() || shown == recorded.shown, "{attempt:?}");
+                assert!(shown.is_none() || shown == recorded.shown, "{attempt}");
                 self.retriable.push(attempt);
                 0
             }
             (Outcome::Acknowledged { position, .. }, None) => {
-                assert!(position > self.log.head.position.to_int(), "{attempt:?}");
+                assert!(position > self.log.head.position.to_int(), "{attempt}");
                 self.fresh.push(attempt);
                 1
             }
             (Outcome::Refused, None) => 0,
-            (Outcome::Refused | Outcome::Unknown, _) => panic!("{attempt:?} after {recorded:?}"),
+            (Outcome::Refused | Outcome::Unknown, _) => panic!("{attempt} after {recorded:?}"),
         }
     }
 
@@ -142,7 +151,7 @@ impl Ledger {
             let mut client = client.clone();
             async move {
                 let (outcome, _) = attempt.send(&mut client).await;
-                assert_eq!(outcome, attempt.outcome, "{attempt:?}");
+                assert_eq!(outcome, attempt.outcome, "{attempt}");
             }
         });
         stream::iter(retries).buffer_unordered(AT_A_TIME).collect::<Vec<_>>().await;

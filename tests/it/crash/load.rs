@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     sync::{Arc, Mutex},
 };
 
@@ -56,6 +57,14 @@ pub(super) enum Outcome {
     Refused,
     /// There was no answer.
     Unknown,
+}
+
+/// Some calls are long.
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call = format!("{:.200}", format!("{:?}", self.call));
+        write!(f, "{}, {:?}: {call}", self.mark, self.outcome)
+    }
 }
 
 impl Attempt {

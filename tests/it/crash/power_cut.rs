@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::{
-    FROM_THE_BEGINNING, Life,
+    FROM_THE_BEGINNING, Life, Lived,
     disk::{Disk, Survival},
     ledger::Ledger,
     random::{Random, rounds},
@@ -44,9 +44,9 @@ async fn survives(survival: impl Fn(&mut Random) -> Survival) {
         let name = format!("p{}", cuts + kills);
         let life = Life { name, data_dir: &data_dir, said: &said };
         let from_the_beginning = cuts % FROM_THE_BEGINNING == FROM_THE_BEGINNING - 1;
-        life.live(&mut ledger, &environment, from_the_beginning, &mut random).await;
-        if random.chance(35) {
-            // Only the process dies, and what it wrote is still in the cache.
+        let lived = life.live(&mut ledger, &environment, from_the_beginning, &mut random).await;
+        if lived != Lived::Looking && random.chance(45) {
+            // Only the process dies; what it wrote is in the cache, for the next to see.
             kills += 1;
             continue;
         }
