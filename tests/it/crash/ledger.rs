@@ -104,7 +104,8 @@ impl Ledger {
         let recorded = self.log.marks.get(&attempt.mark);
         match attempt.outcome {
             Outcome::Acknowledged { revision, position, shown } => {
-                let recorded = recorded.unwrap_or_else(|| panic!("lost: {attempt}"));
+                assert!(recorded.is_some(), "lost: {attempt}");
+                let recorded = recorded.expect("there");
                 assert_eq!((recorded.position, recorded.revision), (position, revision));
                 assert!(shown.is_none() || shown == recorded.shown, "{attempt}");
                 self.acknowledged += 1;
@@ -141,7 +142,9 @@ impl Ledger {
                 1
             }
             (Outcome::Refused, None) => 0,
-            (Outcome::Refused | Outcome::Unknown, _) => panic!("{attempt} after {recorded:?}"),
+            (Outcome::Refused | Outcome::Unknown, _) => {
+                unreachable!("{attempt} after {recorded:?}")
+            }
         }
     }
 

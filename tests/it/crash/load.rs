@@ -105,12 +105,13 @@ impl Known {
                 self.0.insert(answer.id(), (revision, None));
             }
             Call::Create(_) => (),
-            Call::Update(request) => self.set(request.user_pool_id.as_ref(), revision, None),
+            Call::Update(request) => self.set(request.user_pool_id.as_ref(), revision, |_| ()),
             Call::CreateDomain(request) => {
-                self.set(request.user_pool_id.as_ref(), revision, Some(request.domain.clone()));
+                let domain = request.domain.clone();
+                self.set(request.user_pool_id.as_ref(), revision, |known| *known = domain);
             }
             Call::DeleteDomain(request) => {
-                self.set(request.user_pool_id.as_ref(), revision, Some(None));
+                self.set(request.user_pool_id.as_ref(), revision, |known| *known = None);
             }
             Call::Delete(request) => {
                 self.0.remove(request.user_pool_id.as_deref().unwrap_or_default());
@@ -118,10 +119,15 @@ impl Known {
         }
     }
 
-    fn set(&mut self, id: Option<&String>, revision: i64, domain: Option<Option<String>>) {
+    fn set(
+        &mut self,
+        id: Option<&String>,
+        revision: i64,
+        domain: impl FnOnce(&mut Option<String>),
+    ) {
         if let Some(known) = id.and_then(|id| self.0.get_mut(id)) {
             known.0 = revision;
-            known.1 = domain.unwrap_or_else(|| known.1.take());
+            domain(&mut known.1);
         }
     }
 }

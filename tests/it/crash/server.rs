@@ -15,7 +15,7 @@ use tokio::{
 use tonic::transport::{Channel, Endpoint};
 
 /// How long a server may take to start or to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A process that was started. It may not serve yet.
 pub(super) struct Starting {
@@ -48,7 +48,7 @@ impl Starting {
         let line = time::timeout(PATIENCE, lines.next_line()).await.ok().and_then(Result::ok);
         let Some(line) = line.flatten() else {
             let said = fs::read_to_string(&self.stderr).unwrap_or_default();
-            panic!("the server refused to start:\n{said}")
+            unreachable!("the server refused to start:\n{said}")
         };
         let address = line.strip_prefix("userpool listening on ").expect("an address").to_owned();
         Server { child: self.child, address }
