@@ -1,13 +1,14 @@
 //! The log in a sled database: `DIR/records`, with `DIR/head` as its witness.
 //!
-//! One tree: position (8 bytes, big-endian) → stored record. sled's own promises
-//! are weaker than ours, so this file adds to them: what `flush` leaves in the
-//! page cache is synced, what `open` drops in silence is noticed, and what sled
-//! answers with a panic becomes an error.
+//! One tree, which has the records in pieces. sled's own promises are weaker than
+//! ours, so this room adds to them: what `flush` leaves in the page cache is synced,
+//! what `open` drops in silence is noticed, what outgrows sled's file is cut up, and
+//! what sled answers with a panic becomes an error.
 
 mod before;
 mod files;
 mod opening;
+mod pieces;
 mod tail;
 
 use std::{
@@ -26,6 +27,7 @@ use tokio::{sync::watch, task, time};
 
 use self::files::sync_blobs;
 pub(crate) use self::files::{DbFile, sync_all};
+use self::pieces::key;
 use super::{
     AppendError, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit, Record,
     witness::Witness,
@@ -242,7 +244,7 @@ impl Engine {
     ) -> Result<(), BoxError> {
         let mut batch = sled::Batch::default();
         for record in records {
-            batch.insert(&record.position.0.to_be_bytes(), record.stored.as_ref());
+            pieces::insert(&mut batch, record);
         }
         self.db.apply_batch(batch)?;
         self.db.flush()?;
@@ -257,14 +259,14 @@ impl Engine {
         let mut records: Vec<Record> = Vec::new();
         let mut left = limit;
         let mut expected = after.next();
-        let mut range = self.db.range(key(expected)..=key(end));
-        while let Some(entry) = caught(expected, || range.next().transpose())? {
+        let mut found = pieces::join(self.db.range(key(expected)..key(end.next())));
+        while let Some(entry) = caught(expected, || found.next().transpose())? {
             let (found, stored) = entry;
             if !left.admits(records.len(), stored.len()) {
                 return Ok(records);
             }
             let previous = records.last().map(|record| record.hash);
-            let record = parse_entry(expected, &found, &stored, previous)?;
+            let record = parse_entry(expected, &found, stored, previous)?;
             records.push(record);
             expected = expected.next();
         }
@@ -280,12 +282,13 @@ impl Engine {
         let mut left = limit;
         for &position in positions {
             let missing = ReadError::Damaged { position, defect: Defect::Missing };
-            let stored = caught(position, || self.db.get(key(position)))?;
-            let stored = stored.filter(|_| position <= end).ok_or(missing)?;
+            let entries = self.db.range(key(position)..key(position.next()));
+            let found = caught(position, || pieces::join(entries).next().transpose())?;
+            let (found, stored) = found.filter(|_| position <= end).ok_or(missing)?;
             if !left.admits(records.len(), stored.len()) {
                 break;
             }
-            records.push(Record::parse_at(position, Bytes::copy_from_slice(&stored), None)?);
+            records.push(parse_entry(position, &found, stored, None)?);
         }
         Ok(records)
     }
@@ -319,22 +322,19 @@ fn system_error(error: sled::Error) -> Result<io::Error, sled::Error> {
 fn parse_entry(
     expected: Position,
     found: &IVec,
-    stored: &IVec,
+    stored: Bytes,
     previous: Option<Hash>,
 ) -> Result<Record, ReadError> {
     if **found != key(expected) {
         return Err(ReadError::Damaged { position: expected, defect: Defect::Missing });
     }
-    Record::parse_at(expected, Bytes::copy_from_slice(stored), previous)
+    Record::parse_at(expected, stored, previous)
 }
 
-fn key(position: Position) -> [u8; 8] {
-    position.0.to_be_bytes()
-}
-
+/// The position of the record that the entry with this key is a piece of.
 fn position_of(key: &IVec) -> Result<Position, ReadError> {
-    let bytes = key.as_ref().try_into().map_err(unavailable)?;
-    Ok(Position(u64::from_be_bytes(bytes)))
+    let position = key.first_chunk().ok_or_else(|| unavailable("a key is no position"))?;
+    Ok(Position(u64::from_be_bytes(*position)))
 }
 
 /// What sled reads at `position`. Damage is an error to it, a surprise, or a panic.

@@ -4,7 +4,7 @@ use sled::{Db, IVec};
 
 use crate::event_log::{Batch, Defect, Head, Position, ReadError, Record};
 
-use super::{caught, parse_entry, position_of, unavailable};
+use super::{caught, parse_entry, pieces, position_of, unavailable};
 
 /// How many records at the end are checked.
 const TAIL: usize = 1024;
@@ -16,25 +16,26 @@ const TAIL: usize = 1024;
 /// damaged, and left as it is.
 pub(super) fn check(db: &Db, acknowledged: Head) -> Result<Head, ReadError> {
     let mut tail: Vec<(IVec, IVec)> = Vec::new();
-    let mut entries = db.iter().rev().take(TAIL);
-    loop {
+    let (mut entries, mut begun) = (db.iter().rev(), 0);
+    while begun < TAIL {
         let position = match tail.last() {
             Some((later, _)) => Position(position_of(later)?.0.saturating_sub(1)),
             None => acknowledged.position,
         };
-        match caught(position, || entries.next().transpose())? {
-            Some(entry) => tail.push(entry),
-            None => break,
-        }
+        let Some(entry) = caught(position, || entries.next().transpose())? else { break };
+        begun += usize::from(pieces::begins_record(&entry.0));
+        tail.push(entry);
     }
+    tail.reverse();
     let mut previous: Option<Record> = None;
-    for (found, stored) in tail.iter().rev() {
+    for entry in pieces::join(tail.into_iter().map(Ok)) {
+        let (found, stored) = entry.map_err(unavailable)?;
         let expected = match &previous {
             Some(record) => record.position.next(),
-            None => position_of(found)?,
+            None => position_of(&found)?,
         };
         let chained = previous.as_ref().map(|record| record.hash);
-        let record = parse_entry(expected, found, stored, chained)?;
+        let record = parse_entry(expected, &found, stored, chained)?;
         if record.position == acknowledged.position && record.hash != acknowledged.hash {
             let (position, defect) = (record.position, Defect::BrokenChain);
             return Err(ReadError::Damaged { position, defect });
@@ -51,16 +52,16 @@ pub(super) fn check(db: &Db, acknowledged: Head) -> Result<Head, ReadError> {
         let (position, defect) = (last.position.next(), Defect::PartialBatch);
         return Err(ReadError::Damaged { position, defect });
     }
-    take_out(db, whole, last.position)?;
+    take_out(db, whole)?;
     check(db, acknowledged)
 }
 
 /// Removes the beginning of a batch that was never acknowledged: the records
-/// after `whole` up to `last`.
-fn take_out(db: &Db, whole: Position, last: Position) -> Result<(), ReadError> {
+/// after `whole`.
+fn take_out(db: &Db, whole: Position) -> Result<(), ReadError> {
     let mut batch = sled::Batch::default();
-    for position in whole.0.saturating_add(1)..=last.0 {
-        batch.remove(&position.to_be_bytes());
+    for key in db.range(pieces::key(whole.next())..).keys() {
+        batch.remove(key.map_err(unavailable)?);
     }
     db.apply_batch(batch).map_err(unavailable)?;
     db.flush().map_err(unavailable)?;
