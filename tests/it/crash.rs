@@ -29,8 +29,6 @@ use self::{
 
 /// After how many rounds everything is checked from the beginning.
 const FROM_THE_BEGINNING: u64 = 25;
-/// How many settings in a hundred are so large that sled keeps them in files of their own.
-const LARGE: u64 = 4;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_and_nothing_invented_however_often_the_server_is_killed() {
@@ -41,8 +39,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_invented_however_often_the_ser
     let mut ledger = Ledger::default();
     let last = rounds(6);
     for round in 1..=last {
-        let life =
-            Life { name: format!("k{round}"), data_dir: &data_dir, said: &said, large: LARGE };
+        let life = Life { name: format!("k{round}"), data_dir: &data_dir, said: &said };
         life.live(&mut ledger, &[], round % FROM_THE_BEGINNING == 0, &mut random).await;
     }
     let server = Starting::spawn(&data_dir, &said, &[]).ready().await;
@@ -56,8 +53,6 @@ struct Life<'a> {
     name: String,
     data_dir: &'a Path,
     said: &'a Path,
-    /// How many settings in a hundred are large.
-    large: u64,
 }
 
 impl Life<'_> {
@@ -86,10 +81,13 @@ impl Life<'_> {
         } else {
             ledger.check(&channel, random).await;
         }
-        let load = Load::start(&server, &self.name, self.large, &ledger.log, random).await;
+        let load = Load::start(&server, &self.name, &ledger.log, random).await;
         moment(400, random).await;
         server.kill().await;
         ledger.fresh.extend(load.end().await);
+        // What sled keeps in files of their own is not there in time.
+        let files = self.data_dir.join("log/records/blobs").read_dir().expect("a directory");
+        assert_eq!(files.count(), 0, "sled keeps a page in a file of its own");
         Lived::Working
     }
 }

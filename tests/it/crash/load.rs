@@ -137,13 +137,7 @@ pub(super) struct Load(JoinSet<Vec<Attempt>>);
 
 impl Load {
     /// Begins with what the log says. `name` tells the marks from those of other lives.
-    pub(super) async fn start(
-        server: &Server,
-        name: &str,
-        large: u64,
-        log: &Log,
-        random: &mut Random,
-    ) -> Self {
+    pub(super) async fn start(server: &Server, name: &str, log: &Log, random: &mut Random) -> Self {
         let newest = log.active().into_iter().rev().take(POOLS);
         let newest = newest.map(|(shown, pool)| {
             (shown.id.clone().expect("an ID"), (pool.revision, shown.domain.clone()))
@@ -155,7 +149,7 @@ impl Load {
             for number in 0..CLIENTS_EACH {
                 let client = UserPoolServiceClient::new(channel.clone());
                 let name = format!("{name}-{}", connection * CLIENTS_EACH + number);
-                clients.spawn(change(client, name, large, Arc::clone(&known), random.fork()));
+                clients.spawn(change(client, name, Arc::clone(&known), random.fork()));
             }
         }
         Self(clients)
@@ -171,14 +165,13 @@ impl Load {
 async fn change(
     mut client: Client,
     name: String,
-    large: u64,
     known: Arc<Mutex<Known>>,
     mut random: Random,
 ) -> Vec<Attempt> {
     let mut attempts = Vec::new();
     for number in 0..CALLS {
         let mark = format!("{name}-{number}");
-        let mut call = any_call(&mark, large, &known.lock().expect("no panic"), &mut random);
+        let mut call = any_call(&mark, &known.lock().expect("no panic"), &mut random);
         let has_request_id = random.chance(60);
         if has_request_id {
             call = call.under(&random.uuid().to_string());
@@ -197,15 +190,15 @@ async fn change(
     attempts
 }
 
-fn any_call(mark: &str, size: u64, known: &Known, random: &mut Random) -> Call {
+fn any_call(mark: &str, known: &Known, random: &mut Random) -> Call {
     let ids: Vec<_> = known.0.keys().collect();
     let Some(id) = random.pick(&ids).filter(|_| random.chance(75)) else {
-        return create(mark, size, random);
+        return create(mark, random);
     };
     let (revision, has) = &known.0[*id];
     let contended = format!("all-{}", random.below(CONTENDED));
     let call = match (random.below(10), has) {
-        (0..=4, _) => update(id, mark, size, random),
+        (0..=4, _) => update(id, mark, random),
         (5, Some(_)) | (6..=8, None) => {
             let own = format!("own-{mark}");
             Call::assign(id, if random.chance(50) { &own } else { &contended })
@@ -216,23 +209,23 @@ fn any_call(mark: &str, size: u64, known: &Known, random: &mut Random) -> Call {
     if random.chance(40) { call.expecting(*revision) } else { call }
 }
 
-fn create(mark: &str, size: u64, random: &mut Random) -> Call {
-    let verification_message_template = large(size, random);
+fn create(mark: &str, random: &mut Random) -> Call {
+    let verification_message_template = large(random);
     Call::Create(Box::new(CreateUserPoolRequest { verification_message_template, ..named(mark) }))
 }
 
-fn update(id: &str, mark: &str, size: u64, random: &mut Random) -> Call {
+fn update(id: &str, mark: &str, random: &mut Random) -> Call {
     Call::Update(Box::new(UpdateUserPoolRequest {
         user_pool_id: Some(id.to_owned()),
         user_pool_tags: [("mark".to_owned(), mark.to_owned())].into(),
-        verification_message_template: large(size, random),
+        verification_message_template: large(random),
         ..Default::default()
     }))
 }
 
-/// Now and then so much that sled keeps it in a file of its own.
-fn large(percent: u64, random: &mut Random) -> Option<VerificationMessageTemplate> {
-    random.chance(percent).then(|| {
+/// Now and then so much that sled would keep it in a file of its own.
+fn large(random: &mut Random) -> Option<VerificationMessageTemplate> {
+    random.chance(4).then(|| {
         let text = "界".repeat(19_000);
         VerificationMessageTemplate {
             email_message: Some(format!("{text}{{####}}")),
