@@ -136,10 +136,11 @@ impl Ready {
         let opening = Opening::at(listener, config, source);
         let data_dir = &opening.config.data_dir;
         let data_dir = DataDir::open(data_dir, &opening.config.region, opening.source.now())?;
+        let signer = opening.signer()?;
         let log = SledLog::open(&data_dir.log())?;
         let head = *log.head().borrow();
         tracing::info!(position = %head.position, hash = %head.hash, "log opened");
-        let mut ready = opening.open(Arc::new(log), &data_dir.read_model()).await?;
+        let mut ready = opening.open(signer, Arc::new(log), &data_dir.read_model()).await?;
         ready.data_dir = Some(data_dir);
         Ok(ready)
     }
@@ -155,7 +156,9 @@ impl Ready {
         source: Arc<dyn Source>,
     ) -> Result<Self, ServerError> {
         let listener = bind(&config.listen).await?;
-        Opening::at(listener, config, source).open(log, read_model).await
+        let opening = Opening::at(listener, config, source);
+        let signer = opening.signer()?;
+        opening.open(signer, log, read_model).await
     }
 
     /// Where it listens: the endpoint that was asked for, with the port chosen.
@@ -218,11 +221,22 @@ impl Opening {
         Self { endpoint, serving, door, config, source }
     }
 
-    async fn open(self, log: Arc<dyn EventLog>, read_model: &Path) -> Result<Ready, ServerError> {
+    /// The key that checkpoints are signed with. Asked for before the log is touched.
+    fn signer(&self) -> Result<Signer, KeyError> {
+        let data_dir = &self.config.data_dir;
+        Signer::open(&data_dir::signing_key(data_dir), &data_dir::checkpoints(data_dir))
+    }
+
+    async fn open(
+        self,
+        signer: Signer,
+        log: Arc<dyn EventLog>,
+        read_model: &Path,
+    ) -> Result<Ready, ServerError> {
+        let signer = Arc::new(signer);
         let Self { endpoint, serving, door, config, source } = self;
         let data_dir = config.data_dir;
         let checkpoints = data_dir::checkpoints(&data_dir);
-        let signer = Arc::new(Signer::open(&data_dir::signing_key(&data_dir), &checkpoints)?);
         let settings = Settings { region: config.region, limits: config.limits };
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);

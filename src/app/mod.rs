@@ -93,7 +93,8 @@ pub enum ExecuteError {
     /// A fault in this program. Nothing was recorded.
     #[error("the command could not be carried out")]
     Fault,
-    /// What is stored cannot be read. Nothing was recorded.
+    /// What is stored cannot be read. Nothing was recorded by this call; where it was
+    /// a retry, what the first one recorded is still there.
     #[error("what is stored cannot be read")]
     Unreadable(#[from] LoadError),
 }
@@ -107,6 +108,17 @@ pub enum LoadError {
     /// The log.
     #[error(transparent)]
     Log(#[from] ReadError),
+    /// The log has less than was projected before: its end is lost.
+    #[error(
+        "the log ends at position {end}, but position {projected} was projected before; restore \
+         the log, or delete the read model to go on without what is missing"
+    )]
+    EndLost {
+        /// Where the log ends.
+        end: Position,
+        /// Up to where it was projected.
+        projected: Position,
+    },
     /// A record of the log that is whole, but not understood.
     #[error("the record at position {position} is not understood")]
     Decode {
@@ -137,6 +149,9 @@ pub enum StartError {
          from a backup, or from an export of it with userpool log import"
     )]
     Load(#[from] LoadError),
+    /// The log has less than was projected.
+    #[error(transparent)]
+    EndLost(LoadError),
     /// The thread of the writer could not be started.
     #[error("the writer could not be started")]
     Thread(#[source] std::io::Error),
@@ -182,6 +197,7 @@ impl App {
                 return Err(StartError::ReadModel { path: read_model.to_owned(), source });
             }
             Err(error @ (LoadError::Log(_) | LoadError::Decode { .. })) => return Err(error.into()),
+            Err(error @ LoadError::EndLost { .. }) => return Err(StartError::EndLost(error)),
         };
         let read_model = Arc::new(read_model);
         let (commands, jobs) = mpsc::channel(QUEUE);
@@ -326,8 +342,7 @@ impl From<Invalid> for ExecuteError {
 
 /// The append failed: the log is not to be written to again.
 fn log_failed(error: &AppendError) {
-    let cause = error.source().map(ToString::to_string).unwrap_or_default();
-    tracing::error!(%error, cause, "the log failed; nothing is acknowledged from here on");
+    tracing::error!(error = in_full(error), "the log failed; nothing is acknowledged from here on");
 }
 
 /// What a panic said.

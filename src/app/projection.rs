@@ -9,7 +9,7 @@ use std::{
 
 use crate::event_log::{EventLog, Head, Position, ReadLimit};
 
-use super::{LoadError, PAGE, ReadModel, ReadModelError, codec, unsynced};
+use super::{LoadError, PAGE, ReadModel, ReadModelError, codec, in_full, unsynced};
 
 /// How often progress is told, in events.
 const PROGRESS: u64 = 100_000;
@@ -23,9 +23,14 @@ pub(super) async fn catch_up(log: &dyn EventLog, path: &Path) -> Result<ReadMode
         match apply_rest(log, &read_model, &|_| ()).await {
             Ok(()) => return Ok(read_model),
             Err(LoadError::ReadModel(error)) => {
-                tracing::warn!(%error, "the read model is damaged; it is built again");
+                tracing::warn!(
+                    error = in_full(&error),
+                    "the read model is damaged; it is built again"
+                );
             }
-            Err(error @ (LoadError::Log(_) | LoadError::Decode { .. })) => return Err(error),
+            Err(
+                error @ (LoadError::Log(_) | LoadError::Decode { .. } | LoadError::EndLost { .. }),
+            ) => return Err(error),
         }
     } else {
         tracing::warn!("the read model cannot be used with this log; it is built again");
@@ -59,7 +64,14 @@ async fn open(log: &dyn EventLog, path: &Path) -> Result<Option<ReadModel>, Load
         let checkpoint = read_model.checkpoint()?;
         Ok::<_, ReadModelError>((read_model, checkpoint))
     }));
-    let Ok(Ok((read_model, Some(checkpoint)))) = opened else { return Ok(None) };
+    let (read_model, checkpoint) = match opened {
+        Ok(Ok((read_model, Some(checkpoint)))) => (read_model, checkpoint),
+        Ok(Ok((_, None))) | Err(_) => return Ok(None),
+        Ok(Err(error)) => {
+            tracing::warn!(error = in_full(&error), "the read model cannot be opened");
+            return Ok(None);
+        }
+    };
     Ok(continues(log, checkpoint.head()).await?.then_some(read_model))
 }
 
@@ -68,8 +80,10 @@ async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
     if head.position == Position::START {
         return Ok(true);
     }
-    if head.position > log.head().borrow().position {
-        return Ok(false);
+    let end = log.head().borrow().position;
+    if head.position > end {
+        // Nothing is projected before it is durable.
+        return Err(LoadError::EndLost { end, projected: head.position });
     }
     let before = Position(head.position.0.saturating_sub(1));
     let records = log.read(before, ReadLimit { records: 1, ..PAGE }).await?;

@@ -28,7 +28,7 @@ use super::{
     batch::{Batch, Decided},
     codec,
     history::Recent,
-    log_failed, says,
+    in_full, log_failed, says,
 };
 
 /// How many commands one batch takes at most.
@@ -193,7 +193,10 @@ impl Writer {
         };
         let events: Vec<_> = events.into_iter().zip(records).map(with_hash).collect();
         self.read_model.apply(&events).map_err(|error| {
-            tracing::error!(%error, "the read model failed; it is built again at the next start");
+            tracing::error!(
+                error = in_full(&error),
+                "the read model failed; it is built again at the next start"
+            );
         })?;
         self.visible.recent.push(events);
         self.visible.head.send_replace(head);

@@ -5,11 +5,11 @@
 //! what `open` drops in silence is noticed, what outgrows sled's file is cut up, and
 //! what sled answers with a panic becomes an error.
 
-mod before;
 mod files;
 mod opening;
 mod pieces;
 mod tail;
+mod trial;
 
 use std::{
     collections::HashSet,
@@ -87,6 +87,17 @@ pub enum OpenError {
         /// Up to where it was acknowledged.
         acknowledged: Position,
     },
+}
+
+impl OpenError {
+    /// Whether the log itself is wrong, and not what is around it.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        match self {
+            Self::Engine { .. } | Self::Damaged { .. } | Self::TailLost { .. } => true,
+            Self::Io { .. } | Self::InUse(_) => false,
+        }
+    }
 }
 
 /// Why records could not be restored.

@@ -137,7 +137,7 @@ async fn next(follow: &mut Follow, app: &App) -> Result<WatchUserPoolEventsRespo
             time: Some(proto::timestamp(app.source().now())),
             caught_up,
         }),
-        Followed::Draining => return Err(status::shutting_down()),
+        Followed::Draining => return Err(status::watch_ends()),
     };
     Ok(WatchUserPoolEventsResponse { content: Some(content) })
 }

@@ -10,7 +10,7 @@ use super::status;
 /// Enough to notice a token that was mistyped, cut, or made for another list.
 const CHECK: usize = 6;
 
-/// The token for the page of `list` that begins after `place`.
+/// The token for the page of `list` that begins at `place`.
 pub(super) fn encode(list: &str, place: &[u8]) -> String {
     BASE64URL_NOPAD.encode(&[&check(list, place), place].concat())
 }

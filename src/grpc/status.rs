@@ -40,9 +40,15 @@ pub(super) fn not_found(user_pool_id: &UserPoolId, deleted_at: Option<i64>) -> S
 
 /// A page token that this service did not make for this list.
 pub(super) fn bad_page_token() -> Status {
-    let text = "next_token is not a token of this list; start again without one";
+    let text = "the page token is not one of this list; start again without one";
     let aws = [("aws_error", "InvalidParameterException".to_owned())];
     status(Code::InvalidArgument, ErrorReason::BadPageToken, text, &aws)
+}
+
+/// The server stops, and with it a watch.
+pub(super) fn watch_ends() -> Status {
+    let text = "the server is shutting down; watch on after the last position that was dealt with";
+    status(Code::Unavailable, ErrorReason::ShuttingDown, text, &[])
 }
 
 /// The server stops.
@@ -245,7 +251,9 @@ fn unreadable(error: &LoadError) -> Status {
             let metadata = [("position", position.to_string())];
             status(Code::DataLoss, ErrorReason::HistoryDamaged, &text, &metadata)
         }
-        LoadError::Log(ReadError::Unavailable(_)) | LoadError::ReadModel(_) => internal(),
+        LoadError::Log(ReadError::Unavailable(_))
+        | LoadError::ReadModel(_)
+        | LoadError::EndLost { .. } => internal(),
     }
 }
 

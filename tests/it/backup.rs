@@ -3,6 +3,7 @@
 //! not meant to be one, and never passes for more than it is.
 
 use std::{
+    fs,
     path::Path,
     process::Output,
     sync::{
@@ -124,7 +125,7 @@ async fn an_export_under_load_is_the_log_up_to_some_event_and_serves_just_that()
     for (export, number) in exports.iter().zip(1..) {
         assert!(whole.starts_with(export), "export {number} is a prefix of the log");
         let file = format!("export-{number}.jsonl");
-        std::fs::write(directory.path().join(&file), export).expect("written");
+        fs::write(directory.path().join(&file), export).expect("written");
         let restored = format!("restored-{number}");
         printed(&["log", "import", "--data-dir", &restored, &file], directory.path()).await;
         let verdict = printed(&["log", "verify", "--data-dir", &restored], directory.path()).await;
@@ -204,7 +205,10 @@ async fn a_copy_of_a_running_directory_is_refused_or_a_true_prefix() {
         } else {
             full += 1;
         }
-        Process::start(&directory.path().join(copy)).await.kill().await;
+        // The read model was copied later than the log, and may be ahead of it.
+        let copy = directory.path().join(copy);
+        fs::remove_dir_all(copy.join("read_model")).expect("removed");
+        Process::start(&copy).await.kill().await;
     }
     eprintln!("refused {refused}, without some that were acknowledged {short}, full {full}");
     assert_eq!(short, 0, "acknowledged before the copy was begun, and not in it");

@@ -16,7 +16,7 @@ use sled::Db;
 /// How long sled may take to close a database.
 const CLOSE: Duration = Duration::from_secs(10);
 /// How often, and how long apart, a closed database is asked whether it is free.
-const RELEASE_TRIES: usize = 1000;
+const RELEASE_TRIES: usize = 10_000;
 const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
 /// sled's own file, opened a second time: `flush` leaves what it wrote in the
@@ -70,6 +70,15 @@ pub(super) fn is_released(file: &File) -> bool {
         }
     }
     false
+}
+
+/// Whether somebody has the database in `path` open, as far as its lock tells.
+pub(super) fn is_held(path: &Path) -> io::Result<bool> {
+    match File::open(path.join("db")) {
+        Ok(file) => Ok(!is_released(&file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// sled leaves these behind when it dies while it writes one, and trips over

@@ -17,9 +17,9 @@ use crate::event_log::{Head, Position, witness::Witness};
 
 use super::{
     Engine, OpenError, Writer,
-    before::Before,
-    files::{DbFile, remove_unfinished_snapshots, sync_all, sync_blobs},
+    files::{DbFile, is_held, remove_unfinished_snapshots, sync_all, sync_blobs},
     system_error, tail,
+    trial::Trial,
 };
 
 /// How much of the log sled keeps in memory, in bytes. Appending and following
@@ -31,79 +31,70 @@ impl Engine {
         let path = directory.join("records");
         fs::create_dir_all(directory).map_err(unusable(directory))?;
         let noted = directory.join("head");
-        let (witness, acknowledged) = Witness::open(&noted).map_err(unusable(&noted))?;
-        let before = Before::of(&path).map_err(unusable(&path))?;
-        let Some(before) = before else { return Err(OpenError::InUse(path)) };
-        let opened = Self::open_records(&path, witness, acknowledged).and_then(|engine| {
-            let head = *engine.head.borrow();
-            let noting = |witness: &mut Witness| {
-                witness.note(head)?;
-                witness.sync()
-            };
-            noting(&mut engine.writer().witness).map_err(unusable(&noted))?;
-            sync_all(directory).map_err(unusable(directory))?;
-            Ok(engine)
-        });
-        match opened {
-            Ok(engine) => {
-                before.forget().map_err(unusable(directory))?;
-                Ok(engine)
-            }
-            Err(error) => {
-                before.put_back();
-                Err(error)
-            }
+        let (mut witness, acknowledged) = Witness::open(&noted).map_err(unusable(&noted))?;
+        if is_held(&path).map_err(unusable(&path))? {
+            return Err(OpenError::InUse(path));
         }
-    }
-
-    fn open_records(path: &Path, witness: Witness, acknowledged: Head) -> Result<Self, OpenError> {
-        let tail_lost = |found| {
-            let (path, acknowledged) = (path.to_owned(), acknowledged.position);
-            Err(OpenError::TailLost { path, found, acknowledged })
-        };
-        let file = path.join("db");
-        if !file.exists() {
+        if !path.join("db").exists() {
             if acknowledged.position > Position::START {
                 // sled would make an empty one.
-                return tail_lost(Position::START);
+                return Err(tail_lost(&path, Position::START, acknowledged));
             }
-            create_database(path)?;
+            create_database(&path)?;
         }
-        remove_unfinished_snapshots(path).map_err(unusable(path))?;
         // What a killed process wrote may be in the kernel's cache alone. It is read
         // from here on, so it must stay.
-        sync_all(path).map_err(unusable(path))?;
-
-        let db = open_database(path)?;
-        let opened = File::open(&file).map_err(unusable(&file))?;
-        let file = DbFile::new(&db, opened);
-        // Dropped in this order, also where what follows fails.
-        let database = (db, file);
-
-        let check = || tail::check(&database.0, acknowledged);
-        let panicked = |_| OpenError::Engine { path: path.to_owned(), source: PANICKED.into() };
-        let checked = panic::catch_unwind(AssertUnwindSafe(check)).map_err(panicked)?;
-        let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
-        let head = checked.map_err(damaged)?;
-        if head.position < acknowledged.position {
-            return tail_lost(head.position);
+        sync_all(&path).map_err(unusable(&path))?;
+        if let Some(trial) = Trial::of(&path).map_err(unusable(&path))? {
+            open_checked(trial.path(), &path, acknowledged)?;
         }
+        let Checked { db, file, head } = open_checked(&path, &path, acknowledged)?;
 
         let blobs = path.join("blobs");
         let mut synced_blobs = HashSet::new();
         sync_blobs(&blobs, &mut synced_blobs).map_err(unusable(&blobs))?;
-        let path = path.to_owned();
-        let (db, file) = database;
+        witness.note(head).and_then(|()| witness.sync()).map_err(unusable(&noted))?;
+        sync_all(directory).map_err(unusable(directory))?;
         let writer = Mutex::new(Writer { witness, synced_blobs, failed: false });
         Ok(Self { db, file, path, writer, head: watch::Sender::new(head) })
     }
 }
 
+/// A database whose end is what was acknowledged. Dropped in this order.
+struct Checked {
+    db: Db,
+    file: DbFile,
+    head: Head,
+}
+
+/// Opens the database `at` a path, and checks its end. Errors name `path`.
+fn open_checked(at: &Path, path: &Path, acknowledged: Head) -> Result<Checked, OpenError> {
+    remove_unfinished_snapshots(at).map_err(unusable(path))?;
+    let db = open_database(at, path)?;
+    let file = File::open(at.join("db")).map_err(unusable(path))?;
+    let file = DbFile::new(&db, file);
+    let mut checked = Checked { db, file, head: Head::default() };
+
+    let check = || tail::check(&checked.db, acknowledged);
+    let panicked = |_| OpenError::Engine { path: path.to_owned(), source: PANICKED.into() };
+    let found = panic::catch_unwind(AssertUnwindSafe(check)).map_err(panicked)?;
+    let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
+    checked.head = found.map_err(damaged)?;
+    if checked.head.position < acknowledged.position {
+        return Err(tail_lost(path, checked.head.position, acknowledged));
+    }
+    Ok(checked)
+}
+
+fn tail_lost(path: &Path, found: Position, acknowledged: Head) -> OpenError {
+    OpenError::TailLost { path: path.to_owned(), found, acknowledged: acknowledged.position }
+}
+
 const PANICKED: &str = "sled panicked";
 
 /// Opening is where damage makes sled panic.
-fn open_database(path: &Path) -> Result<Db, OpenError> {
-    let config = sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None);
+fn open_database(at: &Path, path: &Path) -> Result<Db, OpenError> {
+    let config = sled::Config::new().path(at).cache_capacity(CACHE).flush_every_ms(None);
     let engine = |source| OpenError::Engine { path: path.to_owned(), source };
     panic::catch_unwind(AssertUnwindSafe(|| config.open()))
         .map_err(|_| engine(PANICKED.into()))?
@@ -118,11 +109,14 @@ fn open_database(path: &Path) -> Result<Db, OpenError> {
 /// nothing of a new database, and refuses one that a power cut has left in part.
 fn create_database(path: &Path) -> Result<(), OpenError> {
     let beside = path.with_extension("new");
-    if beside.exists() {
-        fs::remove_dir_all(&beside).map_err(unusable(&beside))?;
+    // Without sled's file there is nothing in it that was ever acknowledged.
+    for unfinished in [path, &beside] {
+        if unfinished.exists() {
+            fs::remove_dir_all(unfinished).map_err(unusable(unfinished))?;
+        }
     }
     fs::create_dir(&beside).map_err(unusable(&beside))?;
-    let db = open_database(&beside)?;
+    let db = open_database(&beside, path)?;
     let file = File::open(beside.join("db")).map_err(unusable(&beside))?;
     let file = DbFile::new(&db, file);
     drop((db, file));

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, net::TcpListener, path::Path};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Process, run, serve, userpool};
+use super::{Process, pools, run, serve, userpool};
 use crate::support::create;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,4 +161,25 @@ fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
         }
     }
     contents
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_emptied_is_refused_because_it_was_projected() {
+    let directory = TempDir::new().expect("a directory");
+    let server = Process::start(directory.path()).await;
+    let id = create(&mut server.client().await, "people").await;
+    server.terminate("TERM").await;
+    let log = directory.path().join("log");
+    let aside = directory.path().join("aside");
+    fs::rename(&log, &aside).expect("moved");
+    fs::create_dir(&log).expect("a directory");
+
+    let sentence = refused(on_free_port(directory.path())).await;
+
+    assert!(sentence.contains("ends at position 0, but position 1 was projected"), "{sentence}");
+    fs::remove_dir_all(&log).expect("removed");
+    fs::rename(&aside, &log).expect("moved back");
+    let server = Process::start(directory.path()).await;
+    assert_eq!(pools(&mut server.client().await).await[0].id.as_ref(), Some(&id));
+    server.kill().await;
 }
