@@ -23,6 +23,9 @@ use super::CliError;
 /// What the server records as the user agent.
 const USER_AGENT: &str = concat!("userpool/", env!("CARGO_PKG_VERSION"));
 
+/// What is not known where no answer comes.
+const UNKNOWN: &str = "a change may or may not have been recorded, and may be repeated safely \
+                       with the --request-id that it had";
 /// How many seconds to wait where nobody says.
 const TIMEOUT: u64 = 30;
 /// A server that is silent for this long is asked whether it is still there, so that
@@ -140,12 +143,14 @@ impl Client {
         &self,
         call: impl Future<Output = Result<T, Status>>,
     ) -> Result<T, Status> {
-        time::timeout(self.timeout, call).await.unwrap_or_else(|_| {
-            Err(Status::deadline_exceeded(format!(
-                "no answer within {} seconds; a command may or may not have been recorded, and \
-                 may be repeated safely with the --request-id that it had",
-                self.timeout.as_secs()
-            )))
+        let seconds = self.timeout.as_secs();
+        let late =
+            || Status::deadline_exceeded(format!("no answer within {seconds} seconds; {UNKNOWN}"));
+        let answer = time::timeout(self.timeout, call).await.unwrap_or_else(|_| Err(late()));
+        answer.map_err(|status| match status.source() {
+            // It is the transport that speaks, and not the server.
+            Some(_) => Status::unavailable(format!("the connection was lost; {UNKNOWN}")),
+            None => status,
         })
     }
 }

@@ -2,9 +2,9 @@
 //! server that goes on serving.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::Args;
@@ -42,7 +42,7 @@ pub(super) struct Export {
     /// meantime is in the export up to some event, and not beyond it.
     #[arg(long, value_name = "ENDPOINT")]
     from: Option<Endpoint>,
-    /// Where to write. Absent: standard output.
+    /// Where to write, whole or not at all. Absent or "-": standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -62,7 +62,11 @@ struct Writing {
 
 impl Export {
     pub(super) async fn run(self) -> Result<Answer, CliError> {
-        let out: Box<dyn Write> = match &self.file {
+        let file = self.file.as_deref().filter(|path| *path != Path::new("-"));
+        // A device or a pipe is written to as it is.
+        let beside = file.filter(|path| path.is_file() || !path.exists());
+        let unfinished = beside.map(|path| path.with_added_extension("unfinished"));
+        let out: Box<dyn Write> = match unfinished.as_deref().or(file) {
             None => Box::new(io::stdout()),
             Some(path) => Box::new(File::create(path).map_err(|error| named(path, &error))?),
         };
@@ -74,11 +78,19 @@ impl Export {
             written: Head::default(),
             bar: progress::bar(0),
         };
-        match &self.from {
-            None => of_directory(&self.directory, &mut writing).await?,
-            Some(endpoint) => of_server(endpoint, &mut writing).await?,
+        let written = match &self.from {
+            None => of_directory(&self.directory, &mut writing).await,
+            Some(endpoint) => of_server(endpoint, &mut writing).await,
+        };
+        let written = written.and_then(|()| Ok(writing.out.flush()?));
+        if let (Some(file), Some(unfinished)) = (file, &unfinished) {
+            // What was there before stays where this export does not come to its end.
+            match written {
+                Ok(()) => fs::rename(unfinished, file).map_err(|error| named(file, &error))?,
+                Err(_) => fs::remove_file(unfinished)?,
+            }
         }
-        writing.out.flush()?;
+        written?;
         writing.bar.finish_and_clear();
         let Head { position, hash } = writing.written;
         say(&format!("exported {position} events, the last with hash {hash}"));

@@ -48,9 +48,18 @@ impl Import {
         let mut name = data_dir.as_os_str().to_owned();
         name.push(".importing");
         let beside = PathBuf::from(name);
+        fs::create_dir(&beside).map_err(|error| {
+            let path = beside.display();
+            told(format!(
+                "{path}: {error}; another import is at work there, or was killed: see that none \
+                 is, then delete it"
+            ))
+        })?;
         let imported = import_into(file, &beside, source);
         let moved = imported.and_then(|head| {
             fs::rename(&beside, data_dir).map_err(|error| named(data_dir, &error))?;
+            let parent = data_dir.parent().filter(|parent| *parent != Path::new(""));
+            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
             Ok(head)
         });
         let Head { position, hash } = moved.inspect_err(|_| {
@@ -78,12 +87,14 @@ fn import_into(file: &Path, beside: &Path, source: &dyn Source) -> Result<Head, 
     let directory = DataDir::open(beside, &region, source.now()).map_err(other)?;
     let log = SledLog::open(&directory.log()).map_err(other)?;
     let mut head = Head::default();
+    let mut whole = true;
     let mut page: Vec<Record> = Vec::new();
     let mut bytes = 0_usize;
     for line in lines {
         let record =
             archive::parse_line(&line?, head).map_err(|error| at(head.position.next(), &error))?;
         head = record.head();
+        whole = record.ends_batch();
         bytes = bytes.saturating_add(record.stored.len());
         page.push(record);
         if bytes >= BYTES || page.len() >= RECORDS {
@@ -92,8 +103,8 @@ fn import_into(file: &Path, beside: &Path, source: &dyn Source) -> Result<Head, 
             bytes = 0;
         }
     }
-    if let Some(last) = page.last().filter(|last| !last.ends_batch()) {
-        return Err(at(last.position, &Defect::PartialBatch));
+    if !whole {
+        return Err(at(head.position.next(), &Defect::PartialBatch));
     }
     log.restore(&page).map_err(other)?;
     Ok(head)

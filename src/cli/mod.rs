@@ -96,6 +96,9 @@ enum Command {
     Completions(Completions),
 }
 
+/// 128 and the number of SIGPIPE.
+const CLOSED_PIPE: u8 = 141;
+
 /// What a command that did its work found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
@@ -111,7 +114,8 @@ pub enum CliError {
     /// The server refused: exit code 64 and the gRPC code.
     #[error("{}", failure::explain(.0))]
     Rpc(Box<Status>),
-    /// Nobody reads what is printed any more: exit code 0, and not a word.
+    /// Nobody reads what is printed any more: not a word, and exit code 141, as of a
+    /// program that SIGPIPE ended. It must not pass for an answer.
     #[error("the output is closed")]
     ClosedPipe,
     /// Anything else: exit code 1.
@@ -165,7 +169,7 @@ impl CliError {
         match self {
             Self::Rpc(status) => u8::try_from(i32::from(status.code()))
                 .map_or(ExitCode::FAILURE, |code| ExitCode::from(code.saturating_add(64))),
-            Self::ClosedPipe => ExitCode::SUCCESS,
+            Self::ClosedPipe => ExitCode::from(CLOSED_PIPE),
             Self::Other(_) => ExitCode::FAILURE,
         }
     }

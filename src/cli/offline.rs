@@ -117,7 +117,7 @@ impl Directory {
 
 async fn verify(directory: &Directory, noted: Vec<Noted>) -> Result<Answer, CliError> {
     let (_held, log) = match directory.open() {
-        Err(CliError::Other(error)) if error.is::<OpenError>() => {
+        Err(CliError::Other(error)) if error.downcast_ref().is_some_and(OpenError::is_damage) => {
             writeln!(io::stdout(), "NOT WHOLE: {}", app::in_full(error.as_ref()))?;
             return Ok(Answer::No);
         }

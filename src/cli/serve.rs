@@ -40,7 +40,8 @@ pub(super) struct Serve {
     /// The AWS account ID that domains show as their owner: 12 digits.
     #[arg(long, env = "USERPOOL_ACCOUNT_ID", default_value = "000000000000", value_parser = account_id)]
     account_id: String,
-    /// How many custom attributes a user pool may have: 50 on AWS today, 25 in 2017.
+    /// How many custom attributes a user pool may have: 50 on AWS today, which is also the most
+    /// that one request can name; 25 in 2017.
     #[arg(long, env = "USERPOOL_MAX_CUSTOM_ATTRIBUTES", value_name = "N", default_value_t = 50)]
     max_custom_attributes: usize,
     /// How many user pools there may be.
@@ -153,7 +154,7 @@ fn start_logging(format: LogFormat, filter: &str) -> Result<(), Box<dyn Error>> 
     let terminal = io::stderr().is_terminal();
     let logging = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(|| Stderr)
         .with_ansi(terminal);
     match format {
         LogFormat::Pretty => logging.init(),
@@ -165,6 +166,21 @@ fn start_logging(format: LogFormat, filter: &str) -> Result<(), Box<dyn Error>> 
         tracing::error!(location, says, "panic");
     }));
     Ok(())
+}
+
+/// Stderr, whoever has closed it, and however full its disk is: what cannot be told
+/// is not told. It must not end the service.
+struct Stderr;
+
+impl io::Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn account_id(text: &str) -> Result<String, String> {

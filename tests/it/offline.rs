@@ -9,8 +9,9 @@ use std::{
 
 use tempfile::TempDir;
 use userpool::{
+    app::archive,
     checkpoint,
-    event_log::Hash,
+    event_log::{EventLog as _, Hash, MemoryLog, Position},
     proto::{self, ListUserPoolDomainsRequest, SignedCheckpoint, UserPoolEvent},
 };
 
@@ -18,6 +19,9 @@ use crate::{
     support::{TestServer, change_database, create, domain},
     tools::repository,
 };
+
+/// A user pool of a log that no server wrote.
+const POOL: &str = "us-east-1_AbCdEfGhI";
 
 /// The data directory of a server that stopped after five events.
 async fn stopped() -> TempDir {
@@ -274,4 +278,56 @@ async fn a_directory_in_use_or_not_there_is_refused_with_a_remedy() {
         assert!(stderr(&refused).contains("there is no data directory in /nonexistent"));
     }
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_fails_leaves_the_one_before_it() {
+    let directory = stopped().await;
+    let elsewhere = TempDir::new().expect("a directory");
+    let file = elsewhere.path().join("log.jsonl");
+    let export = ["log", "export", file.to_str().expect("text")];
+    assert_eq!(code(&userpool(&export, directory.path())), Some(0));
+    let before = fs::read_to_string(&file).expect("an export");
+
+    assert_eq!(code(&userpool(&export, Path::new("/nonexistent"))), Some(1));
+
+    assert_eq!(fs::read_to_string(&file).expect("an export"), before);
+    assert_eq!(fs::read_dir(elsewhere.path()).expect("a directory").count(), 1);
+    let to_stdout = userpool(&["log", "export", "-"], directory.path());
+    assert_eq!(stdout(&to_stdout), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_touches_nothing_that_it_did_not_make() {
+    let directory = stopped().await;
+    let elsewhere = TempDir::new().expect("a directory");
+    let file = written(&elsewhere, "log.jsonl", &export(directory.path()));
+    let data_dir = elsewhere.path().join("data");
+    let foreign = elsewhere.path().join("data.importing");
+    fs::create_dir(&foreign).expect("a directory");
+    fs::write(foreign.join("precious"), "").expect("written");
+
+    let refused = userpool(&["log", "import", file.to_str().expect("text")], &data_dir);
+
+    assert_eq!(code(&refused), Some(1));
+    assert!(stderr(&refused).contains("data.importing: File exists"), "{}", stderr(&refused));
+    assert!(foreign.join("precious").exists());
+    assert!(!data_dir.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_was_cut_inside_a_batch_is_refused_wherever_that_is() {
+    // As many records as an import writes at a time, and one more in their batch.
+    let log = MemoryLog::default();
+    let bodies = (1..=4097).map(|revision| crate::support::event_body(POOL, revision));
+    let records = log.append(Position::START, bodies.collect()).await.expect("appended");
+    let lines: Vec<_> =
+        records.iter().map(|record| archive::line(record).expect("an event")).collect();
+    let elsewhere = TempDir::new().expect("a directory");
+    for (count, expected) in [(4096, Some(1)), (4097, Some(0))] {
+        let file = written(&elsewhere, "log.jsonl", &lines[..count].join("\n"));
+        let data_dir = elsewhere.path().join("data");
+        let output = userpool(&["log", "import", file.to_str().expect("text")], &data_dir);
+        assert_eq!(code(&output), expected, "{}", stderr(&output));
+    }
 }

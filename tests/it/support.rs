@@ -229,7 +229,7 @@ pub(crate) async fn long_log(events: usize) -> TestServer {
 }
 
 /// The stored form of an event: the creation of a user pool, then updates of it.
-fn event_body(user_pool_id: &str, revision: usize) -> Bytes {
+pub(crate) fn event_body(user_pool_id: &str, revision: usize) -> Bytes {
     let revision = i64::try_from(revision).expect("a small number");
     let id = Some(user_pool_id.to_owned());
     let user_pool = Some(UserPool { id, name: Some("long".to_owned()), ..Default::default() });

@@ -29,7 +29,7 @@ async fn a_closed_pipe_ends_a_command_without_a_word() {
         let ended = task::spawn_blocking(|| child.wait_with_output().expect("it ends"));
         let ended = ended.await.expect("no panic");
         let said = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!((ended.status.code(), &*said), (Some(0), ""), "{arguments:?}");
+        assert_eq!((ended.status.code(), &*said), (Some(141), ""), "{arguments:?}");
     }
 }
 
