@@ -163,13 +163,15 @@ impl Check {
         }
     }
 
-    /// The same for each item of a list.
+    /// The same for each item of a list, which may not have more items than there
+    /// are values.
     pub(super) fn all_known<E: TryFrom<i32>>(
         &mut self,
         field: &'static str,
         values: &[i32],
         name: fn(&E) -> &'static str,
     ) {
+        self.items(field, values.len(), (1..).map_while(|value| E::try_from(value).ok()).count());
         if values.iter().all(|value| is_known::<E>(*value)) {
             return;
         }

@@ -177,7 +177,7 @@ pub(super) fn watch_user_pool_events(check: &mut Check, request: &WatchUserPoolE
 /// Beyond Cognito: `UserPoolHistoryService`.
 pub(super) fn verify_user_pool_history(check: &mut Check, request: &VerifyUserPoolHistoryRequest) {
     check.message("expected", request.expected.as_ref(), |check, noted| {
-        check.range("position", Some(noted.position), 1..=i64::MAX);
+        check.range("position", Some(noted.position), 0..=i64::MAX);
         check.bytes("hash", &noted.hash, 32);
     });
 }

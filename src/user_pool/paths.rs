@@ -1,5 +1,7 @@
 //! Settings by the path of their field: which ones to change, and which changed.
 
+use std::collections::BTreeSet;
+
 use prost::Message as _;
 use prost_reflect::{
     DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value,
@@ -58,7 +60,9 @@ impl Mask {
         if paths.is_empty() || paths.iter().any(|path| path == "*") {
             return Self(SETTINGS.map(str::to_owned).to_vec());
         }
-        Self(paths)
+        // In order, and each once: a mask may name a path as often as it likes.
+        let paths: BTreeSet<String> = paths.into_iter().collect();
+        Self(paths.into_iter().collect())
     }
 
     /// Takes the named settings from `requested`; what is not set there is unset.
@@ -77,7 +81,9 @@ impl Mask {
         for path in &self.0 {
             copy(&source, path, &mut target, path);
         }
-        *pool = target.transcode_to().unwrap_or_default();
+        #[expect(clippy::expect_used, reason = "the message was made of a user pool")]
+        let changed = target.transcode_to().expect("a user pool");
+        *pool = changed;
     }
 
     fn names(&self, path: &str) -> bool {
