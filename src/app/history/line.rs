@@ -100,6 +100,7 @@ impl<'a> Line<'a> {
         backward: bool,
         limit: ReadLimit,
     ) -> Result<Vec<UserPoolEvent>, HistoryError> {
+        let count = count.min(u64::try_from(limit.records).unwrap_or(u64::MAX).max(1));
         let (low, high) = if backward {
             (first.saturating_sub(count).saturating_add(1), first)
         } else {
@@ -112,8 +113,8 @@ impl<'a> Line<'a> {
         let log = &self.history.log;
         let records = match &self.stream {
             None if !backward => {
-                let count = places.end() - places.start() + 1;
-                let records = limit.records.min(usize::try_from(count).unwrap_or(usize::MAX));
+                let records = usize::try_from(places.end() - places.start() + 1);
+                let records = records.unwrap_or(limit.records);
                 let before = Position(places.start() - 1);
                 log.read(before, ReadLimit { records, ..limit }).await?
             }

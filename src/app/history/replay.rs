@@ -39,7 +39,12 @@ impl History {
         let Replay { user_pool_id, as_of } = replay;
         let head = self.head()?.position;
         let line = Line::stream(self, user_pool_id, head)?;
-        let last = last_place(&line, *as_of, head, proto::timestamp(now)).await?;
+        // The clock may be behind the log, whose times never go back.
+        let newest = line.read(line.length(), 1, false, CHUNK).await?;
+        let newest = newest.first().and_then(|event| event.record_time).unwrap_or_default();
+        let now = proto::timestamp(now);
+        let now = if proto::order(newest) > proto::order(now) { newest } else { now };
+        let last = last_place(&line, *as_of, head, now).await?;
         let mut state = UserPoolState::Absent;
         let mut replayed = Replayed::default();
         let mut place = 1;

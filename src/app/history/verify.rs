@@ -54,6 +54,13 @@ pub async fn verify(
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<Verified, ReadError> {
     let mut verified = Verified { events: 0, head: Head::default(), problem: None };
+    let contradicts =
+        |noted: &&Anchor| noted.position == Position::START && noted.hash != Head::default().hash;
+    if noted.iter().any(|noted| contradicts(&noted)) {
+        let description = "an empty log has a hash of zeros, and another was noted".to_owned();
+        verified.problem = Some(Problem { position: Position::START, description });
+        return Ok(verified);
+    }
     let mut partial = false;
     while verified.head.position < end {
         let records = match log.read(verified.head.position, PAGE).await {

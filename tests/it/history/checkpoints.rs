@@ -55,7 +55,7 @@ async fn what_was_noted_is_found_again_as_long_as_it_is_the_same_log() {
     let beyond = verify(&mut client, Some(HashAnchor { position: 8, ..noted.clone() })).await;
     assert_eq!((beyond.valid, beyond.first_invalid_position), (false, Some(8)));
 
-    let nonsense = HashAnchor { position: 0, hash: vec![1] };
+    let nonsense = HashAnchor { position: -1, hash: vec![1] };
     let request = VerifyUserPoolHistoryRequest { expected: Some(nonsense) };
     let refused = client.verify_user_pool_history(request).await.expect_err("refused");
     assert_eq!(fields(&refused), ["expected.position", "expected.hash"]);
