@@ -1,5 +1,7 @@
 //! Who asks, from where, and what for: read from the connection and the metadata.
 
+use std::net::SocketAddr;
+
 use http::Extensions;
 use prost::Message;
 use sha2::{Digest as _, Sha256};
@@ -24,7 +26,7 @@ pub(super) fn context<M>(request: &Request<M>, method: &str, comparable: &impl M
     Context {
         actor: actor(request.extensions(), request.metadata()),
         correlation_id: correlation_id.map(|id| id.0.clone()).unwrap_or_default(),
-        traceparent: text(request.metadata(), "traceparent").map(str::to_owned),
+        traceparent: traceparent(request.metadata()),
         fingerprint: fingerprint(method, comparable),
     }
 }
@@ -32,16 +34,31 @@ pub(super) fn context<M>(request: &Request<M>, method: &str, comparable: &impl M
 fn actor(connection: &Extensions, metadata: &MetadataMap) -> Actor {
     let user_agent = text(metadata, "user-agent").unwrap_or_default();
     let user_agent = user_agent.chars().take(USER_AGENT).collect();
+    let mut rest = None;
     let (kind, subject, peer_address) = match connection.get::<Peer>().map(|peer| peer.who) {
         Some(Who::Process(Some(process))) => {
             let pid = process.pid().map(|pid| format!(" pid={pid}")).unwrap_or_default();
-            let subject = format!("uid={} gid={}{pid}", process.uid(), process.gid());
-            (ActorKind::LocalProcess, subject, String::new())
+            rest = Some(format!("gid={}{pid}", process.gid()));
+            (ActorKind::LocalProcess, format!("uid={}", process.uid()), String::new())
         }
-        Some(Who::Address(address)) => (ActorKind::Anonymous, String::new(), address.to_string()),
+        Some(Who::Address(address)) => {
+            // A client of IPv4 is one, also where the listener speaks IPv6.
+            let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+            (ActorKind::Anonymous, String::new(), address.to_string())
+        }
         Some(Who::Process(None)) | None => (ActorKind::Anonymous, String::new(), String::new()),
     };
-    Actor { kind: kind.into(), subject, peer_address, user_agent }
+    Actor { kind: kind.into(), subject, peer_address, user_agent, process: rest }
+}
+
+/// The trace that the request is part of, in the only form that W3C allows.
+fn traceparent(metadata: &MetadataMap) -> Option<String> {
+    let given = text(metadata, "traceparent")?;
+    let lengths = given.split('-').map(str::len);
+    let hexadecimal =
+        |byte: u8| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let legal = lengths.eq([2, 32, 16, 2]) && given.bytes().all(hexadecimal);
+    legal.then(|| given.to_owned())
 }
 
 /// Equal messages are equal bytes, because maps are sorted; see `build.rs`.
