@@ -309,7 +309,7 @@ fn refused(status: &Status) -> Option<Told> {
     let info = status.get_details_error_info()?;
     let number = |key: &str| info.metadata[key].parse().expect("a number");
     match info.reason.as_str() {
-        "LOG_UNAVAILABLE" => None,
+        "LOG_UNAVAILABLE" | "DEADLINE_EXCEEDED" => None,
         "SHUTTING_DOWN" | "OVERLOADED" => Some(Told::NotRecorded),
         "USER_POOL_DELETED" => known(Refusal::Deleted { revision: number("revision") }),
         "REVISION_MISMATCH" => known(Refusal::Revision { current: number("current_revision") }),
