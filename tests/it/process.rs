@@ -5,6 +5,7 @@ mod killed;
 mod refused;
 mod settings;
 mod socket;
+mod stderr;
 mod stopped;
 mod stopped_under_load;
 
