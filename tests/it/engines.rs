@@ -213,7 +213,7 @@ fn batches() -> impl Strategy<Value = Vec<Vec<Vec<u8>>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn both_engines_store_the_same(batches in batches(), page in 1_usize..5, bytes in 0_usize..9000) {
