@@ -78,18 +78,23 @@ impl Begun {
     }
 
     pub(crate) async fn status(self) -> Status {
-        let response = self.answer.await.expect("an answer");
+        self.ended().await.expect("an answer")
+    }
+
+    /// The status, unless the connection ends first.
+    pub(crate) async fn ended(self) -> Result<Status, h2::Error> {
+        let response = self.answer.await?;
         if let Some(status) = Status::from_header_map(response.headers()) {
-            return status;
+            return Ok(status);
         }
         let mut body = response.into_body();
         while let Some(data) = body.data().await {
-            let bytes = data.expect("data").len();
+            let bytes = data?.len();
             body.flow_control().release_capacity(bytes).expect("room");
         }
-        let trailers = body.trailers().await.expect("trailers");
+        let trailers = body.trailers().await?;
         let status = trailers.as_ref().and_then(Status::from_header_map);
-        status.unwrap_or_else(|| Status::new(Code::Unknown, "no status"))
+        Ok(status.unwrap_or_else(|| Status::new(Code::Unknown, "no status")))
     }
 }
 
