@@ -8,10 +8,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
-
-use tokio::time;
 
 use crate::{
     app::{App, Settings, Source, StartError},
@@ -24,9 +21,6 @@ use crate::{
 
 pub use self::listen::{Endpoint, EndpointError, Listener};
 use self::serving::Serving;
-
-/// How long the log may take to finish what it has begun, once no call waits for it.
-const CLOSE: Duration = Duration::from_secs(10);
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -184,7 +178,7 @@ impl Ready {
         if serving.drain().await? {
             tracing::warn!("calls were still running and are cut off");
         }
-        if time::timeout(CLOSE, app.close()).await.is_err() {
+        if !app.close().await {
             // Where the log is at is not known, so there is nothing to sign.
             return Err(ServerError::LogHangs);
         }

@@ -17,9 +17,14 @@ use std::{
     error::Error,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -43,6 +48,11 @@ use self::{history::Recent, writer::Visible};
 
 /// How many commands may wait for the writer.
 const QUEUE: usize = 1024;
+
+/// How long the log may take to finish what it has begun, once no call waits for it.
+const CLOSE: Duration = Duration::from_secs(10);
+/// How long apart it is asked whether it has.
+const CLOSE_PAUSE: Duration = Duration::from_millis(2);
 
 /// Who asks, and what for: what is recorded with an event beside what happened.
 #[derive(Debug, Clone, Default)]
@@ -302,14 +312,24 @@ impl App {
         self.draining.send_replace(true);
     }
 
-    /// Takes no further command and returns when those that were taken are carried
-    /// out and the writer has let go of the log, whoever else still holds this.
-    /// Where the log hangs, that is never.
-    pub async fn close(&self) {
+    /// Takes no further command, and returns whether those that were taken are
+    /// carried out and the writer has let go of the log, whoever else still holds
+    /// this. Where the log hangs, it has not after 10 seconds.
+    pub async fn close(&self) -> bool {
         self.closing.send_replace(true);
-        let mut stopped = self.stopped.clone();
-        // An error means that the writer is gone already.
-        stopped.wait_for(|life| *life != writer::Life::Running).await.map(|_| ()).ok();
+        let stopped = self.stopped.clone();
+        // On a thread, by the machine's clock: so does the writer work.
+        let wait = move || {
+            let begun = Instant::now();
+            while *stopped.borrow() == writer::Life::Running {
+                if begun.elapsed() > CLOSE {
+                    return false;
+                }
+                thread::sleep(CLOSE_PAUSE);
+            }
+            true
+        };
+        task::spawn_blocking(wait).await.unwrap_or(false)
     }
 
     /// Waits until the log has failed: from then on nothing is acknowledged.

@@ -61,7 +61,7 @@ async fn times_stand_still_while_the_clock_goes_back() {
             let shown = outcome.user_pool.creation_date;
             assert_eq!(shown, Some(Timestamp { seconds: 1_512_950_400, nanos: 0 }), "{position}");
         }
-        app.close().await;
+        assert!(app.close().await, "closed in order");
     }
     let all = ReadLimit { records: 100, bytes: usize::MAX };
     let records = log.read(Position::START, all).await.expect("readable");

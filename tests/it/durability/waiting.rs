@@ -162,7 +162,7 @@ async fn a_command_whose_caller_gave_up_before_is_not_carried_out() {
         [first.await, patient.await].map(|outcome| outcome.expect("created").user_pool.name);
     assert_eq!(names, [Some("first".to_owned()), Some("patient".to_owned())]);
     assert_eq!(log.head().borrow().position, Position(2));
-    app.close().await;
+    assert!(app.close().await, "closed in order");
 }
 
 async fn execute(app: &App, name: &str) -> Result<Outcome, ExecuteError> {

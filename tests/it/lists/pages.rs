@@ -191,5 +191,5 @@ async fn user_pools_are_in_the_order_of_their_creation_not_of_their_ids() {
     let listed: Vec<_> =
         listed.into_iter().map(|entry| entry.pool.user_pool.and_then(|pool| pool.id)).collect();
     assert_eq!(listed, created);
-    app.close().await;
+    assert!(app.close().await, "closed in order");
 }

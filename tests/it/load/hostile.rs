@@ -113,12 +113,14 @@ async fn let_go_on(address: &str, sent: &[u8], reads: bool) -> Duration {
     begun.elapsed()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn hostile_connections_are_ended_and_cost_the_others_nothing() {
     let server = TestServer::with(|config| config.connections = 4).await;
     let address = server.endpoint.to_string();
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
+    // From here on: the writer has a thread of its own, which this clock does not wait for.
+    tokio::time::pause();
     for (what, sent, reads) in hostilities() {
         let hostile = async {
             let (first, second) =
@@ -142,22 +144,20 @@ async fn hostile_connections_are_ended_and_cost_the_others_nothing() {
         let mut other = server.client().await;
         describe(&mut other, &id).await.unwrap_or_else(|status| unreachable!("{what}: {status}"));
     }
-    // The writer has a thread of its own, which this clock does not wait for.
-    tokio::time::resume();
     server.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_request_that_stops_in_the_middle_is_given_up_and_its_place_is_free() {
     let server = TestServer::with(|config| config.capacity.reads = 1).await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
+    // From here on: the writer has a thread of its own, which this clock does not wait for.
+    tokio::time::pause();
     let mut wire = super::wire::Wire::connect(&server.endpoint.to_string()).await;
     let begun = wire.begin(DESCRIBE, None).await;
     let late = timeout(BOUND, begun.status()).await.expect("given up");
     assert_eq!(late.code(), tonic::Code::DeadlineExceeded, "{late}");
     describe(&mut client, &id).await.expect("described");
-    // The writer has a thread of its own, which this clock does not wait for.
-    tokio::time::resume();
     server.stop().await;
 }
