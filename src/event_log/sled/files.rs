@@ -16,7 +16,7 @@ use sled::Db;
 /// How long sled may take to close a database.
 const CLOSE: Duration = Duration::from_secs(10);
 /// How often, and how long apart, a closed database is asked whether it is free.
-const RELEASE_TRIES: usize = 10_000;
+const RELEASE_TRIES: usize = 1000;
 const RELEASE_PAUSE: Duration = Duration::from_millis(1);
 
 /// sled's own file, opened a second time: `flush` leaves what it wrote in the

@@ -8,6 +8,8 @@ use std::{
     panic::{self, AssertUnwindSafe},
     path::Path,
     sync::Mutex,
+    thread,
+    time::Duration,
 };
 
 use sled::Db;
@@ -90,19 +92,37 @@ fn tail_lost(path: &Path, found: Position, acknowledged: Head) -> OpenError {
     OpenError::TailLost { path: path.to_owned(), found, acknowledged: acknowledged.position }
 }
 
+/// How often, and how long apart, a database that is locked is tried again.
+const LOCK_TRIES: usize = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
 const PANICKED: &str = "sled panicked";
 
 /// Opening is where damage makes sled panic.
 fn open_database(at: &Path, path: &Path) -> Result<Db, OpenError> {
     let config = sled::Config::new().path(at).cache_capacity(CACHE).flush_every_ms(None);
     let engine = |source| OpenError::Engine { path: path.to_owned(), source };
-    panic::catch_unwind(AssertUnwindSafe(|| config.open()))
-        .map_err(|_| engine(PANICKED.into()))?
-        .map_err(|error| match system_error(error) {
+    let open = || {
+        for _ in 0..LOCK_TRIES {
+            match config.open() {
+                // A process that was just forked has the files of this one for a moment.
+                Err(error) if is_locked(&error) => thread::sleep(LOCK_PAUSE),
+                opened => return opened,
+            }
+        }
+        config.open()
+    };
+    panic::catch_unwind(AssertUnwindSafe(open)).map_err(|_| engine(PANICKED.into()))?.map_err(
+        |error| match system_error(error) {
             // What the system says is of the disk, and not of what is on it.
             Ok(error) => unusable(path)(error),
             Err(error) => engine(error.into()),
-        })
+        },
+    )
+}
+
+/// sled tells this from other trouble only in words.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
 /// Whole or not at all: made beside, synced, and moved into place. sled syncs
