@@ -10,7 +10,7 @@
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
 //! | [`checkpoint`] | signed checkpoints of that log, for auditors | what is in the log |
 //! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, time, async |
-//! | [`app`] | the writer, the read model, the projection between them | gRPC |
+//! | [`app`] | the writer, the read model, the projection between them, the history | gRPC |
 //! | [`grpc`] | messages in, commands through, messages out; every status | engines and files |
 //! | [`data_dir`] | the directory that one process holds | what is in the log |
 //! | [`server`] | listening, serving, stopping | rules |
@@ -20,8 +20,8 @@
 //! checked; [`app::App::execute`] hands it to the writer, which calls
 //! [`user_pool::decide`] on the current state, appends the events with
 //! [`event_log::EventLog::append`], and once they are durable projects them into
-//! the [`app::ReadModel`] with [`user_pool::evolve`]. Reads go to the read model
-//! and never wait for the writer.
+//! the [`app::ReadModel`] with [`user_pool::evolve`]. Reads go to the read model,
+//! or by way of [`app::History`] to the log itself, and never wait for the writer.
 
 pub mod proto;
 
