@@ -25,7 +25,8 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
 use userpool::{
-    app::SystemSource,
+    app::{Source as _, SystemSource},
+    data_dir::DataDir,
     event_log::{EventLog as _, Position, SledLog},
     proto::{
         ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, UserPool, UserPoolCreated,
@@ -125,6 +126,8 @@ async fn median<F: Future<Output = ()>>(call: impl Fn() -> F) -> Duration {
 
 /// Writes a log in which the user pool has every n-th event, and the others one each.
 async fn fill(data_dir: &Path, events: u64) {
+    let made = DataDir::open(data_dir, "us-east-1", SystemSource.now()).expect("a directory");
+    drop(made);
     let log = SledLog::open(&data_dir.join("log")).expect("a log");
     let every = events / OWN;
     let mut position = 0;
