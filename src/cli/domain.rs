@@ -12,7 +12,6 @@ use super::{
     change::{Change, Expected},
     connection::Connection,
     output::{List, Output, printable, say},
-    user_pools::PAGE,
 };
 
 #[derive(Debug, Subcommand)]
@@ -150,21 +149,12 @@ impl ListDomains {
         let client = self.connection.connect().await?;
         let columns = ["DOMAIN", "POOL", "STATUS"];
         let mut list = List::new(self.output.or_table(), "Domains", &columns);
-        let mut left = self.limit.unwrap_or(u64::MAX);
-        let mut next_token = None;
-        while left > 0 {
-            let max_results = i32::try_from(left).unwrap_or(PAGE).min(PAGE);
+        let page = async |max_results, next_token| {
             let request = ListUserPoolDomainsRequest { max_results: Some(max_results), next_token };
             let page = client.answer(client.user_pools().list_user_pool_domains(request)).await?;
-            for domain in &page.domains {
-                list.push(domain, row)?;
-                left = left.saturating_sub(1);
-            }
-            next_token = page.next_token;
-            if next_token.is_none() {
-                break;
-            }
-        }
+            Ok((page.domains, page.next_token))
+        };
+        list.fill(self.limit, page, row).await?;
         list.end()?;
         Ok(Answer::Yes)
     }

@@ -14,6 +14,9 @@ use crate::proto;
 
 use super::{CliError, listing::listing};
 
+/// How many items a page of a list has at most.
+const PAGE: i32 = 60;
+
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -94,6 +97,31 @@ impl List {
             }
             Format::Json => self.items.push(proto::to_json(item)),
             Format::Jsonl => print(&proto::to_json(item).to_string())?,
+        }
+        Ok(())
+    }
+
+    /// Takes items from pages, as many as `limit` allows; all where it is absent.
+    /// `page` is told how many at most, and the token of the page before.
+    pub(super) async fn fill<M: Message + Name>(
+        &mut self,
+        limit: Option<u64>,
+        page: impl AsyncFn(i32, Option<String>) -> Result<(Vec<M>, Option<String>), CliError>,
+        row: fn(&M) -> Vec<String>,
+    ) -> Result<(), CliError> {
+        let mut left = limit.unwrap_or(u64::MAX);
+        let mut next_token = None;
+        while left > 0 {
+            let max_results = i32::try_from(left).unwrap_or(PAGE).min(PAGE);
+            let (items, next) = page(max_results, next_token).await?;
+            for item in &items {
+                self.push(item, row)?;
+                left = left.saturating_sub(1);
+            }
+            next_token = next;
+            if next_token.is_none() {
+                break;
+            }
         }
         Ok(())
     }

@@ -15,9 +15,6 @@ use super::{
     output::{List, Output, printable, time},
 };
 
-/// The largest page that the server gives.
-pub(super) const PAGE: i32 = 60;
-
 #[derive(Debug, Args)]
 #[command(after_help = "Example, a user pool like another one:\n  \
                         userpool describe us-east-1_tXLpktx5t | userpool create -")]
@@ -168,21 +165,12 @@ impl ListPools {
         let client = self.connection.connect().await?;
         let columns = ["ID", "NAME", "#REVISION", "CREATED", "MODIFIED"];
         let mut list = List::new(self.output.or_table(), "UserPools", &columns);
-        let mut left = self.limit.unwrap_or(u64::MAX);
-        let mut next_token = None;
-        while left > 0 {
-            let max_results = i32::try_from(left).unwrap_or(PAGE).min(PAGE);
+        let page = async |max_results, next_token| {
             let request = ListUserPoolsRequest { max_results: Some(max_results), next_token };
             let page = client.answer(client.user_pools().list_user_pools(request)).await?;
-            for pool in &page.user_pools {
-                list.push(pool, row)?;
-                left = left.saturating_sub(1);
-            }
-            next_token = page.next_token;
-            if next_token.is_none() {
-                break;
-            }
-        }
+            Ok((page.user_pools, page.next_token))
+        };
+        list.fill(self.limit, page, row).await?;
         list.end()?;
         Ok(Answer::Yes)
     }
