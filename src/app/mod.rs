@@ -36,8 +36,7 @@ use crate::{
 pub use self::{
     codec::DecodeError,
     history::{
-        Anchor, EventPage, Follow, Followed, History, HistoryError, Problem, Replayed, Verified,
-        verify,
+        EventPage, Follow, Followed, History, HistoryError, Problem, Replayed, Verified, verify,
     },
     projection::rebuild,
     read_model::{Domain, PoolEntry, ReadModel, ReadModelError},

@@ -30,7 +30,7 @@ use super::{
 };
 
 /// How much of the log is read at a time.
-const PAGE: ReadLimit = ReadLimit { records: 4096, bytes: 4 * 1024 * 1024 };
+pub(super) const PAGE: ReadLimit = ReadLimit { records: 4096, bytes: 4 * 1024 * 1024 };
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  userpool log export --data-dir ./data log.jsonl\n  userpool \

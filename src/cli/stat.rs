@@ -9,13 +9,11 @@ use std::{
 
 use crate::{
     app::archive,
-    event_log::{EventLog as _, Head, Position, ReadLimit, SledLog},
+    event_log::{EventLog as _, Head, Position, SledLog},
     proto::{self, UserPoolEventType},
 };
 
-use super::{Answer, CliError, failure::other, progress};
-
-const PAGE: ReadLimit = ReadLimit { records: 4096, bytes: 4 * 1024 * 1024 };
+use super::{Answer, CliError, export::PAGE, failure::other, progress};
 
 pub(super) async fn run(log: &SledLog, data_dir: &Path) -> Result<Answer, CliError> {
     let Head { position: end, hash } = *log.head().borrow();

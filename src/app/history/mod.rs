@@ -24,7 +24,7 @@ pub use self::{
     follow::{Follow, Followed},
     page::EventPage,
     replay::Replayed,
-    verify::{Anchor, Problem, Verified, verify},
+    verify::{Problem, Verified, verify},
 };
 
 /// The recorded history.

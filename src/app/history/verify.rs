@@ -7,9 +7,6 @@ use super::{
     History, HistoryError,
 };
 
-/// A point of the chain that somebody noted.
-pub type Anchor = Head;
-
 /// What the check found.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -36,7 +33,7 @@ impl History {
     ///
     /// # Errors
     /// The log cannot be read. That it is damaged is an answer, not an error.
-    pub async fn verify(&self, noted: Option<Anchor>) -> Result<Verified, HistoryError> {
+    pub async fn verify(&self, noted: Option<Head>) -> Result<Verified, HistoryError> {
         let noted = noted.as_slice();
         Ok(verify(self.log.as_ref(), self.head()?.position, noted, &|_| ()).await?)
     }
@@ -50,12 +47,12 @@ impl History {
 pub async fn verify(
     log: &dyn EventLog,
     end: Position,
-    noted: &[Anchor],
+    noted: &[Head],
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<Verified, ReadError> {
     let mut verified = Verified { events: 0, head: Head::default(), problem: None };
     let contradicts =
-        |noted: &&Anchor| noted.position == Position::START && noted.hash != Head::default().hash;
+        |noted: &&Head| noted.position == Position::START && noted.hash != Head::default().hash;
     if noted.iter().any(|noted| contradicts(&noted)) {
         let description = "an empty log has a hash of zeros, and another was noted".to_owned();
         verified.problem = Some(Problem { position: Position::START, description });
@@ -94,14 +91,14 @@ pub async fn verify(
 }
 
 /// What is wrong with a record that is right in itself.
-fn wrong(record: &Record, head: Head, noted: &[Anchor]) -> Option<String> {
+fn wrong(record: &Record, head: Head, noted: &[Head]) -> Option<String> {
     if let Err(defect) = record.follows(head) {
         return Some(defect.to_string());
     }
     if let Err(LoadError::Decode { source, .. }) = codec::decode(record) {
         return Some(source.to_string());
     }
-    let here = |noted: &&Anchor| noted.position == record.position && noted.hash != record.hash;
+    let here = |noted: &&Head| noted.position == record.position && noted.hash != record.hash;
     let noted = noted.iter().find(here)?.hash;
     Some(format!("the event has hash {}, but {noted} was noted", record.hash))
 }
