@@ -14,6 +14,11 @@ use userpool::{
     cli::{Answer, Cli, CliError},
 };
 
+/// A command is many small messages, which one thread makes and another drops: the
+/// system's allocator spends a quarter of the server's time on that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long a thread that waits for the disk may keep the process from ending.
 const LINGER: Duration = Duration::from_secs(1);
 
