@@ -2,6 +2,8 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
+use prost_types::{FileDescriptorSet, field_descriptor_proto::Type};
+
 const FILES: [&str; 5] = [
     "userpool/v1/error_reason.proto",
     "userpool/v1/user_pool.proto",
@@ -19,6 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("userpool.bin");
     fs::write(descriptors, compiler.encode_file_descriptor_set())?;
 
+    serve_stored_bytes(compiler.file_descriptor_set())?;
+
     // The JSON form of a message is found by its name.
     let mut config = prost_build::Config::new();
     config.enable_type_names();
@@ -32,5 +36,43 @@ fn main() -> Result<(), Box<dyn Error>> {
         .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_updated")
         .boxed(".userpool.v1.WatchUserPoolEventsResponse.content.event")
         .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
+    Ok(())
+}
+
+/// Generates the server of `UserPoolService` with a second form of one message, in
+/// which the user pool is bytes: on the wire the two are the same. What is stored
+/// encoded is answered as it is.
+fn serve_stored_bytes(mut descriptors: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
+    const PACKAGE: &str = "userpool.v1";
+    const SERVICE: &str = "UserPoolService";
+    const MESSAGE: &str = "DescribeUserPoolResponse";
+    const FIELD: &str = "user_pool";
+
+    let mut config = prost_build::Config::new();
+    for file in descriptors.file.iter_mut().filter(|file| file.package() == PACKAGE) {
+        file.service.retain(|service| service.name() == SERVICE);
+        for name in file.enum_type.iter().map(prost_types::EnumDescriptorProto::name) {
+            config.extern_path(format!(".{PACKAGE}.{name}"), format!("crate::proto::{name}"));
+        }
+        for message in &mut file.message_type {
+            if message.name() == MESSAGE {
+                for field in message.field.iter_mut().filter(|field| field.name() == FIELD) {
+                    field.set_type(Type::Bytes);
+                    field.type_name = None;
+                    field.proto3_optional = Some(true);
+                }
+            } else {
+                let name = message.name();
+                config.extern_path(format!(".{PACKAGE}.{name}"), format!("crate::proto::{name}"));
+            }
+        }
+    }
+    let directory = PathBuf::from(env::var("OUT_DIR")?).join("served");
+    fs::create_dir_all(&directory)?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .bytes(".")
+        .out_dir(directory)
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

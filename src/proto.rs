@@ -24,6 +24,21 @@ mod generated {
 
 pub use generated::*;
 
+/// The server of `UserPoolService`, which answers Describe with what is stored.
+#[expect(
+    unused_qualifications,
+    unreachable_pub,
+    clippy::pedantic,
+    clippy::as_conversions,
+    clippy::clone_on_ref_ptr,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code; its comments are those of `proto/`"
+)]
+pub(crate) mod served {
+    include!(concat!(env!("OUT_DIR"), "/served/userpool.v1.rs"));
+}
+
 /// The files of `proto/` and what they import, as an encoded `FileDescriptorSet`.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/userpool.bin"));
 

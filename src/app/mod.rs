@@ -41,7 +41,7 @@ pub use self::{
     projection::rebuild,
     read_model::{Domain, PoolEntry, ReadModel, ReadModelError},
     source::{Source, SystemSource},
-    stored::StoredPool,
+    stored::{EncodedPool, StoredPool},
 };
 use self::{history::Recent, writer::Visible};
 
@@ -272,8 +272,8 @@ impl App {
     ///
     /// # Errors
     /// The read model cannot be read.
-    pub fn describe(&self, id: &UserPoolId) -> Result<Option<StoredPool>, ReadModelError> {
-        self.read_model.pool(id)
+    pub fn describe(&self, id: &UserPoolId) -> Result<Option<EncodedPool>, ReadModelError> {
+        self.read_model.encoded_pool(id)
     }
 
     /// The domain, or nothing where the prefix is free.

@@ -16,6 +16,7 @@
 
 use std::{collections::BTreeMap, fs::File, ops::RangeInclusive, path::Path};
 
+use bytes::Bytes;
 use prost::Message;
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ use crate::{
 };
 
 use super::{
-    stored::{Checkpoint, StoredDomain, StoredPool, StoredRequest},
+    stored::{Checkpoint, EncodedPool, StoredDomain, StoredPool, StoredRequest},
     unsynced::InUse,
 };
 
@@ -107,6 +108,14 @@ impl ReadModel {
 
     pub(super) fn pool(&self, id: &UserPoolId) -> Result<Option<StoredPool>, ReadModelError> {
         self.get(key::pool(id.as_str()))
+    }
+
+    pub(super) fn encoded_pool(
+        &self,
+        id: &UserPoolId,
+    ) -> Result<Option<EncodedPool>, ReadModelError> {
+        let stored = self.db.get(key::pool(id.as_str()))?;
+        Ok(stored.map(|stored| EncodedPool::decode(Bytes::from_owner(stored))).transpose()?)
     }
 
     pub(super) fn domain(&self, prefix: &str) -> Result<Option<Domain>, ReadModelError> {

@@ -1,6 +1,7 @@
 //! What the read model keeps, in the form in which it keeps it. Disposable: a
 //! change here is a change of `read_model::FORM`, and the next start rebuilds.
 
+use bytes::Bytes;
 use prost_types::Timestamp;
 
 use crate::{
@@ -26,6 +27,24 @@ pub struct StoredPool {
     /// The position of the first of them.
     #[prost(int64, tag = "5")]
     pub created_position: i64,
+}
+
+/// A [`StoredPool`] whose user pool is left as it is encoded: to answer with it, nobody
+/// has to know what is in it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct EncodedPool {
+    /// As it is now; as it was last, where it was deleted.
+    #[prost(bytes = "bytes", optional, tag = "1")]
+    pub user_pool: Option<Bytes>,
+    /// Whether it was deleted.
+    #[prost(bool, tag = "2")]
+    pub deleted: bool,
+    /// How many events it has.
+    #[prost(int64, tag = "3")]
+    pub revision: i64,
+    /// The position of the last of them.
+    #[prost(int64, tag = "4")]
+    pub position: i64,
 }
 
 impl StoredPool {

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    app::{App, Domain},
+    app::{App, Domain, EncodedPool},
     proto::{
         CreateUserPoolDomainRequest, CreateUserPoolDomainResponse, CreateUserPoolRequest,
         CreateUserPoolResponse, DeleteUserPoolDomainRequest, DeleteUserPoolDomainResponse,
         DeleteUserPoolRequest, DeleteUserPoolResponse, DescribeUserPoolDomainRequest,
-        DescribeUserPoolDomainResponse, DescribeUserPoolRequest, DescribeUserPoolResponse,
-        DomainDescription, ListUserPoolDomainsRequest, ListUserPoolDomainsResponse,
-        ListUserPoolsRequest, ListUserPoolsResponse, UpdateUserPoolRequest, UpdateUserPoolResponse,
-        UserPool, UserPoolDescription, user_pool_domain_status,
-        user_pool_service_server::UserPoolService,
+        DescribeUserPoolDomainResponse, DescribeUserPoolRequest, DomainDescription,
+        ListUserPoolDomainsRequest, ListUserPoolDomainsResponse, ListUserPoolsRequest,
+        ListUserPoolsResponse, UpdateUserPoolRequest, UpdateUserPoolResponse, UserPool,
+        UserPoolDescription,
+        served::{DescribeUserPoolResponse, user_pool_service_server::UserPoolService},
+        user_pool_domain_status,
     },
     user_pool::{Checked, DomainPrefix, Page, UserPoolId},
 };
@@ -58,8 +59,7 @@ impl UserPoolService for UserPools {
         if pool.deleted {
             return Err(status::not_found(&id, Some(pool.revision)));
         }
-        let (revision, position) = (pool.revision, pool.position);
-        let user_pool = Some(pool.into());
+        let EncodedPool { user_pool, revision, position, .. } = pool;
         Ok(Response::new(DescribeUserPoolResponse { user_pool, revision, position }))
     }
 
