@@ -148,6 +148,24 @@ impl DataDir {
         Ok(held)
     }
 
+    /// Whether the directory could be opened, as far as can be seen without touching it:
+    /// it need not be there, and another process may have it.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn check(path: &Path, region: &str) -> Result<(), DataDirError> {
+        if path.exists() && !path.is_dir() {
+            return Err(DataDirError::NotADirectory(path.to_owned()));
+        }
+        let path = path.join(MANIFEST);
+        match read_manifest(&path)? {
+            Some(manifest) if manifest.region != region => {
+                Err(DataDirError::OtherRegion { path, found: manifest.region })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Takes hold of a directory that is there, whatever its region.
     ///
     /// # Errors

@@ -7,7 +7,6 @@ use std::{
     time::Duration,
 };
 
-use clap::Parser as _;
 use tokio::runtime::Runtime;
 use userpool::{
     app::{SystemSource, in_full},
@@ -23,7 +22,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LINGER: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(error) => return ended(Err(error)),
+    };
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return ended(Err(error.into())),

@@ -55,6 +55,16 @@ impl Config {
             capacity: Capacity::default(),
         }
     }
+
+    /// All that is wrong with it, as far as that can be seen without listening and
+    /// without touching the data directory, which a server may be using.
+    pub async fn check(&self) -> Vec<ServerError> {
+        let listen = listen::check(&self.listen).await;
+        let listen =
+            listen.map_err(|source| ServerError::Listen { endpoint: self.listen.clone(), source });
+        let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
+        [listen, data_dir].into_iter().filter_map(Result::err).collect()
+    }
 }
 
 /// Why a server could not start, or stopped.

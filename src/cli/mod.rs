@@ -22,6 +22,7 @@ mod progress;
 mod proof;
 mod replay;
 mod serve;
+mod settings;
 mod stat;
 mod user_pools;
 mod verify;
@@ -29,7 +30,7 @@ mod watch;
 
 use std::{error::Error, io, process::ExitCode, sync::Arc};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tonic::Status;
 
 use crate::{app::Source, server::ServerError};
@@ -42,6 +43,7 @@ use self::{
     offline::{Directory, LogCommand, ReadModelCommand},
     replay::{Diff, Replay},
     serve::Serve,
+    settings::Settings,
     user_pools::{Create, Delete, Describe, ListPools, Update},
     verify::Verify,
     watch::Watch,
@@ -53,6 +55,9 @@ use self::{
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Of the server, where that is the command.
+    #[arg(skip)]
+    settings: Settings,
 }
 
 #[derive(Debug, Subcommand)]
@@ -124,13 +129,24 @@ pub enum CliError {
 }
 
 impl Cli {
+    /// The command line of this process, with the settings file that it names. Ends the
+    /// process where the command line is wrong.
+    ///
+    /// # Errors
+    /// The settings file cannot be used.
+    pub fn read() -> Result<Self, CliError> {
+        let (matches, settings) = settings::read(&Self::command())?;
+        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        Ok(Self { settings, ..cli })
+    }
+
     /// Runs the command.
     ///
     /// # Errors
     /// Whatever kept it from doing what it was asked to.
     pub async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
         match self.command {
-            Command::Serve(serve) => serve.run(source).await,
+            Command::Serve(serve) => serve.run(&self.settings, source).await,
             Command::Create(create) => create.run().await,
             Command::Describe(describe) => describe.run().await,
             Command::Update(update) => update.run().await,

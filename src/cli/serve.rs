@@ -13,16 +13,34 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    app::Source,
+    app::{Source, in_full},
     grpc::Capacity,
     server::{Config, Endpoint, Ready},
     user_pool::Limits,
 };
 
-use super::{Answer, CliError};
+use super::{
+    Answer, CliError,
+    output::{print, say},
+    settings::Settings,
+};
 
 #[derive(Debug, Args)]
+#[command(after_help = "A flag counts before its environment variable, that before the settings \
+                        file, and that before the default.\n\nExample:\n  userpool serve \
+                        --config userpool.toml --check-config")]
 pub(super) struct Serve {
+    /// A TOML file with settings: the flags' names without the dashes before them, such as
+    /// listen = "127.0.0.1:50051"; lists as arrays.
+    #[arg(long, env = "USERPOOL_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the settings and where each is from, as a settings file, and do nothing else.
+    #[arg(long)]
+    print_config: bool,
+    /// Check the settings and the files that they name, tell all that is wrong, and do nothing
+    /// else. Exit code 0: they can be used. 1: they cannot.
+    #[arg(long, conflicts_with = "print_config")]
+    check_config: bool,
     /// Where to listen: HOST:PORT (port 0 takes a free one) or unix:PATH.
     #[arg(
         long,
@@ -71,7 +89,13 @@ pub(super) struct Serve {
     #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     log_format: LogFormat,
     /// What to log: a level (error, warn, info, debug, trace), or directives per module.
-    #[arg(long, env = "USERPOOL_LOG", value_name = "FILTER", default_value = "info,sled=warn")]
+    #[arg(
+        long,
+        env = "USERPOOL_LOG",
+        value_name = "FILTER",
+        default_value = "info,sled=warn",
+        value_parser = log_filter
+    )]
     log: String,
 }
 
@@ -84,10 +108,36 @@ enum LogFormat {
 }
 
 impl Serve {
-    pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
+    pub(super) async fn run(
+        self,
+        settings: &Settings,
+        source: Arc<dyn Source>,
+    ) -> Result<Answer, CliError> {
+        if self.print_config {
+            print(settings.to_toml().trim_end())?;
+            return Ok(Answer::Yes);
+        }
+        if self.check_config {
+            return checked(&self.into_config()).await;
+        }
         start_logging(self.log_format, &self.log)?;
         let stops = Stops::listen()?;
-        let config = Config {
+        let config = self.into_config();
+        let stop = stops.first();
+        tokio::pin!(stop);
+        let ready = tokio::select! {
+            ready = Ready::start(config, source) => ready?,
+            // A read model that is half built is built again at the next start.
+            () = &mut stop => return Ok(Answer::Yes),
+        };
+        // For whoever started it: with port 0 there is no other way to know.
+        writeln!(io::stdout(), "userpool listening on {}", ready.endpoint())?;
+        ready.serve(stop).await?;
+        Ok(Answer::Yes)
+    }
+    /// What the server is started with.
+    fn into_config(self) -> Config {
+        Config {
             listen: self.listen,
             data_dir: self.data_dir,
             region: self.region,
@@ -103,19 +153,20 @@ impl Serve {
                 watches: self.max_watches,
                 watches_per_connection: self.max_watches_per_connection,
             },
-        };
-        let stop = stops.first();
-        tokio::pin!(stop);
-        let ready = tokio::select! {
-            ready = Ready::start(config, source) => ready?,
-            // A read model that is half built is built again at the next start.
-            () = &mut stop => return Ok(Answer::Yes),
-        };
-        // For whoever started it: with port 0 there is no other way to know.
-        writeln!(io::stdout(), "userpool listening on {}", ready.endpoint())?;
-        ready.serve(stop).await?;
-        Ok(Answer::Yes)
+        }
     }
+}
+
+/// Says what is wrong with the settings, in a line each.
+async fn checked(config: &Config) -> Result<Answer, CliError> {
+    let problems = config.check().await;
+    for problem in &problems {
+        say(&in_full(problem));
+    }
+    if problems.is_empty() {
+        print("the settings can be used")?;
+    }
+    Ok(if problems.is_empty() { Answer::Yes } else { Answer::No })
 }
 
 /// The signals that stop the server: the first in order, the second at once.
@@ -180,6 +231,13 @@ impl io::Write for Stderr {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -74,6 +74,17 @@ impl fmt::Display for Endpoint {
     }
 }
 
+/// Whether the endpoint could be bound, were it free.
+pub(super) async fn check(endpoint: &Endpoint) -> io::Result<()> {
+    match endpoint {
+        Endpoint::Tcp(address) => lookup_host(address).await.map(|_| ()),
+        Endpoint::Unix(path) => {
+            let directory = path.parent().filter(|above| !above.as_os_str().is_empty());
+            directory.map_or(Ok(()), |directory| directory.metadata().map(|_| ()))
+        }
+    }
+}
+
 /// A bound endpoint.
 #[derive(Debug)]
 pub enum Listener {

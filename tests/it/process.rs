@@ -1,5 +1,7 @@
 //! The real process: what it prints, how it ends, and what it refuses to start with.
 
+mod config_file;
+mod documented;
 mod flooded;
 mod killed;
 mod refused;

@@ -1,0 +1,180 @@
+//! Flags count before the environment, that before one file, and that before the
+//! defaults; and the server says which of them it was.
+
+use std::{fs, path::Path, process::Output};
+
+use tempfile::TempDir;
+
+use super::{Process, run, userpool};
+use crate::support::{create, named};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flag_counts_before_the_environment_that_before_the_file_and_that_before_the_default() {
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("userpool.toml");
+    let text = "max-tags = 1\nmax-reads = 0x1_0\nregion = \"eu-west-1\"\nlog-format = \"json\"";
+    fs::write(&file, text).expect("written");
+    let mut command = userpool();
+    command.args(["serve", "--print-config", "--max-tags=3"]);
+    command.env("USERPOOL_CONFIG", &file).env("USERPOOL_REGION", "ap-east-1");
+    command.env("USERPOOL_MAX_TAGS", "2");
+
+    let printed = printed(run(&mut command).await);
+
+    let from_file = file.display();
+    for line in [
+        "max-tags = 3  # flag".to_owned(),
+        "region = \"ap-east-1\"  # environment USERPOOL_REGION".to_owned(),
+        format!("max-reads = 16  # {from_file}"),
+        format!("log-format = \"json\"  # {from_file}"),
+        "max-watches = 4096  # default".to_owned(),
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}: {printed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_printed_is_a_settings_file_that_says_the_same() {
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("userpool.toml");
+    let mut command = userpool();
+    command.args(["serve", "--print-config", "--data-dir=/a \"b\"\n# c", "--max-user-pools=7"]);
+    let first = printed(run(&mut command).await);
+    fs::write(&file, &first).expect("written");
+
+    let second = run(userpool().args(["serve", "--print-config", "--config"]).arg(&file)).await;
+
+    let values = |printed: &str| -> Vec<_> {
+        printed.lines().map(|line| line.split("  # ").next().map(str::to_owned)).collect()
+    };
+    assert_eq!(values(&printed(second)), values(&first));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_from_the_file_hold() {
+    let directory = TempDir::new().expect("a directory");
+    let data_dir = directory.path().join("elsewhere");
+    let file = directory.path().join("userpool.toml");
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\ndata-dir = {:?}\nregion = \"eu-west-1\"\nmax-user-pools = 1\n",
+        data_dir.display().to_string()
+    );
+    fs::write(&file, text).expect("written");
+    let server = Process::from(userpool().args(["serve", "--config"]).arg(&file)).await;
+    let mut client = server.client().await;
+
+    let id = create(&mut client, "people").await;
+
+    assert!(id.starts_with("eu-west-1_"), "{id}");
+    client.create_user_pool(named("more")).await.expect_err("one alone");
+    assert!(data_dir.join("manifest.json").exists());
+    server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_wrong_with_the_file_is_told_by_line_and_nothing_is_created() {
+    let text = "max_tags = 5\nmax-reads = \"5\"\nlog-format = \"xml\"\naccount-id = \"s3cr3t\"\n\
+                listn = \"127.0.0.1:0\"\nmax-watches = -1\n\
+                max-user-pools = 1.5\n[region]\nname = \"eu-west-1\"";
+    let said = refused(text).await;
+    let lines = [
+        "line 1: \"max_tags\" is no setting; the nearest is max-tags",
+        "line 2: max-reads: expected an integer",
+        "line 3: log-format: expected one of pretty, json",
+        "line 4: account-id: expected 12 digits",
+        "line 5: \"listn\" is no setting; the nearest is listen",
+        "line 6: max-watches: invalid digit found in string",
+        "line 7: max-user-pools: expected an integer",
+        "line 8: region: expected a text in quotes",
+    ];
+    let told: Vec<_> = said.lines().skip(1).map(str::trim).collect();
+    assert_eq!(told, lines);
+    assert!(!said.contains("s3cr3t"), "a value may be a secret: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_no_toml_or_names_another_or_is_not_there_is_refused() {
+    for (text, expected) in [
+        ("region = \"eu-west-1\"\nlog = \"s3cr3t\n", "line 2: invalid basic string"),
+        ("max-tags = 1\nmax-tags = 2\n", "line 2: duplicate key"),
+        ("config = \"s3cr3t\"", "line 1: \"config\" is no setting"),
+    ] {
+        let said = refused(text).await;
+        assert!(said.contains(expected) && !said.contains("s3cr3t"), "{said}");
+    }
+    let output = run(userpool().args(["serve", "--config=/no/such/file"])).await;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.starts_with("userpool: /no/such/file: No such file"), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_value_in_the_file_is_told_also_where_a_flag_counts_instead() {
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("userpool.toml");
+    fs::write(&file, "max-tags = -1").expect("written");
+    let mut command = userpool();
+    command.args(["serve", "--max-tags=3", "--check-config", "--config"]).arg(&file);
+    let output = run(&mut command).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_config_tells_all_that_is_wrong_and_touches_nothing() {
+    let directory = TempDir::new().expect("a directory");
+    let data_dir = directory.path().join("data");
+    let check = async |listen: &str| {
+        let mut command = super::serve(&data_dir);
+        run(command.args(["--check-config", "--listen", listen])).await
+    };
+
+    let good = check("localhost:50051").await;
+    assert_eq!(printed(good), "the settings can be used\n");
+    assert!(!data_dir.exists());
+
+    fs::write(&data_dir, "precious").expect("written");
+    let bad = check("no-such-host.invalid:0").await;
+    let stderr = String::from_utf8_lossy(&bad.stderr);
+    assert_eq!(bad.status.code(), Some(1), "{stderr}");
+    assert_eq!(stderr.lines().count(), 2, "{stderr}");
+    assert!(stderr.contains("cannot listen on no-such-host.invalid:0"), "{stderr}");
+    assert!(stderr.contains("is not a directory; choose another --data-dir"), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_config_compares_with_a_data_directory_that_is_in_use() {
+    let directory = TempDir::new().expect("a directory");
+    let server = Process::start(directory.path()).await;
+    let check = async |region: &str| {
+        let mut command = super::serve(directory.path());
+        run(command.args(["--check-config", "--region", region])).await
+    };
+    printed(check("us-east-1").await);
+    let other = check("eu-west-1").await;
+    assert_eq!(other.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&other.stderr);
+    assert!(stderr.contains("start with --region us-east-1"), "{stderr}");
+    create(&mut server.client().await, "people").await;
+    server.kill().await;
+}
+
+/// What a server says that is to start with such a file.
+async fn refused(text: &str) -> String {
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("userpool.toml");
+    fs::write(&file, text).expect("written");
+    let data_dir = directory.path().join("data");
+    let output = run(super::serve(&data_dir).arg("--config").arg(&file)).await;
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let first = format!("userpool: the settings in {} cannot be used:\n", file.display());
+    assert!(stderr.starts_with(&first), "{stderr}");
+    assert!(!Path::new(&data_dir).exists());
+    stderr
+}
+
+/// What a command printed that did its work.
+fn printed(output: Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
