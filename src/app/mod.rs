@@ -62,7 +62,8 @@ pub struct Context {
     pub correlation_id: String,
     /// The W3C trace that the request is part of.
     pub traceparent: Option<String>,
-    /// SHA-256 of the request; tells a retry from another request with its ID.
+    /// SHA-256 of the request; tells a retry from another request with its ID. Zeros
+    /// where the request has none.
     pub fingerprint: [u8; 32],
 }
 

@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 
 use http::Extensions;
-use prost::Message;
-use sha2::{Digest as _, Sha256};
 use tonic::{Request, metadata::MetadataMap};
 
 use crate::{
@@ -12,22 +10,24 @@ use crate::{
     proto::{Actor, ActorKind},
 };
 
-use super::{Peer, Who, layer::CorrelationId};
+use super::{
+    Peer, Who,
+    fingerprint::{Change, fingerprint},
+    layer::CorrelationId,
+};
 
 /// How much of a user agent is recorded, in characters.
 const USER_AGENT: usize = 256;
 
 /// What is recorded of a request beside what it asks for.
-///
-/// `comparable` is the request without what may differ in a retry: whether it
-/// was only validated, and how the UUID in `request_id` was spelled.
-pub(super) fn context<M>(request: &Request<M>, method: &str, comparable: &impl Message) -> Context {
+pub(super) fn context(request: &mut Request<impl Change>) -> Context {
+    let fingerprint = fingerprint(request.get_mut());
     let correlation_id = request.extensions().get::<CorrelationId>();
     Context {
         actor: actor(request.extensions(), request.metadata()),
         correlation_id: correlation_id.map(|id| id.0.clone()).unwrap_or_default(),
         traceparent: traceparent(request.metadata()),
-        fingerprint: fingerprint(method, comparable),
+        fingerprint,
     }
 }
 
@@ -59,15 +59,6 @@ fn traceparent(metadata: &MetadataMap) -> Option<String> {
         |byte: u8| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     let legal = lengths.eq([2, 32, 16, 2]) && given.bytes().all(hexadecimal);
     legal.then(|| given.to_owned())
-}
-
-/// Equal messages are equal bytes, because maps are sorted; see `build.rs`.
-fn fingerprint(method: &str, request: &impl Message) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update(method);
-    hasher.update([0]);
-    hasher.update(request.encode_to_vec());
-    hasher.finalize().into()
 }
 
 fn text<'a>(metadata: &'a MetadataMap, name: &str) -> Option<&'a str> {

@@ -5,6 +5,7 @@ mod admission;
 mod context;
 mod deadline;
 mod door;
+mod fingerprint;
 mod health;
 mod history;
 mod layer;

@@ -35,14 +35,9 @@ pub(super) struct UserPools {
 impl UserPoolService for UserPools {
     async fn create_user_pool(
         &self,
-        request: Request<CreateUserPoolRequest>,
+        mut request: Request<CreateUserPoolRequest>,
     ) -> Result<Response<CreateUserPoolResponse>, Status> {
-        let comparable = CreateUserPoolRequest {
-            request_id: None,
-            validate_only: false,
-            ..request.get_ref().clone()
-        };
-        let context = context(&request, "CreateUserPool", &comparable);
+        let context = context(&mut request);
         let checked = Checked::create_user_pool(request.into_inner(), self.app.limits())?;
         let outcome = self.app.execute(checked, context).await?;
         let (revision, position) = (outcome.revision, outcome.position);
@@ -65,14 +60,9 @@ impl UserPoolService for UserPools {
 
     async fn update_user_pool(
         &self,
-        request: Request<UpdateUserPoolRequest>,
+        mut request: Request<UpdateUserPoolRequest>,
     ) -> Result<Response<UpdateUserPoolResponse>, Status> {
-        let comparable = UpdateUserPoolRequest {
-            request_id: None,
-            validate_only: false,
-            ..request.get_ref().clone()
-        };
-        let context = context(&request, "UpdateUserPool", &comparable);
+        let context = context(&mut request);
         let checked = Checked::update_user_pool(request.into_inner(), self.app.limits())?;
         let outcome = self.app.execute(checked, context).await?;
         let (revision, position) = (outcome.revision, outcome.position);
@@ -82,14 +72,9 @@ impl UserPoolService for UserPools {
 
     async fn delete_user_pool(
         &self,
-        request: Request<DeleteUserPoolRequest>,
+        mut request: Request<DeleteUserPoolRequest>,
     ) -> Result<Response<DeleteUserPoolResponse>, Status> {
-        let comparable = DeleteUserPoolRequest {
-            request_id: None,
-            validate_only: false,
-            ..request.get_ref().clone()
-        };
-        let context = context(&request, "DeleteUserPool", &comparable);
+        let context = context(&mut request);
         let checked = Checked::delete_user_pool(request.into_inner())?;
         let outcome = self.app.execute(checked, context).await?;
         let (revision, position) = (outcome.revision, outcome.position);
@@ -120,14 +105,9 @@ impl UserPoolService for UserPools {
 
     async fn create_user_pool_domain(
         &self,
-        request: Request<CreateUserPoolDomainRequest>,
+        mut request: Request<CreateUserPoolDomainRequest>,
     ) -> Result<Response<CreateUserPoolDomainResponse>, Status> {
-        let comparable = CreateUserPoolDomainRequest {
-            request_id: None,
-            validate_only: false,
-            ..request.get_ref().clone()
-        };
-        let context = context(&request, "CreateUserPoolDomain", &comparable);
+        let context = context(&mut request);
         let checked = Checked::create_user_pool_domain(request.into_inner())?;
         let outcome = self.app.execute(checked, context).await?;
         let (revision, position) = (outcome.revision, outcome.position);
@@ -147,14 +127,9 @@ impl UserPoolService for UserPools {
 
     async fn delete_user_pool_domain(
         &self,
-        request: Request<DeleteUserPoolDomainRequest>,
+        mut request: Request<DeleteUserPoolDomainRequest>,
     ) -> Result<Response<DeleteUserPoolDomainResponse>, Status> {
-        let comparable = DeleteUserPoolDomainRequest {
-            request_id: None,
-            validate_only: false,
-            ..request.get_ref().clone()
-        };
-        let context = context(&request, "DeleteUserPoolDomain", &comparable);
+        let context = context(&mut request);
         let checked = Checked::delete_user_pool_domain(request.into_inner())?;
         let outcome = self.app.execute(checked, context).await?;
         let (revision, position) = (outcome.revision, outcome.position);
