@@ -5,13 +5,10 @@ use std::net::SocketAddr;
 use http::Extensions;
 use tonic::{Request, metadata::MetadataMap};
 
-use crate::{
-    app::Context,
-    proto::{Actor, ActorKind},
-};
+use crate::{app::Context, proto::Actor};
 
 use super::{
-    Peer, Who,
+    Identity, Peer, Who,
     fingerprint::{Change, fingerprint},
     layer::CorrelationId,
 };
@@ -31,24 +28,24 @@ pub(super) fn context(request: &mut Request<impl Change>) -> Context {
     }
 }
 
-fn actor(connection: &Extensions, metadata: &MetadataMap) -> Actor {
+fn actor(extensions: &Extensions, metadata: &MetadataMap) -> Actor {
     let user_agent = text(metadata, "user-agent").unwrap_or_default();
     let user_agent = user_agent.chars().take(USER_AGENT).collect();
-    let mut rest = None;
-    let (kind, subject, peer_address) = match connection.get::<Peer>().map(|peer| peer.who) {
-        Some(Who::Process(Some(process))) => {
-            let pid = process.pid().map(|pid| format!(" pid={pid}")).unwrap_or_default();
-            rest = Some(format!("gid={}{pid}", process.gid()));
-            (ActorKind::LocalProcess, format!("uid={}", process.uid()), String::new())
-        }
+    let identity = extensions.get::<Identity>().cloned().unwrap_or_else(Identity::anonymous);
+    let (peer_address, process) = match extensions.get::<Peer>().map(|peer| peer.who) {
         Some(Who::Address(address)) => {
             // A client of IPv4 is one, also where the listener speaks IPv6.
             let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-            (ActorKind::Anonymous, String::new(), address.to_string())
+            (address.to_string(), None)
         }
-        Some(Who::Process(None)) | None => (ActorKind::Anonymous, String::new(), String::new()),
+        Some(Who::Process(Some(process))) => {
+            let pid = process.pid().map(|pid| format!(" pid={pid}")).unwrap_or_default();
+            (String::new(), Some(format!("gid={}{pid}", process.gid())))
+        }
+        Some(Who::Process(None)) | None => (String::new(), None),
     };
-    Actor { kind: kind.into(), subject, peer_address, user_agent, process: rest }
+    let Identity { kind, subject } = identity;
+    Actor { kind: kind.into(), subject, peer_address, user_agent, process }
 }
 
 /// The trace that the request is part of, in the only form that W3C allows.

@@ -23,7 +23,7 @@ use tower::{Layer, Service};
 use crate::app::{Source, says};
 
 use super::{
-    Capacity, Peer, Phase,
+    Capacity, Identity, Peer, Phase,
     access_record::{AccessRecord, code_of},
     admission::{Admission, Admitted, Kind, TooMany},
     deadline,
@@ -117,6 +117,8 @@ where
         let correlation_id = correlation_id(request.headers(), self.layer.source.as_ref());
         let mut record = AccessRecord::new(request.uri().path(), correlation_id.clone());
         request.extensions_mut().insert(CorrelationId(correlation_id.clone()));
+        let identity = request.extensions().get::<Peer>().map(|peer| peer.identity.clone());
+        request.extensions_mut().insert(identity.unwrap_or_else(Identity::anonymous));
         let deadline = deadline::of(request.headers());
         let admitted = self.layer.admit(&mut request);
         let call = admitted.map(|admitted| (admitted, self.inner.call(request)));

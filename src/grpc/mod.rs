@@ -8,6 +8,7 @@ mod door;
 mod fingerprint;
 mod health;
 mod history;
+mod identity;
 mod layer;
 mod page_token;
 mod peer;
@@ -33,6 +34,7 @@ pub use self::{
     admission::Capacity,
     door::Door,
     health::Phase,
+    identity::Identity,
     layer::RpcLayer,
     peer::{Peer, Who},
 };

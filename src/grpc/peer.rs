@@ -4,10 +4,14 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio::{net::unix::UCred, sync::Semaphore};
 
+use super::Identity;
+
 /// The other end of a connection, the same for all of its calls.
 #[derive(Debug, Clone)]
 pub struct Peer {
     pub(super) who: Who,
+    /// Who the connection says that it is.
+    pub(super) identity: Identity,
     /// The watches that it may open beside those that it has.
     pub(super) watches: Arc<Semaphore>,
 }
@@ -22,9 +26,11 @@ pub enum Who {
 }
 
 impl Peer {
-    /// A peer that may have so many watches open at a time.
+    /// A peer that may have so many watches open at a time, with the identity that
+    /// its certificate has, where it showed one.
     #[must_use]
-    pub fn new(who: Who, watches: usize) -> Self {
-        Self { who, watches: Arc::new(Semaphore::new(watches)) }
+    pub fn new(who: Who, certificate: Option<Identity>, watches: usize) -> Self {
+        let identity = certificate.unwrap_or_else(|| Identity::of(who));
+        Self { who, identity, watches: Arc::new(Semaphore::new(watches)) }
     }
 }

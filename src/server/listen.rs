@@ -177,7 +177,7 @@ impl Listener {
                         told.tell("all connections are taken; more are refused");
                         continue;
                     };
-                    let peer = Peer::new(who, room.watches_per_connection);
+                    let peer = Peer::new(who, None, room.watches_per_connection);
                     let connection = Connection::new(socket, peer, place, cut);
                     return Some((Ok(connection), (listener, told)));
                 }

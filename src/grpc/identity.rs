@@ -1,0 +1,35 @@
+//! Who calls, as the server established it, and never as the caller claims it.
+
+use crate::proto::ActorKind;
+
+use super::Who;
+
+/// Who a caller is, as the server established it.
+///
+/// The layer puts it into the extensions of every request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// How it was established.
+    pub kind: ActorKind,
+    /// The name, within its kind; empty for an anonymous caller.
+    pub subject: String,
+}
+
+impl Identity {
+    /// Nobody vouches for the caller.
+    #[must_use]
+    pub const fn anonymous() -> Self {
+        Self { kind: ActorKind::Anonymous, subject: String::new() }
+    }
+
+    /// What a connection without a certificate says of its other end.
+    pub(super) fn of(who: Who) -> Self {
+        match who {
+            Who::Process(Some(process)) => {
+                let subject = format!("uid={}", process.uid());
+                Self { kind: ActorKind::LocalProcess, subject }
+            }
+            Who::Process(None) | Who::Address(_) => Self::anonymous(),
+        }
+    }
+}
