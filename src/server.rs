@@ -16,6 +16,7 @@ use crate::{
     data_dir::{self, DataDir, DataDirError},
     event_log::{EventLog, Head, OpenError, SledLog},
     grpc::{self, Capacity, Door, Phase},
+    metrics::AppMetrics,
     user_pool::Limits,
 };
 
@@ -241,7 +242,11 @@ impl Opening {
         let Self { endpoint, serving, door, config, source } = self;
         let data_dir = config.data_dir;
         let checkpoints = data_dir::checkpoints(&data_dir);
-        let settings = Settings { region: config.region, limits: config.limits };
+        let settings = Settings {
+            region: config.region,
+            limits: config.limits,
+            metrics: AppMetrics::default(),
+        };
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
         door.open(grpc::routes(&app, &signer, &config.account_id)?);

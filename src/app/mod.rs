@@ -29,6 +29,7 @@ use uuid::Uuid;
 
 use crate::{
     event_log::{AppendError, EventLog, Position, ReadError, ReadLimit},
+    metrics::AppMetrics,
     proto::{Actor, UserPool},
     user_pool::{Checked, DomainPrefix, Invalid, Limits, Rejection, UserPoolId},
 };
@@ -174,6 +175,8 @@ pub struct Settings {
     pub region: String,
     /// What Cognito limits.
     pub limits: Limits,
+    /// Where it counts what it does.
+    pub metrics: AppMetrics,
 }
 
 /// The application: commands in, state out.
@@ -201,7 +204,9 @@ impl App {
         source: Arc<dyn Source>,
         settings: Settings,
     ) -> Result<Self, StartError> {
-        let read_model = match projection::catch_up(log.as_ref(), read_model).await {
+        let read_model = match projection::catch_up(log.as_ref(), read_model, &settings.metrics)
+            .await
+        {
             Ok(read_model) => read_model,
             Err(LoadError::ReadModel(source)) => {
                 return Err(StartError::ReadModel { path: read_model.to_owned(), source });
@@ -222,6 +227,7 @@ impl App {
             Arc::clone(&recent),
             seen,
             drained,
+            settings.metrics.watchers.clone(),
         );
         let stopped = writer::start(
             log,
@@ -305,6 +311,21 @@ impl App {
     #[must_use]
     pub const fn history(&self) -> &History {
         &self.history
+    }
+
+    /// How many commands wait for the writer, and how many may.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        let capacity = self.commands.max_capacity();
+        (capacity.saturating_sub(self.commands.capacity()), capacity)
+    }
+
+    /// How many user pools there are.
+    ///
+    /// # Errors
+    /// The read model cannot be read.
+    pub fn user_pool_count(&self) -> Result<u64, ReadModelError> {
+        self.read_model.user_pool_count()
     }
 
     /// Tells those who follow the history that the server is about to stop.

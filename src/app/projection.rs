@@ -7,20 +7,29 @@ use std::{
     path::Path,
 };
 
-use crate::event_log::{EventLog, Head, Position, ReadLimit};
+use crate::{
+    event_log::{EventLog, Head, Position, ReadLimit},
+    metrics::AppMetrics,
+};
 
 use super::{LoadError, PAGE, ReadModel, ReadModelError, codec, in_full, unsynced};
 
 /// How often progress is told, in events.
 const PROGRESS: u64 = 100_000;
 
-/// Opens the read model at `path` and applies what the log has beyond it.
+/// Opens the read model at `path` and applies what the log has beyond it; `metrics` show
+/// how far that has come.
 ///
 /// # Errors
 /// The log cannot be read, or the read model cannot be written.
-pub(super) async fn catch_up(log: &dyn EventLog, path: &Path) -> Result<ReadModel, LoadError> {
+pub(super) async fn catch_up(
+    log: &dyn EventLog,
+    path: &Path,
+    metrics: &AppMetrics,
+) -> Result<ReadModel, LoadError> {
+    let progress = |position: Position| metrics.projected(position.0);
     if let Some(read_model) = open(log, path).await? {
-        match apply_rest(log, &read_model, &|_| ()).await {
+        match apply_rest(log, &read_model, &progress).await {
             Ok(()) => return Ok(read_model),
             Err(LoadError::ReadModel(error)) => {
                 tracing::warn!(
@@ -35,11 +44,11 @@ pub(super) async fn catch_up(log: &dyn EventLog, path: &Path) -> Result<ReadMode
     } else {
         tracing::warn!("the read model cannot be used with this log; it is built again");
     }
-    rebuild(log, path, &|_| ()).await
+    rebuild(log, path, &progress).await
 }
 
 /// Throws the read model at `path` away and projects the log anew. `progress` is
-/// told of each position that was reached.
+/// told where it begins, and of each position that was reached.
 ///
 /// # Errors
 /// The log cannot be read, or the read model cannot be written.
@@ -96,6 +105,7 @@ async fn apply_rest(
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<(), LoadError> {
     let mut position = read_model.checkpoint()?.unwrap_or_default().head().position;
+    progress(position);
     let head = log.head().borrow().position;
     let behind = head.0.saturating_sub(position.0);
     if behind > 0 {

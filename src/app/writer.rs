@@ -8,6 +8,7 @@ use std::{
     panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread,
+    time::Instant,
 };
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use tokio::{
 
 use crate::{
     event_log::{EventLog, Head, Position, ReadLimit, Record},
+    metrics,
     proto::{self, UserPoolEvent},
     user_pool::{Checked, UserPoolState, evolve},
 };
@@ -148,9 +150,13 @@ impl Writer {
             let validate_only = checked.options.validate_only;
             // A fault in the rules costs the command that met it, and no other.
             let decide = AssertUnwindSafe(|| batch.decide(checked, &context));
+            let mut repeated = false;
             let mut decided = match panic::catch_unwind(decide) {
                 Ok(Decided::Answer(answer)) => answer.map(|outcome| *outcome),
-                Ok(Decided::Recorded { position }) => self.recorded(position).await,
+                Ok(Decided::Recorded { position }) => {
+                    repeated = true;
+                    self.recorded(position).await
+                }
                 Err(panic) => {
                     let request_id = &context.correlation_id;
                     tracing::error!(request_id, panic = says(&*panic), "panic");
@@ -162,7 +168,8 @@ impl Writer {
             if validate_only && let Ok(outcome) = &mut decided {
                 outcome.position = 0;
             }
-            answers.push((answer, decided));
+            let came_to = came_to(&decided, validate_only, repeated);
+            answers.push((answer, decided, came_to));
         }
         let (events, last_time) = batch.finish();
         let committed = self.commit(events).await;
@@ -170,7 +177,9 @@ impl Writer {
             self.last_time = last_time;
         }
         // Also refusals wait: they may rest on what this batch has just recorded.
-        for (answer, decided) in answers {
+        for (answer, decided, came_to) in answers {
+            let came_to = committed.map_or(metrics::Outcome::Failed, |()| came_to);
+            self.settings.metrics.command(came_to);
             let unavailable = |()| Err(ExecuteError::LogUnavailable);
             // Nobody may be waiting any more; what was decided holds all the same.
             let _ = answer.send(committed.map_or_else(unavailable, |()| decided));
@@ -192,12 +201,15 @@ impl Writer {
             UserPoolEvent { previous_hash, hash, record: Some(record.stored), ..event }
         };
         let events: Vec<_> = events.into_iter().zip(records).map(with_hash).collect();
+        let begun = Instant::now();
         self.read_model.apply(&events).map_err(|error| {
             tracing::error!(
                 error = in_full(&error),
                 "the read model failed; it is built again at the next start"
             );
         })?;
+        self.settings.metrics.applied(begun.elapsed());
+        self.settings.metrics.projected(head.position.0);
         self.visible.recent.push(events);
         self.visible.head.send_replace(head);
         Ok(())
@@ -219,6 +231,29 @@ impl Writer {
         let state = evolve(UserPoolState::Absent, payload, at);
         let user_pool = state.user_pool().cloned().unwrap_or_default();
         Ok(Outcome { user_pool, revision: event.revision, position: event.position })
+    }
+}
+
+/// What to count a command as, once its batch is durable.
+fn came_to(
+    decided: &Result<Outcome, ExecuteError>,
+    validate_only: bool,
+    repeated: bool,
+) -> metrics::Outcome {
+    match decided {
+        Ok(_) if validate_only => metrics::Outcome::Validated,
+        Ok(_) if repeated => metrics::Outcome::Repeated,
+        Ok(_) => metrics::Outcome::CarriedOut,
+        Err(ExecuteError::Rejected(_) | ExecuteError::RequestIdReused { .. }) => {
+            metrics::Outcome::Refused
+        }
+        Err(
+            ExecuteError::Overloaded
+            | ExecuteError::ShuttingDown
+            | ExecuteError::LogUnavailable
+            | ExecuteError::Fault
+            | ExecuteError::Unreadable(_),
+        ) => metrics::Outcome::Failed,
     }
 }
 

@@ -18,12 +18,14 @@ use std::{
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use sled::{Db, IVec};
 use tokio::{sync::watch, task, time};
+
+use crate::metrics::LogMetrics;
 
 use self::files::sync_blobs;
 pub(crate) use self::files::{DbFile, sync_all};
@@ -124,7 +126,15 @@ impl SledLog {
     /// # Errors
     /// See [`OpenError`]. A log that cannot be trusted is not touched.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        Engine::open(directory).map(|engine| Self(Arc::new(engine)))
+        Self::open_measured(directory, LogMetrics::default())
+    }
+
+    /// The same, with what it does counted in `metrics`.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_measured(directory: &Path, metrics: LogMetrics) -> Result<Self, OpenError> {
+        Engine::open(directory, metrics).map(|engine| Self(Arc::new(engine)))
     }
 
     /// Appends records of another log as they are, and makes them durable. For a
@@ -160,6 +170,7 @@ impl EventLog for SledLog {
     ) -> Result<Vec<Record>, AppendError> {
         let appended = self.blocking(move |engine| engine.append(expected, bodies));
         let Ok(appended) = time::timeout(PATIENCE, appended).await else {
+            self.0.metrics.append_failed();
             let path = self.0.path.display();
             let cause = format!("{path}: no answer for {} seconds", PATIENCE.as_secs());
             return Err(AppendError::Unavailable(cause.into()));
@@ -191,6 +202,7 @@ struct Engine {
     path: PathBuf,
     writer: Mutex<Writer>,
     head: watch::Sender<Head>,
+    metrics: LogMetrics,
 }
 
 #[derive(Debug)]
@@ -232,14 +244,17 @@ impl Engine {
             return Err(AppendError::Unavailable(cause.into()));
         }
         let Some(last) = records.last().map(Record::head) else { return Ok(()) };
+        let begun = Instant::now();
 
         // Until the sync has succeeded, this log has failed: an early return or
         // a panic on the way must not let the next batch in.
         writer.failed = true;
         self.make_durable(records, &mut writer.synced_blobs).map_err(|cause| {
+            self.metrics.append_failed();
             AppendError::Unavailable(format!("{}: {cause}", self.path.display()).into())
         })?;
         writer.failed = false;
+        self.metrics.appended(records.len(), begun.elapsed());
 
         if let Err(error) = writer.witness.note(last) {
             tracing::warn!(%error, "the acknowledged head could not be noted");
@@ -258,9 +273,11 @@ impl Engine {
             pieces::insert(&mut batch, record);
         }
         self.db.apply_batch(batch)?;
+        let written = Instant::now();
         self.db.flush()?;
         sync_blobs(&self.path.join("blobs"), synced_blobs)?;
         self.file.sync_data()?;
+        self.metrics.synced(written.elapsed());
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use tokio::{
 
 use crate::{
     event_log::{Head, Position, ReadLimit},
+    metrics::Watcher,
     proto::UserPoolEvent,
     user_pool::{EventFilter, Watch},
 };
@@ -36,6 +37,7 @@ pub struct Follow {
     past: Position,
     told_caught_up: bool,
     next_checkpoint: Instant,
+    watcher: Watcher,
 }
 
 /// What a follower is told.
@@ -84,6 +86,7 @@ impl History {
             past,
             told_caught_up: false,
             next_checkpoint: Instant::now() + interval,
+            watcher: self.watchers.join(position.0),
         })
     }
 }
@@ -100,6 +103,7 @@ impl Follow {
             }
             while let Some(event) = self.read.pop_front() {
                 self.position = self.position.next();
+                self.watcher.at(self.position.0);
                 if self.filter.matches(&event) {
                     self.next_checkpoint = Instant::now() + self.interval;
                     return Ok(Followed::Event(Box::new(self.told(&event))));

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     event_log::{EventLog, Head, ReadError},
+    metrics::Watchers,
     user_pool::UserPoolId,
 };
 
@@ -37,6 +38,7 @@ pub struct History {
     visible: watch::Receiver<Head>,
     /// Whether the server is about to stop.
     draining: watch::Receiver<bool>,
+    watchers: Watchers,
 }
 
 /// Why the history does not answer.
@@ -82,8 +84,9 @@ impl History {
         recent: Arc<Recent>,
         visible: watch::Receiver<Head>,
         draining: watch::Receiver<bool>,
+        watchers: Watchers,
     ) -> Self {
-        Self { log, read_model, recent, visible, draining }
+        Self { log, read_model, recent, visible, draining, watchers }
     }
 
     /// The last event that is visible: where the read model stands, so that whoever

@@ -15,7 +15,10 @@ use std::{
 use sled::Db;
 use tokio::sync::watch;
 
-use crate::event_log::{Head, Position, witness::Witness};
+use crate::{
+    event_log::{Head, Position, witness::Witness},
+    metrics::LogMetrics,
+};
 
 use super::{
     Engine, OpenError, Writer,
@@ -29,7 +32,7 @@ use super::{
 const CACHE: u64 = 64 * 1024 * 1024;
 
 impl Engine {
-    pub(super) fn open(directory: &Path) -> Result<Self, OpenError> {
+    pub(super) fn open(directory: &Path, metrics: LogMetrics) -> Result<Self, OpenError> {
         let path = directory.join("records");
         fs::create_dir_all(directory).map_err(unusable(directory))?;
         let noted = directory.join("head");
@@ -58,7 +61,7 @@ impl Engine {
         witness.note(head).and_then(|()| witness.sync()).map_err(unusable(&noted))?;
         sync_all(directory).map_err(unusable(directory))?;
         let writer = Mutex::new(Writer { witness, synced_blobs, failed: false });
-        Ok(Self { db, file, path, writer, head: watch::Sender::new(head) })
+        Ok(Self { db, file, path, writer, head: watch::Sender::new(head), metrics })
     }
 }
 

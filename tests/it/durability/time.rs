@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use userpool::{
     app::{App, Context, Settings, Source},
     event_log::{EventLog, MemoryLog, Position, ReadLimit},
+    metrics::AppMetrics,
     proto::UserPoolEvent,
     user_pool::{Checked, Limits},
 };
@@ -49,7 +50,11 @@ async fn times_stand_still_while_the_clock_goes_back() {
         let directory = TempDir::new().expect("a directory");
         let source =
             BackwardSource { now: AtomicI64::new(start), identifiers: FixedSource::default() };
-        let settings = Settings { region: format!("region-{first}"), limits: Limits::default() };
+        let settings = Settings {
+            region: format!("region-{first}"),
+            limits: Limits::default(),
+            metrics: AppMetrics::default(),
+        };
         let kept = Arc::clone(&log);
         let app = App::start(kept, directory.path(), Arc::new(source), settings).await;
         let app = app.expect("started");

@@ -18,6 +18,7 @@ use tonic_types::StatusExt as _;
 use userpool::{
     app::{App, Context, ExecuteError, Outcome, Settings},
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
+    metrics::AppMetrics,
     proto::ListUserPoolsRequest,
     user_pool::{Checked, Limits},
 };
@@ -142,7 +143,11 @@ async fn a_command_that_was_taken_up_completes_without_its_caller() {
 async fn a_command_whose_caller_gave_up_before_is_not_carried_out() {
     let log = Arc::new(HeldLog::default());
     let directory = TempDir::new().expect("a directory");
-    let settings = Settings { region: "us-east-1".to_owned(), limits: Limits::default() };
+    let settings = Settings {
+        region: "us-east-1".to_owned(),
+        limits: Limits::default(),
+        metrics: AppMetrics::default(),
+    };
     let source = Arc::new(FixedSource::default());
     let held = Arc::<HeldLog>::clone(&log);
     let app = App::start(held, directory.path(), source, settings).await.expect("started");

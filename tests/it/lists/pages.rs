@@ -15,6 +15,7 @@ use tonic_types::StatusExt as _;
 use userpool::{
     app::{App, Context, Settings, Source},
     event_log::MemoryLog,
+    metrics::AppMetrics,
     user_pool::{Checked, Limits},
 };
 use uuid::Uuid;
@@ -176,7 +177,8 @@ impl Source for Backwards {
 async fn user_pools_are_in_the_order_of_their_creation_not_of_their_ids() {
     let directory = TempDir::new().expect("a directory");
     let limits = Limits::default();
-    let settings = Settings { region: "us-east-1".to_owned(), limits };
+    let settings =
+        Settings { region: "us-east-1".to_owned(), limits, metrics: AppMetrics::default() };
     let source = Arc::new(Backwards(AtomicU64::new(1000)));
     let log = Arc::new(MemoryLog::default());
     let app = App::start(log, directory.path(), source, settings).await.expect("started");

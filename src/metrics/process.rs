@@ -1,0 +1,113 @@
+//! The process as the system sees it, under the names that dashboards know. Where
+//! there is no `/proc`, there are fewer of them.
+
+use std::{fmt, fs};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _},
+    metrics::{counter::ConstCounter, gauge::ConstGauge},
+    registry::Unit,
+};
+use rustix::{
+    param::{clock_ticks_per_second, page_size},
+    process::{Resource, getrlimit},
+    time::{ClockId, clock_gettime},
+};
+
+/// Looks each time.
+#[derive(Debug)]
+pub(super) struct Process;
+
+impl Collector for Process {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let cpu = clock_gettime(ClockId::ProcessCPUTime);
+        let seconds = float(cpu.tv_sec) + float(cpu.tv_nsec) / 1e9;
+        let counter = ConstCounter::new(seconds);
+        let unit = Unit::Seconds;
+        let help = "CPU time that the process took";
+        let kind = counter.metric_type();
+        counter.encode(encoder.encode_descriptor("process_cpu", help, Some(&unit), kind)?)?;
+
+        let stat = Stat::read().unwrap_or_default();
+        for (name, unit, help, level) in [
+            ("process_resident_memory", Some(Unit::Bytes), "Memory in use", stat.resident),
+            (
+                "process_virtual_memory",
+                Some(Unit::Bytes),
+                "Address space in use",
+                stat.virtual_size,
+            ),
+            (
+                "process_start_time",
+                Some(Unit::Seconds),
+                "When the process began, since 1970",
+                stat.start,
+            ),
+            ("process_threads", None, "Threads", stat.threads),
+            ("process_open_fds", None, "File descriptors in use", open_descriptors()),
+            ("process_max_fds", None, "File descriptors that may be in use", descriptors()),
+        ] {
+            let Some(level) = level else { continue };
+            let gauge = ConstGauge::new(level);
+            let kind = gauge.metric_type();
+            gauge.encode(encoder.encode_descriptor(name, help, unit.as_ref(), kind)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What `/proc/self/stat` tells.
+#[derive(Debug, Default)]
+struct Stat {
+    resident: Option<f64>,
+    virtual_size: Option<f64>,
+    start: Option<f64>,
+    threads: Option<f64>,
+}
+
+impl Stat {
+    fn read() -> Option<Self> {
+        let text = fs::read_to_string("/proc/self/stat").ok()?;
+        // The name of the program may have spaces and brackets; the third field follows.
+        let (_, fields) = text.rsplit_once(')')?;
+        let fields: Vec<_> = fields.split_whitespace().collect();
+        // Numbered from 1, as proc(5) has them.
+        let field = |number: usize| -> Option<f64> { fields.get(number - 3)?.parse().ok() };
+        let pages = u32::try_from(page_size()).ok().map(f64::from);
+        let ticks = u32::try_from(clock_ticks_per_second()).ok().map(f64::from);
+        Some(Self {
+            threads: field(20),
+            start: since_boot(field(22), ticks).zip(booted()).map(|(since, boot)| boot + since),
+            virtual_size: field(23),
+            resident: field(24).zip(pages).map(|(pages, size)| pages * size),
+        })
+    }
+}
+
+fn since_boot(ticks: Option<f64>, per_second: Option<f64>) -> Option<f64> {
+    ticks.zip(per_second).map(|(ticks, per_second)| ticks / per_second)
+}
+
+/// When the system was started, in seconds since 1970.
+fn booted() -> Option<f64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
+}
+
+fn open_descriptors() -> Option<f64> {
+    // One of them is that of the directory itself.
+    let open = fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1);
+    u32::try_from(open).ok().map(f64::from)
+}
+
+fn descriptors() -> Option<f64> {
+    let most = getrlimit(Resource::Nofile).current?;
+    Some(u32::try_from(most).map_or(f64::INFINITY, f64::from))
+}
+
+/// Exact up to 2^53.
+#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "seconds are far below")]
+fn float(number: i64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,177 @@
+//! Calls, under the names that dashboards for gRPC servers know.
+
+use std::{collections::HashMap, sync::Arc, time::Instant};
+
+use prometheus_client::{
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use super::{Names, seconds};
+
+/// The codes by number, spelled as gRPC's own libraries spell them in metrics.
+const CODES: [&str; 17] = [
+    "OK",
+    "Canceled",
+    "Unknown",
+    "InvalidArgument",
+    "DeadlineExceeded",
+    "NotFound",
+    "AlreadyExists",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+    "Internal",
+    "Unavailable",
+    "DataLoss",
+    "Unauthenticated",
+];
+/// What a path is counted as that is no method of this server: clients choose paths.
+const UNKNOWN: &str = "unknown";
+
+type Labels = Vec<(&'static str, String)>;
+
+/// A method that is served.
+#[derive(Debug, Clone)]
+pub struct Method {
+    /// The full name of its service.
+    pub service: String,
+    /// Its name in the service.
+    pub name: String,
+    /// `unary`, `client_stream`, `server_stream` or `bidi_stream`.
+    pub kind: &'static str,
+}
+
+/// The metrics of all methods. Each has all of its counters from the beginning: an
+/// increase can only be seen from a zero, and a call looks none of them up.
+#[derive(Debug)]
+pub struct Rpcs {
+    methods: HashMap<String, Arc<Handles>>,
+    unknown: Arc<Handles>,
+}
+
+#[derive(Debug)]
+struct Handles {
+    started: Counter,
+    handled: Vec<Counter>,
+    handling: Histogram,
+    received: Counter,
+    sent: Counter,
+}
+
+/// A call that runs.
+#[derive(Debug)]
+pub struct RpcCall {
+    handles: Arc<Handles>,
+    started: Instant,
+}
+
+impl Rpcs {
+    pub(super) fn new(methods: &[Method], registry: &mut Registry) -> Self {
+        let families = Families::registered(registry);
+        let known = methods.iter().map(|method| {
+            let path = format!("/{}/{}", method.service, method.name);
+            (path, Arc::new(families.handles(method)))
+        });
+        let unknown =
+            Method { service: UNKNOWN.to_owned(), name: UNKNOWN.to_owned(), kind: UNKNOWN };
+        Self { methods: known.collect(), unknown: Arc::new(families.handles(&unknown)) }
+    }
+
+    /// A call of the method with this path begins.
+    #[must_use]
+    pub fn start(&self, path: &str) -> RpcCall {
+        let handles = Arc::clone(self.methods.get(path).unwrap_or(&self.unknown));
+        handles.started.inc();
+        RpcCall { handles, started: Instant::now() }
+    }
+}
+
+impl RpcCall {
+    /// When it began.
+    #[must_use]
+    pub const fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// It has ended, with the code of this number.
+    pub fn handled(&self, code: i32) {
+        self.handles.handling.observe(self.started.elapsed().as_secs_f64());
+        let code = usize::try_from(code).ok();
+        if let Some(counter) = code.and_then(|code| self.handles.handled.get(code)) {
+            counter.inc();
+        }
+    }
+
+    /// A counter of the messages that the client sends.
+    #[must_use]
+    pub fn received(&self) -> Counter {
+        self.handles.received.clone()
+    }
+
+    /// A counter of the messages that it is sent.
+    #[must_use]
+    pub fn sent(&self) -> Counter {
+        self.handles.sent.clone()
+    }
+}
+
+struct Families {
+    /// `grpc_server_started_total`
+    started: Family<Labels, Counter>,
+    /// `grpc_server_handled_total`
+    handled: Family<Labels, Counter>,
+    /// `grpc_server_handling_seconds`
+    handling: Family<Labels, Histogram>,
+    /// `grpc_server_msg_received_total`
+    received: Family<Labels, Counter>,
+    /// `grpc_server_msg_sent_total`
+    sent: Family<Labels, Counter>,
+}
+
+impl Families {
+    fn registered(registry: &mut Registry) -> Self {
+        let families = Self {
+            started: Family::default(),
+            handled: Family::default(),
+            handling: Family::new_with_constructor(seconds),
+            received: Family::default(),
+            sent: Family::default(),
+        };
+        let mut names = Names(registry);
+        names.counters("grpc_server_started", "Calls that began", &families.started);
+        let help = "Calls that ended, by the code that the client was sent";
+        names.counters("grpc_server_handled", help, &families.handled);
+        let help = "Messages that clients sent";
+        names.counters("grpc_server_msg_received", help, &families.received);
+        let help = "Messages that clients were sent";
+        names.counters("grpc_server_msg_sent", help, &families.sent);
+        let help = "How long calls took, to their last word";
+        let handling = Family::clone(&families.handling);
+        registry.register_with_unit("grpc_server_handling", help, Unit::Seconds, handling);
+        families
+    }
+
+    fn handles(&self, method: &Method) -> Handles {
+        let labels = vec![
+            ("grpc_type", method.kind.to_owned()),
+            ("grpc_service", method.service.clone()),
+            ("grpc_method", method.name.clone()),
+        ];
+        let handled = CODES.iter().map(|code| {
+            let mut labels = labels.clone();
+            labels.push(("grpc_code", (*code).to_owned()));
+            self.handled.get_or_create_owned(&labels)
+        });
+        Handles {
+            started: self.started.get_or_create_owned(&labels),
+            handled: handled.collect(),
+            handling: self.handling.get_or_create_owned(&labels),
+            received: self.received.get_or_create_owned(&labels),
+            sent: self.sent.get_or_create_owned(&labels),
+        }
+    }
+}
