@@ -4,6 +4,7 @@
 pub mod archive;
 mod batch;
 mod codec;
+mod error;
 mod history;
 mod projection;
 mod read_model;
@@ -15,7 +16,7 @@ mod writer;
 use std::{
     any::Any,
     error::Error,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -25,17 +26,17 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
     task,
 };
-use uuid::Uuid;
 
 use crate::{
-    event_log::{AppendError, EventLog, Position, ReadError, ReadLimit},
-    metrics::AppMetrics,
+    event_log::{AppendError, EventLog, ReadLimit},
+    metrics::{AppMetrics, Refusal},
     proto::{Actor, UserPool},
-    user_pool::{Checked, DomainPrefix, Invalid, Limits, Rejection, UserPoolId},
+    user_pool::{Checked, DomainPrefix, Limits, UserPoolId},
 };
 
 pub use self::{
     codec::DecodeError,
+    error::{ExecuteError, LoadError, StartError},
     history::{
         EventPage, Follow, Followed, History, HistoryError, Problem, Replayed, Verified, verify,
     },
@@ -77,95 +78,6 @@ pub struct Outcome {
     pub revision: i64,
     /// The position of its last event; 0 where the command was only validated.
     pub position: i64,
-}
-
-/// Why a command was not carried out.
-#[derive(Debug, thiserror::Error)]
-pub enum ExecuteError {
-    /// A business rule said no. Nothing was recorded.
-    #[error(transparent)]
-    Rejected(#[from] Rejection),
-    /// The `request_id` was used for another request. Nothing was recorded.
-    #[error("request_id {request_id} was used for another request")]
-    RequestIdReused {
-        /// The idempotency key.
-        request_id: Uuid,
-    },
-    /// More commands wait than the writer takes on. Nothing was recorded.
-    #[error("too many commands are waiting")]
-    Overloaded,
-    /// The server is stopping. Nothing was recorded.
-    #[error("the server is shutting down")]
-    ShuttingDown,
-    /// The log failed. The command may or may not have been recorded, and no
-    /// other will be.
-    #[error("the log is unavailable")]
-    LogUnavailable,
-    /// A fault in this program. Nothing was recorded.
-    #[error("the command could not be carried out")]
-    Fault,
-    /// What is stored cannot be read. Nothing was recorded by this call; where it was
-    /// a retry, what the first one recorded is still there.
-    #[error("what is stored cannot be read")]
-    Unreadable(#[from] LoadError),
-}
-
-/// Why stored state could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The read model.
-    #[error(transparent)]
-    ReadModel(#[from] ReadModelError),
-    /// The log.
-    #[error(transparent)]
-    Log(#[from] ReadError),
-    /// The log has less than was projected before: its end is lost.
-    #[error(
-        "the log ends at position {end}, but position {projected} was projected before; restore \
-         the log, or delete the read model to go on without what is missing"
-    )]
-    EndLost {
-        /// Where the log ends.
-        end: Position,
-        /// Up to where it was projected.
-        projected: Position,
-    },
-    /// A record of the log that is whole, but not understood.
-    #[error("the record at position {position} is not understood")]
-    Decode {
-        /// Where.
-        position: Position,
-        /// Why.
-        source: DecodeError,
-    },
-}
-
-/// Why the application could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The read model can be neither used nor built again.
-    #[error(
-        "the read model {} cannot be built; see to the disk, or delete it: it is built again",
-        path.display()
-    )]
-    ReadModel {
-        /// Its directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: ReadModelError,
-    },
-    /// The log cannot be projected.
-    #[error(
-        "the log cannot be projected; userpool log verify says where it is damaged: restore it \
-         from a backup, or from an export of it with userpool log import"
-    )]
-    Load(#[from] LoadError),
-    /// The log has less than was projected.
-    #[error(transparent)]
-    EndLost(LoadError),
-    /// The thread of the writer could not be started.
-    #[error("the writer could not be started")]
-    Thread(#[source] std::io::Error),
 }
 
 /// What the application is made with.
@@ -268,7 +180,10 @@ impl App {
         let (answer, answered) = oneshot::channel();
         let job = writer::Job { checked, context, answer };
         self.commands.try_send(job).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => ExecuteError::Overloaded,
+            mpsc::error::TrySendError::Full(_) => {
+                self.settings.metrics.refused.count(Refusal::Queue);
+                ExecuteError::Overloaded
+            }
             mpsc::error::TrySendError::Closed(_) => self.gone(),
         })?;
         // Without an answer the writer failed, and nobody knows how far it had come.
@@ -313,19 +228,15 @@ impl App {
         &self.history
     }
 
-    /// How many commands wait for the writer, and how many may.
-    #[must_use]
-    pub fn waiting(&self) -> (usize, usize) {
-        let capacity = self.commands.max_capacity();
-        (capacity.saturating_sub(self.commands.capacity()), capacity)
-    }
-
-    /// How many user pools there are.
-    ///
-    /// # Errors
-    /// The read model cannot be read.
-    pub fn user_pool_count(&self) -> Result<u64, ReadModelError> {
-        self.read_model.user_pool_count()
+    /// Tells how many commands wait for the writer, and how many may; nothing once the
+    /// application is gone, which this does not keep.
+    pub fn waiting(&self) -> impl Fn() -> Option<(usize, usize)> + Send + Sync + 'static {
+        let commands = self.commands.downgrade();
+        move || {
+            let commands = commands.upgrade()?;
+            let capacity = commands.max_capacity();
+            Some((capacity.saturating_sub(commands.capacity()), capacity))
+        }
     }
 
     /// Tells those who follow the history that the server is about to stop.
@@ -373,13 +284,6 @@ impl App {
 
 /// How much of the log is read at a time.
 const PAGE: ReadLimit = ReadLimit { records: 1024, bytes: 4 * 1024 * 1024 };
-
-/// A refusal by rules that only the writer can check is a refusal all the same.
-impl From<Invalid> for ExecuteError {
-    fn from(invalid: Invalid) -> Self {
-        Self::Rejected(Rejection::Invalid(invalid))
-    }
-}
 
 /// The append failed: the log is not to be written to again.
 fn log_failed(error: &AppendError) {

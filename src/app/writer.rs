@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     event_log::{EventLog, Head, Position, ReadLimit, Record},
-    metrics,
+    metrics::{self, AppMetrics},
     proto::{self, UserPoolEvent},
     user_pool::{Checked, UserPoolState, evolve},
 };
@@ -98,6 +98,7 @@ pub(super) async fn start(
     mut jobs: Jobs,
 ) -> Result<watch::Receiver<Life>, StartError> {
     let last_time = last_record_time(log.as_ref()).await?;
+    count_user_pools(&read_model, &settings.metrics);
     let mut writer = Writer { log, read_model, visible, source, settings, last_time };
     let (life, stopped) = watch::channel(Life::Running);
     let runtime = Handle::current();
@@ -210,6 +211,7 @@ impl Writer {
         })?;
         self.settings.metrics.applied(begun.elapsed());
         self.settings.metrics.projected(head.position.0);
+        count_user_pools(&self.read_model, &self.settings.metrics);
         self.visible.recent.push(events);
         self.visible.head.send_replace(head);
         Ok(())
@@ -231,6 +233,13 @@ impl Writer {
         let state = evolve(UserPoolState::Absent, payload, at);
         let user_pool = state.user_pool().cloned().unwrap_or_default();
         Ok(Outcome { user_pool, revision: event.revision, position: event.position })
+    }
+}
+
+/// What cannot be read here is told where it is asked for.
+fn count_user_pools(read_model: &ReadModel, metrics: &AppMetrics) {
+    if let Ok(count) = read_model.user_pool_count() {
+        metrics.user_pools(count);
     }
 }
 

@@ -8,7 +8,7 @@ use prometheus_client::{
 };
 
 use super::{
-    Names, Watchers,
+    Names, Refused, Watchers,
     labelled::{Labelled, Value},
     seconds, set,
 };
@@ -48,6 +48,8 @@ impl Value for Outcome {
 pub struct AppMetrics {
     /// Those who follow the history.
     pub watchers: Watchers,
+    /// What is not let in; the same as that of all [`Metrics`](super::Metrics).
+    pub refused: Refused,
     /// `userpool_commands_total`
     commands: Labelled<Outcome>,
     /// `userpool_writer_queue_depth`
@@ -72,8 +74,15 @@ pub struct AppMetrics {
 
 impl Default for AppMetrics {
     fn default() -> Self {
+        Self::with(Refused::default())
+    }
+}
+
+impl AppMetrics {
+    pub(super) fn with(refused: Refused) -> Self {
         Self {
             watchers: Watchers::default(),
+            refused,
             commands: Labelled::by("outcome"),
             queue: Gauge::default(),
             queue_capacity: Gauge::default(),
@@ -86,9 +95,7 @@ impl Default for AppMetrics {
             user_pools: Gauge::default(),
         }
     }
-}
 
-impl AppMetrics {
     /// The writer is done with a command.
     pub fn command(&self, outcome: Outcome) {
         self.commands.count(outcome);

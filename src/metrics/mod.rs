@@ -66,8 +66,9 @@ impl Metrics {
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("userpool_build", "The version that runs", version);
         let rpcs = Rpcs::new(methods, &mut registry);
-        let (log, app) = (LogMetrics::default(), AppMetrics::default());
-        let (server, refused) = (ServerMetrics::default(), Refused::default());
+        let (log, server) = (LogMetrics::default(), ServerMetrics::default());
+        let refused = Refused::default();
+        let app = AppMetrics::with(refused.clone());
         log.register(&mut registry);
         app.register(&mut registry);
         server.register(&mut registry);
