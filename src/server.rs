@@ -15,7 +15,7 @@ use crate::{
     checkpoint::{self, KeyError, Signer},
     data_dir::{self, DataDir, DataDirError},
     event_log::{EventLog, Head, OpenError, SledLog},
-    grpc::{self, Capacity, Door, Phase},
+    grpc::{self, Capacity, Door, Grants, Phase},
     metrics::AppMetrics,
     user_pool::Limits,
 };
@@ -40,6 +40,8 @@ pub struct Config {
     pub connections: usize,
     /// How many calls may run.
     pub capacity: Capacity,
+    /// Who may call what.
+    pub grants: Grants,
 }
 
 impl Config {
@@ -54,6 +56,7 @@ impl Config {
             limits: Limits::default(),
             connections: 10_000,
             capacity: Capacity::default(),
+            grants: Grants::default(),
         }
     }
 
@@ -221,8 +224,9 @@ impl Opening {
     fn at(listener: Listener, config: Config, source: Arc<dyn Source>) -> Self {
         let endpoint = listener.endpoint();
         let connections = listen::connections_within_limits(config.connections);
+        let (capacity, grants) = (config.capacity, config.grants.clone());
         let (serving, door) =
-            Serving::start(listener, connections, config.capacity, Arc::clone(&source));
+            Serving::start(listener, connections, capacity, grants, Arc::clone(&source));
         Self { endpoint, serving, door, config, source }
     }
 

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     app::{Source, in_full},
-    grpc::Capacity,
+    grpc::{Capacity, Grants, Pattern},
     server::{Config, Endpoint, Ready},
     user_pool::Limits,
 };
@@ -85,6 +85,15 @@ pub(super) struct Serve {
         default_value_t = 64
     )]
     max_watches_per_connection: usize,
+    /// Who may read: certificate:SUBJECT, token:SUBJECT, local:uid=N or anonymous, with commas
+    /// between them; * in a subject stands for anything without a slash, ** for anything. A
+    /// subject with a comma goes into the settings file.
+    #[arg(long, env = "USERPOOL_READERS", value_name = "CALLERS", value_delimiter = ',')]
+    readers: Vec<Pattern>,
+    /// Who may read and change, in the same form. With neither readers nor writers, every caller
+    /// may do everything.
+    #[arg(long, env = "USERPOOL_WRITERS", value_name = "CALLERS", value_delimiter = ',')]
+    writers: Vec<Pattern>,
     /// How to write the log of the process, which goes to stderr.
     #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     log_format: LogFormat,
@@ -153,6 +162,7 @@ impl Serve {
                 watches: self.max_watches,
                 watches_per_connection: self.max_watches_per_connection,
             },
+            grants: Grants { readers: self.readers, writers: self.writers },
         }
     }
 }

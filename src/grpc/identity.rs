@@ -1,5 +1,7 @@
 //! Who calls, as the server established it, and never as the caller claims it.
 
+use std::fmt;
+
 use crate::proto::ActorKind;
 
 use super::Who;
@@ -31,5 +33,19 @@ impl Identity {
             }
             Who::Process(None) | Who::Address(_) => Self::anonymous(),
         }
+    }
+}
+
+/// `certificate:NAME`, `token:NAME`, `local:uid=N` or `anonymous`.
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            ActorKind::Certificate => "certificate",
+            ActorKind::Token => "token",
+            ActorKind::LocalProcess => "local",
+            ActorKind::System => "system",
+            ActorKind::Anonymous | ActorKind::Unspecified => return f.write_str("anonymous"),
+        };
+        write!(f, "{kind}:{}", self.subject)
     }
 }

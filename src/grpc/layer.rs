@@ -23,9 +23,10 @@ use tower::{Layer, Service};
 use crate::app::{Source, says};
 
 use super::{
-    Capacity, Identity, Peer, Phase,
+    Capacity, Grants, Identity, Peer, Phase,
     access_record::{AccessRecord, code_of},
-    admission::{Admission, Admitted, Kind, TooMany},
+    admission::{Admission, Admitted, Kind},
+    authorisation::Authorisation,
     deadline,
     request_body::{Arrival, RequestBody, SharedCharge},
     response_body::ResponseBody,
@@ -46,15 +47,24 @@ pub(super) struct CorrelationId(pub(super) String);
 pub struct RpcLayer {
     source: Arc<dyn Source>,
     admission: Arc<Admission>,
+    authorisation: Arc<Authorisation>,
     phase: watch::Receiver<Phase>,
 }
 
 impl RpcLayer {
-    /// A layer that draws correlation IDs from `source`, lets in as many calls as
-    /// there is capacity for, and ends those that never end when the server stops.
+    /// A layer that draws correlation IDs from `source`, lets in whom `grants` allow
+    /// and as many calls as there is capacity for, and ends those that never end when
+    /// the server stops.
     #[must_use]
-    pub fn new(source: Arc<dyn Source>, capacity: Capacity, phase: watch::Receiver<Phase>) -> Self {
-        Self { source, admission: Arc::new(Admission::new(capacity)), phase }
+    pub fn new(
+        source: Arc<dyn Source>,
+        grants: Grants,
+        capacity: Capacity,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
+        let admission = Arc::new(Admission::new(capacity));
+        let authorisation = Arc::new(Authorisation::new(grants));
+        Self { source, admission, authorisation, phase }
     }
 
     /// Waits until no call runs.
@@ -68,10 +78,16 @@ impl RpcLayer {
         self.admission.is_quiet()
     }
 
-    /// Finds a place for the call, and has its request counted and timed.
-    fn admit(&self, request: &mut Request<Body>) -> Result<(Admitted, SharedCharge), TooMany> {
+    /// Finds a place for the call, if its caller may make it, and has its request
+    /// counted and timed.
+    fn admit(&self, request: &mut Request<Body>) -> Result<(Admitted, SharedCharge), Status> {
+        // First: whoever may not call takes no place from those who may.
+        self.authorisation
+            .check(request.uri().path(), request.extensions())
+            .map_err(|refused| status::not_granted(&refused))?;
         let kind = Kind::of(request.uri().path());
-        let admitted = self.admission.admit(kind, request.extensions().get::<Peer>())?;
+        let peer = request.extensions().get::<Peer>();
+        let admitted = self.admission.admit(kind, peer).map_err(status::too_many)?;
         let charge = Arc::new(Mutex::new(self.admission.charge()));
         let stop = Box::pin(stopping(self.phase.clone()));
         let arrival = match kind {
@@ -127,7 +143,7 @@ where
                 Ok(((admitted, _charge), call)) => {
                     (answer(call, deadline, &correlation_id).await, Some(admitted))
                 }
-                Err(too_many) => (status::too_many(too_many).into_http(), None),
+                Err(refused) => (refused.into_http(), None),
             };
             let mut response = gently_oversized(response);
             if let Ok(value) = HeaderValue::from_str(&correlation_id) {

@@ -2,10 +2,12 @@
 
 mod access_record;
 mod admission;
+mod authorisation;
 mod context;
 mod deadline;
 mod door;
 mod fingerprint;
+mod grants;
 mod health;
 mod history;
 mod identity;
@@ -33,6 +35,7 @@ use crate::{
 pub use self::{
     admission::Capacity,
     door::Door,
+    grants::{Grants, Pattern, PatternError, Role},
     health::Phase,
     identity::Identity,
     layer::RpcLayer,

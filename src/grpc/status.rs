@@ -9,11 +9,11 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 use crate::{
     app::{self, ExecuteError, HistoryError, LoadError, ReadModelError},
     event_log::ReadError,
-    proto::ErrorReason,
+    proto::{ActorKind, ErrorReason},
     user_pool::{Invalid, Rejection, UserPoolId},
 };
 
-use super::admission::TooMany;
+use super::{Identity, Role, admission::TooMany, authorisation::Refused};
 
 /// `ErrorInfo.domain`.
 const DOMAIN: &str = "userpool.v1";
@@ -22,6 +22,8 @@ const DOMAIN: &str = "userpool.v1";
 const DETAIL_BYTES: usize = 4 * 1024;
 /// What of that `ErrorInfo` and the names of the types take, at most.
 const INFO_BYTES: usize = 512;
+/// How much of a caller's subject a refusal tells, in characters.
+const SUBJECT: usize = 256;
 /// When to try again after a full queue.
 const RETRY: Duration = Duration::from_millis(100);
 /// When to try again while the server starts.
@@ -79,6 +81,42 @@ pub(super) fn too_many(what: TooMany) -> Status {
             "too many large requests are on their way; nothing was recorded, try again"
         }
     })
+}
+
+/// A caller without the role that the call needs.
+pub(super) fn not_granted(refused: &Refused) -> Status {
+    let Refused { method, role, caller } = refused;
+    let Identity { kind, subject } = caller;
+    let subject = subject.chars().take(SUBJECT).collect();
+    let caller = Identity { kind: *kind, subject };
+    let setting = match role {
+        Role::Reader => "readers or writers",
+        Role::Writer => "writers",
+    };
+    let role = role.name();
+    let kind = caller.kind.as_str_name();
+    let metadata = [
+        ("role", role.to_owned()),
+        ("actor_kind", kind.strip_prefix("ACTOR_KIND_").unwrap_or(kind).to_owned()),
+        ("actor_subject", caller.subject.clone()),
+    ];
+    match caller.kind {
+        ActorKind::Anonymous | ActorKind::Unspecified => {
+            let text = format!(
+                "{method} needs the role {role}, which nobody anonymous has here; call with a \
+                 client certificate or a bearer token"
+            );
+            let reason = ErrorReason::CredentialsMissing;
+            status(Code::Unauthenticated, reason, &text, &metadata)
+        }
+        ActorKind::Certificate | ActorKind::Token | ActorKind::LocalProcess | ActorKind::System => {
+            let text = format!(
+                "{method} needs the role {role}, which {caller} does not have; whoever runs the \
+                 server grants it with the setting {setting}"
+            );
+            status(Code::PermissionDenied, ErrorReason::PermissionDenied, &text, &metadata)
+        }
+    }
 }
 
 fn overloaded(text: &str) -> Status {

@@ -12,7 +12,7 @@ use tonic::transport::{self, Server};
 
 use crate::{
     app::Source,
-    grpc::{Capacity, Door, Phase, RpcLayer},
+    grpc::{Capacity, Door, Grants, Phase, RpcLayer},
 };
 
 use super::listen::{Listener, Room};
@@ -47,6 +47,7 @@ impl Serving {
         listener: Listener,
         connections: usize,
         capacity: Capacity,
+        grants: Grants,
         source: Arc<dyn Source>,
     ) -> (Self, Door) {
         let (phase, phases) = watch::channel(Phase::Starting);
@@ -55,7 +56,7 @@ impl Serving {
         let door = Door::closed(phases.clone());
         let watches_per_connection = capacity.watches_per_connection;
         let incoming = listener.connections(Room { connections, watches_per_connection }, cuts);
-        let calls = RpcLayer::new(source, capacity, phases);
+        let calls = RpcLayer::new(source, grants, capacity, phases);
         let serving = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

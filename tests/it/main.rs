@@ -8,6 +8,7 @@
 
 mod api;
 mod architecture;
+mod authorisation;
 mod backup;
 mod bad_input;
 mod calls;

@@ -48,7 +48,7 @@ pub(crate) struct Process {
 /// How a server ended, and what it had written.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Process {
@@ -58,7 +58,7 @@ impl Process {
     }
 
     /// Runs the command and waits until it serves.
-    async fn from(command: &mut Command) -> Self {
+    pub(crate) async fn from(command: &mut Command) -> Self {
         let mut child = command.spawn().expect("the binary runs");
         let mut stderr = child.stderr.take().expect("a pipe");
         let stderr = tokio::spawn(async move {

@@ -1,0 +1,129 @@
+//! Who may call what: the one place where that is decided, and where a refusal is
+//! told.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::Extensions;
+use tokio::time::Instant;
+
+use super::{Grants, Identity, Peer, Role, Who};
+
+/// How often a refusal is a warning. The others are there for who asks for them.
+const WARN_EVERY: Duration = Duration::from_mins(1);
+
+/// What a call needs.
+#[derive(Debug, Clone, Copy)]
+enum Need {
+    /// Nothing: whoever asks whether the server is well is told.
+    Nothing,
+    /// A role.
+    Role(Role),
+    /// To be on this machine, or to read.
+    ///
+    /// The peer counts, not the listener: a server may listen on every address, and who
+    /// is on its machine has its binary, and in that all that reflection tells.
+    NearOrReader,
+}
+
+/// Every method of every service, and what it needs.
+const NEEDS: [(&str, Need); 19] = [
+    ("grpc.health.v1.Health/Check", Need::Nothing),
+    ("grpc.health.v1.Health/Watch", Need::Nothing),
+    ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Need::NearOrReader),
+    ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Need::NearOrReader),
+    ("userpool.v1.UserPoolService/CreateUserPool", Need::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/DescribeUserPool", Need::Role(Role::Reader)),
+    ("userpool.v1.UserPoolService/UpdateUserPool", Need::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/DeleteUserPool", Need::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/ListUserPools", Need::Role(Role::Reader)),
+    ("userpool.v1.UserPoolService/CreateUserPoolDomain", Need::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/DescribeUserPoolDomain", Need::Role(Role::Reader)),
+    ("userpool.v1.UserPoolService/DeleteUserPoolDomain", Need::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/ListUserPoolDomains", Need::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/ListUserPoolEvents", Need::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/ReplayUserPool", Need::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/WatchUserPoolEvents", Need::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/VerifyUserPoolHistory", Need::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/GetSignedCheckpoint", Need::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Need::Role(Role::Reader)),
+];
+
+impl Need {
+    /// What is not in the table, or not in the service, needs the most: a method that
+    /// somebody forgets here is closed rather than open.
+    fn of(method: &str) -> Self {
+        let row = NEEDS.iter().find(|(name, _)| *name == method);
+        row.map_or(Self::Role(Role::Writer), |(_, need)| *need)
+    }
+}
+
+/// A call that its caller may not make.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) method: String,
+    pub(super) role: Role,
+    pub(super) caller: Identity,
+}
+
+/// Decides by what was granted.
+#[derive(Debug)]
+pub(super) struct Authorisation {
+    grants: Grants,
+    /// How many calls were refused.
+    refused: AtomicU64,
+    warned: Mutex<Option<Instant>>,
+}
+
+impl Authorisation {
+    pub(super) fn new(grants: Grants) -> Self {
+        Self { grants, refused: AtomicU64::new(0), warned: Mutex::default() }
+    }
+
+    /// Whether the caller, whom the layer has established, may call this.
+    pub(super) fn check(&self, path: &str, caller: &Extensions) -> Result<(), Refused> {
+        if self.grants.is_empty() {
+            return Ok(());
+        }
+        let method = path.trim_start_matches('/');
+        let role = match Need::of(method) {
+            Need::Nothing => return Ok(()),
+            Need::NearOrReader if caller.get().is_some_and(is_near) => return Ok(()),
+            Need::NearOrReader => Role::Reader,
+            Need::Role(role) => role,
+        };
+        let caller = caller.get().cloned().unwrap_or_else(Identity::anonymous);
+        if self.grants.give(role, &caller) {
+            return Ok(());
+        }
+        let refused = Refused { method: method.to_owned(), role, caller };
+        self.tell(&refused);
+        Err(refused)
+    }
+
+    fn tell(&self, refused: &Refused) {
+        let Refused { method, role, caller } = refused;
+        let (role, caller) = (role.name(), caller.to_string());
+        let refused = self.refused.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|last| last.elapsed() >= WARN_EVERY) {
+            *warned = Some(Instant::now());
+            tracing::warn!(method, role, caller, refused, "a call is refused");
+        } else {
+            tracing::debug!(method, role, caller, refused, "a call is refused");
+        }
+    }
+}
+
+/// Whether the peer is on this machine.
+fn is_near(peer: &Peer) -> bool {
+    match peer.who {
+        Who::Address(address) => address.ip().to_canonical().is_loopback(),
+        Who::Process(_) => true,
+    }
+}

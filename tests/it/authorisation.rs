@@ -1,0 +1,213 @@
+//! Who may call what: every RPC for every role, by a caller of each kind.
+
+mod near;
+mod patterns;
+mod told;
+
+use std::collections::BTreeSet;
+
+use prost_reflect::DescriptorPool;
+use tempfile::TempDir;
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    codegen::http::uri::PathAndQuery,
+    transport::{Channel, Endpoint as Transport},
+};
+use tonic_prost::ProstCodec;
+use userpool::{grpc::Grants, proto::FILE_DESCRIPTOR_SET, server::Endpoint};
+
+use crate::support::{TestServer, reason};
+
+/// What a caller may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Nobody,
+    Reader,
+    Writer,
+}
+
+/// What a caller needs.
+#[derive(Debug, Clone, Copy)]
+enum Needs {
+    Nothing,
+    /// To be on the machine of the server, or to be a reader.
+    NearOrReader,
+    Reader,
+    Writer,
+}
+
+impl Needs {
+    /// Whether a caller on the machine of the server has it by its role.
+    fn met(self, role: Role) -> bool {
+        match self {
+            Self::Nothing | Self::NearOrReader => true,
+            Self::Reader => role != Role::Nobody,
+            Self::Writer => role == Role::Writer,
+        }
+    }
+}
+
+/// Every RPC; one that is not here fails the test.
+const RPCS: [(&str, Needs); 19] = [
+    ("grpc.health.v1.Health/Check", Needs::Nothing),
+    ("grpc.health.v1.Health/Watch", Needs::Nothing),
+    ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Needs::NearOrReader),
+    ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Needs::NearOrReader),
+    ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Needs::Reader),
+    ("userpool.v1.UserPoolHistoryService/GetSignedCheckpoint", Needs::Reader),
+    ("userpool.v1.UserPoolHistoryService/ListUserPoolEvents", Needs::Reader),
+    ("userpool.v1.UserPoolHistoryService/ReplayUserPool", Needs::Reader),
+    ("userpool.v1.UserPoolHistoryService/VerifyUserPoolHistory", Needs::Reader),
+    ("userpool.v1.UserPoolHistoryService/WatchUserPoolEvents", Needs::Reader),
+    ("userpool.v1.UserPoolService/CreateUserPool", Needs::Writer),
+    ("userpool.v1.UserPoolService/CreateUserPoolDomain", Needs::Writer),
+    ("userpool.v1.UserPoolService/DeleteUserPool", Needs::Writer),
+    ("userpool.v1.UserPoolService/DeleteUserPoolDomain", Needs::Writer),
+    ("userpool.v1.UserPoolService/DescribeUserPool", Needs::Reader),
+    ("userpool.v1.UserPoolService/DescribeUserPoolDomain", Needs::Reader),
+    ("userpool.v1.UserPoolService/ListUserPoolDomains", Needs::Reader),
+    ("userpool.v1.UserPoolService/ListUserPools", Needs::Reader),
+    ("userpool.v1.UserPoolService/UpdateUserPool", Needs::Writer),
+];
+
+#[test]
+fn every_rpc_has_a_row() {
+    let rows = RPCS.map(|(method, _)| method.to_owned());
+    assert_eq!(BTreeSet::from(rows), methods());
+}
+
+#[tokio::test]
+async fn every_role_may_call_what_its_row_says_and_nothing_else() {
+    for role in [Role::Nobody, Role::Reader, Role::Writer] {
+        let server = Server::on_a_socket(grants("local:uid=*", role)).await;
+        for (method, needs) in RPCS {
+            let allowed = needs.met(role);
+            let refused = refused(&server.channel().await, method).await;
+            let code = refused.as_ref().map(Status::code);
+            let expected = (!allowed).then_some(Code::PermissionDenied);
+            assert_eq!(code, expected, "{method} for {role:?}");
+            assert!(refused.is_none_or(|status| reason(&status) == "PERMISSION_DENIED"));
+        }
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_anonymous_may_call_anything_unless_that_is_granted() {
+    for role in [Role::Nobody, Role::Reader, Role::Writer] {
+        let server = TestServer::with(|config| config.grants = grants("anonymous", role)).await;
+        let channel = server.channel().await;
+        for (method, needs) in RPCS {
+            let allowed = needs.met(role);
+            let refused = refused(&channel, method).await;
+            let code = refused.as_ref().map(Status::code);
+            let expected = (!allowed).then_some(Code::Unauthenticated);
+            assert_eq!(code, expected, "{method} for {role:?}");
+            assert!(refused.is_none_or(|status| reason(&status) == "CREDENTIALS_MISSING"));
+        }
+        drop(channel);
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn without_any_grant_everybody_may_call_everything() {
+    let over_tcp = TestServer::start().await;
+    let over_socket = Server::on_a_socket(Grants::default()).await;
+    for (method, _) in RPCS {
+        for channel in [over_tcp.channel().await, over_socket.channel().await] {
+            assert!(refused(&channel, method).await.is_none(), "{method}");
+        }
+    }
+    over_socket.stop().await;
+    over_tcp.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_to_writers_alone() {
+    for (role, expected) in [
+        (Role::Nobody, Code::PermissionDenied),
+        (Role::Reader, Code::PermissionDenied),
+        (Role::Writer, Code::Unimplemented),
+    ] {
+        let server = Server::on_a_socket(grants("local:uid=*", role)).await;
+        for method in ["userpool.v1.UserPoolService/AddCustomAttributes", "a.B/C", "x"] {
+            let status = call(&server.channel().await, method).await.expect_err(method);
+            assert_eq!(status.code(), expected, "{method} for {role:?}");
+        }
+        server.stop().await;
+    }
+}
+
+/// Grants of which one gives such callers the role, and others are for others.
+fn grants(callers: &str, role: Role) -> Grants {
+    let pattern = |text: &str| text.parse().expect("a pattern");
+    let others = vec![pattern("certificate:spiffe://example/other")];
+    let these = vec![pattern(callers)];
+    match role {
+        Role::Nobody => Grants { readers: others.clone(), writers: others },
+        Role::Reader => Grants { readers: these, writers: others },
+        Role::Writer => Grants { readers: others, writers: these },
+    }
+}
+
+/// A server on a Unix socket, whose callers are known.
+struct Server {
+    server: TestServer,
+    _directory: TempDir,
+}
+
+impl Server {
+    async fn on_a_socket(grants: Grants) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let listen = Endpoint::Unix(directory.path().join("socket"));
+        let server = TestServer::with(|config| {
+            config.listen = listen;
+            config.grants = grants;
+        });
+        Self { server: server.await, _directory: directory }
+    }
+
+    async fn channel(&self) -> Channel {
+        let endpoint = Transport::from_shared(self.server.endpoint.to_string()).expect("a path");
+        endpoint.connect().await.expect("a connection")
+    }
+
+    async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+/// The refusal of a call for want of a role, if it is refused for that.
+async fn refused(channel: &Channel, method: &str) -> Option<Status> {
+    let status = call(channel, method).await.err()?;
+    matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated).then_some(status)
+}
+
+/// Calls any method with one empty message, until the answer begins.
+async fn call(channel: &Channel, method: &str) -> Result<(), Status> {
+    let mut grpc = Grpc::new(channel.clone());
+    grpc.ready().await.expect("a connection");
+    let path = PathAndQuery::try_from(format!("/{method}")).expect("a path");
+    let empty: ProstCodec<(), ()> = ProstCodec::default();
+    grpc.server_streaming(Request::new(()), path, empty).await.map(|_| ())
+}
+
+/// Every method that the descriptors of the server have.
+fn methods() -> BTreeSet<String> {
+    let mut methods = BTreeSet::new();
+    for descriptors in [
+        FILE_DESCRIPTOR_SET,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ] {
+        let pool = DescriptorPool::decode(descriptors).expect("descriptors");
+        for service in pool.services() {
+            let names = service.methods().map(|method| method.name().to_owned());
+            methods.extend(names.map(|name| format!("{}/{name}", service.full_name())));
+        }
+    }
+    methods
+}

@@ -1,0 +1,96 @@
+//! A grant names exactly those callers that its pattern says.
+
+use userpool::{
+    grpc::{Grants, Identity, Pattern, Role},
+    proto::ActorKind,
+};
+
+#[test]
+fn a_pattern_names_whom_it_says_and_nobody_else() {
+    let billing = "spiffe://prod/ns/login/sa/billing";
+    for (pattern, kind, subject, expected) in [
+        ("certificate:spiffe://prod/ns/login/sa/billing", CERTIFICATE, billing, true),
+        ("certificate:spiffe://prod/ns/*/sa/billing", CERTIFICATE, billing, true),
+        ("certificate:spiffe://prod/ns/*", CERTIFICATE, billing, false),
+        ("certificate:spiffe://prod/ns/**", CERTIFICATE, billing, true),
+        ("certificate:**", CERTIFICATE, billing, true),
+        ("certificate:*", CERTIFICATE, billing, false),
+        ("certificate:*", CERTIFICATE, "billing.prod.example", true),
+        ("certificate:*.prod.example", CERTIFICATE, "billing.prod.example", true),
+        // All of it has to fit, and nothing in it is special but the star.
+        ("certificate:billing", CERTIFICATE, "billing.evil.example", false),
+        ("certificate:billing", CERTIFICATE, "not-billing", false),
+        ("certificate:billing.prod", CERTIFICATE, "billing-prod", false),
+        ("certificate:a|b", CERTIFICATE, "a", false),
+        ("certificate:(?i)a", CERTIFICATE, "A", false),
+        ("certificate:billing", CERTIFICATE, "Billing", false),
+        ("certificate:billing", CERTIFICATE, "billing\n", false),
+        ("certificate:billing*", CERTIFICATE, "billing\n", true),
+        // A segment is not crossed, so nobody can put themselves into another one.
+        (
+            "certificate:spiffe://prod/ns/*/sa/billing",
+            CERTIFICATE,
+            "spiffe://prod/ns/guest/sa/x/ns/y/sa/billing",
+            false,
+        ),
+        // A subject of one kind never passes for one of another.
+        ("certificate:alice", TOKEN, "alice", false),
+        ("token:alice", CERTIFICATE, "alice", false),
+        ("token:alice", TOKEN, "alice", true),
+        ("token:**", ANONYMOUS, "", false),
+        ("token:certificate:alice", CERTIFICATE, "alice", false),
+        ("token:https://issuer/*", TOKEN, "https://issuer/alice", true),
+        ("local:uid=1000", LOCAL, "uid=1000", true),
+        ("local:uid=100", LOCAL, "uid=1000", false),
+        ("local:uid=*", LOCAL, "uid=1000", true),
+        ("local:*", LOCAL, "uid=0", true),
+        ("anonymous", ANONYMOUS, "", true),
+        ("anonymous", CERTIFICATE, "", false),
+        ("anonymous", LOCAL, "uid=0", false),
+    ] {
+        let parsed: Pattern = pattern.parse().expect(pattern);
+        let caller = Identity { kind, subject: subject.to_owned() };
+        assert_eq!(parsed.names(&caller), expected, "{pattern} for {subject:?} ({kind:?})");
+    }
+}
+
+#[test]
+fn what_is_no_pattern_is_refused() {
+    for text in [
+        "",
+        "alice",
+        "certificate:",
+        "token:",
+        "local:",
+        "local:1000",
+        "local:gid=0",
+        "anonymous:",
+        "anonymous:*",
+        "system:*",
+        "Certificate:alice",
+        " token:alice",
+        "*",
+        "*:*",
+    ] {
+        assert!(text.parse::<Pattern>().is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_writer_may_read_and_a_reader_may_not_write() {
+    let pattern = |text: &str| text.parse().expect("a pattern");
+    let grants =
+        Grants { readers: vec![pattern("token:reader")], writers: vec![pattern("token:writer")] };
+    let caller = |subject: &str| Identity { kind: TOKEN, subject: subject.to_owned() };
+    for (subject, reads, writes) in
+        [("reader", true, false), ("writer", true, true), ("other", false, false)]
+    {
+        assert_eq!(grants.give(Role::Reader, &caller(subject)), reads, "{subject}");
+        assert_eq!(grants.give(Role::Writer, &caller(subject)), writes, "{subject}");
+    }
+}
+
+const CERTIFICATE: ActorKind = ActorKind::Certificate;
+const TOKEN: ActorKind = ActorKind::Token;
+const LOCAL: ActorKind = ActorKind::LocalProcess;
+const ANONYMOUS: ActorKind = ActorKind::Anonymous;

@@ -1,0 +1,109 @@
+//! A refusal says what is missing, to whom, and what helps; and it is logged.
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tonic::Code;
+use userpool::proto::ListUserPoolsRequest;
+
+use super::{Role, Server, grants};
+use crate::{
+    process::{Process, run, userpool},
+    support::{TestServer, metadata, named},
+};
+use userpool::proto::user_pool_service_client::UserPoolServiceClient;
+
+#[tokio::test]
+async fn a_known_caller_is_told_the_role_its_name_and_the_setting() {
+    let server = Server::on_a_socket(grants("local:uid=*", Role::Reader)).await;
+    let mut client = UserPoolServiceClient::new(server.channel().await);
+    client.list_user_pools(all()).await.expect("a reader reads");
+
+    let refused = client.create_user_pool(named("people")).await.expect_err("a reader");
+
+    let uid = rustix::process::getuid().as_raw();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+    assert_eq!(
+        refused.message(),
+        format!(
+            "userpool.v1.UserPoolService/CreateUserPool needs the role writer, which \
+             local:uid={uid} does not have; whoever runs the server grants it with the setting \
+             writers"
+        )
+    );
+    assert_eq!(metadata(&refused, "role").as_deref(), Some("writer"));
+    assert_eq!(metadata(&refused, "actor_kind").as_deref(), Some("LOCAL_PROCESS"));
+    assert_eq!(metadata(&refused, "actor_subject"), Some(format!("uid={uid}")));
+    assert!(refused.metadata().get("x-request-id").is_some());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_anonymous_caller_is_told_to_say_who_it_is() {
+    let server = TestServer::with(|config| config.grants = grants("anonymous", Role::Nobody)).await;
+    let refused = server.client().await.list_user_pools(all()).await.expect_err("anonymous");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert_eq!(
+        refused.message(),
+        "userpool.v1.UserPoolService/ListUserPools needs the role reader, which nobody anonymous \
+         has here; call with a client certificate or a bearer token"
+    );
+    assert_eq!(metadata(&refused, "role").as_deref(), Some("reader"));
+    assert_eq!(metadata(&refused, "actor_kind").as_deref(), Some("ANONYMOUS"));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_logged_and_only_the_first_in_a_minute_is_a_warning() {
+    let directory = TempDir::new().expect("a directory");
+    let mut command = userpool();
+    command.args(["serve", "--listen=127.0.0.1:0", "--log-format=json", "--log=debug"]);
+    command.arg("--readers=anonymous,token:auditor").arg("--data-dir").arg(directory.path());
+    let server = Process::from(&mut command).await;
+    let mut client = server.client().await;
+    client.list_user_pools(all()).await.expect("a reader reads");
+    for name in ["people", "staff", "robots"] {
+        client.create_user_pool(named(name)).await.expect_err("a reader");
+    }
+    drop(client);
+
+    let stderr = server.terminate("TERM").await.stderr;
+
+    let records = stderr.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    let told: Vec<Value> =
+        records.filter(|record: &Value| record["message"] == "a call is refused").collect();
+    let shown: Vec<_> = told.iter().map(|told| (&told["level"], &told["refused"])).collect();
+    let (warn, debug) = (Value::from("WARN"), Value::from("DEBUG"));
+    let counted = [1, 2, 3].map(Value::from);
+    assert_eq!(shown, [(&warn, &counted[0]), (&debug, &counted[1]), (&debug, &counted[2])]);
+    assert_eq!(told[0]["method"], "userpool.v1.UserPoolService/CreateUserPool");
+    assert_eq!((&told[0]["role"], &told[0]["caller"]), (&"writer".into(), &"anonymous".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grants_come_from_flags_the_environment_and_the_file() {
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("userpool.toml");
+    let text = "readers = [\"certificate:Payments, Inc.\", \"token:alice\"]";
+    std::fs::write(&file, text).expect("written");
+    let mut command = userpool();
+    command.args(["serve", "--print-config", "--config"]).arg(&file);
+    command.env("USERPOOL_WRITERS", "token:a,token:b");
+    let printed = String::from_utf8(run(&mut command).await.stdout).expect("UTF-8");
+    let from_file = file.display();
+    for line in [
+        format!("readers = [\"certificate:Payments, Inc.\", \"token:alice\"]  # {from_file}"),
+        "writers = [\"token:a\", \"token:b\"]  # environment USERPOOL_WRITERS".to_owned(),
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line}: {printed}");
+    }
+    command.args(["--readers=token:c", "--readers=token:d", "--writers=alice"]);
+    let refused = run(&mut command).await;
+    assert_eq!(refused.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert!(stderr.contains("'alice' for '--writers"), "{stderr}");
+    assert!(stderr.contains("expected certificate:SUBJECT"), "{stderr}");
+}
+
+fn all() -> ListUserPoolsRequest {
+    ListUserPoolsRequest { max_results: Some(10), next_token: None }
+}
