@@ -1,0 +1,119 @@
+//! The limit for any RPC: a server of nothing but tonic, with the settings of ours,
+//! that reads each request and answers with bytes that it holds ready.
+
+use std::{
+    convert::Infallible,
+    env, fs,
+    future::{Ready, ready},
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Buf as _, BufMut as _, Bytes};
+use tokio::{net::TcpListener, runtime::Runtime};
+use tonic::{
+    Request, Response, Status,
+    body::Body,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    server::{Grpc, UnaryService},
+    transport::{Server, server::TcpIncoming},
+};
+use tower::Service;
+
+/// The argument that makes this executable the bare server.
+pub(crate) const ARGUMENT: &str = "bare-tonic";
+
+/// Serves until it is killed. The arguments are files: the answer to
+/// `DescribeUserPool`, and the one to anything else.
+pub(crate) fn serve() {
+    let mut answers =
+        env::args().skip(2).map(|path| Bytes::from(fs::read(path).expect("an answer")));
+    let described = answers.next().expect("the answer to DescribeUserPool");
+    let created = answers.next().expect("the answer to CreateUserPool");
+    let bare = Bare { described, created };
+    Runtime::new().expect("a runtime").block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        println!("bare tonic listening on {address}");
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        let server = Server::builder()
+            .http2_keepalive_interval(Some(Duration::from_secs(30)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+            .max_concurrent_streams(128)
+            .http2_max_header_list_size(16 * 1024)
+            .serve_with_incoming(bare, incoming);
+        server.await.expect("served");
+    });
+}
+
+#[derive(Clone)]
+struct Bare {
+    described: Bytes,
+    created: Bytes,
+}
+
+impl Service<http::Request<Body>> for Bare {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        let describe = request.uri().path().ends_with("/DescribeUserPool");
+        let answer = if describe { &self.described } else { &self.created };
+        let answer = Answer(answer.clone());
+        Box::pin(async move { Ok(Grpc::new(Raw).unary(answer, request).await) })
+    }
+}
+
+struct Answer(Bytes);
+
+impl UnaryService<Bytes> for Answer {
+    type Response = Bytes;
+    type Future = Ready<Result<Response<Bytes>, Status>>;
+
+    fn call(&mut self, _: Request<Bytes>) -> Self::Future {
+        ready(Ok(Response::new(self.0.clone())))
+    }
+}
+
+/// Messages as they are.
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        buffer.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(buffer.copy_to_bytes(buffer.remaining())))
+    }
+}

@@ -1,0 +1,153 @@
+//! `CreateUserPool`, durable, against a bare tonic server, against nothing but
+//! syncs, and against etcd.
+
+use std::path::Path;
+
+use crate::{
+    Bench, append,
+    figures::{Run, Spread, shown},
+    load::{Call, h2load},
+    messages::framed,
+    process::{Server, written},
+    report::{Curve, Report, Row},
+    rounds::{Rounds, Side, alternate},
+};
+
+/// What is drawn.
+pub(crate) const PLOT: &str = "create-throughput";
+/// How many calls are in flight; the targets are about 1, 64 and 512.
+const IN_FLIGHT: [usize; 5] = [1, 8, 64, 256, 512];
+const PUT: &str = "/etcdserverpb.KV/Put";
+
+/// etcd's `PutRequest`, as far as it is used here.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Put {
+    #[prost(bytes = "vec", tag = "1")]
+    key: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+pub(crate) fn compare(bench: &Bench, report: &mut Report) {
+    let put =
+        Put { key: b"pools/us-east-1_AbCdEfGhI".to_vec(), value: bench.messages.record.clone() };
+    let put = written(bench.scratch.path(), "put", &framed(&put));
+    let sides = ["userpool", "bare tonic", "fdatasync", "etcd"];
+    let mut curves = sides.map(|side| (side, Vec::new()));
+    let mut at_64 = Spread::of([]);
+    for in_flight in IN_FLIGHT {
+        let what = format!("CreateUserPool durable, {in_flight} in flight");
+        let rounds = by_turns(bench, &what, in_flight, &put);
+        report.keep(&what, &rounds);
+        for (side, points) in &mut curves {
+            points.push((in_flight as f64, rounds.of(side, |run| run.per_second)));
+        }
+        match in_flight {
+            1 => one(report, &what, &rounds),
+            64 => {
+                at_64 = rounds.of("userpool", |run| run.per_second);
+                many(report, &what, &rounds);
+            }
+            512 => most(report, &what, &rounds, at_64),
+            _ => (),
+        }
+    }
+    for (side, points) in curves {
+        if points.iter().all(|(_, spread): &(f64, Spread)| spread.median.is_finite()) {
+            report.curves.push(Curve { plot: PLOT, side: side.to_owned(), points });
+        }
+    }
+}
+
+/// Fresh directories for each number of calls, so that none works on the leavings of another.
+fn by_turns(bench: &Bench, what: &str, in_flight: usize, put: &Path) -> Rounds {
+    let settings = &bench.settings;
+    let scratch = tempfile::tempdir_in(bench.scratch.path()).expect("a directory");
+    let server = Server::userpool(&scratch.path().join("userpool"));
+    let bare = bench.messages.bare();
+    let etcd = Server::etcd(&bench.tools, &scratch.path().join("etcd"));
+    let ours = bench.messages.create(&server);
+    let theirs = bench.messages.create(&bare);
+    let record = &bench.messages.record_file;
+    let mut sides = vec![
+        Side::new("userpool", || h2load(settings, &ours, in_flight)),
+        Side::new("bare tonic", || h2load(settings, &theirs, in_flight)),
+        Side::new("fdatasync", || {
+            append::turn(settings, &append::here(scratch.path()), record, in_flight)
+        }),
+    ];
+    if let Some(etcd) = &etcd {
+        let address = etcd.address.clone();
+        // A header with a revision is all that it answers.
+        let put = Call { address, path: PUT, body: put.to_owned(), answer_bytes: 10, http1: None };
+        sides.push(Side::new("etcd", move || h2load(settings, &put, in_flight)));
+    }
+    alternate(settings, what, sides)
+}
+
+fn one(report: &mut Report, what: &str, rounds: &Rounds) {
+    let p50 = |run: &Run| run.p50_ms;
+    let [ours, bare, sync] =
+        ["userpool", "bare tonic", "fdatasync"].map(|side| rounds.of(side, p50).median);
+    let most = 1.3f64.mul_add(sync, bare);
+    let of = |spread: Spread| Spread {
+        median: spread.median / most,
+        min: spread.min / most,
+        max: spread.max / most,
+    };
+    report.row(Row {
+        what: format!("{what}, p50"),
+        target: "≤ bare tonic + 1.3 × fdatasync",
+        measured: format!(
+            "{} ms; {} + 1.3 × {} = {} ms",
+            shown(ours),
+            shown(bare),
+            shown(sync),
+            shown(most)
+        ),
+        ratio: Some(of(rounds.of("userpool", p50))),
+        reached: Some(ours <= most),
+    });
+}
+
+fn many(report: &mut Report, what: &str, rounds: &Rounds) {
+    let per_second = |run: &Run| run.per_second;
+    let side = |name| shown(rounds.of(name, per_second).median);
+    let ratio = rounds.ratio("userpool", "bare tonic", per_second);
+    report.row(Row {
+        what: what.to_owned(),
+        target: "≥ 0.60 of bare tonic",
+        measured: format!("{}/s of {}/s", side("userpool"), side("bare tonic")),
+        ratio: Some(ratio),
+        reached: Some(ratio.median >= 0.60),
+    });
+    let ratio = rounds.ratio("userpool", "etcd", per_second);
+    report.row(Row {
+        what: what.to_owned(),
+        target: "≥ 3 × etcd's Put",
+        measured: format!("{}/s against {}/s", side("userpool"), side("etcd")),
+        ratio: Some(ratio),
+        reached: ratio.median.is_finite().then_some(ratio.median >= 3.0),
+    });
+}
+
+fn most(report: &mut Report, what: &str, rounds: &Rounds, at_64: Spread) {
+    let per_second = rounds.of("userpool", |run| run.per_second);
+    let over = |spread: Spread| Spread {
+        median: spread.median / at_64.median,
+        min: spread.min / at_64.median,
+        max: spread.max / at_64.median,
+    };
+    report.row(Row {
+        what: what.to_owned(),
+        target: "not slower than at 64, p99 bounded",
+        measured: format!(
+            "{}/s, p99 {} ms",
+            shown(per_second.median),
+            shown(rounds.of("userpool", |run| run.p99_ms).median)
+        ),
+        ratio: Some(over(per_second)),
+        // As near as the rounds are to each other.
+        reached: Some(per_second.median >= at_64.median || per_second.max >= at_64.median),
+    });
+}

@@ -1,0 +1,76 @@
+//! Figures: what one run measured, and what many runs come to.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What one side did in one round.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Run {
+    pub(crate) per_second: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+}
+
+impl Run {
+    /// From what each call took, in microseconds.
+    pub(crate) fn of(per_second: f64, mut microseconds: Vec<u64>) -> Self {
+        microseconds.sort_unstable();
+        let at = |share| percentile(&microseconds, share) / 1000.0;
+        Self { per_second, p50_ms: at(0.50), p99_ms: at(0.99) }
+    }
+}
+
+/// The value that so large a share of the sorted values does not exceed.
+pub(crate) fn percentile(sorted: &[u64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    let index = (last as f64 * share).round() as usize;
+    sorted.get(index).copied().unwrap_or_default() as f64
+}
+
+/// The median of some rounds, the smallest and the largest.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
+}
+
+impl Spread {
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
+        values.sort_by(f64::total_cmp);
+        let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
+        let last = values.len().saturating_sub(1);
+        let median = f64::midpoint(at(last / 2), at(last.div_ceil(2)));
+        Self { median, min: at(0), max: at(last) }
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} ({:.2}–{:.2})", self.median, self.min, self.max)
+    }
+}
+
+/// A number as people read it: three digits that count, and thousands apart.
+pub(crate) fn shown(number: f64) -> String {
+    match number.abs() {
+        large if large >= 100.0 => grouped(number),
+        middle if middle >= 10.0 => format!("{number:.1}"),
+        small if small >= 1.0 => format!("{number:.2}"),
+        _ => format!("{number:.3}"),
+    }
+}
+
+fn grouped(number: f64) -> String {
+    let digits = format!("{:.0}", number.abs());
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0.0 { format!("-{text}") } else { text }
+}

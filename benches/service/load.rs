@@ -1,0 +1,96 @@
+//! Load from generators that nobody here wrote: h2load, whose calls are counted
+//! and timed by its own log.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use crate::{figures::Run, settings::Settings};
+
+/// The connections that calls in flight are spread over, where there are as many.
+const CONNECTIONS: usize = 8;
+
+/// A call that is made again and again.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    /// Whom it is made to: an address and a port.
+    pub(crate) address: String,
+    pub(crate) path: &'static str,
+    /// A file with the body of the request.
+    pub(crate) body: PathBuf,
+    /// The least number of bytes that a right answer has. A status other than OK
+    /// comes without a message, and h2load would count it as well.
+    pub(crate) answer_bytes: usize,
+    /// The headers of another protocol than gRPC.
+    pub(crate) http1: Option<&'static [&'static str]>,
+}
+
+/// Has h2load make the call so many times at once, for one turn.
+pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run {
+    let log = in_memory(&format!("userpool-bench-{}.log", std::process::id()));
+    let connections = in_flight.min(CONNECTIONS);
+    let streams = in_flight / connections;
+    let mut command = Command::new("h2load");
+    command
+        .arg(format!("--duration={}", milliseconds(settings.time)))
+        .arg(format!("--warm-up-time={}", milliseconds(settings.warm_up())))
+        .arg(format!("--log-file={}", log.display()))
+        .arg(format!("--data={}", call.body.display()))
+        .arg(format!("--clients={}", if call.http1.is_some() { in_flight } else { connections }));
+    match call.http1 {
+        Some(headers) => {
+            command.arg("--h1").args(headers.iter().map(|header| format!("--header={header}")))
+        }
+        None => command
+            .arg(format!("--max-concurrent-streams={streams}"))
+            .args(["--header=content-type: application/grpc", "--header=te: trailers"]),
+    };
+    let output = command.arg(format!("http://{}{}", call.address, call.path)).output();
+    let output = output.expect("h2load; benches/run installs it");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+
+    // A line is: when it began, the HTTP status, what it took in microseconds.
+    let lines = fs::read_to_string(&log).expect("the log of h2load");
+    let _ = fs::remove_file(&log);
+    let took: Vec<u64> = lines.lines().filter_map(took).collect();
+    check(&text, call);
+    Run::of(took.len() as f64 / settings.time.as_secs_f64(), took)
+}
+
+/// What a call took, if it was answered.
+fn took(line: &str) -> Option<u64> {
+    let mut columns = line.split('\t').skip(1);
+    if columns.next()? != "200" {
+        return None;
+    }
+    columns.next()?.parse().ok()
+}
+
+/// Whether the answers that h2load counted were the right ones.
+fn check(text: &str, call: &Call) {
+    let done = number_before(text, " succeeded");
+    let bytes = number_before(text, ") data");
+    let right =
+        bytes.zip(done).is_some_and(|(bytes, done)| done > 0 && bytes >= done * call.answer_bytes);
+    assert!(right, "not every call to {} got its answer:\n{text}", call.path);
+}
+
+fn number_before(text: &str, what: &str) -> Option<usize> {
+    let (before, _) = text.split_once(what)?;
+    let digits = before.rsplit(|character: char| !character.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{}ms", time.as_millis())
+}
+
+/// A file that no sync of anybody writes to the disk, where there is such a place.
+fn in_memory(name: &str) -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.join(name) } else { std::env::temp_dir().join(name) }
+}

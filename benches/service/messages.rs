@@ -1,0 +1,113 @@
+//! The messages of every comparison: the request of a user pool of about 2 KB, and
+//! what the real server makes of it.
+
+use std::path::{Path, PathBuf};
+
+use bytes::{BufMut as _, BytesMut};
+use prost::Message;
+use tonic::transport::Channel;
+use userpool::proto::{
+    CreateUserPoolRequest, DescribeUserPoolRequest, ListUserPoolEventsRequest, UserPool, from_json,
+    user_pool_history_service_client::UserPoolHistoryServiceClient,
+    user_pool_service_client::UserPoolServiceClient,
+};
+
+use crate::{
+    load::Call,
+    process::{Server, written},
+};
+
+pub(crate) const CREATE: &str = "/userpool.v1.UserPoolService/CreateUserPool";
+pub(crate) const DESCRIBE: &str = "/userpool.v1.UserPoolService/DescribeUserPool";
+
+/// The messages, and the files in which load generators and baselines find them.
+#[derive(Debug)]
+pub(crate) struct Messages {
+    pub(crate) request: CreateUserPoolRequest,
+    /// The user pool that it makes.
+    pub(crate) pool: UserPool,
+    /// The record of that in the log.
+    pub(crate) record: Vec<u8>,
+    pub(crate) request_file: PathBuf,
+    pub(crate) record_file: PathBuf,
+    pub(crate) created_file: PathBuf,
+    pub(crate) described_file: PathBuf,
+    described_bytes: usize,
+    directory: PathBuf,
+}
+
+impl Messages {
+    /// Asks the real server, on a directory of its own.
+    pub(crate) async fn make(directory: &Path) -> Self {
+        let request: CreateUserPoolRequest =
+            from_json(include_str!("user-pool.json")).expect("a request");
+        let server = Server::userpool(&directory.join("first"));
+        let channel = connect(&server.address).await;
+        let mut client = UserPoolServiceClient::new(channel.clone());
+        let created = client.create_user_pool(request.clone()).await.expect("created").into_inner();
+        let pool = created.user_pool.clone().expect("a user pool");
+        let describe = DescribeUserPoolRequest { user_pool_id: pool.id.clone() };
+        let described = client.describe_user_pool(describe).await.expect("described").into_inner();
+        let list = ListUserPoolEventsRequest { include_records: true, ..Default::default() };
+        let mut history = UserPoolHistoryServiceClient::new(channel);
+        let page = history.list_user_pool_events(list).await.expect("a page").into_inner();
+        let event = page.events.into_iter().next().expect("an event");
+        let record = event.record.expect("its record");
+        println!(
+            "a user pool of {} bytes; CreateUserPool takes {} and answers {}; the record has {}\n",
+            pool.encoded_len(),
+            request.encoded_len(),
+            created.encoded_len(),
+            record.len(),
+        );
+        Self {
+            request_file: written(directory, "create", &framed(&request)),
+            record_file: written(directory, "record", &record),
+            created_file: written(directory, "created", &created.encode_to_vec()),
+            described_file: written(directory, "described", &described.encode_to_vec()),
+            described_bytes: described.encoded_len(),
+            record: record.to_vec(),
+            directory: directory.to_owned(),
+            request,
+            pool,
+        }
+    }
+
+    /// `CreateUserPool`, with the same bytes each time.
+    pub(crate) fn create(&self, server: &Server) -> Call {
+        let answer_bytes = self.pool.encoded_len();
+        call(server, CREATE, self.request_file.clone(), answer_bytes)
+    }
+
+    /// `DescribeUserPool` of one user pool.
+    pub(crate) fn describe(&self, server: &Server, id: &str) -> Call {
+        let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+        let body = written(&self.directory, &format!("describe-{id}"), &framed(&request));
+        call(server, DESCRIBE, body, self.described_bytes / 2)
+    }
+
+    /// A bare server with these answers.
+    pub(crate) fn bare(&self) -> Server {
+        Server::bare(&self.described_file, &self.created_file)
+    }
+}
+
+fn call(server: &Server, path: &'static str, body: PathBuf, answer_bytes: usize) -> Call {
+    Call { address: server.address.clone(), path, body, answer_bytes, http1: None }
+}
+
+/// A message as gRPC has it on the wire: not compressed, its length, its bytes.
+pub(crate) fn framed(message: &impl Message) -> BytesMut {
+    let length = u32::try_from(message.encoded_len()).expect("a small message");
+    let mut frame = BytesMut::new();
+    frame.put_u8(0);
+    frame.put_u32(length);
+    frame.put_slice(&message.encode_to_vec());
+    frame
+}
+
+/// A connection of tonic's client.
+pub(crate) async fn connect(address: &str) -> Channel {
+    let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
+    channel.connect().await.expect("a connection")
+}

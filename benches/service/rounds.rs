@@ -1,0 +1,77 @@
+//! Taking turns: whatever else the machine does, it does to every side.
+
+use serde_json::{Value, json};
+
+use crate::{
+    figures::{Run, Spread, shown},
+    settings::Settings,
+};
+
+/// One side of a comparison: its name, and what it does when it is its turn.
+pub(crate) struct Side<'a> {
+    name: &'static str,
+    turn: Box<dyn FnMut() -> Run + 'a>,
+}
+
+impl<'a> Side<'a> {
+    pub(crate) fn new(name: &'static str, turn: impl FnMut() -> Run + 'a) -> Self {
+        Self { name, turn: Box::new(turn) }
+    }
+}
+
+/// What every side did in every round.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds(Vec<(&'static str, Vec<Run>)>);
+
+/// Lets the sides take turns, forwards and backwards, so that none is always first.
+pub(crate) fn alternate(settings: &Settings, what: &str, mut sides: Vec<Side<'_>>) -> Rounds {
+    let mut rounds = Rounds(sides.iter().map(|side| (side.name, Vec::new())).collect());
+    for round in 0..settings.rounds {
+        let mut order: Vec<usize> = (0..sides.len()).collect();
+        if !round.is_multiple_of(2) {
+            order.reverse();
+        }
+        for index in order {
+            let (side, place) = (sides.get_mut(index), rounds.0.get_mut(index));
+            if let (Some(side), Some((_, runs))) = (side, place) {
+                runs.push((side.turn)());
+            }
+        }
+    }
+    for (name, _) in &rounds.0 {
+        println!(
+            "{what:<40} {name:<16} {:>9}/s   p50 {:>8} ms   p99 {:>8} ms",
+            shown(rounds.of(name, |run| run.per_second).median),
+            shown(rounds.of(name, |run| run.p50_ms).median),
+            shown(rounds.of(name, |run| run.p99_ms).median),
+        );
+    }
+    rounds
+}
+
+impl Rounds {
+    fn runs(&self, side: &str) -> &[Run] {
+        let found = self.0.iter().find(|(name, _)| *name == side);
+        found.map(|(_, runs)| runs.as_slice()).unwrap_or_default()
+    }
+
+    /// One figure of one side.
+    pub(crate) fn of(&self, side: &str, figure: impl Fn(&Run) -> f64) -> Spread {
+        Spread::of(self.runs(side).iter().map(figure))
+    }
+
+    /// The ratio of the medians, with the smallest and the largest of any one round.
+    pub(crate) fn ratio(&self, side: &str, to: &str, figure: impl Fn(&Run) -> f64) -> Spread {
+        let pairs = self.runs(side).iter().zip(self.runs(to));
+        let rounds = Spread::of(pairs.map(|(side, to)| figure(side) / figure(to)));
+        let median = self.of(side, &figure).median / self.of(to, &figure).median;
+        Spread { median, ..rounds }
+    }
+
+    /// All of it, for the raw results.
+    pub(crate) fn to_json(&self, what: &str) -> Value {
+        let sides: Vec<Value> =
+            self.0.iter().map(|(name, runs)| json!({"side": name, "rounds": runs})).collect();
+        json!({"comparison": what, "sides": sides})
+    }
+}
