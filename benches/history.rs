@@ -10,34 +10,30 @@
     reason = "a bench stops at its first surprise, and prints its figures"
 )]
 
+mod made;
+
 use std::{
     env,
     future::Future,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use prost::Message as _;
-use prost_types::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tonic::transport::Channel;
 use userpool::{
-    app::{Source as _, SystemSource},
-    data_dir::DataDir,
-    event_log::{EventLog as _, Position, SledLog},
+    app::SystemSource,
     proto::{
-        ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, UserPool, UserPoolCreated,
-        UserPoolEvent, UserPoolEventFilter, UserPoolEventType, UserPoolUpdated,
-        replay_user_pool_request::AsOf, user_pool_event::Payload,
+        ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, UserPool,
+        UserPoolEventFilter, replay_user_pool_request::AsOf,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
     server::{Config, Endpoint, Ready},
 };
 
-const POOL: &str = "us-east-1_AbCdEfGhI";
+use self::made::{Made, POOL};
+
 /// How many events the user pool has.
 const OWN: u64 = 10_000;
 const ROUNDS: usize = 51;
@@ -59,7 +55,7 @@ async fn main() {
 async fn measure(events: u64) -> Vec<(&'static str, Duration)> {
     let directory = TempDir::new().expect("a directory");
     let started = Instant::now();
-    fill(directory.path(), events).await;
+    Made { events, own: OWN, pool: UserPool::default() }.write(directory.path()).await;
     println!("{events} events written in {:.1?}", started.elapsed());
 
     let listen = Endpoint::Tcp("127.0.0.1:0".to_owned());
@@ -122,54 +118,4 @@ async fn median<F: Future<Output = ()>>(call: impl Fn() -> F) -> Duration {
     }
     times.sort();
     times.get(ROUNDS / 2).copied().unwrap_or_default()
-}
-
-/// Writes a log in which the user pool has every n-th event, and the others one each.
-async fn fill(data_dir: &Path, events: u64) {
-    let made = DataDir::open(data_dir, "us-east-1", SystemSource.now()).expect("a directory");
-    drop(made);
-    let log = SledLog::open(&data_dir.join("log")).expect("a log");
-    let every = events / OWN;
-    let mut position = 0;
-    while position < events {
-        let batch = 4096.min(events - position);
-        let bodies = (position + 1..=position + batch).map(|position| body(position, every));
-        log.append(Position(position), bodies.collect()).await.expect("appended");
-        position += batch;
-    }
-}
-
-fn body(position: u64, every: u64) -> Bytes {
-    let (id, revision) = if position.is_multiple_of(every) {
-        (POOL.to_owned(), position / every)
-    } else {
-        (format!("us-east-1_{position:09}"), 1)
-    };
-    let user_pool = Some(UserPool {
-        id: Some(id.clone()),
-        name: Some(format!("pool-{position}")),
-        user_pool_tags: [("position".to_owned(), position.to_string())].into(),
-        ..UserPool::default()
-    });
-    let (kind, payload) = if revision == 1 {
-        let created = UserPoolCreated { user_pool };
-        (UserPoolEventType::UserPoolCreated, Payload::UserPoolCreated(Box::new(created)))
-    } else {
-        let changed_paths = vec!["user_pool_tags".to_owned()];
-        let updated = UserPoolUpdated { changed_paths, user_pool };
-        (UserPoolEventType::UserPoolUpdated, Payload::UserPoolUpdated(Box::new(updated)))
-    };
-    let seconds = i64::try_from(position).expect("a small number");
-    let event = UserPoolEvent {
-        position: seconds,
-        user_pool_id: id,
-        revision: i64::try_from(revision).expect("a small number"),
-        event_id: "01a20d57-bfff-770d-8588-db4c9d022666".to_owned(),
-        r#type: kind.into(),
-        record_time: Some(Timestamp { seconds, nanos: 0 }),
-        schema_version: 1,
-        payload: Some(payload),
-        ..UserPoolEvent::default()
-    };
-    event.encode_to_vec().into()
 }

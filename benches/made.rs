@@ -1,0 +1,91 @@
+//! Data directories as a server leaves them, with as many events as one likes.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use prost::Message as _;
+use prost_types::Timestamp;
+use userpool::{
+    app::{Source as _, SystemSource},
+    data_dir::DataDir,
+    event_log::{EventLog as _, Position, SledLog},
+    proto::{
+        UserPool, UserPoolCreated, UserPoolEvent, UserPoolEventType, UserPoolUpdated,
+        user_pool_event::Payload,
+    },
+};
+
+/// The user pool that has many events.
+pub(crate) const POOL: &str = "us-east-1_AbCdEfGhI";
+
+/// What a directory has.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// How many events there are.
+    pub(crate) events: u64,
+    /// How many of them are those of [`POOL`]; every other user pool has one.
+    pub(crate) own: u64,
+    /// What every user pool has besides its name and its tag.
+    pub(crate) pool: UserPool,
+}
+
+impl Made {
+    /// Writes the log, and says how many bytes were to be kept. There is no read
+    /// model: the first server builds it.
+    pub(crate) async fn write(&self, data_dir: &Path) -> u64 {
+        let now = SystemSource.now();
+        drop(DataDir::open(data_dir, "us-east-1", now).expect("a directory"));
+        let log = SledLog::open(&data_dir.join("log")).expect("a log");
+        let (mut position, mut bytes) = (0, 0);
+        while position < self.events {
+            let batch = 4096.min(self.events - position);
+            let bodies: Vec<Bytes> =
+                (position + 1..=position + batch).map(|position| self.body(position)).collect();
+            bytes += bodies.iter().map(|body| u64::try_from(body.len()).unwrap_or(0)).sum::<u64>();
+            log.append(Position(position), bodies).await.expect("appended");
+            position += batch;
+        }
+        bytes
+    }
+
+    /// The user pool has every n-th event, and the others one each.
+    fn body(&self, position: u64) -> Bytes {
+        let every = self.events / self.own;
+        let (id, revision) = if position.is_multiple_of(every) {
+            (POOL.to_owned(), position / every)
+        } else {
+            (id_at(position), 1)
+        };
+        let mut pool = self.pool.clone();
+        pool.id = Some(id.clone());
+        pool.name = Some(format!("pool-{position}"));
+        pool.user_pool_tags.insert("position".to_owned(), position.to_string());
+        let user_pool = Some(pool);
+        let (kind, payload) = if revision == 1 {
+            let created = UserPoolCreated { user_pool };
+            (UserPoolEventType::UserPoolCreated, Payload::UserPoolCreated(Box::new(created)))
+        } else {
+            let changed_paths = vec!["user_pool_tags".to_owned()];
+            let updated = UserPoolUpdated { changed_paths, user_pool };
+            (UserPoolEventType::UserPoolUpdated, Payload::UserPoolUpdated(Box::new(updated)))
+        };
+        let seconds = i64::try_from(position).expect("a small number");
+        let event = UserPoolEvent {
+            position: seconds,
+            user_pool_id: id,
+            revision: i64::try_from(revision).expect("a small number"),
+            event_id: "01a20d57-bfff-770d-8588-db4c9d022666".to_owned(),
+            r#type: kind.into(),
+            record_time: Some(Timestamp { seconds, nanos: 0 }),
+            schema_version: 1,
+            payload: Some(payload),
+            ..UserPoolEvent::default()
+        };
+        event.encode_to_vec().into()
+    }
+}
+
+/// The user pool that was made at a position, where that is not [`POOL`].
+pub(crate) fn id_at(position: u64) -> String {
+    format!("us-east-1_{position:09}")
+}
