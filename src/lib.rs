@@ -15,6 +15,7 @@
 //! | [`grpc`] | messages in, commands through, messages out; every status | engines and files |
 //! | [`data_dir`] | the directory that one process holds | what is in the log |
 //! | [`server`] | listening, serving, stopping | rules |
+//! | [`client`] | a client of the service: deadlines, retries, watches that resume | what is behind it |
 //! | [`cli`] | the command line: the server, its clients, and work on its files | — |
 //!
 //! The way of a command: [`user_pool::Checked`] is a request whose fields were
@@ -38,5 +39,7 @@ pub mod grpc;
 
 pub mod data_dir;
 pub mod server;
+
+pub mod client;
 
 pub mod cli;

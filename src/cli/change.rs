@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 pub(super) struct Change {
     /// Makes a retry safe: a UUID; the same command with it again answers as the first did and
-    /// changes nothing. Absent: a retry is a command of its own.
+    /// changes nothing. Absent: one is made for this run, which is told where no answer comes.
     #[arg(long, value_name = "UUID")]
     pub(super) request_id: Option<String>,
     /// Check and answer as always, but record nothing; the answer's position is 0.

@@ -33,12 +33,12 @@ impl Checkpoint {
         let client = self.connection.connect().await?;
         if self.key {
             let request = GetCheckpointKeyRequest {};
-            let key = client.answer(client.history().get_checkpoint_key(request)).await?;
+            let key = client.get_checkpoint_key(request).await?;
             print(key.public_key_pem.trim_end())?;
             return Ok(Answer::Yes);
         }
         let request = GetSignedCheckpointRequest {};
-        let signed = client.answer(client.history().get_signed_checkpoint(request)).await?;
+        let signed = client.get_signed_checkpoint(request).await?;
         let checkpoint = signed.checkpoint.unwrap_or_default();
         match self.output.or_json() {
             format @ Format::Table => format.value(&read(&checkpoint))?,

@@ -106,7 +106,7 @@ impl CreateDomain {
             expected_revision: expected.expected_revision,
         };
         let client = connection.connect().await?;
-        let created = client.answer(client.user_pools().create_user_pool_domain(request)).await?;
+        let created = client.create_user_pool_domain(request).await?;
         output.or_json().message(&created)?;
         Ok(Answer::Yes)
     }
@@ -123,7 +123,7 @@ impl DeleteDomain {
             expected_revision: expected.expected_revision,
         };
         let client = connection.connect().await?;
-        let deleted = client.answer(client.user_pools().delete_user_pool_domain(request)).await?;
+        let deleted = client.delete_user_pool_domain(request).await?;
         output.or_json().message(&deleted)?;
         Ok(Answer::Yes)
     }
@@ -133,8 +133,7 @@ impl DescribeDomain {
     async fn run(self) -> Result<Answer, CliError> {
         let request = DescribeUserPoolDomainRequest { domain: Some(self.domain.clone()) };
         let client = self.connection.connect().await?;
-        let described =
-            client.answer(client.user_pools().describe_user_pool_domain(request)).await?;
+        let described = client.describe_user_pool_domain(request).await?;
         self.output.or_json().message(&described)?;
         if described.domain_description.and_then(|domain| domain.user_pool_id).is_some() {
             return Ok(Answer::Yes);
@@ -151,7 +150,7 @@ impl ListDomains {
         let mut list = List::new(self.output.or_table(), "Domains", &columns);
         let page = async |max_results, next_token| {
             let request = ListUserPoolDomainsRequest { max_results: Some(max_results), next_token };
-            let page = client.answer(client.user_pools().list_user_pool_domains(request)).await?;
+            let page = client.list_user_pool_domains(request).await?;
             Ok((page.domains, page.next_token))
         };
         list.fill(self.limit, page, row).await?;

@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     Answer, CliError,
-    connection::Connection,
+    connection::{Access, next_in_time},
     failure::{at, named, other},
     offline::Directory,
     output::say,
@@ -42,6 +42,8 @@ pub(super) struct Export {
     /// meantime is in the export up to some event, and not beyond it.
     #[arg(long, value_name = "ENDPOINT")]
     from: Option<Endpoint>,
+    #[command(flatten)]
+    access: Access,
     /// Where to write, whole or not at all. Absent or "-": standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -78,9 +80,9 @@ impl Export {
             written: Head::default(),
             bar: progress::bar(0),
         };
-        let written = match &self.from {
+        let written = match self.from {
             None => of_directory(&self.directory, &mut writing).await,
-            Some(endpoint) => of_server(endpoint, &mut writing).await,
+            Some(endpoint) => of_server(endpoint, self.access, &mut writing).await,
         };
         let written = written.and_then(|()| Ok(writing.out.flush()?));
         if let (Some(file), Some(unfinished)) = (file, &unfinished) {
@@ -112,24 +114,27 @@ async fn of_directory(directory: &Directory, writing: &mut Writing) -> Result<()
 }
 
 /// Everything that was recorded when the call began, and whatever else arrives with it.
-async fn of_server(endpoint: &Endpoint, writing: &mut Writing) -> Result<(), CliError> {
-    let client = Connection::to(endpoint.clone()).connect().await?;
+async fn of_server(
+    endpoint: Endpoint,
+    access: Access,
+    writing: &mut Writing,
+) -> Result<(), CliError> {
+    let client = access.connect(endpoint).await?;
     let request = WatchUserPoolEventsRequest {
         start: Some(Start::AfterPosition(0)),
         include_records: true,
         ..WatchUserPoolEventsRequest::default()
     };
-    let mut events = client.answer(client.history().watch_user_pool_events(request)).await?;
+    let mut events = client.watch(request).await?;
     loop {
-        match client.in_time(events.message()).await?.and_then(|sent| sent.content) {
-            Some(Content::Event(event)) => {
+        match next_in_time(&client, &mut events).await? {
+            Content::Event(event) => {
                 let checked = archive::check(&event, writing.read);
                 let next = writing.read.position.next();
                 writing.write(&checked.map_err(|error| at(next, &error))?)?;
             }
-            Some(Content::Checkpoint(checkpoint)) if checkpoint.caught_up => return Ok(()),
-            Some(Content::Checkpoint(_)) => (),
-            None => return Err(CliError::Other("the server ended the stream too early".into())),
+            Content::Checkpoint(checkpoint) if checkpoint.caught_up => return Ok(()),
+            Content::Checkpoint(_) => (),
         }
     }
 }

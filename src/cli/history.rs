@@ -84,8 +84,7 @@ impl History {
         let mut head = 0;
         while left > 0 {
             request.page_size = i32::try_from(left.min(PAGE)).unwrap_or_default();
-            let page =
-                client.answer(client.history().list_user_pool_events(request.clone())).await?;
+            let page = client.list_user_pool_events(request.clone()).await?;
             head = page.head_position;
             for event in &page.events {
                 match &mut list {
@@ -108,7 +107,7 @@ impl History {
                 start: Some(Start::AfterPosition(head)),
                 ..WatchUserPoolEventsRequest::default()
             };
-            follow::follow(&self.connection, client, watch, printer).await?;
+            follow::follow(&client, watch, printer).await?;
         }
         Ok(Answer::Yes)
     }

@@ -11,6 +11,7 @@ mod event;
 mod export;
 mod failure;
 mod follow;
+mod health;
 mod history;
 mod import;
 mod listing;
@@ -39,6 +40,7 @@ use self::{
     checkpoint::Checkpoint,
     completions::Completions,
     domain::Domain,
+    health::Health,
     history::History,
     offline::{Directory, LogCommand, ReadModelCommand},
     replay::{Diff, Replay},
@@ -89,6 +91,8 @@ enum Command {
     Verify(Box<Verify>),
     /// Print a signed checkpoint: what to note, to prove later that history was not rewritten.
     Checkpoint(Box<Checkpoint>),
+    /// Ask whether the server serves: for probes.
+    Health(Box<Health>),
     /// Check, export, import or measure a log whose server is stopped; export also from one that runs.
     #[command(subcommand)]
     Log(LogCommand),
@@ -159,6 +163,7 @@ impl Cli {
             Command::Watch(watch) => watch.run().await,
             Command::Verify(verify) => verify.run().await,
             Command::Checkpoint(checkpoint) => checkpoint.run().await,
+            Command::Health(health) => health.run().await,
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Key(directory) => directory.print_key(),

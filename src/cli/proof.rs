@@ -1,25 +1,24 @@
 //! What a history proves, computed here: the server is asked, and not believed.
 
 use serde_json::{Value, json};
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
     app::in_full,
     checkpoint,
+    client::{Client, Watch},
     event_log::{Hash, Position},
     proto::{
         self, GetSignedCheckpointRequest, SignedCheckpoint, WatchUserPoolEventsRequest,
-        WatchUserPoolEventsResponse, watch_user_pool_events_request::Start,
-        watch_user_pool_events_response::Content,
+        watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
     },
 };
 
 use super::{
     CliError,
     chain::{Chain, Problem, Reason},
-    connection::Client,
-    failure::told,
+    connection::next_in_time,
     noted::{Checkpoint, Key},
     output::{Format, print, printable},
     progress,
@@ -88,7 +87,7 @@ impl Proof {
             include_records: true,
             ..WatchUserPoolEventsRequest::default()
         };
-        let mut events = client.answer(client.history().watch_user_pool_events(request)).await?;
+        let mut events = client.watch(request).await?;
         while !self.next(client, &mut events).await? {
             bar.set_position(self.chain.head.position.0);
         }
@@ -129,27 +128,20 @@ impl Proof {
 
     /// Takes what the server sends next; whether that is word that nothing is left
     /// of what was there at the beginning.
-    async fn next(
-        &mut self,
-        client: &Client,
-        events: &mut Streaming<WatchUserPoolEventsResponse>,
-    ) -> Result<bool, Stop> {
-        let sent = client.in_time(events.message()).await;
-        let sent =
-            sent.map_err(|status| self.damaged(&status).map_or(status.into(), Stop::Wrong))?;
-        match sent.and_then(|sent| sent.content) {
-            Some(Content::Event(event)) => {
+    async fn next(&mut self, client: &Client, events: &mut Watch) -> Result<bool, Stop> {
+        let sent = next_in_time(client, events).await;
+        match sent.map_err(|status| self.damaged(&status).map_or(status.into(), Stop::Wrong))? {
+            Content::Event(event) => {
                 self.chain.push(&event)?;
                 Ok(false)
             }
-            Some(Content::Checkpoint(checkpoint)) => {
+            Content::Checkpoint(checkpoint) => {
                 let position = Position(u64::try_from(checkpoint.position).unwrap_or_default());
                 if position > self.chain.head.position {
                     return Err(self.withheld(position).into());
                 }
                 Ok(checkpoint.caught_up)
             }
-            None => Err(told("the server ended the stream before the end of its log").into()),
         }
     }
 
@@ -254,7 +246,7 @@ impl Proof {
 
 async fn signed_checkpoint(client: &Client) -> Result<SignedCheckpoint, CliError> {
     let request = GetSignedCheckpointRequest {};
-    let answer = client.answer(client.history().get_signed_checkpoint(request)).await?;
+    let answer = client.get_signed_checkpoint(request).await?;
     Ok(answer.checkpoint.unwrap_or_default())
 }
 

@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 use crate::{
     app::Source,
+    client::Client,
     proto::{self, ReplayUserPoolRequest, ReplayUserPoolResponse, replay_user_pool_request::AsOf},
 };
 
 use super::{
     Answer, CliError,
-    connection::{Client, Connection},
+    connection::Connection,
     output::{Format, Output, print, printable, time},
     point::Point,
 };
@@ -92,7 +93,7 @@ async fn replay(
     as_of: Option<AsOf>,
 ) -> Result<ReplayUserPoolResponse, CliError> {
     let request = ReplayUserPoolRequest { user_pool_id: Some(pool), as_of };
-    client.answer(client.history().replay_user_pool(request)).await
+    Ok(client.replay_user_pool(request).await?)
 }
 
 /// The members that are compared: those of the user pool, and whether it was deleted.

@@ -106,7 +106,7 @@ impl Create {
             ..request
         };
         let client = self.connection.connect().await?;
-        let created = client.answer(client.user_pools().create_user_pool(request)).await?;
+        let created = client.create_user_pool(request).await?;
         self.output.or_json().message(&created)?;
         Ok(Answer::Yes)
     }
@@ -116,7 +116,7 @@ impl Describe {
     pub(super) async fn run(self) -> Result<Answer, CliError> {
         let request = DescribeUserPoolRequest { user_pool_id: Some(self.pool) };
         let client = self.connection.connect().await?;
-        let described = client.answer(client.user_pools().describe_user_pool(request)).await?;
+        let described = client.describe_user_pool(request).await?;
         self.output.or_json().message(&described)?;
         Ok(Answer::Yes)
     }
@@ -139,7 +139,7 @@ impl Update {
             ..request
         };
         let client = self.connection.connect().await?;
-        let updated = client.answer(client.user_pools().update_user_pool(request)).await?;
+        let updated = client.update_user_pool(request).await?;
         self.output.or_json().message(&updated)?;
         Ok(Answer::Yes)
     }
@@ -154,7 +154,7 @@ impl Delete {
             expected_revision: self.expected.expected_revision,
         };
         let client = self.connection.connect().await?;
-        let deleted = client.answer(client.user_pools().delete_user_pool(request)).await?;
+        let deleted = client.delete_user_pool(request).await?;
         self.output.or_json().message(&deleted)?;
         Ok(Answer::Yes)
     }
@@ -167,7 +167,7 @@ impl ListPools {
         let mut list = List::new(self.output.or_table(), "UserPools", &columns);
         let page = async |max_results, next_token| {
             let request = ListUserPoolsRequest { max_results: Some(max_results), next_token };
-            let page = client.answer(client.user_pools().list_user_pools(request)).await?;
+            let page = client.list_user_pools(request).await?;
             Ok((page.user_pools, page.next_token))
         };
         list.fill(self.limit, page, row).await?;

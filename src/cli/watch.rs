@@ -48,7 +48,7 @@ impl Watch {
         let client = self.connection.connect().await?;
         let printer = Printer { format: self.output.or_table(), lines: Lines::Log };
         printer.heading()?;
-        follow::follow(&self.connection, client, watch, printer).await?;
+        follow::follow(&client, watch, printer).await?;
         Ok(Answer::Yes)
     }
 }

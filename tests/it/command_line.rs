@@ -24,10 +24,10 @@ use crate::support::TestServer;
 
 /// What a command printed, and its exit code.
 #[derive(Debug)]
-struct Ran {
-    stdout: String,
-    stderr: String,
-    code: i32,
+pub(crate) struct Ran {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) code: i32,
 }
 
 impl Ran {
@@ -48,7 +48,10 @@ async fn unix_server() -> TestServer {
 fn userpool(endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
     command.args(arguments).env("USERPOOL_ENDPOINT", endpoint);
-    command.env_remove("USERPOOL_TIMEOUT").env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    for name in ["TIMEOUT", "TLS", "CA", "CERT", "CERT_KEY", "SERVER_NAME", "TOKEN_FILE"] {
+        command.env_remove(format!("USERPOOL_{name}"));
+    }
+    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
     command
 }
 
@@ -57,7 +60,7 @@ async fn run(server: &TestServer, arguments: &[&str]) -> Ran {
 }
 
 /// The same with something on stdin.
-async fn run_with(endpoint: &str, arguments: &[&str], stdin: &str) -> Ran {
+pub(crate) async fn run_with(endpoint: &str, arguments: &[&str], stdin: &str) -> Ran {
     let mut command = userpool(endpoint, arguments);
     let stdin = stdin.to_owned();
     let output = task::spawn_blocking(move || {

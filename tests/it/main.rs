@@ -12,6 +12,7 @@ mod authorisation;
 mod backup;
 mod bad_input;
 mod calls;
+mod client;
 mod clients;
 mod command_line;
 mod constraints;

@@ -78,7 +78,7 @@ async fn a_server_that_never_answers_is_given_up_on() {
     let endpoint = silent.local_addr().expect("an address").to_string();
     let refused = run_with(&endpoint, &["list", "--timeout", "1"], "").await;
     assert_eq!(refused.code, 64 + 4, "{refused:?}");
-    assert!(refused.stderr.starts_with("userpool: no answer within 1 seconds"));
+    assert!(refused.stderr.starts_with("userpool: no answer within 1s"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,6 +121,8 @@ async fn a_command_that_is_written_wrongly_ends_with_2() {
         vec!["replay", "us-east-1_AbCdEfGhI", "--at", "yesterday"],
         vec!["history", "us-east-1_AbCdEfGhI", "--since", "3x"],
         vec!["history", "us-east-1_AbCdEfGhI", "--follow", "--reverse"],
+        vec!["list", "--cert", "cert.pem"],
+        vec!["list", "--cert-key", "key.pem"],
         vec!["watch", "--types", "renamed"],
         vec!["verify", "--key", "no/such/key.pem"],
     ] {

@@ -1,0 +1,8 @@
+//! The crate's own client: it repeats what may be repeated, and nothing else; it is
+//! never left waiting; and it goes on where it was.
+
+mod calls;
+mod credentials;
+mod front;
+mod retries;
+mod watches;

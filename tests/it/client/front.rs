@@ -1,0 +1,150 @@
+//! A server in front of the real one that refuses calls, or loses their answers, as
+//! it is told to, and remembers what it was asked.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+use tokio::{net::TcpListener, task::AbortHandle, time::Instant};
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{
+    Status,
+    body::Body,
+    codegen::Service,
+    service::Routes,
+    transport::{
+        Channel, Server, ServerTlsConfig,
+        server::{TcpConnectInfo, TlsConnectInfo},
+    },
+};
+use userpool::client::{Endpoint, Options};
+
+use crate::support::TestServer;
+
+/// What to do with a call. Without a word, it is passed on.
+#[derive(Debug)]
+pub(super) enum Deed {
+    /// Answer this.
+    Refuse(Status),
+    /// Carry it out, and lose the answer.
+    LoseAnswer,
+    /// Never answer.
+    Silence,
+}
+
+/// A call that arrived.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) metadata: HeaderMap,
+    pub(super) at: Instant,
+    /// The client's certificate, in DER.
+    pub(super) certificate: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Clone)]
+struct Acting {
+    behind: Channel,
+    deeds: Arc<Mutex<VecDeque<Deed>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+/// Ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct Front {
+    pub(super) endpoint: Endpoint,
+    service: Acting,
+    serving: AbortHandle,
+}
+
+impl Front {
+    pub(super) async fn of(server: &TestServer, deeds: impl IntoIterator<Item = Deed>) -> Self {
+        Self::with_tls(server, None, deeds).await
+    }
+
+    pub(super) async fn with_tls(
+        server: &TestServer,
+        tls: Option<ServerTlsConfig>,
+        deeds: impl IntoIterator<Item = Deed>,
+    ) -> Self {
+        let service = Acting {
+            behind: server.channel().await,
+            deeds: Arc::new(Mutex::new(deeds.into_iter().collect())),
+            asked: Arc::default(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let endpoint = listener.local_addr().expect("an address").to_string();
+        let mut server = Server::builder();
+        if let Some(tls) = tls {
+            server = server.tls_config(tls).expect("certificates");
+        }
+        let routes = Routes::from(axum::Router::new().fallback_service(service.clone()));
+        let serving =
+            server.add_routes(routes).serve_with_incoming(TcpListenerStream::new(listener));
+        let serving = tokio::spawn(serving).abort_handle();
+        Self { endpoint: endpoint.parse().expect("an endpoint"), service, serving }
+    }
+
+    /// A client of it with these options.
+    pub(super) fn options(&self) -> Options {
+        Options::to(self.endpoint.clone())
+    }
+
+    /// What it was asked until now.
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        self.service.asked.lock().expect("no panic").clone()
+    }
+
+    pub(super) fn will(&self, deed: Deed) {
+        self.service.deeds.lock().expect("no panic").push_back(deed);
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl Service<http::Request<axum::body::Body>> for Acting {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<axum::body::Body>) -> Self::Future {
+        let connection = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+        let certificates = connection.and_then(TlsConnectInfo::peer_certs);
+        self.asked.lock().expect("no panic").push(Asked {
+            method: request.uri().path().rsplit('/').next().unwrap_or_default().to_owned(),
+            metadata: request.headers().clone(),
+            at: Instant::now(),
+            certificate: certificates.map(|chain| chain[0].to_vec()),
+        });
+        let deed = self.deeds.lock().expect("no panic").pop_front();
+        let mut behind = self.behind.clone();
+        Box::pin(async move {
+            if let Some(Deed::Refuse(status)) = deed {
+                return Ok(status.into_http());
+            }
+            if let Some(Deed::Silence) = deed {
+                return std::future::pending().await;
+            }
+            std::future::poll_fn(|context| behind.poll_ready(context)).await.expect("a server");
+            let answer = behind.call(request.map(Body::new)).await;
+            if let Some(Deed::LoseAnswer) = deed {
+                answer.expect("carried out");
+                return Ok(Status::unavailable("the answer is lost").into_http());
+            }
+            Ok(answer.unwrap_or_else(|error| Status::from_error(Box::new(error)).into_http()))
+        })
+    }
+}

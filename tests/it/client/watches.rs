@@ -1,0 +1,90 @@
+//! A watch goes on after the last position, over whatever happens to its connection.
+
+use tonic::{Code, Status};
+use userpool::{
+    client::{Client, Watch, Watched},
+    proto::{WatchUserPoolEventsRequest, watch_user_pool_events_request::Start},
+};
+
+use super::front::{Deed, Front};
+use crate::support::{TestServer, named};
+
+async fn create(client: &Client, name: &str) -> i64 {
+    client.create_user_pool(named(name)).await.expect("created").position
+}
+
+fn from_the_beginning() -> WatchUserPoolEventsRequest {
+    WatchUserPoolEventsRequest { start: Some(Start::AfterPosition(0)), ..Default::default() }
+}
+
+/// The position of the next event, and how often the connection was lost before it.
+async fn next(watch: &mut Watch) -> (i64, usize) {
+    let mut lost = 0;
+    loop {
+        match watch.next().await.expect("told") {
+            Watched::Event(event) => return (event.position, lost),
+            Watched::Checkpoint(_) => (),
+            Watched::Lost { .. } => lost += 1,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_goes_on_over_a_restart_and_tells_each_event_once() {
+    let server = TestServer::with(|config| {
+        let socket = config.data_dir.join("socket");
+        config.listen = userpool::server::Endpoint::Unix(socket);
+    })
+    .await;
+    let endpoint = server.endpoint.clone();
+    let client = userpool::client::Options::to(endpoint.clone()).connect().await;
+    let client = client.expect("connected");
+    create(&client, "people").await;
+    let mut watch = client.watch(from_the_beginning()).await.expect("a watch");
+    assert_eq!(next(&mut watch).await, (1, 0));
+
+    let directory = server.stop().await;
+    let _server = TestServer::with(|config| {
+        config.listen = endpoint;
+        config.data_dir = directory.path().to_owned();
+    })
+    .await;
+    create(&client, "staff").await;
+
+    assert_eq!(next(&mut watch).await, (2, 1));
+    create(&client, "guests").await;
+    assert_eq!(next(&mut watch).await, (3, 0));
+}
+
+#[tokio::test]
+async fn a_watch_that_is_refused_when_it_goes_on_ends() {
+    let server = TestServer::start().await;
+    let front = Front::of(&server, []).await;
+    let client = front.options().connect().await.expect("connected");
+    create(&client, "people").await;
+    let mut watch = client.watch(from_the_beginning()).await.expect("a watch");
+    assert_eq!(next(&mut watch).await.0, 1);
+
+    front.will(Deed::Refuse(Status::unavailable("not yet")));
+    front.will(Deed::Refuse(Status::permission_denied("no longer")));
+    server.stop().await;
+
+    let refused = loop {
+        match watch.next().await {
+            Ok(_) => (),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((refused.code(), refused.message()), (Code::PermissionDenied, "no longer"));
+}
+
+#[tokio::test]
+async fn a_watch_is_given_more_time_than_a_call() {
+    let server = TestServer::start().await;
+    let front = Front::of(&server, []).await;
+    let client = front.options().connect().await.expect("connected");
+    let _watch = client.watch(from_the_beginning()).await.expect("a watch");
+    let asked = front.asked();
+    assert_eq!(asked[0].method, "WatchUserPoolEvents");
+    assert!(!asked[0].metadata.contains_key("grpc-timeout"), "{asked:?}");
+}
