@@ -204,14 +204,26 @@ impl DataDir {
     /// Where the log is.
     #[must_use]
     pub fn log(&self) -> PathBuf {
-        self.path.join("log")
+        log(&self.path)
     }
 
     /// Where the read model is.
     #[must_use]
     pub fn read_model(&self) -> PathBuf {
-        self.path.join("read_model")
+        read_model(&self.path)
     }
+}
+
+/// Where the log of a data directory is.
+#[must_use]
+pub fn log(data_dir: &Path) -> PathBuf {
+    data_dir.join("log")
+}
+
+/// Where the read model of a data directory is.
+#[must_use]
+pub fn read_model(data_dir: &Path) -> PathBuf {
+    data_dir.join("read_model")
 }
 
 /// Where the signing key of a data directory is.

@@ -1,7 +1,9 @@
 //! Listening, serving, and stopping in order.
 
 mod connection;
+mod levels;
 mod listen;
+mod monitoring;
 mod serving;
 
 use std::{
@@ -16,12 +18,12 @@ use crate::{
     data_dir::{self, DataDir, DataDirError},
     event_log::{EventLog, Head, OpenError, SledLog},
     grpc::{self, Capacity, Door, Grants, Phase},
-    metrics::AppMetrics,
+    metrics::Metrics,
     user_pool::Limits,
 };
 
 pub use self::listen::{Endpoint, EndpointError, Listener};
-use self::serving::Serving;
+use self::{monitoring::Monitoring, serving::Serving};
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -42,6 +44,9 @@ pub struct Config {
     pub capacity: Capacity,
     /// Who may call what.
     pub grants: Grants,
+    /// Where its metrics are served, and whether it is alive and ready; nowhere where
+    /// this is nothing.
+    pub metrics_listen: Option<Endpoint>,
 }
 
 impl Config {
@@ -57,17 +62,21 @@ impl Config {
             connections: 10_000,
             capacity: Capacity::default(),
             grants: Grants::default(),
+            metrics_listen: None,
         }
     }
 
     /// All that is wrong with it, as far as that can be seen without listening and
     /// without touching the data directory, which a server may be using.
     pub async fn check(&self) -> Vec<ServerError> {
-        let listen = listen::check(&self.listen).await;
-        let listen =
-            listen.map_err(|source| ServerError::Listen { endpoint: self.listen.clone(), source });
+        let mut problems = Vec::new();
+        for endpoint in [Some(&self.listen), self.metrics_listen.as_ref()].into_iter().flatten() {
+            let checked = listen::check(endpoint).await;
+            problems.extend(checked.err().map(|source| listening(endpoint, source)));
+        }
         let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
-        [listen, data_dir].into_iter().filter_map(Result::err).collect()
+        problems.extend(data_dir.err());
+        problems
     }
 }
 
@@ -126,6 +135,8 @@ pub struct Ready {
     serving: Serving,
     app: Arc<App>,
     signer: Arc<Signer>,
+    /// Answers to the last.
+    monitoring: Option<Monitoring>,
     /// Where the last checkpoint is noted.
     checkpoints: PathBuf,
     /// Given back only when everything else is closed.
@@ -140,12 +151,11 @@ impl Ready {
     /// See [`ServerError`].
     pub async fn start(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
         // First, so that a wrong address leaves no directory behind.
-        let listener = bind(&config.listen).await?;
-        let opening = Opening::at(listener, config, source);
+        let opening = Opening::at(config, source).await?;
         let data_dir = &opening.config.data_dir;
         let data_dir = DataDir::open(data_dir, &opening.config.region, opening.source.now())?;
         let signer = opening.signer()?;
-        let log = SledLog::open(&data_dir.log())?;
+        let log = SledLog::open_measured(&data_dir.log(), opening.metrics.log.clone())?;
         let head = *log.head().borrow();
         tracing::info!(position = %head.position, hash = %head.hash, "log opened");
         let mut ready = opening.open(signer, Arc::new(log), &data_dir.read_model()).await?;
@@ -163,8 +173,7 @@ impl Ready {
         config: Config,
         source: Arc<dyn Source>,
     ) -> Result<Self, ServerError> {
-        let listener = bind(&config.listen).await?;
-        let opening = Opening::at(listener, config, source);
+        let opening = Opening::at(config, source).await?;
         let signer = opening.signer()?;
         opening.open(signer, log, read_model).await
     }
@@ -175,12 +184,19 @@ impl Ready {
         self.endpoint.clone()
     }
 
+    /// Where its metrics are served, with the port chosen.
+    #[must_use]
+    pub fn metrics_endpoint(&self) -> Option<Endpoint> {
+        self.monitoring.as_ref().map(|monitoring| monitoring.endpoint.clone())
+    }
+
     /// Serves until `stop` completes, then finishes what is running.
     ///
     /// # Errors
     /// [`ServerError::LogFailed`] where the log failed in the meantime.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Self { endpoint: _, mut serving, app, signer, checkpoints, data_dir } = self;
+        let Self { endpoint: _, mut serving, app, signer, monitoring, checkpoints, data_dir } =
+            self;
         let log_failed = tokio::select! {
             result = serving.ended() => return result.map_err(ServerError::from),
             () = stop => false,
@@ -206,6 +222,7 @@ impl Ready {
         }
         drop(app);
         drop(data_dir);
+        drop(monitoring);
         tracing::info!("stopped");
         if log_failed { Err(ServerError::LogFailed) } else { Ok(()) }
     }
@@ -216,18 +233,34 @@ struct Opening {
     endpoint: Endpoint,
     serving: Serving,
     door: Door,
+    metrics: Arc<Metrics>,
+    monitoring: Option<Monitoring>,
     config: Config,
     source: Arc<dyn Source>,
 }
 
 impl Opening {
-    fn at(listener: Listener, config: Config, source: Arc<dyn Source>) -> Self {
+    async fn at(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
+        let listener = bind(&config.listen).await?;
+        let watched = match &config.metrics_listen {
+            Some(endpoint) => Some(bind(endpoint).await?),
+            None => None,
+        };
         let endpoint = listener.endpoint();
         let connections = listen::connections_within_limits(config.connections);
-        let (capacity, grants) = (config.capacity, config.grants.clone());
-        let (serving, door) =
-            Serving::start(listener, connections, capacity, grants, Arc::clone(&source));
-        Self { endpoint, serving, door, config, source }
+        let metrics = Arc::new(Metrics::new(&grpc::methods()));
+        let (serving, door) = Serving::start(
+            listener,
+            connections,
+            config.capacity,
+            config.grants.clone(),
+            Arc::clone(&source),
+            Arc::clone(&metrics),
+        );
+        levels::of_process(&metrics, serving.phase(), config.data_dir.clone());
+        let monitoring = watched
+            .map(|watched| Monitoring::start(watched, serving.phase(), Arc::clone(&metrics)));
+        Ok(Self { endpoint, serving, door, metrics, monitoring, config, source })
     }
 
     /// The key that checkpoints are signed with. Asked for before the log is touched.
@@ -243,23 +276,26 @@ impl Opening {
         read_model: &Path,
     ) -> Result<Ready, ServerError> {
         let signer = Arc::new(signer);
-        let Self { endpoint, serving, door, config, source } = self;
+        let Self { endpoint, serving, door, metrics, monitoring, config, source } = self;
         let data_dir = config.data_dir;
         let checkpoints = data_dir::checkpoints(&data_dir);
-        let settings = Settings {
-            region: config.region,
-            limits: config.limits,
-            metrics: AppMetrics::default(),
-        };
+        let Config { region, limits, .. } = config;
+        let settings = Settings { region, limits, metrics: metrics.app.clone() };
+        levels::of_log(&metrics, log.head());
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
+        levels::of_app(&metrics, &app);
         door.open(grpc::routes(&app, &signer, &config.account_id)?);
         serving.enter(Phase::Serving);
-        Ok(Ready { endpoint, serving, app, signer, checkpoints, data_dir: None })
+        Ok(Ready { endpoint, serving, app, signer, monitoring, checkpoints, data_dir: None })
     }
 }
 
 async fn bind(endpoint: &Endpoint) -> Result<Listener, ServerError> {
     let bound = Listener::bind(endpoint).await;
-    bound.map_err(|source| ServerError::Listen { endpoint: endpoint.clone(), source })
+    bound.map_err(|source| listening(endpoint, source))
+}
+
+fn listening(endpoint: &Endpoint, source: io::Error) -> ServerError {
+    ServerError::Listen { endpoint: endpoint.clone(), source }
 }

@@ -94,6 +94,11 @@ pub(super) struct Serve {
     /// may do everything.
     #[arg(long, env = "USERPOOL_WRITERS", value_name = "CALLERS", value_delimiter = ',')]
     writers: Vec<Pattern>,
+    /// Where to serve metrics for Prometheus (/metrics), and whether the server is alive and ready
+    /// (/healthz, /readyz), over HTTP: HOST:PORT or unix:PATH. Anyone who can connect is answered.
+    /// Absent: nowhere.
+    #[arg(long, env = "USERPOOL_METRICS_LISTEN", value_name = "ENDPOINT")]
+    metrics_listen: Option<Endpoint>,
     /// How to write the log of the process, which goes to stderr.
     #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     log_format: LogFormat,
@@ -157,6 +162,7 @@ impl Serve {
                 tags: self.max_tags,
             },
             connections: self.max_connections,
+            metrics_listen: self.metrics_listen,
             capacity: Capacity {
                 reads: self.max_reads,
                 watches: self.max_watches,

@@ -1,40 +1,69 @@
-//! One record in the log of the process for each call.
+//! One record in the log of the process for each call, which is also where it is
+//! counted.
 
-use std::time::Instant;
+use http::{HeaderMap, Request};
+use tonic::{Code, body::Body};
 
-use http::HeaderMap;
-use tonic::Code;
+use crate::metrics::{Counter, RpcCall};
+
+use super::{Identity, Peer, Who, traceparent};
 
 /// One record per call, written when its last word is said; CANCELLED where the
 /// client went away before that.
 pub(super) struct AccessRecord {
     path: String,
     correlation_id: String,
-    started: Instant,
+    identity: Identity,
+    peer: Option<Who>,
+    trace_id: Option<String>,
+    call: RpcCall,
     finished: bool,
 }
 
 impl AccessRecord {
-    pub(super) fn new(path: &str, correlation_id: String) -> Self {
-        let path = path.trim_start_matches('/').to_owned();
-        Self { path, correlation_id, started: Instant::now(), finished: false }
+    /// The record of a call that begins.
+    pub(super) fn new(request: &Request<Body>, correlation_id: String, call: RpcCall) -> Self {
+        let peer = request.extensions().get::<Peer>();
+        let trace_id = traceparent::of(request.headers()).and_then(traceparent::trace_id);
+        Self {
+            path: request.uri().path().trim_start_matches('/').to_owned(),
+            correlation_id,
+            identity: peer.map_or_else(Identity::anonymous, |peer| peer.identity.clone()),
+            peer: peer.map(|peer| peer.who),
+            trace_id: trace_id.map(str::to_owned),
+            call,
+            finished: false,
+        }
     }
 
     pub(super) fn correlation_id(&self) -> &str {
         &self.correlation_id
     }
 
+    /// Where the messages that leave are counted.
+    pub(super) fn sent(&self) -> Counter {
+        self.call.sent()
+    }
+
+    /// Where the messages that arrive are counted.
+    pub(super) fn received(&self) -> Counter {
+        self.call.received()
+    }
+
     pub(super) fn finish(&mut self, code: Code) {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
+        self.call.handled(code.into());
         let (method, request_id) = (&self.path, &self.correlation_id);
-        let milliseconds = self.started.elapsed().as_secs_f64() * 1000.0;
+        let (actor, trace_id) = (&self.identity, self.trace_id.as_deref());
+        let peer = self.peer.map(tracing::field::display);
+        let milliseconds = self.call.started().elapsed().as_secs_f64() * 1000.0;
         // Tools ask for reflection before every call, and probes for health.
         if method.starts_with("grpc.") {
-            tracing::debug!(method, ?code, milliseconds, request_id, "rpc");
+            tracing::debug!(method, ?code, milliseconds, %actor, peer, request_id, trace_id, "rpc");
         } else {
-            tracing::info!(method, ?code, milliseconds, request_id, "rpc");
+            tracing::info!(method, ?code, milliseconds, %actor, peer, request_id, trace_id, "rpc");
         }
     }
 }

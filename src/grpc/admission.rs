@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::metrics::{Refusal, Refused};
+
 use super::Peer;
 
 /// How many calls that change something may be on their way. The writer's queue
@@ -77,6 +79,19 @@ pub(super) enum TooMany {
     RequestBytes,
 }
 
+impl From<TooMany> for Refusal {
+    fn from(too_many: TooMany) -> Self {
+        match too_many {
+            TooMany::Tools => Self::Tools,
+            TooMany::Writes => Self::Writes,
+            TooMany::Watches => Self::Watches,
+            TooMany::WatchesOfConnection => Self::WatchesOfConnection,
+            TooMany::Reads => Self::Reads,
+            TooMany::RequestBytes => Self::RequestBytes,
+        }
+    }
+}
+
 /// The gates, one for each kind of call.
 #[derive(Debug)]
 pub(super) struct Admission {
@@ -87,6 +102,7 @@ pub(super) struct Admission {
     request_bytes: Arc<Semaphore>,
     /// Each call that runs has a receiver.
     running: watch::Sender<()>,
+    refused: Refused,
 }
 
 /// The place that a call has while it runs.
@@ -98,7 +114,7 @@ pub(super) struct Admitted {
 }
 
 impl Admission {
-    pub(super) fn new(capacity: Capacity) -> Self {
+    pub(super) fn new(capacity: Capacity, refused: Refused) -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
         Self {
             tools: places(TOOLS),
@@ -107,10 +123,15 @@ impl Admission {
             reads: places(capacity.reads),
             request_bytes: places(REQUEST_BYTES),
             running: watch::Sender::new(()),
+            refused,
         }
     }
 
     pub(super) fn admit(&self, kind: Kind, peer: Option<&Peer>) -> Result<Admitted, TooMany> {
+        self.place(kind, peer).inspect_err(|too_many| self.refused.count((*too_many).into()))
+    }
+
+    fn place(&self, kind: Kind, peer: Option<&Peer>) -> Result<Admitted, TooMany> {
         let places = match kind {
             Kind::Probe => [None, None],
             Kind::Tool => [Some(take(&self.tools, TooMany::Tools)?), None],
@@ -135,7 +156,8 @@ impl Admission {
 
     /// Where the bytes of one request are counted.
     pub(super) fn charge(&self) -> Charge {
-        Charge { all: Arc::clone(&self.request_bytes), taken: None }
+        let (all, refused) = (Arc::clone(&self.request_bytes), self.refused.clone());
+        Charge { all, taken: None, refused }
     }
 }
 
@@ -148,13 +170,17 @@ fn take(gate: &Arc<Semaphore>, too_many: TooMany) -> Result<OwnedSemaphorePermit
 pub(super) struct Charge {
     all: Arc<Semaphore>,
     taken: Option<OwnedSemaphorePermit>,
+    refused: Refused,
 }
 
 impl Charge {
     pub(super) fn add(&mut self, bytes: usize) -> Result<(), TooMany> {
         let count = u32::try_from(bytes).unwrap_or(u32::MAX);
         let more = Arc::clone(&self.all).try_acquire_many_owned(count);
-        let more = more.map_err(|_| TooMany::RequestBytes)?;
+        let more = more.map_err(|_| {
+            self.refused.count(Refusal::RequestBytes);
+            TooMany::RequestBytes
+        })?;
         match &mut self.taken {
             Some(taken) => taken.merge(more),
             None => self.taken = Some(more),

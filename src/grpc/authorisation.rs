@@ -2,15 +2,17 @@
 //! told.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use http::Extensions;
 use tokio::time::Instant;
+
+use crate::{
+    metrics::{self, Refusal},
+    proto::ActorKind,
+};
 
 use super::{Grants, Identity, Peer, Role, Who};
 
@@ -75,14 +77,13 @@ pub(super) struct Refused {
 #[derive(Debug)]
 pub(super) struct Authorisation {
     grants: Grants,
-    /// How many calls were refused.
-    refused: AtomicU64,
+    counts: metrics::Refused,
     warned: Mutex<Option<Instant>>,
 }
 
 impl Authorisation {
-    pub(super) fn new(grants: Grants) -> Self {
-        Self { grants, refused: AtomicU64::new(0), warned: Mutex::default() }
+    pub(super) fn new(grants: Grants, counts: metrics::Refused) -> Self {
+        Self { grants, counts, warned: Mutex::default() }
     }
 
     /// Whether the caller, whom the layer has established, may call this.
@@ -108,14 +109,16 @@ impl Authorisation {
 
     fn tell(&self, refused: &Refused) {
         let Refused { method, role, caller } = refused;
+        let unknown = matches!(caller.kind, ActorKind::Anonymous | ActorKind::Unspecified);
+        let refusal = if unknown { Refusal::Unauthenticated } else { Refusal::PermissionDenied };
+        self.counts.count(refusal);
         let (role, caller) = (role.name(), caller.to_string());
-        let refused = self.refused.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         if warned.is_none_or(|last| last.elapsed() >= WARN_EVERY) {
             *warned = Some(Instant::now());
-            tracing::warn!(method, role, caller, refused, "a call is refused");
+            tracing::warn!(method, role, caller, "a call is refused");
         } else {
-            tracing::debug!(method, role, caller, refused, "a call is refused");
+            tracing::debug!(method, role, caller, "a call is refused");
         }
     }
 }

@@ -14,6 +14,8 @@ use tonic::{body::Body, server::NamedService as _, service::Routes};
 use tonic_health::pb::health_server::HealthServer;
 use tower::Service;
 
+use crate::metrics::{Refusal, Refused};
+
 use super::{
     health::{Health, Phase},
     status,
@@ -24,14 +26,15 @@ use super::{
 pub struct Door {
     health: HealthServer<Health>,
     open: Arc<OnceLock<Routes>>,
+    refused: Refused,
 }
 
 impl Door {
     /// A door behind which there is nothing yet.
     #[must_use]
-    pub fn closed(phase: watch::Receiver<Phase>) -> Self {
+    pub fn closed(phase: watch::Receiver<Phase>, refused: Refused) -> Self {
         let health = HealthServer::new(Health { phase });
-        Self { health, open: Arc::default() }
+        Self { health, open: Arc::default(), refused }
     }
 
     /// Opens the door to `routes`, for good.
@@ -55,9 +58,10 @@ impl Service<Request<Body>> for Door {
         if service == Some(HealthServer::<Health>::NAME) {
             return self.health.call(request);
         }
-        match self.open.get() {
-            Some(routes) => Box::pin(routes.clone().call(request)),
-            None => Box::pin(async { Ok(status::starting().into_http()) }),
+        if let Some(routes) = self.open.get() {
+            return Box::pin(routes.clone().call(request));
         }
+        self.refused.count(Refusal::Starting);
+        Box::pin(async { Ok(status::starting().into_http()) })
     }
 }

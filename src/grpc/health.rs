@@ -25,6 +25,20 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them, by name.
+    pub const NAMES: [&str; 3] =
+        [Self::Starting.name(), Self::Serving.name(), Self::Stopping.name()];
+
+    /// What it is called in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Serving => "serving",
+            Self::Stopping => "stopping",
+        }
+    }
+
     const fn status(self) -> ServingStatus {
         match self {
             Self::Starting | Self::Stopping => ServingStatus::NotServing,

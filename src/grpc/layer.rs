@@ -20,7 +20,10 @@ use tokio::{
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 
-use crate::app::{Source, says};
+use crate::{
+    app::{Source, says},
+    metrics::{Counter, Metrics},
+};
 
 use super::{
     Capacity, Grants, Identity, Peer, Phase,
@@ -49,6 +52,7 @@ pub struct RpcLayer {
     admission: Arc<Admission>,
     authorisation: Arc<Authorisation>,
     phase: watch::Receiver<Phase>,
+    metrics: Arc<Metrics>,
 }
 
 impl RpcLayer {
@@ -61,10 +65,11 @@ impl RpcLayer {
         grants: Grants,
         capacity: Capacity,
         phase: watch::Receiver<Phase>,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        let admission = Arc::new(Admission::new(capacity));
-        let authorisation = Arc::new(Authorisation::new(grants));
-        Self { source, admission, authorisation, phase }
+        let admission = Arc::new(Admission::new(capacity, metrics.refused.clone()));
+        let authorisation = Arc::new(Authorisation::new(grants, metrics.refused.clone()));
+        Self { source, admission, authorisation, phase, metrics }
     }
 
     /// Waits until no call runs.
@@ -80,7 +85,11 @@ impl RpcLayer {
 
     /// Finds a place for the call, if its caller may make it, and has its request
     /// counted and timed.
-    fn admit(&self, request: &mut Request<Body>) -> Result<(Admitted, SharedCharge), Status> {
+    fn admit(
+        &self,
+        request: &mut Request<Body>,
+        received: Counter,
+    ) -> Result<(Admitted, SharedCharge), Status> {
         // First: whoever may not call takes no place from those who may.
         self.authorisation
             .check(request.uri().path(), request.extensions())
@@ -96,7 +105,7 @@ impl RpcLayer {
             Kind::Probe | Kind::Write | Kind::Watch | Kind::Read => Arrival::in_time(stop),
         };
         let body = std::mem::take(request.body_mut());
-        *request.body_mut() = RequestBody::wrap(body, Arc::clone(&charge), arrival);
+        *request.body_mut() = RequestBody::wrap(body, Arc::clone(&charge), arrival, received);
         Ok((admitted, charge))
     }
 }
@@ -131,12 +140,13 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let correlation_id = correlation_id(request.headers(), self.layer.source.as_ref());
-        let mut record = AccessRecord::new(request.uri().path(), correlation_id.clone());
+        let call = self.layer.metrics.rpcs.start(request.uri().path());
+        let mut record = AccessRecord::new(&request, correlation_id.clone(), call);
         request.extensions_mut().insert(CorrelationId(correlation_id.clone()));
         let identity = request.extensions().get::<Peer>().map(|peer| peer.identity.clone());
         request.extensions_mut().insert(identity.unwrap_or_else(Identity::anonymous));
         let deadline = deadline::of(request.headers());
-        let admitted = self.layer.admit(&mut request);
+        let admitted = self.layer.admit(&mut request, record.received());
         let call = admitted.map(|admitted| (admitted, self.inner.call(request)));
         Box::pin(async move {
             let (response, admitted) = match call {

@@ -12,11 +12,14 @@ mod health;
 mod history;
 mod identity;
 mod layer;
+mod message_count;
+mod methods;
 mod page_token;
 mod peer;
 mod request_body;
 mod response_body;
 mod status;
+mod traceparent;
 mod user_pools;
 
 use std::sync::Arc;
@@ -39,6 +42,7 @@ pub use self::{
     health::Phase,
     identity::Identity,
     layer::RpcLayer,
+    methods::methods,
     peer::{Peer, Who},
 };
 use self::{history::History, user_pools::UserPools};

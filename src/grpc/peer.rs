@@ -1,6 +1,6 @@
 //! Whom a connection is with, and what it has open beyond single calls.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use tokio::{net::unix::UCred, sync::Semaphore};
 
@@ -32,5 +32,21 @@ impl Peer {
     pub fn new(who: Who, certificate: Option<Identity>, watches: usize) -> Self {
         let identity = certificate.unwrap_or_else(|| Identity::of(who));
         Self { who, identity, watches: Arc::new(Semaphore::new(watches)) }
+    }
+}
+
+/// `ADDRESS:PORT`, or `pid=N` on a socket of this machine.
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => {
+                // A client of IPv4 is one, also where the listener speaks IPv6.
+                SocketAddr::new(address.ip().to_canonical(), address.port()).fmt(f)
+            }
+            Self::Process(process) => match process.and_then(|process| process.pid()) {
+                Some(pid) => write!(f, "pid={pid}"),
+                None => f.write_str("unix"),
+            },
+        }
     }
 }

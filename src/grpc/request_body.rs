@@ -13,7 +13,9 @@ use http_body::Frame;
 use tokio::time::{Sleep, sleep};
 use tonic::{Status, body::Body};
 
-use super::{admission::Charge, status};
+use crate::metrics::Counter;
+
+use super::{admission::Charge, message_count::MessageCount, status};
 
 /// How long the whole request may take, from its first byte. A client that stops
 /// in the middle keeps a place that others need.
@@ -27,6 +29,7 @@ pub(super) struct RequestBody {
     body: Body,
     charge: SharedCharge,
     arrival: Arrival,
+    received: MessageCount,
 }
 
 /// What ends a request that does not end by itself.
@@ -65,8 +68,14 @@ impl Arrival {
 }
 
 impl RequestBody {
-    pub(super) fn wrap(body: Body, charge: SharedCharge, arrival: Arrival) -> Body {
-        Body::new(Self { body, charge, arrival })
+    pub(super) fn wrap(
+        body: Body,
+        charge: SharedCharge,
+        arrival: Arrival,
+        received: Counter,
+    ) -> Body {
+        let received = MessageCount::on(received);
+        Body::new(Self { body, charge, arrival, received })
     }
 }
 
@@ -85,6 +94,7 @@ impl http_body::Body for RequestBody {
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
+            this.received.pass(data);
             let mut charge = this.charge.lock().unwrap_or_else(PoisonError::into_inner);
             if let Err(too_many) = charge.add(data.len()) {
                 return Poll::Ready(Some(Err(status::too_many(too_many))));

@@ -20,6 +20,7 @@ use crate::app::says;
 use super::{
     access_record::{AccessRecord, code_of},
     admission::{Admitted, Kind},
+    message_count::MessageCount,
     status,
 };
 
@@ -37,6 +38,7 @@ pub(super) struct ResponseBody {
 struct Answer {
     body: Body,
     record: AccessRecord,
+    sent: MessageCount,
     /// Whether its last word was said because the code behind it panicked.
     ended: bool,
     _admitted: Option<Admitted>,
@@ -49,8 +51,9 @@ impl ResponseBody {
             Some(Kind::Read | Kind::Write | Kind::Probe) => true,
             Some(Kind::Watch | Kind::Tool) | None => false,
         };
-        let answer =
-            Arc::new(Mutex::new(Some(Answer { body, record, ended: false, _admitted: admitted })));
+        let sent = MessageCount::on(record.sent());
+        let answer = Answer { body, record, sent, ended: false, _admitted: admitted };
+        let answer = Arc::new(Mutex::new(Some(answer)));
         // A task, because a body that nobody asks for a frame is not woken by a timer.
         let throw_away = || tokio::spawn(expire(Arc::downgrade(&answer))).abort_handle();
         let expiry = limited.then(throw_away);
@@ -98,10 +101,13 @@ impl http_body::Body for ResponseBody {
             let told = status::internal().add_header(&mut trailers);
             Poll::Ready(Some(told.map(|()| Frame::trailers(trailers))))
         });
-        if let Poll::Ready(Some(Ok(frame))) = &frame
-            && let Some(trailers) = frame.trailers_ref()
-        {
-            answer.record.finish(code_of(trailers).unwrap_or(Code::Unknown));
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            if let Some(data) = frame.data_ref() {
+                answer.sent.pass(data);
+            }
+            if let Some(trailers) = frame.trailers_ref() {
+                answer.record.finish(code_of(trailers).unwrap_or(Code::Unknown));
+            }
         }
         frame
     }

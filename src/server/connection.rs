@@ -15,7 +15,7 @@ use tokio::{
 };
 use tonic::transport::server::Connected;
 
-use crate::grpc::Peer;
+use crate::{grpc::Peer, metrics::OpenConnection};
 
 /// How long a connection may take to say that it speaks HTTP/2. From then on it is
 /// asked regularly whether it is still there; see the keepalive of the server.
@@ -40,8 +40,11 @@ pub(super) struct Connection {
     /// Completes when it is cut; then it is gone.
     cut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Given back when the connection is closed.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
+
+/// What a connection takes up: a place, and one in the count.
+pub(super) type Place = (OwnedSemaphorePermit, OpenConnection);
 
 /// What is still to come of a connection's beginning.
 struct Greeting {
@@ -54,7 +57,7 @@ impl Connection {
     pub(super) fn new(
         socket: Box<dyn Socket>,
         peer: Peer,
-        place: OwnedSemaphorePermit,
+        place: Place,
         mut cut: watch::Receiver<bool>,
     ) -> Self {
         let greeting = Greeting { bytes: GREETING_BYTES, late: Box::pin(sleep(GREETING)) };

@@ -18,7 +18,10 @@ use tokio::{
     time::{self, Instant},
 };
 
-use crate::grpc::{Peer, Who};
+use crate::{
+    grpc::{Peer, Who},
+    metrics::{Metrics, Refusal},
+};
 
 use super::connection::{Connection, Socket};
 
@@ -135,7 +138,7 @@ impl Listener {
         }
     }
 
-    async fn accept(&self) -> io::Result<(Box<dyn Socket>, Who)> {
+    pub(super) async fn accept(&self) -> io::Result<(Box<dyn Socket>, Who)> {
         match self {
             Self::Tcp(listener, _) => {
                 let (socket, address) = listener.accept().await?;
@@ -157,11 +160,13 @@ impl Listener {
         self,
         room: Room,
         cut: watch::Receiver<bool>,
+        metrics: Arc<Metrics>,
     ) -> impl Stream<Item = io::Result<Connection>> {
         let places = Arc::new(Semaphore::new(room.connections));
         let door = (self, Told::default());
         stream::unfold(door, move |(listener, mut told)| {
             let (places, cut) = (Arc::clone(&places), cut.clone());
+            let metrics = Arc::clone(&metrics);
             async move {
                 loop {
                     let (socket, who) = match listener.accept().await {
@@ -174,11 +179,13 @@ impl Listener {
                         }
                     };
                     let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                        metrics.refused.count(Refusal::Connections);
                         told.tell("all connections are taken; more are refused");
                         continue;
                     };
                     let peer = Peer::new(who, None, room.watches_per_connection);
-                    let connection = Connection::new(socket, peer, place, cut);
+                    let connection =
+                        Connection::new(socket, peer, (place, metrics.server.connection()), cut);
                     return Some((Ok(connection), (listener, told)));
                 }
             }

@@ -13,6 +13,7 @@ use tonic::transport::{self, Server};
 use crate::{
     app::Source,
     grpc::{Capacity, Door, Grants, Phase, RpcLayer},
+    metrics::Metrics,
 };
 
 use super::listen::{Listener, Room};
@@ -49,14 +50,16 @@ impl Serving {
         capacity: Capacity,
         grants: Grants,
         source: Arc<dyn Source>,
+        metrics: Arc<Metrics>,
     ) -> (Self, Door) {
         let (phase, phases) = watch::channel(Phase::Starting);
         let (drain, draining) = oneshot::channel();
         let (cut, cuts) = watch::channel(false);
-        let door = Door::closed(phases.clone());
+        let door = Door::closed(phases.clone(), metrics.refused.clone());
         let watches_per_connection = capacity.watches_per_connection;
-        let incoming = listener.connections(Room { connections, watches_per_connection }, cuts);
-        let calls = RpcLayer::new(source, grants, capacity, phases);
+        let room = Room { connections, watches_per_connection };
+        let incoming = listener.connections(room, cuts, Arc::clone(&metrics));
+        let calls = RpcLayer::new(source, grants, capacity, phases, metrics);
         let serving = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -69,6 +72,11 @@ impl Serving {
             });
         let task = tokio::spawn(serving);
         (Self { task, phase, drain: Some(drain), cut, calls }, door)
+    }
+
+    /// How far the server is.
+    pub(super) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
     }
 
     /// Tells health how far the server is.

@@ -29,6 +29,7 @@ mod linearizability;
 mod lists;
 mod lives;
 mod load;
+mod metrics;
 mod offline;
 mod process;
 mod properties;

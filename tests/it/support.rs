@@ -67,6 +67,8 @@ pub(crate) fn config(data_dir: &Path) -> Config {
 #[derive(Debug)]
 pub(crate) struct TestServer {
     pub(crate) endpoint: Endpoint,
+    /// Where its metrics are, where it was asked to serve them.
+    pub(crate) metrics: Option<Endpoint>,
     directory: Option<TempDir>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Result<(), ServerError>>,
@@ -109,12 +111,12 @@ impl TestServer {
     }
 
     fn serve(ready: Ready, directory: Option<TempDir>, source: Arc<FixedSource>) -> Self {
-        let endpoint = ready.endpoint();
+        let (endpoint, metrics) = (ready.endpoint(), ready.metrics_endpoint());
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(ready.serve(async {
             let _ = stopped.await;
         }));
-        Self { endpoint, directory, stop, served, source }
+        Self { endpoint, metrics, directory, stop, served, source }
     }
 
     /// Where the data directory is.

@@ -7,7 +7,10 @@ use http::{Request, Response};
 use tokio::sync::watch;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer as _, Service as _, service_fn};
-use userpool::grpc::{Capacity, Grants, Peer, Phase, RpcLayer, Who};
+use userpool::{
+    grpc::{Capacity, Grants, Peer, Phase, RpcLayer, Who, methods},
+    metrics::Metrics,
+};
 
 use super::{Role, grants};
 use crate::support::FixedSource;
@@ -54,7 +57,9 @@ async fn to_be_on_the_machine_opens_nothing_else_and_to_be_elsewhere_closes_no_h
 /// The code of the refusal of a call from an address, where it is refused.
 async fn call(grants: Grants, address: &str, path: &str) -> Option<Code> {
     let (_phase, phases) = watch::channel(Phase::Serving);
-    let layer = RpcLayer::new(Arc::<FixedSource>::default(), grants, Capacity::default(), phases);
+    let source = Arc::<FixedSource>::default();
+    let metrics = Arc::new(Metrics::new(&methods()));
+    let layer = RpcLayer::new(source, grants, Capacity::default(), phases, metrics);
     let reached = |_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) };
     let address: SocketAddr = address.parse().expect("an address");
     let mut request = Request::new(Body::empty());
