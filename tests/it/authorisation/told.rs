@@ -71,10 +71,8 @@ async fn refusals_are_logged_and_only_the_first_in_a_minute_is_a_warning() {
     let records = stderr.lines().map(|line| serde_json::from_str(line).expect("JSON"));
     let told: Vec<Value> =
         records.filter(|record: &Value| record["message"] == "a call is refused").collect();
-    let shown: Vec<_> = told.iter().map(|told| (&told["level"], &told["refused"])).collect();
-    let (warn, debug) = (Value::from("WARN"), Value::from("DEBUG"));
-    let counted = [1, 2, 3].map(Value::from);
-    assert_eq!(shown, [(&warn, &counted[0]), (&debug, &counted[1]), (&debug, &counted[2])]);
+    let levels: Vec<_> = told.iter().map(|told| &told["level"]).collect();
+    assert_eq!(levels, ["WARN", "DEBUG", "DEBUG"]);
     assert_eq!(told[0]["method"], "userpool.v1.UserPoolService/CreateUserPool");
     assert_eq!((&told[0]["role"], &told[0]["caller"]), (&"writer".into(), &"anonymous".into()));
 }
