@@ -1,7 +1,7 @@
-//! A batch while it is put together: the events decided so far, and the state
-//! that they lead to. Nothing of it has happened before it is appended.
+//! A batch: events, and the state that they lead to. Nothing of it has happened
+//! before it is durable, and the next one is decided on it before it is projected.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -9,20 +9,19 @@ use uuid::Uuid;
 use crate::{
     event_log::Position,
     proto::{self, UserPool, UserPoolEvent},
-    user_pool::{
-        Checked, Command, Event, Facts, Limits, Target, UserPoolId, UserPoolState, decide,
-    },
+    user_pool::{Checked, Command, Event, Facts, Target, UserPoolId, UserPoolState, decide},
 };
 
 use super::{
-    Context, ExecuteError, LoadError, Outcome, ReadModel, Source, codec, stored::StoredPool,
+    Context, ExecuteError, LoadError, Outcome, ReadModel, Settings, Source, codec,
+    stored::StoredPool,
 };
 
 /// How often an ID is drawn for a new user pool until one is free.
 const ID_DRAWS: usize = 8;
 
 /// What a command comes to.
-pub(super) enum Decided {
+pub(super) enum Decision {
     /// An answer, to be given once the batch is durable.
     Answer(Result<Box<Outcome>, ExecuteError>),
     /// Whatever the event at this position, recorded long ago, led to.
@@ -32,15 +31,10 @@ pub(super) enum Decided {
     },
 }
 
-/// The batch.
-pub(super) struct Batch<'a> {
-    read_model: &'a ReadModel,
-    source: &'a dyn Source,
-    region: &'a str,
-    limits: Limits,
-    head: Position,
-    last_time: DateTime<Utc>,
-    events: Vec<UserPoolEvent>,
+/// What was decided and is not projected yet.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) events: Vec<UserPoolEvent>,
     pools: HashMap<UserPoolId, StoredPool>,
     domains: HashMap<String, Option<UserPoolId>>,
     requests: HashMap<Uuid, ([u8; 32], Outcome)>,
@@ -48,43 +42,32 @@ pub(super) struct Batch<'a> {
     deleted: u64,
 }
 
-impl<'a> Batch<'a> {
-    pub(super) fn new(
-        read_model: &'a ReadModel,
-        source: &'a dyn Source,
-        region: &'a str,
-        limits: Limits,
-        head: Position,
-        last_time: DateTime<Utc>,
-    ) -> Self {
-        Self {
-            read_model,
-            source,
-            region,
-            limits,
-            head,
-            last_time,
-            events: Vec::new(),
-            pools: HashMap::new(),
-            domains: HashMap::new(),
-            requests: HashMap::new(),
-            created: 0,
-            deleted: 0,
-        }
-    }
+/// Decides commands, and puts what they lead to in a batch.
+pub(super) struct Deciding<'a> {
+    pub(super) read_model: &'a ReadModel,
+    pub(super) source: &'a dyn Source,
+    pub(super) settings: &'a Settings,
+    /// The batch before, which is durable and not projected yet.
+    pub(super) before: Option<&'a Batch>,
+    pub(super) batch: &'a mut Batch,
+    /// Where the batch begins.
+    pub(super) head: Position,
+    /// The time of the last event, which the next one is not before.
+    pub(super) last_time: &'a mut DateTime<Utc>,
+}
 
-    /// The events to append, and the time of the last one.
-    pub(super) fn finish(self) -> (Vec<UserPoolEvent>, DateTime<Utc>) {
-        (self.events, self.last_time)
-    }
-
+impl Deciding<'_> {
     /// Decides one command on the state that the ones before it lead to.
-    pub(super) fn decide(&mut self, checked: Checked, context: &Context) -> Decided {
+    pub(super) fn decide(&mut self, checked: Checked, context: &Context) -> Decision {
         let decided = self.try_decide(checked, context);
-        decided.unwrap_or_else(|error| Decided::Answer(Err(error)))
+        decided.unwrap_or_else(|error| Decision::Answer(Err(error)))
     }
 
-    fn try_decide(&mut self, checked: Checked, context: &Context) -> Result<Decided, ExecuteError> {
+    fn try_decide(
+        &mut self,
+        checked: Checked,
+        context: &Context,
+    ) -> Result<Decision, ExecuteError> {
         let Checked { target, command, options } = checked;
         if let Some(request_id) = options.request_id
             && let Some(decided) = self.decided_before(request_id, context.fingerprint)?
@@ -97,11 +80,11 @@ impl<'a> Batch<'a> {
             revision: pool.revision,
             domain_owner: self.domain_owner(&command)?,
             user_pool_count: self.user_pool_count()?,
-            limits: self.limits,
+            limits: self.settings.limits,
         };
         let decided = decide(&pool.state(), &facts, options.expected_revision, command)?;
 
-        let at = self.source.now().max(self.last_time);
+        let at = self.source.now().max(*self.last_time);
         let mut after = pool;
         let mut events = Vec::new();
         for payload in decided {
@@ -125,19 +108,19 @@ impl<'a> Batch<'a> {
             position: after.position,
         };
         if options.validate_only {
-            return Ok(Decided::Answer(Ok(Box::new(outcome))));
+            return Ok(Decision::Answer(Ok(Box::new(outcome))));
         }
         // From here on nothing can fail: the batch changes as a whole.
         if let (Some(request_id), false) = (options.request_id, events.is_empty()) {
-            self.requests.insert(request_id, (context.fingerprint, outcome.clone()));
+            self.batch.requests.insert(request_id, (context.fingerprint, outcome.clone()));
         }
         for event in &events {
             self.note(&facts.user_pool_id, event.payload.as_ref());
         }
-        self.last_time = at;
-        self.pools.insert(facts.user_pool_id, after);
-        self.events.extend(events);
-        Ok(Decided::Answer(Ok(Box::new(outcome))))
+        *self.last_time = at;
+        self.batch.pools.insert(facts.user_pool_id, after);
+        self.batch.events.extend(events);
+        Ok(Decision::Answer(Ok(Box::new(outcome))))
     }
 
     /// The event that follows those of this batch and `index` more.
@@ -149,7 +132,8 @@ impl<'a> Batch<'a> {
         at: DateTime<Utc>,
         index: usize,
     ) -> UserPoolEvent {
-        let ahead = i64::try_from(self.events.len().saturating_add(index)).unwrap_or(i64::MAX);
+        let ahead =
+            i64::try_from(self.batch.events.len().saturating_add(index)).unwrap_or(i64::MAX);
         UserPoolEvent {
             position: self.head.next().to_int().saturating_add(ahead),
             user_pool_id: id.to_string(),
@@ -163,16 +147,23 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// What is not projected yet, the newest first.
+    fn batches(&self) -> impl Iterator<Item = &Batch> {
+        iter::once(&*self.batch).chain(self.before)
+    }
+
     fn decided_before(
         &self,
         request_id: Uuid,
         fingerprint: [u8; 32],
-    ) -> Result<Option<Decided>, ExecuteError> {
+    ) -> Result<Option<Decision>, ExecuteError> {
         let reused = || ExecuteError::RequestIdReused { request_id };
-        if let Some((known, outcome)) = self.requests.get(&request_id) {
+        if let Some((known, outcome)) =
+            self.batches().find_map(|batch| batch.requests.get(&request_id))
+        {
             let same = *known == fingerprint;
             return if same {
-                Ok(Some(Decided::Answer(Ok(Box::new(outcome.clone())))))
+                Ok(Some(Decision::Answer(Ok(Box::new(outcome.clone())))))
             } else {
                 Err(reused())
             };
@@ -180,7 +171,7 @@ impl<'a> Batch<'a> {
         match self.read_model.request(request_id).map_err(LoadError::from)? {
             None => Ok(None),
             Some(known) if known.fingerprint == fingerprint => {
-                Ok(Some(Decided::Recorded { position: known.position }))
+                Ok(Some(Decision::Recorded { position: known.position }))
             }
             Some(_) => Err(reused()),
         }
@@ -195,7 +186,7 @@ impl<'a> Batch<'a> {
             Target::New => {
                 for _ in 0..ID_DRAWS {
                     let suffix = self.source.user_pool_suffix();
-                    let id = UserPoolId::new(format!("{}_{suffix}", self.region));
+                    let id = UserPoolId::new(format!("{}_{suffix}", self.settings.region));
                     let pool = self.pool(&id)?;
                     if pool.state() == UserPoolState::Absent {
                         return Ok((id, pool));
@@ -208,7 +199,7 @@ impl<'a> Batch<'a> {
     }
 
     fn pool(&self, id: &UserPoolId) -> Result<StoredPool, LoadError> {
-        match self.pools.get(id) {
+        match self.batches().find_map(|batch| batch.pools.get(id)) {
             Some(pool) => Ok(pool.clone()),
             None => Ok(self.read_model.pool(id)?.unwrap_or_default()),
         }
@@ -219,26 +210,29 @@ impl<'a> Batch<'a> {
             Command::CreateDomain(prefix) | Command::DeleteDomain(prefix) => prefix.as_str(),
             Command::Create(_) | Command::Update(_) | Command::Delete => return Ok(None),
         };
-        match self.domains.get(prefix) {
+        match self.batches().find_map(|batch| batch.domains.get(prefix)) {
             Some(owner) => Ok(owner.clone()),
             None => Ok(self.read_model.domain(prefix)?.map(|domain| domain.user_pool_id)),
         }
     }
 
     fn user_pool_count(&self) -> Result<u64, LoadError> {
-        let before = self.read_model.user_pool_count()?;
-        Ok(before.saturating_add(self.created).saturating_sub(self.deleted))
+        let projected = self.read_model.user_pool_count()?;
+        let count = |count: u64, batch: &Batch| {
+            count.saturating_add(batch.created).saturating_sub(batch.deleted)
+        };
+        Ok(self.batches().fold(projected, count))
     }
 
     fn note(&mut self, id: &UserPoolId, event: Option<&Event>) {
         match event {
-            Some(Event::UserPoolCreated(_)) => self.created += 1,
-            Some(Event::UserPoolDeleted(_)) => self.deleted += 1,
+            Some(Event::UserPoolCreated(_)) => self.batch.created += 1,
+            Some(Event::UserPoolDeleted(_)) => self.batch.deleted += 1,
             Some(Event::UserPoolDomainCreated(created)) => {
-                self.domains.insert(created.domain.clone(), Some(id.clone()));
+                self.batch.domains.insert(created.domain.clone(), Some(id.clone()));
             }
             Some(Event::UserPoolDomainDeleted(deleted)) => {
-                self.domains.insert(deleted.domain.clone(), None);
+                self.batch.domains.insert(deleted.domain.clone(), None);
             }
             Some(Event::UserPoolUpdated(_) | Event::UserPoolStatusChanged(_)) | None => (),
         }

@@ -2,7 +2,8 @@
 //!
 //! It takes what is waiting, decides each command on the state that the ones
 //! before it lead to, appends the events as one batch, projects them, and only
-//! then answers anybody. One sync serves the whole batch.
+//! then answers anybody. One sync serves the whole batch, and while it lasts the
+//! batch before is projected and answered.
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -13,13 +14,17 @@ use std::{
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures_util::{
+    FutureExt as _,
+    future::{self, BoxFuture},
+};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot, watch},
 };
 
 use crate::{
-    event_log::{EventLog, Head, Position, ReadLimit, Record},
+    event_log::{AppendError, EventLog, Head, Position, ReadLimit, Record},
     metrics::{self, AppMetrics},
     proto::{self, UserPoolEvent},
     user_pool::{Checked, UserPoolState, evolve},
@@ -27,7 +32,7 @@ use crate::{
 
 use super::{
     Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, Settings, Source, StartError,
-    batch::{Batch, Decided},
+    batch::{Batch, Deciding, Decision},
     codec,
     history::Recent,
     in_full, log_failed, says,
@@ -61,6 +66,18 @@ impl Jobs {
                 self.waiting.recv_many(batch, BATCH).await
             }
             taken = self.waiting.recv_many(batch, BATCH) => taken,
+        }
+    }
+
+    /// What waits now, as far as a batch has room for it.
+    fn take_waiting(&mut self, batch: &mut Vec<Job>) {
+        if *self.closed.borrow() {
+            self.waiting.close();
+        }
+        while batch.len() < BATCH
+            && let Ok(job) = self.waiting.try_recv()
+        {
+            batch.push(job);
         }
     }
 }
@@ -103,26 +120,60 @@ pub(super) async fn start(
     let (life, stopped) = watch::channel(Life::Running);
     let runtime = Handle::current();
     let work = move || {
-        let mut batch = Vec::with_capacity(BATCH);
-        while runtime.block_on(jobs.next(&mut batch)) > 0 {
-            let jobs = batch.drain(..).filter(|job| !job.answer.is_closed()).collect();
-            let carried_out =
-                panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(writer.carry_out(jobs))));
-            if !matches!(carried_out, Ok(Ok(()))) {
-                life.send_replace(Life::Failed);
-                return;
-            }
+        let worked = AssertUnwindSafe(|| runtime.block_on(writer.work(&mut jobs)));
+        if matches!(panic::catch_unwind(worked), Ok(Ok(()))) {
+            // Only once the log is let go of may the process end.
+            drop(writer);
+            life.send_replace(Life::Ended);
+        } else {
+            life.send_replace(Life::Failed);
         }
-        // Only once the log is let go of may the process end.
-        drop(writer);
-        life.send_replace(Life::Ended);
     };
     thread::Builder::new().name("writer".to_owned()).spawn(work).map_err(StartError::Thread)?;
     Ok(stopped)
 }
 
-/// Nothing can be recorded any more.
+/// Nothing can be recorded any more. Whoever waits is not answered, which is how they
+/// learn of it.
 struct LogFailed;
+
+/// A batch and what its commands are answered.
+struct Decided {
+    batch: Batch,
+    answers: Vec<Answer>,
+}
+
+/// What a command is answered once its batch is durable and visible.
+struct Answer {
+    to: oneshot::Sender<Result<Outcome, ExecuteError>>,
+    decision: Result<Outcome, ExecuteError>,
+    came_to: metrics::Outcome,
+}
+
+/// A batch on its way to the disk.
+struct Sent {
+    decided: Decided,
+    appended: BoxFuture<'static, Result<Vec<Record>, AppendError>>,
+}
+
+/// A batch that is there, and that nobody has seen yet.
+struct Durable {
+    decided: Decided,
+    records: Vec<Record>,
+}
+
+impl Sent {
+    async fn durable(self) -> Result<Durable, LogFailed> {
+        let Self { decided, appended } = self;
+        match appended.await {
+            Ok(records) => Ok(Durable { decided, records }),
+            Err(error) => {
+                log_failed(&error);
+                Err(LogFailed)
+            }
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Writer {
@@ -135,26 +186,49 @@ struct Writer {
 }
 
 impl Writer {
-    async fn carry_out(&mut self, jobs: Vec<Job>) -> Result<(), LogFailed> {
+    /// Carries out what comes, until nothing will. While one batch is shown and
+    /// answered, the next one is on its way to the disk.
+    async fn work(&mut self, jobs: &mut Jobs) -> Result<(), LogFailed> {
+        let mut taken = Vec::with_capacity(BATCH);
+        let mut sent: Option<Sent> = None;
+        loop {
+            let durable = match sent.take() {
+                Some(sent) => Some(sent.durable().await?),
+                None if jobs.next(&mut taken).await == 0 => return Ok(()),
+                None => None,
+            };
+            jobs.take_waiting(&mut taken);
+            let before = durable.as_ref().map(|durable| &durable.decided.batch);
+            let decided = self.decide(&mut taken, before).await;
+            sent = self.send(decided);
+            if let Some(durable) = durable {
+                self.show(durable)?;
+            }
+        }
+    }
+
+    async fn decide(&mut self, jobs: &mut Vec<Job>, before: Option<&Batch>) -> Decided {
         let head = self.log.head().borrow().position;
-        let mut batch = Batch::new(
-            &self.read_model,
-            self.source.as_ref(),
-            &self.settings.region,
-            self.settings.limits,
-            head,
-            self.last_time,
-        );
+        let mut batch = Batch::default();
         let mut answers = Vec::with_capacity(jobs.len());
-        for job in jobs {
+        for job in jobs.drain(..).filter(|job| !job.answer.is_closed()) {
             let Job { checked, context, answer } = job;
             let validate_only = checked.options.validate_only;
+            let mut deciding = Deciding {
+                read_model: &self.read_model,
+                source: self.source.as_ref(),
+                settings: &self.settings,
+                before,
+                batch: &mut batch,
+                head,
+                last_time: &mut self.last_time,
+            };
             // A fault in the rules costs the command that met it, and no other.
-            let decide = AssertUnwindSafe(|| batch.decide(checked, &context));
+            let decide = AssertUnwindSafe(|| deciding.decide(checked, &context));
             let mut repeated = false;
-            let mut decided = match panic::catch_unwind(decide) {
-                Ok(Decided::Answer(answer)) => answer.map(|outcome| *outcome),
-                Ok(Decided::Recorded { position }) => {
+            let mut decision = match panic::catch_unwind(decide) {
+                Ok(Decision::Answer(answer)) => answer.map(|outcome| *outcome),
+                Ok(Decision::Recorded { position }) => {
                     repeated = true;
                     self.recorded(position).await
                 }
@@ -166,37 +240,52 @@ impl Writer {
             };
             // What was only validated has no place in the log, also where the answer
             // is that of a request which has one.
-            if validate_only && let Ok(outcome) = &mut decided {
+            if validate_only && let Ok(outcome) = &mut decision {
                 outcome.position = 0;
             }
-            let came_to = came_to(&decided, validate_only, repeated);
-            answers.push((answer, decided, came_to));
+            let came_to = came_to(&decision, validate_only, repeated);
+            answers.push(Answer { to: answer, decision, came_to });
         }
-        let (events, last_time) = batch.finish();
-        let committed = self.commit(events).await;
-        if committed.is_ok() {
-            self.last_time = last_time;
-        }
-        // Also refusals wait: they may rest on what this batch has just recorded.
-        for (answer, decided, came_to) in answers {
-            let came_to = committed.map_or(metrics::Outcome::Failed, |()| came_to);
-            self.settings.metrics.command(came_to);
-            let unavailable = |()| Err(ExecuteError::LogUnavailable);
-            // Nobody may be waiting any more; what was decided holds all the same.
-            let _ = answer.send(committed.map_or_else(unavailable, |()| decided));
-        }
-        committed.map_err(|()| LogFailed)
+        Decided { batch, answers }
     }
 
-    /// Appends and projects. On return the events are durable and visible.
-    async fn commit(&self, events: Vec<UserPoolEvent>) -> Result<(), ()> {
-        let Some(first) = events.first() else { return Ok(()) };
-        let expected =
-            Position(u64::try_from(first.position).unwrap_or_default().saturating_sub(1));
+    /// Sends a batch on its way to the disk; nothing where nothing was decided.
+    fn send(&self, decided: Decided) -> Option<Sent> {
+        if decided.answers.is_empty() {
+            return None;
+        }
+        let events = &decided.batch.events;
+        let expected = events.first().map_or(0, |first| first.position.saturating_sub(1));
+        let expected = Position(u64::try_from(expected).unwrap_or_default());
         let bodies: Vec<Bytes> = events.iter().map(codec::encode).collect();
-        let records =
-            self.log.append(expected, bodies).await.map_err(|error| log_failed(&error))?;
-        let head = records.last().map(Record::head).unwrap_or_default();
+        let log = Arc::clone(&self.log);
+        let append = async move {
+            // A batch of refusals is not one for the log, whose head may be another.
+            if bodies.is_empty() { Ok(Vec::new()) } else { log.append(expected, bodies).await }
+        };
+        let mut append: BoxFuture<'static, _> = append.boxed();
+        // It begins when it is asked for the first time.
+        let appended = match (&mut append).now_or_never() {
+            Some(appended) => future::ready(appended).boxed(),
+            None => append,
+        };
+        Some(Sent { decided, appended })
+    }
+
+    /// Projects what is durable, so that it is visible, and answers.
+    fn show(&self, Durable { decided, records }: Durable) -> Result<(), LogFailed> {
+        self.project(decided.batch.events, records)?;
+        // Also refusals waited: they may rest on what this batch has recorded.
+        for Answer { to, decision, came_to } in decided.answers {
+            self.settings.metrics.command(came_to);
+            // Nobody may be waiting any more; what was decided holds all the same.
+            let _ = to.send(decision);
+        }
+        Ok(())
+    }
+
+    fn project(&self, events: Vec<UserPoolEvent>, records: Vec<Record>) -> Result<(), LogFailed> {
+        let Some(head) = records.last().map(Record::head) else { return Ok(()) };
         let with_hash = |(event, record): (UserPoolEvent, Record)| {
             let (previous_hash, hash) = (record.previous_hash.0.to_vec(), record.hash.0.to_vec());
             UserPoolEvent { previous_hash, hash, record: Some(record.stored), ..event }
@@ -208,6 +297,7 @@ impl Writer {
                 error = in_full(&error),
                 "the read model failed; it is built again at the next start"
             );
+            LogFailed
         })?;
         self.settings.metrics.applied(begun.elapsed());
         self.settings.metrics.projected(head.position.0);
