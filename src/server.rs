@@ -1,10 +1,15 @@
 //! Listening, serving, and stopping in order.
 
+mod arrivals;
+mod certificate;
 mod connection;
+mod handshake;
 mod levels;
 mod listen;
 mod monitoring;
+mod reload;
 mod serving;
+mod tls;
 
 use std::{
     io,
@@ -22,8 +27,16 @@ use crate::{
     user_pool::Limits,
 };
 
-pub use self::listen::{Endpoint, EndpointError, Listener};
-use self::{monitoring::Monitoring, serving::Serving};
+use self::{
+    listen::Reach,
+    monitoring::Monitoring,
+    reload::{Made, Reloaded, Reloading},
+    serving::Serving,
+};
+pub use self::{
+    listen::{Endpoint, EndpointError, Listener},
+    tls::{Clients, Tls, TlsError},
+};
 
 /// What a server is started with.
 #[derive(Debug, Clone)]
@@ -47,6 +60,10 @@ pub struct Config {
     /// Where its metrics are served, and whether it is alive and ready; nowhere where
     /// this is nothing.
     pub metrics_listen: Option<Endpoint>,
+    /// What connections over TCP are encrypted with.
+    pub tls: Option<Tls>,
+    /// Whether it may listen beyond this machine without that.
+    pub insecure: bool,
 }
 
 impl Config {
@@ -63,6 +80,18 @@ impl Config {
             capacity: Capacity::default(),
             grants: Grants::default(),
             metrics_listen: None,
+            tls: None,
+            insecure: false,
+        }
+    }
+
+    /// Whether it may listen where others can reach it.
+    fn is_safe(&self, reach: Reach) -> Result<(), ServerError> {
+        let endpoint = self.listen.clone();
+        match (reach, &self.tls) {
+            (Reach::File, Some(_)) => Err(ServerError::TlsOnSocket { endpoint }),
+            (Reach::Network, None) if !self.insecure => Err(ServerError::Exposed { endpoint }),
+            (Reach::Network | Reach::Machine, _) | (Reach::File, None) => Ok(()),
         }
     }
 
@@ -74,6 +103,10 @@ impl Config {
             let checked = listen::check(endpoint).await;
             problems.extend(checked.err().map(|source| listening(endpoint, source)));
         }
+        let reach = listen::check(&self.listen).await.ok();
+        problems.extend(reach.and_then(|reach| self.is_safe(reach).err()));
+        let tls = self.tls.as_ref().map(Tls::load);
+        problems.extend(tls.and_then(Result::err).map(ServerError::from));
         let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
         problems.extend(data_dir.err());
         problems
@@ -108,6 +141,31 @@ pub enum ServerError {
         /// What the system says.
         source: io::Error,
     },
+    /// Others could read and change what is said there.
+    #[error(
+        "{endpoint} can be reached from other machines, and without TLS anybody on the way can \
+         read and change what is said: give --tls-cert and --tls-key, listen on 127.0.0.1 or \
+         unix:PATH, or say --insecure"
+    )]
+    Exposed {
+        /// The endpoint.
+        endpoint: Endpoint,
+    },
+    /// There is nobody on the way to a file.
+    #[error(
+        "{endpoint} is a socket, where the system itself says who calls, without TLS: leave out \
+         --tls-cert, or listen on HOST:PORT"
+    )]
+    TlsOnSocket {
+        /// The endpoint.
+        endpoint: Endpoint,
+    },
+    /// The certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// What looks after the files of certificates.
+    #[error("changes of files and SIGHUP cannot be waited for")]
+    Reloading(#[source] io::Error),
     /// The descriptors that reflection serves.
     #[error("reflection cannot be set up")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -133,6 +191,7 @@ pub enum ServerError {
 pub struct Ready {
     endpoint: Endpoint,
     serving: Serving,
+    reloading: Reloading,
     app: Arc<App>,
     signer: Arc<Signer>,
     /// Answers to the last.
@@ -195,7 +254,7 @@ impl Ready {
     /// # Errors
     /// [`ServerError::LogFailed`] where the log failed in the meantime.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Self { endpoint: _, mut serving, app, signer, monitoring, checkpoints, data_dir } =
+        let Self { mut serving, reloading, app, signer, monitoring, checkpoints, data_dir, .. } =
             self;
         let log_failed = tokio::select! {
             result = serving.ended() => return result.map_err(ServerError::from),
@@ -220,6 +279,7 @@ impl Ready {
             Ok(Head { position, .. }) => tracing::info!(%position, "checkpoint signed"),
             Err(error) => tracing::warn!(%error, "the last checkpoint cannot be noted"),
         }
+        drop(reloading);
         drop(app);
         drop(data_dir);
         drop(monitoring);
@@ -232,6 +292,7 @@ impl Ready {
 struct Opening {
     endpoint: Endpoint,
     serving: Serving,
+    reloading: Reloading,
     door: Door,
     metrics: Arc<Metrics>,
     monitoring: Option<Monitoring>,
@@ -242,15 +303,22 @@ struct Opening {
 impl Opening {
     async fn at(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
         let listener = bind(&config.listen).await?;
+        config.is_safe(listener.reach())?;
         let watched = match &config.metrics_listen {
             Some(endpoint) => Some(bind(endpoint).await?),
             None => None,
         };
         let endpoint = listener.endpoint();
+        let tls = config.tls.clone().map(Tls::keep).transpose()?;
+        let newest = tls.as_ref().map(Reloaded::newest);
+        let made = tls.map(|tls| -> Box<dyn Made> { Box::new(tls) });
+        let reloading = Reloading::start(made.into_iter().collect());
+        let reloading = reloading.map_err(ServerError::Reloading)?;
         let connections = listen::connections_within_limits(config.connections);
         let metrics = Arc::new(Metrics::new(&grpc::methods()));
         let (serving, door) = Serving::start(
             listener,
+            newest,
             connections,
             config.capacity,
             config.grants.clone(),
@@ -260,7 +328,7 @@ impl Opening {
         levels::of_process(&metrics, serving.phase(), config.data_dir.clone());
         let monitoring = watched
             .map(|watched| Monitoring::start(watched, serving.phase(), Arc::clone(&metrics)));
-        Ok(Self { endpoint, serving, door, metrics, monitoring, config, source })
+        Ok(Self { endpoint, serving, reloading, door, metrics, monitoring, config, source })
     }
 
     /// The key that checkpoints are signed with. Asked for before the log is touched.
@@ -276,7 +344,7 @@ impl Opening {
         read_model: &Path,
     ) -> Result<Ready, ServerError> {
         let signer = Arc::new(signer);
-        let Self { endpoint, serving, door, metrics, monitoring, config, source } = self;
+        let Self { endpoint, serving, reloading, door, metrics, monitoring, config, source } = self;
         let data_dir = config.data_dir;
         let checkpoints = data_dir::checkpoints(&data_dir);
         let Config { region, limits, .. } = config;
@@ -287,7 +355,16 @@ impl Opening {
         levels::of_app(&metrics, &app);
         door.open(grpc::routes(&app, &signer, &config.account_id)?);
         serving.enter(Phase::Serving);
-        Ok(Ready { endpoint, serving, app, signer, monitoring, checkpoints, data_dir: None })
+        Ok(Ready {
+            endpoint,
+            serving,
+            reloading,
+            app,
+            signer,
+            monitoring,
+            checkpoints,
+            data_dir: None,
+        })
     }
 }
 

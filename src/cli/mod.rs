@@ -22,6 +22,7 @@ mod point;
 mod progress;
 mod proof;
 mod replay;
+mod security;
 mod serve;
 mod settings;
 mod stat;
@@ -65,7 +66,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the API until SIGTERM or SIGINT.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Create a user pool.
     Create(Box<Create>),
     /// Show a user pool as it is now.

@@ -22,6 +22,7 @@ use crate::{
 use super::{
     Answer, CliError,
     output::{print, say},
+    security::Security,
     settings::Settings,
 };
 
@@ -99,6 +100,8 @@ pub(super) struct Serve {
     /// Absent: nowhere.
     #[arg(long, env = "USERPOOL_METRICS_LISTEN", value_name = "ENDPOINT")]
     metrics_listen: Option<Endpoint>,
+    #[command(flatten)]
+    security: Security,
     /// How to write the log of the process, which goes to stderr.
     #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
     log_format: LogFormat,
@@ -132,11 +135,11 @@ impl Serve {
             return Ok(Answer::Yes);
         }
         if self.check_config {
-            return checked(&self.into_config()).await;
+            return checked(&self.into_config()?).await;
         }
         start_logging(self.log_format, &self.log)?;
         let stops = Stops::listen()?;
-        let config = self.into_config();
+        let config = self.into_config()?;
         let stop = stops.first();
         tokio::pin!(stop);
         let ready = tokio::select! {
@@ -150,8 +153,8 @@ impl Serve {
         Ok(Answer::Yes)
     }
     /// What the server is started with.
-    fn into_config(self) -> Config {
-        Config {
+    fn into_config(self) -> Result<Config, CliError> {
+        Ok(Config {
             listen: self.listen,
             data_dir: self.data_dir,
             region: self.region,
@@ -169,7 +172,9 @@ impl Serve {
                 watches_per_connection: self.max_watches_per_connection,
             },
             grants: Grants { readers: self.readers, writers: self.writers },
-        }
+            tls: self.security.tls()?,
+            insecure: self.security.insecure(),
+        })
     }
 }
 

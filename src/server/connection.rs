@@ -11,15 +11,16 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::{OwnedSemaphorePermit, watch},
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 use tonic::transport::server::Connected;
 
 use crate::{grpc::Peer, metrics::OpenConnection};
 
-/// How long a connection may take to say that it speaks HTTP/2. From then on it is
-/// asked regularly whether it is still there; see the keepalive of the server.
-const GREETING: Duration = Duration::from_secs(10);
+/// How long a connection may take to say that it speaks HTTP/2, with the handshake of
+/// TLS where there is one. From then on it is asked regularly whether it is still there;
+/// see the keepalive of the server.
+pub(super) const GREETING: Duration = Duration::from_secs(10);
 /// How many bytes the greeting has.
 const GREETING_BYTES: usize = 24;
 /// How long nothing at all may leave for a client that does not read. Asking it
@@ -53,14 +54,16 @@ struct Greeting {
 }
 
 impl Connection {
-    /// A connection that ends when `cut` says so, or is gone.
+    /// A connection that is to have begun when it is `late`, and that ends when `cut`
+    /// says so, or is gone.
     pub(super) fn new(
         socket: Box<dyn Socket>,
         peer: Peer,
         place: Place,
         mut cut: watch::Receiver<bool>,
+        late: Instant,
     ) -> Self {
-        let greeting = Greeting { bytes: GREETING_BYTES, late: Box::pin(sleep(GREETING)) };
+        let greeting = Greeting { bytes: GREETING_BYTES, late: Box::pin(sleep_until(late)) };
         let cut = Box::pin(async move {
             cut.wait_for(|cut| *cut).await.map(|_| ()).ok();
         });
@@ -152,10 +155,13 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        // TLS keeps what could not leave, and says so here.
+        let result = Pin::new(&mut self.socket).poll_flush(cx);
+        self.written(cx, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        let result = Pin::new(&mut self.socket).poll_shutdown(cx);
+        self.written(cx, result)
     }
 }

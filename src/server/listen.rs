@@ -1,4 +1,4 @@
-//! Endpoints: TCP addresses and Unix sockets, and who is let in through them.
+//! Endpoints: TCP addresses and Unix sockets.
 
 use std::{
     fmt, io,
@@ -6,30 +6,15 @@ use std::{
     os::unix::{fs::FileTypeExt as _, net::UnixStream as StdUnixStream},
     path::{Path, PathBuf},
     str::FromStr,
-    sync::Arc,
-    time::Duration,
 };
 
-use futures_util::{Stream, stream};
 use rustix::process::{Resource, getrlimit};
-use tokio::{
-    net::{TcpListener, UnixListener, lookup_host},
-    sync::{Semaphore, watch},
-    time::{self, Instant},
-};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host};
 
-use crate::{
-    grpc::{Peer, Who},
-    metrics::{Metrics, Refusal},
-};
+use crate::grpc::Who;
 
-use super::connection::{Connection, Socket};
+use super::connection::Socket;
 
-/// How long to wait after a failed accept: out of descriptors, an accept that is
-/// tried again at once would spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often it is told that connections are refused, or cannot be accepted.
-const TELL_EVERY: Duration = Duration::from_mins(1);
 /// How many descriptors are kept from connections: without one, the log cannot be
 /// written, and that would end the service.
 const OWN_DESCRIPTORS: u64 = 64;
@@ -77,13 +62,36 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Whether the endpoint could be bound, were it free.
-pub(super) async fn check(endpoint: &Endpoint) -> io::Result<()> {
+/// From where a listener can be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// From other machines.
+    Network,
+    /// From this machine alone.
+    Machine,
+    /// By way of the file system.
+    File,
+}
+
+impl Reach {
+    fn of(address: SocketAddr) -> Self {
+        let loopback = address.ip().to_canonical().is_loopback();
+        if loopback { Self::Machine } else { Self::Network }
+    }
+}
+
+/// Whether the endpoint could be bound, were it free, and from where it would be reached.
+pub(super) async fn check(endpoint: &Endpoint) -> io::Result<Reach> {
     match endpoint {
-        Endpoint::Tcp(address) => lookup_host(address).await.map(|_| ()),
+        Endpoint::Tcp(address) => {
+            let mut reaches = lookup_host(address).await?.map(Reach::of);
+            let exposed = reaches.any(|reach| reach == Reach::Network);
+            Ok(if exposed { Reach::Network } else { Reach::Machine })
+        }
         Endpoint::Unix(path) => {
             let directory = path.parent().filter(|above| !above.as_os_str().is_empty());
-            directory.map_or(Ok(()), |directory| directory.metadata().map(|_| ()))
+            directory.map_or(Ok(()), |directory| directory.metadata().map(|_| ()))?;
+            Ok(Reach::File)
         }
     }
 }
@@ -138,66 +146,45 @@ impl Listener {
         }
     }
 
-    pub(super) async fn accept(&self) -> io::Result<(Box<dyn Socket>, Who)> {
+    /// From where it can be reached.
+    pub(super) fn reach(&self) -> Reach {
+        match self {
+            Self::Tcp(_, address) => Reach::of(*address),
+            Self::Unix(..) => Reach::File,
+        }
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(Accepted, Who)> {
         match self {
             Self::Tcp(listener, _) => {
                 let (socket, address) = listener.accept().await?;
                 // Answers are small and waited for.
                 socket.set_nodelay(true)?;
-                Ok((Box::new(socket), Who::Address(address)))
+                Ok((Accepted::Tcp(socket), Who::Address(address)))
             }
             Self::Unix(listener, _) => {
                 let (socket, _) = listener.accept().await?;
                 let process = socket.peer_cred().ok();
-                Ok((Box::new(socket), Who::Process(process)))
+                Ok((Accepted::Unix(socket), Who::Process(process)))
             }
         }
     }
-
-    /// Every connection that there is room for; the others are closed at once, so
-    /// that their clients try elsewhere instead of waiting here.
-    pub(super) fn connections(
-        self,
-        room: Room,
-        cut: watch::Receiver<bool>,
-        metrics: Arc<Metrics>,
-    ) -> impl Stream<Item = io::Result<Connection>> {
-        let places = Arc::new(Semaphore::new(room.connections));
-        let door = (self, Told::default());
-        stream::unfold(door, move |(listener, mut told)| {
-            let (places, cut) = (Arc::clone(&places), cut.clone());
-            let metrics = Arc::clone(&metrics);
-            async move {
-                loop {
-                    let (socket, who) = match listener.accept().await {
-                        Ok(accepted) => accepted,
-                        Err(error) if is_of_the_connection(&error) => continue,
-                        Err(error) => {
-                            told.tell(&format!("a connection cannot be accepted: {error}"));
-                            time::sleep(ACCEPT_PAUSE).await;
-                            continue;
-                        }
-                    };
-                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                        metrics.refused.count(Refusal::Connections);
-                        told.tell("all connections are taken; more are refused");
-                        continue;
-                    };
-                    let peer = Peer::new(who, None, room.watches_per_connection);
-                    let connection =
-                        Connection::new(socket, peer, (place, metrics.server.connection()), cut);
-                    return Some((Ok(connection), (listener, told)));
-                }
-            }
-        })
-    }
 }
 
-/// How many connections there may be, and what each of them may have.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
-    pub(super) connections: usize,
-    pub(super) watches_per_connection: usize,
+/// A socket as it was accepted.
+pub(super) enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Accepted {
+    /// Without TLS.
+    pub(super) fn plain(self) -> Box<dyn Socket> {
+        match self {
+            Self::Tcp(socket) => Box::new(socket),
+            Self::Unix(socket) => Box::new(socket),
+        }
+    }
 }
 
 /// As many connections as are asked for, or as the descriptors of the process allow.
@@ -209,30 +196,6 @@ pub(super) fn connections_within_limits(asked: usize) -> usize {
         tracing::warn!(asked, allowed, "ulimit -n allows fewer connections");
     }
     asked.min(allowed)
-}
-
-/// The one connection failed before it was accepted; the next may be well.
-fn is_of_the_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::NotConnected
-            | io::ErrorKind::InvalidInput
-    )
-}
-
-/// When trouble was last told. A flood of connections must not flood the log, too.
-#[derive(Debug, Default)]
-struct Told(Option<Instant>);
-
-impl Told {
-    fn tell(&mut self, trouble: &str) {
-        if self.0.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
-            self.0 = Some(Instant::now());
-            tracing::warn!("{trouble}");
-        }
-    }
 }
 
 /// A socket that nobody answers on was left behind by a process that was killed.

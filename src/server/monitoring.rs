@@ -124,6 +124,7 @@ impl axum::serve::Listener for Accepting {
             match self.listener.accept().await {
                 Ok((socket, _)) => {
                     let end = Box::pin(sleep(LIFE));
+                    let socket = socket.plain();
                     return (Bounded { socket, end, _place: place }, ());
                 }
                 Err(_) => sleep(ACCEPT_PAUSE).await,

@@ -8,6 +8,7 @@ use tokio::{
     task::JoinHandle,
     time,
 };
+use tokio_rustls::rustls::ServerConfig;
 use tonic::transport::{self, Server};
 
 use crate::{
@@ -16,7 +17,11 @@ use crate::{
     metrics::Metrics,
 };
 
-use super::listen::{Listener, Room};
+use super::{
+    arrivals::{self, Room},
+    listen::Listener,
+    reload::Newest,
+};
 
 /// A client that is silent for this long is asked whether it is still there.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -46,6 +51,7 @@ impl Serving {
     /// Takes connections. Until `door` is opened only health answers.
     pub(super) fn start(
         listener: Listener,
+        tls: Option<Newest<ServerConfig>>,
         connections: usize,
         capacity: Capacity,
         grants: Grants,
@@ -58,7 +64,7 @@ impl Serving {
         let door = Door::closed(phases.clone(), metrics.refused.clone());
         let watches_per_connection = capacity.watches_per_connection;
         let room = Room { connections, watches_per_connection };
-        let incoming = listener.connections(room, cuts, Arc::clone(&metrics));
+        let incoming = arrivals::connections(listener, tls, room, cuts, Arc::clone(&metrics));
         let calls = RpcLayer::new(source, grants, capacity, phases, metrics);
         let serving = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))

@@ -9,6 +9,7 @@
 mod api;
 mod architecture;
 mod authorisation;
+mod authority;
 mod backup;
 mod bad_input;
 mod calls;
@@ -42,6 +43,7 @@ mod service;
 mod settings;
 mod support;
 mod tampering;
+mod tls;
 mod tools;
 mod updates;
 mod upgrades;

@@ -1,0 +1,83 @@
+//! The settings of TLS and of who may listen where.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+
+use crate::server::{Clients, Tls};
+
+use super::{CliError, failure::told};
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS and identity")]
+pub(super) struct Security {
+    /// The server's certificate in PEM, with those that lead to its authority. Loaded again when
+    /// the file changes, and on SIGHUP; connections stay.
+    #[arg(long, env = "USERPOOL_TLS_CERT", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The key of that certificate in PEM; not to be readable by every user of the machine.
+    #[arg(long, env = "USERPOOL_TLS_KEY", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// The authorities in PEM that vouch for clients, who are then known by their certificates.
+    #[arg(long, env = "USERPOOL_CLIENT_CA", value_name = "FILE")]
+    client_ca: Option<PathBuf>,
+    /// Whether clients must have a certificate; required where --client-ca is given and nothing
+    /// else is said. One that is not valid is never accepted.
+    #[arg(long, env = "USERPOOL_CLIENT_AUTH", value_name = "WHETHER")]
+    client_auth: Option<ClientAuth>,
+    /// Listen where other machines can reach it without TLS.
+    #[arg(
+        long,
+        env = "USERPOOL_INSECURE",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true"
+    )]
+    insecure: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ClientAuth {
+    /// They are not asked for one.
+    None,
+    /// Those without one are let in, too.
+    Optional,
+    /// Those without one are refused.
+    Required,
+}
+
+impl Security {
+    pub(super) const fn insecure(&self) -> bool {
+        self.insecure
+    }
+
+    /// What connections are encrypted with.
+    ///
+    /// # Errors
+    /// One is given that means nothing without another.
+    pub(super) fn tls(&self) -> Result<Option<Tls>, CliError> {
+        let clients = match (self.client_auth, &self.client_ca) {
+            (Some(ClientAuth::None), _) | (None, None) => None,
+            (Some(ClientAuth::Optional | ClientAuth::Required), None) => {
+                return Err(told("client-auth is given without client-ca: who vouches for them?"));
+            }
+            (auth, Some(authorities)) => {
+                let required = !matches!(auth, Some(ClientAuth::Optional));
+                Some(Clients { authorities: authorities.clone(), required })
+            }
+        };
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Ok(Some(Tls { certificate: certificate.clone(), key: key.clone(), clients }))
+            }
+            (Some(_), None) => Err(told("tls-cert is given without tls-key; give both")),
+            (None, Some(_)) => Err(told("tls-key is given without tls-cert; give both")),
+            (None, None) if clients.is_some() => {
+                Err(told("client-ca is given without tls-cert and tls-key; give all three"))
+            }
+            (None, None) => Ok(None),
+        }
+    }
+}

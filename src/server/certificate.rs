@@ -1,0 +1,90 @@
+//! The name in a client's certificate.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+
+use crate::{grpc::Identity, proto::ActorKind};
+
+/// How a SPIFFE ID begins.
+const SPIFFE: &str = "spiffe://";
+/// The longest name that is taken, in bytes; SPIFFE's own limit.
+const NAME_BYTES: usize = 2048;
+
+/// Why a certificate that was issued by the right authority names nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Nameless {
+    #[error("the certificate cannot be read")]
+    Unreadable,
+    #[error("the certificate has no name: neither a subject alternative name nor a common name")]
+    NoName,
+    #[error("the certificate has more than one SPIFFE ID")]
+    SeveralSpiffeIds,
+    #[error("the certificate has a name that looks like a SPIFFE ID and is none")]
+    NoSpiffeId,
+    #[error("the certificate has a name with control characters, or a longer one than is taken")]
+    Unprintable,
+}
+
+/// Whom a certificate names: its SPIFFE ID, else the first of its subject
+/// alternative names (DNS, then URI, e-mail and IP address), else its common name.
+///
+/// That the certificate is to be believed was established before.
+pub(super) fn identity(certificate: &[u8]) -> Result<Identity, Nameless> {
+    let (_, certificate) =
+        X509Certificate::from_der(certificate).map_err(|_| Nameless::Unreadable)?;
+    let subject = name(&certificate)?;
+    if subject.len() > NAME_BYTES || subject.chars().any(char::is_control) {
+        return Err(Nameless::Unprintable);
+    }
+    Ok(Identity { kind: ActorKind::Certificate, subject })
+}
+
+fn name(certificate: &X509Certificate<'_>) -> Result<String, Nameless> {
+    let alternatives = certificate.subject_alternative_name().map_err(|_| Nameless::Unreadable)?;
+    let alternatives =
+        alternatives.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
+
+    let mut spiffe = alternatives.iter().filter_map(uri).filter(|uri| uri.starts_with(SPIFFE));
+    match (spiffe.next(), spiffe.next()) {
+        (Some(id), None) => return Ok(id.to_owned()),
+        (Some(_), Some(_)) => return Err(Nameless::SeveralSpiffeIds),
+        (None, _) => (),
+    }
+    let first = |of: fn(&GeneralName<'_>) -> Option<String>| {
+        alternatives.iter().filter_map(of).find(|name| !name.is_empty())
+    };
+    let common_name = || {
+        let mut names = certificate.subject().iter_common_name();
+        names.find_map(|name| name.as_str().ok()).map(str::to_owned)
+    };
+    let name = first(dns)
+        .or_else(|| first(|name| uri(name).map(str::to_owned)))
+        .or_else(|| first(email))
+        .or_else(|| first(ip_address))
+        .or_else(common_name)
+        .filter(|name| !name.is_empty())
+        .ok_or(Nameless::NoName)?;
+    // Where authorities let their clients choose a common name, they could choose
+    // somebody's SPIFFE ID.
+    if name.starts_with(SPIFFE) { Err(Nameless::NoSpiffeId) } else { Ok(name) }
+}
+
+fn uri<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
+    if let GeneralName::URI(uri) = name { Some(uri) } else { None }
+}
+
+fn dns(name: &GeneralName<'_>) -> Option<String> {
+    if let GeneralName::DNSName(name) = name { Some((*name).to_owned()) } else { None }
+}
+
+fn email(name: &GeneralName<'_>) -> Option<String> {
+    if let GeneralName::RFC822Name(address) = name { Some((*address).to_owned()) } else { None }
+}
+
+fn ip_address(name: &GeneralName<'_>) -> Option<String> {
+    let GeneralName::IPAddress(bytes) = name else { return None };
+    let v4 = <[u8; 4]>::try_from(*bytes).map(|bytes| IpAddr::from(Ipv4Addr::from(bytes)));
+    let v6 = || <[u8; 16]>::try_from(*bytes).map(|bytes| IpAddr::from(Ipv6Addr::from(bytes)));
+    v4.or_else(|_| v6()).ok().map(|address| address.to_string())
+}

@@ -1,0 +1,97 @@
+//! Authorities that issue certificates for tests, and the files that they are in.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    SanType,
+};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+
+/// An authority of its own.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pub(crate) pem: String,
+}
+
+/// A certificate and its key, in PEM.
+pub(crate) struct Issued {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+impl Authority {
+    pub(crate) fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate().expect("a key");
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// A certificate for a server that is on this machine.
+    pub(crate) fn server(&self) -> Issued {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let mut params = CertificateParams::new(names).expect("names");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(&params)
+    }
+
+    /// A certificate for a client with these names.
+    pub(crate) fn client(&self, common_name: &str, names: &[SanType]) -> Issued {
+        let mut params = CertificateParams::default();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        if !common_name.is_empty() {
+            params.distinguished_name.push(DnType::CommonName, common_name);
+        }
+        params.subject_alt_names = names.to_vec();
+        self.issue(&params)
+    }
+
+    /// The same with a SPIFFE ID.
+    pub(crate) fn workload(&self, spiffe_id: &str) -> Issued {
+        self.client("", &[uri(spiffe_id)])
+    }
+
+    fn issue(&self, params: &CertificateParams) -> Issued {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        Issued { certificate, key: key.serialize_pem() }
+    }
+
+    /// What a client needs that believes this authority.
+    pub(crate) fn trusted(&self) -> ClientTlsConfig {
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.pem))
+    }
+}
+
+impl Issued {
+    pub(crate) fn identity(&self) -> Identity {
+        Identity::from_pem(&self.certificate, &self.key)
+    }
+
+    /// Puts both into a directory, in place of those that are there.
+    pub(crate) fn write(&self, directory: &Path) -> (PathBuf, PathBuf) {
+        let certificate = replace(directory, "tls.crt", &self.certificate);
+        (certificate, replace(directory, "tls.key", &self.key))
+    }
+}
+
+/// Puts a file in its place, whole, for its owner alone.
+pub(crate) fn replace(directory: &Path, name: &str, text: &str) -> PathBuf {
+    let (path, beside) = (directory.join(name), directory.join(format!("{name}.new")));
+    fs::write(&beside, text).expect("written");
+    fs::set_permissions(&beside, Permissions::from_mode(0o600)).expect("closed");
+    fs::rename(beside, &path).expect("in place");
+    path
+}
+
+pub(crate) fn uri(uri: &str) -> SanType {
+    SanType::URI(uri.try_into().expect("ASCII"))
+}

@@ -1,0 +1,74 @@
+//! TLS: who is let in, who they are, and that certificates change without anybody noticing.
+
+mod clients;
+mod files;
+mod handshakes;
+mod rotation;
+
+use std::path::Path;
+
+use tempfile::TempDir;
+use tonic::transport::{Channel, ClientTlsConfig};
+use userpool::{
+    proto::{
+        Actor, ListUserPoolEventsRequest, UserPoolEventFilter,
+        user_pool_history_service_client::UserPoolHistoryServiceClient,
+    },
+    server::{Clients, Tls},
+};
+
+use crate::{
+    authority::{Authority, replace},
+    support::{Client, TestServer, create},
+};
+
+/// A server with a certificate, and its authority.
+pub(crate) struct Secured {
+    pub(crate) server: TestServer,
+    pub(crate) authority: Authority,
+    pub(crate) files: TempDir,
+}
+
+impl Secured {
+    /// One that asks its clients for certificates of the same authority, where it is
+    /// said whether they need one.
+    pub(crate) async fn start(required: Option<bool>) -> Self {
+        let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
+        let tls = tls(&authority, files.path(), required);
+        let server = TestServer::with(|config| config.tls = Some(tls)).await;
+        Self { server, authority, files }
+    }
+
+    pub(crate) async fn connect(
+        &self,
+        tls: ClientTlsConfig,
+    ) -> Result<Channel, tonic::transport::Error> {
+        connect(&self.server.endpoint.to_string(), tls).await
+    }
+}
+
+/// What a server is started with, in files.
+pub(crate) fn tls(authority: &Authority, directory: &Path, required: Option<bool>) -> Tls {
+    let (certificate, key) = authority.server().write(directory);
+    let authorities = replace(directory, "ca.crt", &authority.pem);
+    let clients = required.map(|required| Clients { authorities, required });
+    Tls { certificate, key, clients }
+}
+
+pub(crate) async fn connect(
+    address: &str,
+    tls: ClientTlsConfig,
+) -> Result<Channel, tonic::transport::Error> {
+    let address = format!("https://{address}");
+    Channel::from_shared(address).expect("an address").tls_config(tls)?.connect().await
+}
+
+/// Who is recorded for what is done on a connection.
+async fn recorded(channel: Channel) -> Actor {
+    let id = create(&mut Client::new(channel.clone()), "people").await;
+    let filter = UserPoolEventFilter { user_pool_id: Some(id), ..Default::default() };
+    let request = ListUserPoolEventsRequest { filter: Some(filter), ..Default::default() };
+    let mut history = UserPoolHistoryServiceClient::new(channel);
+    let events = history.list_user_pool_events(request).await.expect("events").into_inner();
+    events.events.into_iter().next().expect("an event").actor.expect("an actor")
+}

@@ -1,0 +1,116 @@
+//! Clients are who their certificates say that they are.
+
+use rcgen::SanType;
+use tonic::Code;
+use userpool::proto::ActorKind;
+
+use super::{Secured, recorded};
+use crate::{
+    authority::{Authority, Issued, uri},
+    support::{Client, named},
+};
+
+fn dns(name: &str) -> SanType {
+    SanType::DnsName(name.try_into().expect("ASCII"))
+}
+
+fn email(address: &str) -> SanType {
+    SanType::Rfc822Name(address.try_into().expect("ASCII"))
+}
+
+fn ip(address: &str) -> SanType {
+    SanType::IpAddress(address.parse().expect("an address"))
+}
+
+const BILLING: &str = "spiffe://prod/ns/pay/sa/billing";
+
+#[tokio::test]
+async fn a_client_is_its_spiffe_id_else_its_alternative_name_else_its_common_name() {
+    let secured = Secured::start(Some(true)).await;
+    for (common_name, names, expected) in [
+        ("cn", vec![dns("a.example"), uri("https://b.example"), uri(BILLING)], BILLING),
+        ("cn", vec![email("c@example"), uri("https://b.example"), dns("a.example")], "a.example"),
+        ("cn", vec![ip("192.0.2.1"), email("c@example"), uri("urn:b")], "urn:b"),
+        ("cn", vec![ip("192.0.2.1"), email("c@example")], "c@example"),
+        ("cn", vec![ip("2001:db8::1")], "2001:db8::1"),
+        ("Jürgen in Zürich", vec![], "Jürgen in Zürich"),
+    ] {
+        let issued = secured.authority.client(common_name, &names);
+        let tls = secured.authority.trusted().identity(issued.identity());
+        let actor = recorded(secured.connect(tls).await.expect("a connection")).await;
+        assert_eq!(actor.kind(), ActorKind::Certificate);
+        assert_eq!(actor.subject, expected);
+        assert!(actor.peer_address.starts_with("127.0.0.1:"), "{actor:?}");
+    }
+    secured.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_certificate_without_a_name_that_can_be_relied_on_is_refused() {
+    let secured = Secured::start(Some(false)).await;
+    for (common_name, names) in [
+        ("", vec![]),
+        ("cn", vec![uri(BILLING), uri("spiffe://prod/ns/pay/sa/admin")]),
+        (BILLING, vec![]),
+        ("cn", vec![dns(BILLING)]),
+        ("two\nlines", vec![]),
+    ] {
+        let issued = secured.authority.client(common_name, &names);
+        assert!(refused(&secured, &issued).await, "{common_name} {names:?}");
+    }
+    secured.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_without_a_certificate_is_refused_where_one_is_required() {
+    let secured = Secured::start(Some(true)).await;
+    let channel = secured.connect(secured.authority.trusted()).await;
+    assert!(without_answer(channel).await);
+    secured.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_without_a_certificate_is_anonymous_where_none_is_required() {
+    for required in [Some(false), None] {
+        let secured = Secured::start(required).await;
+        let channel = secured.connect(secured.authority.trusted()).await.expect("a connection");
+        let actor = recorded(channel).await;
+        assert_eq!((actor.kind(), actor.subject.as_str()), (ActorKind::Anonymous, ""));
+        secured.server.stop().await;
+    }
+}
+
+/// Never silently somebody else.
+#[tokio::test]
+async fn a_certificate_of_another_authority_is_refused_also_where_none_is_required() {
+    for required in [true, false] {
+        let secured = Secured::start(Some(required)).await;
+        let stranger = Authority::new("root").workload(BILLING);
+        assert!(refused(&secured, &stranger).await);
+        secured.server.stop().await;
+    }
+}
+
+/// A certificate of a server is not one of a client.
+#[tokio::test]
+async fn a_certificate_for_another_purpose_is_refused() {
+    let secured = Secured::start(Some(false)).await;
+    let of_server = secured.authority.server();
+    assert!(refused(&secured, &of_server).await);
+    secured.server.stop().await;
+}
+
+async fn refused(secured: &Secured, issued: &Issued) -> bool {
+    let tls = secured.authority.trusted().identity(issued.identity());
+    without_answer(secured.connect(tls).await).await
+}
+
+/// A client with TLS 1.3 learns only with its first call that it was refused.
+async fn without_answer(
+    connected: Result<tonic::transport::Channel, tonic::transport::Error>,
+) -> bool {
+    let Ok(channel) = connected else { return true };
+    let answer = Client::new(channel).create_user_pool(named("people")).await;
+    let code = answer.expect_err("no answer").code();
+    matches!(code, Code::Unknown | Code::Unavailable)
+}

@@ -1,0 +1,192 @@
+//! Connections that do not begin as they should: nobody else waits for them, and their
+//! clients are told what can be told.
+
+use std::{error::Error, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+use tonic::transport::{Channel, Error as TransportError};
+
+use super::{Secured, connect, tls};
+use crate::{
+    authority::Authority,
+    support::{Client, TestServer, named},
+};
+
+/// The beginning of a handshake that does not go on.
+const BEGUN: [u8; 9] = [22, 3, 1, 2, 0, 1, 0, 1, 252];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_handshakes_hold_up_nobody() {
+    let secured = Secured::start(None).await;
+    let mut slow = Vec::new();
+    for _ in 0..50 {
+        slow.push(begun(&secured).await);
+    }
+    let channel = secured.connect(secured.authority.trusted()).await.expect("a connection");
+    Client::new(channel).create_user_pool(named("people")).await.expect("created");
+    secured.server.stop().await;
+    // Those that had not begun are closed.
+    for mut socket in slow {
+        let mut rest = Vec::new();
+        let closed = timeout(Duration::from_secs(10), socket.read_to_end(&mut rest)).await;
+        let _ = closed.expect("closed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_counts_from_before_its_handshake() {
+    let authority = Authority::new("root");
+    let files = tempfile::TempDir::new().expect("a directory");
+    let tls = tls(&authority, files.path(), None);
+    let server = TestServer::with(|config| {
+        config.tls = Some(tls);
+        config.connections = 2;
+    })
+    .await;
+    let secured = Secured { server, authority, files };
+    let (first, _second) = (begun(&secured).await, begun(&secured).await);
+    let mut third =
+        TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
+    let read = timeout(Duration::from_secs(10), third.read(&mut [0])).await.expect("closed");
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+
+    drop(first);
+
+    // Its place is free a moment later.
+    while secured.connect(secured.authority.trusted()).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    secured.server.stop().await;
+}
+
+/// Whatever they do first, and however far they come.
+#[tokio::test]
+async fn who_does_not_get_through_the_handshake_and_the_greeting_in_time_is_cut() {
+    let secured = Secured::start(None).await;
+    let nothing = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
+    let begun = begun(&secured).await;
+    let shaken = {
+        let socket = TcpStream::connect(secured.server.endpoint.to_string()).await;
+        shake_hands(&secured, socket.expect("a socket")).await
+    };
+    tokio::time::pause();
+    let start = Instant::now();
+    closed(nothing).await;
+    closed(begun).await;
+    closed(shaken).await;
+    assert!((8..=11).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    secured.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_without_tls_is_told_that_the_server_speaks_it() {
+    let secured = Secured::start(None).await;
+    let address = format!("http://{}", secured.server.endpoint);
+    let channel = Channel::from_shared(address).expect("an address").connect().await;
+    let error = match channel {
+        Ok(channel) => {
+            let answer = Client::new(channel).create_user_pool(named("people")).await;
+            in_full(&answer.expect_err("refused"))
+        }
+        Err(error) => in_full(&error),
+    };
+    assert!(error.contains("this server speaks TLS: connect with https"), "{error}");
+    // Others are served.
+    secured.connect(secured.authority.trusted()).await.expect("a connection");
+    secured.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_with_tls_learns_at_once_that_the_server_speaks_without() {
+    let server = TestServer::start().await;
+    let tls = Authority::new("root").trusted();
+    let address = server.endpoint.to_string();
+    let connecting = connect(&address, tls);
+    let refused = timeout(Duration::from_secs(5), connecting).await.expect("at once");
+    let error = in_full(&refused.expect_err("refused"));
+    assert!(error.contains("InvalidContentType"), "{error}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_believe_the_server_does_not_disturb_it() {
+    let secured = Secured::start(None).await;
+    let stranger = Authority::new("root");
+    for _ in 0..20 {
+        let refused: Result<_, TransportError> = secured.connect(stranger.trusted()).await;
+        refused.expect_err("refused");
+    }
+    secured.connect(secured.authority.trusted()).await.expect("a connection");
+    secured.server.stop().await;
+}
+
+/// TLS keeps what does not leave; that must not keep the connection.
+#[tokio::test]
+async fn who_takes_no_answer_is_cut_with_tls_as_well() {
+    let secured = Secured::start(None).await;
+    let socket = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
+    let mut shaken = shake_hands(&secured, socket).await;
+    shaken.write_all(&crate::load::wire::greeting()).await.expect("sent");
+    // Asks for answers until none leaves any more, and reads none.
+    let ping = crate::load::wire::frame(6, 0, 0, &[0; 8]).repeat(1000);
+    let asking = async {
+        loop {
+            if shaken.write_all(&ping).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::time::pause();
+    timeout(Duration::from_mins(3), asking).await.expect("cut");
+    secured.server.stop().await;
+}
+
+async fn begun(secured: &Secured) -> TcpStream {
+    let address = secured.server.endpoint.to_string();
+    let mut socket = TcpStream::connect(address).await.expect("a socket");
+    socket.write_all(&BEGUN).await.expect("sent");
+    socket
+}
+
+async fn shake_hands(
+    secured: &Secured,
+    socket: TcpStream,
+) -> tokio_rustls::client::TlsStream<TcpStream> {
+    use tokio_rustls::rustls::{
+        ClientConfig, RootCertStore,
+        crypto::ring,
+        pki_types::{CertificateDer, pem::PemObject as _},
+    };
+    let mut roots = RootCertStore::empty();
+    let pem = secured.authority.pem.as_bytes();
+    roots.add(CertificateDer::from_pem_slice(pem).expect("PEM")).expect("a certificate");
+    let config = ClientConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().expect("a name");
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+    connector.connect(name, socket).await.expect("a handshake")
+}
+
+async fn closed(mut socket: impl tokio::io::AsyncRead + Unpin) {
+    let mut rest = Vec::new();
+    // With or without a farewell.
+    let _ = timeout(Duration::from_mins(1), socket.read_to_end(&mut rest)).await.expect("closed");
+}
+
+/// The error with everything behind it.
+fn in_full(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
