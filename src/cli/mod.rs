@@ -15,6 +15,7 @@ mod health;
 mod history;
 mod import;
 mod listing;
+mod logging;
 mod noted;
 mod offline;
 mod output;

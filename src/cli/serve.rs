@@ -1,16 +1,14 @@
 //! `userpool serve`.
 
 use std::{
-    error::Error,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     path::PathBuf,
     process,
     sync::Arc,
 };
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     app::{Source, in_full},
@@ -20,7 +18,7 @@ use crate::{
 };
 
 use super::{
-    Answer, CliError,
+    Answer, CliError, logging,
     output::{print, say},
     security::Security,
     settings::Settings,
@@ -103,25 +101,18 @@ pub(super) struct Serve {
     #[command(flatten)]
     security: Security,
     /// How to write the log of the process, which goes to stderr.
-    #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "pretty")]
-    log_format: LogFormat,
-    /// What to log: a level (error, warn, info, debug, trace), or directives per module.
+    #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
+    log_format: logging::Format,
+    /// What to log: a level (error, warn, info, debug, trace), or directives per module. SIGUSR1
+    /// adds userpool=debug, SIGUSR2 takes it away.
     #[arg(
         long,
         env = "USERPOOL_LOG",
         value_name = "FILTER",
         default_value = "info,sled=warn",
-        value_parser = log_filter
+        value_parser = logging::filter
     )]
     log: String,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
 }
 
 impl Serve {
@@ -137,7 +128,7 @@ impl Serve {
         if self.check_config {
             return checked(&self.into_config()?).await;
         }
-        start_logging(self.log_format, &self.log)?;
+        logging::start(self.log_format, &self.log)?;
         let stops = Stops::listen()?;
         let config = self.into_config()?;
         let stop = stops.first();
@@ -218,47 +209,6 @@ impl Stops {
             // Nothing is tidied up: that is what may hang. What is acknowledged is kept.
             process::exit(1);
         });
-    }
-}
-
-fn start_logging(format: LogFormat, filter: &str) -> Result<(), Box<dyn Error>> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log: {error}"))?;
-    let terminal = io::stderr().is_terminal();
-    let logging = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(|| Stderr)
-        .with_ansi(terminal);
-    match format {
-        LogFormat::Pretty => logging.init(),
-        LogFormat::Json => logging.json().flatten_event(true).init(),
-    }
-    std::panic::set_hook(Box::new(|panic| {
-        let location = panic.location().map(ToString::to_string).unwrap_or_default();
-        let says = panic.payload_as_str().unwrap_or_default();
-        tracing::error!(location, says, "panic");
-    }));
-    Ok(())
-}
-
-/// Stderr, whoever has closed it, and however full its disk is: what cannot be told
-/// is not told. It must not end the service.
-struct Stderr;
-
-impl io::Write for Stderr {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().write_all(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn log_filter(text: &str) -> Result<String, String> {
-    match EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -4,6 +4,7 @@ mod config_file;
 mod documented;
 mod flooded;
 mod killed;
+mod logging;
 mod refused;
 mod settings;
 mod socket;

@@ -80,7 +80,7 @@ async fn all_that_is_wrong_with_the_file_is_told_by_line_and_nothing_is_created(
     let lines = [
         "line 1: \"max_tags\" is no setting; the nearest is max-tags",
         "line 2: max-reads: expected an integer",
-        "line 3: log-format: expected one of pretty, json",
+        "line 3: log-format: expected one of auto, pretty, json",
         "line 4: account-id: expected 12 digits",
         "line 5: \"listn\" is no setting; the nearest is listen",
         "line 6: max-watches: invalid digit found in string",

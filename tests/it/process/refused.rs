@@ -117,7 +117,7 @@ async fn a_wrong_flag_is_told_with_exit_code_2() {
         (["--account-id", "1234"], "expected 12 digits"),
         (["--max-user-pools", "1.5"], "invalid digit"),
         (["--max-tags", "many"], "invalid digit"),
-        (["--log-format", "xml"], "possible values: pretty, json"),
+        (["--log-format", "xml"], "possible values: auto, pretty, json"),
         (["--colour", "blue"], "unexpected argument"),
     ] {
         let data_dir = directory.path().join("data");
