@@ -17,6 +17,11 @@ pub(crate) fn grpcurl(promise: &str) -> Option<PathBuf> {
     found(directory.join("grpcurl"), promise).map(|_| directory)
 }
 
+/// Prometheus' own checker, or nothing where it is not there.
+pub(crate) fn promtool(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/bin/promtool"), promise)
+}
+
 /// Python with grpcio, or nothing where it is not there.
 pub(crate) fn python(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/python/bin/python"), promise)

@@ -1,1 +1,169 @@
-//! Every metric is documented.
+//! Every metric is documented, and what the dashboard and the alerts use exists.
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use regex::Regex;
+use serde_json::Value;
+use userpool::proto::{
+    DescribeUserPoolRequest, user_pool_history_service_client::UserPoolHistoryServiceClient,
+};
+
+use super::{Reading, measured, reading};
+use crate::{
+    support::create,
+    tools::{promtool, repository},
+};
+
+const ALERTS: &str = "deploy/prometheus/alerts.yaml";
+const DASHBOARD: &str = "deploy/grafana/userpool.json";
+const OPERATIONS: &str = "docs/operations.md";
+
+/// What a server tells after it was used.
+async fn after_traffic() -> Reading {
+    let server = measured().await;
+    let mut client = server.client().await;
+    let id = create(&mut client, "people").await;
+    let request = DescribeUserPoolRequest { user_pool_id: Some(id) };
+    client.describe_user_pool(request).await.expect("described");
+    let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
+    let request = userpool::proto::ListUserPoolEventsRequest::default();
+    history.list_user_pool_events(request).await.expect("listed");
+    let reading = reading(&server).await;
+    server.stop().await;
+    reading
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).expect(path)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_of_metrics_is_complete_with_their_types_and_labels() {
+    let reading = after_traffic().await;
+    let documented = text(OPERATIONS);
+    let row = Regex::new(r"(?m)^\| `([a-z_]+)` \| (\w+) \|[^|]*\|([^|]*)\| [^|]+ \|");
+    let row = row.expect("a pattern");
+    let documented: BTreeSet<_> = row
+        .captures_iter(&documented)
+        .map(|row| (row[1].to_owned(), row[2].to_owned(), labels(row[3].split(", "))))
+        .collect();
+    let told = Regex::new(r"(?m)^# TYPE (\w+) (\w+)$").expect("a pattern");
+    let told: BTreeSet<_> = told
+        .captures_iter(&reading.text)
+        .map(|told| {
+            let suffix = match &told[2] {
+                "counter" => "_total",
+                "info" => "_info",
+                "histogram" => "_count",
+                _ => "",
+            };
+            let series = format!("{}{suffix}", &told[1]);
+            let suffix = suffix.trim_end_matches("_count");
+            let names = labels_of(&reading, &series);
+            (format!("{}{suffix}", &told[1]), told[2].to_owned(), names)
+        })
+        .collect();
+    assert!(told.len() > 30, "{told:?}");
+    let differing: Vec<_> = told.symmetric_difference(&documented).collect();
+    assert!(differing.is_empty(), "{differing:#?}");
+}
+
+fn labels<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    names.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+fn labels_of(reading: &Reading, series: &str) -> BTreeSet<String> {
+    let line = Regex::new(&format!(r"(?m)^{series}(\{{(.*)\}})? ")).expect("a pattern");
+    let found = line.captures(&reading.text);
+    let found = found.unwrap_or_else(|| unreachable!("{series} is not told"));
+    let label = Regex::new("([a-z_]+)=\"").expect("a pattern");
+    let inside = found.get(2).map_or("", |inside| inside.as_str());
+    labels(label.captures_iter(inside).map(|found| found.extract::<1>().1[0]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_metric_that_the_dashboard_and_the_alerts_use_exists() {
+    let reading = after_traffic().await;
+    let known: BTreeSet<_> = reading.names().collect();
+    let metric =
+        Regex::new(r"(?-u:\b)(?:grpc_server|userpool|process)_[a-z_]+").expect("a pattern");
+    let mut used = BTreeSet::new();
+    for expression in expressions() {
+        for found in metric.find_iter(&expression) {
+            assert!(known.contains(found.as_str()), "{} of {expression}", found.as_str());
+            used.insert(found.as_str().to_owned());
+        }
+    }
+    assert!(used.len() > 25, "{used:?}");
+}
+
+/// Every expression of the dashboard and of the alerts.
+fn expressions() -> Vec<String> {
+    let dashboard: Value = serde_json::from_str(&text(DASHBOARD)).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let targets = panels.iter().filter_map(|panel| panel["targets"].as_array()).flatten();
+    let expression = |target: &Value| target["expr"].as_str().expect("an expression").to_owned();
+    let mut expressions: Vec<_> = targets.map(expression).collect();
+    let variables = dashboard["templating"]["list"].as_array().expect("variables");
+    expressions
+        .extend(variables.iter().filter_map(|all| Some(all["query"]["query"].as_str()?.into())));
+    assert!(expressions.len() > 30, "{expressions:?}");
+    // YAML is not read here: an alert's expression goes on to its next key.
+    let alerts = text(ALERTS);
+    let alert = Regex::new(r"(?s)expr:(.*?)\n {8}(?:for|labels):").expect("a pattern");
+    let found: Vec<_> = alert.captures_iter(&alerts).map(|alert| alert[1].to_owned()).collect();
+    assert_eq!(found.len(), alerts.matches("- alert:").count());
+    expressions.extend(found);
+    expressions
+}
+
+#[test]
+fn every_alert_says_what_it_is_and_what_to_do_and_no_other_is_explained() {
+    let alerts = text(ALERTS);
+    let operations = text(OPERATIONS);
+    let mut names = BTreeSet::new();
+    for alert in alerts.split("- alert: ").skip(1) {
+        let name = alert.lines().next().expect("a name");
+        for key in ["severity: ", "summary: ", "description: "] {
+            assert!(alert.contains(key), "{name} has no {key}");
+        }
+        let link = format!("runbook_url: docs/operations.md#{}\n", name.to_lowercase());
+        assert!(alert.contains(&link), "{name} has no {link}");
+        assert!(names.insert(name.to_owned()), "{name} is there twice");
+    }
+    let headings = operations.lines().filter_map(|line| line.strip_prefix("### Userpool"));
+    let headings: BTreeSet<_> = headings.map(|name| format!("Userpool{name}")).collect();
+    assert_eq!(names, headings);
+}
+
+#[test]
+fn prometheus_reads_the_alerts() {
+    let Some(promtool) = promtool("that Prometheus reads the alerts") else { return };
+    let checked = Command::new(promtool)
+        .args(["check", "rules", ALERTS])
+        .current_dir(repository())
+        .output()
+        .expect("promtool runs");
+    let said = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success(), "{said}{}", String::from_utf8_lossy(&checked.stderr));
+    let count = text(ALERTS).matches("- alert:").count();
+    assert!(said.contains(&format!("SUCCESS: {count} rules found")), "{said}");
+}
+
+/// By the parser of Prometheus itself, which wants times where it stores what it reads.
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_reads_the_metrics() {
+    let Some(promtool) = promtool("that Prometheus reads the metrics") else { return };
+    let reading = after_traffic().await;
+    let directory = tempfile::TempDir::new().expect("a directory");
+    let file = directory.path().join("metrics");
+    let sample = Regex::new("(?m)^[^#\n].*$").expect("a pattern");
+    let timed = sample.replace_all(&reading.text, "$0 1512950400");
+    fs::write(&file, timed.as_bytes()).expect("written");
+    let checked = Command::new(promtool)
+        .args(["tsdb", "create-blocks-from", "openmetrics"])
+        .args([&file, &directory.path().join("blocks")])
+        .output()
+        .expect("promtool runs");
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+}
