@@ -45,6 +45,7 @@ mod support;
 mod tampering;
 mod tls;
 mod tools;
+mod transcript;
 mod updates;
 mod upgrades;
 mod watch;

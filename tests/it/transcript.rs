@@ -1,0 +1,113 @@
+//! Documents that show commands and what they print: each command is run, and must
+//! print what the document shows.
+//!
+//! IDs and times differ from run to run, so they are compared by kind alone.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use regex::{Captures, Regex};
+use tokio::process::Command;
+
+use crate::tools::repository;
+
+/// What documents call the server.
+const ADDRESS: &str = "localhost:50051";
+
+/// A command, and what is shown below it.
+pub(crate) struct Step {
+    pub(crate) command: String,
+    shown: String,
+}
+
+/// The commands of the `console` blocks of a document: what follows `$ `, over as many
+/// lines as its quotes are open or a backslash continues it, and what is shown below.
+pub(crate) fn steps(document: &str) -> Vec<Step> {
+    let text = fs::read_to_string(repository().join(document)).expect("a document");
+    let mut steps: Vec<Step> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        }
+        if !inside || line.starts_with("```") {
+            continue;
+        }
+        if let Some(step) = steps.last_mut().filter(|step| is_open(&step.command)) {
+            step.command.extend(["\n", line]);
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            steps.push(Step { command: command.to_owned(), shown: String::new() });
+        } else if let Some(step) = steps.last_mut() {
+            step.shown.extend([line, "\n"]);
+        }
+    }
+    steps
+}
+
+fn is_open(command: &str) -> bool {
+    command.ends_with('\\') || command.matches('\'').count() % 2 == 1
+}
+
+/// Whoever follows a document.
+pub(crate) struct Reader {
+    tools: PathBuf,
+    /// The IDs that this reader was given for those that the document shows.
+    ids: HashMap<String, String>,
+}
+
+impl Reader {
+    /// One with grpcurl and userpool.
+    pub(crate) fn new(tools: PathBuf) -> Self {
+        Self { tools, ids: HashMap::new() }
+    }
+
+    /// Runs the command with a server at `address`, and compares.
+    pub(crate) async fn take(&mut self, step: &Step, address: &str) {
+        let Step { command, shown } = step;
+        let id = Regex::new("us-east-1_[0-9A-Za-z]{9}").expect("a pattern");
+        let command = command.replace(ADDRESS, address);
+        let given = |shown: &Captures<'_>| self.ids.get(&shown[0]).cloned().unwrap_or_default();
+        let command = id.replace_all(&command, given).into_owned();
+        let printed = run(&self.tools, address, &command).await;
+        for (shown, given) in id.find_iter(shown).zip(id.find_iter(&printed)) {
+            let known = self.ids.entry(shown.as_str().to_owned());
+            let known = known.or_insert(given.as_str().to_owned());
+            assert_eq!(known, given.as_str(), "$ {command}\n{printed}");
+        }
+        assert_eq!(by_kind(&printed), by_kind(shown), "$ {command}\n{printed}");
+    }
+}
+
+/// The text without what differs from run to run.
+fn by_kind(text: &str) -> String {
+    let mut text = text.trim().to_owned();
+    for (pattern, kind) in [
+        ("us-east-1_[0-9A-Za-z]{9}", "ID"),
+        (r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z", "TIME"),
+        (r"127\.0\.0\.1:\d+", "ADDRESS"),
+        ("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID"),
+        ("[0-9a-f]{64}", "HASH"),
+        // grpcurl indents details with tabs.
+        (r"[ \t]+", " "),
+    ] {
+        text = Regex::new(pattern).expect("a pattern").replace_all(&text, kind).into_owned();
+    }
+    text
+}
+
+async fn run(tools: &Path, address: &str, command: &str) -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let binary = Path::new(env!("CARGO_BIN_EXE_userpool")).parent().expect("a directory");
+    let output = Command::new("bash")
+        .args(["-c", &format!("{command} 2>&1")])
+        .current_dir(repository())
+        .env("PATH", format!("{}:{}:{path}", tools.display(), binary.display()))
+        .env("USERPOOL_ENDPOINT", address)
+        .output()
+        .await
+        .expect("bash runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
