@@ -39,6 +39,7 @@ mod random;
 mod readme;
 mod rules;
 mod schema;
+mod security;
 mod service;
 mod settings;
 mod support;

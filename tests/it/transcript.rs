@@ -7,10 +7,14 @@ use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
 };
 
 use regex::{Captures, Regex};
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
 
 use crate::tools::repository;
 
@@ -49,6 +53,31 @@ pub(crate) fn steps(document: &str) -> Vec<Step> {
 
 fn is_open(command: &str) -> bool {
     command.ends_with('\\') || command.matches('\'').count() % 2 == 1
+}
+
+/// The server that a document has its readers start.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: String,
+}
+
+impl Server {
+    /// Starts it with the command of the document, on a free port and a data directory.
+    pub(crate) async fn start(command: &str, data_dir: &Path) -> Self {
+        let there = format!("--listen 127.0.0.1:0 --data-dir '{}'", data_dir.display());
+        let mut bash = bash(&format!("exec {command} {there}"));
+        bash.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut process = bash.spawn().expect("the server starts");
+        let stdout = BufReader::new(process.stdout.take().expect("a pipe"));
+        let line = stdout.lines().next_line().await.expect("readable").expect("a line");
+        let address = line.strip_prefix("userpool listening on ").expect("the address").to_owned();
+        Self { process, address }
+    }
+
+    /// The hard way.
+    pub(crate) async fn kill(mut self) {
+        self.process.kill().await.expect("killed");
+    }
 }
 
 /// Whoever follows a document.
@@ -99,15 +128,21 @@ fn by_kind(text: &str) -> String {
 }
 
 async fn run(tools: &Path, address: &str, command: &str) -> String {
-    let path = std::env::var("PATH").unwrap_or_default();
-    let binary = Path::new(env!("CARGO_BIN_EXE_userpool")).parent().expect("a directory");
-    let output = Command::new("bash")
-        .args(["-c", &format!("{command} 2>&1")])
-        .current_dir(repository())
-        .env("PATH", format!("{}:{}:{path}", tools.display(), binary.display()))
-        .env("USERPOOL_ENDPOINT", address)
-        .output()
-        .await
-        .expect("bash runs");
+    let mut bash = bash(&format!("{{ {command}\n}} 2>&1"));
+    let path = format!("{}:{}", tools.display(), path());
+    bash.env("PATH", path).env("USERPOOL_ENDPOINT", address);
+    let output = bash.output().await.expect("bash runs");
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A command at the root of the repository, where userpool is this one.
+fn bash(command: &str) -> Command {
+    let mut bash = Command::new("bash");
+    bash.args(["-c", command]).current_dir(repository()).env("PATH", path());
+    bash
+}
+
+fn path() -> String {
+    let binary = Path::new(env!("CARGO_BIN_EXE_userpool")).parent().expect("a directory");
+    format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default())
 }
