@@ -3,6 +3,7 @@
 
 mod calls;
 mod credentials;
+mod examples;
 mod front;
 mod retries;
 mod watches;

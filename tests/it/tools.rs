@@ -27,6 +27,21 @@ pub(crate) fn python(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/python/bin/python"), promise)
 }
 
+/// Whether Python can generate code from the schema.
+pub(crate) fn grpc_tools(promise: &str) -> bool {
+    let protoc = repository().join("target/tools/python/bin/python-grpc-tools-protoc");
+    found(protoc, promise).is_some()
+}
+
+/// buf, and the directory of what generates Go with it, or nothing where one is not there.
+pub(crate) fn go_generator(promise: &str) -> Option<(PathBuf, PathBuf)> {
+    let directory = repository().join("target/tools/bin");
+    let buf = found(repository().join("target/tools/node_modules/.bin/buf"), promise)?;
+    found(directory.join("protoc-gen-go"), promise)?;
+    found(directory.join("protoc-gen-go-grpc"), promise)?;
+    Some((buf, directory))
+}
+
 fn found(tool: PathBuf, promise: &str) -> Option<PathBuf> {
     if tool.exists() {
         return Some(tool);

@@ -29,6 +29,8 @@ use crate::support::TestServer;
 /// What to do with a call. Without a word, it is passed on.
 #[derive(Debug)]
 pub(super) enum Deed {
+    /// Pass it on.
+    Pass,
     /// Answer this.
     Refuse(Status),
     /// Carry it out, and lose the answer.
