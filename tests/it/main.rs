@@ -18,6 +18,7 @@ mod clients;
 mod command_line;
 mod constraints;
 mod crash;
+mod deploy;
 mod disks;
 mod domains;
 mod durability;

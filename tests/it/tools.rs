@@ -42,6 +42,27 @@ pub(crate) fn go_generator(promise: &str) -> Option<(PathBuf, PathBuf)> {
     Some((buf, directory))
 }
 
+/// The linter of Dockerfiles, or nothing where it is not there.
+pub(crate) fn hadolint(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python/bin/hadolint"), promise)
+}
+
+/// Python with the schemas of Kubernetes, or nothing where they are not there.
+pub(crate) fn kubernetes_validate(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python/bin/kubernetes-validate"), promise)?;
+    python(promise)
+}
+
+/// The linter of manifests, or nothing where it is not there.
+pub(crate) fn kube_score(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/bin/kube-score"), promise)
+}
+
+/// What checks units, or nothing where it is not there.
+pub(crate) fn systemd_analyze(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/bin/systemd-analyze"), promise)
+}
+
 fn found(tool: PathBuf, promise: &str) -> Option<PathBuf> {
     if tool.exists() {
         return Some(tool);

@@ -1,0 +1,93 @@
+//! What is in `deploy/` is accepted by the tools that read it, and fits the server.
+
+mod image;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use regex::Regex;
+use tempfile::TempDir;
+
+use crate::tools::{self, repository};
+
+/// How exposed systemd may find the unit, from 0 to 100. It has found 12.
+const EXPOSURE: &str = "15";
+/// The oldest version of Kubernetes that the manifests are for.
+const KUBERNETES: &str = "1.33";
+
+fn deploy(file: &str) -> PathBuf {
+    repository().join("deploy").join(file)
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(deploy(file)).expect("a file")
+}
+
+/// What the tool said, where it is content.
+fn content(tool: &mut Command) -> String {
+    let ran = tool.output().expect("it runs");
+    let said = [ran.stdout, ran.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    assert!(ran.status.success(), "{said}");
+    said
+}
+
+/// The unit as it is, but for the binary, which is the one of this build.
+fn unit(directory: &Path) -> PathBuf {
+    let unit = read("systemd/userpool.service");
+    let path = directory.join("userpool.service");
+    let unit = unit.replace("/usr/local/bin/userpool", env!("CARGO_BIN_EXE_userpool"));
+    fs::write(&path, unit).expect("written");
+    path
+}
+
+#[test]
+fn systemd_takes_the_unit_and_finds_little_exposed() {
+    let promise = "that systemd takes the unit";
+    let Some(systemd_analyze) = tools::systemd_analyze(promise) else { return };
+    let directory = TempDir::new().expect("a directory");
+    let unit = unit(directory.path());
+    let verified = content(Command::new(&systemd_analyze).arg("verify").arg(&unit));
+    assert_eq!(verified, "");
+    let threshold = format!("--threshold={EXPOSURE}");
+    let security = ["security", "--offline=true", "--no-pager", &threshold];
+    content(Command::new(&systemd_analyze).args(security).arg(&unit));
+}
+
+#[test]
+fn the_unit_and_the_manifests_give_a_stop_the_time_that_it_may_take() {
+    // 30 seconds for calls and 10 for the log.
+    for (file, pattern) in [
+        ("systemd/userpool.service", r"(?m)^TimeoutStopSec=(\d+)$"),
+        ("kubernetes/userpool.yaml", r"(?m)^ +terminationGracePeriodSeconds: (\d+)$"),
+    ] {
+        let text = read(file);
+        let found = Regex::new(pattern).expect("a pattern").captures(&text).expect("a time");
+        assert!(found[1].parse::<u32>().expect("seconds") > 40, "{file}");
+    }
+}
+
+#[test]
+fn kubernetes_takes_the_manifests() {
+    let promise = "that Kubernetes takes the manifests";
+    let Some(python) = tools::kubernetes_validate(promise) else { return };
+    let validate = ["-m", "kubernetes_validate", "--strict", "--quiet", "-k", KUBERNETES];
+    content(Command::new(python).args(validate).arg(deploy("kubernetes/userpool.yaml")));
+}
+
+#[test]
+fn a_linter_finds_nothing_wrong_with_the_manifests() {
+    let Some(kube_score) = tools::kube_score("that the manifests pass a linter") else { return };
+    let score = ["score", "--output-format", "ci"];
+    let scored =
+        content(Command::new(kube_score).args(score).arg(deploy("kubernetes/userpool.yaml")));
+    let wrong: Vec<_> = scored
+        .lines()
+        .filter(|line| !line.starts_with("[OK]") && !line.starts_with("[SKIPPED]"))
+        .collect();
+    assert_eq!(wrong, Vec::<&str>::new());
+    assert!(scored.lines().count() > 30, "{scored}");
+}

@@ -1,0 +1,158 @@
+//! The image is built of what is there, by steps that work, and what it runs finds its
+//! libraries. There is no engine here: the steps are carried out in a directory, by a
+//! shell, with a cargo that only reads what it would build.
+
+use std::{
+    collections::BTreeSet, env, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command,
+};
+
+use regex::Regex;
+use tempfile::TempDir;
+
+use super::{content, deploy, read};
+use crate::{
+    support::copy_directory,
+    tools::{self, repository},
+};
+
+/// What distroless/cc has of the libraries that a program in Rust may need.
+const LIBRARIES: [&str; 6] = [
+    "linux-vdso.so.1",
+    "ld-linux-x86-64.so.2",
+    "ld-linux-aarch64.so.1",
+    "libc.so.6",
+    "libm.so.6",
+    "libgcc_s.so.1",
+];
+
+/// Stands in for the build: that the manifest fits what was copied, and that its
+/// arguments are those of a build.
+const CARGO: &str = r#"#!/bin/sh
+[ "$*" = "build --release --locked --bin userpool" ] || exit 1
+echo "$*" >> ../built
+exec "$REAL_CARGO" metadata --locked --offline --no-deps --format-version 1 > ../metadata
+"#;
+
+/// The instructions of the Dockerfile, each on one line.
+fn instructions() -> Vec<(String, String)> {
+    let dockerfile = read("Dockerfile");
+    let lines = dockerfile.lines().filter(|line| !line.starts_with('#'));
+    let whole = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
+    let words = whole.lines().filter_map(|line| line.split_once(' '));
+    words.map(|(word, rest)| (word.to_owned(), rest.trim().to_owned())).collect()
+}
+
+/// Whether `.dockerignore` lets it through to the builder.
+fn is_sent(path: &str) -> bool {
+    let ignored = fs::read_to_string(repository().join(".dockerignore")).expect("a file");
+    ignored.lines().any(|line| line.strip_prefix('!') == Some(path))
+}
+
+#[test]
+fn the_steps_of_the_build_work_with_what_they_copy() {
+    let directory = TempDir::new().expect("a directory");
+    let (build, bin) = (directory.path().join("build"), directory.path().join("bin"));
+    for directory in [&build, &bin] {
+        fs::create_dir(directory).expect("a directory");
+    }
+    let cargo = bin.join("cargo");
+    fs::write(&cargo, CARGO).expect("written");
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let path = env::var("PATH").unwrap_or_default();
+    for (instruction, rest) in instructions() {
+        match instruction.as_str() {
+            "COPY" if rest.starts_with("--from") => {
+                let from = rest.split_whitespace().rev().nth(1).expect("a source");
+                let from = from.strip_prefix("/build/").expect("a source in the build");
+                // The binary is what no build here has made.
+                assert!(from.ends_with("/userpool") || build.join(from).exists(), "{from}");
+            }
+            "COPY" => {
+                let (sources, target) = rest.rsplit_once(' ').expect("a target");
+                for source in sources.split_whitespace() {
+                    assert!(is_sent(source), "{source} is ignored");
+                    copy(
+                        &repository().join(source),
+                        &build.join(target).join(if target == "./" { source } else { "" }),
+                    );
+                }
+            }
+            "RUN" => {
+                let mut shell = Command::new("sh");
+                shell.args(["-euc", &rest]).current_dir(&build);
+                shell.env("PATH", format!("{}:{path}", bin.display()));
+                content(shell.env("REAL_CARGO", env!("CARGO")));
+            }
+            "FROM" | "WORKDIR" | "USER" | "VOLUME" | "ENV" | "EXPOSE" | "STOPSIGNAL"
+            | "HEALTHCHECK" | "ENTRYPOINT" | "CMD" => (),
+            other => assert_eq!(other, "", "an instruction that nobody knows"),
+        }
+    }
+    let runs = fs::read_to_string(directory.path().join("built")).expect("builds");
+    assert_eq!(runs.lines().count(), 2, "{runs}");
+    let main = fs::read_to_string(build.join("src/main.rs")).expect("a file");
+    assert!(main.len() > 100, "the sources took the place of what stood in for them");
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        copy_directory(from, to);
+    } else {
+        fs::copy(from, to).expect("copied");
+    }
+}
+
+#[test]
+fn the_sources_include_nothing_that_is_not_copied() {
+    let include = Regex::new(r#"include_(str|bytes)!\(\s*"([^"]*)""#).expect("a pattern");
+    let mut directories = vec![repository().join("src")];
+    let mut files = 0;
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                directories.push(path);
+                continue;
+            }
+            files += 1;
+            for included in include.captures_iter(&fs::read_to_string(&path).expect("a source")) {
+                let included = path.parent().expect("a directory").join(&included[2]);
+                let included = included.canonicalize().expect("a file");
+                let copied = ["src", "proto"].map(|part| repository().join(part));
+                let found = copied.iter().any(|part| included.starts_with(part));
+                assert!(found, "{}", included.display());
+            }
+        }
+    }
+    assert!(files > 50, "{files} sources");
+}
+
+#[test]
+fn the_binary_needs_the_libraries_that_the_image_has_and_no_other() {
+    let listed = content(Command::new("ldd").arg(env!("CARGO_BIN_EXE_userpool")));
+    let names = listed.lines().filter_map(|line| line.split_whitespace().next());
+    let needed: BTreeSet<_> = names.filter_map(|name| name.rsplit('/').next()).collect();
+    assert!(needed.contains("libc.so.6"), "{needed:?}");
+    assert!(needed.is_subset(&LIBRARIES.into()), "{needed:?}");
+}
+
+#[test]
+fn the_image_runs_as_nobody_and_says_how_it_is_probed_and_stopped() {
+    let all = instructions();
+    let value = |word: &str| all.iter().rfind(|(name, _)| name == word).map(|(_, rest)| rest);
+    assert_eq!(value("USER").map(String::as_str), Some("65532:65532"));
+    assert_eq!(value("STOPSIGNAL").map(String::as_str), Some("SIGTERM"));
+    let (_, health) = value("HEALTHCHECK").and_then(|rest| rest.split_once("CMD ")).expect("CMD");
+    let health: Vec<String> = serde_json::from_str(health).expect("a list");
+    assert_eq!(health[0], "/usr/local/bin/userpool");
+    let mut probe = Command::new(env!("CARGO_BIN_EXE_userpool"));
+    probe.args(&health[1..]).env("USERPOOL_ENDPOINT", "127.0.0.1:1");
+    // As of a server that is not there, and not as of a command that is not.
+    assert_eq!(probe.output().expect("it runs").status.code(), Some(64 + 14));
+}
+
+#[test]
+fn a_linter_finds_nothing_wrong_with_the_dockerfile() {
+    let Some(hadolint) = tools::hadolint("that the Dockerfile passes a linter") else { return };
+    assert_eq!(content(Command::new(hadolint).arg(deploy("Dockerfile"))), "");
+}
