@@ -33,6 +33,7 @@ mod lives;
 mod load;
 mod metrics;
 mod offline;
+mod operations;
 mod process;
 mod properties;
 mod races;

@@ -1,0 +1,85 @@
+//! `docs/operations.md` names every error, and the commands that it tells people to
+//! rely on do what it says.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+use regex::Regex;
+use tempfile::TempDir;
+use tokio::task;
+use userpool::proto::{ErrorReason, ListUserPoolsRequest};
+
+use crate::{
+    support::{TestServer, create},
+    tools::repository,
+};
+
+fn read(file: &str) -> String {
+    fs::read_to_string(repository().join(file)).expect("a file")
+}
+
+/// A section, from its heading to the next.
+fn section<'a>(document: &'a str, heading: &str) -> &'a str {
+    let start = document.find(&format!("\n## {heading}\n")).expect("the section");
+    let rest = &document[start + 4..];
+    rest.split("\n## ").next().unwrap_or(rest)
+}
+
+#[test]
+fn every_error_is_told_with_its_code_and_what_to_do() {
+    let row = Regex::new(r"(?m)^\| `(\w+)` \| (\w+) \| [^|]{4,} \|.{4,} \|$").expect("a pattern");
+    let document = read("docs/operations.md");
+    let told: BTreeMap<_, _> = row
+        .captures_iter(section(&document, "Every error"))
+        .map(|row| (row[1].to_owned(), row[2].to_owned()))
+        .collect();
+
+    // Its comment in the schema begins with the code.
+    let schema = read("proto/userpool/v1/error_reason.proto");
+    let value =
+        Regex::new(r"(?m)^  // ([A-Z_]+)\.(?: .*\n|\n)(?:  // .*\n)*  ERROR_REASON_(\w+) =");
+    let stated: BTreeMap<_, _> = value
+        .expect("a pattern")
+        .captures_iter(&schema)
+        .map(|value| (value[2].to_owned(), value[1].to_owned()))
+        .collect();
+    let reasons = (1..100).filter_map(|number| ErrorReason::try_from(number).ok());
+    let names = reasons.map(|reason| reason.as_str_name().replace("ERROR_REASON_", ""));
+    assert_eq!(stated.keys().cloned().collect::<Vec<_>>(), sorted(names), "the schema");
+    assert_eq!(told, stated);
+}
+
+fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_made_and_restored_as_it_is_written() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    for name in ["people", "staff"] {
+        create(&mut client, name).await;
+    }
+    let document = read("docs/operations.md");
+    let blocks = section(&document, "Backup and restore").split("```sh\n").skip(1);
+    let commands: Vec<_> = blocks.filter_map(|block| block.split("```").next()).collect();
+    assert_eq!(commands.len(), 2);
+
+    let directory = TempDir::new().expect("a directory");
+    let binary = Path::new(env!("CARGO_BIN_EXE_userpool")).parent().expect("a directory");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", &commands.concat()]).current_dir(directory.path());
+    shell.env("PATH", format!("{}:{path}", binary.display()));
+    shell.env("USERPOOL_ENDPOINT", server.endpoint.to_string());
+    let ran = task::spawn_blocking(move || shell.output()).await.expect("no panic");
+    let ran = ran.expect("it runs");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+
+    let restored = directory.path().join("restored");
+    let restored = TestServer::with(|config| config.data_dir = restored).await;
+    let all = ListUserPoolsRequest { max_results: Some(60), ..Default::default() };
+    let listed = restored.client().await.list_user_pools(all).await.expect("a list");
+    assert_eq!(listed.into_inner().user_pools.len(), 2);
+}
