@@ -1,6 +1,7 @@
 //! What is in `deploy/` is accepted by the tools that read it, and fits the server.
 
 mod image;
+mod pod;
 
 use std::{
     fs,
