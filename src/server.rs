@@ -304,6 +304,9 @@ impl Opening {
     async fn at(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
         let listener = bind(&config.listen).await?;
         config.is_safe(listener.reach())?;
+        if listener.reach() == Reach::Network && config.grants.is_empty() {
+            tracing::warn!("whoever can connect may do everything; name --readers and --writers");
+        }
         let watched = match &config.metrics_listen {
             Some(endpoint) => Some(bind(endpoint).await?),
             None => None,

@@ -89,7 +89,7 @@ impl Reading {
         self.series.keys().map(|series| series.split('{').next().expect("a name"))
     }
 
-    fn expect(&self, expected: &[(&str, f64)]) {
+    pub(crate) fn expect(&self, expected: &[(&str, f64)]) {
         for (series, value) in expected {
             let found = self.value(series);
             assert!((found - value).abs() < f64::EPSILON, "{series} is {found}, not {value}");

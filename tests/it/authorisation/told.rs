@@ -1,16 +1,17 @@
-//! A refusal says what is missing, to whom, and what helps; and it is logged.
+//! A refusal says what is missing, to whom, and what helps; and it is logged
+//! and counted.
 
 use serde_json::Value;
 use tempfile::TempDir;
 use tonic::Code;
-use userpool::proto::ListUserPoolsRequest;
+use userpool::proto::{ListUserPoolsRequest, user_pool_service_client::UserPoolServiceClient};
 
 use super::{Role, Server, grants};
 use crate::{
+    metrics::{free, reading},
     process::{Process, run, userpool},
     support::{TestServer, metadata, named},
 };
-use userpool::proto::user_pool_service_client::UserPoolServiceClient;
 
 #[tokio::test]
 async fn a_known_caller_is_told_the_role_its_name_and_the_setting() {
@@ -75,6 +76,40 @@ async fn refusals_are_logged_and_only_the_first_in_a_minute_is_a_warning() {
     assert_eq!(levels, ["WARN", "DEBUG", "DEBUG"]);
     assert_eq!(told[0]["method"], "userpool.v1.UserPoolService/CreateUserPool");
     assert_eq!((&told[0]["role"], &told[0]["caller"]), (&"writer".into(), &"anonymous".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_counted_by_their_reason() {
+    let server = TestServer::with(|config| {
+        config.metrics_listen = Some(free());
+        config.grants = grants("anonymous", Role::Reader);
+    })
+    .await;
+    let mut client = server.client().await;
+    client.list_user_pools(all()).await.expect("a reader reads");
+    client.create_user_pool(named("people")).await.expect_err("a reader");
+    reading(&server).await.expect(&[
+        ("userpool_refused_total{reason=\"unauthenticated\"}", 1.0),
+        ("userpool_refused_total{reason=\"permission_denied\"}", 0.0),
+    ]);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_for_other_machines_that_is_open_to_all_says_so() {
+    for (listen, writers, expected) in [
+        ("0.0.0.0:0", None, true),
+        ("0.0.0.0:0", Some("--writers=anonymous"), false),
+        ("127.0.0.1:0", None, false),
+    ] {
+        let directory = TempDir::new().expect("a directory");
+        let mut command = userpool();
+        command.args(["serve", "--insecure", "--listen", listen]).args(writers);
+        let server = Process::from(command.arg("--data-dir").arg(directory.path())).await;
+        let stderr = server.terminate("TERM").await.stderr;
+        let told = stderr.contains("whoever can connect may do everything");
+        assert_eq!(told, expected, "{listen} {writers:?}: {stderr}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
