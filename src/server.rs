@@ -3,6 +3,7 @@
 mod arrivals;
 mod certificate;
 mod connection;
+mod error;
 mod handshake;
 mod levels;
 mod listen;
@@ -10,6 +11,7 @@ mod monitoring;
 mod reload;
 mod serving;
 mod tls;
+mod tokens;
 
 use std::{
     io,
@@ -18,24 +20,26 @@ use std::{
 };
 
 use crate::{
-    app::{App, Settings, Source, StartError},
+    app::{App, Settings, Source},
     checkpoint::{self, KeyError, Signer},
-    data_dir::{self, DataDir, DataDirError},
-    event_log::{EventLog, Head, OpenError, SledLog},
+    data_dir::{self, DataDir},
+    event_log::{EventLog, Head, SledLog},
     grpc::{self, Capacity, Door, Grants, Phase},
     metrics::Metrics,
     user_pool::Limits,
 };
 
+pub use self::{
+    error::ServerError,
+    listen::{Endpoint, EndpointError, Listener},
+    tls::{Clients, Tls, TlsError},
+    tokens::{TokenSettings, TokensError},
+};
 use self::{
     listen::Reach,
     monitoring::Monitoring,
     reload::{Made, Reloaded, Reloading},
-    serving::Serving,
-};
-pub use self::{
-    listen::{Endpoint, EndpointError, Listener},
-    tls::{Clients, Tls, TlsError},
+    serving::{Callers, Serving},
 };
 
 /// What a server is started with.
@@ -62,6 +66,8 @@ pub struct Config {
     pub metrics_listen: Option<Endpoint>,
     /// What connections over TCP are encrypted with.
     pub tls: Option<Tls>,
+    /// Whose bearer tokens are taken.
+    pub tokens: Option<TokenSettings>,
     /// Whether it may listen beyond this machine without that.
     pub insecure: bool,
 }
@@ -81,6 +87,7 @@ impl Config {
             grants: Grants::default(),
             metrics_listen: None,
             tls: None,
+            tokens: None,
             insecure: false,
         }
     }
@@ -107,83 +114,12 @@ impl Config {
         problems.extend(reach.and_then(|reach| self.is_safe(reach).err()));
         let tls = self.tls.as_ref().map(Tls::load);
         problems.extend(tls.and_then(Result::err).map(ServerError::from));
+        let tokens = self.tokens.as_ref().map(TokenSettings::load);
+        problems.extend(tokens.and_then(Result::err).map(ServerError::from));
         let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
         problems.extend(data_dir.err());
         problems
     }
-}
-
-/// Why a server could not start, or stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum ServerError {
-    /// The data directory.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// The log.
-    #[error(transparent)]
-    Log(#[from] OpenError),
-    /// The key that checkpoints are signed with.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The application on top of it.
-    #[error("the data directory {} cannot be served", data_dir.display())]
-    Start {
-        /// The data directory.
-        data_dir: PathBuf,
-        /// Why.
-        source: StartError,
-    },
-    /// The endpoint.
-    #[error("cannot listen on {endpoint}")]
-    Listen {
-        /// The endpoint.
-        endpoint: Endpoint,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// Others could read and change what is said there.
-    #[error(
-        "{endpoint} can be reached from other machines, and without TLS anybody on the way can \
-         read and change what is said: give --tls-cert and --tls-key, listen on 127.0.0.1 or \
-         unix:PATH, or say --insecure"
-    )]
-    Exposed {
-        /// The endpoint.
-        endpoint: Endpoint,
-    },
-    /// There is nobody on the way to a file.
-    #[error(
-        "{endpoint} is a socket, where the system itself says who calls, without TLS: leave out \
-         --tls-cert, or listen on HOST:PORT"
-    )]
-    TlsOnSocket {
-        /// The endpoint.
-        endpoint: Endpoint,
-    },
-    /// The certificates.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// What looks after the files of certificates.
-    #[error("changes of files and SIGHUP cannot be waited for")]
-    Reloading(#[source] io::Error),
-    /// The descriptors that reflection serves.
-    #[error("reflection cannot be set up")]
-    Reflection(#[from] tonic_reflection::server::Error),
-    /// The transport.
-    #[error("the server failed")]
-    Transport(#[from] tonic::transport::Error),
-    /// The log failed while it was served; what was acknowledged is safe.
-    #[error(
-        "the log failed; every acknowledged command is kept, the others may or may not be: \
-         see to the disk, then start again"
-    )]
-    LogFailed,
-    /// The log does not answer; what was acknowledged is safe.
-    #[error(
-        "the log does not answer, so the server stops without it; every acknowledged command is \
-         kept, the others may or may not be: see to the disk, then start again"
-    )]
-    LogHangs,
 }
 
 /// A server that is ready to serve. Dropped, it ends at once.
@@ -313,18 +249,24 @@ impl Opening {
         };
         let endpoint = listener.endpoint();
         let tls = config.tls.clone().map(Tls::keep).transpose()?;
-        let newest = tls.as_ref().map(Reloaded::newest);
-        let made = tls.map(|tls| -> Box<dyn Made> { Box::new(tls) });
-        let reloading = Reloading::start(made.into_iter().collect());
+        let tokens = config.tokens.clone().map(TokenSettings::keep).transpose()?;
+        let (keys, tokens) = tokens.unzip();
+        let callers = Callers {
+            tls: tls.as_ref().map(Reloaded::newest),
+            tokens,
+            grants: config.grants.clone(),
+        };
+        let tls = tls.map(|tls| -> Box<dyn Made> { Box::new(tls) });
+        let keys = keys.map(|keys| -> Box<dyn Made> { Box::new(keys) });
+        let reloading = Reloading::start(tls.into_iter().chain(keys).collect());
         let reloading = reloading.map_err(ServerError::Reloading)?;
         let connections = listen::connections_within_limits(config.connections);
         let metrics = Arc::new(Metrics::new(&grpc::methods()));
         let (serving, door) = Serving::start(
             listener,
-            newest,
+            callers,
             connections,
             config.capacity,
-            config.grants.clone(),
             Arc::clone(&source),
             Arc::clone(&metrics),
         );

@@ -1,10 +1,13 @@
-//! The settings of TLS and of who may listen where.
+//! The settings of TLS and tokens, and of where to listen without them.
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::server::{Clients, Tls};
+use crate::{
+    grpc::TokenAlgorithm,
+    server::{Clients, Tls, TokenSettings},
+};
 
 use super::{CliError, failure::told};
 
@@ -25,6 +28,27 @@ pub(super) struct Security {
     /// else is said. One that is not valid is never accepted.
     #[arg(long, env = "USERPOOL_CLIENT_AUTH", value_name = "WHETHER")]
     client_auth: Option<ClientAuth>,
+    /// Whose bearer tokens (JWTs) are taken: what they name in iss. Also needs --token-audience and
+    /// --token-keys.
+    #[arg(long, env = "USERPOOL_TOKEN_ISSUER", value_name = "ISSUER")]
+    token_issuer: Option<String>,
+    /// For whom they must be: what they name in aud, or among others there.
+    #[arg(long, env = "USERPOOL_TOKEN_AUDIENCE", value_name = "AUDIENCE")]
+    token_audience: Option<String>,
+    /// How they may be signed, with commas between: RS256, RS384, RS512, PS256, PS384, PS512, ES256,
+    /// ES384 or EdDSA.
+    #[arg(
+        long,
+        env = "USERPOOL_TOKEN_ALGORITHMS",
+        value_name = "ALGORITHMS",
+        value_delimiter = ',',
+        default_value = "RS256,ES256,EdDSA"
+    )]
+    token_algorithms: Vec<TokenAlgorithm>,
+    /// The issuer's public keys: a JWK set, or PEM. Loaded again when the file changes, and on
+    /// SIGHUP.
+    #[arg(long, env = "USERPOOL_TOKEN_KEYS", value_name = "FILE")]
+    token_keys: Option<PathBuf>,
     /// Listen where other machines can reach it without TLS.
     #[arg(
         long,
@@ -51,6 +75,26 @@ enum ClientAuth {
 impl Security {
     pub(super) const fn insecure(&self) -> bool {
         self.insecure
+    }
+
+    /// Whose tokens are taken.
+    ///
+    /// # Errors
+    /// One of what it takes is missing.
+    pub(super) fn tokens(&self) -> Result<Option<TokenSettings>, CliError> {
+        match (&self.token_issuer, &self.token_audience, &self.token_keys) {
+            (Some(issuer), Some(audience), Some(keys)) => Ok(Some(TokenSettings {
+                issuer: issuer.clone(),
+                audience: audience.clone(),
+                algorithms: self.token_algorithms.clone(),
+                keys: keys.clone(),
+            })),
+            (None, None, None) => Ok(None),
+            (_, _, _) => Err(told(
+                "token-issuer, token-audience and token-keys mean something only together; give \
+                 all three",
+            )),
+        }
     }
 
     /// What connections are encrypted with.

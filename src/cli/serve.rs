@@ -164,6 +164,7 @@ impl Serve {
             },
             grants: Grants { readers: self.readers, writers: self.writers },
             tls: self.security.tls()?,
+            tokens: self.security.tokens()?,
             insecure: self.security.insecure(),
         })
     }

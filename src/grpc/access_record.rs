@@ -21,14 +21,15 @@ pub(super) struct AccessRecord {
 }
 
 impl AccessRecord {
-    /// The record of a call that begins.
+    /// The record of a call that begins, whose caller was established.
     pub(super) fn new(request: &Request<Body>, correlation_id: String, call: RpcCall) -> Self {
         let peer = request.extensions().get::<Peer>();
+        let identity = request.extensions().get::<Identity>();
         let trace_id = traceparent::of(request.headers()).and_then(traceparent::trace_id);
         Self {
             path: request.uri().path().trim_start_matches('/').to_owned(),
             correlation_id,
-            identity: peer.map_or_else(Identity::anonymous, |peer| peer.identity.clone()),
+            identity: identity.cloned().unwrap_or_else(Identity::anonymous),
             peer: peer.map(|peer| peer.who),
             trace_id: trace_id.map(str::to_owned),
             call,

@@ -26,9 +26,10 @@ use crate::{
 };
 
 use super::{
-    Capacity, Grants, Identity, Peer, Phase,
+    Capacity, Grants, Peer, Phase, Tokens,
     access_record::{AccessRecord, code_of},
     admission::{Admission, Admitted, Kind},
+    authentication::Authentication,
     authorisation::Authorisation,
     deadline,
     request_body::{Arrival, RequestBody, SharedCharge},
@@ -49,6 +50,7 @@ pub(super) struct CorrelationId(pub(super) String);
 #[derive(Debug, Clone)]
 pub struct RpcLayer {
     source: Arc<dyn Source>,
+    authentication: Arc<Authentication>,
     admission: Arc<Admission>,
     authorisation: Arc<Authorisation>,
     phase: watch::Receiver<Phase>,
@@ -56,20 +58,24 @@ pub struct RpcLayer {
 }
 
 impl RpcLayer {
-    /// A layer that draws correlation IDs from `source`, lets in whom `grants` allow
-    /// and as many calls as there is capacity for, and ends those that never end when
+    /// A layer that draws correlation IDs from `source`, believes `tokens`, lets in whom
+    /// `grants` allow and as many calls as there is capacity for, and ends those that never end when
     /// the server stops.
     #[must_use]
     pub fn new(
         source: Arc<dyn Source>,
+        tokens: Option<Tokens>,
         grants: Grants,
         capacity: Capacity,
         phase: watch::Receiver<Phase>,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let authentication =
+            Authentication::new(tokens, Arc::clone(&source), metrics.refused.clone());
+        let authentication = Arc::new(authentication);
         let admission = Arc::new(Admission::new(capacity, metrics.refused.clone()));
         let authorisation = Arc::new(Authorisation::new(grants, metrics.refused.clone()));
-        Self { source, admission, authorisation, phase, metrics }
+        Self { source, authentication, admission, authorisation, phase, metrics }
     }
 
     /// Waits until no call runs.
@@ -141,12 +147,14 @@ where
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let correlation_id = correlation_id(request.headers(), self.layer.source.as_ref());
         let call = self.layer.metrics.rpcs.start(request.uri().path());
+        let established = self.layer.authentication.establish(&mut request);
         let mut record = AccessRecord::new(&request, correlation_id.clone(), call);
         request.extensions_mut().insert(CorrelationId(correlation_id.clone()));
-        let identity = request.extensions().get::<Peer>().map(|peer| peer.identity.clone());
-        request.extensions_mut().insert(identity.unwrap_or_else(Identity::anonymous));
         let deadline = deadline::of(request.headers());
-        let admitted = self.layer.admit(&mut request, record.received());
+        let admitted = match established {
+            Ok(()) => self.layer.admit(&mut request, record.received()),
+            Err(bad) => Err(status::bad_token(bad)),
+        };
         let call = admitted.map(|admitted| (admitted, self.inner.call(request)));
         Box::pin(async move {
             let (response, admitted) = match call {

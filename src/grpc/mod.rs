@@ -2,6 +2,7 @@
 
 mod access_record;
 mod admission;
+mod authentication;
 mod authorisation;
 mod context;
 mod deadline;
@@ -19,6 +20,7 @@ mod peer;
 mod request_body;
 mod response_body;
 mod status;
+mod token;
 mod traceparent;
 mod user_pools;
 
@@ -44,6 +46,7 @@ pub use self::{
     layer::RpcLayer,
     methods::methods,
     peer::{Peer, Who},
+    token::{TokenAlgorithm, TokenKeys, TokenKeysError, Tokens, UnknownAlgorithm},
 };
 use self::{history::History, user_pools::UserPools};
 

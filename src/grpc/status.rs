@@ -13,7 +13,7 @@ use crate::{
     user_pool::{Invalid, Rejection, UserPoolId},
 };
 
-use super::{Identity, Role, admission::TooMany, authorisation::Refused};
+use super::{Identity, Role, admission::TooMany, authorisation::Refused, token::BadToken};
 
 /// `ErrorInfo.domain`.
 const DOMAIN: &str = "userpool.v1";
@@ -81,6 +81,11 @@ pub(super) fn too_many(what: TooMany) -> Status {
             "too many large requests are on their way; nothing was recorded, try again"
         }
     })
+}
+
+/// A token that is not believed.
+pub(super) fn bad_token(bad: BadToken) -> Status {
+    status(Code::Unauthenticated, ErrorReason::TokenRefused, &bad.to_string(), &[])
 }
 
 /// A caller without the role that the call needs.

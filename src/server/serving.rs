@@ -13,7 +13,7 @@ use tonic::transport::{self, Server};
 
 use crate::{
     app::Source,
-    grpc::{Capacity, Door, Grants, Phase, RpcLayer},
+    grpc::{Capacity, Door, Grants, Phase, RpcLayer, Tokens},
     metrics::Metrics,
 };
 
@@ -37,6 +37,13 @@ const DRAIN: Duration = Duration::from_secs(30);
 /// How long a connection without calls may take to say goodbye. Some never do.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How it is established who calls, and what they may.
+pub(super) struct Callers {
+    pub(super) tls: Option<Newest<ServerConfig>>,
+    pub(super) tokens: Option<Tokens>,
+    pub(super) grants: Grants,
+}
+
 /// A server on a listener. Dropped, it ends at once.
 #[derive(Debug)]
 pub(super) struct Serving {
@@ -51,10 +58,9 @@ impl Serving {
     /// Takes connections. Until `door` is opened only health answers.
     pub(super) fn start(
         listener: Listener,
-        tls: Option<Newest<ServerConfig>>,
+        callers: Callers,
         connections: usize,
         capacity: Capacity,
-        grants: Grants,
         source: Arc<dyn Source>,
         metrics: Arc<Metrics>,
     ) -> (Self, Door) {
@@ -63,9 +69,10 @@ impl Serving {
         let (cut, cuts) = watch::channel(false);
         let door = Door::closed(phases.clone(), metrics.refused.clone());
         let watches_per_connection = capacity.watches_per_connection;
+        let Callers { tls, tokens, grants } = callers;
         let room = Room { connections, watches_per_connection };
         let incoming = arrivals::connections(listener, tls, room, cuts, Arc::clone(&metrics));
-        let calls = RpcLayer::new(source, grants, capacity, phases, metrics);
+        let calls = RpcLayer::new(source, tokens, grants, capacity, phases, metrics);
         let serving = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

@@ -47,6 +47,7 @@ mod settings;
 mod support;
 mod tampering;
 mod tls;
+mod tokens;
 mod tools;
 mod transcript;
 mod updates;

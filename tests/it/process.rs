@@ -122,7 +122,7 @@ pub(crate) fn userpool() -> Command {
     command
 }
 
-fn serve(data_dir: &Path) -> Command {
+pub(crate) fn serve(data_dir: &Path) -> Command {
     let mut command = userpool();
     command.arg("serve").arg("--data-dir").arg(data_dir);
     command

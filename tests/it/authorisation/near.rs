@@ -59,7 +59,7 @@ async fn call(grants: Grants, address: &str, path: &str) -> Option<Code> {
     let (_phase, phases) = watch::channel(Phase::Serving);
     let source = Arc::<FixedSource>::default();
     let metrics = Arc::new(Metrics::new(&methods()));
-    let layer = RpcLayer::new(source, grants, Capacity::default(), phases, metrics);
+    let layer = RpcLayer::new(source, None, grants, Capacity::default(), phases, metrics);
     let reached = |_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) };
     let address: SocketAddr = address.parse().expect("an address");
     let mut request = Request::new(Body::empty());

@@ -1,0 +1,89 @@
+//! Who calls: the one place where that is established, and where a token that is not
+//! believed is told of.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::Request;
+use tokio::time::Instant;
+use tonic::body::Body;
+
+use crate::{
+    app::Source,
+    metrics::{self, Refusal},
+    proto::ActorKind,
+};
+
+use super::{
+    Identity, Peer, Tokens,
+    token::{self, BadToken},
+};
+
+/// The service that answers whatever comes with the call.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+/// How often a refusal is a warning. The others are there for who asks for them.
+const WARN_EVERY: Duration = Duration::from_mins(1);
+
+/// Establishes who calls.
+#[derive(Debug)]
+pub(super) struct Authentication {
+    tokens: Option<Tokens>,
+    source: Arc<dyn Source>,
+    counts: metrics::Refused,
+    warned: Mutex<Option<Instant>>,
+}
+
+impl Authentication {
+    /// Believes `tokens`, at the time that `source` tells.
+    pub(super) fn new(
+        tokens: Option<Tokens>,
+        source: Arc<dyn Source>,
+        counts: metrics::Refused,
+    ) -> Self {
+        Self { tokens, source, counts, warned: Mutex::default() }
+    }
+
+    /// Puts into the request whom the certificate names, else the token, else the socket.
+    ///
+    /// A token has to be good also where a certificate says enough, so that nobody is
+    /// silently taken for somebody else.
+    pub(super) fn establish(&self, request: &mut Request<Body>) -> Result<(), BadToken> {
+        let named = self.by_token(request);
+        let peer = request.extensions().get::<Peer>();
+        let connection = peer.map_or_else(Identity::anonymous, |peer| peer.identity.clone());
+        let (identity, established) = match named {
+            Ok(Some(named)) if connection.kind != ActorKind::Certificate => (named, Ok(())),
+            Ok(_) => (connection, Ok(())),
+            Err(bad) => {
+                self.tell(request, bad);
+                (connection, Err(bad))
+            }
+        };
+        request.extensions_mut().insert(identity);
+        established
+    }
+
+    fn by_token(&self, request: &mut Request<Body>) -> Result<Option<Identity>, BadToken> {
+        let token = token::bearer(request.headers_mut());
+        if request.uri().path().starts_with(HEALTH) {
+            return Ok(None);
+        }
+        let Some(token) = token? else { return Ok(None) };
+        let tokens = self.tokens.as_ref().ok_or(BadToken::NotTaken)?;
+        tokens.identity(&token, self.source.now()).map(Some)
+    }
+
+    fn tell(&self, request: &Request<Body>, bad: BadToken) {
+        self.counts.count(Refusal::Unauthenticated);
+        let method = request.uri().path().trim_start_matches('/');
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|last| last.elapsed() >= WARN_EVERY) {
+            *warned = Some(Instant::now());
+            tracing::warn!(method, cause = %bad, "a token is refused");
+        } else {
+            tracing::debug!(method, cause = %bad, "a token is refused");
+        }
+    }
+}

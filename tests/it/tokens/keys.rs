@@ -1,0 +1,121 @@
+//! The keys that tokens are verified with: how they may be written, and how they change.
+
+use data_encoding::BASE64URL_NOPAD;
+use jsonwebtoken::{Algorithm, Header};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use userpool::grpc::TokenKeys;
+
+use super::{Signer, claims, recorded, refused, server};
+use crate::authority::replace;
+
+fn encoded(bytes: &[u8]) -> String {
+    BASE64URL_NOPAD.encode(bytes)
+}
+
+fn jwk(signer: &Signer, other: &Value) -> Value {
+    let mut jwk = if signer.algorithm == Algorithm::EdDSA {
+        json!({ "kty": "OKP", "crv": "Ed25519", "x": encoded(&signer.raw) })
+    } else {
+        let (x, y) = (encoded(&signer.raw[1..33]), encoded(&signer.raw[33..]));
+        json!({ "kty": "EC", "crv": "P-256", "x": x, "y": y })
+    };
+    let more = other.as_object().expect("an object").clone();
+    jwk.as_object_mut().expect("an object").extend(more);
+    jwk
+}
+
+fn with_id(algorithm: Algorithm, id: &str) -> Header {
+    Header { kid: Some(id.to_owned()), ..Header::new(algorithm) }
+}
+
+#[tokio::test]
+async fn a_key_of_a_set_verifies_what_names_it() {
+    let directory = TempDir::new().expect("a directory");
+    let (first, second) = (Signer::es256(), Signer::ed25519());
+    let set = json!({ "keys": [
+        { "kty": "unheard-of" },
+        jwk(&Signer::es256(), &json!({ "kid": "b", "use": "enc" })),
+        jwk(&first, &json!({ "kid": "a", "use": "sig", "alg": "ES256" })),
+        jwk(&second, &json!({ "kid": "b" })),
+    ]});
+    let server = server(&directory, &set.to_string()).await;
+    let good = claims(&json!({}));
+    for token in [
+        first.sign_as(&with_id(Algorithm::ES256, "a"), &good),
+        second.sign_as(&with_id(Algorithm::EdDSA, "b"), &good),
+        second.sign(&good),
+    ] {
+        recorded(server.channel().await, &format!("Bearer {token}")).await.expect("believed");
+    }
+    let unknown = first.sign_as(&with_id(Algorithm::ES256, "c"), &good);
+    let told = refused(server.channel().await, &format!("Bearer {unknown}")).await;
+    assert!(told.contains("a key that is not known here"), "{told}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_rotated_without_a_restart_and_the_old_ones_end() {
+    let directory = TempDir::new().expect("a directory");
+    let (old, new) = (Signer::es256(), Signer::es256());
+    let server = server(&directory, &old.public).await;
+    let (old_token, new_token) = (old.sign(&claims(&json!({}))), new.sign(&claims(&json!({}))));
+    let (old_token, new_token) = (format!("Bearer {old_token}"), format!("Bearer {new_token}"));
+    let channel = server.channel().await;
+    recorded(channel.clone(), &old_token).await.expect("believed");
+
+    replace(directory.path(), "keys", &format!("{}{}", old.public, new.public));
+    while recorded(channel.clone(), &new_token).await.is_err() {}
+    recorded(channel.clone(), &old_token).await.expect("still believed");
+
+    // What cannot be used changes nothing; what comes after it does.
+    replace(directory.path(), "keys", "nothing");
+    replace(directory.path(), "keys", &new.public);
+    while recorded(channel.clone(), &old_token).await.is_ok() {}
+    recorded(channel, &new_token).await.expect("believed");
+    server.stop().await;
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_refused_with_what_is_wrong() {
+    let es256 = Signer::es256();
+    let private = rcgen::KeyPair::generate().expect("a key").serialize_pem();
+    let set = |key: Value| json!({ "keys": [key] }).to_string();
+    let off_the_curve = json!({ "x": encoded(&[1; 32]), "y": encoded(&[1; 32]) });
+    let data = crate::tools::repository().join("tests/it/data/token-rsa-1024.pub.pem");
+    let small = std::fs::read_to_string(data).expect("readable");
+    for (text, expected) in [
+        (String::new(), "neither a JWK set"),
+        ("nothing".to_owned(), "neither a JWK set"),
+        ("{}".to_owned(), "neither a JWK set"),
+        ("{\"keys\": []}".to_owned(), "no key to verify signatures with"),
+        (set(jwk(&es256, &json!({ "use": "enc" }))), "no key to verify signatures with"),
+        (set(jwk(&es256, &json!({ "alg": "ES384" }))), "no key to verify signatures with"),
+        (set(jwk(&es256, &json!({ "d": "AAAA" }))), "a private key"),
+        (set(json!({ "kty": "oct", "k": "c2VjcmV0" })), "a private key"),
+        (set(jwk(&es256, &off_the_curve)), "key 1 cannot be used: it is none of its kind"),
+        (set(jwk(&es256, &json!({ "x": "!" }))), "key 1 cannot be used: a member is no base64url"),
+        (
+            set(json!({ "kty": "OKP", "crv": "Ed25519", "x": "AAAA" })),
+            "key 1 cannot be used: it is no key of Ed25519",
+        ),
+        (set(json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" })), "2048 to 4096 bits"),
+        (small, "key 1 cannot be used: an RSA key is to have 2048 to 4096 bits"),
+        (private, "a private key"),
+        (es256.public[..80].to_owned(), "neither a JWK set"),
+        (Signer::ed25519().public, "no key to verify signatures with"),
+    ] {
+        let algorithms = ["ES256", "RS256"].map(|name| name.parse().expect("one"));
+        let error = TokenKeys::parse(text.as_bytes(), &algorithms).expect_err(&text).to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn algorithms_with_a_shared_secret_are_not_offered() {
+    use userpool::grpc::TokenAlgorithm;
+    for name in ["HS256", "HS384", "HS512", "none", "es256", ""] {
+        name.parse::<TokenAlgorithm>().expect_err(name);
+    }
+    assert_eq!("EdDSA".parse::<TokenAlgorithm>().expect("one").to_string(), "EdDSA");
+}
