@@ -38,7 +38,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// Others than the owner can read it, so anyone may have it.
-    #[error("the signing key {} can be read by others; run chmod 600 on it", .0.display())]
+    #[error("the signing key {} is open to every user of this machine; run chmod 600 on it", .0.display())]
     Exposed(PathBuf),
     /// It is no key.
     #[error("{} is not an Ed25519 key in PKCS #8 PEM; restore it from a backup", .0.display())]
@@ -98,7 +98,8 @@ impl Signer {
             return Ok(signer);
         }
         let mode = fs::metadata(path).map_err(unusable)?.permissions().mode();
-        if mode & 0o077 != 0 {
+        // The group may: Kubernetes gives a volume to its group, whatever it was before.
+        if mode & 0o007 != 0 {
             return Err(KeyError::Exposed(path.to_owned()));
         }
         let pem = fs::read(path).map_err(unusable)?;

@@ -12,7 +12,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Write as _},
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -123,7 +123,13 @@ impl DataDir {
             return Err(DataDirError::NotADirectory(path.to_owned()));
         }
         // The pools' settings are nobody else's business.
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(unusable(path))?;
+        private().create(path).map_err(unusable(path))?;
+        let mode = fs::metadata(path).map_err(unusable(path))?.permissions().mode();
+        if mode & 0o007 != 0 {
+            // Whoever made it may have had a reason.
+            let path = path.display();
+            tracing::warn!(%path, "the data directory is open to every user; run chmod 700 on it");
+        }
 
         let held = Self::hold(path)?;
         let manifest_path = held.manifest();
@@ -138,7 +144,7 @@ impl DataDir {
             }
             None => {
                 // Before the manifest: a manifest without a log is a log that was lost.
-                fs::create_dir_all(held.log()).map_err(unusable(&held.log()))?;
+                private().create(held.log()).map_err(unusable(&held.log()))?;
                 sync_above(path).map_err(unusable(path))?;
                 let manifest =
                     Manifest { format: FORMAT, region: region.to_owned(), created_at: now };
@@ -236,6 +242,13 @@ pub fn signing_key(data_dir: &Path) -> PathBuf {
 #[must_use]
 pub fn checkpoints(data_dir: &Path) -> PathBuf {
     data_dir.join("checkpoints.jsonl")
+}
+
+/// A directory for its owner alone, with what is above it.
+fn private() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder
 }
 
 fn unusable(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {

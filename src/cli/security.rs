@@ -28,8 +28,8 @@ pub(super) struct Security {
     /// else is said. One that is not valid is never accepted.
     #[arg(long, env = "USERPOOL_CLIENT_AUTH", value_name = "WHETHER")]
     client_auth: Option<ClientAuth>,
-    /// Whose bearer tokens (JWTs) are taken: what they name in iss. Also needs --token-audience and
-    /// --token-keys.
+    /// Whose bearer tokens (JWTs) are taken: what they name in iss. It needs --token-audience and
+    /// --token-keys as well.
     #[arg(long, env = "USERPOOL_TOKEN_ISSUER", value_name = "ISSUER")]
     token_issuer: Option<String>,
     /// For whom they must be: what they name in aud, or among others there.
@@ -53,6 +53,7 @@ pub(super) struct Security {
     #[arg(
         long,
         env = "USERPOOL_INSECURE",
+        value_name = "WHETHER",
         action = ArgAction::Set,
         num_args = 0..=1,
         require_equals = true,

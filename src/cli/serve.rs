@@ -98,8 +98,6 @@ pub(super) struct Serve {
     /// Absent: nowhere.
     #[arg(long, env = "USERPOOL_METRICS_LISTEN", value_name = "ENDPOINT")]
     metrics_listen: Option<Endpoint>,
-    #[command(flatten)]
-    security: Security,
     /// How to write the log of the process, which goes to stderr.
     #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
     log_format: logging::Format,
@@ -113,6 +111,9 @@ pub(super) struct Serve {
         value_parser = logging::filter
     )]
     log: String,
+    // Last, because its heading holds for all that comes after it.
+    #[command(flatten)]
+    security: Security,
 }
 
 impl Serve {

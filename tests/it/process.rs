@@ -5,6 +5,7 @@ mod documented;
 mod flooded;
 mod killed;
 mod logging;
+mod private;
 mod refused;
 mod settings;
 mod socket;

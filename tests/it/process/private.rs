@@ -1,0 +1,57 @@
+//! What the server keeps is for its owner alone.
+
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+};
+
+use tempfile::TempDir;
+
+use super::{Process, run, serve};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_data_directory_its_log_and_its_key_are_for_their_owner_alone() {
+    let directory = TempDir::new().expect("a directory");
+    let data = directory.path().join("data");
+    Process::start(&data).await.kill().await;
+    assert_eq!(mode(&data), 0o700);
+    assert_eq!(mode(&data.join("log")), 0o700);
+    assert_eq!(mode(&data.join("signing_key.pem")), 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_that_others_made_is_served_and_told_of_where_all_may_look_into_it() {
+    for (given, told) in [(0o755, true), (0o750, false), (0o700, false)] {
+        let directory = TempDir::new().expect("a directory");
+        open(directory.path(), given);
+        let log = Process::start(directory.path()).await.kill().await;
+        assert_eq!(log.contains("run chmod 700 on it"), told, "{given:o}: {log}");
+        assert_eq!(mode(directory.path()), given);
+    }
+}
+
+/// Kubernetes gives a volume to its group at each start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signing_key_that_every_user_may_read_is_refused_and_one_for_the_group_is_not() {
+    let directory = TempDir::new().expect("a directory");
+    Process::start(directory.path()).await.kill().await;
+    let key = directory.path().join("signing_key.pem");
+
+    open(&key, 0o660);
+    Process::start(directory.path()).await.kill().await;
+
+    open(&key, 0o604);
+    let refused = run(serve(directory.path()).arg("--listen=127.0.0.1:0")).await;
+    let stderr = String::from_utf8(refused.stderr).expect("UTF-8");
+    assert_eq!(refused.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("is open to every user of this machine; run chmod 600"), "{stderr}");
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}
+
+fn open(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("changed");
+}
