@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::{
     Bench, append,
-    figures::{Run, Spread, shown},
+    figures::{P50, P99, PER_SECOND, Spread, shown},
     load::{Call, h2load},
     messages::framed,
     process::{Server, written},
@@ -40,12 +40,12 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
         let rounds = by_turns(bench, &what, in_flight, &put);
         report.keep(&what, &rounds);
         for (side, points) in &mut curves {
-            points.push((in_flight as f64, rounds.of(side, |run| run.per_second)));
+            points.push((in_flight as f64, rounds.of(side, PER_SECOND)));
         }
         match in_flight {
             1 => one(report, &what, &rounds),
             64 => {
-                at_64 = rounds.of("userpool", |run| run.per_second);
+                at_64 = rounds.of("userpool", PER_SECOND);
                 many(report, &what, &rounds);
             }
             512 => most(report, &what, &rounds, at_64),
@@ -86,9 +86,8 @@ fn by_turns(bench: &Bench, what: &str, in_flight: usize, put: &Path) -> Rounds {
 }
 
 fn one(report: &mut Report, what: &str, rounds: &Rounds) {
-    let p50 = |run: &Run| run.p50_ms;
     let [ours, bare, sync] =
-        ["userpool", "bare tonic", "fdatasync"].map(|side| rounds.of(side, p50).median);
+        ["userpool", "bare tonic", "fdatasync"].map(|side| rounds.of(side, P50).median);
     let most = 1.3f64.mul_add(sync, bare);
     let of = |spread: Spread| Spread {
         median: spread.median / most,
@@ -105,15 +104,14 @@ fn one(report: &mut Report, what: &str, rounds: &Rounds) {
             shown(sync),
             shown(most)
         ),
-        ratio: Some(of(rounds.of("userpool", p50))),
+        ratio: Some(of(rounds.of("userpool", P50))),
         reached: Some(ours <= most),
     });
 }
 
 fn many(report: &mut Report, what: &str, rounds: &Rounds) {
-    let per_second = |run: &Run| run.per_second;
-    let side = |name| shown(rounds.of(name, per_second).median);
-    let ratio = rounds.ratio("userpool", "bare tonic", per_second);
+    let side = |name| shown(rounds.of(name, PER_SECOND).median);
+    let ratio = rounds.ratio("userpool", "bare tonic", PER_SECOND);
     report.row(Row {
         what: what.to_owned(),
         target: "≥ 0.60 of bare tonic",
@@ -121,7 +119,7 @@ fn many(report: &mut Report, what: &str, rounds: &Rounds) {
         ratio: Some(ratio),
         reached: Some(ratio.median >= 0.60),
     });
-    let ratio = rounds.ratio("userpool", "etcd", per_second);
+    let ratio = rounds.ratio("userpool", "etcd", PER_SECOND);
     report.row(Row {
         what: what.to_owned(),
         target: "≥ 3 × etcd's Put",
@@ -132,7 +130,7 @@ fn many(report: &mut Report, what: &str, rounds: &Rounds) {
 }
 
 fn most(report: &mut Report, what: &str, rounds: &Rounds, at_64: Spread) {
-    let per_second = rounds.of("userpool", |run| run.per_second);
+    let per_second = rounds.of("userpool", PER_SECOND);
     let over = |spread: Spread| Spread {
         median: spread.median / at_64.median,
         min: spread.min / at_64.median,
@@ -144,7 +142,7 @@ fn most(report: &mut Report, what: &str, rounds: &Rounds, at_64: Spread) {
         measured: format!(
             "{}/s, p99 {} ms",
             shown(per_second.median),
-            shown(rounds.of("userpool", |run| run.p99_ms).median)
+            shown(rounds.of("userpool", P99).median)
         ),
         ratio: Some(over(per_second)),
         // As near as the rounds are to each other.

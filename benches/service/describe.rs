@@ -2,7 +2,7 @@
 
 use crate::{
     Bench,
-    figures::{Run, Spread, shown},
+    figures::{Figure, P99, PER_SECOND, Spread, shown},
     load::{Call, h2load},
     messages::connect,
     process::Server,
@@ -28,7 +28,7 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
         let rounds = by_turns(bench, &what, in_flight, &ours, &theirs);
         report.keep(&what, &rounds);
         for (side, points) in &mut curves {
-            points.push((in_flight as f64, rounds.of(side, |run| run.per_second)));
+            points.push((in_flight as f64, rounds.of(side, PER_SECOND)));
         }
         if in_flight == 64 {
             judge(report, &what, &rounds);
@@ -49,25 +49,24 @@ fn by_turns(bench: &Bench, what: &str, in_flight: usize, ours: &Call, theirs: &C
 }
 
 fn judge(report: &mut Report, what: &str, rounds: &Rounds) {
-    let (per_second, p99) = (|run: &Run| run.per_second, |run: &Run| run.p99_ms);
-    let side = |name, figure: fn(&Run) -> f64| shown(rounds.of(name, figure).median);
-    let ratio: Spread = rounds.ratio("userpool", "bare tonic", per_second);
+    let side = |name, figure: Figure| shown(rounds.of(name, figure).median);
+    let ratio: Spread = rounds.ratio("userpool", "bare tonic", PER_SECOND);
     report.row(Row {
         what: what.to_owned(),
         target: "≥ 0.90 of bare tonic",
         measured: format!(
             "{}/s of {}/s",
-            side("userpool", per_second),
-            side("bare tonic", per_second)
+            side("userpool", PER_SECOND),
+            side("bare tonic", PER_SECOND)
         ),
         ratio: Some(ratio),
         reached: Some(ratio.median >= 0.90),
     });
-    let ratio = rounds.ratio("userpool", "bare tonic", p99);
+    let ratio = rounds.ratio("userpool", "bare tonic", P99);
     report.row(Row {
         what: format!("{what}, p99"),
         target: "≤ 1.2 × bare tonic",
-        measured: format!("{} ms of {} ms", side("userpool", p99), side("bare tonic", p99)),
+        measured: format!("{} ms of {} ms", side("userpool", P99), side("bare tonic", P99)),
         ratio: Some(ratio),
         reached: Some(ratio.median <= 1.2),
     });

@@ -21,6 +21,13 @@ impl Run {
     }
 }
 
+/// One figure of a run.
+pub(crate) type Figure = fn(&Run) -> f64;
+
+pub(crate) const PER_SECOND: Figure = |run| run.per_second;
+pub(crate) const P50: Figure = |run| run.p50_ms;
+pub(crate) const P99: Figure = |run| run.p99_ms;
+
 /// The value that so large a share of the sorted values does not exceed.
 pub(crate) fn percentile(sorted: &[u64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);

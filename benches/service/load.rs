@@ -11,7 +11,7 @@ use std::{
 use crate::{figures::Run, settings::Settings};
 
 /// The connections that calls in flight are spread over, where there are as many.
-const CONNECTIONS: usize = 8;
+pub(crate) const CONNECTIONS: usize = 8;
 
 /// A call that is made again and again.
 #[derive(Debug, Clone)]

@@ -20,17 +20,26 @@
 
 mod append;
 mod bare;
+mod client;
 mod create;
+mod data;
 mod describe;
+mod disk;
 mod figures;
+mod growth;
 mod load;
 mod machine;
+#[path = "../made.rs"]
+mod made;
 mod messages;
 mod process;
+mod raw;
 mod report;
 mod rounds;
 mod settings;
+mod start;
 mod tools;
+mod watch;
 
 use std::{env, fs, path::PathBuf};
 
@@ -53,8 +62,14 @@ struct Bench {
 
 type Comparison = fn(&Bench, &mut Report);
 
-const COMPARISONS: [(&str, Comparison); 2] =
-    [("describe", describe::compare), ("create", create::compare)];
+const COMPARISONS: [(&str, Comparison); 6] = [
+    ("describe", describe::compare),
+    ("create", create::compare),
+    ("growth", growth::compare),
+    ("start", start::compare),
+    ("watch", watch::compare),
+    ("disk", disk::compare),
+];
 
 fn main() {
     match env::args().nth(1).as_deref() {

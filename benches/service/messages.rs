@@ -20,6 +20,8 @@ use crate::{
 pub(crate) const CREATE: &str = "/userpool.v1.UserPoolService/CreateUserPool";
 pub(crate) const DESCRIBE: &str = "/userpool.v1.UserPoolService/DescribeUserPool";
 
+pub(crate) const LIST_EVENTS: &str = "/userpool.v1.UserPoolHistoryService/ListUserPoolEvents";
+
 /// The messages, and the files in which load generators and baselines find them.
 #[derive(Debug)]
 pub(crate) struct Messages {
@@ -110,4 +112,12 @@ pub(crate) fn framed(message: &impl Message) -> BytesMut {
 pub(crate) async fn connect(address: &str) -> Channel {
     let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
     channel.connect().await.expect("a connection")
+}
+
+/// The position of the last event.
+pub(crate) async fn head(server: &Server) -> u64 {
+    let mut client = UserPoolHistoryServiceClient::new(connect(&server.address).await);
+    let request = ListUserPoolEventsRequest { page_size: 1, ..Default::default() };
+    let page = client.list_user_pool_events(request).await.expect("a page").into_inner();
+    u64::try_from(page.head_position).expect("a position")
 }

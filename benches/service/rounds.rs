@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    figures::{Run, Spread, shown},
+    figures::{Figure, P50, P99, PER_SECOND, Run, Spread, shown},
     settings::Settings,
 };
 
@@ -41,9 +41,9 @@ pub(crate) fn alternate(settings: &Settings, what: &str, mut sides: Vec<Side<'_>
     for (name, _) in &rounds.0 {
         println!(
             "{what:<40} {name:<16} {:>9}/s   p50 {:>8} ms   p99 {:>8} ms",
-            shown(rounds.of(name, |run| run.per_second).median),
-            shown(rounds.of(name, |run| run.p50_ms).median),
-            shown(rounds.of(name, |run| run.p99_ms).median),
+            shown(rounds.of(name, PER_SECOND).median),
+            shown(rounds.of(name, P50).median),
+            shown(rounds.of(name, P99).median),
         );
     }
     rounds
@@ -56,15 +56,15 @@ impl Rounds {
     }
 
     /// One figure of one side.
-    pub(crate) fn of(&self, side: &str, figure: impl Fn(&Run) -> f64) -> Spread {
+    pub(crate) fn of(&self, side: &str, figure: Figure) -> Spread {
         Spread::of(self.runs(side).iter().map(figure))
     }
 
     /// The ratio of the medians, with the smallest and the largest of any one round.
-    pub(crate) fn ratio(&self, side: &str, to: &str, figure: impl Fn(&Run) -> f64) -> Spread {
+    pub(crate) fn ratio(&self, side: &str, to: &str, figure: Figure) -> Spread {
         let pairs = self.runs(side).iter().zip(self.runs(to));
         let rounds = Spread::of(pairs.map(|(side, to)| figure(side) / figure(to)));
-        let median = self.of(side, &figure).median / self.of(to, &figure).median;
+        let median = self.of(side, figure).median / self.of(to, figure).median;
         Spread { median, ..rounds }
     }
 

@@ -11,8 +11,8 @@ pub(crate) struct Settings {
     pub(crate) time: Duration,
     /// How often each side has its turn.
     pub(crate) rounds: usize,
-    /// How many events the small and the large log have.
-    pub(crate) events: [u64; 2],
+    /// How many events the small, the middle and the large log have.
+    pub(crate) events: [u64; 3],
     /// How long the idle server is looked at.
     pub(crate) idle: Duration,
     /// The comparisons that were asked for; all where it is empty.
@@ -24,17 +24,17 @@ impl Settings {
     pub(crate) fn read(quick: bool) -> Self {
         let quick = quick || env::var_os("USERPOOL_BENCH_QUICK").is_some();
         let (seconds, rounds, events, idle) = if quick {
-            (0.25, 1, [1_000, 10_000], 1.0)
+            (0.25, 1, [1_000, 5_000, 20_000], 1.0)
         } else {
-            (3.0, 5, [10_000, 1_000_000], 20.0)
+            (3.0, 5, [10_000, 100_000, 1_000_000], 20.0)
         };
-        let large = number("USERPOOL_BENCH_EVENTS").unwrap_or(events[1]);
+        let large = number("USERPOOL_BENCH_EVENTS").unwrap_or(events[2]);
         let only = env::var("USERPOOL_BENCH_ONLY").unwrap_or_default();
         Self {
             quick,
             time: Duration::from_secs_f64(number("USERPOOL_BENCH_SECONDS").unwrap_or(seconds)),
             rounds: number("USERPOOL_BENCH_ROUNDS").unwrap_or(rounds).max(1),
-            events: [events[0].min(large), large],
+            events: [events[0].min(large), events[1].min(large), large],
             idle: Duration::from_secs_f64(idle),
             only: only
                 .split([',', ' '])

@@ -1,0 +1,125 @@
+//! How long a start takes, how much memory a server has then, and what it does when
+//! there is nothing to do.
+
+use std::{fs, path::Path, thread, time::Duration};
+
+use serde_json::json;
+use userpool::proto::{ListUserPoolsRequest, user_pool_service_client::UserPoolServiceClient};
+
+use crate::{
+    Bench, data,
+    figures::{Spread, shown},
+    messages::connect,
+    process::Server,
+    report::{Report, Row},
+};
+
+/// How many times a read model is built: it takes long.
+const REBUILDS: usize = 3;
+/// How long a server may take to come to rest.
+const REST: Duration = Duration::from_secs(2);
+
+pub(crate) fn compare(bench: &Bench, report: &mut Report) {
+    let [.., events] = bench.settings.events;
+    let directory = data::copy(bench, events);
+    rebuild(bench, report, &directory, events);
+    let starts: Vec<f64> = (0..bench.settings.rounds)
+        .map(|_| {
+            let server = Server::userpool(&directory);
+            let seconds = server.started_in.as_secs_f64();
+            server.stop();
+            seconds
+        })
+        .collect();
+    let seconds = Spread::of(starts);
+    report.keep_value("start with a current read model, seconds", &json!(seconds));
+    report.row(Row {
+        what: format!("start with a current read model, {} events", shown(events as f64)),
+        target: "≤ 2 s",
+        measured: format!("{seconds} s"),
+        ratio: None,
+        reached: Some(seconds.median <= 2.0),
+    });
+    let server = Server::userpool(&directory);
+    idle(bench, report, &server, events);
+    memory(bench, report, &server, events);
+}
+
+fn rebuild(bench: &Bench, report: &mut Report, directory: &Path, events: u64) {
+    let rates: Vec<f64> = (0..REBUILDS.min(bench.settings.rounds))
+        .map(|_| {
+            // The first time there is none.
+            let _ = fs::remove_dir_all(directory.join("read_model"));
+            let server = Server::userpool(directory);
+            let seconds = server.started_in.as_secs_f64();
+            server.stop();
+            events as f64 / seconds
+        })
+        .collect();
+    let rate = Spread::of(rates);
+    report.keep_value("rebuild, events per second", &json!(rate));
+    report.row(Row {
+        what: format!("rebuild of the read model, {} events", shown(events as f64)),
+        target: "≥ 100,000 events/s",
+        measured: format!("{} ({}–{})/s", shown(rate.median), shown(rate.min), shown(rate.max)),
+        ratio: None,
+        reached: Some(rate.median >= 100_000.0),
+    });
+}
+
+fn idle(bench: &Bench, report: &mut Report, server: &Server, events: u64) {
+    thread::sleep(REST.min(bench.settings.idle));
+    let (ticks, wakeups) = (server.ticks(), server.wakeups());
+    thread::sleep(bench.settings.idle);
+    let seconds = bench.settings.idle.as_secs_f64();
+    let ticks = server.ticks() - ticks;
+    // A tick is 10 ms, so this is in percent of one processor.
+    let percent = ticks as f64 / seconds;
+    let wakeups = server.wakeups().saturating_sub(wakeups) as f64 / seconds;
+    report.keep_value("idle", &json!({"cpu_percent": percent, "wakeups_per_second": wakeups}));
+    report.row(Row {
+        what: format!("idle, {} events", shown(events as f64)),
+        target: "< 0.5 % CPU, no needless wakeups",
+        measured: format!("{percent:.2} %, {} wakeups/s", shown(wakeups)),
+        ratio: None,
+        reached: Some(percent < 0.5),
+    });
+}
+
+/// What is resident once every user pool has been listed.
+fn memory(bench: &Bench, report: &mut Report, server: &Server, events: u64) {
+    let started = server.status("VmRSS");
+    let pools = bench.runtime.block_on(list_all(server));
+    let (listed, most) = (server.status("VmRSS"), server.status("VmHWM"));
+    let mebibytes = |kibibytes: u64| shown(kibibytes as f64 / 1024.0);
+    report.keep_value(
+        "resident memory in KiB",
+        &json!({"started": started, "listed": listed, "most": most, "user_pools": pools}),
+    );
+    report.row(Row {
+        what: format!("resident memory, {} events, all user pools listed", shown(events as f64)),
+        target: "≤ 512 MiB, bounded by a setting",
+        measured: format!(
+            "{} MiB; {} MiB after the start, {} MiB at most",
+            mebibytes(listed),
+            mebibytes(started),
+            mebibytes(most)
+        ),
+        ratio: None,
+        reached: Some(most <= 512 * 1024),
+    });
+}
+
+async fn list_all(server: &Server) -> usize {
+    let mut client = UserPoolServiceClient::new(connect(&server.address).await);
+    let (mut pools, mut next_token) = (0, None);
+    loop {
+        let request = ListUserPoolsRequest { max_results: Some(60), next_token };
+        let page = client.list_user_pools(request).await.expect("a page").into_inner();
+        pools += page.user_pools.len();
+        next_token = page.next_token;
+        if next_token.is_none() {
+            return pools;
+        }
+    }
+}
