@@ -7,6 +7,7 @@
 //! | room | is | knows nothing of |
 //! |---|---|---|
 //! | [`metrics`] | what is counted and measured, as Prometheus reads it | anything |
+//! | [`spans`] | what takes time, as OpenTelemetry collectors take it | anything |
 //! | [`proto`] | the messages: the schema of everything stored and served | anything |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
 //! | [`checkpoint`] | signed checkpoints of that log, for auditors | what is in the log |
@@ -27,6 +28,7 @@
 
 pub mod metrics;
 pub mod proto;
+pub mod spans;
 
 pub mod event_log;
 

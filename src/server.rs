@@ -19,6 +19,8 @@ use std::{
     sync::Arc,
 };
 
+use tokio::task;
+
 use crate::{
     app::{App, Settings, Source},
     checkpoint::{self, KeyError, Signer},
@@ -26,6 +28,7 @@ use crate::{
     event_log::{EventLog, Head, SledLog},
     grpc::{self, Capacity, Door, Grants, Phase},
     metrics::Metrics,
+    spans::{Collector, SpansError, Tracer},
     user_pool::Limits,
 };
 
@@ -70,6 +73,8 @@ pub struct Config {
     pub tokens: Option<TokenSettings>,
     /// Whether it may listen beyond this machine without that.
     pub insecure: bool,
+    /// Where its spans are sent; nowhere where this is nothing.
+    pub otlp_endpoint: Option<Collector>,
 }
 
 impl Config {
@@ -89,6 +94,7 @@ impl Config {
             tls: None,
             tokens: None,
             insecure: false,
+            otlp_endpoint: None,
         }
     }
 
@@ -118,7 +124,12 @@ impl Config {
         problems.extend(tokens.and_then(Result::err).map(ServerError::from));
         let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
         problems.extend(data_dir.err());
+        problems.extend(self.tracer().err().map(ServerError::from));
         problems
+    }
+
+    fn tracer(&self) -> Result<Tracer, SpansError> {
+        self.otlp_endpoint.as_ref().map_or_else(|| Ok(Tracer::default()), Tracer::to)
     }
 }
 
@@ -130,6 +141,7 @@ pub struct Ready {
     reloading: Reloading,
     app: Arc<App>,
     signer: Arc<Signer>,
+    tracer: Tracer,
     /// Answers to the last.
     monitoring: Option<Monitoring>,
     /// Where the last checkpoint is noted.
@@ -190,8 +202,17 @@ impl Ready {
     /// # Errors
     /// [`ServerError::LogFailed`] where the log failed in the meantime.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Self { mut serving, reloading, app, signer, monitoring, checkpoints, data_dir, .. } =
-            self;
+        let Self {
+            mut serving,
+            reloading,
+            app,
+            signer,
+            tracer,
+            monitoring,
+            checkpoints,
+            data_dir,
+            ..
+        } = self;
         let log_failed = tokio::select! {
             result = serving.ended() => return result.map_err(ServerError::from),
             () = stop => false,
@@ -219,6 +240,8 @@ impl Ready {
         drop(app);
         drop(data_dir);
         drop(monitoring);
+        // Waits for the collector for a few seconds at most; a panic in there is its own.
+        task::spawn_blocking(move || tracer.flush()).await.ok();
         tracing::info!("stopped");
         if log_failed { Err(ServerError::LogFailed) } else { Ok(()) }
     }
@@ -231,6 +254,7 @@ struct Opening {
     reloading: Reloading,
     door: Door,
     metrics: Arc<Metrics>,
+    tracer: Tracer,
     monitoring: Option<Monitoring>,
     config: Config,
     source: Arc<dyn Source>,
@@ -238,6 +262,7 @@ struct Opening {
 
 impl Opening {
     async fn at(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
+        let tracer = config.tracer()?;
         let listener = bind(&config.listen).await?;
         config.is_safe(listener.reach())?;
         if listener.reach() == Reach::Network && config.grants.is_empty() {
@@ -260,20 +285,19 @@ impl Opening {
         let keys = keys.map(|keys| -> Box<dyn Made> { Box::new(keys) });
         let reloading = Reloading::start(tls.into_iter().chain(keys).collect());
         let reloading = reloading.map_err(ServerError::Reloading)?;
-        let connections = listen::connections_within_limits(config.connections);
         let metrics = Arc::new(Metrics::new(&grpc::methods()));
         let (serving, door) = Serving::start(
             listener,
             callers,
-            connections,
-            config.capacity,
+            &config,
             Arc::clone(&source),
             Arc::clone(&metrics),
+            tracer.clone(),
         );
         levels::of_process(&metrics, serving.phase(), config.data_dir.clone());
         let monitoring = watched
             .map(|watched| Monitoring::start(watched, serving.phase(), Arc::clone(&metrics)));
-        Ok(Self { endpoint, serving, reloading, door, metrics, monitoring, config, source })
+        Ok(Self { endpoint, serving, reloading, door, metrics, tracer, monitoring, config, source })
     }
 
     /// The key that checkpoints are signed with. Asked for before the log is touched.
@@ -289,11 +313,22 @@ impl Opening {
         read_model: &Path,
     ) -> Result<Ready, ServerError> {
         let signer = Arc::new(signer);
-        let Self { endpoint, serving, reloading, door, metrics, monitoring, config, source } = self;
+        let Self {
+            endpoint,
+            serving,
+            reloading,
+            door,
+            metrics,
+            tracer,
+            monitoring,
+            config,
+            source,
+        } = self;
         let data_dir = config.data_dir;
         let checkpoints = data_dir::checkpoints(&data_dir);
         let Config { region, limits, .. } = config;
-        let settings = Settings { region, limits, metrics: metrics.app.clone() };
+        let settings =
+            Settings { region, limits, metrics: metrics.app.clone(), tracer: tracer.clone() };
         levels::of_log(&metrics, log.head());
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
@@ -306,6 +341,7 @@ impl Opening {
             reloading,
             app,
             signer,
+            tracer,
             monitoring,
             checkpoints,
             data_dir: None,

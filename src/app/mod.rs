@@ -31,6 +31,7 @@ use crate::{
     event_log::{AppendError, EventLog, ReadLimit},
     metrics::{AppMetrics, Refusal},
     proto::{Actor, UserPool},
+    spans::Tracer,
     user_pool::{Checked, DomainPrefix, Limits, UserPoolId},
 };
 
@@ -89,6 +90,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Where it counts what it does.
     pub metrics: AppMetrics,
+    /// Where it tells what it spends time on.
+    pub tracer: Tracer,
 }
 
 /// The application: commands in, state out.

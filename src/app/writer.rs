@@ -27,6 +27,7 @@ use crate::{
     event_log::{AppendError, EventLog, Head, Position, ReadLimit, Record},
     metrics::{self, AppMetrics},
     proto::{self, UserPoolEvent},
+    spans::Span,
     user_pool::{Checked, UserPoolState, evolve},
 };
 
@@ -259,9 +260,15 @@ impl Writer {
         let expected = Position(u64::try_from(expected).unwrap_or_default());
         let bodies: Vec<Bytes> = events.iter().map(codec::encode).collect();
         let log = Arc::clone(&self.log);
+        let traces = events.iter().filter_map(|event| event.traceparent.as_deref());
+        let begin = || self.settings.tracer.append(events.len(), traces);
+        let span = (!events.is_empty()).then(begin);
         let append = async move {
             // A batch of refusals is not one for the log, whose head may be another.
-            if bodies.is_empty() { Ok(Vec::new()) } else { log.append(expected, bodies).await }
+            let appended =
+                if bodies.is_empty() { Ok(Vec::new()) } else { log.append(expected, bodies).await };
+            span.into_iter().for_each(Span::end);
+            appended
         };
         let mut append: BoxFuture<'static, _> = append.boxed();
         // It begins when it is asked for the first time.

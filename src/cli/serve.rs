@@ -14,6 +14,7 @@ use crate::{
     app::{Source, in_full},
     grpc::{Capacity, Grants, Pattern},
     server::{Config, Endpoint, Ready},
+    spans::Collector,
     user_pool::Limits,
 };
 
@@ -98,6 +99,10 @@ pub(super) struct Serve {
     /// Absent: nowhere.
     #[arg(long, env = "USERPOOL_METRICS_LISTEN", value_name = "ENDPOINT")]
     metrics_listen: Option<Endpoint>,
+    /// Where to send spans: http://HOST:PORT of an OpenTelemetry collector nearby that takes OTLP
+    /// over gRPC. Only in a build with the feature otel. Absent: nowhere.
+    #[arg(long, env = "USERPOOL_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<Collector>,
     /// How to write the log of the process, which goes to stderr.
     #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
     log_format: logging::Format,
@@ -158,6 +163,7 @@ impl Serve {
             },
             connections: self.max_connections,
             metrics_listen: self.metrics_listen,
+            otlp_endpoint: self.otlp_endpoint,
             capacity: Capacity {
                 reads: self.max_reads,
                 watches: self.max_watches,

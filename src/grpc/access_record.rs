@@ -4,7 +4,10 @@
 use http::{HeaderMap, Request};
 use tonic::{Code, body::Body};
 
-use crate::metrics::{Counter, RpcCall};
+use crate::{
+    metrics::{Counter, RpcCall},
+    spans::{Call, Span, Tracer},
+};
 
 use super::{Identity, Peer, Who, traceparent};
 
@@ -17,22 +20,37 @@ pub(super) struct AccessRecord {
     peer: Option<Who>,
     trace_id: Option<String>,
     call: RpcCall,
+    span: Span,
     finished: bool,
 }
 
 impl AccessRecord {
     /// The record of a call that begins, whose caller was established.
-    pub(super) fn new(request: &Request<Body>, correlation_id: String, call: RpcCall) -> Self {
+    pub(super) fn new(
+        request: &Request<Body>,
+        correlation_id: String,
+        call: RpcCall,
+        tracer: &Tracer,
+    ) -> Self {
         let peer = request.extensions().get::<Peer>();
         let identity = request.extensions().get::<Identity>();
-        let trace_id = traceparent::of(request.headers()).and_then(traceparent::trace_id);
+        let path = request.uri().path().trim_start_matches('/');
+        let traceparent = traceparent::of(request.headers());
+        let span = tracer.call(Call {
+            path,
+            traceparent,
+            request_id: &correlation_id,
+            peer: peer.and_then(|peer| peer.who.address()),
+        });
+        let trace_id = traceparent.and_then(traceparent::trace_id);
         Self {
-            path: request.uri().path().trim_start_matches('/').to_owned(),
+            path: path.to_owned(),
             correlation_id,
             identity: identity.cloned().unwrap_or_else(Identity::anonymous),
             peer: peer.map(|peer| peer.who),
             trace_id: trace_id.map(str::to_owned),
             call,
+            span,
             finished: false,
         }
     }
@@ -56,6 +74,7 @@ impl AccessRecord {
             return;
         }
         self.call.handled(code.into());
+        self.span.end_call(code.into());
         let (method, request_id) = (&self.path, &self.correlation_id);
         let (actor, trace_id) = (&self.identity, self.trace_id.as_deref());
         let peer = self.peer.map(tracing::field::display);

@@ -23,6 +23,7 @@ use tower::{Layer, Service};
 use crate::{
     app::{Source, says},
     metrics::{Counter, Metrics},
+    spans::Tracer,
 };
 
 use super::{
@@ -55,6 +56,7 @@ pub struct RpcLayer {
     authorisation: Arc<Authorisation>,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
+    tracer: Tracer,
 }
 
 impl RpcLayer {
@@ -69,13 +71,14 @@ impl RpcLayer {
         capacity: Capacity,
         phase: watch::Receiver<Phase>,
         metrics: Arc<Metrics>,
+        tracer: Tracer,
     ) -> Self {
         let authentication =
             Authentication::new(tokens, Arc::clone(&source), metrics.refused.clone());
         let authentication = Arc::new(authentication);
         let admission = Arc::new(Admission::new(capacity, metrics.refused.clone()));
         let authorisation = Arc::new(Authorisation::new(grants, metrics.refused.clone()));
-        Self { source, authentication, admission, authorisation, phase, metrics }
+        Self { source, authentication, admission, authorisation, phase, metrics, tracer }
     }
 
     /// Waits until no call runs.
@@ -148,7 +151,8 @@ where
         let correlation_id = correlation_id(request.headers(), self.layer.source.as_ref());
         let call = self.layer.metrics.rpcs.start(request.uri().path());
         let established = self.layer.authentication.establish(&mut request);
-        let mut record = AccessRecord::new(&request, correlation_id.clone(), call);
+        let tracer = &self.layer.tracer;
+        let mut record = AccessRecord::new(&request, correlation_id.clone(), call, tracer);
         request.extensions_mut().insert(CorrelationId(correlation_id.clone()));
         let deadline = deadline::of(request.headers());
         let admitted = match established {

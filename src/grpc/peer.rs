@@ -35,6 +35,16 @@ impl Peer {
     }
 }
 
+impl Who {
+    /// Where a client on the network is.
+    pub(super) const fn address(self) -> Option<SocketAddr> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Process(_) => None,
+        }
+    }
+}
+
 /// `ADDRESS:PORT`, or `pid=N` on a socket of this machine.
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,8 +1,11 @@
-//! What a server has to say where it cannot start, or cannot go on.
+//! Why a server does not start, or stops.
 
 use std::{io, path::PathBuf};
 
-use crate::{app::StartError, checkpoint::KeyError, data_dir::DataDirError, event_log::OpenError};
+use crate::{
+    app::StartError, checkpoint::KeyError, data_dir::DataDirError, event_log::OpenError,
+    spans::SpansError,
+};
 
 use super::{Endpoint, TlsError, TokensError};
 
@@ -18,6 +21,9 @@ pub enum ServerError {
     /// The key that checkpoints are signed with.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The collector that spans go to.
+    #[error(transparent)]
+    Spans(#[from] SpansError),
     /// The application on top of it.
     #[error("the data directory {} cannot be served", data_dir.display())]
     Start {

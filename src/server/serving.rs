@@ -13,13 +13,15 @@ use tonic::transport::{self, Server};
 
 use crate::{
     app::Source,
-    grpc::{Capacity, Door, Grants, Phase, RpcLayer, Tokens},
+    grpc::{Door, Grants, Phase, RpcLayer, Tokens},
     metrics::Metrics,
+    spans::Tracer,
 };
 
 use super::{
+    Config,
     arrivals::{self, Room},
-    listen::Listener,
+    listen::{self, Listener},
     reload::Newest,
 };
 
@@ -59,20 +61,22 @@ impl Serving {
     pub(super) fn start(
         listener: Listener,
         callers: Callers,
-        connections: usize,
-        capacity: Capacity,
+        config: &Config,
         source: Arc<dyn Source>,
         metrics: Arc<Metrics>,
+        tracer: Tracer,
     ) -> (Self, Door) {
         let (phase, phases) = watch::channel(Phase::Starting);
         let (drain, draining) = oneshot::channel();
         let (cut, cuts) = watch::channel(false);
         let door = Door::closed(phases.clone(), metrics.refused.clone());
+        let connections = listen::connections_within_limits(config.connections);
+        let capacity = config.capacity;
         let watches_per_connection = capacity.watches_per_connection;
         let Callers { tls, tokens, grants } = callers;
         let room = Room { connections, watches_per_connection };
         let incoming = arrivals::connections(listener, tls, room, cuts, Arc::clone(&metrics));
-        let calls = RpcLayer::new(source, tokens, grants, capacity, phases, metrics);
+        let calls = RpcLayer::new(source, tokens, grants, capacity, phases, metrics, tracer);
         let serving = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))

@@ -44,6 +44,7 @@ mod schema;
 mod security;
 mod service;
 mod settings;
+mod spans;
 mod support;
 mod tampering;
 mod tls;

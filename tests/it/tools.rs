@@ -22,6 +22,11 @@ pub(crate) fn promtool(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/bin/promtool"), promise)
 }
 
+/// An OpenTelemetry collector, or nothing where it is not there.
+pub(crate) fn collector(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/bin/otelcol"), promise)
+}
+
 /// Python with grpcio, or nothing where it is not there.
 pub(crate) fn python(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/python/bin/python"), promise)

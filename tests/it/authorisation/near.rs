@@ -10,6 +10,7 @@ use tower::{Layer as _, Service as _, service_fn};
 use userpool::{
     grpc::{Capacity, Grants, Peer, Phase, RpcLayer, Who, methods},
     metrics::Metrics,
+    spans::Tracer,
 };
 
 use super::{Role, grants};
@@ -59,7 +60,8 @@ async fn call(grants: Grants, address: &str, path: &str) -> Option<Code> {
     let (_phase, phases) = watch::channel(Phase::Serving);
     let source = Arc::<FixedSource>::default();
     let metrics = Arc::new(Metrics::new(&methods()));
-    let layer = RpcLayer::new(source, None, grants, Capacity::default(), phases, metrics);
+    let (capacity, tracer) = (Capacity::default(), Tracer::default());
+    let layer = RpcLayer::new(source, None, grants, capacity, phases, metrics, tracer);
     let reached = |_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) };
     let address: SocketAddr = address.parse().expect("an address");
     let mut request = Request::new(Body::empty());

@@ -14,6 +14,7 @@ use userpool::{
     event_log::{EventLog, MemoryLog, Position, ReadLimit},
     metrics::AppMetrics,
     proto::UserPoolEvent,
+    spans::Tracer,
     user_pool::{Checked, Limits},
 };
 use uuid::Uuid;
@@ -54,6 +55,7 @@ async fn times_stand_still_while_the_clock_goes_back() {
             region: format!("region-{first}"),
             limits: Limits::default(),
             metrics: AppMetrics::default(),
+            tracer: Tracer::default(),
         };
         let kept = Arc::clone(&log);
         let app = App::start(kept, directory.path(), Arc::new(source), settings).await;

@@ -20,6 +20,7 @@ use userpool::{
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
     metrics::AppMetrics,
     proto::ListUserPoolsRequest,
+    spans::Tracer,
     user_pool::{Checked, Limits},
 };
 
@@ -147,6 +148,7 @@ async fn a_command_whose_caller_gave_up_before_is_not_carried_out() {
         region: "us-east-1".to_owned(),
         limits: Limits::default(),
         metrics: AppMetrics::default(),
+        tracer: Tracer::default(),
     };
     let source = Arc::new(FixedSource::default());
     let held = Arc::<HeldLog>::clone(&log);

@@ -16,6 +16,7 @@ use userpool::{
     app::{App, Context, Settings, Source},
     event_log::MemoryLog,
     metrics::AppMetrics,
+    spans::Tracer,
     user_pool::{Checked, Limits},
 };
 use uuid::Uuid;
@@ -177,8 +178,12 @@ impl Source for Backwards {
 async fn user_pools_are_in_the_order_of_their_creation_not_of_their_ids() {
     let directory = TempDir::new().expect("a directory");
     let limits = Limits::default();
-    let settings =
-        Settings { region: "us-east-1".to_owned(), limits, metrics: AppMetrics::default() };
+    let settings = Settings {
+        region: "us-east-1".to_owned(),
+        limits,
+        metrics: AppMetrics::default(),
+        tracer: Tracer::default(),
+    };
     let source = Arc::new(Backwards(AtomicU64::new(1000)));
     let log = Arc::new(MemoryLog::default());
     let app = App::start(log, directory.path(), source, settings).await.expect("started");
