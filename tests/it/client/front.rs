@@ -122,7 +122,7 @@ impl Service<http::Request<axum::body::Body>> for Acting {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<axum::body::Body>) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<axum::body::Body>) -> Self::Future {
         let connection = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
         let certificates = connection.and_then(TlsConnectInfo::peer_certs);
         self.asked.lock().expect("no panic").push(Asked {
@@ -131,6 +131,8 @@ impl Service<http::Request<axum::body::Body>> for Acting {
             at: Instant::now(),
             certificate: certificates.map(|chain| chain[0].to_vec()),
         });
+        // The token is for the front: the server behind it takes none.
+        request.headers_mut().remove("authorization");
         let deed = self.deeds.lock().expect("no panic").pop_front();
         let mut behind = self.behind.clone();
         Box::pin(async move {
