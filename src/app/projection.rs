@@ -117,7 +117,7 @@ async fn apply_rest(
         let Some(last) = records.last() else { return Ok(()) };
         position = last.position;
         let events: Vec<_> = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
-        read_model.apply(&events)?;
+        read_model.load(events)?;
         progress(position);
         if position.0.saturating_sub(told) >= PROGRESS {
             told = position.0;

@@ -4,26 +4,34 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `p` user pool ID | the user pool |
+//! | `p` position of its creation | a user pool that is not deleted |
+//! | `x` position of its creation | a user pool that was deleted, as it was last |
+//! | `u` user pool ID | the position of its creation |
+//! | `r` position of its creation, revision | the position of an event after that one |
 //! | `d` prefix | the user pool that has the domain |
-//! | `c` position of its creation | the ID of a user pool that is not deleted |
-//! | `r` user pool ID, 0, revision | the position of the event |
 //! | `i` request ID | the event that the request led to |
 //! | `m` | the checkpoint |
+//!
+//! What is large is in the order of creation and not of the IDs, which are random: a
+//! new user pool is written next to the one before, and not anywhere on the disk.
 //!
 //! Lookups are done where they are called: one lookup is a page that sled mostly
 //! has in memory, and costs less than a change of threads.
 
-use std::{collections::BTreeMap, fs::File, ops::RangeInclusive, path::Path};
+mod changes;
+mod key;
+
+use std::{fs::File, ops::RangeInclusive, path::Path};
 
 use bytes::Bytes;
 use prost::Message;
+use sled::IVec;
 use uuid::Uuid;
 
 use crate::{
     event_log::{BoxError, DbFile, Hash, Head, Position},
     proto::{UserPool, UserPoolEvent},
-    user_pool::{Event, UserPoolId},
+    user_pool::UserPoolId,
 };
 
 use super::{
@@ -31,10 +39,12 @@ use super::{
     unsynced::InUse,
 };
 
+use self::changes::Changes;
+
 /// How much of it sled keeps in memory, in bytes.
 const CACHE: u64 = 256 * 1024 * 1024;
 /// The form of what is stored. Another form is rebuilt.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// The read model cannot be read or written. It can be rebuilt: delete it and
 /// start again.
@@ -96,26 +106,42 @@ impl ReadModel {
 
     /// Where the projection stands, or nothing where the form is another one.
     pub(super) fn checkpoint(&self) -> Result<Option<Checkpoint>, ReadModelError> {
-        let checkpoint: Option<Checkpoint> = self.get(key::checkpoint())?;
-        let fresh = self.db.is_empty().then(|| Checkpoint { form: FORM, ..Default::default() });
-        Ok(checkpoint.or(fresh).filter(|checkpoint| checkpoint.form == FORM))
+        let checkpoint: Option<Checkpoint> = self.get(key::CHECKPOINT)?;
+        let fresh = || Checkpoint { form: FORM, ..Checkpoint::default() };
+        let checkpoint = checkpoint.or_else(|| self.db.is_empty().then(fresh));
+        Ok(checkpoint.filter(|checkpoint| checkpoint.form == FORM))
     }
 
     pub(super) fn user_pool_count(&self) -> Result<u64, ReadModelError> {
-        let checkpoint: Option<Checkpoint> = self.get(key::checkpoint())?;
+        let checkpoint: Option<Checkpoint> = self.get(key::CHECKPOINT)?;
         Ok(checkpoint.unwrap_or_default().user_pool_count)
     }
 
     pub(super) fn pool(&self, id: &UserPoolId) -> Result<Option<StoredPool>, ReadModelError> {
-        self.get(key::pool(id.as_str()))
+        let stored = self.stored_pool(id)?;
+        Ok(stored.map(|stored| StoredPool::decode(stored.as_ref())).transpose()?)
     }
 
     pub(super) fn encoded_pool(
         &self,
         id: &UserPoolId,
     ) -> Result<Option<EncodedPool>, ReadModelError> {
-        let stored = self.db.get(key::pool(id.as_str()))?;
+        let stored = self.stored_pool(id)?;
         Ok(stored.map(|stored| EncodedPool::decode(Bytes::from_owner(stored))).transpose()?)
+    }
+
+    fn stored_pool(&self, id: &UserPoolId) -> Result<Option<IVec>, ReadModelError> {
+        let Some(created) = self.created(id)? else { return Ok(None) };
+        // In this order: it may be deleted in between.
+        match self.db.get(key::pool(created))? {
+            Some(stored) => Ok(Some(stored)),
+            None => Ok(self.db.get(key::deleted_pool(created))?),
+        }
+    }
+
+    /// The position of the creation of a user pool.
+    fn created(&self, id: &UserPoolId) -> Result<Option<u64>, ReadModelError> {
+        Ok(self.db.get(key::created(id.as_str()))?.map(|stored| key::position(&stored)))
     }
 
     pub(super) fn domain(&self, prefix: &str) -> Result<Option<Domain>, ReadModelError> {
@@ -128,28 +154,20 @@ impl ReadModel {
     }
 
     pub(super) fn pools(&self, after: u64, limit: usize) -> Result<Vec<PoolEntry>, ReadModelError> {
-        let start = key::created(after.saturating_add(1));
-        let mut entries = Vec::new();
-        for entry in self.db.range(start..=key::created(u64::MAX)) {
-            if entries.len() == limit {
-                break;
-            }
-            let (key, id) = entry?;
-            let id = String::from_utf8_lossy(&id);
-            // It may have been deleted since the range came to it.
-            let pool: Option<StoredPool> = self.get(key::pool(&id))?;
-            if let Some(pool) = pool.filter(|pool| !pool.deleted) {
-                entries.push(PoolEntry { created_position: key::created_position(&key), pool });
-            }
-        }
-        Ok(entries)
+        let places = key::pool(after.saturating_add(1))..=key::pool(u64::MAX);
+        let entry = |entry: sled::Result<(IVec, IVec)>| {
+            let (key, stored) = entry?;
+            let pool = StoredPool::decode(stored.as_ref())?;
+            Ok(PoolEntry { created_position: key::position(&key), pool })
+        };
+        self.db.range(places).take(limit).map(entry).collect()
     }
 
     pub(super) fn domains(&self, after: &str, limit: usize) -> Result<Vec<Domain>, ReadModelError> {
         // No prefix sorts between one and the same with a zero byte after it.
         let start = key::domain(&format!("{after}\0"));
         let mut domains = Vec::new();
-        for entry in self.db.range(start..key::after_domains()).take(limit) {
+        for entry in self.db.range(start..key::AFTER_DOMAINS.to_vec()).take(limit) {
             let (key, stored) = entry?;
             let prefix = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
             domains.push(domain(prefix, StoredDomain::decode(stored.as_ref())?));
@@ -163,51 +181,57 @@ impl ReadModel {
         id: &UserPoolId,
         revisions: RangeInclusive<u64>,
     ) -> Result<Vec<Position>, ReadModelError> {
-        let key =
-            |revision| key::revision(id.as_str(), i64::try_from(revision).unwrap_or(i64::MAX));
-        let mut positions = Vec::new();
-        for entry in self.db.range(key(*revisions.start())..=key(*revisions.end())) {
-            let (_, position) = entry?;
-            let position = position.as_ref().try_into().map(u64::from_be_bytes);
-            positions
-                .push(Position(position.map_err(|error| ReadModelError::Engine(Box::new(error)))?));
-        }
-        Ok(positions)
+        let Some(created) = self.created(id)? else { return Ok(Vec::new()) };
+        let (first, last) = revisions.into_inner();
+        let creation = (first <= 1 && last >= 1).then_some(Position(created));
+        let rest = key::revision(created, first.max(2))..=key::revision(created, last.max(2));
+        let rest = (last > 1).then(|| self.db.range(rest)).into_iter().flatten();
+        let rest = rest.map(|entry| Ok(Position(key::position(&entry?.1))));
+        creation.map(Ok).into_iter().chain(rest).collect()
     }
 
     /// Applies events in order, with the checkpoint, in one atomic write. Events
     /// that were applied before change nothing.
     pub(super) fn apply(&self, events: &[UserPoolEvent]) -> Result<(), ReadModelError> {
-        let Some(last) = events.last() else { return Ok(()) };
-        let mut changes = Changes { model: self, pools: BTreeMap::new(), writes: BTreeMap::new() };
-        let mut count = self.user_pool_count()?;
+        let mut changes = Changes::after(self.checkpoint()?.unwrap_or_default());
         for event in events {
-            changes.apply(event, &mut count)?;
+            if let Some(payload) = event.payload.clone() {
+                changes.add(self, event, payload)?;
+            }
         }
-        let checkpoint = Checkpoint {
-            form: FORM,
-            position: u64::try_from(last.position).unwrap_or_default(),
-            hash: last.hash.clone(),
-            record_time: last.record_time,
-            user_pool_count: count,
-        };
         let mut batch = sled::Batch::default();
-        for pool in changes.pools.values() {
-            let id = pool.user_pool.as_ref().and_then(|pool| pool.id.as_deref());
-            batch.insert(key::pool(id.unwrap_or_default()), pool.encode_to_vec());
-        }
-        for (key, value) in changes.writes {
+        for (key, value) in changes.into_writes() {
             match value {
                 Some(value) => batch.insert(key, value),
                 None => batch.remove(key),
             }
         }
-        batch.insert(key::checkpoint(), checkpoint.encode_to_vec());
-        self.db.apply_batch(batch)?;
+        Ok(self.db.apply_batch(batch)?)
+    }
+
+    /// The same for a read model that nobody reads yet: in the order of the keys,
+    /// which sled's batches do not keep, and not in one write. The checkpoint is
+    /// written last, so that what a crash has interrupted is done again.
+    pub(super) fn load(&self, events: Vec<UserPoolEvent>) -> Result<(), ReadModelError> {
+        let mut changes = Changes::after(self.checkpoint()?.unwrap_or_default());
+        for mut event in events {
+            if let Some(payload) = event.payload.take() {
+                changes.add(self, &event, payload)?;
+            }
+        }
+        for (key, value) in changes.into_writes() {
+            match value {
+                Some(value) => self.db.insert(key, value)?,
+                None => self.db.remove(key)?,
+            };
+        }
         Ok(())
     }
 
-    fn get<M: Message + Default>(&self, key: Vec<u8>) -> Result<Option<M>, ReadModelError> {
+    fn get<M: Message + Default>(
+        &self,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Option<M>, ReadModelError> {
         let stored = self.db.get(key)?;
         Ok(stored.map(|stored| M::decode(stored.as_ref())).transpose()?)
     }
@@ -221,65 +245,6 @@ impl Checkpoint {
     }
 }
 
-/// The writes that a batch of events adds up to.
-struct Changes<'a> {
-    model: &'a ReadModel,
-    pools: BTreeMap<String, StoredPool>,
-    writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-}
-
-impl Changes<'_> {
-    fn apply(&mut self, event: &UserPoolEvent, count: &mut u64) -> Result<(), ReadModelError> {
-        let id = &event.user_pool_id;
-        let known = match self.pools.remove(id) {
-            Some(pool) => Some(pool),
-            None => self.model.get(key::pool(id))?,
-        };
-        let pool = known.unwrap_or_default();
-        if event.revision <= pool.revision {
-            self.pools.insert(id.clone(), pool);
-            return Ok(());
-        }
-        let Some(payload) = event.payload.clone() else { return Ok(()) };
-        let at = event.record_time.unwrap_or_default();
-        let pool = pool.after(payload.clone(), event.position, at);
-        self.index(event, &payload, pool.created_position, count);
-        self.pools.insert(id.clone(), pool);
-        Ok(())
-    }
-
-    fn index(&mut self, event: &UserPoolEvent, payload: &Event, created: i64, count: &mut u64) {
-        let id = &event.user_pool_id;
-        let created = key::created(u64::try_from(created).unwrap_or_default());
-        match payload {
-            Event::UserPoolCreated(_) => {
-                self.writes.insert(created, Some(id.as_bytes().to_vec()));
-                *count = count.saturating_add(1);
-            }
-            Event::UserPoolDeleted(_) => {
-                self.writes.insert(created, None);
-                *count = count.saturating_sub(1);
-            }
-            Event::UserPoolDomainCreated(assigned) => {
-                let stored = StoredDomain { user_pool_id: id.clone() }.encode_to_vec();
-                self.writes.insert(key::domain(&assigned.domain), Some(stored));
-            }
-            Event::UserPoolDomainDeleted(removed) => {
-                self.writes.insert(key::domain(&removed.domain), None);
-            }
-            Event::UserPoolUpdated(_) | Event::UserPoolStatusChanged(_) => (),
-        }
-        let position = event.position.to_be_bytes().to_vec();
-        self.writes.insert(key::revision(id, event.revision), Some(position));
-        let request_id = event.request_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
-        if let Some(request_id) = request_id {
-            let fingerprint = event.request_fingerprint.clone().unwrap_or_default();
-            let stored = StoredRequest { fingerprint, position: event.position };
-            self.writes.insert(key::request(request_id), Some(stored.encode_to_vec()));
-        }
-    }
-}
-
 /// A pool that was deleted keeps its last state; one that is there has no other.
 impl From<StoredPool> for UserPool {
     fn from(stored: StoredPool) -> Self {
@@ -289,43 +254,4 @@ impl From<StoredPool> for UserPool {
 
 fn domain(prefix: String, stored: StoredDomain) -> Domain {
     Domain { prefix, user_pool_id: UserPoolId::new(stored.user_pool_id) }
-}
-
-/// The keys; see the table above.
-mod key {
-    use uuid::Uuid;
-
-    pub(super) fn checkpoint() -> Vec<u8> {
-        b"m".to_vec()
-    }
-
-    pub(super) fn pool(id: &str) -> Vec<u8> {
-        [b"p", id.as_bytes()].concat()
-    }
-
-    pub(super) fn domain(prefix: &str) -> Vec<u8> {
-        [b"d", prefix.as_bytes()].concat()
-    }
-
-    pub(super) fn after_domains() -> Vec<u8> {
-        b"e".to_vec()
-    }
-
-    pub(super) fn created(position: u64) -> Vec<u8> {
-        [b"c".as_slice(), &position.to_be_bytes()].concat()
-    }
-
-    pub(super) fn created_position(key: &[u8]) -> u64 {
-        key.split_first_chunk::<1>()
-            .and_then(|(_, position)| position.try_into().ok())
-            .map_or(0, u64::from_be_bytes)
-    }
-
-    pub(super) fn revision(id: &str, revision: i64) -> Vec<u8> {
-        [b"r", id.as_bytes(), b"\0", &revision.to_be_bytes()].concat()
-    }
-
-    pub(super) fn request(id: Uuid) -> Vec<u8> {
-        [b"i".as_slice(), id.as_bytes()].concat()
-    }
 }

@@ -59,13 +59,20 @@ impl StoredPool {
     }
 
     /// What it is after its next event, at `position`.
-    pub(super) fn after(self, event: Event, position: i64, at: Timestamp) -> Self {
+    pub(super) fn after(mut self, event: Event, position: i64, at: Timestamp) -> Self {
         let created_position = if self.revision == 0 { position } else { self.created_position };
-        let (user_pool, deleted) = match evolve(self.state(), event, at) {
-            UserPoolState::Active(pool) => (Some(pool), false),
-            UserPoolState::Deleted | UserPoolState::Absent => (self.user_pool, true),
-        };
         let revision = self.revision.saturating_add(1);
+        let ends = self.deleted || matches!(event, Event::UserPoolDeleted(_));
+        let last = if ends { self.user_pool.clone() } else { None };
+        let before = match self.user_pool.take() {
+            Some(_) if self.deleted => UserPoolState::Deleted,
+            Some(pool) => UserPoolState::Active(pool),
+            None => UserPoolState::Absent,
+        };
+        let (user_pool, deleted) = match evolve(before, event, at) {
+            UserPoolState::Active(pool) => (Some(pool), false),
+            UserPoolState::Deleted | UserPoolState::Absent => (last, true),
+        };
         Self { user_pool, deleted, revision, position, created_position }
     }
 }

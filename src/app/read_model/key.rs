@@ -1,0 +1,36 @@
+//! The keys of the read model, as its table has them.
+
+use uuid::Uuid;
+
+pub(super) const CHECKPOINT: &[u8] = b"m";
+/// Where the prefixes of domains end.
+pub(super) const AFTER_DOMAINS: &[u8] = b"e";
+
+pub(super) fn pool(created: u64) -> Vec<u8> {
+    [b"p".as_slice(), &created.to_be_bytes()].concat()
+}
+
+pub(super) fn deleted_pool(created: u64) -> Vec<u8> {
+    [b"x".as_slice(), &created.to_be_bytes()].concat()
+}
+
+/// The position in a key that ends with one.
+pub(super) fn position(key: &[u8]) -> u64 {
+    key.last_chunk().copied().map_or(0, u64::from_be_bytes)
+}
+
+pub(super) fn created(id: &str) -> Vec<u8> {
+    [b"u", id.as_bytes()].concat()
+}
+
+pub(super) fn domain(prefix: &str) -> Vec<u8> {
+    [b"d", prefix.as_bytes()].concat()
+}
+
+pub(super) fn revision(created: u64, revision: u64) -> Vec<u8> {
+    [b"r".as_slice(), &created.to_be_bytes(), &revision.to_be_bytes()].concat()
+}
+
+pub(super) fn request(id: Uuid) -> Vec<u8> {
+    [b"i".as_slice(), id.as_bytes()].concat()
+}
