@@ -35,7 +35,7 @@ pub(super) enum Decision {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) events: Vec<UserPoolEvent>,
-    pools: HashMap<UserPoolId, StoredPool>,
+    pub(super) pools: HashMap<UserPoolId, StoredPool>,
     domains: HashMap<String, Option<UserPoolId>>,
     requests: HashMap<Uuid, ([u8; 32], Outcome)>,
     created: u64,

@@ -21,7 +21,7 @@
 mod changes;
 mod key;
 
-use std::{fs::File, ops::RangeInclusive, path::Path};
+use std::{borrow::Cow, collections::HashMap, fs::File, ops::RangeInclusive, path::Path};
 
 use bytes::Bytes;
 use prost::Message;
@@ -190,13 +190,18 @@ impl ReadModel {
         creation.map(Ok).into_iter().chain(rest).collect()
     }
 
-    /// Applies events in order, with the checkpoint, in one atomic write. Events
-    /// that were applied before change nothing.
-    pub(super) fn apply(&self, events: &[UserPoolEvent]) -> Result<(), ReadModelError> {
-        let mut changes = Changes::after(self.checkpoint()?.unwrap_or_default());
+    /// Applies events in order, with the checkpoint, in one atomic write. They lead to
+    /// `pools`, which was found out when they were decided; where it is not there it is
+    /// found out again. Events that were applied before change nothing.
+    pub(super) fn apply(
+        &self,
+        events: &[UserPoolEvent],
+        pools: HashMap<UserPoolId, StoredPool>,
+    ) -> Result<(), ReadModelError> {
+        let mut changes = Changes::after(self.checkpoint()?.unwrap_or_default(), pools);
         for event in events {
-            if let Some(payload) = event.payload.clone() {
-                changes.add(self, event, payload)?;
+            if let Some(payload) = &event.payload {
+                changes.add(self, event, Cow::Borrowed(payload))?;
             }
         }
         let mut batch = sled::Batch::default();
@@ -213,10 +218,11 @@ impl ReadModel {
     /// which sled's batches do not keep, and not in one write. The checkpoint is
     /// written last, so that what a crash has interrupted is done again.
     pub(super) fn load(&self, events: Vec<UserPoolEvent>) -> Result<(), ReadModelError> {
-        let mut changes = Changes::after(self.checkpoint()?.unwrap_or_default());
+        let checkpoint = self.checkpoint()?.unwrap_or_default();
+        let mut changes = Changes::after(checkpoint, HashMap::new());
         for mut event in events {
             if let Some(payload) = event.payload.take() {
-                changes.add(self, &event, payload)?;
+                changes.add(self, &event, Cow::Owned(payload))?;
             }
         }
         for (key, value) in changes.into_writes() {

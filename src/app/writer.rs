@@ -281,7 +281,7 @@ impl Writer {
 
     /// Projects what is durable, so that it is visible, and answers.
     fn show(&self, Durable { decided, records }: Durable) -> Result<(), LogFailed> {
-        self.project(decided.batch.events, records)?;
+        self.project(decided.batch, records)?;
         // Also refusals waited: they may rest on what this batch has recorded.
         for Answer { to, decision, came_to } in decided.answers {
             self.settings.metrics.command(came_to);
@@ -291,15 +291,15 @@ impl Writer {
         Ok(())
     }
 
-    fn project(&self, events: Vec<UserPoolEvent>, records: Vec<Record>) -> Result<(), LogFailed> {
+    fn project(&self, batch: Batch, records: Vec<Record>) -> Result<(), LogFailed> {
         let Some(head) = records.last().map(Record::head) else { return Ok(()) };
         let with_hash = |(event, record): (UserPoolEvent, Record)| {
             let (previous_hash, hash) = (record.previous_hash.0.to_vec(), record.hash.0.to_vec());
             UserPoolEvent { previous_hash, hash, record: Some(record.stored), ..event }
         };
-        let events: Vec<_> = events.into_iter().zip(records).map(with_hash).collect();
+        let events: Vec<_> = batch.events.into_iter().zip(records).map(with_hash).collect();
         let begun = Instant::now();
-        self.read_model.apply(&events).map_err(|error| {
+        self.read_model.apply(&events, batch.pools).map_err(|error| {
             tracing::error!(
                 error = in_full(&error),
                 "the read model failed; it is built again at the next start"

@@ -1,6 +1,9 @@
 //! What events change in the read model, put together before it is written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+};
 
 use prost::Message as _;
 use sled::IVec;
@@ -21,13 +24,15 @@ use super::{FORM, ReadModel, ReadModelError, key};
 #[derive(Debug)]
 pub(super) struct Changes {
     checkpoint: Checkpoint,
-    pools: HashMap<String, StoredPool>,
+    pools: HashMap<UserPoolId, StoredPool>,
     writes: BTreeMap<Vec<u8>, Option<IVec>>,
 }
 
 impl Changes {
-    pub(super) fn after(checkpoint: Checkpoint) -> Self {
-        Self { checkpoint, pools: HashMap::new(), writes: BTreeMap::new() }
+    /// Changes after a checkpoint, by events that lead to `pools`, as far as that is
+    /// known already.
+    pub(super) fn after(checkpoint: Checkpoint, pools: HashMap<UserPoolId, StoredPool>) -> Self {
+        Self { checkpoint, pools, writes: BTreeMap::new() }
     }
 
     /// Adds what an event with this payload changes. One that was applied before
@@ -36,30 +41,31 @@ impl Changes {
         &mut self,
         model: &ReadModel,
         event: &UserPoolEvent,
-        payload: Event,
+        payload: Cow<'_, Event>,
     ) -> Result<(), ReadModelError> {
         let position = to_unsigned(event.position);
         if position <= self.checkpoint.position {
             return Ok(());
         }
         self.index(event, &payload);
-        let id = &event.user_pool_id;
-        let before = match self.pools.remove(id) {
+        let id = UserPoolId::new(event.user_pool_id.clone());
+        let before = match self.pools.remove(&id) {
             Some(pool) => pool,
             // Nothing to look for: an ID is never used again.
             None if event.revision <= 1 => StoredPool::default(),
-            None => model.pool(&UserPoolId::new(id.clone()))?.unwrap_or_default(),
+            None => model.pool(&id)?.unwrap_or_default(),
         };
         let at = event.record_time.unwrap_or_default();
         let known = event.revision <= before.revision;
-        let pool = if known { before } else { before.after(payload, event.position, at) };
+        let pool =
+            if known { before } else { before.after(payload.into_owned(), event.position, at) };
         let key = if event.revision > 1 {
             key::revision(to_unsigned(pool.created_position), to_unsigned(event.revision))
         } else {
-            key::created(id)
+            key::created(id.as_str())
         };
         self.write(key, &event.position.to_be_bytes());
-        self.pools.insert(id.clone(), pool);
+        self.pools.insert(id, pool);
         self.checkpoint.position = position;
         self.checkpoint.hash.clone_from(&event.hash);
         self.checkpoint.record_time = event.record_time;
