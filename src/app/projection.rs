@@ -7,15 +7,20 @@ use std::{
     path::Path,
 };
 
+use tokio::{sync::mpsc, task};
+
 use crate::{
     event_log::{EventLog, Head, Position, ReadLimit},
     metrics::AppMetrics,
+    proto::UserPoolEvent,
 };
 
 use super::{LoadError, PAGE, ReadModel, ReadModelError, codec, in_full, unsynced};
 
 /// How often progress is told, in events.
 const PROGRESS: u64 = 100_000;
+/// How many pages may be read and not applied yet.
+const AHEAD: usize = 2;
 
 /// Opens the read model at `path` and applies what the log has beyond it; `metrics` show
 /// how far that has come.
@@ -29,8 +34,8 @@ pub(super) async fn catch_up(
 ) -> Result<ReadModel, LoadError> {
     let progress = |position: Position| metrics.projected(position.0);
     if let Some(read_model) = open(log, path).await? {
-        match apply_rest(log, &read_model, &progress).await {
-            Ok(()) => return Ok(read_model),
+        match apply_rest(log, read_model, &progress).await {
+            Ok(read_model) => return Ok(read_model),
             Err(LoadError::ReadModel(error)) => {
                 tracing::warn!(
                     error = in_full(&error),
@@ -58,9 +63,7 @@ pub async fn rebuild(
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<ReadModel, LoadError> {
     remove(path).map_err(|error| ReadModelError::Engine(error.into()))?;
-    let read_model = ReadModel::open(path)?;
-    apply_rest(log, &read_model, progress).await?;
-    Ok(read_model)
+    apply_rest(log, ReadModel::open(path)?, progress).await
 }
 
 /// The read model at `path`, or nothing where it cannot be used with this log.
@@ -99,31 +102,47 @@ async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
     Ok(records.first().is_some_and(|record| record.hash == head.hash))
 }
 
+/// Applies what the log has beyond the read model: what is read next is checked and
+/// decoded while a thread of its own applies what was read before.
 async fn apply_rest(
     log: &dyn EventLog,
-    read_model: &ReadModel,
+    read_model: ReadModel,
     progress: &(dyn Fn(Position) + Sync),
-) -> Result<(), LoadError> {
+) -> Result<ReadModel, LoadError> {
     let mut position = read_model.checkpoint()?.unwrap_or_default().head().position;
     progress(position);
     let head = log.head().borrow().position;
     let behind = head.0.saturating_sub(position.0);
-    if behind > 0 {
-        tracing::info!(events = behind, "the read model is behind the log; catching up");
+    if behind == 0 {
+        return Ok(read_model);
     }
+    tracing::info!(events = behind, "the read model is behind the log; catching up");
+    let (decoded, mut pages) = mpsc::channel::<Vec<UserPoolEvent>>(AHEAD);
+    let applied = task::spawn_blocking(move || {
+        while let Some(events) = pages.blocking_recv() {
+            read_model.load(events)?;
+        }
+        Ok::<_, ReadModelError>(read_model)
+    });
     let mut told = position.0;
-    loop {
+    while position < head {
         let records = log.read(position, PAGE).await?;
-        let Some(last) = records.last() else { return Ok(()) };
+        let Some(last) = records.last() else { break };
         position = last.position;
-        let events: Vec<_> = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
-        read_model.load(events)?;
+        let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
+        // Nobody takes it where applying has failed, which is told below.
+        if decoded.send(events).await.is_err() {
+            break;
+        }
         progress(position);
         if position.0.saturating_sub(told) >= PROGRESS {
             told = position.0;
             tracing::info!(%position, %head, "catching up");
         }
     }
+    drop(decoded);
+    let panicked = |panic: task::JoinError| ReadModelError::Engine(panic.into());
+    Ok(applied.await.map_err(panicked)??)
 }
 
 fn remove(path: &Path) -> io::Result<()> {
