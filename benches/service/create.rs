@@ -62,6 +62,7 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
 /// Fresh directories for each number of calls, so that none works on the leavings of another.
 fn by_turns(bench: &Bench, what: &str, in_flight: usize, put: &Path) -> Rounds {
     let settings = &bench.settings;
+    let briefly = settings.briefly();
     let scratch = tempfile::tempdir_in(bench.scratch.path()).expect("a directory");
     let server = Server::userpool(&scratch.path().join("userpool"));
     let bare = bench.messages.bare();
@@ -82,6 +83,7 @@ fn by_turns(bench: &Bench, what: &str, in_flight: usize, put: &Path) -> Rounds {
         let put = Call { address, path: PUT, body: put.to_owned(), answer_bytes: 10, http1: None };
         sides.push(Side::new("etcd", move || h2load(settings, &put, in_flight)));
     }
+    let settings = if [1, 64, 512].contains(&in_flight) { settings } else { &briefly };
     alternate(settings, what, sides)
 }
 
@@ -145,7 +147,6 @@ fn most(report: &mut Report, what: &str, rounds: &Rounds, at_64: Spread) {
             shown(rounds.of("userpool", P99).median)
         ),
         ratio: Some(over(per_second)),
-        // As near as the rounds are to each other.
-        reached: Some(per_second.median >= at_64.median || per_second.max >= at_64.median),
+        reached: Some(per_second.median >= at_64.median),
     });
 }

@@ -45,7 +45,8 @@ fn by_turns(bench: &Bench, what: &str, in_flight: usize, ours: &Call, theirs: &C
         Side::new("userpool", || h2load(settings, ours, in_flight)),
         Side::new("bare tonic", || h2load(settings, theirs, in_flight)),
     ];
-    alternate(settings, what, sides)
+    let briefly = settings.briefly();
+    alternate(if in_flight == 64 { settings } else { &briefly }, what, sides)
 }
 
 fn judge(report: &mut Report, what: &str, rounds: &Rounds) {

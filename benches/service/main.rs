@@ -16,7 +16,6 @@
     clippy::print_stdout,
     reason = "a bench stops at its first surprise, and prints figures for people"
 )]
-#![expect(dead_code, reason = "the comparisons that use the rest are still to come")]
 
 mod append;
 mod bare;
@@ -26,13 +25,17 @@ mod data;
 mod describe;
 mod disk;
 mod figures;
+mod generators;
 mod growth;
 mod load;
 mod machine;
 #[path = "../made.rs"]
 mod made;
 mod messages;
+mod moto;
+mod plot;
 mod process;
+mod publish;
 mod raw;
 mod report;
 mod rounds;
@@ -41,7 +44,10 @@ mod start;
 mod tools;
 mod watch;
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -60,13 +66,19 @@ struct Bench {
     scratch: TempDir,
 }
 
+/// How the names of directories begin that are for one run.
+const SCRATCH: &str = "run-";
+
 type Comparison = fn(&Bench, &mut Report);
 
-const COMPARISONS: [(&str, Comparison); 6] = [
+const COMPARISONS: [(&str, Comparison); 8] = [
     ("describe", describe::compare),
     ("create", create::compare),
-    ("growth", growth::compare),
+    ("generators", generators::compare),
+    ("moto", moto::compare),
+    // Before others append to the large log.
     ("start", start::compare),
+    ("growth", growth::compare),
     ("watch", watch::compare),
     ("disk", disk::compare),
 ];
@@ -83,7 +95,7 @@ fn run() {
     let load_before = machine::load();
     let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     fs::create_dir_all(&target).expect("target/bench");
-    let scratch = tempfile::tempdir_in(&target).expect("a directory");
+    let scratch = scratch(&target);
     let runtime = Runtime::new().expect("a runtime");
     let messages = runtime.block_on(Messages::make(scratch.path()));
     let settings = Settings::read(env::args().any(|argument| argument == "--quick"));
@@ -103,6 +115,15 @@ fn run() {
             compare(&bench, &mut report);
         }
     }
-    println!("{}", report.table());
     report.write(&target.join("results.json"), &bench.settings, &machine);
+    publish::publish(&report, &bench.settings, &machine, &target);
+}
+
+/// A directory for this run. One that was ended by force leaves its own behind.
+fn scratch(target: &Path) -> TempDir {
+    let entries = fs::read_dir(target).expect("target/bench").filter_map(Result::ok);
+    for left in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SCRATCH)) {
+        let _ = fs::remove_dir_all(left.path());
+    }
+    tempfile::Builder::new().prefix(SCRATCH).tempdir_in(target).expect("a directory")
 }

@@ -79,7 +79,6 @@ impl Report {
         });
         let results = serde_json::to_string_pretty(&results).expect("JSON");
         fs::write(path, results).expect("the results written");
-        println!("raw results: {}", path.display());
     }
 }
 

@@ -51,7 +51,13 @@ impl Settings {
 
     /// Whether this run leaves nothing out, so that its figures may stand in the docs.
     pub(crate) fn is_whole(&self) -> bool {
-        !self.quick && self.only.is_empty()
+        let [.., events] = self.events;
+        !self.quick && self.only.is_empty() && events >= 1_000_000
+    }
+
+    /// The same with fewer rounds, for what has no target.
+    pub(crate) fn briefly(&self) -> Self {
+        Self { rounds: self.rounds.min(3), ..self.clone() }
     }
 
     /// What a side does before it is measured.

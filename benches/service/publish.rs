@@ -1,0 +1,76 @@
+//! Where the figures go: the plots and the table of a whole run into the docs, those
+//! of any other run beside the raw results.
+
+use std::{fs, path::Path};
+
+use crate::{
+    create, describe, growth, machine::Machine, plot::Plot, report::Report, settings::Settings,
+};
+
+/// Between these, in a page, stands what the last whole run found.
+const BEGIN: &str = "<!-- Written by benches/run, from here -->\n";
+const END: &str = "<!-- to here -->\n";
+
+const PLOTS: [Plot; 4] = [
+    Plot {
+        name: describe::PLOT,
+        title: "DescribeUserPool",
+        x: "calls in flight",
+        y: "calls per second",
+    },
+    Plot {
+        name: create::PLOT,
+        title: "CreateUserPool, durable",
+        x: "calls in flight",
+        y: "calls, records or puts per second",
+    },
+    Plot {
+        name: growth::DESCRIBE_PLOT,
+        title: "DescribeUserPool of any user pool, 64 in flight",
+        x: "events in the log",
+        y: "milliseconds",
+    },
+    Plot {
+        name: growth::CREATE_PLOT,
+        title: "CreateUserPool, durable, 64 in flight",
+        x: "events in the log",
+        y: "milliseconds",
+    },
+];
+
+pub(crate) fn publish(report: &Report, settings: &Settings, machine: &Machine, results: &Path) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let whole = settings.is_whole();
+    let plots = if whole { root.join("docs/performance") } else { results.to_owned() };
+    fs::create_dir_all(&plots).expect("a directory for the plots");
+    for plot in PLOTS {
+        if let Some(svg) = plot.draw(&report.curves) {
+            fs::write(plots.join(plot.name).with_extension("svg"), svg).expect("a plot");
+        }
+    }
+    let found = format!(
+        "{machine}; medians of {} rounds of {} s.\n\n{}",
+        settings.rounds,
+        settings.time.as_secs_f64(),
+        report.table()
+    );
+    println!("{found}");
+    fs::write(results.join("table.md"), &found).expect("the table");
+    if whole {
+        for page in ["docs/performance.md", "README.md"] {
+            refresh(&root.join(page), &found);
+        }
+    }
+    println!("plots in {}, the rest in {}", plots.display(), results.display());
+}
+
+/// Puts what was found between the marks, if the page has them.
+fn refresh(page: &Path, found: &str) {
+    let text = fs::read_to_string(page).expect("a page");
+    let marked =
+        text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    if let Some((before, after)) = marked {
+        let text = format!("{before}{BEGIN}\n{found}\n{END}{after}");
+        fs::write(page, text).expect("the page written");
+    }
+}
