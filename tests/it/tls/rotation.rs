@@ -8,8 +8,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
+use tokio::time::timeout;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 use userpool::proto::DescribeUserPoolRequest;
 
@@ -19,6 +21,8 @@ use crate::{
     support::{Client, TestServer, create},
 };
 
+/// Longer than it takes to notice that a file has changed.
+const IN_TIME: Duration = Duration::from_mins(1);
 /// How often the certificates are changed.
 const ROTATIONS: usize = 10;
 /// How many clients call all the time, of each kind.
@@ -136,20 +140,22 @@ async fn a_secret_volume_is_followed_when_it_changes() {
 
 /// Waits until the server shows a certificate that this client believes.
 async fn shown(address: &str, tls: &ClientTlsConfig) {
-    while connect(address, tls.clone()).await.is_err() {
-        tokio::task::yield_now().await;
-    }
+    let shown = async { while connect(address, tls.clone()).await.is_err() {} };
+    timeout(IN_TIME, shown).await.expect("the new certificate is shown");
 }
 
 /// Waits until the server believes the certificate of this client.
 async fn answering(address: &str, tls: &ClientTlsConfig) -> Channel {
-    loop {
-        if let Ok(channel) = connect(address, tls.clone()).await
-            && Client::new(channel.clone()).list_user_pools(list()).await.is_ok()
-        {
-            return channel;
+    let answering = async {
+        loop {
+            if let Ok(channel) = connect(address, tls.clone()).await
+                && Client::new(channel.clone()).list_user_pools(list()).await.is_ok()
+            {
+                return channel;
+            }
         }
-    }
+    };
+    timeout(IN_TIME, answering).await.expect("the new authority is believed")
 }
 
 fn list() -> userpool::proto::ListUserPoolsRequest {

@@ -1,13 +1,19 @@
 //! The keys that tokens are verified with: how they may be written, and how they change.
 
+use std::time::Duration;
+
 use data_encoding::BASE64URL_NOPAD;
 use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::time::timeout;
 use userpool::grpc::TokenKeys;
 
 use super::{Signer, claims, recorded, refused, server};
 use crate::authority::replace;
+
+/// Longer than it takes to notice that a file has changed.
+const IN_TIME: Duration = Duration::from_mins(1);
 
 fn encoded(bytes: &[u8]) -> String {
     BASE64URL_NOPAD.encode(bytes)
@@ -65,13 +71,15 @@ async fn keys_are_rotated_without_a_restart_and_the_old_ones_end() {
     recorded(channel.clone(), &old_token).await.expect("believed");
 
     replace(directory.path(), "keys", &format!("{}{}", old.public, new.public));
-    while recorded(channel.clone(), &new_token).await.is_err() {}
+    let believed = async { while recorded(channel.clone(), &new_token).await.is_err() {} };
+    timeout(IN_TIME, believed).await.expect("the new key is loaded");
     recorded(channel.clone(), &old_token).await.expect("still believed");
 
     // What cannot be used changes nothing; what comes after it does.
     replace(directory.path(), "keys", "nothing");
     replace(directory.path(), "keys", &new.public);
-    while recorded(channel.clone(), &old_token).await.is_ok() {}
+    let refused = async { while recorded(channel.clone(), &old_token).await.is_ok() {} };
+    timeout(IN_TIME, refused).await.expect("the old key is gone");
     recorded(channel, &new_token).await.expect("believed");
     server.stop().await;
 }
