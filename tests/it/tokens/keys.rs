@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::time::timeout;
 use userpool::grpc::TokenKeys;
 
-use super::{Signer, claims, recorded, refused, server};
+use super::{Signer, claims, created, refused, server};
 use crate::authority::replace;
 
 /// Longer than it takes to notice that a file has changed.
@@ -52,7 +52,7 @@ async fn a_key_of_a_set_verifies_what_names_it() {
         second.sign_as(&with_id(Algorithm::EdDSA, "b"), &good),
         second.sign(&good),
     ] {
-        recorded(server.channel().await, &format!("Bearer {token}")).await.expect("believed");
+        created(server.channel().await, &format!("Bearer {token}")).await.expect("believed");
     }
     let unknown = first.sign_as(&with_id(Algorithm::ES256, "c"), &good);
     let told = refused(server.channel().await, &format!("Bearer {unknown}")).await;
@@ -68,19 +68,19 @@ async fn keys_are_rotated_without_a_restart_and_the_old_ones_end() {
     let (old_token, new_token) = (old.sign(&claims(&json!({}))), new.sign(&claims(&json!({}))));
     let (old_token, new_token) = (format!("Bearer {old_token}"), format!("Bearer {new_token}"));
     let channel = server.channel().await;
-    recorded(channel.clone(), &old_token).await.expect("believed");
+    created(channel.clone(), &old_token).await.expect("believed");
 
     replace(directory.path(), "keys", &format!("{}{}", old.public, new.public));
-    let believed = async { while recorded(channel.clone(), &new_token).await.is_err() {} };
+    let believed = async { while created(channel.clone(), &new_token).await.is_err() {} };
     timeout(IN_TIME, believed).await.expect("the new key is loaded");
-    recorded(channel.clone(), &old_token).await.expect("still believed");
+    created(channel.clone(), &old_token).await.expect("still believed");
 
     // What cannot be used changes nothing; what comes after it does.
     replace(directory.path(), "keys", "nothing");
     replace(directory.path(), "keys", &new.public);
-    let refused = async { while recorded(channel.clone(), &old_token).await.is_ok() {} };
+    let refused = async { while created(channel.clone(), &old_token).await.is_ok() {} };
     timeout(IN_TIME, refused).await.expect("the old key is gone");
-    recorded(channel, &new_token).await.expect("believed");
+    created(channel, &new_token).await.expect("believed");
     server.stop().await;
 }
 
