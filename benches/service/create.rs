@@ -107,7 +107,9 @@ fn one(report: &mut Report, what: &str, rounds: &Rounds) {
             shown(most)
         ),
         ratio: Some(of(rounds.of("userpool", P50))),
-        reached: Some(ours <= most),
+        // On a busy machine a process waits longer for its turn than for the disk, and
+        // what is slower than the server is no limit of it.
+        reached: (sync <= ours).then_some(ours <= most),
     });
 }
 

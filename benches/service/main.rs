@@ -69,6 +69,9 @@ struct Bench {
 /// How the names of directories begin that are for one run.
 const SCRATCH: &str = "run-";
 
+/// How many threads may want to run before the bench begins.
+const QUIET: f64 = 0.5;
+
 type Comparison = fn(&Bench, &mut Report);
 
 const COMPARISONS: [(&str, Comparison); 8] = [
@@ -109,6 +112,9 @@ fn run() {
     );
     let machine = Machine::look(bench.scratch.path(), sync.p50_ms, load_before);
     println!("{machine}\n");
+    if load_before > QUIET {
+        println!("THE MACHINE IS BUSY: the figures say little, above all those of syncs\n");
+    }
     let mut report = Report::default();
     for (name, compare) in COMPARISONS {
         if bench.settings.wants(name) {
