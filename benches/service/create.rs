@@ -8,7 +8,7 @@ use crate::{
     figures::{P50, P99, PER_SECOND, Spread, shown},
     load::{Call, h2load},
     messages::framed,
-    process::{Server, written},
+    process::Server,
     report::{Curve, Report, Row},
     rounds::{Rounds, Side, alternate},
 };
@@ -31,7 +31,7 @@ struct Put {
 pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let put =
         Put { key: b"pools/us-east-1_AbCdEfGhI".to_vec(), value: bench.messages.record.clone() };
-    let put = written(bench.scratch.path(), "put", &framed(&put));
+    let put = bench.messages.file("put", &framed(&put));
     let sides = ["userpool", "bare tonic", "fdatasync", "etcd"];
     let mut curves = sides.map(|side| (side, Vec::new()));
     let mut at_64 = Spread::of([]);
@@ -80,7 +80,7 @@ fn by_turns(bench: &Bench, what: &str, in_flight: usize, put: &Path) -> Rounds {
     if let Some(etcd) = &etcd {
         let address = etcd.address.clone();
         // A header with a revision is all that it answers.
-        let put = Call { address, path: PUT, body: put.to_owned(), answer_bytes: 10, http1: None };
+        let put = Call { address, path: PUT, body: put.to_owned(), answer_bytes: 10 };
         sides.push(Side::new("etcd", move || h2load(settings, &put, in_flight)));
     }
     let settings = if [1, 64, 512].contains(&in_flight) { settings } else { &briefly };

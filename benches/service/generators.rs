@@ -13,7 +13,7 @@ use crate::{
     figures::{PER_SECOND, Run, shown},
     load::{CONNECTIONS, h2load},
     messages::DESCRIBE,
-    process::{Server, written},
+    process::Server,
     report::{Report, Row},
     rounds::{Side, alternate},
 };
@@ -25,7 +25,7 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let bare = bench.messages.bare();
     let id = created(bench, &server);
     let request = DescribeUserPoolRequest { user_pool_id: Some(id.clone()) }.encode_to_vec();
-    let file = written(bench.scratch.path(), "describe", &request);
+    let file = bench.messages.file("describe", &request);
     let by_h2load =
         |server: &Server| h2load(&bench.settings, &bench.messages.describe(server, &id), IN_FLIGHT);
     let by_tonic = |server: &Server| {

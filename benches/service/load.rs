@@ -24,30 +24,21 @@ pub(crate) struct Call {
     /// The least number of bytes that a right answer has. A status other than OK
     /// comes without a message, and h2load would count it as well.
     pub(crate) answer_bytes: usize,
-    /// The headers of another protocol than gRPC.
-    pub(crate) http1: Option<&'static [&'static str]>,
 }
 
 /// Has h2load make the call so many times at once, for one turn.
 pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run {
     let log = in_memory(&format!("userpool-bench-{}.log", std::process::id()));
     let connections = in_flight.min(CONNECTIONS);
-    let streams = in_flight / connections;
     let mut command = Command::new("h2load");
     command
         .arg(format!("--duration={}", milliseconds(settings.time)))
         .arg(format!("--warm-up-time={}", milliseconds(settings.warm_up())))
         .arg(format!("--log-file={}", log.display()))
         .arg(format!("--data={}", call.body.display()))
-        .arg(format!("--clients={}", if call.http1.is_some() { in_flight } else { connections }));
-    match call.http1 {
-        Some(headers) => {
-            command.arg("--h1").args(headers.iter().map(|header| format!("--header={header}")))
-        }
-        None => command
-            .arg(format!("--max-concurrent-streams={streams}"))
-            .args(["--header=content-type: application/grpc", "--header=te: trailers"]),
-    };
+        .arg(format!("--clients={connections}"))
+        .arg(format!("--max-concurrent-streams={}", in_flight / connections))
+        .args(["--header=content-type: application/grpc", "--header=te: trailers"]);
     let output = command.arg(format!("http://{}{}", call.address, call.path)).output();
     let output = output.expect("h2load; benches/run installs it");
     let text = String::from_utf8_lossy(&output.stdout);

@@ -1,7 +1,10 @@
 //! The messages of every comparison: the request of a user pool of about 2 KB, and
 //! what the real server makes of it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use bytes::{BufMut as _, BytesMut};
 use prost::Message;
@@ -12,10 +15,7 @@ use userpool::proto::{
     user_pool_service_client::UserPoolServiceClient,
 };
 
-use crate::{
-    load::Call,
-    process::{Server, written},
-};
+use crate::{load::Call, process::Server};
 
 pub(crate) const CREATE: &str = "/userpool.v1.UserPoolService/CreateUserPool";
 pub(crate) const DESCRIBE: &str = "/userpool.v1.UserPoolService/DescribeUserPool";
@@ -44,6 +44,8 @@ pub(crate) struct Messages {
 impl Messages {
     /// Asks the real server, on a directory of its own.
     pub(crate) async fn make(directory: &Path) -> Self {
+        let directory = &directory.join("messages");
+        fs::create_dir(directory).expect("a directory");
         let request: CreateUserPoolRequest =
             from_json(include_str!("user-pool.json")).expect("a request");
         let server = Server::userpool(&directory.join("first"));
@@ -87,8 +89,13 @@ impl Messages {
     /// `DescribeUserPool` of one user pool.
     pub(crate) fn describe(&self, server: &Server, id: &str) -> Call {
         let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
-        let body = written(&self.directory, &format!("describe-{id}"), &framed(&request));
+        let body = self.file(&format!("describe-{id}"), &framed(&request));
         call(server, DESCRIBE, body, self.described_bytes.saturating_sub(TIMES))
+    }
+
+    /// Another file with what is to be sent.
+    pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        written(&self.directory, name, bytes)
     }
 
     /// A bare server with these answers.
@@ -98,7 +105,7 @@ impl Messages {
 }
 
 fn call(server: &Server, path: &'static str, body: PathBuf, answer_bytes: usize) -> Call {
-    Call { address: server.address.clone(), path, body, answer_bytes, http1: None }
+    Call { address: server.address.clone(), path, body, answer_bytes }
 }
 
 /// A message as gRPC has it on the wire: not compressed, its length, its bytes.
@@ -123,4 +130,11 @@ pub(crate) async fn head(server: &Server) -> u64 {
     let request = ListUserPoolEventsRequest { page_size: 1, ..Default::default() };
     let page = client.list_user_pool_events(request).await.expect("a page").into_inner();
     u64::try_from(page.head_position).expect("a position")
+}
+
+/// Writes a file, and says where.
+fn written(directory: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = directory.join(name);
+    fs::write(&path, bytes).expect("written");
+    path
 }

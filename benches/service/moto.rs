@@ -1,16 +1,20 @@
 //! The same operations of moto's server, which is what many use instead of Cognito.
 
+use std::{thread, time::Instant};
+
+use prost::Message as _;
 use serde_json::Value;
-use userpool::proto::to_json;
+use userpool::proto::{DescribeUserPoolRequest, to_json};
 
 use crate::{
-    Bench,
+    Bench, client,
     describe::created,
-    figures::{PER_SECOND, shown},
-    load::{Call, h2load},
-    process::{Server, exchange, written},
+    figures::{PER_SECOND, Run, shown},
+    messages::{CREATE as CREATE_PATH, DESCRIBE as DESCRIBE_PATH},
+    process::{Server, exchange},
     report::{Report, Row},
     rounds::{Side, alternate},
+    settings::Settings,
 };
 
 const IN_FLIGHT: usize = 8;
@@ -34,34 +38,34 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let id = made.get("UserPool").and_then(|pool| pool.get("Id")).expect("its ID");
     let describe = serde_json::json!({ "UserPoolId": id }).to_string();
 
-    let id = created(bench, &server);
-    let ours = bench.messages.describe(&server, &id);
-    let theirs = theirs(bench, &moto, "moto-describe", &describe, &DESCRIBE);
-    by_turns(bench, report, "DescribeUserPool", &ours, &theirs);
-    let ours = bench.messages.create(&server);
-    let theirs = self::theirs(bench, &moto, "moto-create", &request, &CREATE);
-    by_turns(bench, report, "CreateUserPool, durable here and in memory there", &ours, &theirs);
+    let id = Some(created(bench, &server));
+    let ours = DescribeUserPoolRequest { user_pool_id: id }.encode_to_vec();
+    let ours = (DESCRIBE_PATH, ours);
+    by_turns(bench, report, "DescribeUserPool", &server, ours, &moto, (&DESCRIBE, &describe));
+    let ours = (CREATE_PATH, bench.messages.request.encode_to_vec());
+    let what = "CreateUserPool, durable here and in memory there";
+    by_turns(bench, report, what, &server, ours, &moto, (&CREATE, &request));
 }
 
-fn theirs(
+fn by_turns(
     bench: &Bench,
+    report: &mut Report,
+    operation: &str,
+    server: &Server,
+    (path, ours): (&'static str, Vec<u8>),
     moto: &Server,
-    file: &str,
-    body: &str,
-    headers: &'static [&'static str],
-) -> Call {
-    let body = written(bench.scratch.path(), file, body.as_bytes());
-    let address = moto.address.clone();
-    Call { address, path: "/", body, answer_bytes: 500, http1: Some(headers) }
-}
-
-fn by_turns(bench: &Bench, report: &mut Report, operation: &str, ours: &Call, theirs: &Call) {
+    (headers, theirs): (&[&str], &str),
+) {
     let what = format!("{operation}, {IN_FLIGHT} in flight, against moto");
+    let settings = bench.settings.briefly();
     let sides = vec![
-        Side::new("userpool", || h2load(&bench.settings, ours, IN_FLIGHT)),
-        Side::new("moto", || h2load(&bench.settings, theirs, IN_FLIGHT)),
+        Side::new("userpool", || {
+            let ours = ours.clone();
+            client::turn(bench, &server.address, path, IN_FLIGHT, move |_| ours.clone().into())
+        }),
+        Side::new("moto", || turn(&settings, &moto.address, headers, theirs)),
     ];
-    let rounds = alternate(&bench.settings.briefly(), &what, sides);
+    let rounds = alternate(&settings, &what, sides);
     report.keep(&what, &rounds);
     let side = |name| shown(rounds.of(name, PER_SECOND).median);
     report.row(Row {
@@ -71,4 +75,28 @@ fn by_turns(bench: &Bench, report: &mut Report, operation: &str, ours: &Call, th
         ratio: Some(rounds.ratio("userpool", "moto", PER_SECOND)),
         reached: None,
     });
+}
+
+/// As many threads as there are calls in flight. h2load's HTTP/1.1 stalls where a
+/// server closes the connection after each answer, as this one does.
+fn turn(settings: &Settings, address: &str, headers: &[&str], body: &str) -> Run {
+    let end = Instant::now() + settings.time;
+    let call = || {
+        let mut took = Vec::new();
+        loop {
+            let began = Instant::now();
+            let answer = exchange(address, "POST", "/", headers, body);
+            assert!(answer.contains("\"UserPool\""), "moto: {answer}");
+            took.push(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
+            if Instant::now() >= end {
+                return took;
+            }
+        }
+    };
+    let began = Instant::now();
+    let took: Vec<u64> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..IN_FLIGHT).map(|_| scope.spawn(call)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("calls that succeed")).collect()
+    });
+    Run::of(took.len() as f64 / began.elapsed().as_secs_f64(), took)
 }

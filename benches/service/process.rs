@@ -3,10 +3,10 @@
 use std::{
     env,
     fmt::Write as _,
-    fs::{self, File},
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -178,11 +178,4 @@ pub(crate) fn exchange(
         .and_then(|_| answer.split_once("\r\n\r\n"))
         .map(|(_, body)| body.to_owned())
         .unwrap_or_default()
-}
-
-/// Writes a file, and says where.
-pub(crate) fn written(directory: &Path, name: &str, bytes: &[u8]) -> PathBuf {
-    let path = directory.join(name);
-    File::create(&path).and_then(|mut file| file.write_all(bytes)).expect("written");
-    path
 }
