@@ -7,7 +7,7 @@ use crate::{figures::shown, report::Curve};
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 360.0;
-const LEFT: f64 = 76.0;
+const LEFT: f64 = 92.0;
 const RIGHT: f64 = 130.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 52.0;
@@ -71,7 +71,7 @@ impl Plot {
                 WIDTH - RIGHT,
                 LEFT - 8.0,
                 y + 4.0,
-                shown(value),
+                tick(value),
             )?;
         }
         for (index, place) in places.iter().enumerate() {
@@ -80,7 +80,7 @@ impl Plot {
                 r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
                 across(index, places.len()),
                 HEIGHT - BOTTOM + 20.0,
-                if *place < 100.0 { format!("{place}") } else { shown(*place) },
+                tick(*place),
             )?;
         }
         Ok(())
@@ -119,6 +119,11 @@ fn across(index: usize, places: usize) -> f64 {
 fn height(value: f64, top: f64) -> f64 {
     let height = HEIGHT - TOP - BOTTOM;
     (1.0 - value / top).mul_add(height, TOP)
+}
+
+/// A number at an axis: whole where it is.
+fn tick(value: f64) -> String {
+    if value < 100.0 { format!("{value}") } else { shown(value) }
 }
 
 /// The next number that divides well.

@@ -22,7 +22,7 @@ const PLOTS: [Plot; 4] = [
         name: create::PLOT,
         title: "CreateUserPool, durable",
         x: "calls in flight",
-        y: "calls, records or puts per second",
+        y: "calls or puts per second",
     },
     Plot {
         name: growth::DESCRIBE_PLOT,
