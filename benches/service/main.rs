@@ -95,13 +95,16 @@ fn main() {
 }
 
 fn run() {
+    let settings = Settings::read(env::args().any(|argument| argument == "--quick"));
+    let names = COMPARISONS.map(|(name, _)| name);
+    let unknown = settings.unknown(&names);
+    assert!(unknown.is_none(), "USERPOOL_BENCH_ONLY: there is no {unknown:?}, only {names:?}");
     let load_before = machine::load();
     let target = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     fs::create_dir_all(&target).expect("target/bench");
     let scratch = scratch(&target);
     let runtime = Runtime::new().expect("a runtime");
     let messages = runtime.block_on(Messages::make(scratch.path()));
-    let settings = Settings::read(env::args().any(|argument| argument == "--quick"));
     let bench = Bench { settings, tools: Tools::find(), runtime, messages, scratch };
 
     let sync = append::turn(

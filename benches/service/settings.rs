@@ -44,6 +44,11 @@ impl Settings {
         }
     }
 
+    /// What was asked for that there is none of.
+    pub(crate) fn unknown(&self, names: &[&str]) -> Option<&str> {
+        self.only.iter().map(String::as_str).find(|only| !names.contains(only))
+    }
+
     /// Whether the comparison of this name was asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
