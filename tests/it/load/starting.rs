@@ -16,7 +16,7 @@ use userpool::{
 };
 
 use super::describe;
-use crate::support::{Client, FixedSource, config, create, reason};
+use crate::support::{Client, FixedSource, config, create, event_body, reason};
 
 /// A log that cannot be read before it is told to let go: long, or on a slow disk.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ async fn while_the_read_model_is_built_health_says_not_serving_and_calls_are_ref
     let directory = TempDir::new().expect("a directory");
     let socket = directory.path().join("socket");
     let log = Arc::new(SlowLog { kept: MemoryLog::default(), readable: Semaphore::new(0) });
+    let event = event_body("us-east-1_recorded1", 1);
+    log.append(Position::START, vec![event]).await.expect("appended");
     let mut config = config(directory.path());
     config.listen = Endpoint::Unix(socket.clone());
     let read_model = directory.path().join("read_model");
