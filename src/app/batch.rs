@@ -1,7 +1,7 @@
-//! A batch: events, and the state that they lead to. Nothing of it has happened
-//! before it is durable, and the next one is decided on it before it is projected.
+//! A batch while it is put together: the events decided so far, and the state
+//! that they lead to. Nothing of it has happened before it is appended.
 
-use std::{collections::HashMap, iter};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -24,6 +24,8 @@ const ID_DRAWS: usize = 8;
 pub(super) enum Decision {
     /// An answer, to be given once the batch is durable.
     Answer(Result<Box<Outcome>, ExecuteError>),
+    /// The same for a retry of a command that is on its way.
+    Repeated(Box<Outcome>),
     /// Whatever the event at this position, recorded long ago, led to.
     Recorded {
         /// Where the event is.
@@ -31,7 +33,7 @@ pub(super) enum Decision {
     },
 }
 
-/// What was decided and is not projected yet.
+/// What was decided so far.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) events: Vec<UserPoolEvent>,
@@ -47,8 +49,6 @@ pub(super) struct Deciding<'a> {
     pub(super) read_model: &'a ReadModel,
     pub(super) source: &'a dyn Source,
     pub(super) settings: &'a Settings,
-    /// The batch before, which is durable and not projected yet.
-    pub(super) before: Option<&'a Batch>,
     pub(super) batch: &'a mut Batch,
     /// Where the batch begins.
     pub(super) head: Position,
@@ -147,23 +147,16 @@ impl Deciding<'_> {
         }
     }
 
-    /// What is not projected yet, the newest first.
-    fn batches(&self) -> impl Iterator<Item = &Batch> {
-        iter::once(&*self.batch).chain(self.before)
-    }
-
     fn decided_before(
         &self,
         request_id: Uuid,
         fingerprint: [u8; 32],
     ) -> Result<Option<Decision>, ExecuteError> {
         let reused = || ExecuteError::RequestIdReused { request_id };
-        if let Some((known, outcome)) =
-            self.batches().find_map(|batch| batch.requests.get(&request_id))
-        {
+        if let Some((known, outcome)) = self.batch.requests.get(&request_id) {
             let same = *known == fingerprint;
             return if same {
-                Ok(Some(Decision::Answer(Ok(Box::new(outcome.clone())))))
+                Ok(Some(Decision::Repeated(Box::new(outcome.clone()))))
             } else {
                 Err(reused())
             };
@@ -199,7 +192,7 @@ impl Deciding<'_> {
     }
 
     fn pool(&self, id: &UserPoolId) -> Result<StoredPool, LoadError> {
-        match self.batches().find_map(|batch| batch.pools.get(id)) {
+        match self.batch.pools.get(id) {
             Some(pool) => Ok(pool.clone()),
             None => Ok(self.read_model.pool(id)?.unwrap_or_default()),
         }
@@ -210,7 +203,7 @@ impl Deciding<'_> {
             Command::CreateDomain(prefix) | Command::DeleteDomain(prefix) => prefix.as_str(),
             Command::Create(_) | Command::Update(_) | Command::Delete => return Ok(None),
         };
-        match self.batches().find_map(|batch| batch.domains.get(prefix)) {
+        match self.batch.domains.get(prefix) {
             Some(owner) => Ok(owner.clone()),
             None => Ok(self.read_model.domain(prefix)?.map(|domain| domain.user_pool_id)),
         }
@@ -218,10 +211,8 @@ impl Deciding<'_> {
 
     fn user_pool_count(&self) -> Result<u64, LoadError> {
         let projected = self.read_model.user_pool_count()?;
-        let count = |count: u64, batch: &Batch| {
-            count.saturating_add(batch.created).saturating_sub(batch.deleted)
-        };
-        Ok(self.batches().fold(projected, count))
+        let Batch { created, deleted, .. } = *self.batch;
+        Ok(projected.saturating_add(created).saturating_sub(deleted))
     }
 
     fn note(&mut self, id: &UserPoolId, event: Option<&Event>) {

@@ -2,8 +2,11 @@
 //!
 //! It takes what is waiting, decides each command on the state that the ones
 //! before it lead to, appends the events as one batch, projects them, and only
-//! then answers anybody. One sync serves the whole batch, and while it lasts the
-//! batch before is projected and answered.
+//! then answers anybody. One sync serves the whole batch.
+//!
+//! To project one batch while the next one is on its way to the disk was tried: with
+//! as many callers there are twice as many batches, half as large, and on two cores
+//! that costs more CPU time than the disk gives back.
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -14,20 +17,15 @@ use std::{
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures_util::{
-    FutureExt as _,
-    future::{self, BoxFuture},
-};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot, watch},
 };
 
 use crate::{
-    event_log::{AppendError, EventLog, Head, Position, ReadLimit, Record},
+    event_log::{EventLog, Head, Position, ReadLimit, Record},
     metrics::{self, AppMetrics},
     proto::{self, UserPoolEvent},
-    spans::Span,
     user_pool::{Checked, UserPoolState, evolve},
 };
 
@@ -67,18 +65,6 @@ impl Jobs {
                 self.waiting.recv_many(batch, BATCH).await
             }
             taken = self.waiting.recv_many(batch, BATCH) => taken,
-        }
-    }
-
-    /// What waits now, as far as a batch has room for it.
-    fn take_waiting(&mut self, batch: &mut Vec<Job>) {
-        if *self.closed.borrow() {
-            self.waiting.close();
-        }
-        while batch.len() < BATCH
-            && let Ok(job) = self.waiting.try_recv()
-        {
-            batch.push(job);
         }
     }
 }
@@ -151,31 +137,6 @@ struct Answer {
     came_to: metrics::Outcome,
 }
 
-/// A batch on its way to the disk.
-struct Sent {
-    decided: Decided,
-    appended: BoxFuture<'static, Result<Vec<Record>, AppendError>>,
-}
-
-/// A batch that is there, and that nobody has seen yet.
-struct Durable {
-    decided: Decided,
-    records: Vec<Record>,
-}
-
-impl Sent {
-    async fn durable(self) -> Result<Durable, LogFailed> {
-        let Self { decided, appended } = self;
-        match appended.await {
-            Ok(records) => Ok(Durable { decided, records }),
-            Err(error) => {
-                log_failed(&error);
-                Err(LogFailed)
-            }
-        }
-    }
-}
-
 #[derive(Debug)]
 struct Writer {
     log: Arc<dyn EventLog>,
@@ -187,28 +148,18 @@ struct Writer {
 }
 
 impl Writer {
-    /// Carries out what comes, until nothing will. While one batch is shown and
-    /// answered, the next one is on its way to the disk.
+    /// Carries out what comes, until nothing will.
     async fn work(&mut self, jobs: &mut Jobs) -> Result<(), LogFailed> {
         let mut taken = Vec::with_capacity(BATCH);
-        let mut sent: Option<Sent> = None;
-        loop {
-            let durable = match sent.take() {
-                Some(sent) => Some(sent.durable().await?),
-                None if jobs.next(&mut taken).await == 0 => return Ok(()),
-                None => None,
-            };
-            jobs.take_waiting(&mut taken);
-            let before = durable.as_ref().map(|durable| &durable.decided.batch);
-            let decided = self.decide(&mut taken, before).await;
-            sent = self.send(decided);
-            if let Some(durable) = durable {
-                self.show(durable)?;
-            }
+        while jobs.next(&mut taken).await > 0 {
+            let decided = self.decide(&mut taken).await;
+            let records = self.append(&decided.batch.events).await?;
+            self.show(decided, records)?;
         }
+        Ok(())
     }
 
-    async fn decide(&mut self, jobs: &mut Vec<Job>, before: Option<&Batch>) -> Decided {
+    async fn decide(&mut self, jobs: &mut Vec<Job>) -> Decided {
         let head = self.log.head().borrow().position;
         let mut batch = Batch::default();
         let mut answers = Vec::with_capacity(jobs.len());
@@ -219,7 +170,6 @@ impl Writer {
                 read_model: &self.read_model,
                 source: self.source.as_ref(),
                 settings: &self.settings,
-                before,
                 batch: &mut batch,
                 head,
                 last_time: &mut self.last_time,
@@ -229,6 +179,10 @@ impl Writer {
             let mut repeated = false;
             let mut decision = match panic::catch_unwind(decide) {
                 Ok(Decision::Answer(answer)) => answer.map(|outcome| *outcome),
+                Ok(Decision::Repeated(outcome)) => {
+                    repeated = true;
+                    Ok(*outcome)
+                }
                 Ok(Decision::Recorded { position }) => {
                     repeated = true;
                     self.recorded(position).await
@@ -250,37 +204,25 @@ impl Writer {
         Decided { batch, answers }
     }
 
-    /// Sends a batch on its way to the disk; nothing where nothing was decided.
-    fn send(&self, decided: Decided) -> Option<Sent> {
-        if decided.answers.is_empty() {
-            return None;
-        }
-        let events = &decided.batch.events;
-        let expected = events.first().map_or(0, |first| first.position.saturating_sub(1));
-        let expected = Position(u64::try_from(expected).unwrap_or_default());
+    /// Appends the events of a batch; on return they are durable.
+    async fn append(&self, events: &[UserPoolEvent]) -> Result<Vec<Record>, LogFailed> {
+        // A batch of refusals is none for the log.
+        let Some(first) = events.first() else { return Ok(Vec::new()) };
+        let expected =
+            Position(u64::try_from(first.position).unwrap_or_default().saturating_sub(1));
         let bodies: Vec<Bytes> = events.iter().map(codec::encode).collect();
-        let log = Arc::clone(&self.log);
         let traces = events.iter().filter_map(|event| event.traceparent.as_deref());
-        let begin = || self.settings.tracer.append(events.len(), traces);
-        let span = (!events.is_empty()).then(begin);
-        let append = async move {
-            // A batch of refusals is not one for the log, whose head may be another.
-            let appended =
-                if bodies.is_empty() { Ok(Vec::new()) } else { log.append(expected, bodies).await };
-            span.into_iter().for_each(Span::end);
-            appended
-        };
-        let mut append: BoxFuture<'static, _> = append.boxed();
-        // It begins when it is asked for the first time.
-        let appended = match (&mut append).now_or_never() {
-            Some(appended) => future::ready(appended).boxed(),
-            None => append,
-        };
-        Some(Sent { decided, appended })
+        let span = self.settings.tracer.append(events.len(), traces);
+        let appended = self.log.append(expected, bodies).await;
+        span.end();
+        appended.map_err(|error| {
+            log_failed(&error);
+            LogFailed
+        })
     }
 
     /// Projects what is durable, so that it is visible, and answers.
-    fn show(&self, Durable { decided, records }: Durable) -> Result<(), LogFailed> {
+    fn show(&self, decided: Decided, records: Vec<Record>) -> Result<(), LogFailed> {
         self.project(decided.batch, records)?;
         // Also refusals waited: they may rest on what this batch has recorded.
         for Answer { to, decision, came_to } in decided.answers {
