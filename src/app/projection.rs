@@ -124,25 +124,32 @@ async fn apply_rest(
         }
         Ok::<_, ReadModelError>(read_model)
     });
-    let mut told = position.0;
-    while position < head {
-        let records = log.read(position, PAGE).await?;
-        let Some(last) = records.last() else { break };
-        position = last.position;
-        let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
-        // Nobody takes it where applying has failed, which is told below.
-        if decoded.send(events).await.is_err() {
-            break;
+    let read = async {
+        // Taken along, so that the thread ends when this does.
+        let decoded = decoded;
+        let mut told = position.0;
+        while position < head {
+            let records = log.read(position, PAGE).await?;
+            let Some(last) = records.last() else { break };
+            position = last.position;
+            let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
+            // Nobody takes it where applying has failed, which is told below.
+            if decoded.send(events).await.is_err() {
+                break;
+            }
+            progress(position);
+            if position.0.saturating_sub(told) >= PROGRESS {
+                told = position.0;
+                tracing::info!(%position, %head, "catching up");
+            }
         }
-        progress(position);
-        if position.0.saturating_sub(told) >= PROGRESS {
-            told = position.0;
-            tracing::info!(%position, %head, "catching up");
-        }
-    }
-    drop(decoded);
+        Ok(())
+    };
+    let read = read.await;
+    // Also where reading failed: the directory is in use until the thread has ended.
     let panicked = |panic: task::JoinError| ReadModelError::Engine(panic.into());
-    Ok(applied.await.map_err(panicked)??)
+    let read_model = applied.await.map_err(panicked)??;
+    read.map(|()| read_model)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

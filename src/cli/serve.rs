@@ -141,7 +141,7 @@ impl Serve {
         tokio::pin!(stop);
         let ready = tokio::select! {
             ready = Ready::start(config, source) => ready?,
-            // A read model that is half built is built again at the next start.
+            // A read model that is half built goes on from there at the next start.
             () = &mut stop => return Ok(Answer::Yes),
         };
         // For whoever started it: with port 0 there is no other way to know.

@@ -98,7 +98,9 @@ impl Changes {
         self.writes.insert(key, Some(value.into()));
     }
 
-    /// The writes, in the order of their keys, and then the checkpoint.
+    /// The writes, in the order of their keys, what is removed after what is there
+    /// instead, and at last the checkpoint: wherever a crash cuts this off, every user
+    /// pool is found, and what is projected once more leads to the same.
     pub(super) fn into_writes(mut self) -> impl Iterator<Item = (Vec<u8>, Option<IVec>)> {
         let mut encoded = Vec::new();
         for pool in self.pools.into_values() {
@@ -113,10 +115,29 @@ impl Changes {
         }
         let checkpoint = Checkpoint { form: FORM, ..self.checkpoint }.encode_to_vec();
         let checkpoint = (key::CHECKPOINT.to_vec(), Some(checkpoint.into()));
-        self.writes.into_iter().chain([checkpoint])
+        let is_there = |(_, value): &(Vec<u8>, Option<IVec>)| value.is_some();
+        let (there, removed): (Vec<_>, Vec<_>) = self.writes.into_iter().partition(is_there);
+        there.into_iter().chain(removed).chain([checkpoint])
     }
 }
 
 fn to_unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Here, because the order of writes is seen by nobody but who kills the process
+    // between two of them.
+    #[test]
+    fn a_deleted_user_pool_is_kept_in_its_new_place_before_it_leaves_the_old_one() {
+        let gone = StoredPool { deleted: true, created_position: 7, ..StoredPool::default() };
+        let pools = HashMap::from([(UserPoolId::new("eu-west-1_gone".to_owned()), gone)]);
+        let writes: Vec<_> = Changes::after(Checkpoint::default(), pools).into_writes().collect();
+        let keys: Vec<_> = writes.iter().map(|(key, value)| (&**key, value.is_some())).collect();
+        let (new, old) = (key::deleted_pool(7), key::pool(7));
+        assert_eq!(keys, [(&*new, true), (&*old, false), (key::CHECKPOINT, true)]);
+    }
 }
