@@ -95,9 +95,9 @@ pub struct ReadModel {
 impl ReadModel {
     pub(super) fn open(path: &Path) -> Result<Self, ReadModelError> {
         let in_use = InUse::mark(path).map_err(|error| ReadModelError::Engine(error.into()))?;
-        // Not synced: what a crash takes is projected again.
+        // Neither flushed nor synced: what a crash takes is projected again.
         let config = sled::Config::new().path(path).cache_capacity(CACHE);
-        let db = config.flush_every_ms(Some(1000)).open()?;
+        let db = config.flush_every_ms(None).open()?;
         let file =
             File::open(path.join("db")).map_err(|error| ReadModelError::Engine(error.into()))?;
         let file = DbFile::new(&db, file);
