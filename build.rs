@@ -39,30 +39,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Generates the server of `UserPoolService` with a second form of one message, in
-/// which the user pool is bytes: on the wire the two are the same. What is stored
-/// encoded is answered as it is.
+/// Generates the servers with a second form of two messages, in which what is stored
+/// is bytes: on the wire the two are the same. What is stored encoded is answered as
+/// it is.
 fn serve_stored_bytes(mut descriptors: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
     const PACKAGE: &str = "userpool.v1";
-    const SERVICE: &str = "UserPoolService";
-    const MESSAGE: &str = "DescribeUserPoolResponse";
-    const FIELD: &str = "user_pool";
+    const STORED: [(&str, &str); 2] =
+        [("DescribeUserPoolResponse", "user_pool"), ("WatchUserPoolEventsResponse", "event")];
 
     let mut config = prost_build::Config::new();
     for file in descriptors.file.iter_mut().filter(|file| file.package() == PACKAGE) {
-        file.service.retain(|service| service.name() == SERVICE);
         for name in file.enum_type.iter().map(prost_types::EnumDescriptorProto::name) {
             config.extern_path(format!(".{PACKAGE}.{name}"), format!("crate::proto::{name}"));
         }
         for message in &mut file.message_type {
-            if message.name() == MESSAGE {
-                for field in message.field.iter_mut().filter(|field| field.name() == FIELD) {
+            let name = message.name();
+            if let Some((_, stored)) = STORED.iter().find(|(message, _)| *message == name) {
+                for field in message.field.iter_mut().filter(|field| field.name() == *stored) {
                     field.set_type(Type::Bytes);
                     field.type_name = None;
-                    field.proto3_optional = Some(true);
+                    // One of several is told apart from none anyhow.
+                    field.proto3_optional = field.oneof_index.is_none().then_some(true);
                 }
             } else {
-                let name = message.name();
                 config.extern_path(format!(".{PACKAGE}.{name}"), format!("crate::proto::{name}"));
             }
         }

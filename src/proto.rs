@@ -24,7 +24,7 @@ mod generated {
 
 pub use generated::*;
 
-/// The server of `UserPoolService`, which answers Describe with what is stored.
+/// The servers, which answer Describe and Watch with what is stored.
 #[expect(
     unused_qualifications,
     unreachable_pub,

@@ -1,7 +1,7 @@
 //! Events to the bodies of records and back: the one place where an event of an
 //! older form would be brought up to date.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 
 use crate::{
@@ -48,6 +48,27 @@ pub(super) const fn event_type(event: &Event) -> UserPoolEventType {
 /// the log adds.
 pub(super) fn encode(event: &UserPoolEvent) -> Bytes {
     event.encode_to_vec().into()
+}
+
+/// The event of a record as it is sent, with its hashes and, where that is asked for,
+/// the record. Nobody has to know what is in it.
+pub(super) fn sent(record: &Record, include_record: bool) -> Bytes {
+    let added = UserPoolEvent {
+        previous_hash: record.previous_hash.0.to_vec(),
+        hash: record.hash.0.to_vec(),
+        record: include_record.then(|| record.stored.clone()),
+        ..UserPoolEvent::default()
+    };
+    with(&record.body, &added)
+}
+
+/// An encoded event with what another one says besides: to put two messages one
+/// after the other is to merge them.
+pub(super) fn with(event: &[u8], added: &UserPoolEvent) -> Bytes {
+    let mut both = BytesMut::with_capacity(event.len().saturating_add(added.encoded_len()));
+    both.extend_from_slice(event);
+    added.encode_raw(&mut both);
+    both.freeze()
 }
 
 /// The event of a record, with its hashes.

@@ -15,9 +15,11 @@ use crate::{
         GetSignedCheckpointResponse, HashAnchor, ListUserPoolEventsRequest,
         ListUserPoolEventsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
         VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse, WatchCheckpoint,
-        WatchUserPoolEventsRequest, WatchUserPoolEventsResponse,
-        user_pool_history_service_server::UserPoolHistoryService,
-        watch_user_pool_events_response::Content,
+        WatchUserPoolEventsRequest,
+        served::{
+            WatchUserPoolEventsResponse, user_pool_history_service_server::UserPoolHistoryService,
+            watch_user_pool_events_response::Content,
+        },
     },
     user_pool::{EventQuery, Noted, Replay, Watch},
 };

@@ -32,8 +32,11 @@ use crate::{
     app::App,
     checkpoint::Signer,
     proto::{
-        FILE_DESCRIPTOR_SET, served::user_pool_service_server::UserPoolServiceServer,
-        user_pool_history_service_server::UserPoolHistoryServiceServer,
+        FILE_DESCRIPTOR_SET,
+        served::{
+            user_pool_history_service_server::UserPoolHistoryServiceServer,
+            user_pool_service_server::UserPoolServiceServer,
+        },
     },
 };
 

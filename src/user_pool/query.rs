@@ -232,6 +232,12 @@ impl EventFilter {
         Self { user_pool_id: filter.user_pool_id.clone().map(UserPoolId::new), rest: filter }
     }
 
+    /// Whether the filter lets every event through.
+    #[must_use]
+    pub fn matches_all(&self) -> bool {
+        self.rest == UserPoolEventFilter::default()
+    }
+
     /// Whether the filter lets the event through.
     #[must_use]
     pub fn matches(&self, event: &UserPoolEvent) -> bool {

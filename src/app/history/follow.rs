@@ -1,23 +1,24 @@
 //! Following the history: the past first, then each new event, with no seam.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
+use bytes::Bytes;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
 };
 
 use crate::{
-    event_log::{Head, Position, ReadLimit},
+    app::codec,
+    event_log::{Head, Position, ReadLimit, Record},
     metrics::Watcher,
-    proto::UserPoolEvent,
     user_pool::{EventFilter, Watch},
 };
 
-use super::{History, HistoryError, line::Line};
+use super::{History, HistoryError, line::Line, recent::Recorded};
 
 /// How much is read at a time, and so kept in memory for one follower.
-const CHUNK: ReadLimit = ReadLimit { records: 64, bytes: 64 * 1024 };
+const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 64 * 1024 };
 
 /// A follower. A slow one falls behind and catches up; it never misses an event,
 /// because the log itself is the queue.
@@ -29,8 +30,9 @@ pub struct Follow {
     filter: EventFilter,
     include_records: bool,
     interval: Duration,
-    /// Read, and not given out yet.
-    read: VecDeque<Arc<UserPoolEvent>>,
+    /// Read, and not given out yet: for each position the event, or nothing where the
+    /// filter leaves it out.
+    read: VecDeque<Option<Bytes>>,
     /// The last position that was dealt with.
     position: Position,
     /// Where the history ended when this began.
@@ -43,8 +45,8 @@ pub struct Follow {
 /// What a follower is told.
 #[derive(Debug)]
 pub enum Followed {
-    /// An event that the filter lets through.
-    Event(Box<UserPoolEvent>),
+    /// An event that the filter lets through, encoded.
+    Event(Bytes),
     /// Nothing up to this position is left to tell.
     Checkpoint {
         /// Where to resume after.
@@ -104,9 +106,9 @@ impl Follow {
             while let Some(event) = self.read.pop_front() {
                 self.position = self.position.next();
                 self.watcher.at(self.position.0);
-                if self.filter.matches(&event) {
+                if let Some(event) = event {
                     self.next_checkpoint = Instant::now() + self.interval;
-                    return Ok(Followed::Event(Box::new(self.told(&event))));
+                    return Ok(Followed::Event(event));
                 }
             }
             let caught_up = self.position >= self.past;
@@ -131,20 +133,25 @@ impl Follow {
 
     /// Reads what comes next: from memory for those who follow closely.
     async fn read_on(&mut self, head: Position) -> Result<(), HistoryError> {
-        self.read.extend(self.history.recent.after(self.position, CHUNK.records));
-        if self.read.is_empty() {
-            let line = Line::log(&self.history, head).with_records(self.include_records);
-            let count = head.0.saturating_sub(self.position.0);
-            let events = line.read(self.position.next().0, count, false, CHUNK).await?;
-            self.read.extend(events.into_iter().map(Arc::new));
+        let Self { history, filter, include_records, position, .. } = self;
+        let recent = history.recent.after(*position, CHUNK.records);
+        if recent.is_empty() {
+            let ahead = usize::try_from(head.0.saturating_sub(position.0)).unwrap_or(usize::MAX);
+            let limit = ReadLimit { records: ahead.min(CHUNK.records), ..CHUNK };
+            let records = history.log.read(*position, limit).await?;
+            let sent = |record: &Record| {
+                // Only a filter has to know what is in an event.
+                let matches = filter.matches_all() || filter.matches(&codec::decode(record)?);
+                Ok::<_, HistoryError>(matches.then(|| codec::sent(record, *include_records)))
+            };
+            self.read = records.iter().map(sent).collect::<Result<_, _>>()?;
+        } else {
+            let sent = |event: &Recorded| {
+                filter.matches(&event.event).then(|| event.sent(*include_records))
+            };
+            self.read = recent.iter().map(|event| sent(event)).collect();
         }
         Ok(())
-    }
-
-    /// The event with its record where that was asked for.
-    fn told(&self, event: &UserPoolEvent) -> UserPoolEvent {
-        let record = event.record.clone().filter(|_| self.include_records);
-        UserPoolEvent { record, ..event.clone() }
     }
 
     fn checkpoint(&mut self) -> Followed {
