@@ -57,9 +57,10 @@ pub(crate) fn publish(report: &Report, settings: &Settings, machine: &Machine, r
     println!("{found}");
     fs::write(results.join("table.md"), &found).expect("the table");
     if whole {
-        for page in ["docs/performance.md", "README.md"] {
-            refresh(&root.join(page), &found);
-        }
+        let shown = |plot: &Plot| format!("\n![{}](performance/{}.svg)\n", plot.title, plot.name);
+        let drawn: String = PLOTS.iter().map(shown).collect();
+        refresh(&root.join("docs/performance.md"), &format!("{found}{drawn}"));
+        refresh(&root.join("README.md"), &found);
     }
     println!("plots in {}, the rest in {}", plots.display(), results.display());
 }

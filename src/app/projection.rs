@@ -113,10 +113,9 @@ async fn apply_rest(
     progress(position);
     let head = log.head().borrow().position;
     let behind = head.0.saturating_sub(position.0);
-    if behind == 0 {
-        return Ok(read_model);
+    if behind > 0 {
+        tracing::info!(events = behind, "the read model is behind the log; catching up");
     }
-    tracing::info!(events = behind, "the read model is behind the log; catching up");
     let (decoded, mut pages) = mpsc::channel::<Vec<UserPoolEvent>>(AHEAD);
     let applied = task::spawn_blocking(move || {
         while let Some(events) = pages.blocking_recv() {
@@ -128,7 +127,7 @@ async fn apply_rest(
         // Taken along, so that the thread ends when this does.
         let decoded = decoded;
         let mut told = position.0;
-        while position < head {
+        loop {
             let records = log.read(position, PAGE).await?;
             let Some(last) = records.last() else { break };
             position = last.position;
