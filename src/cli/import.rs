@@ -1,8 +1,9 @@
 //! `userpool log import`: a data directory out of an export.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io::{self, BufRead as _, BufReader, Write as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -48,7 +49,7 @@ impl Import {
         let mut name = data_dir.as_os_str().to_owned();
         name.push(".importing");
         let beside = PathBuf::from(name);
-        fs::create_dir(&beside).map_err(|error| {
+        DirBuilder::new().mode(0o700).create(&beside).map_err(|error| {
             let path = beside.display();
             told(format!(
                 "{path}: {error}; another import is at work there, or was killed: see that none \

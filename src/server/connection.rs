@@ -27,6 +27,9 @@ const GREETING_BYTES: usize = 24;
 /// whether it is still there does not help: the question does not leave, either.
 const STALLED: Duration = Duration::from_secs(30);
 
+/// How long a connection that was closed here is kept for the other end to close.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// A socket of any kind.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -38,6 +41,8 @@ pub(super) struct Connection {
     peer: Peer,
     greeting: Option<Greeting>,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// How long the other end may still take to close; nothing before this one did.
+    lingering: Option<Pin<Box<Sleep>>>,
     /// Completes when it is cut; then it is gone.
     cut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Given back when the connection is closed.
@@ -68,7 +73,15 @@ impl Connection {
             cut.wait_for(|cut| *cut).await.map(|_| ()).ok();
         });
         let greeting = Some(greeting);
-        Self { socket, peer, greeting, stalled: None, cut: Some(cut), _place: place }
+        Self {
+            socket,
+            peer,
+            greeting,
+            stalled: None,
+            lingering: None,
+            cut: Some(cut),
+            _place: place,
+        }
     }
 
     /// Whether the connection was cut; asks to be woken when it is.
@@ -77,6 +90,24 @@ impl Connection {
             self.cut = None;
         }
         self.cut.is_none()
+    }
+
+    /// Waits until the other end has closed, too, and throws away what it still says:
+    /// a socket that is closed with something unread is reset, and what was sent last
+    /// is lost with it.
+    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scrap = [0; 1024];
+        loop {
+            let late = self.lingering.as_mut().is_none_or(|late| late.as_mut().poll(cx).is_ready());
+            if late || self.is_cut(cx) {
+                return Poll::Ready(());
+            }
+            let mut buffer = ReadBuf::new(&mut scrap);
+            let read = ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer));
+            if read.is_err() || buffer.filled().is_empty() {
+                return Poll::Ready(());
+            }
+        }
     }
 
     /// What came of a write, unless nothing has left for too long.
@@ -161,7 +192,12 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.socket).poll_shutdown(cx);
-        self.written(cx, result)
+        let this = &mut *self;
+        if this.lingering.is_none() {
+            let result = Pin::new(&mut this.socket).poll_shutdown(cx);
+            ready!(this.written(cx, result))?;
+            this.lingering = Some(Box::pin(sleep(LINGER)));
+        }
+        this.poll_farewell(cx).map(Ok)
     }
 }
