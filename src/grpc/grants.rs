@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::proto::ActorKind;
 
-use super::Identity;
+use super::{COMMON_NAME, Identity};
 
 /// What a caller may do. Whoever may do more may do less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,8 @@ impl Grants {
 pub struct Pattern {
     kind: ActorKind,
     subject: Regex,
+    /// Whether certificates with nothing but a common name can be meant.
+    common_names: bool,
 }
 
 /// A text that is no pattern.
@@ -78,7 +80,10 @@ impl Pattern {
     /// Whether the caller is one of them. All of its subject has to fit.
     #[must_use]
     pub fn names(&self, caller: &Identity) -> bool {
-        self.kind == caller.kind && self.subject.is_match(&caller.subject)
+        let common_name =
+            caller.kind == ActorKind::Certificate && caller.subject.starts_with(COMMON_NAME);
+        let meant = self.common_names || !common_name;
+        self.kind == caller.kind && meant && self.subject.is_match(&caller.subject)
     }
 }
 
@@ -109,9 +114,11 @@ impl Pattern {
             let parts: Vec<_> = text.split('*').map(regex::escape).collect();
             parts.join("[^/]*")
         };
+        // "*.example" is not to mean whoever chose a common name that ends like that.
+        let common_names = subject == "**" || subject.starts_with(COMMON_NAME);
         let parts: Vec<_> = subject.split("**").map(segment).collect();
         let expression = format!(r"(?s)\A{}\z", parts.join(".*"));
         let subject = Regex::new(&expression).map_err(|_| PatternError)?;
-        Ok(Self { kind, subject })
+        Ok(Self { kind, subject, common_names })
     }
 }

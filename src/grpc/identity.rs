@@ -6,6 +6,10 @@ use crate::proto::ActorKind;
 
 use super::Who;
 
+/// What marks the common name of a certificate. Authorities that may vouch only for
+/// some names are not held to them there, so it must not pass for another name.
+pub const COMMON_NAME: &str = "CN=";
+
 /// Who a caller is, as the server established it.
 ///
 /// The layer puts it into the extensions of every request.

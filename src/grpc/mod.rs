@@ -45,7 +45,7 @@ pub use self::{
     door::Door,
     grants::{Grants, Pattern, PatternError, Role},
     health::Phase,
-    identity::Identity,
+    identity::{COMMON_NAME, Identity},
     layer::RpcLayer,
     methods::methods,
     peer::{Peer, Who},

@@ -4,7 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
-use crate::{grpc::Identity, proto::ActorKind};
+use crate::{
+    grpc::{COMMON_NAME, Identity},
+    proto::ActorKind,
+};
 
 /// How a SPIFFE ID begins.
 const SPIFFE: &str = "spiffe://";
@@ -20,14 +23,15 @@ pub(super) enum Nameless {
     NoName,
     #[error("the certificate has more than one SPIFFE ID")]
     SeveralSpiffeIds,
-    #[error("the certificate has a name that looks like a SPIFFE ID and is none")]
-    NoSpiffeId,
+    #[error("the certificate has a name that looks like a SPIFFE ID or common name and is none")]
+    Pretended,
     #[error("the certificate has a name with control characters, or a longer one than is taken")]
     Unprintable,
 }
 
 /// Whom a certificate names: its SPIFFE ID, else the first of its subject
-/// alternative names (DNS, then URI, e-mail and IP address), else its common name.
+/// alternative names (DNS, then URI, e-mail and IP address), else `CN=` and its common
+/// name.
 ///
 /// That the certificate is to be believed was established before.
 pub(super) fn identity(certificate: &[u8]) -> Result<Identity, Nameless> {
@@ -54,20 +58,22 @@ fn name(certificate: &X509Certificate<'_>) -> Result<String, Nameless> {
     let first = |of: fn(&GeneralName<'_>) -> Option<String>| {
         alternatives.iter().filter_map(of).find(|name| !name.is_empty())
     };
-    let common_name = || {
-        let mut names = certificate.subject().iter_common_name();
-        names.find_map(|name| name.as_str().ok()).map(str::to_owned)
-    };
-    let name = first(dns)
+    let alternative = first(dns)
         .or_else(|| first(|name| uri(name).map(str::to_owned)))
         .or_else(|| first(email))
-        .or_else(|| first(ip_address))
-        .or_else(common_name)
-        .filter(|name| !name.is_empty())
-        .ok_or(Nameless::NoName)?;
-    // Where authorities let their clients choose a common name, they could choose
-    // somebody's SPIFFE ID.
-    if name.starts_with(SPIFFE) { Err(Nameless::NoSpiffeId) } else { Ok(name) }
+        .or_else(|| first(ip_address));
+    match alternative {
+        // Nobody checks that a DNS name is one.
+        Some(name) if name.starts_with(SPIFFE) || name.starts_with(COMMON_NAME) => {
+            Err(Nameless::Pretended)
+        }
+        Some(name) => Ok(name),
+        None => {
+            let mut names = certificate.subject().iter_common_name();
+            let name = names.find_map(|name| name.as_str().ok()).filter(|name| !name.is_empty());
+            name.map(|name| format!("{COMMON_NAME}{name}")).ok_or(Nameless::NoName)
+        }
+    }
 }
 
 fn uri<'a>(name: &GeneralName<'a>) -> Option<&'a str> {

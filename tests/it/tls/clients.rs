@@ -33,7 +33,10 @@ async fn a_client_is_its_spiffe_id_else_its_alternative_name_else_its_common_nam
         ("cn", vec![ip("192.0.2.1"), email("c@example"), uri("urn:b")], "urn:b"),
         ("cn", vec![ip("192.0.2.1"), email("c@example")], "c@example"),
         ("cn", vec![ip("2001:db8::1")], "2001:db8::1"),
-        ("Jürgen in Zürich", vec![], "Jürgen in Zürich"),
+        ("Jürgen in Zürich", vec![], "CN=Jürgen in Zürich"),
+        // Whoever may choose a common name chooses nobody else's name.
+        ("a.example", vec![], "CN=a.example"),
+        (BILLING, vec![], "CN=spiffe://prod/ns/pay/sa/billing"),
     ] {
         let issued = secured.authority.client(common_name, &names);
         let tls = secured.authority.trusted().identity(issued.identity());
@@ -51,8 +54,9 @@ async fn a_certificate_without_a_name_that_can_be_relied_on_is_refused() {
     for (common_name, names) in [
         ("", vec![]),
         ("cn", vec![uri(BILLING), uri("spiffe://prod/ns/pay/sa/admin")]),
-        (BILLING, vec![]),
         ("cn", vec![dns(BILLING)]),
+        ("cn", vec![dns("CN=admin")]),
+        ("cn", vec![uri("CN=admin")]),
         ("two\nlines", vec![]),
     ] {
         let issued = secured.authority.client(common_name, &names);
