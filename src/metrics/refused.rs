@@ -16,6 +16,8 @@ pub enum Refusal {
     Starting,
     /// All connections were taken.
     Connections,
+    /// The handshake of TLS failed, or the client's certificate names nobody.
+    Handshake,
     /// All places for reads were taken.
     Reads,
     /// All places for changes were taken.
@@ -40,6 +42,7 @@ impl Value for Refusal {
     const ALL: &'static [Self] = &[
         Self::Starting,
         Self::Connections,
+        Self::Handshake,
         Self::Reads,
         Self::Writes,
         Self::Watches,
@@ -55,6 +58,7 @@ impl Value for Refusal {
         match self {
             Self::Starting => "starting",
             Self::Connections => "connections",
+            Self::Handshake => "handshake",
             Self::Reads => "reads",
             Self::Writes => "writes",
             Self::Watches => "watches",

@@ -133,6 +133,7 @@ impl Arrivals {
     fn handshake_failed(&mut self, peer: SocketAddr, error: &HandshakeError) {
         tracing::debug!(%peer, %error, "a connection did not begin");
         if !matches!(error, HandshakeError::Silent) {
+            self.metrics.refused.count(Refusal::Handshake);
             self.failed.tell(&format!(
                 "a connection from {peer} did not begin: {error}; others are told at level debug"
             ));

@@ -13,6 +13,7 @@ use tonic::transport::{Channel, Error as TransportError};
 use super::{Secured, connect, tls};
 use crate::{
     authority::Authority,
+    metrics::{free, reading},
     support::{Client, TestServer, named},
 };
 
@@ -122,6 +123,37 @@ async fn a_client_that_does_not_believe_the_server_does_not_disturb_it() {
         refused.expect_err("refused");
     }
     secured.connect(secured.authority.trusted()).await.expect("a connection");
+    secured.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn handshakes_that_fail_are_counted_and_connections_without_a_word_are_not() {
+    let authority = Authority::new("root");
+    let files = tempfile::TempDir::new().expect("a directory");
+    let tls = tls(&authority, files.path(), Some(true));
+    let server = TestServer::with(|config| {
+        config.tls = Some(tls);
+        config.metrics_listen = Some(free());
+    })
+    .await;
+    let secured = Secured { server, authority, files };
+    let address = secured.server.endpoint.to_string();
+    drop(TcpStream::connect(&address).await.expect("a socket"));
+    let mut plain = TcpStream::connect(&address).await.expect("a socket");
+    plain.write_all(&crate::load::wire::greeting()).await.expect("sent");
+    drop(plain);
+    secured.connect(Authority::new("root").trusted()).await.expect_err("refused");
+    let nobody = secured.authority.client("", &[]).identity();
+    let nobody = secured.connect(secured.authority.trusted().identity(nobody)).await;
+
+    let refused = "userpool_refused_total{reason=\"handshake\"}";
+    while reading(&secured.server).await.value(refused) < 3.0 {
+        tokio::task::yield_now().await;
+    }
+    drop(nobody);
+    let good = secured.authority.workload("spiffe://prod/client").identity();
+    secured.connect(secured.authority.trusted().identity(good)).await.expect("a connection");
+    reading(&secured.server).await.expect(&[(refused, 3.0)]);
     secured.server.stop().await;
 }
 
