@@ -138,7 +138,7 @@ impl Config {
 pub struct Ready {
     endpoint: Endpoint,
     serving: Serving,
-    reloading: Reloading,
+    reloading: Option<Reloading>,
     app: Arc<App>,
     signer: Arc<Signer>,
     tracer: Tracer,
@@ -251,7 +251,7 @@ impl Ready {
 struct Opening {
     endpoint: Endpoint,
     serving: Serving,
-    reloading: Reloading,
+    reloading: Option<Reloading>,
     door: Door,
     metrics: Arc<Metrics>,
     tracer: Tracer,

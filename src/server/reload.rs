@@ -14,7 +14,7 @@ use std::{
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use notify::{
@@ -34,8 +34,8 @@ use crate::app::in_full;
 const LOOK_EVERY: Duration = Duration::from_mins(1);
 /// How long it has to be quiet first: a certificate and its key do not change at once.
 const QUIET: Duration = Duration::from_millis(200);
-/// How often that is waited for in a directory that is never quiet.
-const QUIET_AT_LAST: usize = 20;
+/// How long that is waited for at most: some directories are never quiet.
+const QUIET_AT_LAST: Duration = Duration::from_secs(4);
 
 /// Something that is made of files.
 pub(super) trait Made: Send {
@@ -136,13 +136,17 @@ enum Wake {
 }
 
 impl Reloading {
-    /// Starts to look after all of it.
+    /// Starts to look after all of it; nothing where there is nothing.
     ///
     /// # Errors
     /// There can be no further thread, or no signal.
-    pub(super) fn start(mut all: Vec<Box<dyn Made>>) -> io::Result<Self> {
-        let (wake, woken) = mpsc::channel();
+    pub(super) fn start(mut all: Vec<Box<dyn Made>>) -> io::Result<Option<Self>> {
+        // Also with nothing to look after: "systemctl reload" must not end the server.
         let mut hangup = signal(SignalKind::hangup())?;
+        if all.is_empty() {
+            return Ok(None);
+        }
+        let (wake, woken) = mpsc::channel();
         let hung_up = wake.clone();
         let hangups = tokio::spawn(async move {
             while hangup.recv().await.is_some() && hung_up.send(Wake::Hangup).is_ok() {}
@@ -156,7 +160,7 @@ impl Reloading {
                 }
             }
         })?;
-        Ok(Self { wake, hangups })
+        Ok(Some(Self { wake, hangups }))
     }
 }
 
@@ -177,7 +181,8 @@ fn next(woken: &Receiver<Wake>) -> Option<bool> {
         Ok(Wake::Hangup) => return Some(true),
         Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
     }
-    for _ in 0..QUIET_AT_LAST {
+    let begun = Instant::now();
+    while begun.elapsed() < QUIET_AT_LAST {
         match woken.recv_timeout(QUIET) {
             Ok(Wake::Changed) => (),
             Err(RecvTimeoutError::Timeout) => break,
