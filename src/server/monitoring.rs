@@ -23,7 +23,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::{self, JoinHandle},
-    time::{Sleep, sleep},
+    time::{Instant, Sleep, sleep, sleep_until},
 };
 
 use crate::{
@@ -42,6 +42,9 @@ const CONNECTIONS: usize = 32;
 /// How long a connection may be open. It is a minute longer than most intervals at
 /// which metrics are read, and whoever is cut off connects again.
 const LIFE: Duration = Duration::from_mins(2);
+/// How long it may be before its first answer. Whoever connects and asks nothing must
+/// not keep the places of those who ask.
+const FIRST: Duration = Duration::from_secs(10);
 /// How long to wait after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -123,9 +126,10 @@ impl axum::serve::Listener for Accepting {
         loop {
             match self.listener.accept().await {
                 Ok((socket, _)) => {
-                    let end = Box::pin(sleep(LIFE));
+                    let opened = Instant::now();
+                    let end = Box::pin(sleep_until(opened + FIRST));
                     let socket = socket.plain();
-                    return (Bounded { socket, end, _place: place }, ());
+                    return (Bounded { socket, opened, answered: false, end, _place: place }, ());
                 }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             }
@@ -140,6 +144,8 @@ impl axum::serve::Listener for Accepting {
 /// A connection that ends, whatever its client does.
 struct Bounded {
     socket: Box<dyn Socket>,
+    opened: Instant,
+    answered: bool,
     end: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -176,6 +182,11 @@ impl AsyncWrite for Bounded {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if !self.answered {
+            let end = self.opened + LIFE;
+            self.end.as_mut().reset(end);
+            self.answered = true;
+        }
         let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
         self.in_time(cx, written)
     }

@@ -2,6 +2,7 @@
 //! shows how far the server is.
 
 mod calls;
+mod connections;
 mod documented;
 mod starting;
 

@@ -1,0 +1,31 @@
+//! Whoever connects to the metrics and asks nothing keeps nobody from asking.
+
+use std::time::Duration;
+
+use tokio::{net::TcpStream, time::Instant};
+use userpool::server::Endpoint;
+
+use super::{get, measured};
+
+/// As many connections as there are places.
+const PLACES: usize = 32;
+
+#[tokio::test]
+async fn who_asks_nothing_leaves_the_place_to_who_asks() {
+    let server = measured().await;
+    let metrics = server.metrics.clone().expect("metrics");
+    let Endpoint::Tcp(address) = &metrics else { unreachable!("it listens on TCP") };
+    let mut idle = Vec::new();
+    for _ in 0..PLACES {
+        idle.push(TcpStream::connect(address).await.expect("a connection"));
+    }
+    tokio::time::pause();
+    let begun = Instant::now();
+
+    let healthy = get(&metrics, "/healthz").await;
+
+    assert_eq!(healthy.status, 200);
+    assert!(begun.elapsed() < Duration::from_secs(11), "{:?}", begun.elapsed());
+    drop(idle);
+    server.stop().await;
+}
