@@ -114,10 +114,9 @@ impl Tokens {
         let now = now.signed_duration_since(DateTime::UNIX_EPOCH).to_std().unwrap_or_default();
         let keys = Arc::clone(&self.keys.borrow());
         let hash = Sha256::digest(token).into();
-        let checked = match self.recall(&keys, &hash) {
-            Some(checked) => checked,
-            None => self.check(token, &keys)?,
-        };
+        let recalled = self.recall(&keys, &hash);
+        let known = recalled.is_some();
+        let checked = recalled.map_or_else(|| self.check(token, &keys), Ok)?;
         if checked.expires + LEEWAY <= now {
             return Err(BadToken::Expired);
         }
@@ -125,7 +124,9 @@ impl Tokens {
             return Err(BadToken::Early);
         }
         let subject = checked.subject.clone();
-        self.remember(keys, hash, checked);
+        if !known {
+            self.remember(keys, hash, checked);
+        }
         Ok(Identity { kind: ActorKind::Token, subject })
     }
 

@@ -166,10 +166,10 @@ impl Key {
         public: &PublicKey,
         allowed: impl Fn(Algorithm) -> bool,
     ) -> Result<Option<Self>, &'static str> {
-        let decoding = public.decoding_key()?;
         let mut algorithms = public.algorithms().to_vec();
         algorithms.retain(|algorithm| allowed(*algorithm));
         let Some(first) = algorithms.first() else { return Ok(None) };
+        let decoding = public.decoding_key()?;
         // Points that are not on the curve show only here.
         crypto::verify("", &[], &decoding, *first).map_err(|_| "it is none of its kind")?;
         // What the claims say is checked with the time of this service, and not here.
