@@ -20,6 +20,7 @@
 
 mod changes;
 mod key;
+mod places;
 
 use std::{borrow::Cow, collections::HashMap, fs::File, ops::RangeInclusive, path::Path};
 
@@ -35,11 +36,11 @@ use crate::{
 };
 
 use super::{
-    stored::{Checkpoint, EncodedPool, StoredDomain, StoredPool, StoredRequest},
+    stored::{self, Checkpoint, EncodedPool, StoredDomain, StoredPool, StoredRequest},
     unsynced::InUse,
 };
 
-use self::changes::Changes;
+use self::{changes::Changes, places::Places};
 
 /// How much of it sled keeps in memory, in bytes.
 const CACHE: u64 = 256 * 1024 * 1024;
@@ -86,6 +87,7 @@ pub struct PoolEntry {
 #[derive(Debug)]
 pub struct ReadModel {
     db: sled::Db,
+    places: Places,
     /// Dropped after it: whoever opens it next must not find it held.
     _file: DbFile,
     /// And then this, when nothing is written any more.
@@ -101,7 +103,7 @@ impl ReadModel {
         let file =
             File::open(path.join("db")).map_err(|error| ReadModelError::Engine(error.into()))?;
         let file = DbFile::new(&db, file);
-        Ok(Self { db, _file: file, _in_use: in_use })
+        Ok(Self { db, places: Places::default(), _file: file, _in_use: in_use })
     }
 
     /// Where the projection stands, or nothing where the form is another one.
@@ -131,12 +133,20 @@ impl ReadModel {
     }
 
     fn stored_pool(&self, id: &UserPoolId) -> Result<Option<IVec>, ReadModelError> {
+        if let Some(created) = self.places.guess(id.as_str())
+            && let Some(stored) = self.db.get(key::pool(created))?
+            && stored::is_of(&stored, id.as_str())
+        {
+            return Ok(Some(stored));
+        }
         let Some(created) = self.created(id)? else { return Ok(None) };
         // In this order: it may be deleted in between.
-        match self.db.get(key::pool(created))? {
-            Some(stored) => Ok(Some(stored)),
-            None => Ok(self.db.get(key::deleted_pool(created))?),
+        let stored = self.db.get(key::pool(created))?;
+        if stored.is_some() {
+            self.places.note(id.as_str(), created);
+            return Ok(stored);
         }
+        Ok(self.db.get(key::deleted_pool(created))?)
     }
 
     /// The position of the creation of a user pool.

@@ -2,6 +2,7 @@
 //! change here is a change of `read_model::FORM`, and the next start rebuilds.
 
 use bytes::Bytes;
+use prost::encoding::{self, WireType};
 use prost_types::Timestamp;
 
 use crate::{
@@ -75,6 +76,18 @@ impl StoredPool {
         };
         Self { user_pool, deleted, revision, position, created_position }
     }
+}
+
+/// Whether a stored user pool has this ID: the first field of its first field.
+pub(super) fn is_of(stored: &[u8], id: &str) -> bool {
+    first_field(stored).and_then(first_field) == Some(id.as_bytes())
+}
+
+fn first_field(mut message: &[u8]) -> Option<&[u8]> {
+    let key = encoding::decode_key(&mut message).ok()?;
+    let length = encoding::decode_varint(&mut message).ok()?;
+    let field = message.get(..usize::try_from(length).ok()?)?;
+    (key == (1, WireType::LengthDelimited)).then_some(field)
 }
 
 /// Which user pool has a domain.
