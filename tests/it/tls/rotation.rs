@@ -67,7 +67,8 @@ async fn certificates_are_rotated_under_load_without_a_failed_call() {
         issuer.server().write(directory);
         let before = calls.load(Ordering::Relaxed);
         shown(&address, &trusting(&issuer.pem)).await;
-        while calls.load(Ordering::Relaxed) < before + 4 * CLIENTS && !load.is_empty() {
+        while calls.load(Ordering::Relaxed) < before + 4 * CLIENTS && load.try_join_next().is_none()
+        {
             tokio::task::yield_now().await;
         }
     }
