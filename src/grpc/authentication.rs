@@ -1,13 +1,9 @@
 //! Who calls: the one place where that is established, and where a token that is not
 //! believed is told of.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::Arc;
 
 use http::Request;
-use tokio::time::Instant;
 use tonic::body::Body;
 
 use crate::{
@@ -17,14 +13,12 @@ use crate::{
 };
 
 use super::{
-    Identity, Peer, Tokens,
+    Identity, Peer, Throttle, Tokens,
     token::{self, BadToken},
 };
 
 /// The service that answers whatever comes with the call.
 const HEALTH: &str = "/grpc.health.v1.Health/";
-/// How often a refusal is a warning. The others are there for who asks for them.
-const WARN_EVERY: Duration = Duration::from_mins(1);
 
 /// Establishes who calls.
 #[derive(Debug)]
@@ -32,7 +26,8 @@ pub(super) struct Authentication {
     tokens: Option<Tokens>,
     source: Arc<dyn Source>,
     counts: metrics::Refused,
-    warned: Mutex<Option<Instant>>,
+    /// The refusals that are no warnings are there for who asks for them.
+    warnings: Throttle,
 }
 
 impl Authentication {
@@ -42,7 +37,7 @@ impl Authentication {
         source: Arc<dyn Source>,
         counts: metrics::Refused,
     ) -> Self {
-        Self { tokens, source, counts, warned: Mutex::default() }
+        Self { tokens, source, counts, warnings: Throttle::default() }
     }
 
     /// Puts into the request whom the certificate names, else the token, else the socket.
@@ -78,9 +73,7 @@ impl Authentication {
     fn tell(&self, request: &Request<Body>, bad: BadToken) {
         self.counts.count(Refusal::Unauthenticated);
         let method = request.uri().path().trim_start_matches('/');
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.is_none_or(|last| last.elapsed() >= WARN_EVERY) {
-            *warned = Some(Instant::now());
+        if self.warnings.opens() {
             tracing::warn!(method, cause = %bad, "a token is refused");
         } else {
             tracing::debug!(method, cause = %bad, "a token is refused");

@@ -1,23 +1,14 @@
 //! Who may call what: the one place where that is decided, and where a refusal is
 //! told.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
-
 use http::Extensions;
-use tokio::time::Instant;
 
 use crate::{
     metrics::{self, Refusal},
     proto::ActorKind,
 };
 
-use super::{Grants, Identity, Peer, Role, Who};
-
-/// How often a refusal is a warning. The others are there for who asks for them.
-const WARN_EVERY: Duration = Duration::from_mins(1);
+use super::{Grants, Identity, Peer, Role, Throttle, Who};
 
 /// What a call needs.
 #[derive(Debug, Clone, Copy)]
@@ -78,12 +69,13 @@ pub(super) struct Refused {
 pub(super) struct Authorisation {
     grants: Grants,
     counts: metrics::Refused,
-    warned: Mutex<Option<Instant>>,
+    /// The refusals that are no warnings are there for who asks for them.
+    warnings: Throttle,
 }
 
 impl Authorisation {
     pub(super) fn new(grants: Grants, counts: metrics::Refused) -> Self {
-        Self { grants, counts, warned: Mutex::default() }
+        Self { grants, counts, warnings: Throttle::default() }
     }
 
     /// Whether the caller, whom the layer has established, may call this.
@@ -113,9 +105,7 @@ impl Authorisation {
         let refusal = if unknown { Refusal::Unauthenticated } else { Refusal::PermissionDenied };
         self.counts.count(refusal);
         let (role, caller) = (role.name(), caller.to_string());
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        if warned.is_none_or(|last| last.elapsed() >= WARN_EVERY) {
-            *warned = Some(Instant::now());
+        if self.warnings.opens() {
             tracing::warn!(method, role, caller, "a call is refused");
         } else {
             tracing::debug!(method, role, caller, "a call is refused");

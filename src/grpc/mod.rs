@@ -20,6 +20,7 @@ mod peer;
 mod request_body;
 mod response_body;
 mod status;
+mod throttle;
 mod token;
 mod traceparent;
 mod user_pools;
@@ -40,6 +41,7 @@ use crate::{
     },
 };
 
+pub(crate) use self::throttle::Throttle;
 pub use self::{
     admission::Capacity,
     door::Door,

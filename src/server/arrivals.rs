@@ -12,7 +12,7 @@ use tokio::{
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
-    grpc::{Peer, Who},
+    grpc::{Peer, Throttle, Who},
     metrics::{Metrics, Refusal},
 };
 
@@ -26,8 +26,7 @@ use super::{
 /// How long to wait after a failed accept: out of descriptors, an accept that is
 /// tried again at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often it is told that connections are refused, or cannot be accepted.
-const TELL_EVERY: Duration = Duration::from_mins(1);
+
 /// How many connections there may be, and what each of them may have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
@@ -53,8 +52,8 @@ pub(super) fn connections(
         cut,
         metrics,
         handshakes: JoinSet::new(),
-        refused: Told::default(),
-        failed: Told::default(),
+        refused: Throttle::default(),
+        failed: Throttle::default(),
     };
     stream::unfold(arrivals, |mut arrivals| async {
         let connection = arrivals.next().await;
@@ -72,8 +71,10 @@ struct Arrivals {
     metrics: Arc<Metrics>,
     /// Tasks of their own: a slow client must not hold up the next.
     handshakes: JoinSet<Result<Connection, (SocketAddr, HandshakeError)>>,
-    refused: Told,
-    failed: Told,
+    /// Of connections that are refused, or cannot be accepted.
+    refused: Throttle,
+    /// Of handshakes that fail.
+    failed: Throttle,
 }
 
 impl Arrivals {
@@ -88,8 +89,9 @@ impl Arrivals {
                     }
                     Err(error) if is_of_the_connection(&error) => (),
                     Err(error) => {
-                        let trouble = format!("a connection cannot be accepted: {error}");
-                        self.refused.tell(&trouble);
+                        if self.refused.opens() {
+                            tracing::warn!("a connection cannot be accepted: {error}");
+                        }
                         time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
@@ -107,7 +109,9 @@ impl Arrivals {
     fn admit(&mut self, socket: Accepted, who: Who) -> Option<Connection> {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             self.metrics.refused.count(Refusal::Connections);
-            self.refused.tell("all connections are taken; more are refused");
+            if self.refused.opens() {
+                tracing::warn!("all connections are taken; more are refused");
+            }
             return None;
         };
         let place = (place, self.metrics.server.connection());
@@ -134,9 +138,11 @@ impl Arrivals {
         tracing::debug!(%peer, %error, "a connection did not begin");
         if !matches!(error, HandshakeError::Silent) {
             self.metrics.refused.count(Refusal::Handshake);
-            self.failed.tell(&format!(
-                "a connection from {peer} did not begin: {error}; others are told at level debug"
-            ));
+            if self.failed.opens() {
+                tracing::warn!(
+                    "a connection from {peer} did not begin: {error}; others are told at level debug"
+                );
+            }
         }
     }
 }
@@ -150,17 +156,4 @@ fn is_of_the_connection(error: &io::Error) -> bool {
             | io::ErrorKind::NotConnected
             | io::ErrorKind::InvalidInput
     )
-}
-
-/// When trouble was last told. A flood of connections must not flood the log, too.
-#[derive(Debug, Default)]
-struct Told(Option<Instant>);
-
-impl Told {
-    fn tell(&mut self, trouble: &str) {
-        if self.0.is_none_or(|last| last.elapsed() >= TELL_EVERY) {
-            self.0 = Some(Instant::now());
-            tracing::warn!("{trouble}");
-        }
-    }
 }
