@@ -39,13 +39,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Generates the servers with a second form of two messages, in which what is stored
+/// Generates the servers with a second form of some messages, in which what is stored
 /// is bytes: on the wire the two are the same. What is stored encoded is answered as
 /// it is.
 fn serve_stored_bytes(mut descriptors: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
     const PACKAGE: &str = "userpool.v1";
-    const STORED: [(&str, &str); 2] =
-        [("DescribeUserPoolResponse", "user_pool"), ("WatchUserPoolEventsResponse", "event")];
+    const STORED: [(&str, &str); 4] = [
+        ("CreateUserPoolResponse", "user_pool"),
+        ("DescribeUserPoolResponse", "user_pool"),
+        ("UpdateUserPoolResponse", "user_pool"),
+        ("WatchUserPoolEventsResponse", "event"),
+    ];
 
     let mut config = prost_build::Config::new();
     for file in descriptors.file.iter_mut().filter(|file| file.package() == PACKAGE) {

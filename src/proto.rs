@@ -24,7 +24,7 @@ mod generated {
 
 pub use generated::*;
 
-/// The servers, which answer Describe and Watch with what is stored.
+/// The servers, which answer with user pools and events as they are encoded.
 #[expect(
     unused_qualifications,
     unreachable_pub,

@@ -3,18 +3,19 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
-    event_log::Position,
-    proto::{self, UserPool, UserPoolEvent},
+    proto::{self, UserPoolEvent},
     user_pool::{Checked, Command, Event, Facts, Target, UserPoolId, UserPoolState, decide},
 };
 
 use super::{
     Context, ExecuteError, LoadError, Outcome, ReadModel, Settings, Source, codec,
-    stored::StoredPool,
+    read_model::{Changes, Indexed},
+    stored::{EncodedPool, StoredPool},
 };
 
 /// How often an ID is drawn for a new user pool until one is free.
@@ -23,9 +24,9 @@ const ID_DRAWS: usize = 8;
 /// What a command comes to.
 pub(super) enum Decision {
     /// An answer, to be given once the batch is durable.
-    Answer(Result<Box<Outcome>, ExecuteError>),
+    Answer(Result<Outcome, ExecuteError>),
     /// The same for a retry of a command that is on its way.
-    Repeated(Box<Outcome>),
+    Repeated(Outcome),
     /// Whatever the event at this position, recorded long ago, led to.
     Recorded {
         /// Where the event is.
@@ -34,14 +35,23 @@ pub(super) enum Decision {
 }
 
 /// What was decided so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Batch {
+    /// The bodies of the records.
+    pub(super) bodies: Vec<Bytes>,
+    /// Their events, without the payloads, which nobody looks into any more.
     pub(super) events: Vec<UserPoolEvent>,
-    pub(super) pools: HashMap<UserPoolId, StoredPool>,
-    domains: HashMap<String, Option<UserPoolId>>,
+    /// What the events lead to.
+    pub(super) changes: Changes,
     requests: HashMap<Uuid, ([u8; 32], Outcome)>,
-    created: u64,
-    deleted: u64,
+}
+
+impl Batch {
+    /// Nothing yet, after the end of the log.
+    pub(super) fn after(changes: Changes) -> Self {
+        let (bodies, events, requests) = Default::default();
+        Self { bodies, events, changes, requests }
+    }
 }
 
 /// Decides commands, and puts what they lead to in a batch.
@@ -49,11 +59,7 @@ pub(super) struct Deciding<'a> {
     pub(super) read_model: &'a ReadModel,
     pub(super) source: &'a dyn Source,
     pub(super) settings: &'a Settings,
-    pub(super) batch: &'a mut Batch,
-    /// Where the batch begins.
-    pub(super) head: Position,
-    /// The time of the last event, which the next one is not before.
-    pub(super) last_time: &'a mut DateTime<Utc>,
+    pub(super) batch: Batch,
 }
 
 impl Deciding<'_> {
@@ -79,48 +85,50 @@ impl Deciding<'_> {
             user_pool_id,
             revision: pool.revision,
             domain_owner: self.domain_owner(&command)?,
-            user_pool_count: self.user_pool_count()?,
+            user_pool_count: self.batch.changes.user_pool_count(),
             limits: self.settings.limits,
         };
         let decided = decide(&pool.state(), &facts, options.expected_revision, command)?;
 
-        let at = self.source.now().max(*self.last_time);
+        let Facts { user_pool_id: id, .. } = facts;
+        // Times go on from the last event, never back.
+        let at = self.source.now().max(self.batch.changes.record_time());
         let mut after = pool;
-        let mut events = Vec::new();
+        let mut events = Vec::with_capacity(decided.len());
         for payload in decided {
-            let event =
-                self.envelope(&facts.user_pool_id, &after, payload.clone(), at, events.len());
-            after = after.after(payload, event.position, proto::timestamp(at));
             let request_id = options.request_id.map(|id| id.to_string());
             let request_fingerprint = request_id.is_some().then(|| context.fingerprint.to_vec());
-            events.push(UserPoolEvent {
+            let mut event = UserPoolEvent {
                 actor: Some(context.actor.clone()),
                 request_id,
                 request_fingerprint,
                 correlation_id: context.correlation_id.clone(),
                 traceparent: context.traceparent.clone(),
-                ..event
-            });
+                ..self.envelope(&id, &after, payload, at, events.len())
+            };
+            let body = codec::encode(&event);
+            let Some(payload) = event.payload.take() else { continue };
+            let indexed = Indexed::by(&payload, &id);
+            after = after.after(payload, event.position, proto::timestamp(at));
+            events.push((event, body, indexed));
         }
-        let outcome = Outcome {
-            user_pool: UserPool::from(after.clone()),
-            revision: after.revision,
-            position: after.position,
-        };
-        if options.validate_only {
-            return Ok(Decision::Answer(Ok(Box::new(outcome))));
+        // Once, for the answer and for the read model.
+        let encoded = EncodedPool::from(&after);
+        let outcome = Outcome::from(encoded.clone());
+        if options.validate_only || events.is_empty() {
+            return Ok(Decision::Answer(Ok(outcome)));
         }
         // From here on nothing can fail: the batch changes as a whole.
-        if let (Some(request_id), false) = (options.request_id, events.is_empty()) {
+        if let Some(request_id) = options.request_id {
             self.batch.requests.insert(request_id, (context.fingerprint, outcome.clone()));
         }
-        for event in &events {
-            self.note(&facts.user_pool_id, event.payload.as_ref());
+        for (event, body, indexed) in events {
+            self.batch.changes.add(&event, indexed, after.created_position);
+            self.batch.bodies.push(body);
+            self.batch.events.push(event);
         }
-        *self.last_time = at;
-        self.batch.pools.insert(facts.user_pool_id, after);
-        self.batch.events.extend(events);
-        Ok(Decision::Answer(Ok(Box::new(outcome))))
+        self.batch.changes.put(id, after, Some(encoded));
+        Ok(Decision::Answer(Ok(outcome)))
     }
 
     /// The event that follows those of this batch and `index` more.
@@ -132,10 +140,10 @@ impl Deciding<'_> {
         at: DateTime<Utc>,
         index: usize,
     ) -> UserPoolEvent {
-        let ahead =
-            i64::try_from(self.batch.events.len().saturating_add(index)).unwrap_or(i64::MAX);
+        let before = i64::try_from(self.batch.changes.position()).unwrap_or(i64::MAX);
+        let place = i64::try_from(index).unwrap_or(i64::MAX).saturating_add(1);
         UserPoolEvent {
-            position: self.head.next().to_int().saturating_add(ahead),
+            position: before.saturating_add(place),
             user_pool_id: id.to_string(),
             revision: pool.revision.saturating_add(1),
             event_id: self.source.uuid().to_string(),
@@ -156,7 +164,7 @@ impl Deciding<'_> {
         if let Some((known, outcome)) = self.batch.requests.get(&request_id) {
             let same = *known == fingerprint;
             return if same {
-                Ok(Some(Decision::Repeated(Box::new(outcome.clone()))))
+                Ok(Some(Decision::Repeated(outcome.clone())))
             } else {
                 Err(reused())
             };
@@ -192,7 +200,7 @@ impl Deciding<'_> {
     }
 
     fn pool(&self, id: &UserPoolId) -> Result<StoredPool, LoadError> {
-        match self.batch.pools.get(id) {
+        match self.batch.changes.pool(id) {
             Some(pool) => Ok(pool.clone()),
             None => Ok(self.read_model.pool(id)?.unwrap_or_default()),
         }
@@ -203,29 +211,9 @@ impl Deciding<'_> {
             Command::CreateDomain(prefix) | Command::DeleteDomain(prefix) => prefix.as_str(),
             Command::Create(_) | Command::Update(_) | Command::Delete => return Ok(None),
         };
-        match self.batch.domains.get(prefix) {
+        match self.batch.changes.domain_owner(prefix) {
             Some(owner) => Ok(owner.clone()),
             None => Ok(self.read_model.domain(prefix)?.map(|domain| domain.user_pool_id)),
-        }
-    }
-
-    fn user_pool_count(&self) -> Result<u64, LoadError> {
-        let projected = self.read_model.user_pool_count()?;
-        let Batch { created, deleted, .. } = *self.batch;
-        Ok(projected.saturating_add(created).saturating_sub(deleted))
-    }
-
-    fn note(&mut self, id: &UserPoolId, event: Option<&Event>) {
-        match event {
-            Some(Event::UserPoolCreated(_)) => self.batch.created += 1,
-            Some(Event::UserPoolDeleted(_)) => self.batch.deleted += 1,
-            Some(Event::UserPoolDomainCreated(created)) => {
-                self.batch.domains.insert(created.domain.clone(), Some(id.clone()));
-            }
-            Some(Event::UserPoolDomainDeleted(deleted)) => {
-                self.batch.domains.insert(deleted.domain.clone(), None);
-            }
-            Some(Event::UserPoolUpdated(_) | Event::UserPoolStatusChanged(_)) | None => (),
         }
     }
 }

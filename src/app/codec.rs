@@ -51,7 +51,8 @@ pub(super) fn encode(event: &UserPoolEvent) -> Bytes {
 }
 
 /// The event of a record as it is sent, with its hashes and, where that is asked for,
-/// the record. Nobody has to know what is in it.
+/// the record. Nobody has to know what is in it: to put two messages one after the other
+/// is to merge them.
 pub(super) fn sent(record: &Record, include_record: bool) -> Bytes {
     let added = UserPoolEvent {
         previous_hash: record.previous_hash.0.to_vec(),
@@ -59,14 +60,9 @@ pub(super) fn sent(record: &Record, include_record: bool) -> Bytes {
         record: include_record.then(|| record.stored.clone()),
         ..UserPoolEvent::default()
     };
-    with(&record.body, &added)
-}
-
-/// An encoded event with what another one says besides: to put two messages one
-/// after the other is to merge them.
-pub(super) fn with(event: &[u8], added: &UserPoolEvent) -> Bytes {
-    let mut both = BytesMut::with_capacity(event.len().saturating_add(added.encoded_len()));
-    both.extend_from_slice(event);
+    let length = record.body.len().saturating_add(added.encoded_len());
+    let mut both = BytesMut::with_capacity(length);
+    both.extend_from_slice(&record.body);
     added.encode_raw(&mut both);
     both.freeze()
 }

@@ -22,6 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task,
@@ -30,7 +31,7 @@ use tokio::{
 use crate::{
     event_log::{AppendError, EventLog, ReadLimit},
     metrics::{AppMetrics, Refusal},
-    proto::{Actor, UserPool},
+    proto::Actor,
     spans::Tracer,
     user_pool::{Checked, DomainPrefix, Limits, UserPoolId},
 };
@@ -73,12 +74,19 @@ pub struct Context {
 /// What a command led to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
-    /// The user pool after the command; the last state of a deleted one.
-    pub user_pool: UserPool,
+    /// The user pool after the command, encoded; the last state of a deleted one.
+    pub user_pool: Bytes,
     /// Its revision.
     pub revision: i64,
     /// The position of its last event; 0 where the command was only validated.
     pub position: i64,
+}
+
+impl From<EncodedPool> for Outcome {
+    fn from(pool: EncodedPool) -> Self {
+        let EncodedPool { user_pool, revision, position, .. } = pool;
+        Self { user_pool: user_pool.unwrap_or_default(), revision, position }
+    }
 }
 
 /// What the application is made with.
@@ -151,8 +159,7 @@ impl App {
             Arc::clone(&source),
             settings.clone(),
             writer::Jobs { waiting: jobs, closed },
-        )
-        .await?;
+        )?;
         Ok(Self { read_model, commands, source, settings, stopped, history, draining, closing })
     }
 

@@ -22,7 +22,7 @@ mod changes;
 mod key;
 mod places;
 
-use std::{borrow::Cow, collections::HashMap, fs::File, ops::RangeInclusive, path::Path};
+use std::{fs::File, ops::RangeInclusive, path::Path};
 
 use bytes::Bytes;
 use prost::Message;
@@ -40,7 +40,8 @@ use super::{
     unsynced::InUse,
 };
 
-use self::{changes::Changes, places::Places};
+pub(super) use self::changes::{Changes, Indexed};
+use self::places::Places;
 
 /// How much of it sled keeps in memory, in bytes.
 const CACHE: u64 = 256 * 1024 * 1024;
@@ -112,11 +113,6 @@ impl ReadModel {
         let fresh = || Checkpoint { form: FORM, ..Checkpoint::default() };
         let checkpoint = checkpoint.or_else(|| self.db.is_empty().then(fresh));
         Ok(checkpoint.filter(|checkpoint| checkpoint.form == FORM))
-    }
-
-    pub(super) fn user_pool_count(&self) -> Result<u64, ReadModelError> {
-        let checkpoint: Option<Checkpoint> = self.get(key::CHECKPOINT)?;
-        Ok(checkpoint.unwrap_or_default().user_pool_count)
     }
 
     pub(super) fn pool(&self, id: &UserPoolId) -> Result<Option<StoredPool>, ReadModelError> {
@@ -200,20 +196,13 @@ impl ReadModel {
         creation.map(Ok).into_iter().chain(rest).collect()
     }
 
-    /// Applies events in order, with the checkpoint, in one atomic write. They lead to
-    /// `pools`, which was found out when they were decided; where it is not there it is
-    /// found out again. Events that were applied before change nothing.
-    pub(super) fn apply(
-        &self,
-        events: &[UserPoolEvent],
-        pools: HashMap<UserPoolId, StoredPool>,
-    ) -> Result<(), ReadModelError> {
-        let mut changes = Changes::after(self.checkpoint()?.unwrap_or_default(), pools);
-        for event in events {
-            if let Some(payload) = &event.payload {
-                changes.add(self, event, Cow::Borrowed(payload))?;
-            }
-        }
+    /// Changes, of which there are none yet, after what is there.
+    pub(super) fn changes(&self) -> Result<Changes, ReadModelError> {
+        Ok(Changes::after(self.checkpoint()?.unwrap_or_default()))
+    }
+
+    /// Makes the changes, with the checkpoint, in one atomic write.
+    pub(super) fn apply(&self, changes: Changes) -> Result<(), ReadModelError> {
         let mut batch = sled::Batch::default();
         for (key, value) in changes.into_writes() {
             match value {
@@ -224,16 +213,14 @@ impl ReadModel {
         Ok(self.db.apply_batch(batch)?)
     }
 
-    /// The same for a read model that nobody reads yet: in the order of the keys,
-    /// which sled's batches do not keep, and not in one write. The checkpoint is
-    /// written last, so that what a crash has interrupted is done again.
+    /// Projects events of the log into a read model that nobody reads yet: in the order
+    /// of the keys, which sled's batches do not keep, and not in one write. The
+    /// checkpoint is written last, so that what a crash has interrupted is done again.
+    /// Events that were applied before change nothing.
     pub(super) fn load(&self, events: Vec<UserPoolEvent>) -> Result<(), ReadModelError> {
-        let checkpoint = self.checkpoint()?.unwrap_or_default();
-        let mut changes = Changes::after(checkpoint, HashMap::new());
-        for mut event in events {
-            if let Some(payload) = event.payload.take() {
-                changes.add(self, &event, Cow::Owned(payload))?;
-            }
+        let mut changes = self.changes()?;
+        for event in events {
+            changes.project(self, event)?;
         }
         for (key, value) in changes.into_writes() {
             match value {

@@ -2,7 +2,10 @@
 //! change here is a change of `read_model::FORM`, and the next start rebuilds.
 
 use bytes::Bytes;
-use prost::encoding::{self, WireType};
+use prost::{
+    Message as _,
+    encoding::{self, WireType},
+};
 use prost_types::Timestamp;
 
 use crate::{
@@ -46,6 +49,22 @@ pub struct EncodedPool {
     /// The position of the last of them.
     #[prost(int64, tag = "4")]
     pub position: i64,
+    /// The position of the first of them.
+    #[prost(int64, tag = "5")]
+    pub created_position: i64,
+}
+
+impl From<&StoredPool> for EncodedPool {
+    fn from(pool: &StoredPool) -> Self {
+        let StoredPool { user_pool, deleted, revision, position, created_position } = pool;
+        Self {
+            user_pool: user_pool.as_ref().map(|user_pool| user_pool.encode_to_vec().into()),
+            deleted: *deleted,
+            revision: *revision,
+            position: *position,
+            created_position: *created_position,
+        }
+    }
 }
 
 impl StoredPool {

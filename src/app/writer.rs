@@ -15,8 +15,7 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use prost::Message;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot, watch},
@@ -24,13 +23,13 @@ use tokio::{
 
 use crate::{
     event_log::{EventLog, Head, Position, ReadLimit, Record},
-    metrics::{self, AppMetrics},
-    proto::{self, UserPoolEvent},
+    metrics,
     user_pool::{Checked, UserPoolState, evolve},
 };
 
 use super::{
-    Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, Settings, Source, StartError,
+    Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, ReadModelError, Settings, Source,
+    StartError,
     batch::{Batch, Deciding, Decision},
     codec,
     history::Recent,
@@ -93,7 +92,7 @@ pub(super) enum Life {
 }
 
 /// Starts the writer. It ends after the last of `jobs`.
-pub(super) async fn start(
+pub(super) fn start(
     log: Arc<dyn EventLog>,
     read_model: Arc<ReadModel>,
     visible: Visible,
@@ -101,9 +100,9 @@ pub(super) async fn start(
     settings: Settings,
     mut jobs: Jobs,
 ) -> Result<watch::Receiver<Life>, StartError> {
-    let last_time = last_record_time(log.as_ref()).await?;
-    count_user_pools(&read_model, &settings.metrics);
-    let mut writer = Writer { log, read_model, visible, source, settings, last_time };
+    let changes = read_model.changes().map_err(LoadError::from)?;
+    settings.metrics.user_pools(changes.user_pool_count());
+    let mut writer = Writer { log, read_model, visible, source, settings };
     let (life, stopped) = watch::channel(Life::Running);
     let runtime = Handle::current();
     let work = move || {
@@ -124,12 +123,6 @@ pub(super) async fn start(
 /// learn of it.
 struct LogFailed;
 
-/// A batch and what its commands are answered.
-struct Decided {
-    batch: Batch,
-    answers: Vec<Answer>,
-}
-
 /// What a command is answered once its batch is durable and visible.
 struct Answer {
     to: oneshot::Sender<Result<Outcome, ExecuteError>>,
@@ -144,7 +137,6 @@ struct Writer {
     visible: Visible,
     source: Arc<dyn Source>,
     settings: Settings,
-    last_time: DateTime<Utc>,
 }
 
 impl Writer {
@@ -152,45 +144,37 @@ impl Writer {
     async fn work(&mut self, jobs: &mut Jobs) -> Result<(), LogFailed> {
         let mut taken = Vec::with_capacity(BATCH);
         while jobs.next(&mut taken).await > 0 {
-            let decided = self.decide(&mut taken).await;
-            let records = self.append(&decided.batch.events).await?;
-            self.show(decided, records)?;
+            let changes = self.read_model.changes().map_err(|error| read_model_failed(&error))?;
+            let (batch, answers) = self.decide(Batch::after(changes), &mut taken).await;
+            let records = self.append(&batch).await?;
+            self.project(batch, records)?;
+            // Also refusals waited: they may rest on what this batch has recorded.
+            for Answer { to, decision, came_to } in answers {
+                self.settings.metrics.command(came_to);
+                // Nobody may be waiting any more; what was decided holds all the same.
+                let _ = to.send(decision);
+            }
         }
         Ok(())
     }
 
-    async fn decide(&mut self, jobs: &mut Vec<Job>) -> Decided {
-        let head = self.log.head().borrow().position;
-        let mut batch = Batch::default();
+    async fn decide(&self, batch: Batch, jobs: &mut Vec<Job>) -> (Batch, Vec<Answer>) {
+        let Self { read_model, source, settings, .. } = self;
+        let mut deciding = Deciding { read_model, source: source.as_ref(), settings, batch };
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs.drain(..).filter(|job| !job.answer.is_closed()) {
             let Job { checked, context, answer } = job;
             let validate_only = checked.options.validate_only;
-            let mut deciding = Deciding {
-                read_model: &self.read_model,
-                source: self.source.as_ref(),
-                settings: &self.settings,
-                batch: &mut batch,
-                head,
-                last_time: &mut self.last_time,
-            };
             // A fault in the rules costs the command that met it, and no other.
             let decide = AssertUnwindSafe(|| deciding.decide(checked, &context));
-            let mut repeated = false;
-            let mut decision = match panic::catch_unwind(decide) {
-                Ok(Decision::Answer(answer)) => answer.map(|outcome| *outcome),
-                Ok(Decision::Repeated(outcome)) => {
-                    repeated = true;
-                    Ok(*outcome)
-                }
-                Ok(Decision::Recorded { position }) => {
-                    repeated = true;
-                    self.recorded(position).await
-                }
+            let (mut decision, repeated) = match panic::catch_unwind(decide) {
+                Ok(Decision::Answer(answer)) => (answer, false),
+                Ok(Decision::Repeated(outcome)) => (Ok(outcome), true),
+                Ok(Decision::Recorded { position }) => (self.recorded(position).await, true),
                 Err(panic) => {
                     let request_id = &context.correlation_id;
                     tracing::error!(request_id, panic = says(&*panic), "panic");
-                    Err(ExecuteError::Fault)
+                    (Err(ExecuteError::Fault), false)
                 }
             };
             // What was only validated has no place in the log, also where the answer
@@ -201,19 +185,19 @@ impl Writer {
             let came_to = came_to(&decision, validate_only, repeated);
             answers.push(Answer { to: answer, decision, came_to });
         }
-        Decided { batch, answers }
+        (deciding.batch, answers)
     }
 
     /// Appends the events of a batch; on return they are durable.
-    async fn append(&self, events: &[UserPoolEvent]) -> Result<Vec<Record>, LogFailed> {
+    async fn append(&self, batch: &Batch) -> Result<Vec<Record>, LogFailed> {
+        let Batch { events, bodies, .. } = batch;
         // A batch of refusals is none for the log.
         let Some(first) = events.first() else { return Ok(Vec::new()) };
         let expected =
             Position(u64::try_from(first.position).unwrap_or_default().saturating_sub(1));
-        let bodies: Vec<Bytes> = events.iter().map(codec::encode).collect();
         let traces = events.iter().filter_map(|event| event.traceparent.as_deref());
         let span = self.settings.tracer.append(events.len(), traces);
-        let appended = self.log.append(expected, bodies).await;
+        let appended = self.log.append(expected, bodies.clone()).await;
         span.end();
         appended.map_err(|error| {
             log_failed(&error);
@@ -221,37 +205,18 @@ impl Writer {
         })
     }
 
-    /// Projects what is durable, so that it is visible, and answers.
-    fn show(&self, decided: Decided, records: Vec<Record>) -> Result<(), LogFailed> {
-        self.project(decided.batch, records)?;
-        // Also refusals waited: they may rest on what this batch has recorded.
-        for Answer { to, decision, came_to } in decided.answers {
-            self.settings.metrics.command(came_to);
-            // Nobody may be waiting any more; what was decided holds all the same.
-            let _ = to.send(decision);
-        }
-        Ok(())
-    }
-
+    /// Projects what is durable, so that it is visible.
     fn project(&self, batch: Batch, records: Vec<Record>) -> Result<(), LogFailed> {
         let Some(head) = records.last().map(Record::head) else { return Ok(()) };
-        let with_hash = |(event, record): (UserPoolEvent, Record)| {
-            let (previous_hash, hash) = (record.previous_hash.0.to_vec(), record.hash.0.to_vec());
-            UserPoolEvent { previous_hash, hash, record: Some(record.stored), ..event }
-        };
-        let events: Vec<_> = batch.events.into_iter().zip(records).map(with_hash).collect();
+        let Batch { events, mut changes, .. } = batch;
+        changes.end(head);
+        let user_pools = changes.user_pool_count();
         let begun = Instant::now();
-        self.read_model.apply(&events, batch.pools).map_err(|error| {
-            tracing::error!(
-                error = in_full(&error),
-                "the read model failed; it is built again at the next start"
-            );
-            LogFailed
-        })?;
+        self.read_model.apply(changes).map_err(|error| read_model_failed(&error))?;
         self.settings.metrics.applied(begun.elapsed());
         self.settings.metrics.projected(head.position.0);
-        count_user_pools(&self.read_model, &self.settings.metrics);
-        self.visible.recent.push(events);
+        self.settings.metrics.user_pools(user_pools);
+        self.visible.recent.push(events.into_iter().zip(records));
         self.visible.head.send_replace(head);
         Ok(())
     }
@@ -270,16 +235,17 @@ impl Writer {
         // commands do not show it.
         let payload = event.payload.ok_or(ExecuteError::Fault)?;
         let state = evolve(UserPoolState::Absent, payload, at);
-        let user_pool = state.user_pool().cloned().unwrap_or_default();
+        let user_pool = state.user_pool().map(Message::encode_to_vec).unwrap_or_default().into();
         Ok(Outcome { user_pool, revision: event.revision, position: event.position })
     }
 }
 
-/// What cannot be read here is told where it is asked for.
-fn count_user_pools(read_model: &ReadModel, metrics: &AppMetrics) {
-    if let Ok(count) = read_model.user_pool_count() {
-        metrics.user_pools(count);
-    }
+fn read_model_failed(error: &ReadModelError) -> LogFailed {
+    tracing::error!(
+        error = in_full(error),
+        "the read model failed; it is built again at the next start"
+    );
+    LogFailed
 }
 
 /// What to count a command as, once its batch is durable.
@@ -303,14 +269,4 @@ fn came_to(
             | ExecuteError::Unreadable(_),
         ) => metrics::Outcome::Failed,
     }
-}
-
-/// When the last record was made: times go on from there, never back.
-async fn last_record_time(log: &dyn EventLog) -> Result<DateTime<Utc>, LoadError> {
-    let head = log.head().borrow().position;
-    let Some(before) = head.0.checked_sub(1) else { return Ok(DateTime::UNIX_EPOCH) };
-    let records = log.read(Position(before), ReadLimit { records: 1, ..PAGE }).await?;
-    let event = records.first().map(codec::decode).transpose()?;
-    let at = event.and_then(|event| event.record_time).unwrap_or_default();
-    Ok(proto::date_time(at).unwrap_or(DateTime::UNIX_EPOCH))
 }

@@ -6,16 +6,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use prost::Message as _;
 
-use crate::{app::codec, event_log::Position, proto::UserPoolEvent};
+use crate::{
+    app::codec,
+    event_log::{Position, Record},
+    proto::UserPoolEvent,
+};
 
 /// How many events are kept.
 const EVENTS: usize = 1024;
 /// And how many bytes of stored records.
 const BYTES: usize = 4 * 1024 * 1024;
 
-/// The end of the log in memory; each event has its record.
+/// The end of the log in memory.
 #[derive(Debug, Default)]
 pub(in crate::app) struct Recent(RwLock<Kept>);
 
@@ -25,38 +28,35 @@ struct Kept {
     bytes: usize,
 }
 
-/// An event, and apart from it its record.
+/// An event without its payload, by which it is filtered, and its record.
 #[derive(Debug)]
 pub(super) struct Recorded {
     pub(super) event: UserPoolEvent,
-    record: Bytes,
+    record: Record,
     sent: OnceLock<Bytes>,
 }
 
 impl Recorded {
     /// The event as it is sent, with its record where that is asked for.
     pub(super) fn sent(&self, include_record: bool) -> Bytes {
-        let sent = self.sent.get_or_init(|| self.event.encode_to_vec().into());
-        if !include_record {
-            return sent.clone();
+        if include_record {
+            return codec::sent(&self.record, true);
         }
-        let record = Some(self.record.clone());
-        codec::with(sent, &UserPoolEvent { record, ..UserPoolEvent::default() })
+        self.sent.get_or_init(|| codec::sent(&self.record, false)).clone()
     }
 }
 
 impl Recent {
-    /// Adds events that continue those before.
-    pub(in crate::app) fn push(&self, events: Vec<UserPoolEvent>) {
+    /// Adds events that continue those before, each with its record.
+    pub(in crate::app) fn push(&self, events: impl Iterator<Item = (UserPoolEvent, Record)>) {
         let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for mut event in events {
-            let record = event.record.take().unwrap_or_default();
-            kept.bytes = kept.bytes.saturating_add(record.len());
+        for (event, record) in events {
+            kept.bytes = kept.bytes.saturating_add(record.stored.len());
             kept.events.push_back(Arc::new(Recorded { event, record, sent: OnceLock::new() }));
         }
         while kept.events.len() > EVENTS || kept.bytes > BYTES {
             let Some(oldest) = kept.events.pop_front() else { return };
-            kept.bytes = kept.bytes.saturating_sub(oldest.record.len());
+            kept.bytes = kept.bytes.saturating_sub(oldest.record.stored.len());
         }
     }
 

@@ -1,90 +1,117 @@
 //! What events change in the read model, put together before it is written.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-};
+use std::collections::{BTreeMap, HashMap};
 
+use chrono::{DateTime, Utc};
 use prost::Message as _;
 use sled::IVec;
 use uuid::Uuid;
 
 use crate::{
-    app::stored::{Checkpoint, StoredDomain, StoredPool, StoredRequest},
-    proto::UserPoolEvent,
+    app::stored::{Checkpoint, EncodedPool, StoredDomain, StoredPool, StoredRequest},
+    event_log::Head,
+    proto::{self, UserPoolEvent},
     user_pool::{Event, UserPoolId},
 };
 
 use super::{FORM, ReadModel, ReadModelError, key};
 
-/// The writes that events after a checkpoint add up to.
+/// What events after a checkpoint add up to.
 ///
-/// Each of them says what is to be there, and none what is to be added to it, so
+/// Each of its writes says what is to be there, and none what is to be added to it, so
 /// that to write them again after a part of them was written is the same.
 #[derive(Debug)]
-pub(super) struct Changes {
+pub(in crate::app) struct Changes {
     checkpoint: Checkpoint,
-    pools: HashMap<UserPoolId, StoredPool>,
+    pools: HashMap<UserPoolId, Changed>,
+    domains: HashMap<String, Option<UserPoolId>>,
     writes: BTreeMap<Vec<u8>, Option<IVec>>,
 }
 
-impl Changes {
-    /// Changes after a checkpoint, by events that lead to `pools`, as far as that is
-    /// known already.
-    pub(super) fn after(checkpoint: Checkpoint, pools: HashMap<UserPoolId, StoredPool>) -> Self {
-        Self { checkpoint, pools, writes: BTreeMap::new() }
-    }
+/// A user pool after its last event.
+#[derive(Debug)]
+struct Changed {
+    pool: StoredPool,
+    encoded: Option<EncodedPool>,
+}
 
-    /// Adds what an event with this payload changes. One that was applied before
-    /// changes nothing.
-    pub(super) fn add(
-        &mut self,
-        model: &ReadModel,
-        event: &UserPoolEvent,
-        payload: Cow<'_, Event>,
-    ) -> Result<(), ReadModelError> {
-        let position = to_unsigned(event.position);
-        if position <= self.checkpoint.position {
-            return Ok(());
-        }
-        self.index(event, &payload);
-        let id = UserPoolId::new(event.user_pool_id.clone());
-        let before = match self.pools.remove(&id) {
-            Some(pool) => pool,
-            // Nothing to look for: an ID is never used again.
-            None if event.revision <= 1 => StoredPool::default(),
-            None => model.pool(&id)?.unwrap_or_default(),
-        };
-        let at = event.record_time.unwrap_or_default();
-        let known = event.revision <= before.revision;
-        let pool =
-            if known { before } else { before.after(payload.into_owned(), event.position, at) };
-        let key = if event.revision > 1 {
-            key::revision(to_unsigned(pool.created_position), to_unsigned(event.revision))
-        } else {
-            key::created(id.as_str())
-        };
-        self.write(key, &event.position.to_be_bytes());
-        self.pools.insert(id, pool);
-        self.checkpoint.position = position;
-        self.checkpoint.hash.clone_from(&event.hash);
-        self.checkpoint.record_time = event.record_time;
-        Ok(())
-    }
+/// What an event changes beside its user pool.
+#[derive(Debug)]
+pub(in crate::app) enum Indexed {
+    /// There is one user pool more.
+    Created,
+    /// There is one less.
+    Deleted,
+    /// The domain with this prefix has another owner.
+    Domain(String, Option<UserPoolId>),
+    /// Nothing.
+    Nothing,
+}
 
-    fn index(&mut self, event: &UserPoolEvent, payload: &Event) {
-        let count = &mut self.checkpoint.user_pool_count;
+impl Indexed {
+    /// What an event with this payload changes beside its user pool.
+    pub(in crate::app) fn by(payload: &Event, id: &UserPoolId) -> Self {
         match payload {
-            Event::UserPoolCreated(_) => *count = count.saturating_add(1),
-            Event::UserPoolDeleted(_) => *count = count.saturating_sub(1),
-            Event::UserPoolDomainCreated(assigned) => {
-                let stored = StoredDomain { user_pool_id: event.user_pool_id.clone() };
-                self.write(key::domain(&assigned.domain), &stored.encode_to_vec());
+            Event::UserPoolCreated(_) => Self::Created,
+            Event::UserPoolDeleted(_) => Self::Deleted,
+            Event::UserPoolDomainCreated(created) => {
+                Self::Domain(created.domain.clone(), Some(id.clone()))
             }
-            Event::UserPoolDomainDeleted(removed) => {
-                self.writes.insert(key::domain(&removed.domain), None);
+            Event::UserPoolDomainDeleted(deleted) => Self::Domain(deleted.domain.clone(), None),
+            Event::UserPoolUpdated(_) | Event::UserPoolStatusChanged(_) => Self::Nothing,
+        }
+    }
+}
+
+impl Changes {
+    /// None yet, after a checkpoint.
+    pub(super) fn after(checkpoint: Checkpoint) -> Self {
+        let (pools, domains, writes) = Default::default();
+        Self { checkpoint, pools, domains, writes }
+    }
+
+    /// The position of the last event.
+    pub(in crate::app) const fn position(&self) -> u64 {
+        self.checkpoint.position
+    }
+
+    /// When the last event was recorded.
+    pub(in crate::app) fn record_time(&self) -> DateTime<Utc> {
+        let at = self.checkpoint.record_time.and_then(proto::date_time);
+        at.unwrap_or(DateTime::UNIX_EPOCH)
+    }
+
+    /// How many user pools there are.
+    pub(in crate::app) const fn user_pool_count(&self) -> u64 {
+        self.checkpoint.user_pool_count
+    }
+
+    /// A user pool that was changed.
+    pub(in crate::app) fn pool(&self, id: &UserPoolId) -> Option<&StoredPool> {
+        self.pools.get(id).map(|changed| &changed.pool)
+    }
+
+    /// Who has a domain that was changed.
+    pub(in crate::app) fn domain_owner(&self, prefix: &str) -> Option<&Option<UserPoolId>> {
+        self.domains.get(prefix)
+    }
+
+    /// Adds an event of a user pool that was created at this position. What it leads to
+    /// is [`put`](Self::put).
+    pub(in crate::app) fn add(
+        &mut self,
+        event: &UserPoolEvent,
+        indexed: Indexed,
+        created_position: i64,
+    ) {
+        let count = &mut self.checkpoint.user_pool_count;
+        match indexed {
+            Indexed::Created => *count = count.saturating_add(1),
+            Indexed::Deleted => *count = count.saturating_sub(1),
+            Indexed::Domain(prefix, owner) => {
+                self.domains.insert(prefix, owner);
             }
-            Event::UserPoolUpdated(_) | Event::UserPoolStatusChanged(_) => (),
+            Indexed::Nothing => (),
         }
         let request_id = event.request_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
         if let Some(request_id) = request_id {
@@ -92,6 +119,58 @@ impl Changes {
             let stored = StoredRequest { fingerprint, position: event.position };
             self.write(key::request(request_id), &stored.encode_to_vec());
         }
+        let key = if event.revision > 1 {
+            key::revision(to_unsigned(created_position), to_unsigned(event.revision))
+        } else {
+            key::created(&event.user_pool_id)
+        };
+        self.write(key, &event.position.to_be_bytes());
+        self.checkpoint.position = to_unsigned(event.position);
+        self.checkpoint.record_time = event.record_time;
+    }
+
+    /// Says how a user pool is after its last event, and how that is encoded, where it
+    /// is that already.
+    pub(in crate::app) fn put(
+        &mut self,
+        id: UserPoolId,
+        pool: StoredPool,
+        encoded: Option<EncodedPool>,
+    ) {
+        self.pools.insert(id, Changed { pool, encoded });
+    }
+
+    /// Adds an event of the log, and finds out what it leads to. One that was applied
+    /// before changes nothing.
+    pub(super) fn project(
+        &mut self,
+        model: &ReadModel,
+        mut event: UserPoolEvent,
+    ) -> Result<(), ReadModelError> {
+        let Some(payload) = event.payload.take() else { return Ok(()) };
+        if to_unsigned(event.position) <= self.checkpoint.position {
+            return Ok(());
+        }
+        let id = UserPoolId::new(event.user_pool_id.clone());
+        let before = match self.pools.remove(&id) {
+            Some(changed) => changed.pool,
+            // Nothing to look for: an ID is never used again.
+            None if event.revision <= 1 => StoredPool::default(),
+            None => model.pool(&id)?.unwrap_or_default(),
+        };
+        let indexed = Indexed::by(&payload, &id);
+        let known = event.revision <= before.revision;
+        let at = event.record_time.unwrap_or_default();
+        let pool = if known { before } else { before.after(payload, event.position, at) };
+        self.add(&event, indexed, pool.created_position);
+        self.put(id, pool, None);
+        self.checkpoint.hash = event.hash;
+        Ok(())
+    }
+
+    /// Says what hash the last event has in the log.
+    pub(in crate::app) fn end(&mut self, head: Head) {
+        self.checkpoint.hash = head.hash.0.to_vec();
     }
 
     fn write(&mut self, key: Vec<u8>, value: &[u8]) {
@@ -102,15 +181,18 @@ impl Changes {
     /// instead, and at last the checkpoint: wherever a crash cuts this off, every user
     /// pool is found, and what is projected once more leads to the same.
     pub(super) fn into_writes(mut self) -> impl Iterator<Item = (Vec<u8>, Option<IVec>)> {
-        let mut encoded = Vec::new();
-        for pool in self.pools.into_values() {
+        for (prefix, owner) in self.domains {
+            let stored = owner.map(|id| StoredDomain { user_pool_id: id.to_string() });
+            let stored = stored.map(|stored| stored.encode_to_vec().into());
+            self.writes.insert(key::domain(&prefix), stored);
+        }
+        for Changed { pool, encoded } in self.pools.into_values() {
             let created = to_unsigned(pool.created_position);
-            encoded.clear();
-            // A vector takes as many bytes as there are.
-            let _ = pool.encode(&mut encoded);
             let (key, other) = (key::pool(created), key::deleted_pool(created));
             let (key, other) = if pool.deleted { (other, Some(key)) } else { (key, None) };
-            self.writes.insert(key, Some(encoded.as_slice().into()));
+            let encode = || pool.encode_to_vec();
+            let encoded = encoded.map_or_else(encode, |encoded| encoded.encode_to_vec());
+            self.writes.insert(key, Some(encoded.into()));
             self.writes.extend(other.map(|other| (other, None)));
         }
         let checkpoint = Checkpoint { form: FORM, ..self.checkpoint }.encode_to_vec();
@@ -134,8 +216,10 @@ mod tests {
     #[test]
     fn a_deleted_user_pool_is_kept_in_its_new_place_before_it_leaves_the_old_one() {
         let gone = StoredPool { deleted: true, created_position: 7, ..StoredPool::default() };
-        let pools = HashMap::from([(UserPoolId::new("eu-west-1_gone".to_owned()), gone)]);
-        let writes: Vec<_> = Changes::after(Checkpoint::default(), pools).into_writes().collect();
+        let id = UserPoolId::new("eu-west-1_gone".to_owned());
+        let mut changes = Changes::after(Checkpoint::default());
+        changes.pools.insert(id, Changed { pool: gone, encoded: None });
+        let writes: Vec<_> = changes.into_writes().collect();
         let keys: Vec<_> = writes.iter().map(|(key, value)| (&**key, value.is_some())).collect();
         let (new, old) = (key::deleted_pool(7), key::pool(7));
         assert_eq!(keys, [(&*new, true), (&*old, false), (key::CHECKPOINT, true)]);

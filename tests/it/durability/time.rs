@@ -13,7 +13,7 @@ use userpool::{
     app::{App, Context, Settings, Source},
     event_log::{EventLog, MemoryLog, Position, ReadLimit},
     metrics::AppMetrics,
-    proto::UserPoolEvent,
+    proto::{UserPool, UserPoolEvent},
     spans::Tracer,
     user_pool::{Checked, Limits},
 };
@@ -65,7 +65,7 @@ async fn times_stand_still_while_the_clock_goes_back() {
             let checked = checked.expect("a legal request");
             let outcome = app.execute(checked, Context::default()).await.expect("created");
             assert_eq!(outcome.position, position);
-            let shown = outcome.user_pool.creation_date;
+            let shown = UserPool::decode(outcome.user_pool).expect("a user pool").creation_date;
             assert_eq!(shown, Some(Timestamp { seconds: 1_512_950_400, nanos: 0 }), "{position}");
         }
         assert!(app.close().await, "closed in order");

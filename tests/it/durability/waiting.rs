@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use prost::Message as _;
 use tempfile::TempDir;
 use tokio::{
     sync::{Semaphore, watch},
@@ -19,7 +20,7 @@ use userpool::{
     app::{App, Context, ExecuteError, Outcome, Settings},
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
     metrics::AppMetrics,
-    proto::ListUserPoolsRequest,
+    proto::{ListUserPoolsRequest, UserPool},
     spans::Tracer,
     user_pool::{Checked, Limits},
 };
@@ -165,8 +166,9 @@ async fn a_command_whose_caller_gave_up_before_is_not_carried_out() {
     drop(given_up);
     log.let_go();
 
-    let names =
-        [first.await, patient.await].map(|outcome| outcome.expect("created").user_pool.name);
+    let names = [first.await, patient.await].map(|outcome| {
+        UserPool::decode(outcome.expect("created").user_pool).expect("a user pool").name
+    });
     assert_eq!(names, [Some("first".to_owned()), Some("patient".to_owned())]);
     assert_eq!(log.head().borrow().position, Position(2));
     assert!(app.close().await, "closed in order");

@@ -9,6 +9,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use prost::Message as _;
 use tempfile::TempDir;
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -16,6 +17,7 @@ use userpool::{
     app::{App, Context, Settings, Source},
     event_log::MemoryLog,
     metrics::AppMetrics,
+    proto::UserPool,
     spans::Tracer,
     user_pool::{Checked, Limits},
 };
@@ -191,7 +193,7 @@ async fn user_pools_are_in_the_order_of_their_creation_not_of_their_ids() {
     for name in ["one", "two", "three"] {
         let checked = Checked::create_user_pool(named(name), &limits).expect("legal");
         let outcome = app.execute(checked, Context::default()).await.expect("a user pool");
-        created.push(outcome.user_pool.id);
+        created.push(UserPool::decode(outcome.user_pool).expect("a user pool").id);
     }
     assert!(created.is_sorted_by(|one, next| one > next), "{created:?}");
     let listed = app.list(0, 60).expect("a list");
