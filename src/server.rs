@@ -22,7 +22,7 @@ use std::{
 use tokio::task;
 
 use crate::{
-    app::{App, Settings, Source},
+    app::{self, App, Settings, Source},
     checkpoint::{self, KeyError, Signer},
     data_dir::{self, DataDir},
     event_log::{EventLog, Head, SledLog},
@@ -58,6 +58,8 @@ pub struct Config {
     pub account_id: String,
     /// What Cognito limits.
     pub limits: Limits,
+    /// How many bytes of user pools are kept in memory, or a few more.
+    pub cache: u64,
     /// How many connections there may be; fewer where `ulimit -n` is lower.
     pub connections: usize,
     /// How many calls may run.
@@ -87,6 +89,7 @@ impl Config {
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             limits: Limits::default(),
+            cache: app::CACHE,
             connections: 10_000,
             capacity: Capacity::default(),
             grants: Grants::default(),
@@ -326,9 +329,10 @@ impl Opening {
         } = self;
         let data_dir = config.data_dir;
         let checkpoints = data_dir::checkpoints(&data_dir);
-        let Config { region, limits, .. } = config;
+        let Config { region, limits, cache, .. } = config;
+        let (metrics_of_app, tracer_of_app) = (metrics.app.clone(), tracer.clone());
         let settings =
-            Settings { region, limits, metrics: metrics.app.clone(), tracer: tracer.clone() };
+            Settings { region, limits, cache, metrics: metrics_of_app, tracer: tracer_of_app };
         levels::of_log(&metrics, log.head());
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);

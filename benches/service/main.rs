@@ -56,6 +56,10 @@ use self::{
     machine::Machine, messages::Messages, report::Report, settings::Settings, tools::Tools,
 };
 
+/// Also the bare server has the allocator of ours: it is to be a limit.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What every comparison works with.
 struct Bench {
     settings: Settings,

@@ -32,8 +32,14 @@ pub(crate) struct Server {
 impl Server {
     /// The real server, as it comes, on a data directory.
     pub(crate) fn userpool(data_dir: &Path) -> Self {
+        Self::userpool_with(data_dir, &[])
+    }
+
+    /// The same with other settings.
+    pub(crate) fn userpool_with(data_dir: &Path, settings: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
+        command.args(settings);
         // A setting of whoever runs the bench must not become one of the server.
         for (name, _) in
             env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"USERPOOL_"))

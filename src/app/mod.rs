@@ -43,7 +43,7 @@ pub use self::{
         EventPage, Follow, Followed, History, HistoryError, Problem, Replayed, Verified, verify,
     },
     projection::rebuild,
-    read_model::{Domain, PoolEntry, ReadModel, ReadModelError},
+    read_model::{CACHE, Domain, PoolEntry, ReadModel, ReadModelError},
     source::{Source, SystemSource},
     stored::{EncodedPool, StoredPool},
 };
@@ -96,6 +96,8 @@ pub struct Settings {
     pub region: String,
     /// What Cognito limits.
     pub limits: Limits,
+    /// How many bytes of the read model are kept in memory, or a few more.
+    pub cache: u64,
     /// Where it counts what it does.
     pub metrics: AppMetrics,
     /// Where it tells what it spends time on.
@@ -127,9 +129,7 @@ impl App {
         source: Arc<dyn Source>,
         settings: Settings,
     ) -> Result<Self, StartError> {
-        let read_model = match projection::catch_up(log.as_ref(), read_model, &settings.metrics)
-            .await
-        {
+        let read_model = match projection::catch_up(log.as_ref(), read_model, &settings).await {
             Ok(read_model) => read_model,
             Err(LoadError::ReadModel(source)) => {
                 return Err(StartError::ReadModel { path: read_model.to_owned(), source });

@@ -11,29 +11,29 @@ use tokio::{sync::mpsc, task};
 
 use crate::{
     event_log::{EventLog, Head, Position, ReadLimit},
-    metrics::AppMetrics,
     proto::UserPoolEvent,
 };
 
-use super::{LoadError, PAGE, ReadModel, ReadModelError, codec, in_full, unsynced};
+use super::{LoadError, PAGE, ReadModel, ReadModelError, Settings, codec, in_full, unsynced};
 
 /// How often progress is told, in events.
 const PROGRESS: u64 = 100_000;
 /// How many pages may be read and not applied yet.
 const AHEAD: usize = 2;
 
-/// Opens the read model at `path` and applies what the log has beyond it; `metrics` show
-/// how far that has come.
+/// Opens the read model at `path` and applies what the log has beyond it; the metrics
+/// show how far that has come.
 ///
 /// # Errors
 /// The log cannot be read, or the read model cannot be written.
 pub(super) async fn catch_up(
     log: &dyn EventLog,
     path: &Path,
-    metrics: &AppMetrics,
+    settings: &Settings,
 ) -> Result<ReadModel, LoadError> {
+    let Settings { cache, metrics, .. } = settings;
     let progress = |position: Position| metrics.projected(position.0);
-    if let Some(read_model) = open(log, path).await? {
+    if let Some(read_model) = open(log, path, *cache).await? {
         match apply_rest(log, read_model, &progress).await {
             Ok(read_model) => return Ok(read_model),
             Err(LoadError::ReadModel(error)) => {
@@ -49,30 +49,32 @@ pub(super) async fn catch_up(
     } else {
         tracing::warn!("the read model cannot be used with this log; it is built again");
     }
-    rebuild(log, path, &progress).await
+    rebuild(log, path, *cache, &progress).await
 }
 
-/// Throws the read model at `path` away and projects the log anew. `progress` is
-/// told where it begins, and of each position that was reached.
+/// Throws the read model at `path` away and projects the log anew; `cache` bytes of it
+/// are kept in memory. `progress` is told where it begins, and of each position that was
+/// reached.
 ///
 /// # Errors
 /// The log cannot be read, or the read model cannot be written.
 pub async fn rebuild(
     log: &dyn EventLog,
     path: &Path,
+    cache: u64,
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<ReadModel, LoadError> {
     remove(path).map_err(|error| ReadModelError::Engine(error.into()))?;
-    apply_rest(log, ReadModel::open(path)?, progress).await
+    apply_rest(log, ReadModel::open(path, cache)?, progress).await
 }
 
 /// The read model at `path`, or nothing where it cannot be used with this log.
-async fn open(log: &dyn EventLog, path: &Path) -> Result<Option<ReadModel>, LoadError> {
+async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Option<ReadModel>, LoadError> {
     if !unsynced::is_whole(path) {
         return Ok(None);
     }
     let opened = panic::catch_unwind(AssertUnwindSafe(|| {
-        let read_model = ReadModel::open(path)?;
+        let read_model = ReadModel::open(path, cache)?;
         let checkpoint = read_model.checkpoint()?;
         Ok::<_, ReadModelError>((read_model, checkpoint))
     }));

@@ -43,8 +43,10 @@ use super::{
 pub(super) use self::changes::{Changes, Indexed};
 use self::places::Places;
 
-/// How much of it sled keeps in memory, in bytes.
-const CACHE: u64 = 256 * 1024 * 1024;
+/// How much of a read model is kept in memory where nothing else is said, in bytes.
+pub const CACHE: u64 = 256 * 1024 * 1024;
+/// The least that sled can work with.
+const LEAST_CACHE: u64 = 1024 * 1024;
 /// The form of what is stored. Another form is rebuilt.
 const FORM: u32 = 2;
 
@@ -96,10 +98,11 @@ pub struct ReadModel {
 }
 
 impl ReadModel {
-    pub(super) fn open(path: &Path) -> Result<Self, ReadModelError> {
+    /// `cache` bytes of it, or a few more, are kept in memory.
+    pub(super) fn open(path: &Path, cache: u64) -> Result<Self, ReadModelError> {
         let in_use = InUse::mark(path).map_err(|error| ReadModelError::Engine(error.into()))?;
         // Neither flushed nor synced: what a crash takes is projected again.
-        let config = sled::Config::new().path(path).cache_capacity(CACHE);
+        let config = sled::Config::new().path(path).cache_capacity(cache.max(LEAST_CACHE));
         let db = config.flush_every_ms(None).open()?;
         let file =
             File::open(path.join("db")).map_err(|error| ReadModelError::Engine(error.into()))?;

@@ -84,7 +84,7 @@ impl ReadModelCommand {
         let (directory, log) = directory.open()?;
         let bar = progress::bar(log.head().borrow().position.0);
         let progress = |position: Position| bar.set_position(position.0);
-        app::rebuild(&log, &directory.read_model(), &progress).await.map_err(other)?;
+        app::rebuild(&log, &directory.read_model(), app::CACHE, &progress).await.map_err(other)?;
         bar.finish_and_clear();
         let Head { position, hash } = *log.head().borrow();
         writeln!(

@@ -68,6 +68,10 @@ pub(super) struct Serve {
     /// How many tags a user pool may have.
     #[arg(long, env = "USERPOOL_MAX_TAGS", value_name = "N", default_value_t = 50)]
     max_tags: usize,
+    /// How many MiB of user pools to keep in memory, as their pages are stored. What is not there
+    /// is read from the disk. The process takes about 200 MiB besides.
+    #[arg(long, env = "USERPOOL_CACHE_MIB", value_name = "MIB", default_value_t = 256)]
+    cache_mib: u64,
     /// How many connections there may be, within ulimit -n; more are closed at once.
     #[arg(long, env = "USERPOOL_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000)]
     max_connections: usize,
@@ -161,6 +165,7 @@ impl Serve {
                 user_pools: self.max_user_pools,
                 tags: self.max_tags,
             },
+            cache: self.cache_mib.saturating_mul(1024 * 1024),
             connections: self.max_connections,
             metrics_listen: self.metrics_listen,
             otlp_endpoint: self.otlp_endpoint,

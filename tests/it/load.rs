@@ -4,6 +4,7 @@
 mod capacity;
 mod deadlines;
 mod hostile;
+mod memory;
 mod starting;
 mod stuck;
 pub(crate) mod wire;

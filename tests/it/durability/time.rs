@@ -10,7 +10,7 @@ use prost::Message as _;
 use prost_types::Timestamp;
 use tempfile::TempDir;
 use userpool::{
-    app::{App, Context, Settings, Source},
+    app::{self, App, Context, Settings, Source},
     event_log::{EventLog, MemoryLog, Position, ReadLimit},
     metrics::AppMetrics,
     proto::{UserPool, UserPoolEvent},
@@ -54,6 +54,7 @@ async fn times_stand_still_while_the_clock_goes_back() {
         let settings = Settings {
             region: format!("region-{first}"),
             limits: Limits::default(),
+            cache: app::CACHE,
             metrics: AppMetrics::default(),
             tracer: Tracer::default(),
         };

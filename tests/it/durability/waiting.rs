@@ -17,7 +17,7 @@ use tokio::{
 use tonic::Code;
 use tonic_types::StatusExt as _;
 use userpool::{
-    app::{App, Context, ExecuteError, Outcome, Settings},
+    app::{self, App, Context, ExecuteError, Outcome, Settings},
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
     metrics::AppMetrics,
     proto::{ListUserPoolsRequest, UserPool},
@@ -148,6 +148,7 @@ async fn a_command_whose_caller_gave_up_before_is_not_carried_out() {
     let settings = Settings {
         region: "us-east-1".to_owned(),
         limits: Limits::default(),
+        cache: app::CACHE,
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     };

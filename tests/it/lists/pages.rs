@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 use userpool::{
-    app::{App, Context, Settings, Source},
+    app::{self, App, Context, Settings, Source},
     event_log::MemoryLog,
     metrics::AppMetrics,
     proto::UserPool,
@@ -183,6 +183,7 @@ async fn user_pools_are_in_the_order_of_their_creation_not_of_their_ids() {
     let settings = Settings {
         region: "us-east-1".to_owned(),
         limits,
+        cache: app::CACHE,
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     };
