@@ -71,11 +71,7 @@ impl StoredPool {
     /// The state that commands are decided on.
     #[must_use]
     pub fn state(&self) -> UserPoolState {
-        match &self.user_pool {
-            Some(_) if self.deleted => UserPoolState::Deleted,
-            Some(pool) => UserPoolState::Active(pool.clone()),
-            None => UserPoolState::Absent,
-        }
+        state(self.user_pool.clone(), self.deleted)
     }
 
     /// What it is after its next event, at `position`.
@@ -84,16 +80,20 @@ impl StoredPool {
         let revision = self.revision.saturating_add(1);
         let ends = self.deleted || matches!(event, Event::UserPoolDeleted(_));
         let last = if ends { self.user_pool.clone() } else { None };
-        let before = match self.user_pool.take() {
-            Some(_) if self.deleted => UserPoolState::Deleted,
-            Some(pool) => UserPoolState::Active(pool),
-            None => UserPoolState::Absent,
-        };
+        let before = state(self.user_pool.take(), self.deleted);
         let (user_pool, deleted) = match evolve(before, event, at) {
             UserPoolState::Active(pool) => (Some(pool), false),
             UserPoolState::Deleted | UserPoolState::Absent => (last, true),
         };
         Self { user_pool, deleted, revision, position, created_position }
+    }
+}
+
+fn state(user_pool: Option<Box<UserPool>>, deleted: bool) -> UserPoolState {
+    match user_pool {
+        Some(_) if deleted => UserPoolState::Deleted,
+        Some(pool) => UserPoolState::Active(pool),
+        None => UserPoolState::Absent,
     }
 }
 
