@@ -119,9 +119,7 @@ impl DataDir {
     /// # Errors
     /// See [`DataDirError`].
     pub fn open(path: &Path, region: &str, now: DateTime<Utc>) -> Result<Self, DataDirError> {
-        if path.exists() && !path.is_dir() {
-            return Err(DataDirError::NotADirectory(path.to_owned()));
-        }
+        is_no_file(path)?;
         // The pools' settings are nobody else's business.
         private().create(path).map_err(unusable(path))?;
         let mode = fs::metadata(path).map_err(unusable(path))?.permissions().mode();
@@ -133,11 +131,7 @@ impl DataDir {
 
         let held = Self::hold(path)?;
         let manifest_path = held.manifest();
-        match read_manifest(&manifest_path)? {
-            Some(manifest) if manifest.region != region => {
-                let (path, found) = (manifest_path, manifest.region);
-                return Err(DataDirError::OtherRegion { path, found });
-            }
+        match manifest_of(region, &manifest_path)? {
             Some(_) => held.has_log()?,
             None if !is_empty(&held.log()) => {
                 return Err(DataDirError::ManifestMissing(manifest_path));
@@ -160,16 +154,8 @@ impl DataDir {
     /// # Errors
     /// See [`DataDirError`].
     pub fn check(path: &Path, region: &str) -> Result<(), DataDirError> {
-        if path.exists() && !path.is_dir() {
-            return Err(DataDirError::NotADirectory(path.to_owned()));
-        }
-        let path = path.join(MANIFEST);
-        match read_manifest(&path)? {
-            Some(manifest) if manifest.region != region => {
-                Err(DataDirError::OtherRegion { path, found: manifest.region })
-            }
-            Some(_) | None => Ok(()),
-        }
+        is_no_file(path)?;
+        manifest_of(region, &path.join(MANIFEST)).map(|_| ())
     }
 
     /// Takes hold of a directory that is there, whatever its region.
@@ -256,9 +242,24 @@ fn unusable(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
     move |source| DataDirError::Io { path, source }
 }
 
+fn is_no_file(path: &Path) -> Result<(), DataDirError> {
+    let file = path.exists() && !path.is_dir();
+    if file { Err(DataDirError::NotADirectory(path.to_owned())) } else { Ok(()) }
+}
+
 /// Whether nothing is in a directory, or it is none.
 fn is_empty(path: &Path) -> bool {
     fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none())
+}
+
+/// The manifest, where there is one; it must be of this region.
+fn manifest_of(region: &str, path: &Path) -> Result<Option<Manifest>, DataDirError> {
+    match read_manifest(path)? {
+        Some(Manifest { region: found, .. }) if found != region => {
+            Err(DataDirError::OtherRegion { path: path.to_owned(), found })
+        }
+        manifest => Ok(manifest),
+    }
 }
 
 fn read_manifest(manifest_path: &Path) -> Result<Option<Manifest>, DataDirError> {
