@@ -1,7 +1,7 @@
 //! Who is let in through a listener: as many as there is room for, each through the
 //! handshake of TLS where there is one.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use futures_util::{Stream, stream};
 use tokio::{
@@ -19,13 +19,9 @@ use crate::{
 use super::{
     connection::{Connection, GREETING},
     handshake::{HandshakeError, shake_hands},
-    listen::{Accepted, Listener},
+    listen::{ACCEPT_PAUSE, Accepted, Listener},
     reload::Newest,
 };
-
-/// How long to wait after a failed accept: out of descriptors, an accept that is
-/// tried again at once would spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many connections there may be, and what each of them may have.
 #[derive(Debug, Clone, Copy)]

@@ -6,6 +6,7 @@ use std::{
     os::unix::{fs::FileTypeExt as _, net::UnixStream as StdUnixStream},
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use rustix::process::{Resource, getrlimit};
@@ -14,6 +15,10 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host};
 use crate::grpc::Who;
 
 use super::connection::Socket;
+
+/// How long to wait after a failed accept: out of descriptors, an accept that is
+/// tried again at once would spin.
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many descriptors are kept from connections: without one, the log cannot be
 /// written, and that would end the service.

@@ -33,7 +33,7 @@ use crate::{
 
 use super::{
     connection::Socket,
-    listen::{Endpoint, Listener},
+    listen::{ACCEPT_PAUSE, Endpoint, Listener},
 };
 
 /// How many connections there may be; more wait to be accepted. They must not take
@@ -45,8 +45,6 @@ const LIFE: Duration = Duration::from_mins(2);
 /// How long it may be before its first answer. Whoever connects and asks nothing must
 /// not keep the places of those who ask.
 const FIRST: Duration = Duration::from_secs(10);
-/// How long to wait after a connection could not be accepted.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener that answers. Dropped, it ends.
 #[derive(Debug)]
