@@ -115,12 +115,14 @@ impl Config {
     /// without touching the data directory, which a server may be using.
     pub async fn check(&self) -> Vec<ServerError> {
         let mut problems = Vec::new();
-        for endpoint in [Some(&self.listen), self.metrics_listen.as_ref()].into_iter().flatten() {
-            let checked = listen::check(endpoint).await;
-            problems.extend(checked.err().map(|source| listening(endpoint, source)));
+        let reach = listen::check(&self.listen).await.map_err(listening(&self.listen));
+        let exposed = reach.as_ref().ok().and_then(|reach| self.is_safe(*reach).err());
+        problems.extend(reach.err());
+        if let Some(endpoint) = &self.metrics_listen {
+            let checked = listen::check(endpoint).await.map_err(listening(endpoint));
+            problems.extend(checked.err());
         }
-        let reach = listen::check(&self.listen).await.ok();
-        problems.extend(reach.and_then(|reach| self.is_safe(reach).err()));
+        problems.extend(exposed);
         let tls = self.tls.as_ref().map(Tls::load);
         problems.extend(tls.and_then(Result::err).map(ServerError::from));
         let tokens = self.tokens.as_ref().map(TokenSettings::load);
@@ -354,10 +356,10 @@ impl Opening {
 }
 
 async fn bind(endpoint: &Endpoint) -> Result<Listener, ServerError> {
-    let bound = Listener::bind(endpoint).await;
-    bound.map_err(|source| listening(endpoint, source))
+    Listener::bind(endpoint).await.map_err(listening(endpoint))
 }
 
-fn listening(endpoint: &Endpoint, source: io::Error) -> ServerError {
-    ServerError::Listen { endpoint: endpoint.clone(), source }
+fn listening(endpoint: &Endpoint) -> impl FnOnce(io::Error) -> ServerError {
+    let endpoint = endpoint.clone();
+    move |source| ServerError::Listen { endpoint, source }
 }
