@@ -46,7 +46,6 @@ enum Origin {
 enum Type {
     Switch,
     Integer,
-    Float,
     Text,
     List,
 }
@@ -135,22 +134,12 @@ impl Origin {
 impl Type {
     fn of(arg: &Arg) -> Self {
         let parsed = arg.get_value_parser().type_id();
-        let is = |types: &[TypeId]| types.iter().any(|id| parsed == *id);
-        let integers = [
-            TypeId::of::<u16>(),
-            TypeId::of::<u32>(),
-            TypeId::of::<u64>(),
-            TypeId::of::<usize>(),
-            TypeId::of::<i64>(),
-        ];
         if matches!(arg.get_action(), ArgAction::Append) {
             Self::List
-        } else if matches!(arg.get_action(), ArgAction::SetTrue) || is(&[TypeId::of::<bool>()]) {
+        } else if parsed == TypeId::of::<bool>() {
             Self::Switch
-        } else if is(&integers) {
+        } else if parsed == TypeId::of::<u64>() || parsed == TypeId::of::<usize>() {
             Self::Integer
-        } else if is(&[TypeId::of::<f64>()]) {
-            Self::Float
         } else {
             Self::Text
         }
@@ -165,7 +154,6 @@ impl Type {
             }
             Self::Switch => read.next().map(|text| Value::Boolean(text == "true")),
             Self::Integer => read.next()?.parse().ok().map(Value::Integer),
-            Self::Float => read.next()?.parse().ok().map(Value::Float),
             Self::Text => read.next().map(Value::String),
         }
     }
@@ -174,7 +162,6 @@ impl Type {
         match self {
             Self::Switch => "expected true or false",
             Self::Integer => "expected an integer",
-            Self::Float => "expected a number",
             Self::Text => "expected a text in quotes",
             Self::List => "expected a list of texts, such as [\"a\", \"b\"]",
         }

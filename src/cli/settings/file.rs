@@ -15,7 +15,7 @@ use clap::{
 };
 use toml::{
     Spanned,
-    de::{DeInteger, DeTable, DeValue},
+    de::{DeTable, DeValue},
 };
 
 use crate::cli::{
@@ -81,10 +81,6 @@ fn checked(
     let kind = Type::of(setting);
     let texts =
         texts(kind, value.get_ref()).ok_or_else(|| format!("{key}: {}", kind.expected()))?;
-    // A switch may be a flag that takes no value, and there is nothing more to check.
-    if kind == Type::Switch {
-        return Ok(texts);
-    }
     let parsed = serve
         .clone()
         .mut_arg(setting.get_id(), |arg| arg.value_delimiter(None))
@@ -97,15 +93,12 @@ fn checked(
 
 /// The value as a text, or as several for a list; nothing where it is of another type.
 fn texts(kind: Type, value: &DeValue<'_>) -> Option<Vec<String>> {
-    let integer =
-        |integer: &DeInteger<'_>| i64::from_str_radix(integer.as_str(), integer.radix()).ok();
     let text = match kind {
         Type::Switch => value.as_bool()?.to_string(),
-        Type::Integer => integer(value.as_integer()?)?.to_string(),
-        Type::Float => match value.as_float() {
-            Some(float) => float.as_str().to_owned(),
-            None => integer(value.as_integer()?)?.to_string(),
-        },
+        Type::Integer => {
+            let integer = value.as_integer()?;
+            i64::from_str_radix(integer.as_str(), integer.radix()).ok()?.to_string()
+        }
         Type::Text => value.as_str()?.to_owned(),
         Type::List => {
             let texts = value.as_array()?.iter();
