@@ -1,7 +1,7 @@
 //! The process as the system sees it, under the names that dashboards know. Where
 //! there is no `/proc`, there are fewer of them.
 
-use std::{fmt, fs};
+use std::{fmt, fs, time::Duration};
 
 use prometheus_client::{
     collector::Collector,
@@ -21,9 +21,8 @@ pub(super) struct Process;
 
 impl Collector for Process {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let cpu = clock_gettime(ClockId::ProcessCPUTime);
-        let seconds = float(cpu.tv_sec) + float(cpu.tv_nsec) / 1e9;
-        let counter = ConstCounter::new(seconds);
+        let cpu = Duration::try_from(clock_gettime(ClockId::ProcessCPUTime)).unwrap_or_default();
+        let counter = ConstCounter::new(cpu.as_secs_f64());
         let unit = Unit::Seconds;
         let help = "CPU time that the process took";
         let kind = counter.metric_type();
@@ -104,10 +103,4 @@ fn open_descriptors() -> Option<f64> {
 fn descriptors() -> Option<f64> {
     let most = getrlimit(Resource::Nofile).current?;
     Some(u32::try_from(most).map_or(f64::INFINITY, f64::from))
-}
-
-/// Exact up to 2^53.
-#[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "seconds are far below")]
-fn float(number: i64) -> f64 {
-    number as f64
 }
