@@ -153,6 +153,7 @@ impl Serve {
         ready.serve(stop).await?;
         Ok(Answer::Yes)
     }
+
     /// What the server is started with.
     fn into_config(self) -> Result<Config, CliError> {
         Ok(Config {

@@ -61,8 +61,8 @@ pub struct RpcLayer {
 
 impl RpcLayer {
     /// A layer that draws correlation IDs from `source`, believes `tokens`, lets in whom
-    /// `grants` allow and as many calls as there is capacity for, and ends those that never end when
-    /// the server stops.
+    /// `grants` allow and as many calls as there is `capacity` for, and ends those that
+    /// never end once the server stops.
     #[must_use]
     pub fn new(
         source: Arc<dyn Source>,
