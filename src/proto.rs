@@ -11,6 +11,7 @@ use prost_types::Timestamp;
 
 #[expect(
     unused_qualifications,
+    unreachable_pub,
     clippy::pedantic,
     clippy::as_conversions,
     clippy::clone_on_ref_ptr,
@@ -20,24 +21,14 @@ use prost_types::Timestamp;
 )]
 mod generated {
     tonic::include_proto!("userpool.v1");
+
+    /// The servers, which answer with user pools and events as they are encoded.
+    pub(crate) mod served {
+        include!(concat!(env!("OUT_DIR"), "/served/userpool.v1.rs"));
+    }
 }
 
 pub use generated::*;
-
-/// The servers, which answer with user pools and events as they are encoded.
-#[expect(
-    unused_qualifications,
-    unreachable_pub,
-    clippy::pedantic,
-    clippy::as_conversions,
-    clippy::clone_on_ref_ptr,
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    reason = "generated code; its comments are those of `proto/`"
-)]
-pub(crate) mod served {
-    include!(concat!(env!("OUT_DIR"), "/served/userpool.v1.rs"));
-}
 
 /// The files of `proto/` and what they import, as an encoded `FileDescriptorSet`.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/userpool.bin"));
