@@ -141,14 +141,9 @@ impl Config {
 /// A server that is ready to serve. Dropped, it ends at once.
 #[derive(Debug)]
 pub struct Ready {
-    endpoint: Endpoint,
-    serving: Serving,
-    reloading: Option<Reloading>,
+    front: Front,
     app: Arc<App>,
     signer: Arc<Signer>,
-    tracer: Tracer,
-    /// Answers to the last.
-    monitoring: Option<Monitoring>,
     /// Where the last checkpoint is noted.
     checkpoints: PathBuf,
     /// Given back only when everything else is closed.
@@ -193,13 +188,13 @@ impl Ready {
     /// Where it listens: the endpoint that was asked for, with the port chosen.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
-        self.endpoint.clone()
+        self.front.endpoint.clone()
     }
 
     /// Where its metrics are served, with the port chosen.
     #[must_use]
     pub fn metrics_endpoint(&self) -> Option<Endpoint> {
-        self.monitoring.as_ref().map(|monitoring| monitoring.endpoint.clone())
+        self.front.monitoring.as_ref().map(|monitoring| monitoring.endpoint.clone())
     }
 
     /// Serves until `stop` completes, then finishes what is running.
@@ -207,17 +202,8 @@ impl Ready {
     /// # Errors
     /// [`ServerError::LogFailed`] where the log failed in the meantime.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Self {
-            mut serving,
-            reloading,
-            app,
-            signer,
-            tracer,
-            monitoring,
-            checkpoints,
-            data_dir,
-            ..
-        } = self;
+        let Self { front, app, signer, checkpoints, data_dir } = self;
+        let Front { mut serving, reloading, tracer, monitoring, .. } = front;
         let log_failed = tokio::select! {
             result = serving.ended() => return result.map_err(ServerError::from),
             () = stop => false,
@@ -252,15 +238,22 @@ impl Ready {
     }
 }
 
-/// A server that listens, and has nothing to serve yet.
-struct Opening {
+/// What is there from the moment at which a server listens.
+#[derive(Debug)]
+struct Front {
     endpoint: Endpoint,
     serving: Serving,
     reloading: Option<Reloading>,
+    tracer: Tracer,
+    /// Answers to the last.
+    monitoring: Option<Monitoring>,
+}
+
+/// A server that listens, and has nothing to serve yet.
+struct Opening {
+    front: Front,
     door: Door,
     metrics: Arc<Metrics>,
-    tracer: Tracer,
-    monitoring: Option<Monitoring>,
     config: Config,
     source: Arc<dyn Source>,
 }
@@ -302,7 +295,8 @@ impl Opening {
         levels::of_process(&metrics, serving.phase(), config.data_dir.clone());
         let monitoring = watched
             .map(|watched| Monitoring::start(watched, serving.phase(), Arc::clone(&metrics)));
-        Ok(Self { endpoint, serving, reloading, door, metrics, tracer, monitoring, config, source })
+        let front = Front { endpoint, serving, reloading, tracer, monitoring };
+        Ok(Self { front, door, metrics, config, source })
     }
 
     /// The key that checkpoints are signed with. Asked for before the log is touched.
@@ -318,40 +312,19 @@ impl Opening {
         read_model: &Path,
     ) -> Result<Ready, ServerError> {
         let signer = Arc::new(signer);
-        let Self {
-            endpoint,
-            serving,
-            reloading,
-            door,
-            metrics,
-            tracer,
-            monitoring,
-            config,
-            source,
-        } = self;
+        let Self { front, door, metrics, config, source } = self;
         let data_dir = config.data_dir;
         let checkpoints = data_dir::checkpoints(&data_dir);
         let Config { region, limits, cache, .. } = config;
-        let (metrics_of_app, tracer_of_app) = (metrics.app.clone(), tracer.clone());
-        let settings =
-            Settings { region, limits, cache, metrics: metrics_of_app, tracer: tracer_of_app };
+        let (app_metrics, tracer) = (metrics.app.clone(), front.tracer.clone());
+        let settings = Settings { region, limits, cache, metrics: app_metrics, tracer };
         levels::of_log(&metrics, log.head());
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
         levels::of_app(&metrics, &app);
         door.open(grpc::routes(&app, &signer, &config.account_id)?);
-        serving.enter(Phase::Serving);
-        Ok(Ready {
-            endpoint,
-            serving,
-            reloading,
-            app,
-            signer,
-            tracer,
-            monitoring,
-            checkpoints,
-            data_dir: None,
-        })
+        front.serving.enter(Phase::Serving);
+        Ok(Ready { front, app, signer, checkpoints, data_dir: None })
     }
 }
 
