@@ -202,7 +202,8 @@ impl Ready {
     /// # Errors
     /// [`ServerError::LogFailed`] where the log failed in the meantime.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        let Self { front, app, signer, checkpoints, data_dir } = self;
+        // The first is dropped last, wherever this ends.
+        let Self { data_dir, checkpoints, signer, app, front } = self;
         let Front { mut serving, reloading, tracer, monitoring, .. } = front;
         let log_failed = tokio::select! {
             result = serving.ended() => return result.map_err(ServerError::from),
