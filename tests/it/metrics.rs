@@ -4,7 +4,7 @@
 mod calls;
 mod connections;
 mod documented;
-mod starting;
+pub(crate) mod starting;
 
 use std::collections::BTreeMap;
 

@@ -2,56 +2,25 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tempfile::TempDir;
-use tokio::sync::{Semaphore, watch};
 use tonic::{Code, transport::Endpoint as ClientEndpoint};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 use tonic_types::StatusExt as _;
-use userpool::{
-    event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
-    server::{Endpoint, Ready},
-};
+use userpool::server::{Endpoint, Ready};
 
 use super::describe;
-use crate::support::{Client, FixedSource, config, create, event_body, reason};
-
-/// A log that cannot be read before it is told to let go: long, or on a slow disk.
-#[derive(Debug)]
-struct SlowLog {
-    kept: MemoryLog,
-    readable: Semaphore,
-}
-
-#[tonic::async_trait]
-impl EventLog for SlowLog {
-    fn head(&self) -> watch::Receiver<Head> {
-        self.kept.head()
-    }
-
-    async fn append(
-        &self,
-        expected: Position,
-        bodies: Vec<Bytes>,
-    ) -> Result<Vec<Record>, AppendError> {
-        self.kept.append(expected, bodies).await
-    }
-
-    async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
-        self.readable.acquire().await.expect_err("closed to let go");
-        self.kept.read(after, limit).await
-    }
-}
+use crate::{
+    metrics::starting::SlowLog,
+    support::{Client, FixedSource, config, create, reason},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_read_model_is_built_health_says_not_serving_and_calls_are_refused() {
     let directory = TempDir::new().expect("a directory");
     let socket = directory.path().join("socket");
-    let log = Arc::new(SlowLog { kept: MemoryLog::default(), readable: Semaphore::new(0) });
-    let event = event_body("us-east-1_recorded1", 1);
-    log.append(Position::START, vec![event]).await.expect("appended");
+    let log = SlowLog::of(2).await;
     let mut config = config(directory.path());
     config.listen = Endpoint::Unix(socket.clone());
     let read_model = directory.path().join("read_model");
@@ -80,7 +49,7 @@ async fn while_the_read_model_is_built_health_says_not_serving_and_calls_are_ref
     assert_eq!(first.status(), ServingStatus::NotServing);
     assert!(!starting.is_finished());
 
-    log.readable.close();
+    log.let_go();
     let ready = starting.await.expect("no panic").expect("a server");
 
     let second = watched.message().await.expect("a status").expect("a status");

@@ -16,9 +16,24 @@ use crate::support::{FixedSource, config, event_body};
 
 /// A log that gives out one record, and the others once it is told to.
 #[derive(Debug)]
-struct SlowLog {
+pub(crate) struct SlowLog {
     kept: MemoryLog,
     others: Semaphore,
+}
+
+impl SlowLog {
+    /// One that has so many events of one user pool.
+    pub(crate) async fn of(events: usize) -> Arc<Self> {
+        let log = Self { kept: MemoryLog::default(), others: Semaphore::new(0) };
+        let bodies = (1..=events).map(|revision| event_body("us-east-1_AbCdEfGhI", revision));
+        log.append(Position::START, bodies.collect()).await.expect("appended");
+        Arc::new(log)
+    }
+
+    /// Gives out all records.
+    pub(crate) fn let_go(&self) {
+        self.others.close();
+    }
 }
 
 #[tonic::async_trait]
@@ -48,9 +63,7 @@ impl EventLog for SlowLog {
 async fn a_server_that_builds_its_read_model_is_alive_and_not_ready_and_shows_its_progress() {
     let directory = TempDir::new().expect("a directory");
     let socket = Endpoint::Unix(directory.path().join("metrics"));
-    let log = Arc::new(SlowLog { kept: MemoryLog::default(), others: Semaphore::new(0) });
-    let bodies = (1..=4).map(|revision| event_body("us-east-1_AbCdEfGhI", revision)).collect();
-    log.append(Position::START, bodies).await.expect("appended");
+    let log = SlowLog::of(4).await;
     let path = directory.path().to_owned();
     let starting = start(Arc::<SlowLog>::clone(&log), path, socket.clone());
     let starting = tokio::spawn(starting);
@@ -75,7 +88,7 @@ async fn a_server_that_builds_its_read_model_is_alive_and_not_ready_and_shows_it
         ("userpool_read_model_built_ratio", 0.25),
     ]);
 
-    log.others.close();
+    log.let_go();
     let ready = starting.await.expect("no panic");
 
     assert_eq!(get(&socket, "/readyz").await.body, "serving\n");
