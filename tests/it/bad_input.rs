@@ -3,22 +3,21 @@
 
 mod mutation;
 mod panics;
+#[path = "../../benches/service/raw.rs"]
+mod raw;
 mod targets;
 
 use std::panic;
 
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::Bytes;
 use tonic::{
-    Code, Request, Status,
-    client::Grpc,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    codegen::http::uri::PathAndQuery,
-    transport::Channel,
+    Code, Request, Status, client::Grpc, codegen::http::uri::PathAndQuery, transport::Channel,
 };
 use userpool::proto::{DESCRIPTORS, ListUserPoolsRequest};
 
 use self::{
     mutation::{corpus, mutated},
+    raw::Raw,
     targets::TARGETS,
 };
 use crate::{
@@ -113,45 +112,6 @@ async fn raw(grpc: &mut Grpc<Channel>, path: &str, bytes: Bytes) -> Result<Optio
     let path = PathAndQuery::try_from(path).expect("a path");
     let answer = grpc.server_streaming(Request::new(bytes), path, Raw).await?;
     answer.into_inner().message().await
-}
-
-/// Bytes, neither encoded nor decoded.
-#[derive(Debug, Clone, Copy)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, bytes: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.put(bytes);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        let length = buffer.remaining();
-        Ok(Some(buffer.copy_to_bytes(length)))
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
