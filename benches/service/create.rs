@@ -91,11 +91,6 @@ fn one(report: &mut Report, what: &str, rounds: &Rounds) {
     let [ours, bare, sync] =
         ["userpool", "bare tonic", "fdatasync"].map(|side| rounds.of(side, P50).median);
     let most = 1.3f64.mul_add(sync, bare);
-    let of = |spread: Spread| Spread {
-        median: spread.median / most,
-        min: spread.min / most,
-        max: spread.max / most,
-    };
     report.row(Row {
         what: format!("{what}, p50"),
         target: "≤ bare tonic + 1.3 × fdatasync",
@@ -106,7 +101,7 @@ fn one(report: &mut Report, what: &str, rounds: &Rounds) {
             shown(sync),
             shown(most)
         ),
-        ratio: Some(of(rounds.of("userpool", P50))),
+        ratio: Some(rounds.of("userpool", P50).over(most)),
         // On a busy machine a process waits longer for its turn than for the disk, and
         // what is slower than the server is no limit of it.
         reached: (sync <= ours).then_some(ours <= most),
@@ -135,11 +130,6 @@ fn many(report: &mut Report, what: &str, rounds: &Rounds) {
 
 fn most(report: &mut Report, what: &str, rounds: &Rounds, at_64: Spread) {
     let per_second = rounds.of("userpool", PER_SECOND);
-    let over = |spread: Spread| Spread {
-        median: spread.median / at_64.median,
-        min: spread.min / at_64.median,
-        max: spread.max / at_64.median,
-    };
     report.row(Row {
         what: what.to_owned(),
         target: "not slower than at 64, p99 bounded",
@@ -148,7 +138,7 @@ fn most(report: &mut Report, what: &str, rounds: &Rounds, at_64: Spread) {
             shown(per_second.median),
             shown(rounds.of("userpool", P99).median)
         ),
-        ratio: Some(over(per_second)),
+        ratio: Some(per_second.over(at_64.median)),
         reached: Some(per_second.median >= at_64.median),
     });
 }

@@ -52,6 +52,11 @@ impl Spread {
         let median = f64::midpoint(at(last / 2), at(last.div_ceil(2)));
         Self { median, min: at(0), max: at(last) }
     }
+
+    /// As a share of something.
+    pub(crate) fn over(self, whole: f64) -> Self {
+        Self { median: self.median / whole, min: self.min / whole, max: self.max / whole }
+    }
 }
 
 impl fmt::Display for Spread {

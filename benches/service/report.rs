@@ -4,7 +4,12 @@ use std::{fmt::Write as _, fs, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::{figures::Spread, machine::Machine, rounds::Rounds, settings::Settings};
+use crate::{
+    figures::{Spread, shown},
+    machine::Machine,
+    rounds::Rounds,
+    settings::Settings,
+};
 
 /// What the bench found.
 #[derive(Debug, Default)]
@@ -39,6 +44,17 @@ impl Report {
         let reached = reached(row.reached);
         println!("    {}: {} (target {}; {reached})\n", row.what, row.measured, row.target);
         self.rows.push(row);
+    }
+
+    /// How many events a second something gets through.
+    pub(crate) fn events(&mut self, what: String, rate: Spread) {
+        self.row(Row {
+            what,
+            target: "≥ 100,000 events/s",
+            measured: format!("{} ({}–{})/s", shown(rate.median), shown(rate.min), shown(rate.max)),
+            ratio: None,
+            reached: Some(rate.median >= 100_000.0),
+        });
     }
 
     /// Keeps all of a comparison.
