@@ -8,6 +8,7 @@ mod handshake;
 mod levels;
 mod listen;
 mod monitoring;
+mod outgoing;
 mod reload;
 mod serving;
 mod tls;

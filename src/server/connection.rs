@@ -17,6 +17,8 @@ use tonic::transport::server::Connected;
 
 use crate::{grpc::Peer, metrics::OpenConnection};
 
+use super::outgoing::Outgoing;
+
 /// How long a connection may take to say that it speaks HTTP/2, with the handshake of
 /// TLS where there is one. From then on it is asked regularly whether it is still there;
 /// see the keepalive of the server.
@@ -40,6 +42,7 @@ pub(super) struct Connection {
     socket: Box<dyn Socket>,
     peer: Peer,
     greeting: Option<Greeting>,
+    outgoing: Outgoing,
     stalled: Option<Pin<Box<Sleep>>>,
     /// How long the other end may still take to close; nothing before this one did.
     lingering: Option<Pin<Box<Sleep>>>,
@@ -77,6 +80,7 @@ impl Connection {
             socket,
             peer,
             greeting,
+            outgoing: Outgoing::default(),
             stalled: None,
             lingering: None,
             cut: Some(cut),
@@ -108,6 +112,18 @@ impl Connection {
                 return Poll::Ready(());
             }
         }
+    }
+
+    /// Lets everything leave that was gathered.
+    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outgoing.is_empty() {
+            let result = Pin::new(&mut self.socket).poll_write(cx, self.outgoing.held());
+            match ready!(self.written(cx, result))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.outgoing.left(count),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// What came of a write, unless nothing has left for too long.
@@ -149,6 +165,12 @@ impl AsyncRead for Connection {
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.socket).poll_read(cx, buffer);
+        if read.is_pending()
+            && this.outgoing.turn()
+            && let Poll::Ready(Err(error)) = this.poll_leave(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
         if let Some(greeting) = &mut this.greeting {
             let bytes = buffer.filled().len().saturating_sub(before);
             greeting.bytes = greeting.bytes.saturating_sub(bytes);
@@ -164,12 +186,11 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.written(cx, result)
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -177,8 +198,20 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
-        self.written(cx, result)
+        let this = &mut *self;
+        // Of what cannot leave, no more is gathered.
+        if this.stalled.is_some() {
+            ready!(this.poll_leave(cx))?;
+        }
+        if let Some(taken) = this.outgoing.take(slices) {
+            return Poll::Ready(Ok(taken));
+        }
+        ready!(this.poll_leave(cx))?;
+        if let Some(taken) = this.outgoing.take(slices) {
+            return Poll::Ready(Ok(taken));
+        }
+        let result = Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
+        this.written(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -186,14 +219,20 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.outgoing.waits(cx) {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(this.poll_leave(cx))?;
         // TLS keeps what could not leave, and says so here.
-        let result = Pin::new(&mut self.socket).poll_flush(cx);
-        self.written(cx, result)
+        let result = Pin::new(&mut this.socket).poll_flush(cx);
+        this.written(cx, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.lingering.is_none() {
+            ready!(this.poll_leave(cx))?;
             let result = Pin::new(&mut this.socket).poll_shutdown(cx);
             ready!(this.written(cx, result))?;
             this.lingering = Some(Box::pin(sleep(LINGER)));
