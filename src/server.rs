@@ -27,7 +27,7 @@ use crate::{
     checkpoint::{self, KeyError, Signer},
     data_dir::{self, DataDir},
     event_log::{EventLog, Head, SledLog},
-    grpc::{self, Capacity, Door, Grants, Phase},
+    grpc::{self, Capacity, Door, Grants, Phase, Services},
     metrics::Metrics,
     spans::{Collector, SpansError, Tracer},
     user_pool::Limits,
@@ -324,7 +324,7 @@ impl Opening {
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
         levels::of_app(&metrics, &app);
-        door.open(grpc::routes(&app, &signer, &config.account_id)?);
+        door.open(Services::new(&app, &signer, &config.account_id)?);
         front.serving.enter(Phase::Serving);
         Ok(Ready { front, app, signer, checkpoints, data_dir: None })
     }

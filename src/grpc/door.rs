@@ -10,14 +10,16 @@ use std::{
 
 use http::{Request, Response};
 use tokio::sync::watch;
-use tonic::{body::Body, server::NamedService as _, service::Routes};
+use tonic::{body::Body, server::NamedService as _};
 use tonic_health::pb::health_server::HealthServer;
 use tower::Service;
 
 use crate::metrics::{Refusal, Refused};
 
 use super::{
+    Services,
     health::{Health, Phase},
+    services::service,
     status,
 };
 
@@ -25,7 +27,7 @@ use super::{
 #[derive(Debug, Clone)]
 pub struct Door {
     health: HealthServer<Health>,
-    open: Arc<OnceLock<Routes>>,
+    open: Arc<OnceLock<Services>>,
     refused: Refused,
 }
 
@@ -37,10 +39,10 @@ impl Door {
         Self { health, open: Arc::default(), refused }
     }
 
-    /// Opens the door to `routes`, for good.
-    pub fn open(&self, routes: Routes) {
+    /// Opens the door to `services`, for good.
+    pub fn open(&self, services: Services) {
         // It is opened once; a second time would change nothing.
-        let _ = self.open.set(routes.prepare());
+        let _ = self.open.set(services);
     }
 }
 
@@ -54,12 +56,11 @@ impl Service<Request<Body>> for Door {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let service = request.uri().path().trim_start_matches('/').split('/').next();
-        if service == Some(HealthServer::<Health>::NAME) {
+        if service(&request) == HealthServer::<Health>::NAME {
             return self.health.call(request);
         }
-        if let Some(routes) = self.open.get() {
-            return Box::pin(routes.clone().call(request));
+        if let Some(services) = self.open.get() {
+            return services.call(request);
         }
         self.refused.count(Refusal::Starting);
         Box::pin(async { Ok(status::starting().into_http()) })
