@@ -33,6 +33,7 @@ use super::{
     authentication::Authentication,
     authorisation::Authorisation,
     deadline,
+    expiry::Untaken,
     request_body::{Arrival, RequestBody, SharedCharge},
     response_body::ResponseBody,
     status,
@@ -57,6 +58,7 @@ pub struct RpcLayer {
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
     tracer: Tracer,
+    untaken: Untaken,
 }
 
 impl RpcLayer {
@@ -78,7 +80,8 @@ impl RpcLayer {
         let authentication = Arc::new(authentication);
         let admission = Arc::new(Admission::new(capacity, metrics.refused.clone()));
         let authorisation = Arc::new(Authorisation::new(grants, metrics.refused.clone()));
-        Self { source, authentication, admission, authorisation, phase, metrics, tracer }
+        let untaken = Untaken::watched();
+        Self { source, authentication, admission, authorisation, phase, metrics, tracer, untaken }
     }
 
     /// Waits until no call runs.
@@ -107,11 +110,11 @@ impl RpcLayer {
         let peer = request.extensions().get::<Peer>();
         let admitted = self.admission.admit(kind, peer).map_err(status::too_many)?;
         let charge = Arc::new(Mutex::new(self.admission.charge()));
-        let stop = Box::pin(stopping(self.phase.clone()));
+        let phase = self.phase.clone();
         let arrival = match kind {
             // Reflection goes on for as long as its client likes.
-            Kind::Tool => Arrival::without_end(stop),
-            Kind::Probe | Kind::Write | Kind::Watch | Kind::Read => Arrival::in_time(stop),
+            Kind::Tool => Arrival::without_end(phase),
+            Kind::Probe | Kind::Write | Kind::Watch | Kind::Read => Arrival::in_time(phase),
         };
         let body = std::mem::take(request.body_mut());
         *request.body_mut() = RequestBody::wrap(body, Arc::clone(&charge), arrival, received);
@@ -159,6 +162,7 @@ where
             Ok(()) => self.layer.admit(&mut request, record.received()),
             Err(bad) => Err(status::bad_token(bad)),
         };
+        let untaken = self.layer.untaken.clone();
         let call = admitted.map(|admitted| (admitted, self.inner.call(request)));
         Box::pin(async move {
             let (response, admitted) = match call {
@@ -175,14 +179,9 @@ where
                 record.finish(code);
                 return Ok(response);
             }
-            Ok(response.map(|body| ResponseBody::wrap(body, record, admitted)))
+            Ok(response.map(|body| ResponseBody::wrap(body, record, admitted, &untaken)))
         })
     }
-}
-
-async fn stopping(mut phase: watch::Receiver<Phase>) {
-    // A server that is gone has stopped.
-    phase.wait_for(|phase| *phase == Phase::Stopping).await.map(|_| ()).ok();
 }
 
 /// The answer within the deadline. A call that is dropped takes its command with

@@ -7,6 +7,7 @@ mod authorisation;
 mod context;
 mod deadline;
 mod door;
+mod expiry;
 mod fingerprint;
 mod grants;
 mod health;

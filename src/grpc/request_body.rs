@@ -2,6 +2,7 @@
 //! against what all requests may take.
 
 use std::{
+    future,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
@@ -10,12 +11,15 @@ use std::{
 
 use bytes::Bytes;
 use http_body::Frame;
-use tokio::time::{Sleep, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 use tonic::{Status, body::Body};
 
 use crate::metrics::Counter;
 
-use super::{admission::Charge, message_count::MessageCount, status};
+use super::{Phase, admission::Charge, message_count::MessageCount, status};
 
 /// How long the whole request may take, from its first byte. A client that stops
 /// in the middle keeps a place that others need.
@@ -34,36 +38,57 @@ pub(super) struct RequestBody {
 
 /// What ends a request that does not end by itself.
 pub(super) struct Arrival {
-    /// It takes too long; nothing where it may take as long as it likes.
-    late: Option<Pin<Box<Sleep>>>,
-    /// The server stops.
-    stop: Stop,
+    began: Instant,
+    /// Whether it is one message, and no conversation that takes as long as it likes.
+    in_time: bool,
+    phase: watch::Receiver<Phase>,
+    /// Made only where the request is waited for; most are there at once.
+    end: Option<Pin<Box<dyn Future<Output = End> + Send>>>,
 }
 
-/// Completes when the server stops.
-pub(super) type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// How a request ends that does not end by itself.
+enum End {
+    Late,
+    Stop,
+}
 
 impl Arrival {
     /// Of a request that is one message.
-    pub(super) fn in_time(stop: Stop) -> Self {
-        Self { late: Some(Box::pin(sleep(IN_TIME))), stop }
+    pub(super) fn in_time(phase: watch::Receiver<Phase>) -> Self {
+        Self { began: Instant::now(), in_time: true, phase, end: None }
     }
 
     /// Of a request that is a conversation. The end of the server is its end.
-    pub(super) fn without_end(stop: Stop) -> Self {
-        Self { late: None, stop }
+    pub(super) fn without_end(phase: watch::Receiver<Phase>) -> Self {
+        Self { began: Instant::now(), in_time: false, phase, end: None }
     }
 
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let Some(late) = &mut self.late else {
-            ready!(self.stop.as_mut().poll(cx));
-            return Poll::Ready(None);
+        let late = self.in_time.then(|| self.began + IN_TIME);
+        let end = self.end.get_or_insert_with(|| Box::pin(end(late, self.phase.clone())));
+        let ended = ready!(end.as_mut().poll(cx));
+        self.end = None;
+        let status = match ended {
+            End::Late => status::request_too_late(),
+            End::Stop if self.in_time => status::shutting_down(),
+            End::Stop => return Poll::Ready(None),
         };
-        if late.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Some(Err(status::request_too_late())));
+        Poll::Ready(Some(Err(status)))
+    }
+}
+
+async fn end(late: Option<Instant>, mut phase: watch::Receiver<Phase>) -> End {
+    let late = async {
+        match late {
+            Some(late) => sleep_until(late).await,
+            None => future::pending().await,
         }
-        ready!(self.stop.as_mut().poll(cx));
-        Poll::Ready(Some(Err(status::shutting_down())))
+    };
+    tokio::select! {
+        biased;
+        () = late => End::Late,
+        // A server that is gone has stopped.
+        _ = phase.wait_for(|phase| *phase == Phase::Stopping) => End::Stop,
     }
 }
 

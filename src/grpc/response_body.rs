@@ -4,15 +4,13 @@
 use std::{
     panic::{self, AssertUnwindSafe},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
-use tokio::{task::AbortHandle, time::sleep};
 use tonic::{Code, Status, body::Body};
 
 use crate::app::says;
@@ -20,22 +18,19 @@ use crate::app::says;
 use super::{
     access_record::{AccessRecord, code_of},
     admission::{Admitted, Kind},
+    expiry::{Expiry, Untaken},
     message_count::MessageCount,
     status,
 };
 
-/// How long a client may leave an answer where it is. HTTP/2 lets it do so for ever,
-/// also where it reads everything else, and that would cost others a place.
-const TAKEN_WITHIN: Duration = Duration::from_secs(30);
-
 /// The body of a response.
 pub(super) struct ResponseBody {
     answer: Arc<Mutex<Option<Answer>>>,
-    expiry: Option<AbortHandle>,
+    _expiry: Option<Expiry>,
 }
 
 /// What is thrown away where it is not taken.
-struct Answer {
+pub(super) struct Answer {
     body: Body,
     record: AccessRecord,
     sent: MessageCount,
@@ -45,7 +40,12 @@ struct Answer {
 }
 
 impl ResponseBody {
-    pub(super) fn wrap(body: Body, record: AccessRecord, admitted: Option<Admitted>) -> Body {
+    pub(super) fn wrap(
+        body: Body,
+        record: AccessRecord,
+        admitted: Option<Admitted>,
+        untaken: &Untaken,
+    ) -> Body {
         // What goes on for as long as its client likes is limited in number only.
         let limited = match admitted.as_ref().map(|admitted| admitted.kind) {
             Some(Kind::Read | Kind::Write | Kind::Probe) => true,
@@ -54,25 +54,8 @@ impl ResponseBody {
         let sent = MessageCount::on(record.sent());
         let answer = Answer { body, record, sent, ended: false, _admitted: admitted };
         let answer = Arc::new(Mutex::new(Some(answer)));
-        // A task, because a body that nobody asks for a frame is not woken by a timer.
-        let throw_away = || tokio::spawn(expire(Arc::downgrade(&answer))).abort_handle();
-        let expiry = limited.then(throw_away);
-        Body::new(Self { answer, expiry })
-    }
-}
-
-async fn expire(answer: Weak<Mutex<Option<Answer>>>) {
-    sleep(TAKEN_WITHIN).await;
-    if let Some(answer) = answer.upgrade() {
-        answer.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
-impl Drop for ResponseBody {
-    fn drop(&mut self) {
-        if let Some(expiry) = &self.expiry {
-            expiry.abort();
-        }
+        let expiry = limited.then(|| untaken.expiry_of(&answer));
+        Body::new(Self { answer, _expiry: expiry })
     }
 }
 
