@@ -95,10 +95,18 @@ fn idle(bench: &Bench, report: &mut Report, server: &Server, events: u64) {
     report.keep_value("idle", &json!({"cpu_percent": percent, "wakeups_per_second": wakeups}));
     report.row(Row {
         what: format!("idle, {} events", shown(events as f64)),
-        target: "< 0.5 % CPU, no needless wakeups",
-        measured: format!("{percent:.2} %, {} wakeups/s", shown(wakeups)),
+        target: "< 0.5 % CPU",
+        measured: format!("{percent:.2} %"),
         ratio: None,
         reached: Some(percent < 0.5),
+    });
+    report.row(Row {
+        what: format!("idle, {} events, wakeups", shown(events as f64)),
+        target: "none that are not needed",
+        measured: format!("{}/s", shown(wakeups)),
+        ratio: None,
+        // Nothing has to be done more often than the health of connections is asked.
+        reached: Some(wakeups < 1.0),
     });
 }
 

@@ -68,8 +68,8 @@ pub(super) struct Serve {
     /// How many tags a user pool may have.
     #[arg(long, env = "USERPOOL_MAX_TAGS", value_name = "N", default_value_t = 50)]
     max_tags: usize,
-    /// How many MiB of user pools to keep in memory, as their pages are stored. What is not there
-    /// is read from the disk. The process takes about 200 MiB besides.
+    /// How many MiB of user pools to keep in memory; the others are read from the disk. sled counts
+    /// late what it has read, so the process takes up to 300 MiB more.
     #[arg(long, env = "USERPOOL_CACHE_MIB", value_name = "MIB", default_value_t = 256)]
     cache_mib: u64,
     /// How many connections there may be, within ulimit -n; more are closed at once.
