@@ -115,7 +115,6 @@ pub(super) struct Admitted {
 
 impl Admission {
     pub(super) fn new(capacity: Capacity, refused: Refused) -> Self {
-        let places = |count| Arc::new(Semaphore::new(count));
         Self {
             tools: places(TOOLS),
             writes: places(WRITES),
@@ -159,6 +158,11 @@ impl Admission {
         let (all, refused) = (Arc::clone(&self.request_bytes), self.refused.clone());
         Charge { all, taken: None, refused }
     }
+}
+
+/// So many places, or as many as there can be.
+pub(super) fn places(count: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)))
 }
 
 fn take(gate: &Arc<Semaphore>, too_many: TooMany) -> Result<OwnedSemaphorePermit, TooMany> {

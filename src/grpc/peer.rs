@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use tokio::{net::unix::UCred, sync::Semaphore};
 
-use super::Identity;
+use super::{Identity, admission::places};
 
 /// The other end of a connection, the same for all of its calls.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl Peer {
     #[must_use]
     pub fn new(who: Who, certificate: Option<Identity>, watches: usize) -> Self {
         let identity = certificate.unwrap_or_else(|| Identity::of(who));
-        Self { who, identity, watches: Arc::new(Semaphore::new(watches)) }
+        Self { who, identity, watches: places(watches) }
     }
 }
 

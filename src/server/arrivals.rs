@@ -43,7 +43,7 @@ pub(super) fn connections(
     let arrivals = Arrivals {
         listener,
         tls,
-        places: Arc::new(Semaphore::new(room.connections)),
+        places: Arc::new(Semaphore::new(room.connections.min(Semaphore::MAX_PERMITS))),
         room,
         cut,
         metrics,

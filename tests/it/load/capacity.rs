@@ -7,9 +7,12 @@ use tokio::time::timeout;
 use tonic::{Code, Status, Streaming, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
-use userpool::proto::{
-    WatchUserPoolEventsRequest, WatchUserPoolEventsResponse,
-    user_pool_history_service_client::UserPoolHistoryServiceClient,
+use userpool::{
+    grpc::Capacity,
+    proto::{
+        WatchUserPoolEventsRequest, WatchUserPoolEventsResponse,
+        user_pool_history_service_client::UserPoolHistoryServiceClient,
+    },
 };
 
 use super::{
@@ -211,5 +214,17 @@ async fn connections_are_limited_and_those_beyond_are_closed_at_once() {
 
     let again = async { while third().await.is_err() {} };
     timeout(Duration::from_mins(1), again).await.expect("room again");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_as_large_as_can_be_is_none() {
+    let most = usize::MAX;
+    let server = TestServer::with(|config| {
+        config.connections = most;
+        config.capacity = Capacity { reads: most, watches: most, watches_per_connection: most };
+    })
+    .await;
+    create(&mut server.client().await, "people").await;
     server.stop().await;
 }
