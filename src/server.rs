@@ -4,6 +4,7 @@ mod arrivals;
 mod certificate;
 mod connection;
 mod error;
+mod futile;
 mod handshake;
 mod levels;
 mod listen;
@@ -35,6 +36,7 @@ use crate::{
 
 pub use self::{
     error::ServerError,
+    futile::Futile,
     listen::{Endpoint, EndpointError, Listener},
     tls::{Clients, Tls, TlsError},
     tokens::{TokenSettings, TokensError},
@@ -113,17 +115,18 @@ impl Config {
     }
 
     /// All that is wrong with it, as far as that can be seen without listening and
-    /// without touching the data directory, which a server may be using.
+    /// without touching the data directory, which a server may be using. Also what is
+    /// futile, with which it would start.
     pub async fn check(&self) -> Vec<ServerError> {
         let mut problems = Vec::new();
         let reach = listen::check(&self.listen).await.map_err(listening(&self.listen));
-        let exposed = reach.as_ref().ok().and_then(|reach| self.is_safe(*reach).err());
+        let known = reach.as_ref().ok().copied();
         problems.extend(reach.err());
         if let Some(endpoint) = &self.metrics_listen {
             let checked = listen::check(endpoint).await.map_err(listening(endpoint));
             problems.extend(checked.err());
         }
-        problems.extend(exposed);
+        problems.extend(known.and_then(|reach| self.is_safe(reach).err()));
         let tls = self.tls.as_ref().map(Tls::load);
         problems.extend(tls.and_then(Result::err).map(ServerError::from));
         let tokens = self.tokens.as_ref().map(TokenSettings::load);
@@ -131,6 +134,7 @@ impl Config {
         let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
         problems.extend(data_dir.err());
         problems.extend(self.tracer().err().map(ServerError::from));
+        problems.extend(futile::all(self, known).into_iter().map(ServerError::from));
         problems
     }
 

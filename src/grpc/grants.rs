@@ -77,6 +77,12 @@ pub struct Pattern {
 pub struct PatternError;
 
 impl Pattern {
+    /// What the callers are that it names.
+    #[must_use]
+    pub const fn kind(&self) -> ActorKind {
+        self.kind
+    }
+
     /// Whether the caller is one of them. All of its subject has to fit.
     #[must_use]
     pub fn names(&self, caller: &Identity) -> bool {

@@ -7,7 +7,7 @@ use crate::{
     spans::SpansError,
 };
 
-use super::{Endpoint, TlsError, TokensError};
+use super::{Endpoint, Futile, TlsError, TokensError};
 
 /// Why a server could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +65,9 @@ pub enum ServerError {
     /// The keys of tokens.
     #[error(transparent)]
     Tokens(#[from] TokensError),
+    /// A setting that can never do what it is for. Only the check of settings tells.
+    #[error(transparent)]
+    Futile(#[from] Futile),
     /// What looks after the files of certificates.
     #[error("changes of files and SIGHUP cannot be waited for")]
     Reloading(#[source] io::Error),

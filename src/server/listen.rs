@@ -58,6 +58,16 @@ impl FromStr for Endpoint {
     }
 }
 
+impl Endpoint {
+    /// Whether it is not the same twice: port 0 takes a free one.
+    pub(super) fn is_any(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ends_with(":0"),
+            Self::Unix(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

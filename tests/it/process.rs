@@ -3,6 +3,7 @@
 mod config_file;
 mod documented;
 mod flooded;
+mod futile;
 mod killed;
 mod logging;
 mod private;

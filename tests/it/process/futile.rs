@@ -1,0 +1,94 @@
+//! The check of settings tells what can be started with and can never work.
+
+use rcgen::KeyPair;
+use tempfile::TempDir;
+
+use super::{run, userpool};
+use crate::{
+    authority::{Authority, replace},
+    tls,
+};
+
+/// The settings of a server with TLS, of one that asks for certificates, and of one that
+/// takes tokens.
+const TLS: &str = "--tls-cert=tls.crt --tls-key=tls.key";
+const CERTIFICATES: &str = "--client-ca=ca.crt";
+const OPTIONAL: &str = "--client-auth=optional";
+const TOKENS: &str = "--token-issuer=a --token-audience=b --token-keys=keys.pem";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_lets_in_nothing_is_told() {
+    for setting in ["max-connections", "max-reads", "max-watches-per-connection"] {
+        let expected =
+            format!("userpool: --{setting} is 0, which lets in nothing: give at least 1");
+        assert_eq!(objections(&[&format!("--{setting}=0")]).await, [expected]);
+    }
+    // These are ways to have none of something.
+    let none = ["--max-watches=0", "--max-watches-per-connection=0", "--max-tags=0"];
+    assert_eq!(objections(&none).await, [""; 0]);
+    let none = ["--max-user-pools=0", "--max-custom-attributes=0"];
+    assert_eq!(objections(&none).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_endpoint_for_calls_and_for_metrics_is_told() {
+    for endpoint in ["127.0.0.1:50051", "unix:socket"] {
+        let told =
+            objections(&["--listen", endpoint, "--metrics-listen", endpoint]).await.join("\n");
+        let expected = format!("userpool: {endpoint} is both --listen and --metrics-listen");
+        assert!(told.starts_with(&expected), "{told}");
+    }
+    // Each takes a free one.
+    let free = ["--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0"];
+    assert_eq!(objections(&free).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_no_caller_can_have_is_told_with_what_it_takes() {
+    let socket = "--listen=unix:socket";
+    let (certificates, tokens) = ("certificate:**,certificate:a", "token:alice");
+    for (settings, grants, expected) in [
+        (&[][..], certificates, Some("give --client-ca")),
+        (&[], tokens, Some("give --token-issuer")),
+        (&[], "local:uid=*", Some("listen on unix:PATH")),
+        (&[], "anonymous", None),
+        (&[socket], certificates, Some("give --client-ca")),
+        (&[socket], "local:uid=*", None),
+        (&[socket], "anonymous", Some("name local:uid=N")),
+        (&[TLS], certificates, Some("give --client-ca")),
+        (&[TLS], "anonymous", None),
+        (&[TLS, CERTIFICATES], certificates, None),
+        (&[TLS, CERTIFICATES, TOKENS], tokens, Some("say --client-auth optional")),
+        (&[TLS, CERTIFICATES], "anonymous", Some("say --client-auth optional")),
+        (&[TLS, CERTIFICATES], "local:uid=0", Some("listen on unix:PATH")),
+        (&[TLS, CERTIFICATES, OPTIONAL, TOKENS], tokens, None),
+        (&[TLS, CERTIFICATES, OPTIONAL], "anonymous", None),
+        (&[TOKENS], tokens, None),
+        (&[socket, TOKENS], tokens, None),
+    ] {
+        for setting in ["readers", "writers"] {
+            let grants = format!("--{setting}={grants}");
+            let told = objections(&[settings, &[&grants]].concat()).await;
+            let whole = format!("{settings:?} {grants}: {told:?}");
+            assert_eq!(told.len(), usize::from(expected.is_some()), "{whole}");
+            for (told, expected) in told.iter().zip(expected) {
+                assert!(told.starts_with(&format!("userpool: --{setting} names ")), "{whole}");
+                assert!(told.contains(expected), "{whole}");
+            }
+        }
+    }
+}
+
+/// What the check tells of such settings, in lines.
+async fn objections(settings: &[&str]) -> Vec<String> {
+    let files = TempDir::new().expect("a directory");
+    tls::tls(&Authority::new("root"), files.path(), Some(true));
+    replace(files.path(), "keys.pem", &KeyPair::generate().expect("a key").public_key_pem());
+    let mut check = userpool();
+    check.current_dir(&files).args(["serve", "--check-config"]);
+    let output = run(check.args(settings.iter().flat_map(|settings| settings.split(' ')))).await;
+    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+    let told: Vec<_> = stderr.lines().map(str::to_owned).collect();
+    assert_eq!(output.status.success(), told.is_empty(), "{settings:?}: {stderr}");
+    told
+}
