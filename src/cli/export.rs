@@ -2,8 +2,9 @@
 //! server that goes on serving.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -44,7 +45,8 @@ pub(super) struct Export {
     from: Option<Endpoint>,
     #[command(flatten)]
     access: Access,
-    /// Where to write, whole or not at all. Absent or "-": standard output.
+    /// Where to write, whole or not at all, in place of what is there; a new file is for its owner
+    /// alone. Absent or "-": standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -70,7 +72,7 @@ impl Export {
         let unfinished = beside.map(|path| path.with_added_extension("unfinished"));
         let out: Box<dyn Write> = match unfinished.as_deref().or(file) {
             None => Box::new(io::stdout()),
-            Some(path) => Box::new(File::create(path).map_err(|error| named(path, &error))?),
+            Some(path) => Box::new(created(path, file).map_err(|error| named(path, &error))?),
         };
         let out = Box::new(BufWriter::new(out));
         let mut writing = Writing {
@@ -98,6 +100,14 @@ impl Export {
         say(&format!("exported {position} events, the last with hash {hash}"));
         Ok(Answer::Yes)
     }
+}
+
+/// A file for the owner alone, who may have opened the one that it is to replace: all that
+/// is in the log is in an export.
+fn created(path: &Path, replaced: Option<&Path>) -> io::Result<File> {
+    let replaced = replaced.and_then(|path| path.metadata().ok());
+    let mode = replaced.map_or(0o600, |replaced| replaced.permissions().mode());
+    OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)
 }
 
 async fn of_directory(directory: &Directory, writing: &mut Writing) -> Result<(), CliError> {

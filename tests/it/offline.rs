@@ -2,7 +2,8 @@
 //! imported by the real binary, and by a verifier that shares no code with it.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -295,6 +296,23 @@ async fn an_export_that_fails_leaves_the_one_before_it() {
     assert_eq!(fs::read_dir(elsewhere.path()).expect("a directory").count(), 1);
     let to_stdout = userpool(&["log", "export", "-"], directory.path());
     assert_eq!(stdout(&to_stdout), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_for_its_owner_alone_or_for_whom_the_one_before_it_was() {
+    let directory = stopped().await;
+    let elsewhere = TempDir::new().expect("a directory");
+    let file = elsewhere.path().join("log.jsonl");
+    let export = ["log", "export", file.to_str().expect("text")];
+    let mode = || fs::metadata(&file).expect("an export").permissions().mode() & 0o777;
+
+    assert_eq!(code(&userpool(&export, directory.path())), Some(0));
+    assert_eq!(mode(), 0o600);
+
+    // No umask that people have takes this away.
+    fs::set_permissions(&file, Permissions::from_mode(0o400)).expect("changed");
+    assert_eq!(code(&userpool(&export, directory.path())), Some(0));
+    assert_eq!(mode(), 0o400);
 }
 
 #[tokio::test(flavor = "multi_thread")]
