@@ -68,7 +68,7 @@ impl Connection {
     /// Connects.
     ///
     /// # Errors
-    /// UNAVAILABLE, with what to do, where no server answers.
+    /// UNAVAILABLE, with what to do, where no server answers, or none that is believed.
     pub(super) async fn connect(self) -> Result<Client, CliError> {
         self.access.connect(self.endpoint).await
     }
@@ -94,6 +94,11 @@ impl Access {
             Err(absent @ ConnectError::Unreachable { .. }) => Err(Status::unavailable(format!(
                 "{absent}: start one with \"userpool serve\", or name another with --endpoint or \
                  USERPOOL_ENDPOINT"
+            ))
+            .into()),
+            Err(unlike @ ConnectError::Tls { .. }) => Err(Status::unavailable(format!(
+                "{unlike}: say with --ca who vouches for the server and with --server-name what \
+                 it is called, or connect without TLS if it has none"
             ))
             .into()),
             Err(

@@ -12,6 +12,7 @@ use std::{
 
 use http::Uri;
 use tokio::time;
+use tokio_rustls::rustls;
 use tonic::{
     Request,
     metadata::{Ascii, MetadataValue},
@@ -92,6 +93,14 @@ pub enum ConnectError {
     /// The certificates, the key, the user agent or the address are of no use.
     #[error("the connection cannot be set up")]
     Setup(#[source] transport::Error),
+    /// A server answers there, but without TLS, or with a certificate that is not believed.
+    #[error("{endpoint} answers, but TLS with it fails ({cause})")]
+    Tls {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// What is wrong.
+        cause: String,
+    },
     /// No server answers there, or not as the client expects.
     #[error("no server answers on {endpoint} ({cause})")]
     Unreachable {
@@ -119,25 +128,32 @@ impl Options {
     /// Connects.
     ///
     /// # Errors
-    /// [`ConnectError`]; [`ConnectError::Unreachable`] where no server answers.
+    /// [`ConnectError`]; [`ConnectError::Unreachable`] where no server answers, and
+    /// [`ConnectError::Tls`] where one is not believed.
     pub async fn connect(self) -> Result<Client, ConnectError> {
         let files = self.tls_files();
         let connecting = self.transport()?;
-        let connected = match time::timeout(self.deadline, connecting.connect()).await {
-            Ok(connected) => connected.map_err(|error| innermost(&error).to_string()),
-            Err(elapsed) => Err(elapsed.to_string()),
+        let (cause, of_tls) = match time::timeout(self.deadline, connecting.connect()).await {
+            Ok(Ok(channel)) => return self.client(files, channel),
+            Ok(Err(error)) => {
+                let cause = innermost(&error);
+                (cause.to_string(), is_of_tls(cause))
+            }
+            Err(elapsed) => (elapsed.to_string(), false),
         };
-        match connected {
-            Ok(channel) => self.client(files, channel),
-            Err(cause) => Err(ConnectError::Unreachable { endpoint: self.endpoint, cause }),
-        }
+        let endpoint = self.endpoint;
+        Err(if of_tls {
+            ConnectError::Tls { endpoint, cause }
+        } else {
+            ConnectError::Unreachable { endpoint, cause }
+        })
     }
 
     /// A client that connects when it is first called, for programs that may be there
     /// before the server is. To be called where Tokio runs.
     ///
     /// # Errors
-    /// Any [`ConnectError`] but [`ConnectError::Unreachable`].
+    /// Any [`ConnectError`] but [`ConnectError::Unreachable`] and [`ConnectError::Tls`].
     pub fn connect_when_called(self) -> Result<Client, ConnectError> {
         let files = self.tls_files();
         let channel = self.transport()?.connect_lazy();
@@ -275,4 +291,11 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
         cause = source;
     }
     cause
+}
+
+/// Whether it is TLS that the two sides do not agree on. Inside an I/O error it is no
+/// source.
+fn is_of_tls(innermost: &(dyn Error + 'static)) -> bool {
+    let inner = innermost.downcast_ref().and_then(io::Error::get_ref);
+    matches!(inner, Some(inner) if inner.is::<rustls::Error>())
 }

@@ -16,7 +16,8 @@ use super::certificate::{self, Nameless};
 /// The first byte of a connection with TLS: a record of the handshake.
 const TLS: u8 = 0x16;
 /// What a client of HTTP/2 is told who speaks it without TLS.
-const PLAIN: &[u8] = b"this server speaks TLS: connect with https, or without -plaintext";
+const PLAIN: &[u8] =
+    b"this server speaks TLS: connect with https, --tls or --ca, or without -plaintext";
 /// How much of what such a client has to say is waited for. Closed before it is
 /// read, a connection is reset, and takes the answer with it.
 const PLAIN_BYTES: u64 = 64 * 1024;

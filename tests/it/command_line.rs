@@ -6,6 +6,7 @@ mod false_servers;
 mod history;
 mod output;
 mod refusals;
+mod tls;
 mod user_pools;
 mod verify;
 mod watch;

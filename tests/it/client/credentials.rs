@@ -129,7 +129,7 @@ async fn a_server_is_believed_if_the_authority_vouches_for_its_name() {
                 assert!(believed, "{name} is believed");
                 list(&client).await;
             }
-            Err(ConnectError::Unreachable { cause, .. }) => {
+            Err(ConnectError::Tls { cause, .. }) => {
                 assert!(!believed && cause.contains("certificate"), "{name}: {cause}");
             }
             Err(error) => panic!("{error}"),

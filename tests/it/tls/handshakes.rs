@@ -92,7 +92,10 @@ async fn a_client_without_tls_is_told_that_the_server_speaks_it() {
     let error = connection.await.expect_err("a farewell");
     assert_eq!(error.reason(), Some(h2::Reason::INADEQUATE_SECURITY), "{error}");
     assert!(error.is_go_away() && error.is_remote(), "{error}");
-    assert!(error.to_string().contains("this server speaks TLS: connect with https"), "{error}");
+    assert!(
+        error.to_string().contains("this server speaks TLS: connect with https, --tls or --ca"),
+        "{error}"
+    );
     let address = format!("http://{}", secured.server.endpoint);
     let channel = Channel::from_shared(address).expect("an address").connect_lazy();
     let call = async { Client::new(channel).create_user_pool(named("people")).await };

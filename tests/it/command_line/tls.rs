@@ -1,0 +1,49 @@
+//! A server that speaks TLS otherwise than its client expects is not taken for one that is
+//! not there.
+
+use tempfile::TempDir;
+
+use super::run_with;
+use crate::{
+    authority::{Authority, replace},
+    support::TestServer,
+    tls,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_the_tls_of_a_server_is_told_with_what_to_do() {
+    let files = TempDir::new().expect("a directory");
+    let settings = tls::tls(&Authority::new("root"), files.path(), None);
+    let other = replace(files.path(), "other.crt", &Authority::new("other").pem);
+    let (other, ca) = (other.display().to_string(), files.path().join("ca.crt"));
+    let ca = ca.display().to_string();
+    let with = TestServer::with(|config| config.tls = Some(settings)).await;
+    let without = TestServer::start().await;
+    for (server, flags, cause) in [
+        (&with, &["--ca", &other][..], "invalid peer certificate: UnknownIssuer"),
+        (&with, &["--tls"], "invalid peer certificate: UnknownIssuer"),
+        (
+            &with,
+            &["--ca", &ca, "--server-name", "elsewhere"],
+            "invalid peer certificate: certificate not valid for name \"elsewhere\"; certificate \
+             is only valid for DnsName(\"localhost\") or IpAddress(127.0.0.1)",
+        ),
+        (&without, &["--ca", &ca], "received corrupt message of type InvalidContentType"),
+    ] {
+        let endpoint = server.endpoint.to_string();
+        let refused = run_with(&endpoint, &[&["list"], flags].concat(), "").await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (64 + 14, ""), "{refused:?}");
+        assert_eq!(
+            refused.stderr,
+            format!(
+                "userpool: {endpoint} answers, but TLS with it fails ({cause}): say with --ca who \
+                 vouches for the server and with --server-name what it is called, or connect \
+                 without TLS if it has none\n"
+            )
+        );
+    }
+    let known = run_with(&with.endpoint.to_string(), &["list", "--ca", &ca], "").await;
+    assert_eq!(known.code, 0, "{known:?}");
+    with.stop().await;
+    without.stop().await;
+}
