@@ -18,6 +18,9 @@ pub(super) struct Outgoing {
     fresh: bool,
     /// The turns that the connection has had since the first of it was written.
     turns: u8,
+    /// Whether the connection has begun. What it begins with leaves by itself: where
+    /// the other end speaks something else, there is no turn after that.
+    begun: bool,
 }
 
 impl Outgoing {
@@ -34,7 +37,7 @@ impl Outgoing {
         self.held.advance(count);
         if self.held.is_empty() {
             // A connection that is quiet keeps no memory.
-            *self = Self::default();
+            *self = Self { begun: self.begun, ..Self::default() };
         }
     }
 
@@ -58,7 +61,9 @@ impl Outgoing {
     /// Whether what is held may wait for the calls that are about to end. If so, the
     /// connection has its next turn when those that are ready have had theirs.
     pub(super) fn waits(&mut self, cx: &Context<'_>) -> bool {
-        let waits = std::mem::take(&mut self.fresh) && self.turns < TURNS;
+        let fresh = std::mem::take(&mut self.fresh) && self.turns < TURNS;
+        let waits = fresh && self.begun;
+        self.begun |= fresh;
         if waits {
             cx.waker().wake_by_ref();
         }
