@@ -1,6 +1,8 @@
 //! One record in the log of the process for each call, which is also where it is
 //! counted.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, Request};
 use tonic::{Code, body::Body};
 
@@ -15,7 +17,7 @@ use super::{Identity, Peer, Who, traceparent};
 /// client went away before that.
 pub(super) struct AccessRecord {
     path: String,
-    correlation_id: String,
+    correlation_id: Arc<str>,
     identity: Identity,
     peer: Option<Who>,
     trace_id: Option<String>,
@@ -28,7 +30,7 @@ impl AccessRecord {
     /// The record of a call that begins, whose caller was established.
     pub(super) fn new(
         request: &Request<Body>,
-        correlation_id: String,
+        correlation_id: Arc<str>,
         call: RpcCall,
         tracer: &Tracer,
     ) -> Self {
@@ -73,12 +75,12 @@ impl AccessRecord {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
-        self.call.handled(code.into());
+        let took = self.call.handled(code.into());
         self.span.end_call(code.into());
-        let (method, request_id) = (&self.path, &self.correlation_id);
+        let (method, request_id) = (&self.path, &*self.correlation_id);
         let (actor, trace_id) = (&self.identity, self.trace_id.as_deref());
         let peer = self.peer.map(tracing::field::display);
-        let milliseconds = self.call.started().elapsed().as_secs_f64() * 1000.0;
+        let milliseconds = took.as_secs_f64() * 1000.0;
         // Tools ask for reflection before every call, and probes for health.
         if method.starts_with("grpc.") {
             tracing::debug!(method, ?code, milliseconds, %actor, peer, request_id, trace_id, "rpc");

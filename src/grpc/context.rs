@@ -21,7 +21,7 @@ pub(super) fn context(request: &mut Request<impl Change>) -> Context {
     let correlation_id = request.extensions().get::<CorrelationId>();
     Context {
         actor: actor(request.extensions(), request.metadata()),
-        correlation_id: correlation_id.map(|id| id.0.clone()).unwrap_or_default(),
+        correlation_id: correlation_id.map(|id| (*id.0).to_owned()).unwrap_or_default(),
         traceparent: traceparent::of(request.metadata().as_ref()).map(str::to_owned),
         fingerprint,
     }

@@ -19,6 +19,7 @@ use tokio::{
 };
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
+use uuid::Uuid;
 
 use crate::{
     app::{Source, says},
@@ -46,15 +47,19 @@ const REQUEST_ID_LENGTH: usize = 128;
 
 /// What ties a call to its records: the client's `x-request-id`, or a fresh one.
 #[derive(Debug, Clone)]
-pub(super) struct CorrelationId(pub(super) String);
+pub(super) struct CorrelationId(pub(super) Arc<str>);
 
-/// Wraps every service.
+/// Wraps every service. Each call has a clone of its own.
 #[derive(Debug, Clone)]
-pub struct RpcLayer {
+pub struct RpcLayer(Arc<Shared>);
+
+/// What all calls have together.
+#[derive(Debug)]
+struct Shared {
     source: Arc<dyn Source>,
-    authentication: Arc<Authentication>,
-    admission: Arc<Admission>,
-    authorisation: Arc<Authorisation>,
+    authentication: Authentication,
+    admission: Admission,
+    authorisation: Authorisation,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
     tracer: Tracer,
@@ -77,24 +82,35 @@ impl RpcLayer {
     ) -> Self {
         let authentication =
             Authentication::new(tokens, Arc::clone(&source), metrics.refused.clone());
-        let authentication = Arc::new(authentication);
-        let admission = Arc::new(Admission::new(capacity, metrics.refused.clone()));
-        let authorisation = Arc::new(Authorisation::new(grants, metrics.refused.clone()));
+        let admission = Admission::new(capacity, metrics.refused.clone());
+        let authorisation = Authorisation::new(grants, metrics.refused.clone());
         let untaken = Untaken::watched();
-        Self { source, authentication, admission, authorisation, phase, metrics, tracer, untaken }
+        let shared = Shared {
+            source,
+            authentication,
+            admission,
+            authorisation,
+            phase,
+            metrics,
+            tracer,
+            untaken,
+        };
+        Self(Arc::new(shared))
     }
 
     /// Waits until no call runs.
     pub async fn quiet(&self) {
-        self.admission.quiet().await;
+        self.0.admission.quiet().await;
     }
 
     /// Whether no call runs.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.admission.is_quiet()
+        self.0.admission.is_quiet()
     }
+}
 
+impl Shared {
     /// Finds a place for the call, if its caller may make it, and has its request
     /// counted and timed.
     fn admit(
@@ -151,18 +167,18 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let correlation_id = correlation_id(request.headers(), self.layer.source.as_ref());
-        let call = self.layer.metrics.rpcs.start(request.uri().path());
-        let established = self.layer.authentication.establish(&mut request);
-        let tracer = &self.layer.tracer;
-        let mut record = AccessRecord::new(&request, correlation_id.clone(), call, tracer);
-        request.extensions_mut().insert(CorrelationId(correlation_id.clone()));
+        let shared = Arc::clone(&self.layer.0);
+        let correlation_id = correlation_id(request.headers(), shared.source.as_ref());
+        let call = shared.metrics.rpcs.start(request.uri().path());
+        let established = shared.authentication.establish(&mut request);
+        let mut record =
+            AccessRecord::new(&request, Arc::clone(&correlation_id), call, &shared.tracer);
+        request.extensions_mut().insert(CorrelationId(Arc::clone(&correlation_id)));
         let deadline = deadline::of(request.headers());
         let admitted = match established {
-            Ok(()) => self.layer.admit(&mut request, record.received()),
+            Ok(()) => shared.admit(&mut request, record.received()),
             Err(bad) => Err(status::bad_token(bad)),
         };
-        let untaken = self.layer.untaken.clone();
         let call = admitted.map(|admitted| (admitted, self.inner.call(request)));
         Box::pin(async move {
             let (response, admitted) = match call {
@@ -179,7 +195,7 @@ where
                 record.finish(code);
                 return Ok(response);
             }
-            Ok(response.map(|body| ResponseBody::wrap(body, record, admitted, &untaken)))
+            Ok(response.map(|body| ResponseBody::wrap(body, record, admitted, &shared.untaken)))
         })
     }
 }
@@ -221,12 +237,16 @@ fn gently_oversized(response: Response<Body>) -> Response<Body> {
     }
 }
 
-fn correlation_id(headers: &HeaderMap, source: &dyn Source) -> String {
+fn correlation_id(headers: &HeaderMap, source: &dyn Source) -> Arc<str> {
     let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let usable = given.filter(|id| {
         !id.is_empty()
             && id.len() <= REQUEST_ID_LENGTH
             && id.bytes().all(|byte| byte.is_ascii_graphic())
     });
-    usable.map_or_else(|| source.uuid().to_string(), str::to_owned)
+    let fresh = || {
+        let mut text = Uuid::encode_buffer();
+        Arc::from(&*source.uuid().hyphenated().encode_lower(&mut text))
+    };
+    usable.map_or_else(fresh, Arc::from)
 }

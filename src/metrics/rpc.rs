@@ -1,6 +1,10 @@
 //! Calls, under the names that dashboards for gRPC servers know.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, histogram::Histogram},
@@ -91,19 +95,16 @@ impl Rpcs {
 }
 
 impl RpcCall {
-    /// When it began.
+    /// It has ended, with the code of this number. Says how long it took.
     #[must_use]
-    pub const fn started(&self) -> Instant {
-        self.started
-    }
-
-    /// It has ended, with the code of this number.
-    pub fn handled(&self, code: i32) {
-        self.handles.handling.observe(self.started.elapsed().as_secs_f64());
+    pub fn handled(&self, code: i32) -> Duration {
+        let took = self.started.elapsed();
+        self.handles.handling.observe(took.as_secs_f64());
         let code = usize::try_from(code).ok();
         if let Some(counter) = code.and_then(|code| self.handles.handled.get(code)) {
             counter.inc();
         }
+        took
     }
 
     /// A counter of the messages that the client sends.
