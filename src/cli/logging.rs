@@ -5,6 +5,8 @@
 //! owner of the process send them: nothing listens for it, nobody needs a file that
 //! is managed elsewhere, and nobody can silence the record of what is done.
 
+mod stderr;
+
 use std::{
     error::Error,
     io::{self, IsTerminal as _},
@@ -17,6 +19,8 @@ use tracing_subscriber::{
     EnvFilter, Layer, Registry, fmt, layer::SubscriberExt as _, registry::LookupSpan, reload,
     util::SubscriberInitExt as _,
 };
+
+use self::stderr::Stderr;
 
 /// What is logged beside what was asked for, while the log is turned up.
 const MORE: &str = "userpool=debug";
@@ -38,7 +42,9 @@ pub(super) enum Format {
 /// The filter is none, or the signals cannot be listened for.
 pub(super) fn start(format: Format, filter: &str) -> Result<(), Box<dyn Error>> {
     let (filtering, handle) = reload::Layer::new(parse(filter)?);
-    tracing_subscriber::registry().with(filtering).with(written(format)).init();
+    let stderr = Stderr::default();
+    tracing_subscriber::registry().with(filtering).with(written(format, stderr.clone())).init();
+    stderr.hold_back();
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         let says = panic.payload_as_str().unwrap_or_default();
@@ -56,12 +62,12 @@ fn parse(filter: &str) -> Result<EnvFilter, Box<dyn Error>> {
     EnvFilter::try_new(filter).map_err(|error| format!("--log: {error}").into())
 }
 
-fn written<S>(format: Format) -> Box<dyn Layer<S> + Send + Sync>
+fn written<S>(format: Format, stderr: Stderr) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let terminal = io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(|| Stderr).with_ansi(terminal);
+    let layer = fmt::layer().with_writer(stderr).with_ansi(terminal);
     match format {
         Format::Pretty => layer.boxed(),
         Format::Auto if terminal => layer.boxed(),
@@ -89,19 +95,4 @@ fn listen(handle: reload::Handle<EnvFilter, Registry>, asked: String) -> io::Res
         }
     });
     Ok(())
-}
-
-/// Stderr, whoever has closed it, and however full its disk is: what cannot be told
-/// is not told. It must not end the service.
-struct Stderr;
-
-impl io::Write for Stderr {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let _ = io::stderr().write_all(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
