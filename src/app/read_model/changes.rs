@@ -186,13 +186,18 @@ impl Changes {
             let stored = stored.map(|stored| stored.encode_to_vec().into());
             self.writes.insert(key::domain(&prefix), stored);
         }
+        let mut buffer = Vec::new();
         for Changed { pool, encoded } in self.pools.into_values() {
             let created = to_unsigned(pool.created_position);
             let (key, other) = (key::pool(created), key::deleted_pool(created));
             let (key, other) = if pool.deleted { (other, Some(key)) } else { (key, None) };
-            let encode = || pool.encode_to_vec();
-            let encoded = encoded.map_or_else(encode, |encoded| encoded.encode_to_vec());
-            self.writes.insert(key, Some(encoded.into()));
+            buffer.clear();
+            // A vector takes as many bytes as there are.
+            let _ = match encoded {
+                Some(encoded) => encoded.encode(&mut buffer),
+                None => pool.encode(&mut buffer),
+            };
+            self.writes.insert(key, Some(buffer.as_slice().into()));
             self.writes.extend(other.map(|other| (other, None)));
         }
         let checkpoint = Checkpoint { form: FORM, ..self.checkpoint }.encode_to_vec();
