@@ -105,9 +105,20 @@ impl Export {
 /// A file for the owner alone, who may have opened the one that it is to replace: all that
 /// is in the log is in an export.
 fn created(path: &Path, replaced: Option<&Path>) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    // A device or a pipe is opened as it is.
+    if replaced == Some(path) {
+        return options.open(path);
+    }
+    // What was left here may belong to others, or lead elsewhere.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => (),
+    }
     let replaced = replaced.and_then(|path| path.metadata().ok());
     let mode = replaced.map_or(0o600, |replaced| replaced.permissions().mode());
-    OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)
+    options.create_new(true).mode(mode).open(path)
 }
 
 async fn of_directory(directory: &Directory, writing: &mut Writing) -> Result<(), CliError> {

@@ -305,6 +305,10 @@ async fn an_export_is_for_its_owner_alone_or_for_whom_the_one_before_it_was() {
     let file = elsewhere.path().join("log.jsonl");
     let export = ["log", "export", file.to_str().expect("text")];
     let mode = || fs::metadata(&file).expect("an export").permissions().mode() & 0o777;
+    // What an export that was killed has left, open to all.
+    let left = elsewhere.path().join("log.jsonl.unfinished");
+    fs::write(&left, "").expect("written");
+    fs::set_permissions(&left, Permissions::from_mode(0o666)).expect("changed");
 
     assert_eq!(code(&userpool(&export, directory.path())), Some(0));
     assert_eq!(mode(), 0o600);
