@@ -58,10 +58,11 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
         reached: Some(most <= 512.0),
     });
     server.stop();
-    let server = Server::userpool_with(&directory, &[&format!("--cache-mib={SMALL_CACHE}")]);
-    let bounded = memory(bench, report, &server, "a cache of 32 MiB", events);
+    let how = format!("--cache-mib={SMALL_CACHE}");
+    let server = Server::userpool_with(&directory, &[&how]);
+    let bounded = memory(bench, report, &server, &how, events);
     report.row(Row {
-        what: format!("the same with --cache-mib={SMALL_CACHE}"),
+        what: format!("the same with {how}"),
         target: "bounded by a setting",
         measured: format!("{} MiB at most", shown(bounded)),
         ratio: Some(Spread::of([bounded / most])),
