@@ -9,6 +9,7 @@
 //! that costs more CPU time than the disk gives back.
 
 use std::{
+    mem,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread,
@@ -145,8 +146,8 @@ impl Writer {
         let mut taken = Vec::with_capacity(BATCH);
         while jobs.next(&mut taken).await > 0 {
             let changes = self.read_model.changes().map_err(|error| read_model_failed(&error))?;
-            let (batch, answers) = self.decide(Batch::after(changes), &mut taken).await;
-            let records = self.append(&batch).await?;
+            let (mut batch, answers) = self.decide(Batch::after(changes), &mut taken).await;
+            let records = self.append(&mut batch).await?;
             self.project(batch, records)?;
             // Also refusals waited: they may rest on what this batch has recorded.
             for Answer { to, decision, came_to } in answers {
@@ -189,7 +190,7 @@ impl Writer {
     }
 
     /// Appends the events of a batch; on return they are durable.
-    async fn append(&self, batch: &Batch) -> Result<Vec<Record>, LogFailed> {
+    async fn append(&self, batch: &mut Batch) -> Result<Vec<Record>, LogFailed> {
         let Batch { events, bodies, .. } = batch;
         // A batch of refusals is none for the log.
         let Some(first) = events.first() else { return Ok(Vec::new()) };
@@ -197,7 +198,7 @@ impl Writer {
             Position(u64::try_from(first.position).unwrap_or_default().saturating_sub(1));
         let traces = events.iter().filter_map(|event| event.traceparent.as_deref());
         let span = self.settings.tracer.append(events.len(), traces);
-        let appended = self.log.append(expected, bodies.clone()).await;
+        let appended = self.log.append(expected, mem::take(bodies)).await;
         span.end();
         appended.map_err(|error| {
             log_failed(&error);
