@@ -6,8 +6,7 @@
 //!
 //! | room | is | knows nothing of |
 //! |---|---|---|
-//! | [`metrics`] | what is counted and measured, as Prometheus reads it | anything |
-//! | [`spans`] | what takes time, as OpenTelemetry collectors take it | anything |
+//! | [`telemetry`] | metrics, traces and logs | anything |
 //! | [`proto`] | the messages: the schema of everything stored and served | anything |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
 //! | [`checkpoint`] | signed checkpoints of that log, for auditors | what is in the log |
@@ -26,9 +25,8 @@
 //! the [`app::ReadModel`] with [`user_pool::evolve`]. Reads go to the read model,
 //! or by way of [`app::History`] to the log itself, and never wait for the writer.
 
-pub mod metrics;
 pub mod proto;
-pub mod spans;
+pub mod telemetry;
 
 pub mod event_log;
 

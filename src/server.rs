@@ -29,8 +29,10 @@ use crate::{
     data_dir::{self, DataDir},
     event_log::{EventLog, Head, SledLog},
     grpc::{self, Capacity, Door, Grants, Phase, Services},
-    metrics::Metrics,
-    spans::{Collector, SpansError, Tracer},
+    telemetry::{
+        metrics::Metrics,
+        spans::{Collector, SpansError, Tracer},
+    },
     user_pool::Limits,
 };
 

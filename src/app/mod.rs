@@ -30,9 +30,11 @@ use tokio::{
 
 use crate::{
     event_log::{AppendError, EventLog, ReadLimit},
-    metrics::{AppMetrics, Refusal},
     proto::Actor,
-    spans::Tracer,
+    telemetry::{
+        metrics::{AppMetrics, Refusal},
+        spans::Tracer,
+    },
     user_pool::{Checked, DomainPrefix, Limits, UserPoolId},
 };
 

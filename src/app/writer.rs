@@ -24,7 +24,7 @@ use tokio::{
 
 use crate::{
     event_log::{EventLog, Head, Position, ReadLimit, Record},
-    metrics,
+    telemetry::metrics,
     user_pool::{Checked, UserPoolState, evolve},
 };
 

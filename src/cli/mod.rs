@@ -15,7 +15,6 @@ mod health;
 mod history;
 mod import;
 mod listing;
-mod logging;
 mod noted;
 mod offline;
 mod output;

@@ -10,16 +10,17 @@ use std::{
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::telemetry::logging;
 use crate::{
     app::{Source, in_full},
     grpc::{Capacity, Grants, Pattern},
     server::{Config, Endpoint, Ready},
-    spans::Collector,
+    telemetry::spans::Collector,
     user_pool::Limits,
 };
 
 use super::{
-    Answer, CliError, logging,
+    Answer, CliError,
     output::{print, say},
     security::Security,
     settings::Settings,

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use sled::{Db, IVec};
 use tokio::{sync::watch, task, time};
 
-use crate::metrics::LogMetrics;
+use crate::telemetry::metrics::LogMetrics;
 
 use self::files::sync_blobs;
 pub(crate) use self::files::{DbFile, sync_all};

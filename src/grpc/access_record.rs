@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Request};
 use tonic::{Code, body::Body};
 
-use crate::{
+use crate::telemetry::{
     metrics::{Counter, RpcCall},
     spans::{Call, Span, Tracer},
 };

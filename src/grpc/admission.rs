@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::metrics::{Refusal, Refused};
+use crate::telemetry::metrics::{Refusal, Refused};
 
 use super::Peer;
 

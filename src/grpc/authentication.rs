@@ -8,14 +8,15 @@ use tonic::body::Body;
 
 use crate::{
     app::Source,
-    metrics::{self, Refusal},
     proto::ActorKind,
+    telemetry::metrics::{self, Refusal},
 };
 
 use super::{
-    Identity, Peer, Throttle, Tokens,
+    Identity, Peer, Tokens,
     token::{self, BadToken},
 };
+use crate::telemetry::WarnLimiter;
 
 /// The service that answers whatever comes with the call.
 const HEALTH: &str = "/grpc.health.v1.Health/";
@@ -27,7 +28,7 @@ pub(super) struct Authentication {
     source: Arc<dyn Source>,
     counts: metrics::Refused,
     /// The refusals that are no warnings are there for who asks for them.
-    warnings: Throttle,
+    warnings: WarnLimiter,
 }
 
 impl Authentication {
@@ -37,7 +38,7 @@ impl Authentication {
         source: Arc<dyn Source>,
         counts: metrics::Refused,
     ) -> Self {
-        Self { tokens, source, counts, warnings: Throttle::default() }
+        Self { tokens, source, counts, warnings: WarnLimiter::default() }
     }
 
     /// Puts into the request whom the certificate names, else the token, else the socket.
@@ -73,7 +74,7 @@ impl Authentication {
     fn tell(&self, request: &Request<Body>, bad: BadToken) {
         self.counts.count(Refusal::Unauthenticated);
         let method = request.uri().path().trim_start_matches('/');
-        if self.warnings.opens() {
+        if self.warnings.allow() {
             tracing::warn!(method, cause = %bad, "a token is refused");
         } else {
             tracing::debug!(method, cause = %bad, "a token is refused");

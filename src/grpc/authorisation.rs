@@ -4,11 +4,12 @@
 use http::Extensions;
 
 use crate::{
-    metrics::{self, Refusal},
     proto::ActorKind,
+    telemetry::metrics::{self, Refusal},
 };
 
-use super::{Grants, Identity, Peer, Role, Throttle, Who};
+use super::{Grants, Identity, Peer, Role, Who};
+use crate::telemetry::WarnLimiter;
 
 /// What a call needs.
 #[derive(Debug, Clone, Copy)]
@@ -70,12 +71,12 @@ pub(super) struct Authorisation {
     grants: Grants,
     counts: metrics::Refused,
     /// The refusals that are no warnings are there for who asks for them.
-    warnings: Throttle,
+    warnings: WarnLimiter,
 }
 
 impl Authorisation {
     pub(super) fn new(grants: Grants, counts: metrics::Refused) -> Self {
-        Self { grants, counts, warnings: Throttle::default() }
+        Self { grants, counts, warnings: WarnLimiter::default() }
     }
 
     /// Whether the caller, whom the layer has established, may call this.
@@ -105,7 +106,7 @@ impl Authorisation {
         let refusal = if unknown { Refusal::Unauthenticated } else { Refusal::PermissionDenied };
         self.counts.count(refusal);
         let (role, caller) = (role.name(), caller.to_string());
-        if self.warnings.opens() {
+        if self.warnings.allow() {
             tracing::warn!(method, role, caller, "a call is refused");
         } else {
             tracing::debug!(method, role, caller, "a call is refused");

@@ -14,7 +14,7 @@ use tonic::{body::Body, server::NamedService as _};
 use tonic_health::pb::health_server::HealthServer;
 use tower::Service;
 
-use crate::metrics::{Refusal, Refused};
+use crate::telemetry::metrics::{Refusal, Refused};
 
 use super::{
     Services,

@@ -23,8 +23,10 @@ use uuid::Uuid;
 
 use crate::{
     app::{Source, says},
-    metrics::{Counter, Metrics},
-    spans::Tracer,
+    telemetry::{
+        metrics::{Counter, Metrics},
+        spans::Tracer,
+    },
 };
 
 use super::{

@@ -1,6 +1,6 @@
 //! How many messages a body has, told from the lengths before them.
 
-use crate::metrics::Counter;
+use crate::telemetry::metrics::Counter;
 
 /// The bytes before each message: whether it is compressed, and its length.
 const PREFIX: usize = 5;

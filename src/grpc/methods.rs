@@ -2,7 +2,7 @@
 
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 
-use crate::{metrics::Method, proto::DESCRIPTORS};
+use crate::{proto::DESCRIPTORS, telemetry::metrics::Method};
 
 /// The methods of this service, of health and of reflection.
 #[must_use]

@@ -22,12 +22,10 @@ mod request_body;
 mod response_body;
 mod services;
 mod status;
-mod throttle;
 mod token;
 mod traceparent;
 mod user_pools;
 
-pub(crate) use self::throttle::Throttle;
 pub use self::{
     admission::Capacity,
     door::Door,

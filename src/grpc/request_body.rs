@@ -17,7 +17,7 @@ use tokio::{
 };
 use tonic::{Status, body::Body};
 
-use crate::metrics::Counter;
+use crate::telemetry::metrics::Counter;
 
 use super::{Phase, admission::Charge, message_count::MessageCount, status};
 

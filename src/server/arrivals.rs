@@ -12,8 +12,9 @@ use tokio::{
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
-    grpc::{Peer, Throttle, Who},
-    metrics::{Metrics, Refusal},
+    grpc::{Peer, Who},
+    telemetry::WarnLimiter,
+    telemetry::metrics::{Metrics, Refusal},
 };
 
 use super::{
@@ -48,8 +49,8 @@ pub(super) fn connections(
         cut,
         metrics,
         handshakes: JoinSet::new(),
-        refused: Throttle::default(),
-        failed: Throttle::default(),
+        refused: WarnLimiter::default(),
+        failed: WarnLimiter::default(),
     };
     stream::unfold(arrivals, |mut arrivals| async {
         let connection = arrivals.next().await;
@@ -68,9 +69,9 @@ struct Arrivals {
     /// Tasks of their own: a slow client must not hold up the next.
     handshakes: JoinSet<Result<Connection, (SocketAddr, HandshakeError)>>,
     /// Of connections that are refused, or cannot be accepted.
-    refused: Throttle,
+    refused: WarnLimiter,
     /// Of handshakes that fail.
-    failed: Throttle,
+    failed: WarnLimiter,
 }
 
 impl Arrivals {
@@ -85,7 +86,7 @@ impl Arrivals {
                     }
                     Err(error) if is_of_the_connection(&error) => (),
                     Err(error) => {
-                        if self.refused.opens() {
+                        if self.refused.allow() {
                             tracing::warn!("a connection cannot be accepted: {error}");
                         }
                         time::sleep(ACCEPT_PAUSE).await;
@@ -105,7 +106,7 @@ impl Arrivals {
     fn admit(&mut self, socket: Accepted, who: Who) -> Option<Connection> {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             self.metrics.refused.count(Refusal::Connections);
-            if self.refused.opens() {
+            if self.refused.allow() {
                 tracing::warn!("all connections are taken; more are refused");
             }
             return None;
@@ -134,7 +135,7 @@ impl Arrivals {
         tracing::debug!(%peer, %error, "a connection did not begin");
         if !matches!(error, HandshakeError::Silent) {
             self.metrics.refused.count(Refusal::Handshake);
-            if self.failed.opens() {
+            if self.failed.allow() {
                 tracing::warn!(
                     "a connection from {peer} did not begin: {error}; others are told at level debug"
                 );

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tonic::transport::server::Connected;
 
-use crate::{grpc::Peer, metrics::OpenConnection};
+use crate::{grpc::Peer, telemetry::metrics::OpenConnection};
 
 use super::outgoing::Outgoing;
 

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use crate::{
     app::StartError, checkpoint::KeyError, data_dir::DataDirError, event_log::OpenError,
-    spans::SpansError,
+    telemetry::spans::SpansError,
 };
 
 use super::{Endpoint, Futile, TlsError, TokensError};

@@ -28,7 +28,7 @@ use tokio::{
 
 use crate::{
     grpc::Phase,
-    metrics::{self, Metrics},
+    telemetry::metrics::{self, Metrics},
 };
 
 use super::{

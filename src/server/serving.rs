@@ -14,8 +14,7 @@ use tonic::transport::{self, Server};
 use crate::{
     app::Source,
     grpc::{Door, Grants, Phase, RpcLayer, Tokens},
-    metrics::Metrics,
-    spans::Tracer,
+    telemetry::{metrics::Metrics, spans::Tracer},
 };
 
 use super::{

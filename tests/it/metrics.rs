@@ -216,7 +216,7 @@ async fn watches_are_counted_until_they_end_with_the_furthest_behind() {
 
 #[test]
 fn a_watch_that_is_behind_shows_as_lag() {
-    let metrics = userpool::metrics::Metrics::new(&[]);
+    let metrics = userpool::telemetry::metrics::Metrics::new(&[]);
     let (slow, quick) = (metrics.app.watchers.join(2), metrics.app.watchers.join(2));
     quick.at(9);
     slow.at(4);

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tonic::{Code, Request};
 use userpool::{
     proto::DescribeUserPoolRequest,
-    spans::{Collector, SpansError},
+    telemetry::spans::{Collector, SpansError},
 };
 
 use crate::{

@@ -11,7 +11,7 @@ use tokio::{
 use crate::{
     app::codec,
     event_log::{Head, Position, ReadLimit, Record},
-    metrics::Watcher,
+    telemetry::metrics::Watcher,
     user_pool::{EventFilter, Watch},
 };
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::{
     event_log::{EventLog, Head, ReadError},
-    metrics::Watchers,
+    telemetry::metrics::Watchers,
     user_pool::UserPoolId,
 };
 

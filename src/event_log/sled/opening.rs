@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use crate::{
     event_log::{Head, Position, witness::Witness},
-    metrics::LogMetrics,
+    telemetry::metrics::LogMetrics,
 };
 
 use super::{

@@ -27,7 +27,7 @@ const MORE: &str = "userpool=debug";
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// Pretty on a terminal, JSON otherwise.
     Auto,
     /// For people.
@@ -40,7 +40,7 @@ pub(super) enum Format {
 ///
 /// # Errors
 /// The filter is none, or the signals cannot be listened for.
-pub(super) fn start(format: Format, filter: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) fn start(format: Format, filter: &str) -> Result<(), Box<dyn Error>> {
     let (filtering, handle) = reload::Layer::new(parse(filter)?);
     let stderr = Stderr::default();
     tracing_subscriber::registry().with(filtering).with(written(format, stderr.clone())).init();
@@ -54,7 +54,7 @@ pub(super) fn start(format: Format, filter: &str) -> Result<(), Box<dyn Error>> 
 }
 
 /// A filter, as it is written.
-pub(super) fn filter(text: &str) -> Result<String, String> {
+pub(crate) fn filter(text: &str) -> Result<String, String> {
     parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 

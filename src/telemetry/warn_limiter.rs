@@ -12,16 +12,16 @@ const WARN_EVERY: Duration = Duration::from_mins(1);
 
 /// When one kind of trouble was last warned of.
 #[derive(Debug, Default)]
-pub(crate) struct Throttle(Mutex<Option<Instant>>);
+pub(crate) struct WarnLimiter(Mutex<Option<Instant>>);
 
-impl Throttle {
+impl WarnLimiter {
     /// Whether to warn now; not again within a minute.
-    pub(crate) fn opens(&self) -> bool {
+    pub(crate) fn allow(&self) -> bool {
         let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let opens = warned.is_none_or(|last| last.elapsed() >= WARN_EVERY);
-        if opens {
+        let allowed = warned.is_none_or(|last| last.elapsed() >= WARN_EVERY);
+        if allowed {
             *warned = Some(Instant::now());
         }
-        opens
+        allowed
     }
 }
