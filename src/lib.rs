@@ -8,8 +8,9 @@
 //! |---|---|---|
 //! | [`telemetry`] | metrics, traces and logs | anything |
 //! | [`proto`] | the messages: the schema of everything stored and served | anything |
+//! | [`fs`] | atomic writes, private files, reloading: each once | anything |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
-//! | [`checkpoint`] | signed checkpoints of that log, for auditors | what is in the log |
+//! | [`audit`] | the chain verifier, signed checkpoints, export and import | the rules of user pools |
 //! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, time, async |
 //! | [`app`] | the writer, the read model, the projection between them, the history | gRPC |
 //! | [`grpc`] | messages in, commands through, messages out; every status | engines and files |
@@ -28,9 +29,11 @@
 pub mod proto;
 pub mod telemetry;
 
+pub mod fs;
+
 pub mod event_log;
 
-pub mod checkpoint;
+pub mod audit;
 pub mod user_pool;
 
 pub mod app;

@@ -9,8 +9,9 @@ use std::{
 
 use tokio::runtime::Runtime;
 use userpool::{
-    app::{SystemSource, in_full},
+    app::SystemSource,
     cli::{Answer, Cli, CliError},
+    telemetry::error_chain,
 };
 
 /// A command is many small messages, which one thread makes and another drops: the
@@ -43,7 +44,7 @@ fn ended(result: Result<Answer, CliError>) -> ExitCode {
         Err(error @ CliError::ClosedPipe) => error.exit_code(),
         Err(error) => {
             // Where stderr is closed there is nobody to tell.
-            let _ = writeln!(io::stderr(), "userpool: {}", in_full(&error));
+            let _ = writeln!(io::stderr(), "userpool: {}", error_chain(&error));
             error.exit_code()
         }
     }

@@ -10,7 +10,6 @@ mod levels;
 mod listen;
 mod monitoring;
 mod outgoing;
-mod reload;
 mod serving;
 mod tls;
 mod tokens;
@@ -25,9 +24,10 @@ use tokio::task;
 
 use crate::{
     app::{self, App, Settings, Source},
-    checkpoint::{self, KeyError, Signer},
+    audit::checkpoint::{self, KeyError, Signer},
     data_dir::{self, DataDir},
     event_log::{EventLog, Head, SledLog},
+    fs::reload::{Made, Reloaded, Reloading},
     grpc::{self, Capacity, Door, Grants, Phase, Services},
     telemetry::{
         metrics::Metrics,
@@ -46,7 +46,6 @@ pub use self::{
 use self::{
     listen::Reach,
     monitoring::Monitoring,
-    reload::{Made, Reloaded, Reloading},
     serving::{Callers, Serving},
 };
 

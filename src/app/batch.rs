@@ -8,12 +8,13 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
+    audit::codec,
     proto::{self, UserPoolEvent},
     user_pool::{Checked, Command, Event, Facts, Target, UserPoolId, UserPoolState, decide},
 };
 
 use super::{
-    Context, ExecuteError, LoadError, Outcome, ReadModel, Settings, Source, codec,
+    Context, ExecuteError, LoadError, Outcome, ReadModel, Settings, Source,
     read_model::{Changes, Indexed},
     stored::{EncodedPool, StoredPool},
 };

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use crate::{
+    audit::DecodeError,
     event_log::{Position, ReadError},
     user_pool::{Invalid, Rejection},
 };
 
-use super::{DecodeError, ReadModelError};
+use super::ReadModelError;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -62,14 +63,9 @@ pub enum LoadError {
         /// Up to where it was projected.
         projected: Position,
     },
-    /// A record of the log that is whole, but not understood.
-    #[error("the record at position {position} is not understood")]
-    Decode {
-        /// Where.
-        position: Position,
-        /// Why.
-        source: DecodeError,
-    },
+    /// A record of the log is intact, but not understood.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
 }
 
 /// Why the application could not start.

@@ -1,9 +1,7 @@
 //! Commands become events, events become state: the writer, the read model and
 //! what keeps them together. Knows nothing of gRPC.
 
-pub mod archive;
 mod batch;
-mod codec;
 mod error;
 mod history;
 mod projection;
@@ -14,8 +12,6 @@ mod unsynced;
 mod writer;
 
 use std::{
-    any::Any,
-    error::Error,
     path::Path,
     sync::Arc,
     thread,
@@ -31,6 +27,7 @@ use tokio::{
 use crate::{
     event_log::{AppendError, EventLog, ReadLimit},
     proto::Actor,
+    telemetry::error_chain,
     telemetry::{
         metrics::{AppMetrics, Refusal},
         spans::Tracer,
@@ -39,11 +36,8 @@ use crate::{
 };
 
 pub use self::{
-    codec::DecodeError,
     error::{ExecuteError, LoadError, StartError},
-    history::{
-        EventPage, Follow, Followed, History, HistoryError, Problem, Replayed, Verified, verify,
-    },
+    history::{EventPage, Follow, Followed, History, HistoryError, Replayed},
     projection::rebuild,
     read_model::{CACHE, Domain, PoolEntry, ReadModel, ReadModelError},
     source::{Source, SystemSource},
@@ -136,7 +130,7 @@ impl App {
             Err(LoadError::ReadModel(source)) => {
                 return Err(StartError::ReadModel { path: read_model.to_owned(), source });
             }
-            Err(error @ (LoadError::Log(_) | LoadError::Decode { .. })) => return Err(error.into()),
+            Err(error @ (LoadError::Log(_) | LoadError::Decode(_))) => return Err(error.into()),
             Err(error @ LoadError::EndLost { .. }) => return Err(StartError::EndLost(error)),
         };
         let read_model = Arc::new(read_model);
@@ -299,25 +293,8 @@ const PAGE: ReadLimit = ReadLimit { records: 1024, bytes: 4 * 1024 * 1024 };
 
 /// The append failed: the log is not to be written to again.
 fn log_failed(error: &AppendError) {
-    tracing::error!(error = in_full(error), "the log failed; nothing is acknowledged from here on");
-}
-
-/// What a panic said.
-#[must_use]
-pub fn says(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
-}
-
-/// An error and what caused it, as one sentence.
-#[must_use]
-pub fn in_full(error: &dyn Error) -> String {
-    let mut sentence = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        sentence.push_str(": ");
-        sentence.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    sentence
+    tracing::error!(
+        error = error_chain(error),
+        "the log failed; nothing is acknowledged from here on"
+    );
 }

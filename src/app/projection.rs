@@ -10,11 +10,13 @@ use std::{
 use tokio::{sync::mpsc, task};
 
 use crate::{
+    audit::codec,
     event_log::{EventLog, Head, Position, ReadLimit},
     proto::UserPoolEvent,
+    telemetry::error_chain,
 };
 
-use super::{LoadError, PAGE, ReadModel, ReadModelError, Settings, codec, in_full, unsynced};
+use super::{LoadError, PAGE, ReadModel, ReadModelError, Settings, unsynced};
 
 /// How often progress is told, in events.
 const PROGRESS: u64 = 100_000;
@@ -38,13 +40,13 @@ pub(super) async fn catch_up(
             Ok(read_model) => return Ok(read_model),
             Err(LoadError::ReadModel(error)) => {
                 tracing::warn!(
-                    error = in_full(&error),
+                    error = error_chain(&error),
                     "the read model is damaged; it is built again"
                 );
             }
-            Err(
-                error @ (LoadError::Log(_) | LoadError::Decode { .. } | LoadError::EndLost { .. }),
-            ) => return Err(error),
+            Err(error @ (LoadError::Log(_) | LoadError::Decode(_) | LoadError::EndLost { .. })) => {
+                return Err(error);
+            }
         }
     } else {
         tracing::warn!("the read model cannot be used with this log; it is built again");
@@ -82,7 +84,7 @@ async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Option<Read
         Ok(Ok((read_model, Some(checkpoint)))) => (read_model, checkpoint),
         Ok(Ok((_, None))) | Err(_) => return Ok(None),
         Ok(Err(error)) => {
-            tracing::warn!(error = in_full(&error), "the read model cannot be opened");
+            tracing::warn!(error = error_chain(&error), "the read model cannot be opened");
             return Ok(None);
         }
     };

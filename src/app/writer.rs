@@ -23,8 +23,10 @@ use tokio::{
 };
 
 use crate::{
+    audit::codec,
     event_log::{EventLog, Head, Position, ReadLimit, Record},
     telemetry::metrics,
+    telemetry::{error_chain, panic_message},
     user_pool::{Checked, UserPoolState, evolve},
 };
 
@@ -32,9 +34,8 @@ use super::{
     Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, ReadModelError, Settings, Source,
     StartError,
     batch::{Batch, Deciding, Decision},
-    codec,
     history::Recent,
-    in_full, log_failed, says,
+    log_failed,
 };
 
 /// How many commands one batch takes at most.
@@ -174,7 +175,7 @@ impl Writer {
                 Ok(Decision::Recorded { position }) => (self.recorded(position).await, true),
                 Err(panic) => {
                     let request_id = &context.correlation_id;
-                    tracing::error!(request_id, panic = says(&*panic), "panic");
+                    tracing::error!(request_id, panic = panic_message(&*panic), "panic");
                     (Err(ExecuteError::Fault), false)
                 }
             };
@@ -230,7 +231,7 @@ impl Writer {
         let read = self.log.read(before, ReadLimit { records: 1, ..PAGE }).await;
         let records = read.map_err(LoadError::from)?;
         let record = records.first().ok_or(ExecuteError::Fault)?;
-        let event = codec::decode(record)?;
+        let event = codec::decode(record).map_err(LoadError::from)?;
         let at = event.record_time.unwrap_or_default();
         // Creation and update carry the whole user pool; the answers of the other
         // commands do not show it.
@@ -243,7 +244,7 @@ impl Writer {
 
 fn read_model_failed(error: &ReadModelError) -> LogFailed {
     tracing::error!(
-        error = in_full(error),
+        error = error_chain(error),
         "the read model failed; it is built again at the next start"
     );
     LogFailed

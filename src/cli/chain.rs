@@ -2,7 +2,7 @@
 //! that it says beside them.
 
 use crate::{
-    app::archive::{self, ArchiveError},
+    audit::archive::{self, ArchiveError},
     event_log::{Hash, Head, Position},
     proto::UserPoolEvent,
 };

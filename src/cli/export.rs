@@ -12,7 +12,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use crate::{
-    app::archive,
+    audit::archive,
     event_log::{EventLog as _, Head, ReadLimit, Record},
     proto::{
         WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, error::Error, io, path::Path};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::{app, event_log::Position};
+use crate::{event_log::Position, telemetry};
 
 use super::{CliError, output::printable};
 
@@ -53,7 +53,7 @@ pub(super) fn explain(status: &Status) -> String {
 
 /// What is wrong at a position of a log.
 pub(super) fn at(position: Position, error: &dyn Error) -> CliError {
-    told(format!("position {position}: {}", app::in_full(error)))
+    told(format!("position {position}: {}", telemetry::error_chain(error)))
 }
 
 /// What the system says of a file.

@@ -10,7 +10,8 @@ use std::{
 use clap::Args;
 
 use crate::{
-    app::{Source, archive},
+    app::Source,
+    audit::archive,
     data_dir::DataDir,
     event_log::{Defect, Head, Record, SledLog},
     proto::{self, UserPoolEvent},

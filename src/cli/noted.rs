@@ -6,7 +6,7 @@ use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey as _};
 use serde_json::Value;
 
 use crate::{
-    checkpoint,
+    audit::checkpoint,
     event_log::{Hash, Head, Position},
     proto::{self, SignedCheckpoint},
 };

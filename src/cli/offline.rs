@@ -11,9 +11,10 @@ use clap::{Args, Subcommand};
 
 use crate::{
     app::{self, Source},
-    checkpoint::Signer,
+    audit::{self, checkpoint::Signer},
     data_dir::{self, DataDir},
     event_log::{EventLog as _, Head, OpenError, Position, SledLog},
+    telemetry::error_chain,
 };
 
 use super::{
@@ -118,7 +119,7 @@ impl Directory {
 async fn verify(directory: &Directory, noted: Vec<Noted>) -> Result<Answer, CliError> {
     let (_held, log) = match directory.open() {
         Err(CliError::Other(error)) if error.downcast_ref().is_some_and(OpenError::is_damage) => {
-            writeln!(io::stdout(), "NOT WHOLE: {}", app::in_full(error.as_ref()))?;
+            writeln!(io::stdout(), "NOT WHOLE: {}", error_chain(error.as_ref()))?;
             return Ok(Answer::No);
         }
         opened => opened?,
@@ -127,7 +128,7 @@ async fn verify(directory: &Directory, noted: Vec<Noted>) -> Result<Answer, CliE
     let bar = progress::bar(end.0);
     let progress = |position: Position| bar.set_position(position.0);
     let noted: Vec<_> = noted.iter().flat_map(|noted| &noted.0).map(|noted| noted.head).collect();
-    let verified = app::verify(&log, end, &noted, &progress).await.map_err(other)?;
+    let verified = audit::verify(&log, end, &noted, &progress).await.map_err(other)?;
     bar.finish_and_clear();
     let Head { position, hash } = verified.head;
     match verified.problem {

@@ -5,14 +5,14 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
-    app::in_full,
-    checkpoint,
+    audit::checkpoint,
     client::{Client, Watch},
     event_log::{Hash, Position},
     proto::{
         self, GetSignedCheckpointRequest, SignedCheckpoint, WatchUserPoolEventsRequest,
         watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
     },
+    telemetry::error_chain,
 };
 
 use super::{
@@ -216,7 +216,7 @@ impl Proof {
         if before > 0 {
             print(&format!("Every record up to position {before} is right."))?;
         }
-        let reason = in_full(reason);
+        let reason = error_chain(reason);
         print(&format!("{red}NOT PROVEN{red:#} at position {position}: {reason}."))
     }
 
@@ -234,7 +234,7 @@ impl Proof {
             }
         };
         if let Some(Problem { position, reason }) = &self.problem {
-            let (position, reason) = (position.to_string(), in_full(reason));
+            let (position, reason) = (position.to_string(), error_chain(reason));
             insert("problem", json!({ "position": position, "reason": reason }));
         }
         if let Some(signed) = &self.signed {

@@ -12,10 +12,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::telemetry::logging;
 use crate::{
-    app::{Source, in_full},
+    app::Source,
     grpc::{Capacity, Grants, Pattern},
     server::{Config, Endpoint, Ready},
-    telemetry::spans::Collector,
+    telemetry::{error_chain, spans::Collector},
     user_pool::Limits,
 };
 
@@ -188,7 +188,7 @@ impl Serve {
 async fn checked(config: &Config) -> Result<Answer, CliError> {
     let problems = config.check().await;
     for problem in &problems {
-        say(&in_full(problem));
+        say(&error_chain(problem));
     }
     if problems.is_empty() {
         print("the settings can be used")?;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    app::archive,
+    audit::archive,
     event_log::{EventLog as _, Head, Position, SledLog},
     proto::{self, UserPoolEventType},
 };

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::app;
+use crate::telemetry;
 
 use super::ConnectError;
 
@@ -48,7 +48,7 @@ impl<T: Clone> Kept<T> {
             match read() {
                 Ok(new) => *value = new,
                 Err(error) => {
-                    let error = app::in_full(&error);
+                    let error = telemetry::error_chain(&error);
                     tracing::warn!(error, "changed files are of no use; going on with what was");
                 }
             }

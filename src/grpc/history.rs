@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, codegen::BoxStream};
 
 use crate::{
     app::{App, Follow, Followed},
-    checkpoint::Signer,
+    audit::checkpoint::Signer,
     event_log::{Hash, Head, Position},
     proto::{
         self, GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetSignedCheckpointRequest,

@@ -22,9 +22,10 @@ use tower::{Layer, Service};
 use uuid::Uuid;
 
 use crate::{
-    app::{Source, says},
+    app::Source,
     telemetry::{
         metrics::{Counter, Metrics},
+        panic_message,
         spans::Tracer,
     },
 };
@@ -220,7 +221,7 @@ async fn answer(
         Ok(Ok(Ok(response))) => response,
         Ok(Ok(Err(never))) => match never {},
         Ok(Err(panic)) => {
-            tracing::error!(request_id = correlation_id, panic = says(&*panic), "panic");
+            tracing::error!(request_id = correlation_id, panic = panic_message(&*panic), "panic");
             status::internal().into_http()
         }
         Err(late) => late.into_http(),

@@ -13,7 +13,7 @@ use http::HeaderMap;
 use http_body::Frame;
 use tonic::{Code, Status, body::Body};
 
-use crate::app::says;
+use crate::telemetry::panic_message;
 
 use super::{
     access_record::{AccessRecord, code_of},
@@ -78,7 +78,7 @@ impl http_body::Body for ResponseBody {
         let polled = panic::catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx)));
         let frame = polled.unwrap_or_else(|panic| {
             let request_id = answer.record.correlation_id();
-            tracing::error!(request_id, panic = says(&*panic), "panic");
+            tracing::error!(request_id, panic = panic_message(&*panic), "panic");
             answer.ended = true;
             let mut trailers = HeaderMap::new();
             let told = status::internal().add_header(&mut trailers);

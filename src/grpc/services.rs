@@ -8,7 +8,7 @@ use tower::Service as _;
 
 use crate::{
     app::App,
-    checkpoint::Signer,
+    audit::checkpoint::Signer,
     proto::{
         FILE_DESCRIPTOR_SET,
         served::{

@@ -7,9 +7,11 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::{
-    app::{self, ExecuteError, HistoryError, LoadError, ReadModelError},
+    app::{ExecuteError, HistoryError, LoadError, ReadModelError},
+    audit::DecodeError,
     event_log::ReadError,
     proto::{ActorKind, ErrorReason},
+    telemetry::error_chain,
     user_pool::{Invalid, Rejection, UserPoolId},
 };
 
@@ -285,11 +287,11 @@ fn refused(invalid: &Invalid) -> Status {
 }
 
 fn unreadable(error: &LoadError) -> Status {
-    let cause = app::in_full(error);
+    let cause = error_chain(error);
     tracing::error!(error = cause, "what is stored cannot be read");
     match error {
         LoadError::Log(ReadError::Damaged { position, .. })
-        | LoadError::Decode { position, .. } => {
+        | LoadError::Decode(DecodeError { position, .. }) => {
             let text = format!("the stored history is damaged at position {position}");
             let metadata = [("position", position.to_string())];
             status(Code::DataLoss, ErrorReason::HistoryDamaged, &text, &metadata)

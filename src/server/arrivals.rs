@@ -12,6 +12,7 @@ use tokio::{
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
+    fs::reload::Newest,
     grpc::{Peer, Who},
     telemetry::WarnLimiter,
     telemetry::metrics::{Metrics, Refusal},
@@ -21,7 +22,6 @@ use super::{
     connection::{Connection, GREETING},
     handshake::{HandshakeError, shake_hands},
     listen::{ACCEPT_PAUSE, Accepted, Listener},
-    reload::Newest,
 };
 
 /// How many connections there may be, and what each of them may have.

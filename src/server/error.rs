@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    app::StartError, checkpoint::KeyError, data_dir::DataDirError, event_log::OpenError,
+    app::StartError, audit::checkpoint::KeyError, data_dir::DataDirError, event_log::OpenError,
     telemetry::spans::SpansError,
 };
 

@@ -13,6 +13,7 @@ use tonic::transport::{self, Server};
 
 use crate::{
     app::Source,
+    fs::reload::Newest,
     grpc::{Door, Grants, Phase, RpcLayer, Tokens},
     telemetry::{metrics::Metrics, spans::Tracer},
 };
@@ -21,7 +22,6 @@ use super::{
     Config,
     arrivals::{self, Room},
     listen::{self, Listener},
-    reload::Newest,
 };
 
 /// A client that is silent for this long is asked whether it is still there.

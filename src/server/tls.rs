@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{
     server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier},
 };
 
-use super::reload::Reloaded;
+use crate::fs::reload::Reloaded;
 
 /// Where the certificates are, and what is asked of clients.
 #[derive(Debug, Clone, PartialEq, Eq)]

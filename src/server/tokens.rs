@@ -5,7 +5,7 @@ use std::{fs, io, path::PathBuf};
 
 use crate::grpc::{TokenAlgorithm, TokenKeys, TokenKeysError, Tokens};
 
-use super::reload::Reloaded;
+use crate::fs::reload::Reloaded;
 
 /// Whose tokens are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 use userpool::{
-    app::archive,
-    checkpoint,
+    audit::{archive, checkpoint},
     event_log::{EventLog as _, Hash, MemoryLog, Position},
     proto::{self, ListUserPoolDomainsRequest, SignedCheckpoint, UserPoolEvent},
 };

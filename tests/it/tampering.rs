@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use proptest::{prelude::*, test_runner::TestRunner};
 use userpool::{
-    app::archive,
+    audit::archive,
     event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
     proto::{UserPoolDeleted, UserPoolEvent, UserPoolEventType, user_pool_event::Payload},
 };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tonic::{Code, Status, Streaming, transport::Channel};
 use userpool::{
-    app::archive,
+    audit::archive,
     event_log::Head,
     proto::{
         CreateUserPoolRequest, DescribeUserPoolRequest, UserPoolEvent, UserPoolEventFilter,

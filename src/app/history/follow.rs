@@ -9,13 +9,14 @@ use tokio::{
 };
 
 use crate::{
-    app::codec,
+    audit::codec,
     event_log::{Head, Position, ReadLimit, Record},
     telemetry::metrics::Watcher,
     user_pool::{EventFilter, Watch},
 };
 
 use super::{History, HistoryError, line::Line, recent::Recorded};
+use crate::app::LoadError;
 
 /// How much is read at a time, and so kept in memory for one follower.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 64 * 1024 };
@@ -141,7 +142,8 @@ impl Follow {
             let records = history.log.read(*position, limit).await?;
             let sent = |record: &Record| {
                 // Only a filter has to know what is in an event.
-                let matches = filter.matches_all() || filter.matches(&codec::decode(record)?);
+                let matches = filter.matches_all()
+                    || filter.matches(&codec::decode(record).map_err(LoadError::from)?);
                 Ok::<_, HistoryError>(matches.then(|| codec::sent(record, *include_records)))
             };
             self.read = records.iter().map(sent).collect::<Result<_, _>>()?;

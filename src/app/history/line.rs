@@ -2,15 +2,13 @@
 //! the stream of one user pool, whose places are revisions.
 
 use crate::{
+    audit::{archive, codec},
     event_log::{Position, ReadLimit, Record},
     proto::UserPoolEvent,
     user_pool::UserPoolId,
 };
 
-use super::{
-    super::{LoadError, archive, codec},
-    History, HistoryError,
-};
+use super::{super::LoadError, History, HistoryError};
 
 /// A row of events with places from 1 to its length.
 #[derive(Debug)]
@@ -135,6 +133,7 @@ impl<'a> Line<'a> {
     }
 
     fn event(&self, record: &Record) -> Result<UserPoolEvent, LoadError> {
-        if self.include_records { archive::event(record) } else { codec::decode(record) }
+        let decode = if self.include_records { archive::event } else { codec::decode };
+        Ok(decode(record)?)
     }
 }

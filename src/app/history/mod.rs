@@ -6,13 +6,13 @@ mod line;
 mod page;
 mod recent;
 mod replay;
-mod verify;
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use crate::{
+    audit::{Verified, verify},
     event_log::{EventLog, Head, ReadError},
     telemetry::metrics::Watchers,
     user_pool::UserPoolId,
@@ -25,7 +25,6 @@ pub use self::{
     follow::{Follow, Followed},
     page::EventPage,
     replay::Replayed,
-    verify::{Problem, Verified, verify},
 };
 
 /// The recorded history.
@@ -96,6 +95,16 @@ impl History {
     /// The read model cannot be read.
     pub fn head(&self) -> Result<Head, ReadModelError> {
         Ok(self.read_model.checkpoint()?.unwrap_or_default().head())
+    }
+
+    /// Recomputes the chain up to what is visible, and compares it with what was
+    /// noted before, where that is given.
+    ///
+    /// # Errors
+    /// The log cannot be read. That it is damaged is an answer, not an error.
+    pub async fn verify(&self, noted: Option<Head>) -> Result<Verified, HistoryError> {
+        let noted = noted.as_slice();
+        Ok(verify(self.log.as_ref(), self.head()?.position, noted, &|_| ()).await?)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    app::codec,
+    audit::codec,
     event_log::{Position, Record},
     proto::UserPoolEvent,
 };

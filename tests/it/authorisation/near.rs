@@ -9,8 +9,7 @@ use tonic::{Code, Status, body::Body};
 use tower::{Layer as _, Service as _, service_fn};
 use userpool::{
     grpc::{Capacity, Grants, Peer, Phase, RpcLayer, Who, methods},
-    metrics::Metrics,
-    spans::Tracer,
+    telemetry::{metrics::Metrics, spans::Tracer},
 };
 
 use super::{Role, grants};

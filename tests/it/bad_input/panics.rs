@@ -16,7 +16,8 @@ use tokio::{sync::watch, task::JoinSet};
 use tonic::{Code, Request, Status};
 use tracing_subscriber::fmt::MakeWriter;
 use userpool::{
-    app::{Source, archive},
+    app::Source,
+    audit::archive,
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
     proto::{
         CreateUserPoolRequest, ListUserPoolEventsRequest, WatchUserPoolEventsRequest,

@@ -8,8 +8,7 @@ use prost::{Message, Name};
 use prost_types::Timestamp;
 use sha2::{Digest as _, Sha256};
 use userpool::{
-    app::archive,
-    checkpoint,
+    audit::{archive, checkpoint},
     event_log::{Head, Record},
     proto::{
         self, CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, codegen::BoxStream, transport::Server};
 use userpool::{
-    checkpoint::Signer,
+    audit::checkpoint::Signer,
     event_log::{Hash, Head, Position},
     proto::{
         GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetSignedCheckpointRequest,

@@ -14,7 +14,7 @@ use data_encoding::HEXLOWER;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use userpool::{
-    checkpoint::Signer,
+    audit::checkpoint::Signer,
     event_log::{
         AppendError, Defect, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record,
     },

@@ -8,7 +8,7 @@ use std::{
 use prost::Message as _;
 use prost_types::Timestamp;
 use userpool::{
-    app::archive,
+    audit::archive,
     event_log::Head,
     proto::{UserPool, UserPoolEvent},
     user_pool::{Event, UserPoolState, evolve},

@@ -12,9 +12,8 @@ use tempfile::TempDir;
 use userpool::{
     app::{self, App, Context, Settings, Source},
     event_log::{EventLog, MemoryLog, Position, ReadLimit},
-    metrics::AppMetrics,
     proto::{UserPool, UserPoolEvent},
-    spans::Tracer,
+    telemetry::{metrics::AppMetrics, spans::Tracer},
     user_pool::{Checked, Limits},
 };
 use uuid::Uuid;

@@ -19,9 +19,8 @@ use tonic_types::StatusExt as _;
 use userpool::{
     app::{self, App, Context, ExecuteError, Outcome, Settings},
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
-    metrics::AppMetrics,
     proto::{ListUserPoolsRequest, UserPool},
-    spans::Tracer,
+    telemetry::{metrics::AppMetrics, spans::Tracer},
     user_pool::{Checked, Limits},
 };
 

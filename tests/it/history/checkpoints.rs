@@ -3,7 +3,7 @@
 use std::fs;
 
 use userpool::{
-    checkpoint::{self, CheckpointError, Signer},
+    audit::checkpoint::{self, CheckpointError, Signer},
     event_log::Hash,
     proto::{
         self, GetCheckpointKeyRequest, GetSignedCheckpointRequest, HashAnchor,

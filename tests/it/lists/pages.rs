@@ -16,9 +16,8 @@ use tonic_types::StatusExt as _;
 use userpool::{
     app::{self, App, Context, Settings, Source},
     event_log::MemoryLog,
-    metrics::AppMetrics,
     proto::UserPool,
-    spans::Tracer,
+    telemetry::{metrics::AppMetrics, spans::Tracer},
     user_pool::{Checked, Limits},
 };
 use uuid::Uuid;

@@ -112,7 +112,7 @@ async fn a_client_with_tls_learns_at_once_that_the_server_speaks_without() {
     let address = server.endpoint.to_string();
     let connecting = connect(&address, tls);
     let refused = timeout(Duration::from_secs(5), connecting).await.expect("at once");
-    let error = in_full(&refused.expect_err("refused"));
+    let error = error_chain(&refused.expect_err("refused"));
     assert!(error.contains("InvalidContentType"), "{error}");
     server.stop().await;
 }
@@ -215,7 +215,7 @@ async fn closed(mut socket: impl tokio::io::AsyncRead + Unpin) {
 }
 
 /// The error with everything behind it.
-fn in_full(error: &dyn Error) -> String {
+fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -8,7 +8,7 @@ use crate::{
     proto::{self, UserPoolEvent},
 };
 
-use super::{LoadError, codec};
+use super::{DecodeError, codec};
 
 /// Why a line is not the next event of an export.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum ArchiveError {
     Defect(#[from] Defect),
     /// The record holds no event that this version understands.
     #[error(transparent)]
-    NotUnderstood(#[from] LoadError),
+    NotUnderstood(#[from] DecodeError),
     /// What people read is not what the record says.
     #[error("the event is not the one in its record: one of them was changed")]
     Contradiction,
@@ -34,7 +34,7 @@ pub enum ArchiveError {
 ///
 /// # Errors
 /// The record holds no event that this version understands.
-pub fn event(record: &Record) -> Result<UserPoolEvent, LoadError> {
+pub fn event(record: &Record) -> Result<UserPoolEvent, DecodeError> {
     let stored = Some(record.stored.clone());
     Ok(UserPoolEvent { record: stored, ..codec::decode(record)? })
 }
@@ -43,7 +43,7 @@ pub fn event(record: &Record) -> Result<UserPoolEvent, LoadError> {
 ///
 /// # Errors
 /// The record holds no event that this version understands.
-pub fn line(record: &Record) -> Result<String, LoadError> {
+pub fn line(record: &Record) -> Result<String, DecodeError> {
     Ok(proto::to_json(&event(record)?).to_string())
 }
 

@@ -5,19 +5,27 @@ use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 
 use crate::{
-    event_log::Record,
+    event_log::{Position, Record},
     proto::{UserPoolEvent, UserPoolEventType},
     user_pool::Event,
 };
 
-use super::LoadError;
-
 /// The form of the payloads that this version writes.
-pub(super) const SCHEMA_VERSION: i32 = 1;
+pub(crate) const SCHEMA_VERSION: i32 = 1;
 
-/// Why a record that is whole is not understood.
+/// A record that is intact, but holds no event that this version understands.
 #[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
+#[error("the record at position {position} is not understood")]
+pub struct DecodeError {
+    /// The position of the record.
+    pub position: Position,
+    /// Why it is not understood.
+    pub source: DecodeCause,
+}
+
+/// Why an intact record is not understood.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeCause {
     /// It is no event.
     #[error("the record does not hold an event")]
     NotAnEvent(#[from] prost::DecodeError),
@@ -33,7 +41,7 @@ pub enum DecodeError {
 }
 
 /// The type that goes with a payload.
-pub(super) const fn event_type(event: &Event) -> UserPoolEventType {
+pub(crate) const fn event_type(event: &Event) -> UserPoolEventType {
     match event {
         Event::UserPoolCreated(_) => UserPoolEventType::UserPoolCreated,
         Event::UserPoolUpdated(_) => UserPoolEventType::UserPoolUpdated,
@@ -46,14 +54,14 @@ pub(super) const fn event_type(event: &Event) -> UserPoolEventType {
 
 /// The body of the record: the event as it is served, without the hashes, which
 /// the log adds.
-pub(super) fn encode(event: &UserPoolEvent) -> Bytes {
+pub(crate) fn encode(event: &UserPoolEvent) -> Bytes {
     event.encode_to_vec().into()
 }
 
 /// The event of a record as it is sent, with its hashes and, where that is asked for,
 /// the record. Nobody has to know what is in it: to put two messages one after the other
 /// is to merge them.
-pub(super) fn sent(record: &Record, include_record: bool) -> Bytes {
+pub(crate) fn sent(record: &Record, include_record: bool) -> Bytes {
     let added = UserPoolEvent {
         previous_hash: record.previous_hash.0.to_vec(),
         hash: record.hash.0.to_vec(),
@@ -68,20 +76,20 @@ pub(super) fn sent(record: &Record, include_record: bool) -> Bytes {
 }
 
 /// The event of a record, with its hashes.
-pub(super) fn decode(record: &Record) -> Result<UserPoolEvent, LoadError> {
+pub(crate) fn decode(record: &Record) -> Result<UserPoolEvent, DecodeError> {
     let decode = || {
         let event = UserPoolEvent::decode(record.body.as_ref())?;
         if event.schema_version > SCHEMA_VERSION {
-            return Err(DecodeError::Newer(event.schema_version));
+            return Err(DecodeCause::Newer(event.schema_version));
         }
         if event.payload.is_none() {
-            return Err(DecodeError::UnknownPayload);
+            return Err(DecodeCause::UnknownPayload);
         }
         if event.position != record.position.to_int() {
-            return Err(DecodeError::WrongPosition(event.position));
+            return Err(DecodeCause::WrongPosition(event.position));
         }
         let previous_hash = record.previous_hash.0.to_vec();
         Ok(UserPoolEvent { previous_hash, hash: record.hash.0.to_vec(), ..event })
     };
-    decode().map_err(|source| LoadError::Decode { position: record.position, source })
+    decode().map_err(|source| DecodeError { position: record.position, source })
 }

@@ -28,7 +28,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::app::in_full;
+use crate::telemetry::error_chain;
 
 /// How often the files are looked at, whatever is told.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -38,7 +38,7 @@ const QUIET: Duration = Duration::from_millis(200);
 const QUIET_AT_LAST: Duration = Duration::from_secs(4);
 
 /// Something that is made of files.
-pub(super) trait Made: Send {
+pub(crate) trait Made: Send {
     /// The files.
     fn files(&self) -> &[PathBuf];
     /// Makes it anew if they are not what they were, or `anyway`.
@@ -46,7 +46,7 @@ pub(super) trait Made: Send {
 }
 
 /// The newest of what was made of the files and can be used.
-pub(super) struct Reloaded<T> {
+pub(crate) struct Reloaded<T> {
     /// What it is, for people.
     what: &'static str,
     files: Vec<PathBuf>,
@@ -57,7 +57,7 @@ pub(super) struct Reloaded<T> {
 
 impl<T> Reloaded<T> {
     /// Makes it for the first time.
-    pub(super) fn new<E: Error + 'static>(
+    pub(crate) fn new<E: Error + 'static>(
         what: &'static str,
         files: Vec<PathBuf>,
         make: impl Fn() -> Result<T, E> + Send + 'static,
@@ -70,7 +70,7 @@ impl<T> Reloaded<T> {
     }
 
     /// Where the newest one can be had.
-    pub(super) fn newest(&self) -> Newest<T> {
+    pub(crate) fn newest(&self) -> Newest<T> {
         self.newest.subscribe()
     }
 }
@@ -93,7 +93,7 @@ impl<T: Send + Sync> Made for Reloaded<T> {
                 tracing::info!(what, "reloaded");
             }
             Err(error) => {
-                let error = in_full(&*error);
+                let error = error_chain(&*error);
                 tracing::warn!(what, error, "cannot be reloaded; what was loaded before is kept");
             }
         }
@@ -114,10 +114,10 @@ fn digest(files: &[PathBuf]) -> [u8; 32] {
 }
 
 /// The newest of something that is reloaded.
-pub(super) type Newest<T> = watch::Receiver<Arc<T>>;
+pub(crate) type Newest<T> = watch::Receiver<Arc<T>>;
 
 /// Looks after what is made of files. Dropped, it does no longer.
-pub(super) struct Reloading {
+pub(crate) struct Reloading {
     wake: Sender<Wake>,
     hangups: JoinHandle<()>,
 }
@@ -140,7 +140,7 @@ impl Reloading {
     ///
     /// # Errors
     /// There can be no further thread, or no signal.
-    pub(super) fn start(mut all: Vec<Box<dyn Made>>) -> io::Result<Option<Self>> {
+    pub(crate) fn start(mut all: Vec<Box<dyn Made>>) -> io::Result<Option<Self>> {
         // Also with nothing to look after: "systemctl reload" must not end the server.
         let mut hangup = signal(SignalKind::hangup())?;
         if all.is_empty() {

@@ -1,11 +1,11 @@
 //! Whether the history is what was recorded: every hash, from the first record on.
 
-use crate::event_log::{Defect, EventLog, Head, Position, ReadError, Record};
+use crate::event_log::{Defect, EventLog, Head, Position, ReadError, ReadLimit, Record};
 
-use super::{
-    super::{LoadError, PAGE, codec},
-    History, HistoryError,
-};
+use super::codec;
+
+/// How much of the log is read at a time.
+const PAGE: ReadLimit = ReadLimit { records: 1024, bytes: 4 * 1024 * 1024 };
 
 /// What the check found.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,18 +25,6 @@ pub struct Problem {
     pub position: Position,
     /// What.
     pub description: String,
-}
-
-impl History {
-    /// Recomputes the chain up to what is visible, and compares it with what was
-    /// noted before, where that is given.
-    ///
-    /// # Errors
-    /// The log cannot be read. That it is damaged is an answer, not an error.
-    pub async fn verify(&self, noted: Option<Head>) -> Result<Verified, HistoryError> {
-        let noted = noted.as_slice();
-        Ok(verify(self.log.as_ref(), self.head()?.position, noted, &|_| ()).await?)
-    }
 }
 
 /// Recomputes the chain of `log` up to `end`, and compares it with what was noted
@@ -95,8 +83,8 @@ fn wrong(record: &Record, head: Head, noted: &[Head]) -> Option<String> {
     if let Err(defect) = record.follows(head) {
         return Some(defect.to_string());
     }
-    if let Err(LoadError::Decode { source, .. }) = codec::decode(record) {
-        return Some(source.to_string());
+    if let Err(error) = codec::decode(record) {
+        return Some(error.source.to_string());
     }
     let here = |noted: &&Head| noted.position == record.position && noted.hash != record.hash;
     let noted = noted.iter().find(here)?.hash;
