@@ -29,7 +29,8 @@ use userpool::{
         UserPoolEventFilter, replay_user_pool_request::AsOf,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
-    server::{Config, Endpoint, Ready},
+    server::{Config, Ready},
+    transport::Endpoint,
 };
 
 use self::made::{Made, POOL};

@@ -7,12 +7,12 @@ use prost::Message as _;
 use prost_types::Timestamp;
 use userpool::{
     app::{Source as _, SystemSource},
-    data_dir::DataDir,
     event_log::{EventLog as _, Position, SledLog},
     proto::{
         UserPool, UserPoolCreated, UserPoolEvent, UserPoolEventType, UserPoolUpdated,
         user_pool_event::Payload,
     },
+    server::data_dir::DataDir,
 };
 
 /// The user pool that has many events.

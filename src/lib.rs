@@ -13,8 +13,9 @@
 //! | [`audit`] | the chain verifier, signed checkpoints, export and import | the rules of user pools |
 //! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, time, async |
 //! | [`app`] | the writer, the read model, the projection between them, the history | gRPC |
+//! | [`auth`] | who calls, and what they may do | doors |
+//! | [`transport`] | listeners, TLS, connections and their limits | operations |
 //! | [`grpc`] | messages in, commands through, messages out; every status | engines and files |
-//! | [`data_dir`] | the directory that one process holds | what is in the log |
 //! | [`server`] | listening, serving, stopping | rules |
 //! | [`client`] | a client of the service: deadlines, retries, watches that resume | what is behind it |
 //! | [`cli`] | the command line: the server, its clients, and work on its files | — |
@@ -38,9 +39,12 @@ pub mod user_pool;
 
 pub mod app;
 
+pub mod auth;
+
+pub mod transport;
+
 pub mod grpc;
 
-pub mod data_dir;
 pub mod server;
 
 pub mod client;

@@ -6,8 +6,7 @@ use prost::Message as _;
 
 use crate::{
     event_log::{Position, Record},
-    proto::{UserPoolEvent, UserPoolEventType},
-    user_pool::Event,
+    proto::{UserPoolEvent, UserPoolEventType, user_pool_event::Payload},
 };
 
 /// The form of the payloads that this version writes.
@@ -41,14 +40,14 @@ pub enum DecodeCause {
 }
 
 /// The type that goes with a payload.
-pub(crate) const fn event_type(event: &Event) -> UserPoolEventType {
+pub(crate) const fn event_type(event: &Payload) -> UserPoolEventType {
     match event {
-        Event::UserPoolCreated(_) => UserPoolEventType::UserPoolCreated,
-        Event::UserPoolUpdated(_) => UserPoolEventType::UserPoolUpdated,
-        Event::UserPoolDeleted(_) => UserPoolEventType::UserPoolDeleted,
-        Event::UserPoolDomainCreated(_) => UserPoolEventType::UserPoolDomainCreated,
-        Event::UserPoolDomainDeleted(_) => UserPoolEventType::UserPoolDomainDeleted,
-        Event::UserPoolStatusChanged(_) => UserPoolEventType::UserPoolStatusChanged,
+        Payload::UserPoolCreated(_) => UserPoolEventType::UserPoolCreated,
+        Payload::UserPoolUpdated(_) => UserPoolEventType::UserPoolUpdated,
+        Payload::UserPoolDeleted(_) => UserPoolEventType::UserPoolDeleted,
+        Payload::UserPoolDomainCreated(_) => UserPoolEventType::UserPoolDomainCreated,
+        Payload::UserPoolDomainDeleted(_) => UserPoolEventType::UserPoolDomainDeleted,
+        Payload::UserPoolStatusChanged(_) => UserPoolEventType::UserPoolStatusChanged,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
         watch_user_pool_events_response::Content,
     },
-    server::Endpoint,
+    transport::Endpoint,
 };
 
 use super::{

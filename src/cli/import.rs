@@ -12,9 +12,9 @@ use clap::Args;
 use crate::{
     app::Source,
     audit::archive,
-    data_dir::DataDir,
     event_log::{Defect, Head, Record, SledLog},
     proto::{self, UserPoolEvent},
+    server::data_dir::DataDir,
 };
 
 use super::{

@@ -12,8 +12,8 @@ use clap::{Args, Subcommand};
 use crate::{
     app::{self, Source},
     audit::{self, checkpoint::Signer},
-    data_dir::{self, DataDir},
     event_log::{EventLog as _, Head, OpenError, Position, SledLog},
+    server::data_dir::{self, DataDir},
     telemetry::error_chain,
 };
 

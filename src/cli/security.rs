@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 
 use crate::{
-    grpc::TokenAlgorithm,
-    server::{Clients, Tls, TokenSettings},
+    auth::{TokenAlgorithm, TokenSettings},
+    transport::{Clients, Tls},
 };
 
 use super::{CliError, failure::told};

@@ -13,9 +13,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::telemetry::logging;
 use crate::{
     app::Source,
-    grpc::{Capacity, Grants, Pattern},
-    server::{Config, Endpoint, Ready},
+    auth::{Grants, Pattern},
+    grpc::Capacity,
+    server::{Config, Ready},
     telemetry::{error_chain, spans::Collector},
+    transport::Endpoint,
     user_pool::Limits,
 };
 

@@ -50,7 +50,7 @@ pub use self::{
     options::{ConnectError, Options, Tls},
     watch::{Watch, Watched},
 };
-pub use crate::server::Endpoint;
+pub use crate::transport::Endpoint;
 
 use self::{options::Transport, retry::Backoff};
 

@@ -21,7 +21,7 @@ use tonic::{
 
 use crate::{
     app::{Source, SystemSource},
-    server::Endpoint,
+    transport::Endpoint,
 };
 
 use super::{

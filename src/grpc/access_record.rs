@@ -6,12 +6,13 @@ use std::sync::Arc;
 use http::{HeaderMap, Request};
 use tonic::{Code, body::Body};
 
+use crate::auth::{Identity, Peer, Who};
 use crate::telemetry::{
     metrics::{Counter, RpcCall},
     spans::{Call, Span, Tracer},
 };
 
-use super::{Identity, Peer, Who, traceparent};
+use super::traceparent;
 
 /// One record per call, written when its last word is said; CANCELLED where the
 /// client went away before that.

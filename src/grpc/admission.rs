@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::auth::Peer;
 use crate::telemetry::metrics::{Refusal, Refused};
-
-use super::Peer;
 
 /// How many calls that change something may be on their way. The writer's queue
 /// holds half of them, and one batch a quarter; the rest is still arriving.

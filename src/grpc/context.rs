@@ -3,10 +3,10 @@
 use http::Extensions;
 use tonic::{Request, metadata::MetadataMap};
 
+use crate::auth::{Identity, Peer, Who};
 use crate::{app::Context, proto::Actor};
 
 use super::{
-    Identity, Peer, Who,
     fingerprint::{Change, fingerprint},
     layer::CorrelationId,
     traceparent,

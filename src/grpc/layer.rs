@@ -21,6 +21,7 @@ use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 use uuid::Uuid;
 
+use crate::auth::{Authentication, Authorization, Grants, Peer, Tokens};
 use crate::{
     app::Source,
     telemetry::{
@@ -31,11 +32,9 @@ use crate::{
 };
 
 use super::{
-    Capacity, Grants, Peer, Phase, Tokens,
+    Capacity, Phase,
     access_record::{AccessRecord, code_of},
     admission::{Admission, Admitted, Kind},
-    authentication::Authentication,
-    authorisation::Authorisation,
     deadline,
     expiry::Untaken,
     request_body::{Arrival, RequestBody, SharedCharge},
@@ -62,7 +61,7 @@ struct Shared {
     source: Arc<dyn Source>,
     authentication: Authentication,
     admission: Admission,
-    authorisation: Authorisation,
+    authorisation: Authorization,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
     tracer: Tracer,
@@ -86,7 +85,7 @@ impl RpcLayer {
         let authentication =
             Authentication::new(tokens, Arc::clone(&source), metrics.refused.clone());
         let admission = Admission::new(capacity, metrics.refused.clone());
-        let authorisation = Authorisation::new(grants, metrics.refused.clone());
+        let authorisation = Authorization::new(grants, metrics.refused.clone());
         let untaken = Untaken::watched();
         let shared = Shared {
             source,

@@ -6,6 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
+use crate::auth::{BadToken, Identity, Refused, Role};
 use crate::{
     app::{ExecuteError, HistoryError, LoadError, ReadModelError},
     audit::DecodeError,
@@ -15,7 +16,7 @@ use crate::{
     user_pool::{Invalid, Rejection, UserPoolId},
 };
 
-use super::{Identity, Role, admission::TooMany, authorisation::Refused, token::BadToken};
+use super::admission::TooMany;
 
 /// `ErrorInfo.domain`.
 const DOMAIN: &str = "userpool.v1";

@@ -3,11 +3,15 @@
 use std::{io, path::PathBuf};
 
 use crate::{
-    app::StartError, audit::checkpoint::KeyError, data_dir::DataDirError, event_log::OpenError,
-    telemetry::spans::SpansError,
+    app::StartError, audit::checkpoint::KeyError, event_log::OpenError,
+    server::data_dir::DataDirError, telemetry::spans::SpansError,
 };
 
-use super::{Endpoint, Futile, TlsError, TokensError};
+use super::Futile;
+use crate::{
+    auth::TokensError,
+    transport::{Endpoint, TlsError},
+};
 
 /// Why a server could not start, or stopped.
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,9 @@
 //! Settings that a server starts with, and that can never do what they are for.
 
-use crate::{
-    grpc::{Capacity, Grants},
-    proto::ActorKind,
-};
+use crate::transport::{Endpoint, listen::Reach};
+use crate::{auth::Grants, grpc::Capacity, proto::ActorKind};
 
-use super::{Config, Endpoint, listen::Reach};
+use super::Config;
 
 /// What is of no use. The remedy is in the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

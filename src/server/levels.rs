@@ -10,7 +10,9 @@ use std::{
 use rustix::fs::statvfs;
 use tokio::sync::watch;
 
-use crate::{app::App, data_dir, event_log::Head, grpc::Phase, telemetry::metrics::Metrics};
+use crate::{
+    app::App, event_log::Head, grpc::Phase, server::data_dir, telemetry::metrics::Metrics,
+};
 
 /// From the first moment on: the phase, and what is on the disk.
 pub(super) fn of_process(metrics: &Arc<Metrics>, phase: watch::Receiver<Phase>, data_dir: PathBuf) {

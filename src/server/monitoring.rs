@@ -26,14 +26,10 @@ use tokio::{
     time::{Instant, Sleep, sleep, sleep_until},
 };
 
+use crate::transport::{Endpoint, Listener, Socket, listen::ACCEPT_PAUSE};
 use crate::{
     grpc::Phase,
     telemetry::metrics::{self, Metrics},
-};
-
-use super::{
-    connection::Socket,
-    listen::{ACCEPT_PAUSE, Endpoint, Listener},
 };
 
 /// How many connections there may be; more wait to be accepted. They must not take

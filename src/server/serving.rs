@@ -11,18 +11,20 @@ use tokio::{
 use tokio_rustls::rustls::ServerConfig;
 use tonic::transport::{self, Server};
 
+use crate::transport::{
+    Listener,
+    acceptor::{self, Room},
+    listen,
+};
 use crate::{
     app::Source,
+    auth::{Grants, Tokens},
     fs::reload::Newest,
-    grpc::{Door, Grants, Phase, RpcLayer, Tokens},
+    grpc::{Door, Phase, RpcLayer},
     telemetry::{metrics::Metrics, spans::Tracer},
 };
 
-use super::{
-    Config,
-    arrivals::{self, Room},
-    listen::{self, Listener},
-};
+use super::Config;
 
 /// A client that is silent for this long is asked whether it is still there.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -74,7 +76,7 @@ impl Serving {
         let watches_per_connection = capacity.watches_per_connection;
         let Callers { tls, tokens, grants } = callers;
         let room = Room { connections, watches_per_connection };
-        let incoming = arrivals::connections(listener, tls, room, cuts, Arc::clone(&metrics));
+        let incoming = acceptor::connections(listener, tls, room, cuts, Arc::clone(&metrics));
         let calls = RpcLayer::new(source, tokens, grants, capacity, phases, metrics, tracer);
         let serving = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))

@@ -15,7 +15,7 @@ use tonic::{
     transport::{Channel, Endpoint as Transport},
 };
 use tonic_prost::ProstCodec;
-use userpool::{grpc::Grants, proto::FILE_DESCRIPTOR_SET, server::Endpoint};
+use userpool::{auth::Grants, proto::FILE_DESCRIPTOR_SET, transport::Endpoint};
 
 use crate::support::{TestServer, reason};
 

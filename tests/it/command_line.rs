@@ -19,7 +19,7 @@ use std::{
 use regex::Regex;
 use serde_json::Value;
 use tokio::task;
-use userpool::server::Endpoint;
+use userpool::transport::Endpoint;
 
 use crate::support::TestServer;
 

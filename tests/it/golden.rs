@@ -16,9 +16,9 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use userpool::{
-    data_dir::DataDir,
     event_log::{EventLog as _, MemoryLog, OpenError, Position, Record, SledLog},
     proto::{self, DESCRIPTORS, DescribeUserPoolRequest, UserPoolEvent},
+    server::data_dir::DataDir,
 };
 
 use crate::{

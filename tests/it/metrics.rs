@@ -17,7 +17,7 @@ use userpool::{
         WatchUserPoolEventsRequest, user_pool_history_service_client::UserPoolHistoryServiceClient,
         watch_user_pool_events_request::Start,
     },
-    server::Endpoint,
+    transport::Endpoint,
 };
 
 use crate::support::{TestServer, create, domain};

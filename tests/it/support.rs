@@ -26,7 +26,8 @@ use userpool::{
         UserPoolEvent, UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
         user_pool_service_client::UserPoolServiceClient,
     },
-    server::{Config, Endpoint, Ready, ServerError},
+    server::{Config, Ready, ServerError},
+    transport::Endpoint,
 };
 use uuid::Uuid;
 

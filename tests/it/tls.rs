@@ -14,7 +14,7 @@ use userpool::{
         Actor, ListUserPoolEventsRequest, UserPoolEventFilter,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
-    server::{Clients, Tls},
+    transport::{Clients, Tls},
 };
 
 use crate::{

@@ -12,11 +12,11 @@ use tempfile::TempDir;
 use tonic::{Code, Request, Status, metadata::MetadataValue, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use userpool::{
+    auth::TokenSettings,
     proto::{
         Actor, ActorKind, ListUserPoolEventsRequest,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
-    server::TokenSettings,
 };
 
 use crate::{

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer as _, Service as _, service_fn};
 use userpool::{
-    grpc::{Capacity, Grants, Peer, Phase, RpcLayer, Who, methods},
+    auth::{Grants, Peer, Who},
+    grpc::{Capacity, Phase, RpcLayer, methods},
     telemetry::{metrics::Metrics, spans::Tracer},
 };
 

@@ -1,7 +1,7 @@
 //! A grant names exactly those callers that its pattern says.
 
 use userpool::{
-    grpc::{Grants, Identity, Pattern, Role},
+    auth::{Grants, Identity, Pattern, Role},
     proto::ActorKind,
 };
 

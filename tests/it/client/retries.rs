@@ -160,7 +160,7 @@ async fn a_server_that_says_nothing_is_waited_for_until_the_deadline_and_the_cha
 async fn a_server_that_is_started_again_answers_what_was_asked_meanwhile() {
     let server = TestServer::with(|config| {
         let socket = config.data_dir.join("socket");
-        config.listen = userpool::server::Endpoint::Unix(socket);
+        config.listen = userpool::transport::Endpoint::Unix(socket);
     })
     .await;
     let endpoint = server.endpoint.clone();

@@ -33,7 +33,7 @@ async fn next(watch: &mut Watch) -> (i64, usize) {
 async fn a_watch_goes_on_over_a_restart_and_tells_each_event_once() {
     let server = TestServer::with(|config| {
         let socket = config.data_dir.join("socket");
-        config.listen = userpool::server::Endpoint::Unix(socket);
+        config.listen = userpool::transport::Endpoint::Unix(socket);
     })
     .await;
     let endpoint = server.endpoint.clone();

@@ -7,7 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 use tokio::task;
-use userpool::server::Endpoint;
+use userpool::transport::Endpoint;
 
 use super::{by_kind, create, run, run_with, unix_server, userpool};
 use crate::support::TestServer;

@@ -8,7 +8,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 use tonic_types::StatusExt as _;
-use userpool::server::{Endpoint, Ready};
+use userpool::{server::Ready, transport::Endpoint};
 
 use super::describe;
 use crate::{

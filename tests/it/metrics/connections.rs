@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::{net::TcpStream, time::Instant};
-use userpool::server::Endpoint;
+use userpool::transport::Endpoint;
 
 use super::{get, measured};
 

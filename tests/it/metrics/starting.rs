@@ -8,7 +8,8 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, watch};
 use userpool::{
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
-    server::{Endpoint, Ready},
+    server::Ready,
+    transport::Endpoint,
 };
 
 use super::{Reading, get};

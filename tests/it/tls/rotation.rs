@@ -127,7 +127,7 @@ async fn a_secret_volume_is_followed_when_it_changes() {
         path
     };
     let (certificate, key) = (link("tls.crt"), link("tls.key"));
-    let tls = userpool::server::Tls { certificate, key, clients: None };
+    let tls = userpool::transport::Tls { certificate, key, clients: None };
     let server = TestServer::with(|config| config.tls = Some(tls)).await;
     let address = server.endpoint.to_string();
     connect(&address, old.trusted()).await.expect("a connection");

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::timeout;
-use userpool::grpc::TokenKeys;
+use userpool::auth::TokenKeys;
 
 use super::{Signer, claims, created, refused, server};
 use crate::authority::replace;
@@ -131,7 +131,7 @@ fn a_key_that_cannot_be_used_matters_only_where_its_algorithm_is_allowed() {
 
 #[test]
 fn algorithms_with_a_shared_secret_are_not_offered() {
-    use userpool::grpc::TokenAlgorithm;
+    use userpool::auth::TokenAlgorithm;
     for name in ["HS256", "HS384", "HS512", "none", "es256", ""] {
         name.parse::<TokenAlgorithm>().expect_err(name);
     }

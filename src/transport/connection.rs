@@ -15,9 +15,9 @@ use tokio::{
 };
 use tonic::transport::server::Connected;
 
-use crate::{grpc::Peer, telemetry::metrics::OpenConnection};
+use crate::{auth::Peer, telemetry::metrics::OpenConnection};
 
-use super::outgoing::Outgoing;
+use super::write_coalescer::WriteCoalescer;
 
 /// How long a connection may take to say that it speaks HTTP/2, with the handshake of
 /// TLS where there is one. From then on it is asked regularly whether it is still there;
@@ -33,16 +33,16 @@ const STALLED: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(1);
 
 /// A socket of any kind.
-pub(super) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 
 /// An accepted connection.
-pub(super) struct Connection {
+pub(crate) struct Connection {
     socket: Box<dyn Socket>,
     peer: Peer,
     greeting: Option<Greeting>,
-    outgoing: Outgoing,
+    outgoing: WriteCoalescer,
     stalled: Option<Pin<Box<Sleep>>>,
     /// How long the other end may still take to close; nothing before this one did.
     lingering: Option<Pin<Box<Sleep>>>,
@@ -80,7 +80,7 @@ impl Connection {
             socket,
             peer,
             greeting,
-            outgoing: Outgoing::default(),
+            outgoing: WriteCoalescer::default(),
             stalled: None,
             lingering: None,
             cut: Some(cut),

@@ -1,18 +1,11 @@
 //! Listening, serving, and stopping in order.
 
-mod arrivals;
-mod certificate;
-mod connection;
+pub mod data_dir;
 mod error;
 mod futile;
-mod handshake;
 mod levels;
-mod listen;
 mod monitoring;
-mod outgoing;
 mod serving;
-mod tls;
-mod tokens;
 
 use std::{
     io,
@@ -25,26 +18,24 @@ use tokio::task;
 use crate::{
     app::{self, App, Settings, Source},
     audit::checkpoint::{self, KeyError, Signer},
-    data_dir::{self, DataDir},
+    auth::{Grants, TokenSettings},
     event_log::{EventLog, Head, SledLog},
     fs::reload::{Made, Reloaded, Reloading},
-    grpc::{self, Capacity, Door, Grants, Phase, Services},
+    grpc::{self, Capacity, Door, Phase, Services},
     telemetry::{
         metrics::Metrics,
         spans::{Collector, SpansError, Tracer},
     },
+    transport::{
+        Endpoint, Listener, Tls,
+        listen::{self, Reach},
+    },
     user_pool::Limits,
 };
 
-pub use self::{
-    error::ServerError,
-    futile::Futile,
-    listen::{Endpoint, EndpointError, Listener},
-    tls::{Clients, Tls, TlsError},
-    tokens::{TokenSettings, TokensError},
-};
+use self::data_dir::DataDir;
+pub use self::{error::ServerError, futile::Futile};
 use self::{
-    listen::Reach,
     monitoring::Monitoring,
     serving::{Callers, Serving},
 };

@@ -12,7 +12,7 @@ const TURNS: u8 = 2;
 
 /// What was written, and has not left.
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct WriteCoalescer {
     held: BytesMut,
     /// Whether something was written since it was last asked to leave.
     fresh: bool,
@@ -23,7 +23,7 @@ pub(super) struct Outgoing {
     begun: bool,
 }
 
-impl Outgoing {
+impl WriteCoalescer {
     pub(super) fn is_empty(&self) -> bool {
         self.held.is_empty()
     }

@@ -9,9 +9,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
-use crate::grpc::Identity;
-
-use super::certificate::{self, Nameless};
+use crate::auth::{
+    Identity,
+    certificate::{self, Nameless},
+};
 
 /// The first byte of a connection with TLS: a record of the handshake.
 const TLS: u8 = 0x16;

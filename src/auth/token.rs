@@ -58,7 +58,7 @@ struct Checked {
 
 /// Why a token is not taken. Nothing of the token is in the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadToken {
+pub(crate) enum BadToken {
     #[error("this server takes no tokens; call without one")]
     NotTaken,
     #[error("the metadata \"authorization\" is to be one \"Bearer\" and a token")]
@@ -87,7 +87,7 @@ pub(super) enum BadToken {
 
 /// What is read of a token. Each may be missing.
 #[derive(Debug, Deserialize)]
-struct Claims {
+pub(crate) struct Claims {
     iss: Option<String>,
     aud: Option<Audience>,
     exp: Option<f64>,
@@ -110,7 +110,7 @@ impl Tokens {
     }
 
     /// Whom the token names.
-    pub(super) fn identity(&self, token: &str, now: DateTime<Utc>) -> Result<Identity, BadToken> {
+    pub(crate) fn identity(&self, token: &str, now: DateTime<Utc>) -> Result<Identity, BadToken> {
         let now = now.signed_duration_since(DateTime::UNIX_EPOCH).to_std().unwrap_or_default();
         let keys = Arc::clone(&self.keys.borrow());
         let hash = Sha256::digest(token).into();
@@ -177,7 +177,7 @@ impl Tokens {
 
 /// The token of a call, if it has one. From here on the header is a secret, which
 /// nothing shows.
-pub(super) fn bearer(headers: &mut HeaderMap) -> Result<Option<String>, BadToken> {
+pub(crate) fn bearer(headers: &mut HeaderMap) -> Result<Option<String>, BadToken> {
     let Entry::Occupied(mut given) = headers.entry(AUTHORIZATION) else { return Ok(None) };
     for value in given.iter_mut() {
         value.set_sensitive(true);

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use http::Request;
-use tonic::body::Body;
 
 use crate::{
     app::Source,
@@ -23,7 +22,7 @@ const HEALTH: &str = "/grpc.health.v1.Health/";
 
 /// Establishes who calls.
 #[derive(Debug)]
-pub(super) struct Authentication {
+pub(crate) struct Authentication {
     tokens: Option<Tokens>,
     source: Arc<dyn Source>,
     counts: metrics::Refused,
@@ -33,7 +32,7 @@ pub(super) struct Authentication {
 
 impl Authentication {
     /// Believes `tokens`, at the time that `source` tells.
-    pub(super) fn new(
+    pub(crate) fn new(
         tokens: Option<Tokens>,
         source: Arc<dyn Source>,
         counts: metrics::Refused,
@@ -45,7 +44,7 @@ impl Authentication {
     ///
     /// A token has to be good also where a certificate says enough, so that nobody is
     /// silently taken for somebody else.
-    pub(super) fn establish(&self, request: &mut Request<Body>) -> Result<(), BadToken> {
+    pub(crate) fn establish<B>(&self, request: &mut Request<B>) -> Result<(), BadToken> {
         let named = self.by_token(request);
         let peer = request.extensions().get::<Peer>();
         let connection = peer.map_or_else(Identity::anonymous, |peer| peer.identity.clone());
@@ -61,7 +60,7 @@ impl Authentication {
         established
     }
 
-    fn by_token(&self, request: &mut Request<Body>) -> Result<Option<Identity>, BadToken> {
+    fn by_token<B>(&self, request: &mut Request<B>) -> Result<Option<Identity>, BadToken> {
         let token = token::bearer(request.headers_mut());
         if request.uri().path().starts_with(HEALTH) {
             return Ok(None);
@@ -71,7 +70,7 @@ impl Authentication {
         tokens.identity(&token, self.source.now()).map(Some)
     }
 
-    fn tell(&self, request: &Request<Body>, bad: BadToken) {
+    fn tell<B>(&self, request: &Request<B>, bad: BadToken) {
         self.counts.count(Refusal::Unauthenticated);
         let method = request.uri().path().trim_start_matches('/');
         if self.warnings.allow() {

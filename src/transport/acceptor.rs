@@ -12,10 +12,12 @@ use tokio::{
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
+    auth::{Peer, Who},
     fs::reload::Newest,
-    grpc::{Peer, Who},
-    telemetry::WarnLimiter,
-    telemetry::metrics::{Metrics, Refusal},
+    telemetry::{
+        WarnLimiter,
+        metrics::{Metrics, Refusal},
+    },
 };
 
 use super::{
@@ -26,15 +28,15 @@ use super::{
 
 /// How many connections there may be, and what each of them may have.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
-    pub(super) connections: usize,
-    pub(super) watches_per_connection: usize,
+pub(crate) struct Room {
+    pub(crate) connections: usize,
+    pub(crate) watches_per_connection: usize,
 }
 
 /// Every connection that there is room for; the others are closed at once, so that
 /// their clients try elsewhere instead of waiting here. With `tls`, those over TCP are
 /// encrypted first.
-pub(super) fn connections(
+pub(crate) fn connections(
     listener: Listener,
     tls: Option<Newest<ServerConfig>>,
     room: Room,

@@ -140,7 +140,7 @@ impl TokenKeys {
     }
 
     /// What a token says, if one of the keys signed it.
-    pub(super) fn verified(&self, token: &str, header: &Header) -> Result<Claims, BadToken> {
+    pub(crate) fn verified(&self, token: &str, header: &Header) -> Result<Claims, BadToken> {
         if !self.allowed.contains(&header.alg) {
             return Err(BadToken::Algorithm);
         }

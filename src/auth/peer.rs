@@ -4,16 +4,16 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use tokio::{net::unix::UCred, sync::Semaphore};
 
-use super::{Identity, admission::places};
+use super::Identity;
 
 /// The other end of a connection, the same for all of its calls.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    pub(super) who: Who,
+    pub(crate) who: Who,
     /// Who the connection says that it is.
-    pub(super) identity: Identity,
+    pub(crate) identity: Identity,
     /// The watches that it may open beside those that it has.
-    pub(super) watches: Arc<Semaphore>,
+    pub(crate) watches: Arc<Semaphore>,
 }
 
 /// Who is at the other end.
@@ -31,13 +31,17 @@ impl Peer {
     #[must_use]
     pub fn new(who: Who, certificate: Option<Identity>, watches: usize) -> Self {
         let identity = certificate.unwrap_or_else(|| Identity::of(who));
-        Self { who, identity, watches: places(watches) }
+        Self {
+            who,
+            identity,
+            watches: Arc::new(Semaphore::new(watches.min(Semaphore::MAX_PERMITS))),
+        }
     }
 }
 
 impl Who {
     /// Where a client on the network is.
-    pub(super) const fn address(self) -> Option<SocketAddr> {
+    pub(crate) const fn address(self) -> Option<SocketAddr> {
         match self {
             Self::Address(address) => Some(address),
             Self::Process(_) => None,

@@ -29,7 +29,7 @@ impl Identity {
     }
 
     /// What a connection without a certificate says of its other end.
-    pub(super) fn of(who: Who) -> Self {
+    pub(crate) fn of(who: Who) -> Self {
         match who {
             Who::Process(Some(process)) => {
                 let subject = format!("uid={}", process.uid());

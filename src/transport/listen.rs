@@ -12,13 +12,13 @@ use std::{
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host};
 
-use crate::grpc::Who;
+use crate::auth::Who;
 
 use super::connection::Socket;
 
 /// How long to wait after a failed accept: out of descriptors, an accept that is
 /// tried again at once would spin.
-pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many descriptors are kept from connections: without one, the log cannot be
 /// written, and that would end the service.
@@ -60,7 +60,7 @@ impl FromStr for Endpoint {
 
 impl Endpoint {
     /// Whether it is not the same twice: port 0 takes a free one.
-    pub(super) fn is_any(&self) -> bool {
+    pub(crate) fn is_any(&self) -> bool {
         match self {
             Self::Tcp(address) => address.ends_with(":0"),
             Self::Unix(_) => false,
@@ -79,7 +79,7 @@ impl fmt::Display for Endpoint {
 
 /// From where a listener can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     /// From other machines.
     Network,
     /// From this machine alone.
@@ -96,7 +96,7 @@ impl Reach {
 }
 
 /// Whether the endpoint could be bound, were it free, and from where it would be reached.
-pub(super) async fn check(endpoint: &Endpoint) -> io::Result<Reach> {
+pub(crate) async fn check(endpoint: &Endpoint) -> io::Result<Reach> {
     match endpoint {
         Endpoint::Tcp(address) => {
             let mut reaches = lookup_host(address).await?.map(Reach::of);
@@ -162,14 +162,14 @@ impl Listener {
     }
 
     /// From where it can be reached.
-    pub(super) fn reach(&self) -> Reach {
+    pub(crate) fn reach(&self) -> Reach {
         match self {
             Self::Tcp(_, address) => Reach::of(*address),
             Self::Unix(..) => Reach::File,
         }
     }
 
-    pub(super) async fn accept(&self) -> io::Result<(Accepted, Who)> {
+    pub(crate) async fn accept(&self) -> io::Result<(Accepted, Who)> {
         match self {
             Self::Tcp(listener, _) => {
                 let (socket, address) = listener.accept().await?;
@@ -187,14 +187,14 @@ impl Listener {
 }
 
 /// A socket as it was accepted.
-pub(super) enum Accepted {
+pub(crate) enum Accepted {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
 impl Accepted {
     /// Without TLS.
-    pub(super) fn plain(self) -> Box<dyn Socket> {
+    pub(crate) fn plain(self) -> Box<dyn Socket> {
         match self {
             Self::Tcp(socket) => Box::new(socket),
             Self::Unix(socket) => Box::new(socket),
@@ -203,7 +203,7 @@ impl Accepted {
 }
 
 /// As many connections as are asked for, or as the descriptors of the process allow.
-pub(super) fn connections_within_limits(asked: usize) -> usize {
+pub(crate) fn connections_within_limits(asked: usize) -> usize {
     let Some(descriptors) = getrlimit(Resource::Nofile).current else { return asked };
     let allowed = descriptors.saturating_sub(OWN_DESCRIPTORS).max(1);
     let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);

@@ -59,28 +59,28 @@ impl Need {
 
 /// A call that its caller may not make.
 #[derive(Debug)]
-pub(super) struct Refused {
-    pub(super) method: String,
-    pub(super) role: Role,
-    pub(super) caller: Identity,
+pub(crate) struct Refused {
+    pub(crate) method: String,
+    pub(crate) role: Role,
+    pub(crate) caller: Identity,
 }
 
 /// Decides by what was granted.
 #[derive(Debug)]
-pub(super) struct Authorisation {
+pub(crate) struct Authorization {
     grants: Grants,
     counts: metrics::Refused,
     /// The refusals that are no warnings are there for who asks for them.
     warnings: WarnLimiter,
 }
 
-impl Authorisation {
-    pub(super) fn new(grants: Grants, counts: metrics::Refused) -> Self {
+impl Authorization {
+    pub(crate) fn new(grants: Grants, counts: metrics::Refused) -> Self {
         Self { grants, counts, warnings: WarnLimiter::default() }
     }
 
     /// Whether the caller, whom the layer has established, may call this.
-    pub(super) fn check(&self, path: &str, caller: &Extensions) -> Result<(), Refused> {
+    pub(crate) fn check(&self, path: &str, caller: &Extensions) -> Result<(), Refused> {
         if self.grants.is_empty() {
             return Ok(());
         }

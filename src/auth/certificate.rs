@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::{
-    grpc::{COMMON_NAME, Identity},
+    auth::{COMMON_NAME, Identity},
     proto::ActorKind,
 };
 
@@ -16,7 +16,7 @@ const NAME_BYTES: usize = 2048;
 
 /// Why a certificate that was issued by the right authority names nobody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Nameless {
+pub(crate) enum Nameless {
     #[error("the certificate cannot be read")]
     Unreadable,
     #[error("the certificate has no name: neither a subject alternative name nor a common name")]
@@ -34,7 +34,7 @@ pub(super) enum Nameless {
 /// name.
 ///
 /// That the certificate is to be believed was established before.
-pub(super) fn identity(certificate: &[u8]) -> Result<Identity, Nameless> {
+pub(crate) fn identity(certificate: &[u8]) -> Result<Identity, Nameless> {
     let (_, certificate) =
         X509Certificate::from_der(certificate).map_err(|_| Nameless::Unreadable)?;
     let subject = name(&certificate)?;

@@ -117,7 +117,7 @@ impl Tls {
     }
 
     /// Loads it, to be loaded again.
-    pub(super) fn keep(self) -> Result<Reloaded<ServerConfig>, TlsError> {
+    pub(crate) fn keep(self) -> Result<Reloaded<ServerConfig>, TlsError> {
         Reloaded::new("certificates", self.files(), move || self.load())
     }
 
@@ -125,7 +125,7 @@ impl Tls {
     ///
     /// # Errors
     /// See [`TlsError`].
-    pub(super) fn load(&self) -> Result<ServerConfig, TlsError> {
+    pub(crate) fn load(&self) -> Result<ServerConfig, TlsError> {
         let chain = certificates(&self.certificate)?;
         let key = private_key(&self.key)?;
         let provider = Arc::new(ring::default_provider());

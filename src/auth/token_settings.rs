@@ -3,7 +3,7 @@
 
 use std::{fs, io, path::PathBuf};
 
-use crate::grpc::{TokenAlgorithm, TokenKeys, TokenKeysError, Tokens};
+use super::{TokenAlgorithm, TokenKeys, TokenKeysError, Tokens};
 
 use crate::fs::reload::Reloaded;
 
@@ -43,7 +43,7 @@ pub enum TokensError {
 
 impl TokenSettings {
     /// Loads the keys, to be loaded again, and says how tokens are verified with them.
-    pub(super) fn keep(self) -> Result<(Reloaded<TokenKeys>, Tokens), TokensError> {
+    pub(crate) fn keep(self) -> Result<(Reloaded<TokenKeys>, Tokens), TokensError> {
         let (issuer, audience) = (self.issuer.clone(), self.audience.clone());
         let files = vec![self.keys.clone()];
         let keys = Reloaded::new("keys of tokens", files, move || self.load())?;
@@ -55,7 +55,7 @@ impl TokenSettings {
     ///
     /// # Errors
     /// See [`TokensError`].
-    pub(super) fn load(&self) -> Result<TokenKeys, TokensError> {
+    pub(crate) fn load(&self) -> Result<TokenKeys, TokensError> {
         let path = || self.keys.clone();
         let text = fs::read(&self.keys)
             .map_err(|source| TokensError::Unreadable { path: path(), source })?;
