@@ -14,6 +14,7 @@
 //! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, time, async |
 //! | [`app`] | the writer, the read model, the projection between them, the history | gRPC |
 //! | [`auth`] | who calls, and what they may do | doors |
+//! | [`service`] | one function per operation: request message in, response message or refusal out | HTTP, gRPC |
 //! | [`transport`] | listeners, TLS, connections and their limits | operations |
 //! | [`grpc`] | messages in, commands through, messages out; every status | engines and files |
 //! | [`server`] | listening, serving, stopping | rules |
@@ -40,6 +41,8 @@ pub mod user_pool;
 pub mod app;
 
 pub mod auth;
+
+pub mod service;
 
 pub mod transport;
 

@@ -3,10 +3,7 @@
 
 use http::Extensions;
 
-use crate::{
-    proto::ActorKind,
-    telemetry::metrics::{self, Refusal},
-};
+use crate::telemetry::metrics::{self, Refusal};
 
 use super::{Grants, Identity, Peer, Role, Who};
 use crate::telemetry::WarnLimiter;
@@ -59,7 +56,7 @@ impl Need {
 
 /// A call that its caller may not make.
 #[derive(Debug)]
-pub(crate) struct Refused {
+pub(crate) struct MissingRole {
     pub(crate) method: String,
     pub(crate) role: Role,
     pub(crate) caller: Identity,
@@ -80,11 +77,10 @@ impl Authorization {
     }
 
     /// Whether the caller, whom the layer has established, may call this.
-    pub(crate) fn check(&self, path: &str, caller: &Extensions) -> Result<(), Refused> {
+    pub(crate) fn check(&self, method: &str, caller: &Extensions) -> Result<(), MissingRole> {
         if self.grants.is_empty() {
             return Ok(());
         }
-        let method = path.trim_start_matches('/');
         let role = match Need::of(method) {
             Need::Nothing => return Ok(()),
             Need::NearOrReader if caller.get().is_some_and(is_near) => return Ok(()),
@@ -95,15 +91,18 @@ impl Authorization {
         if self.grants.give(role, &caller) {
             return Ok(());
         }
-        let refused = Refused { method: method.to_owned(), role, caller };
-        self.tell(&refused);
-        Err(refused)
+        let missing = MissingRole { method: method.to_owned(), role, caller };
+        self.tell(&missing);
+        Err(missing)
     }
 
-    fn tell(&self, refused: &Refused) {
-        let Refused { method, role, caller } = refused;
-        let unknown = matches!(caller.kind, ActorKind::Anonymous | ActorKind::Unspecified);
-        let refusal = if unknown { Refusal::Unauthenticated } else { Refusal::PermissionDenied };
+    fn tell(&self, missing: &MissingRole) {
+        let MissingRole { method, role, caller } = missing;
+        let refusal = if caller.is_anonymous() {
+            Refusal::Unauthenticated
+        } else {
+            Refusal::PermissionDenied
+        };
         self.counts.count(refusal);
         let (role, caller) = (role.name(), caller.to_string());
         if self.warnings.allow() {

@@ -28,6 +28,11 @@ impl Identity {
         Self { kind: ActorKind::Anonymous, subject: String::new() }
     }
 
+    /// Whether no certificate, token or socket says who the caller is.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        matches!(self.kind, ActorKind::Anonymous | ActorKind::Unspecified)
+    }
+
     /// What a connection without a certificate says of its other end.
     pub(crate) fn of(who: Who) -> Self {
         match who {

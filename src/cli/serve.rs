@@ -14,10 +14,9 @@ use crate::telemetry::logging;
 use crate::{
     app::Source,
     auth::{Grants, Pattern},
-    grpc::Capacity,
     server::{Config, Ready},
     telemetry::{error_chain, spans::Collector},
-    transport::Endpoint,
+    transport::{Capacity, Endpoint},
     user_pool::Limits,
 };
 

@@ -9,43 +9,11 @@ use tonic_health::pb::{
     health_server::Health as HealthService,
 };
 
+use crate::transport::Phase;
+
 /// The services that may be asked for, by name; "" is all of them.
 const SERVICES: [&str; 3] =
     ["", "userpool.v1.UserPoolService", "userpool.v1.UserPoolHistoryService"];
-
-/// How far the server is. It only ever goes on to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// The log is opened, or the read model is brought up to it.
-    Starting,
-    /// Calls are answered.
-    Serving,
-    /// It ends, in order or because the log failed.
-    Stopping,
-}
-
-impl Phase {
-    /// All of them, by name.
-    pub const NAMES: [&str; 3] =
-        [Self::Starting.name(), Self::Serving.name(), Self::Stopping.name()];
-
-    /// What it is called in metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Serving => "serving",
-            Self::Stopping => "stopping",
-        }
-    }
-
-    const fn status(self) -> ServingStatus {
-        match self {
-            Self::Starting | Self::Stopping => ServingStatus::NotServing,
-            Self::Serving => ServingStatus::Serving,
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Health {
@@ -95,5 +63,12 @@ async fn next(told: Option<Phase>, phase: &mut watch::Receiver<Phase>) -> Phase 
 }
 
 fn response(phase: Phase) -> HealthCheckResponse {
-    HealthCheckResponse { status: phase.status().into() }
+    HealthCheckResponse { status: status(phase).into() }
+}
+
+const fn status(phase: Phase) -> ServingStatus {
+    match phase {
+        Phase::Starting | Phase::Stopping => ServingStatus::NotServing,
+        Phase::Serving => ServingStatus::Serving,
+    }
 }

@@ -1,4 +1,4 @@
-//! Every service but health.
+//! Every service but health, and the way of a call to its own.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -7,8 +7,6 @@ use tonic::{body::Body, codegen::BoxFuture, server::NamedService as _, service::
 use tower::Service as _;
 
 use crate::{
-    app::App,
-    audit::checkpoint::Signer,
     proto::{
         FILE_DESCRIPTOR_SET,
         served::{
@@ -16,9 +14,17 @@ use crate::{
             user_pool_service_server::UserPoolServiceServer,
         },
     },
+    service::Operations,
 };
 
-use super::{REQUEST_BYTES, history::History, user_pools::UserPools};
+use super::{
+    history::History,
+    message_limit::{LimitedBody, MAX_REQUEST_BYTES},
+    user_pools::UserPools,
+};
+
+/// A response on its way.
+pub(super) type BoxResponse = BoxFuture<Response<Body>, Infallible>;
 
 /// Every service but health, with reflection.
 #[derive(Debug)]
@@ -28,21 +34,15 @@ pub struct Services {
 }
 
 impl Services {
-    /// The services of this application.
+    /// The services that call these operations.
     ///
     /// # Errors
-    /// The descriptors cannot be read, which no build that passed its tests has.
-    pub fn new(
-        app: &Arc<App>,
-        signer: &Arc<Signer>,
-        account_id: &str,
-    ) -> Result<Self, tonic_reflection::server::Error> {
-        let user_pools = UserPools { app: Arc::clone(app), account_id: account_id.to_owned() };
-        let user_pools =
-            UserPoolServiceServer::new(user_pools).max_decoding_message_size(REQUEST_BYTES);
-        let history = History { app: Arc::clone(app), signer: Arc::clone(signer) };
-        let history =
-            UserPoolHistoryServiceServer::new(history).max_decoding_message_size(REQUEST_BYTES);
+    /// The descriptors cannot be read. Every test that starts a server reads them.
+    pub fn new(operations: &Arc<Operations>) -> Result<Self, tonic_reflection::server::Error> {
+        let user_pools = UserPoolServiceServer::new(UserPools(Arc::clone(operations)))
+            .max_decoding_message_size(MAX_REQUEST_BYTES);
+        let history = UserPoolHistoryServiceServer::new(History(Arc::clone(operations)))
+            .max_decoding_message_size(MAX_REQUEST_BYTES);
         // Both versions: older clients know only v1alpha. Error details are included,
         // so that tools can show them.
         let reflection = || {
@@ -58,10 +58,10 @@ impl Services {
     }
 
     /// Hands the call to its service.
-    pub(super) fn call(&self, request: Request<Body>) -> BoxFuture<Response<Body>, Infallible> {
-        // Most calls are for this one, and the way through a router costs as much as
-        // some of them.
-        if service(&request) == UserPoolServiceServer::<UserPools>::NAME {
+    pub(super) fn call(&self, request: Request<Body>) -> BoxResponse {
+        let request = request.map(LimitedBody::wrap);
+        // Most calls are for this service, and a router costs as much as some of them.
+        if service_name(&request) == UserPoolServiceServer::<UserPools>::NAME {
             return self.user_pools.clone().call(request);
         }
         Box::pin(self.others.clone().call(request))
@@ -69,7 +69,7 @@ impl Services {
 }
 
 /// The name of the service that a call is for.
-pub(super) fn service(request: &Request<Body>) -> &str {
+pub(super) fn service_name(request: &Request<Body>) -> &str {
     let path = request.uri().path().trim_start_matches('/');
     path.split_once('/').map_or(path, |(service, _)| service)
 }

@@ -1,7 +1,7 @@
 //! Settings that a server starts with, and that can never do what they are for.
 
 use crate::transport::{Endpoint, listen::Reach};
-use crate::{auth::Grants, grpc::Capacity, proto::ActorKind};
+use crate::{auth::Grants, proto::ActorKind, transport::Capacity};
 
 use super::Config;
 

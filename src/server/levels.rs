@@ -11,7 +11,7 @@ use rustix::fs::statvfs;
 use tokio::sync::watch;
 
 use crate::{
-    app::App, event_log::Head, grpc::Phase, server::data_dir, telemetry::metrics::Metrics,
+    app::App, event_log::Head, server::data_dir, telemetry::metrics::Metrics, transport::Phase,
 };
 
 /// From the first moment on: the phase, and what is on the disk.

@@ -18,16 +18,17 @@ use tokio::task;
 use crate::{
     app::{self, App, Settings, Source},
     audit::checkpoint::{self, KeyError, Signer},
-    auth::{Grants, TokenSettings},
+    auth::{Access, Grants, TokenSettings},
     event_log::{EventLog, Head, SledLog},
     fs::reload::{Made, Reloaded, Reloading},
-    grpc::{self, Capacity, Door, Phase, Services},
+    grpc::{self, Services, StartupGate},
+    service::Operations,
     telemetry::{
         metrics::Metrics,
         spans::{Collector, SpansError, Tracer},
     },
     transport::{
-        Endpoint, Listener, Tls,
+        Capacity, Endpoint, Listener, Phase, Tls,
         listen::{self, Reach},
     },
     user_pool::Limits,
@@ -250,7 +251,7 @@ struct Front {
 /// A server that listens, and has nothing to serve yet.
 struct Opening {
     front: Front,
-    door: Door,
+    door: StartupGate,
     metrics: Arc<Metrics>,
     config: Config,
     source: Arc<dyn Source>,
@@ -274,8 +275,7 @@ impl Opening {
         let (keys, tokens) = tokens.unzip();
         let callers = Callers {
             tls: tls.as_ref().map(Reloaded::newest),
-            tokens,
-            grants: config.grants.clone(),
+            access: Access { tokens, grants: config.grants.clone() },
         };
         let tls = tls.map(|tls| -> Box<dyn Made> { Box::new(tls) });
         let keys = keys.map(|keys| -> Box<dyn Made> { Box::new(keys) });
@@ -320,7 +320,9 @@ impl Opening {
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
         levels::of_app(&metrics, &app);
-        door.open(Services::new(&app, &signer, &config.account_id)?);
+        let operations = Operations::new(Arc::clone(&app), Arc::clone(&signer), config.account_id);
+        let operations = Arc::new(operations);
+        door.open(Services::new(&operations)?);
         front.serving.enter(Phase::Serving);
         Ok(Ready { front, app, signer, checkpoints, data_dir: None })
     }

@@ -28,8 +28,8 @@ use tokio::{
 
 use crate::transport::{Endpoint, Listener, Socket, listen::ACCEPT_PAUSE};
 use crate::{
-    grpc::Phase,
     telemetry::metrics::{self, Metrics},
+    transport::Phase,
 };
 
 /// How many connections there may be; more wait to be accepted. They must not take

@@ -9,19 +9,19 @@ use tokio::{
     time,
 };
 use tokio_rustls::rustls::ServerConfig;
-use tonic::transport::{self, Server};
+use tonic::transport::{Error as TransportError, Server};
 
-use crate::transport::{
-    Listener,
-    acceptor::{self, Room},
-    listen,
-};
 use crate::{
     app::Source,
-    auth::{Grants, Tokens},
+    auth::Access,
     fs::reload::Newest,
-    grpc::{Door, Phase, RpcLayer},
+    grpc::{Grpc, StartupGate},
     telemetry::{metrics::Metrics, spans::Tracer},
+    transport::{
+        CallLayer, Listener, Phase,
+        acceptor::{self, Room},
+        listen,
+    },
 };
 
 use super::Config;
@@ -43,18 +43,17 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// How it is established who calls, and what they may.
 pub(super) struct Callers {
     pub(super) tls: Option<Newest<ServerConfig>>,
-    pub(super) tokens: Option<Tokens>,
-    pub(super) grants: Grants,
+    pub(super) access: Access,
 }
 
 /// A server on a listener. Dropped, it ends at once.
 #[derive(Debug)]
 pub(super) struct Serving {
-    task: JoinHandle<Result<(), transport::Error>>,
+    task: JoinHandle<Result<(), TransportError>>,
     phase: watch::Sender<Phase>,
     drain: Option<oneshot::Sender<()>>,
     cut: watch::Sender<bool>,
-    calls: RpcLayer,
+    calls: CallLayer,
 }
 
 impl Serving {
@@ -66,18 +65,18 @@ impl Serving {
         source: Arc<dyn Source>,
         metrics: Arc<Metrics>,
         tracer: Tracer,
-    ) -> (Self, Door) {
+    ) -> (Self, StartupGate) {
         let (phase, phases) = watch::channel(Phase::Starting);
         let (drain, draining) = oneshot::channel();
         let (cut, cuts) = watch::channel(false);
-        let door = Door::closed(phases.clone(), metrics.refused.clone());
+        let door = StartupGate::new(phases.clone(), metrics.refused.clone());
         let connections = listen::connections_within_limits(config.connections);
         let capacity = config.capacity;
         let watches_per_connection = capacity.watches_per_connection;
-        let Callers { tls, tokens, grants } = callers;
+        let Callers { tls, access } = callers;
         let room = Room { connections, watches_per_connection };
         let incoming = acceptor::connections(listener, tls, room, cuts, Arc::clone(&metrics));
-        let calls = RpcLayer::new(source, tokens, grants, capacity, phases, metrics, tracer);
+        let calls = CallLayer::new(&Grpc, source, access, capacity, phases, metrics, tracer);
         let serving = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -104,7 +103,7 @@ impl Serving {
 
     /// Takes no further connection, lets the calls that run finish, and closes.
     /// Says whether any had to be cut off.
-    pub(super) async fn drain(&mut self) -> Result<bool, transport::Error> {
+    pub(super) async fn drain(&mut self) -> Result<bool, TransportError> {
         if let Some(drain) = self.drain.take() {
             // An error means that the server has ended already.
             let _ = drain.send(());
@@ -131,7 +130,7 @@ impl Serving {
     }
 
     /// Waits until all connections are closed.
-    pub(super) async fn ended(&mut self) -> Result<(), transport::Error> {
+    pub(super) async fn ended(&mut self) -> Result<(), TransportError> {
         // It is never aborted while this is waited for, and does not panic.
         (&mut self.task).await.unwrap_or(Ok(()))
     }
@@ -145,11 +144,11 @@ impl Drop for Serving {
 }
 
 /// Waits until no call runs, nor comes while connections say goodbye.
-async fn lingering(calls: &RpcLayer) {
+async fn lingering(calls: &CallLayer) {
     loop {
-        calls.quiet().await;
+        calls.wait_idle().await;
         time::sleep(GOODBYE).await;
-        if calls.is_quiet() {
+        if calls.is_idle() {
             return;
         }
     }

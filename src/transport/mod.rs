@@ -2,14 +2,20 @@
 //! Knows nothing of the operations.
 
 pub(crate) mod acceptor;
+mod call;
 mod connection;
 mod handshake;
 pub(crate) mod listen;
+mod phase;
+mod protocol;
 mod tls;
 mod write_coalescer;
 
-pub(crate) use self::connection::Socket;
+pub(crate) use self::{call::caller, connection::Socket};
 pub use self::{
+    call::{CallLayer, Capacity},
     listen::{Endpoint, EndpointError, Listener},
+    phase::Phase,
+    protocol::Protocol,
     tls::{Clients, Tls, TlsError},
 };

@@ -168,7 +168,7 @@ fn imported_rooms(code: &str) -> BTreeSet<String> {
 
 #[test]
 fn imports_are_found_however_they_are_written() {
-    let code = "use crate::{\n    app::{App, read_model::{A, B}},\n    grpc::RpcLayer,\n};\n\
+    let code = "use crate::{\n    app::{App, read_model::{A, B}},\n    grpc::CallLayer,\n};\n\
                 use crate::proto::UserPool;\nlet x = crate::cli::run();";
     let expected = ["app", "cli", "grpc", "proto"].map(str::to_owned);
     assert_eq!(imported_rooms(code), BTreeSet::from(expected));

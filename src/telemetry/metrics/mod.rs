@@ -31,7 +31,7 @@ pub use self::{
     app::{AppMetrics, Outcome},
     log::LogMetrics,
     refused::{Refusal, Refused},
-    rpc::{Method, RpcCall, Rpcs},
+    rpc::{Method, RpcCall, Rpcs, code_name},
     server::{OpenConnection, ServerMetrics},
     watchers::{Watcher, Watchers},
 };

@@ -13,28 +13,34 @@ use prometheus_client::{
 
 use super::{Names, seconds};
 
-/// The codes by number, spelled as gRPC's own libraries spell them in metrics.
+/// The status codes by number, spelled as gRPC spells them.
 const CODES: [&str; 17] = [
     "OK",
-    "Canceled",
-    "Unknown",
-    "InvalidArgument",
-    "DeadlineExceeded",
-    "NotFound",
-    "AlreadyExists",
-    "PermissionDenied",
-    "ResourceExhausted",
-    "FailedPrecondition",
-    "Aborted",
-    "OutOfRange",
-    "Unimplemented",
-    "Internal",
-    "Unavailable",
-    "DataLoss",
-    "Unauthenticated",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
 ];
 /// What a path is counted as that is no method of this server: clients choose paths.
 const UNKNOWN: &str = "unknown";
+
+/// The name of the status code with this number.
+#[must_use]
+pub fn code_name(code: i32) -> &'static str {
+    usize::try_from(code).ok().and_then(|code| CODES.get(code)).unwrap_or(&"UNKNOWN")
+}
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -62,8 +68,6 @@ struct Handles {
     started: Counter,
     handled: Vec<Counter>,
     handling: Histogram,
-    received: Counter,
-    sent: Counter,
 }
 
 /// A call that runs.
@@ -106,18 +110,6 @@ impl RpcCall {
         }
         took
     }
-
-    /// A counter of the messages that the client sends.
-    #[must_use]
-    pub fn received(&self) -> Counter {
-        self.handles.received.clone()
-    }
-
-    /// A counter of the messages that it is sent.
-    #[must_use]
-    pub fn sent(&self) -> Counter {
-        self.handles.sent.clone()
-    }
 }
 
 struct Families {
@@ -127,10 +119,6 @@ struct Families {
     handled: Family<Labels, Counter>,
     /// `grpc_server_handling_seconds`
     handling: Family<Labels, Histogram>,
-    /// `grpc_server_msg_received_total`
-    received: Family<Labels, Counter>,
-    /// `grpc_server_msg_sent_total`
-    sent: Family<Labels, Counter>,
 }
 
 impl Families {
@@ -139,17 +127,11 @@ impl Families {
             started: Family::default(),
             handled: Family::default(),
             handling: Family::new_with_constructor(seconds),
-            received: Family::default(),
-            sent: Family::default(),
         };
         let mut names = Names(registry);
         names.counters("grpc_server_started", "Calls that began", &families.started);
         let help = "Calls that ended, by the code that the client was sent";
         names.counters("grpc_server_handled", help, &families.handled);
-        let help = "Messages that clients sent";
-        names.counters("grpc_server_msg_received", help, &families.received);
-        let help = "Messages that clients were sent";
-        names.counters("grpc_server_msg_sent", help, &families.sent);
         let help = "How long calls took, to their last word";
         let handling = Family::clone(&families.handling);
         registry.register_with_unit("grpc_server_handling", help, Unit::Seconds, handling);
@@ -171,8 +153,6 @@ impl Families {
             started: self.started.get_or_create_owned(&labels),
             handled: handled.collect(),
             handling: self.handling.get_or_create_owned(&labels),
-            received: self.received.get_or_create_owned(&labels),
-            sent: self.sent.get_or_create_owned(&labels),
         }
     }
 }

@@ -8,9 +8,10 @@ use tokio::sync::watch;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer as _, Service as _, service_fn};
 use userpool::{
-    auth::{Grants, Peer, Who},
-    grpc::{Capacity, Phase, RpcLayer, methods},
+    auth::{Access, Grants, Peer, Who},
+    grpc::{Grpc, methods},
     telemetry::{metrics::Metrics, spans::Tracer},
+    transport::{CallLayer, Capacity, Phase},
 };
 
 use super::{Role, grants};
@@ -61,7 +62,8 @@ async fn call(grants: Grants, address: &str, path: &str) -> Option<Code> {
     let source = Arc::<FixedSource>::default();
     let metrics = Arc::new(Metrics::new(&methods()));
     let (capacity, tracer) = (Capacity::default(), Tracer::default());
-    let layer = RpcLayer::new(source, None, grants, capacity, phases, metrics, tracer);
+    let access = Access { tokens: None, grants };
+    let layer = CallLayer::new(&Grpc, source, access, capacity, phases, metrics, tracer);
     let reached = |_: Request<Body>| async { Ok::<_, Infallible>(Response::new(Body::empty())) };
     let address: SocketAddr = address.parse().expect("an address");
     let mut request = Request::new(Body::empty());

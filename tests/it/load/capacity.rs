@@ -8,11 +8,11 @@ use tonic::{Code, Status, Streaming, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 use userpool::{
-    grpc::Capacity,
     proto::{
         WatchUserPoolEventsRequest, WatchUserPoolEventsResponse,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
+    transport::Capacity,
 };
 
 use super::{

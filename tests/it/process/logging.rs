@@ -98,8 +98,8 @@ async fn the_record_of_a_call_says_who_called_from_where_and_in_which_trace() {
     server.create("traced", Some(&format!("00-{trace}-b7ad6b7169203331-01"))).await;
     server.create("plain", None).await;
 
-    let traced = server.record("request_id", "traced").await;
-    let plain = server.record("request_id", "plain").await;
+    let traced = server.record("correlation_id", "traced").await;
+    let plain = server.record("correlation_id", "plain").await;
 
     assert_eq!((&traced["message"], &traced["code"]), (&"rpc".into(), &"Ok".into()));
     assert_eq!((&traced["trace_id"], &traced["actor"]), (&trace.into(), &"anonymous".into()));
@@ -115,7 +115,7 @@ async fn the_record_of_a_call_on_a_socket_names_the_user_and_the_process() {
     let server = Logging::start(directory.path(), &listen).await;
     server.create("local", None).await;
 
-    let record = server.record("request_id", "local").await;
+    let record = server.record("correlation_id", "local").await;
 
     let actor = record["actor"].as_str().expect("an actor");
     assert!(actor.starts_with("local:uid="), "{actor}");
@@ -131,12 +131,12 @@ async fn a_signal_turns_the_log_up_and_another_one_back() {
     server.probe("before").await;
     server.signal("USR1", &format!("{asked},userpool=debug")).await;
     server.probe("during").await;
-    server.record("request_id", "during").await;
+    server.record("correlation_id", "during").await;
     server.signal("USR2", asked).await;
     server.probe("after").await;
     server.create("last", None).await;
-    server.record("request_id", "last").await;
+    server.record("correlation_id", "last").await;
 
-    assert!(server.records("request_id", "before").is_empty());
-    assert!(server.records("request_id", "after").is_empty());
+    assert!(server.records("correlation_id", "before").is_empty());
+    assert!(server.records("correlation_id", "after").is_empty());
 }

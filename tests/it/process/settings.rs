@@ -94,10 +94,10 @@ async fn the_log_of_the_process_can_be_read_by_programs() {
     for call in calls {
         assert_eq!(call["method"], "userpool.v1.UserPoolService/CreateUserPool");
         assert!(call["milliseconds"].is_number(), "{call}");
-        let id = call["request_id"].as_str().expect("an ID").to_owned();
+        let id = call["correlation_id"].as_str().expect("an ID").to_owned();
         assert_eq!(codes.insert(id, call["code"].clone()), None, "one record per call");
     }
-    let expected = [("call-1", "Ok"), ("call-2", "InvalidArgument"), ("call-3", "Ok")];
+    let expected = [("call-1", "OK"), ("call-2", "INVALID_ARGUMENT"), ("call-3", "OK")];
     let expected = expected.map(|(id, code)| (id.to_owned(), Value::from(code)));
     assert_eq!(codes, HashMap::from(expected));
     let messages: Vec<_> = records.iter().map(|record| &record["message"]).collect();

@@ -3,9 +3,8 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
-use tonic::Status;
 
-use super::status;
+use super::Error;
 
 /// Enough to notice a token that was mistyped, cut, or made for another list.
 const CHECK: usize = 6;
@@ -26,18 +25,18 @@ fn decode(list: &str, token: &str) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// It is not a token of this list.
-pub(super) fn decode_number(list: &str, token: &str) -> Result<u64, Status> {
+pub(super) fn decode_number(list: &str, token: &str) -> Result<u64, Error> {
     let place = decode(list, token).and_then(|place| place.try_into().ok());
-    place.map(u64::from_be_bytes).ok_or_else(status::bad_page_token)
+    place.map(u64::from_be_bytes).ok_or_else(Error::bad_page_token)
 }
 
 /// The place that a token of `list` names, where places are texts.
 ///
 /// # Errors
 /// It is not a token of this list.
-pub(super) fn decode_text(list: &str, token: &str) -> Result<String, Status> {
+pub(super) fn decode_text(list: &str, token: &str) -> Result<String, Error> {
     let place = decode(list, token).and_then(|place| String::from_utf8(place).ok());
-    place.ok_or_else(status::bad_page_token)
+    place.ok_or_else(Error::bad_page_token)
 }
 
 fn check(list: &str, place: &[u8]) -> [u8; CHECK] {

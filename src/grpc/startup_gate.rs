@@ -1,0 +1,74 @@
+//! The service that a connection reaches: health from the first moment, and every other
+//! service once the application is loaded.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tokio::sync::watch;
+use tonic::{Status, body::Body, server::NamedService as _};
+use tonic_health::pb::health_server::HealthServer;
+use tower::Service;
+
+use crate::{
+    service::Error,
+    telemetry::metrics::{Refusal, Refused},
+    transport::Phase,
+};
+
+use super::{
+    Services,
+    health::Health,
+    services::{BoxResponse, service_name},
+};
+
+/// Every service, from the moment on at which its application is loaded. Clones share
+/// them.
+#[derive(Debug, Clone)]
+pub struct StartupGate(Arc<Gate>);
+
+#[derive(Debug)]
+struct Gate {
+    health: HealthServer<Health>,
+    services: OnceLock<Services>,
+    refused: Refused,
+}
+
+impl StartupGate {
+    /// A gate that only health passes.
+    #[must_use]
+    pub fn new(phase: watch::Receiver<Phase>, refused: Refused) -> Self {
+        let health = HealthServer::new(Health { phase });
+        Self(Arc::new(Gate { health, services: OnceLock::new(), refused }))
+    }
+
+    /// Lets calls of `services` pass from now on. A second call changes nothing.
+    pub fn open(&self, services: Services) {
+        let _ = self.0.services.set(services);
+    }
+}
+
+impl Service<Request<Body>> for StartupGate {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxResponse;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> BoxResponse {
+        let Gate { health, services, refused } = &*self.0;
+        if service_name(&request) == HealthServer::<Health>::NAME {
+            return health.clone().call(request);
+        }
+        if let Some(services) = services.get() {
+            return services.call(request);
+        }
+        refused.count(Refusal::Starting);
+        Box::pin(async { Ok(Status::from(Error::starting()).into_http()) })
+    }
+}

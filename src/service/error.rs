@@ -1,0 +1,318 @@
+//! The one refusal. It is made where the refusal is known, and each door renders it
+//! in one file. Nothing that an engine says gets into it.
+
+use std::time::Duration;
+
+use crate::{
+    app::{ExecuteError, HistoryError, LoadError, ReadModelError},
+    audit::DecodeError,
+    auth::{BadToken, Identity, MissingRole, Role},
+    event_log::ReadError,
+    proto::{ActorKind, ErrorReason},
+    telemetry::error_chain,
+    user_pool::{Invalid, Rejection, UserPoolId},
+};
+
+/// How many characters of a caller's subject a refusal repeats.
+const MAX_SUBJECT_CHARS: usize = 256;
+/// When to try again after a refusal for overload.
+const OVERLOAD_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// When to try again while the server starts.
+const STARTING_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+const RESOURCE_NOT_FOUND: &str = "ResourceNotFoundException";
+const INVALID_PARAMETER: &str = "InvalidParameterException";
+const CONCURRENT_MODIFICATION: &str = "ConcurrentModificationException";
+const LIMIT_EXCEEDED: &str = "LimitExceededException";
+
+/// A request that is not carried out, and why, for any door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error(Box<Refusal>);
+
+/// What a door renders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// Why, for programs.
+    pub(crate) reason: ErrorReason,
+    /// Why and what to do, for people; Cognito's own text where it has one.
+    pub(crate) message: String,
+    /// The exception that Cognito raises; absent where it has none for the case.
+    pub(crate) aws_exception: Option<&'static str>,
+    /// The violated field rules of an [`ErrorReason::InvalidRequest`].
+    pub(crate) invalid: Option<Invalid>,
+    /// What the reason's documentation in the proto promises.
+    pub(crate) metadata: Vec<(&'static str, String)>,
+    /// When the same request may be sent again; absent where nothing is gained by it.
+    pub(crate) retry_delay: Option<Duration>,
+}
+
+impl Error {
+    /// A refusal for `reason`.
+    pub(crate) fn new(reason: ErrorReason, message: impl Into<String>) -> Self {
+        Self(Box::new(Refusal {
+            reason,
+            message: message.into(),
+            aws_exception: None,
+            invalid: None,
+            metadata: Vec::new(),
+            retry_delay: None,
+        }))
+    }
+
+    /// More calls or bytes than the server takes on; nothing was recorded.
+    pub(crate) fn overloaded(message: &str) -> Self {
+        Self::new(ErrorReason::Overloaded, message).retry_after(OVERLOAD_RETRY_DELAY)
+    }
+
+    /// The application is not loaded yet.
+    pub(crate) fn starting() -> Self {
+        let message = "the server is starting; nothing was recorded, try again later";
+        Self::new(ErrorReason::Starting, message).retry_after(STARTING_RETRY_DELAY)
+    }
+
+    /// The server stops.
+    pub(crate) fn shutting_down() -> Self {
+        let message =
+            "the server is shutting down; nothing was recorded, try another server or try later";
+        Self::new(ErrorReason::ShuttingDown, message)
+    }
+
+    /// The server stops, and with it a watch.
+    pub(super) fn watch_ended() -> Self {
+        let message =
+            "the server is shutting down; resume the watch after the last position received";
+        Self::new(ErrorReason::ShuttingDown, message)
+    }
+
+    /// The client's own deadline has passed.
+    pub(crate) fn deadline_exceeded() -> Self {
+        let message = "the deadline of the call has passed; a change may or may not have been \
+                       recorded, retry with the same request_id";
+        Self::new(ErrorReason::DeadlineExceeded, message)
+    }
+
+    /// The request is still incomplete when its time is up.
+    pub(crate) fn request_timeout() -> Self {
+        let message = "the request did not arrive in time; nothing was recorded";
+        Self::new(ErrorReason::DeadlineExceeded, message)
+    }
+
+    /// The request has more bytes than are read.
+    pub(crate) fn request_too_large(limit: usize) -> Self {
+        let message = format!("the request is larger than {limit} bytes");
+        Self::new(ErrorReason::LimitExceeded, message).with("limit", limit.to_string())
+    }
+
+    /// A fault of this program.
+    pub(crate) fn internal() -> Self {
+        let message =
+            "internal error; the server's log has it under the x-request-id of this response";
+        Self::new(ErrorReason::Internal, message)
+    }
+
+    /// A page token that this service did not make for this list.
+    pub(super) fn bad_page_token() -> Self {
+        let message = "the page token does not belong to this list; start again without one";
+        Self::new(ErrorReason::BadPageToken, message).raises(INVALID_PARAMETER)
+    }
+
+    /// The user pool does not exist: it never did, or was deleted at `deleted_revision`.
+    pub(super) fn not_found(user_pool_id: &UserPoolId, deleted_revision: Option<i64>) -> Self {
+        let user_pool_id = user_pool_id.clone();
+        Self::from(match deleted_revision {
+            Some(revision) => Rejection::Deleted { user_pool_id, revision },
+            None => Rejection::NotFound { user_pool_id },
+        })
+    }
+
+    /// What a door renders.
+    pub(crate) fn into_refusal(self) -> Refusal {
+        *self.0
+    }
+
+    fn with(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.0.metadata.push((key, value.into()));
+        self
+    }
+
+    fn with_pool(self, user_pool_id: &UserPoolId) -> Self {
+        self.with("user_pool_id", user_pool_id.to_string())
+    }
+
+    fn raises(mut self, exception: &'static str) -> Self {
+        self.0.aws_exception = Some(exception);
+        self
+    }
+
+    fn retry_after(mut self, delay: Duration) -> Self {
+        self.0.retry_delay = Some(delay);
+        self
+    }
+}
+
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        let exception = invalid.aws_error().name();
+        let mut error =
+            Self::new(ErrorReason::InvalidRequest, invalid.to_string()).raises(exception);
+        error.0.invalid = Some(invalid);
+        error
+    }
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        let text = rejection.to_string();
+        match rejection {
+            Rejection::NotFound { user_pool_id } => Self::new(ErrorReason::UserPoolNotFound, text)
+                .with_pool(&user_pool_id)
+                .raises(RESOURCE_NOT_FOUND),
+            Rejection::Deleted { user_pool_id, revision } => {
+                Self::new(ErrorReason::UserPoolDeleted, text)
+                    .with_pool(&user_pool_id)
+                    .with("revision", revision.to_string())
+                    .raises(RESOURCE_NOT_FOUND)
+            }
+            Rejection::IdInUse { .. } => Self::internal(),
+            Rejection::RevisionMismatch { user_pool_id, expected, current } => {
+                Self::new(ErrorReason::RevisionMismatch, text)
+                    .with_pool(&user_pool_id)
+                    .with("expected_revision", expected.to_string())
+                    .with("current_revision", current.to_string())
+                    .raises(CONCURRENT_MODIFICATION)
+            }
+            Rejection::DomainConfigured { user_pool_id, domain }
+            | Rejection::HasDomain { user_pool_id, domain } => {
+                Self::new(ErrorReason::UserPoolHasDomain, text)
+                    .with_pool(&user_pool_id)
+                    .with("domain", domain)
+                    .raises(INVALID_PARAMETER)
+            }
+            Rejection::DomainTaken { domain } => Self::new(ErrorReason::DomainTaken, text)
+                .with("domain", domain.to_string())
+                .raises(INVALID_PARAMETER),
+            Rejection::DomainNotFound { user_pool_id, domain } => {
+                Self::new(ErrorReason::DomainNotFound, text)
+                    .with_pool(&user_pool_id)
+                    .with("domain", domain.to_string())
+                    .raises(INVALID_PARAMETER)
+            }
+            Rejection::TooManyUserPools { limit } => Self::new(ErrorReason::LimitExceeded, text)
+                .with("limit", limit.to_string())
+                .raises(LIMIT_EXCEEDED),
+            Rejection::Invalid(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<ExecuteError> for Error {
+    fn from(error: ExecuteError) -> Self {
+        let text = error.to_string();
+        match error {
+            ExecuteError::Rejected(rejection) => rejection.into(),
+            ExecuteError::RequestIdReused { request_id } => {
+                Self::new(ErrorReason::IdempotencyMismatch, text)
+                    .with("request_id", request_id.to_string())
+            }
+            ExecuteError::Overloaded => {
+                Self::overloaded("too many commands are waiting; nothing was recorded, try again")
+            }
+            ExecuteError::ShuttingDown => Self::shutting_down(),
+            ExecuteError::LogUnavailable => {
+                let message = "the log is unavailable; the command may or may not have been \
+                               recorded, retry with the same request_id";
+                Self::new(ErrorReason::LogUnavailable, message)
+            }
+            ExecuteError::Fault => Self::internal(),
+            ExecuteError::Unreadable(error) => error.into(),
+        }
+    }
+}
+
+impl From<HistoryError> for Error {
+    fn from(error: HistoryError) -> Self {
+        let text = error.to_string();
+        match error {
+            HistoryError::NotFound { user_pool_id } => Self::not_found(&user_pool_id, None),
+            HistoryError::BeyondEnd { what: _, requested, current } => {
+                Self::new(ErrorReason::BeyondEnd, text)
+                    .with("requested", requested)
+                    .with("current", current)
+            }
+            HistoryError::BeforeCreation { user_pool_id, what: _, requested, created } => {
+                Self::new(ErrorReason::BeforeCreation, text)
+                    .with_pool(&user_pool_id)
+                    .with("requested", requested)
+                    .with("created", created)
+            }
+            HistoryError::Unreadable(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReadModelError> for Error {
+    fn from(error: ReadModelError) -> Self {
+        LoadError::ReadModel(error).into()
+    }
+}
+
+/// The cause goes to the log; the client learns the position of damage and no more.
+impl From<LoadError> for Error {
+    fn from(error: LoadError) -> Self {
+        tracing::error!(error = error_chain(&error), "stored data cannot be read");
+        match error {
+            LoadError::Log(ReadError::Damaged { position, .. })
+            | LoadError::Decode(DecodeError { position, .. }) => {
+                let message = format!("the stored history is damaged at position {position}");
+                Self::new(ErrorReason::HistoryDamaged, message)
+                    .with("position", position.to_string())
+            }
+            LoadError::Log(ReadError::Unavailable(_))
+            | LoadError::ReadModel(_)
+            | LoadError::EndLost { .. } => Self::internal(),
+        }
+    }
+}
+
+impl From<BadToken> for Error {
+    fn from(bad_token: BadToken) -> Self {
+        Self::new(ErrorReason::TokenRefused, bad_token.to_string())
+    }
+}
+
+impl From<MissingRole> for Error {
+    fn from(missing: MissingRole) -> Self {
+        let MissingRole { method, role, caller } = missing;
+        let Identity { kind, subject } = caller;
+        let subject: String = subject.chars().take(MAX_SUBJECT_CHARS).collect();
+        let caller = Identity { kind, subject };
+        let setting = match role {
+            Role::Reader => "readers or writers",
+            Role::Writer => "writers",
+        };
+        let role = role.name();
+        let (reason, message) = if caller.is_anonymous() {
+            let message = format!(
+                "{method} requires role {role}; anonymous callers have no role: call with a \
+                 client certificate or a bearer token"
+            );
+            (ErrorReason::CredentialsMissing, message)
+        } else {
+            let message = format!(
+                "{method} requires role {role}, which {caller} does not have; the server's \
+                 operator grants it with the setting {setting}"
+            );
+            (ErrorReason::PermissionDenied, message)
+        };
+        Self::new(reason, message)
+            .with("role", role)
+            .with("actor_kind", actor_kind(kind))
+            .with("actor_subject", caller.subject)
+    }
+}
+
+/// The name of the enum value without its prefix.
+fn actor_kind(kind: ActorKind) -> &'static str {
+    let name = kind.as_str_name();
+    name.strip_prefix("ACTOR_KIND_").unwrap_or(name)
+}

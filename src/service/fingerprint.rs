@@ -1,0 +1,57 @@
+//! The fingerprint that tells a retry from another request with the same `request_id`.
+
+use std::mem;
+
+use prost::Message;
+use sha2::{Digest as _, Sha256};
+
+use crate::proto::{
+    CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
+    DeleteUserPoolRequest, UpdateUserPoolRequest,
+};
+
+/// A request that changes a user pool, and may be retried under its `request_id`.
+pub(super) trait Mutation: Message {
+    /// The name of its operation.
+    const METHOD: &str;
+
+    /// The fields in which a retry may differ from the first request: `request_id`, a
+    /// UUID with several spellings, and `validate_only`.
+    fn retry_fields(&mut self) -> (&mut Option<String>, &mut bool);
+}
+
+macro_rules! mutation {
+    ($($request:ty, $method:literal;)*) => {$(
+        impl Mutation for $request {
+            const METHOD: &str = $method;
+
+            fn retry_fields(&mut self) -> (&mut Option<String>, &mut bool) {
+                (&mut self.request_id, &mut self.validate_only)
+            }
+        }
+    )*};
+}
+
+mutation! {
+    CreateUserPoolRequest, "CreateUserPool";
+    UpdateUserPoolRequest, "UpdateUserPool";
+    DeleteUserPoolRequest, "DeleteUserPool";
+    CreateUserPoolDomainRequest, "CreateUserPoolDomain";
+    DeleteUserPoolDomainRequest, "DeleteUserPoolDomain";
+}
+
+/// SHA-256 of the operation's name and of the request without its retry fields. Equal
+/// messages have equal bytes because maps are sorted (see `build.rs`). A request without
+/// a `request_id` is never compared, and gets zeros.
+pub(super) fn fingerprint<M: Mutation>(request: &mut M) -> [u8; 32] {
+    let (request_id, validate_only) = request.retry_fields();
+    if request_id.is_none() {
+        return [0; 32];
+    }
+    let taken = (request_id.take(), mem::take(validate_only));
+    let encoded = request.encode_to_vec();
+    let (request_id, validate_only) = request.retry_fields();
+    (*request_id, *validate_only) = taken;
+
+    Sha256::new().chain_update(M::METHOD).chain_update([0]).chain_update(encoded).finalize().into()
+}

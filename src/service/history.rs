@@ -1,0 +1,128 @@
+//! The operations of `UserPoolHistoryService`.
+
+use std::sync::Arc;
+
+use futures_util::{Stream, stream};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    app::{App, Follow, Followed},
+    event_log::{Hash, Head, Position},
+    proto::{
+        self, GetCheckpointKeyResponse, GetSignedCheckpointResponse, HashAnchor,
+        ListUserPoolEventsRequest, ListUserPoolEventsResponse, ReplayUserPoolRequest,
+        ReplayUserPoolResponse, VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse,
+        WatchCheckpoint, WatchUserPoolEventsRequest,
+        served::{WatchUserPoolEventsResponse, watch_user_pool_events_response::Content},
+    },
+    user_pool::{EventQuery, Noted, Replay, Watch},
+};
+
+use super::{Error, Operations, page_token};
+
+impl Operations {
+    pub(crate) async fn list_user_pool_events(
+        &self,
+        request: ListUserPoolEventsRequest,
+    ) -> Result<ListUserPoolEventsResponse, Error> {
+        let query = EventQuery::parse(request)?;
+        let list = list_name(&query);
+        let start = match query.page_token.as_str() {
+            "" => None,
+            token => Some(page_token::decode_number(&list, token)?),
+        };
+        let page = self.app.history().page(&query, start).await?;
+        let next = page.next.map(|place| page_token::encode(&list, &place.to_be_bytes()));
+        Ok(ListUserPoolEventsResponse {
+            events: page.events,
+            next_page_token: next.unwrap_or_default(),
+            head_position: page.head.to_int(),
+        })
+    }
+
+    pub(crate) async fn replay_user_pool(
+        &self,
+        request: ReplayUserPoolRequest,
+    ) -> Result<ReplayUserPoolResponse, Error> {
+        let replay = Replay::parse(request)?;
+        let replayed = self.app.history().replay(&replay, self.app.source().now()).await?;
+        Ok(ReplayUserPoolResponse {
+            user_pool: Some(replayed.user_pool),
+            deleted: replayed.deleted,
+            revision: replayed.last.revision,
+            position: replayed.last.position,
+            record_time: replayed.last.record_time,
+            hash: replayed.last.hash,
+        })
+    }
+
+    /// The stream ends with its first error; a shutdown is one.
+    pub(crate) fn watch_user_pool_events(
+        &self,
+        request: WatchUserPoolEventsRequest,
+    ) -> Result<impl Stream<Item = Result<WatchUserPoolEventsResponse, Error>> + use<>, Error> {
+        let watch = Watch::parse(request)?;
+        let follow = self.app.history().follow(watch)?;
+        let watching = Some((follow, Arc::clone(&self.app)));
+        Ok(stream::unfold(watching, |watching| async {
+            let (mut follow, app) = watching?;
+            let next = next_content(&mut follow, &app).await;
+            let next = next.map(|content| WatchUserPoolEventsResponse { content: Some(content) });
+            let watching = next.is_ok().then_some((follow, app));
+            Some((next, watching))
+        }))
+    }
+
+    pub(crate) async fn verify_user_pool_history(
+        &self,
+        request: VerifyUserPoolHistoryRequest,
+    ) -> Result<VerifyUserPoolHistoryResponse, Error> {
+        let anchor = Noted::parse(request)?.map(|Noted { position, hash }| Head {
+            position: Position(position),
+            hash: Hash(hash),
+        });
+        let verified = self.app.history().verify(anchor).await?;
+        let problem = verified.problem;
+        Ok(VerifyUserPoolHistoryResponse {
+            valid: problem.is_none(),
+            event_count: i64::try_from(verified.events).unwrap_or(i64::MAX),
+            head: Some(HashAnchor {
+                position: verified.head.position.to_int(),
+                hash: verified.head.hash.0.to_vec(),
+            }),
+            first_invalid_position: problem.as_ref().map(|problem| problem.position.to_int()),
+            problem: problem.map(|problem| problem.description),
+        })
+    }
+
+    pub(crate) fn get_signed_checkpoint(&self) -> Result<GetSignedCheckpointResponse, Error> {
+        let checkpoint = self.signer.sign(self.app.history().head()?, self.app.source().now());
+        Ok(GetSignedCheckpointResponse { checkpoint: Some(checkpoint) })
+    }
+
+    pub(crate) fn get_checkpoint_key(&self) -> GetCheckpointKeyResponse {
+        GetCheckpointKeyResponse {
+            public_key: self.signer.public_key().to_vec(),
+            public_key_pem: self.signer.public_key_pem(),
+        }
+    }
+}
+
+async fn next_content(follow: &mut Follow, app: &App) -> Result<Content, Error> {
+    Ok(match follow.next().await? {
+        Followed::Event(event) => Content::Event(event),
+        Followed::Checkpoint { position, caught_up } => Content::Checkpoint(WatchCheckpoint {
+            position: position.to_int(),
+            time: Some(proto::timestamp(app.source().now())),
+            caught_up,
+        }),
+        Followed::Draining => return Err(Error::watch_ended()),
+    })
+}
+
+/// The name of a list for its page tokens: a token is good only for the list with the
+/// same filter and direction.
+fn list_name(query: &EventQuery) -> String {
+    let filter = Hash(Sha256::digest(query.filter.to_bytes()).into());
+    format!("ListUserPoolEvents {} {filter}", query.backward)
+}

@@ -1,0 +1,63 @@
+//! The operations: one function each, with the request message in and the response
+//! message or an [`Error`] out. Paging, idempotency and watches are here; a door only
+//! decodes, calls and encodes. Knows nothing of HTTP or gRPC.
+
+mod error;
+mod fingerprint;
+mod history;
+mod page_token;
+mod user_pools;
+
+use std::sync::Arc;
+
+use crate::{
+    app::{App, Context, Outcome},
+    audit::checkpoint::Signer,
+    proto::Actor,
+    user_pool::{Checked, Invalid},
+};
+
+pub use self::error::Error;
+pub(crate) use self::error::Refusal;
+use self::fingerprint::{Mutation, fingerprint};
+
+/// Every operation of the API.
+#[derive(Debug)]
+pub struct Operations {
+    app: Arc<App>,
+    signer: Arc<Signer>,
+    /// The 12 digits that domains show as their owner.
+    account_id: String,
+}
+
+/// Who calls, for the record of a change.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// The identity that the server established, and where the call came from.
+    pub actor: Actor,
+    /// Ties the call to the records of other systems.
+    pub correlation_id: String,
+    /// The W3C trace that the call is part of.
+    pub traceparent: Option<String>,
+}
+
+impl Operations {
+    /// The operations of one application.
+    #[must_use]
+    pub const fn new(app: Arc<App>, signer: Arc<Signer>, account_id: String) -> Self {
+        Self { app, signer, account_id }
+    }
+
+    /// Checks a change and carries it out; it is durable on return.
+    async fn execute<M: Mutation>(
+        &self,
+        mut request: M,
+        caller: Caller,
+        check: impl FnOnce(M) -> Result<Checked, Invalid>,
+    ) -> Result<Outcome, Error> {
+        let fingerprint = fingerprint(&mut request);
+        let Caller { actor, correlation_id, traceparent } = caller;
+        let context = Context { actor, correlation_id, traceparent, fingerprint };
+        Ok(self.app.execute(check(request)?, context).await?)
+    }
+}

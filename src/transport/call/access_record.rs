@@ -1,0 +1,97 @@
+//! The access log: one record for each call, which also counts it and ends its span.
+
+use std::{mem, sync::Arc};
+
+use http::Request;
+use tonic::Code;
+
+use crate::{
+    auth::{Identity, Peer, Who},
+    telemetry::{
+        metrics::{RpcCall, code_name},
+        spans::{Call, Span, Tracer},
+    },
+};
+
+use super::{super::Protocol, correlation::CorrelationId, traceparent};
+
+/// The record of a call, written when its final status is known. Dropped before that,
+/// it is written with `CANCELLED`: the client went away.
+pub(super) struct AccessRecord {
+    method: String,
+    correlation_id: Arc<str>,
+    identity: Identity,
+    peer: Option<Who>,
+    trace_id: Option<String>,
+    call: RpcCall,
+    span: Span,
+    is_finished: bool,
+}
+
+impl AccessRecord {
+    /// Begins the record of a call whose correlation ID and caller are established.
+    pub(super) fn new(
+        protocol: &dyn Protocol,
+        request: &Request<tonic::body::Body>,
+        call: RpcCall,
+        tracer: &Tracer,
+    ) -> Self {
+        let extensions = request.extensions();
+        let peer = extensions.get::<Peer>();
+        let identity = extensions.get::<Identity>().cloned();
+        let correlation_id = extensions.get::<CorrelationId>().map(|id| Arc::clone(&id.0));
+        let correlation_id = correlation_id.unwrap_or_default();
+        let method = protocol.method(request);
+        let traceparent = traceparent::header(request.headers());
+        let span = tracer.call(Call {
+            path: method,
+            traceparent,
+            request_id: &correlation_id,
+            peer: peer.and_then(|peer| peer.who.address()),
+        });
+        Self {
+            method: method.to_owned(),
+            correlation_id,
+            identity: identity.unwrap_or_else(Identity::anonymous),
+            peer: peer.map(|peer| peer.who),
+            trace_id: traceparent.and_then(traceparent::trace_id).map(str::to_owned),
+            call,
+            span,
+            is_finished: false,
+        }
+    }
+
+    pub(super) fn correlation_id(&self) -> &str {
+        &self.correlation_id
+    }
+
+    /// Writes the record, the first time that it is called.
+    pub(super) fn finish(&mut self, code: Code) {
+        if mem::replace(&mut self.is_finished, true) {
+            return;
+        }
+        let duration = self.call.handled(code.into());
+        self.span.end_call(code.into());
+        let (method, correlation_id) = (&self.method, &*self.correlation_id);
+        let (actor, trace_id) = (&self.identity, self.trace_id.as_deref());
+        let code = code_name(code.into());
+        let peer = self.peer.map(tracing::field::display);
+        let milliseconds = duration.as_secs_f64() * 1000.0;
+        // Tools call reflection before every call of theirs, and probes call health.
+        if method.starts_with("grpc.") {
+            tracing::debug!(
+                method, code, milliseconds, %actor, peer, correlation_id, trace_id, "rpc"
+            );
+        } else {
+            tracing::info!(
+                method, code, milliseconds, %actor, peer, correlation_id, trace_id, "rpc"
+            );
+        }
+    }
+}
+
+impl Drop for AccessRecord {
+    fn drop(&mut self) {
+        self.finish(Code::Cancelled);
+    }
+}

@@ -1,0 +1,41 @@
+//! Who makes a change, from where, and as part of which trace: what is recorded of the
+//! call beside its request.
+
+use http::{Extensions, HeaderMap};
+
+use crate::{
+    auth::{Identity, Peer, Who},
+    proto::Actor,
+    service::Caller,
+};
+
+use super::{correlation::CorrelationId, text, traceparent};
+
+/// How many characters of a user agent are recorded.
+const MAX_USER_AGENT_CHARS: usize = 256;
+
+/// The caller, as the steps before the door established it.
+pub(crate) fn caller(extensions: &Extensions, headers: &HeaderMap) -> Caller {
+    let correlation_id = extensions.get::<CorrelationId>();
+    Caller {
+        actor: actor(extensions, headers),
+        correlation_id: correlation_id.map(|id| (*id.0).to_owned()).unwrap_or_default(),
+        traceparent: traceparent::header(headers).map(str::to_owned),
+    }
+}
+
+fn actor(extensions: &Extensions, headers: &HeaderMap) -> Actor {
+    let user_agent = text(headers, "user-agent").unwrap_or_default();
+    let user_agent = user_agent.chars().take(MAX_USER_AGENT_CHARS).collect();
+    let identity = extensions.get::<Identity>().cloned().unwrap_or_else(Identity::anonymous);
+    let (peer_address, process) = match extensions.get::<Peer>().map(|peer| peer.who) {
+        Some(who @ Who::Address(_)) => (who.to_string(), None),
+        Some(Who::Process(Some(process))) => {
+            let pid = process.pid().map(|pid| format!(" pid={pid}")).unwrap_or_default();
+            (String::new(), Some(format!("gid={}{pid}", process.gid())))
+        }
+        Some(Who::Process(None)) | None => (String::new(), None),
+    };
+    let Identity { kind, subject } = identity;
+    Actor { kind: kind.into(), subject, peer_address, user_agent, process }
+}

@@ -1,0 +1,42 @@
+//! The correlation ID of a call, which ties it to logs and traces. The client's own, in
+//! the header `x-request-id`, or a fresh one; the response has it as well.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Request, Response};
+use uuid::Uuid;
+
+use crate::app::Source;
+
+/// The header that carries the correlation ID in both directions.
+const HEADER: &str = "x-request-id";
+/// The longest ID that is accepted from a client, in bytes.
+const MAX_BYTES: usize = 128;
+
+/// A call's correlation ID, in the extensions of its request.
+#[derive(Debug, Clone)]
+pub(super) struct CorrelationId(pub(super) Arc<str>);
+
+/// Takes the client's ID, or a fresh one where it has none that can be logged.
+pub(super) fn establish<B>(request: &mut Request<B>, source: &dyn Source) -> Arc<str> {
+    let given = super::text(request.headers(), HEADER).filter(|id| is_loggable(id));
+    let id = given.map_or_else(|| fresh(source), Arc::from);
+    request.extensions_mut().insert(CorrelationId(Arc::clone(&id)));
+    id
+}
+
+/// Puts the ID into the response.
+pub(super) fn state<B>(response: &mut Response<B>, id: &str) {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(HEADER, value);
+    }
+}
+
+fn is_loggable(id: &str) -> bool {
+    (1..=MAX_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn fresh(source: &dyn Source) -> Arc<str> {
+    let mut text = Uuid::encode_buffer();
+    Arc::from(&*source.uuid().hyphenated().encode_lower(&mut text))
+}

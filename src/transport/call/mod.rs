@@ -1,0 +1,198 @@
+//! The steps of every call, whichever door it came through. [`Steps::run`] has them in
+//! their order; each is in a file of its own.
+
+mod access_record;
+mod admission;
+mod caller;
+mod correlation;
+mod deadline;
+mod request_body;
+mod response_body;
+mod stalled_responses;
+mod traceparent;
+
+use std::{
+    convert::Infallible,
+    mem,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+};
+
+use http::{HeaderMap, Request, Response};
+use tokio::sync::watch;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use crate::{
+    app::Source,
+    auth::{Access, Authentication, Authorization, Peer},
+    service::Error,
+    telemetry::{metrics::Metrics, spans::Tracer},
+};
+
+pub use self::admission::Capacity;
+pub(crate) use self::caller::caller;
+use self::{
+    access_record::AccessRecord,
+    admission::{Admission, CallKind, CallPermit},
+    request_body::{RequestBody, SharedMemory},
+    response_body::ResponseBody,
+    stalled_responses::StalledResponses,
+};
+use super::{Phase, Protocol};
+
+/// Puts the steps before a service. Clones share them.
+#[derive(Debug, Clone)]
+pub struct CallLayer(Arc<Steps>);
+
+/// What the steps work with, shared by all calls.
+#[derive(Debug)]
+struct Steps {
+    protocol: &'static dyn Protocol,
+    source: Arc<dyn Source>,
+    authentication: Authentication,
+    authorization: Authorization,
+    admission: Admission,
+    stalled_responses: StalledResponses,
+    phase: watch::Receiver<Phase>,
+    metrics: Arc<Metrics>,
+    tracer: Tracer,
+}
+
+impl CallLayer {
+    /// The steps of calls that come by `protocol`. Correlation IDs and the time for
+    /// tokens come from `source`.
+    #[must_use]
+    pub fn new(
+        protocol: &'static dyn Protocol,
+        source: Arc<dyn Source>,
+        access: Access,
+        capacity: Capacity,
+        phase: watch::Receiver<Phase>,
+        metrics: Arc<Metrics>,
+        tracer: Tracer,
+    ) -> Self {
+        let Access { tokens, grants } = access;
+        let refused = metrics.refused.clone();
+        Self(Arc::new(Steps {
+            protocol,
+            authentication: Authentication::new(tokens, Arc::clone(&source), refused.clone()),
+            authorization: Authorization::new(grants, refused.clone()),
+            admission: Admission::new(capacity, refused),
+            stalled_responses: StalledResponses::new(),
+            source,
+            phase,
+            metrics,
+            tracer,
+        }))
+    }
+
+    /// Waits until no call runs.
+    pub async fn wait_idle(&self) {
+        self.0.admission.wait_idle().await;
+    }
+
+    /// Whether no call runs.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.0.admission.is_idle()
+    }
+}
+
+impl Steps {
+    /// The way of a call, from its arrival to its answer.
+    async fn run<S>(self: Arc<Self>, mut request: Request<Body>, mut service: S) -> Response<Body>
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    {
+        let call = self.metrics.rpcs.start(request.uri().path());
+        let correlation_id = correlation::establish(&mut request, self.source.as_ref());
+        let authenticated = self.authentication.establish(&mut request);
+        let record = AccessRecord::new(self.protocol, &request, call, &self.tracer);
+
+        let admitted = authenticated.map_err(Error::from).and_then(|()| self.admit(&mut request));
+        let (mut response, permit) = match admitted {
+            Ok((permit, memory)) => {
+                let timeout = self.protocol.timeout(request.headers());
+                let call = service.call(request);
+                let answer = deadline::answer(call, timeout, &correlation_id).await;
+                drop(memory);
+                (answer.unwrap_or_else(|error| self.protocol.refusal(error)), Some(permit))
+            }
+            Err(error) => (self.protocol.refusal(error), None),
+        };
+        correlation::state(&mut response, &correlation_id);
+        self.track(response, record, permit)
+    }
+
+    /// Checks the caller's role and finds a place for the call.
+    fn admit(&self, request: &mut Request<Body>) -> Result<(CallPermit, SharedMemory), Error> {
+        // First the role: callers without it take no place from others.
+        self.authorization.check(self.protocol.method(request), request.extensions())?;
+        let kind = CallKind::of(self.protocol.method(request));
+        let permit = self.admission.admit(kind, request.extensions().get::<Peer>())?;
+        let memory = Arc::new(Mutex::new(self.admission.request_memory()));
+        let body = mem::take(request.body_mut());
+        let (shared, phase) = (Arc::clone(&memory), self.phase.clone());
+        *request.body_mut() = RequestBody::wrap(body, self.protocol, kind, shared, phase);
+        Ok((permit, memory))
+    }
+
+    /// Keeps the record and the place of the call until its answer is sent.
+    fn track(
+        &self,
+        response: Response<Body>,
+        mut record: AccessRecord,
+        permit: Option<CallPermit>,
+    ) -> Response<Body> {
+        // A status in the headers is final: no body follows.
+        if let Some(code) = self.protocol.code(response.headers()) {
+            record.finish(code);
+            return response;
+        }
+        let stalled = &self.stalled_responses;
+        response.map(|body| ResponseBody::wrap(body, self.protocol, record, permit, stalled))
+    }
+}
+
+impl<S> Layer<S> for CallLayer {
+    type Service = CallService<S>;
+
+    fn layer(&self, service: S) -> CallService<S> {
+        CallService { service, layer: self.clone() }
+    }
+}
+
+/// A service behind the steps of a [`CallLayer`].
+#[derive(Debug, Clone)]
+pub struct CallService<S> {
+    service: S,
+    layer: CallLayer,
+}
+
+impl<S> Service<Request<Body>> for CallService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S: Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let steps = Arc::clone(&self.layer.0);
+        let service = self.service.clone();
+        Box::pin(async move { Ok(steps.run(request, service).await) })
+    }
+}
+
+/// A header's value, where it is visible ASCII.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

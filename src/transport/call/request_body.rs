@@ -1,0 +1,145 @@
+//! The body of a request: it has to arrive in time, and its bytes count against the
+//! memory of all requests.
+
+use std::{
+    future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::Frame;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+use tonic::body::Body;
+
+use crate::service::Error;
+
+use super::{
+    super::{Phase, Protocol},
+    admission::{CallKind, MemoryPermit},
+};
+
+/// How long the whole request may take, from its first byte. A client that stops in the
+/// middle keeps a place that others need.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The memory of a request: taken by its body as it arrives, and kept for as long as the
+/// call works with the message.
+pub(super) type SharedMemory = Arc<Mutex<MemoryPermit>>;
+
+/// The body of a request.
+pub(super) struct RequestBody {
+    body: Body,
+    protocol: &'static dyn Protocol,
+    memory: SharedMemory,
+    arrival: Arrival,
+}
+
+/// When to stop waiting for a request.
+struct Arrival {
+    began: Instant,
+    /// Whether the request is a stream, which lasts as long as its client likes.
+    is_stream: bool,
+    phase: watch::Receiver<Phase>,
+    /// Created only when the request is waited for; most arrive with their headers.
+    end: Option<Pin<Box<dyn Future<Output = Interruption> + Send>>>,
+}
+
+/// Why a request is not waited for any longer.
+enum Interruption {
+    Timeout,
+    Stopping,
+}
+
+impl RequestBody {
+    /// Watches over the arrival of `body`.
+    pub(super) fn wrap(
+        body: Body,
+        protocol: &'static dyn Protocol,
+        kind: CallKind,
+        memory: SharedMemory,
+        phase: watch::Receiver<Phase>,
+    ) -> Body {
+        let is_stream = match kind {
+            CallKind::Tool => true,
+            CallKind::Probe | CallKind::Write | CallKind::Watch | CallKind::Read => false,
+        };
+        let arrival = Arrival { began: Instant::now(), is_stream, phase, end: None };
+        Body::new(Self { body, protocol, memory, arrival })
+    }
+}
+
+impl Arrival {
+    /// Completes when the request is not waited for any longer: with the error, or with
+    /// nothing where the end of the server is a proper end of the stream.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
+        let deadline = (!self.is_stream).then(|| self.began + REQUEST_TIMEOUT);
+        let phase = &self.phase;
+        let end = self.end.get_or_insert_with(|| Box::pin(interruption(deadline, phase.clone())));
+        let interruption = ready!(end.as_mut().poll(cx));
+        self.end = None;
+        Poll::Ready(match interruption {
+            Interruption::Timeout => Some(Error::request_timeout()),
+            Interruption::Stopping if self.is_stream => None,
+            Interruption::Stopping => Some(Error::shutting_down()),
+        })
+    }
+}
+
+async fn interruption(
+    deadline: Option<Instant>,
+    mut phase: watch::Receiver<Phase>,
+) -> Interruption {
+    let timeout = async {
+        match deadline {
+            Some(deadline) => sleep_until(deadline).await,
+            None => future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = timeout => Interruption::Timeout,
+        // An error means that the server is gone, so it has stopped.
+        _ = phase.wait_for(|phase| *phase == Phase::Stopping) => Interruption::Stopping,
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) else {
+            let error = ready!(this.arrival.poll_end(cx));
+            return Poll::Ready(error.map(|error| Err(this.protocol.body_error(error))));
+        };
+        if let Some(Ok(frame)) = &frame
+            && let Some(data) = frame.data_ref()
+        {
+            let mut memory = this.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(overload) = memory.grow(data.len()) {
+                return Poll::Ready(Some(Err(this.protocol.body_error(overload.into()))));
+            }
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(BoxError::from)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.body.size_hint()
+    }
+}

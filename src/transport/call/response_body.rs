@@ -1,0 +1,103 @@
+//! The body of a response: it keeps the place and the record of its call until it is
+//! sent, and it is dropped where its client does not read it in time.
+
+use std::{
+    panic::{self, AssertUnwindSafe},
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame};
+use tonic::{Code, Status, body::Body};
+
+use crate::{service::Error, telemetry::panic_message};
+
+use super::{
+    super::Protocol,
+    access_record::AccessRecord,
+    admission::{CallKind, CallPermit},
+    stalled_responses::{StalledResponses, Tracked},
+};
+
+/// The body of a response.
+pub(super) struct ResponseBody {
+    response: Arc<Mutex<Option<Response>>>,
+    _tracked: Option<Tracked>,
+}
+
+/// A response that is being sent, with all that its call holds.
+pub(super) struct Response {
+    body: Body,
+    protocol: &'static dyn Protocol,
+    record: AccessRecord,
+    /// Whether it was ended early, because the code behind it panicked.
+    is_ended: bool,
+    _permit: Option<CallPermit>,
+}
+
+impl ResponseBody {
+    /// Keeps `record` and `permit` until `body` is sent.
+    pub(super) fn wrap(
+        body: Body,
+        protocol: &'static dyn Protocol,
+        record: AccessRecord,
+        permit: Option<CallPermit>,
+        stalled: &StalledResponses,
+    ) -> Body {
+        // A stream lasts as long as its client likes; only the number of them is limited.
+        let must_be_read = match permit.as_ref().map(|permit| permit.kind) {
+            Some(CallKind::Read | CallKind::Write | CallKind::Probe) => true,
+            Some(CallKind::Watch | CallKind::Tool) | None => false,
+        };
+        let response = Response { body, protocol, record, is_ended: false, _permit: permit };
+        let response = Arc::new(Mutex::new(Some(response)));
+        let tracked = must_be_read.then(|| stalled.track(&response));
+        Body::new(Self { response, _tracked: tracked })
+    }
+}
+
+impl Response {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.is_ended {
+            return Poll::Ready(None);
+        }
+        let body = Pin::new(&mut self.body);
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx)));
+        let frame = polled.unwrap_or_else(|panic| {
+            let correlation_id = self.record.correlation_id();
+            tracing::error!(correlation_id, panic = panic_message(&*panic), "panic");
+            self.is_ended = true;
+            let trailers = self.protocol.trailers(Error::internal());
+            Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+        });
+        if let Poll::Ready(Some(Ok(frame))) = &frame
+            && let Some(trailers) = frame.trailers_ref()
+        {
+            self.record.finish(self.protocol.code(trailers).unwrap_or(Code::Unknown));
+        }
+        frame
+    }
+}
+
+impl http_body::Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let mut response = self.response.lock().unwrap_or_else(PoisonError::into_inner);
+        match response.as_mut() {
+            Some(response) => response.poll_frame(cx),
+            None => Poll::Ready(Some(Err(Status::cancelled("the answer was not read in time")))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let response = self.response.lock().unwrap_or_else(PoisonError::into_inner);
+        response.as_ref().is_some_and(|response| response.body.is_end_stream())
+    }
+}

@@ -1,0 +1,103 @@
+//! Drops the responses that their clients do not read in time.
+
+use std::{
+    collections::BTreeMap,
+    fmt, iter,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep_until};
+
+use super::response_body::Response;
+
+/// How long a client may leave a response unread. HTTP/2 lets it do so for ever, even
+/// while it reads everything else, and that would cost others a place.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A response until it is dropped.
+type SharedResponse = Mutex<Option<Response>>;
+
+/// The responses that wait to be read, in the order of their deadlines.
+///
+/// One task serves all of them: no timer wakes a body that is not polled, and a task for
+/// each would cost more than most calls do.
+#[derive(Clone)]
+pub(super) struct StalledResponses(Arc<Mutex<Deadlines>>);
+
+#[derive(Default)]
+struct Deadlines {
+    last_number: u64,
+    waiting: BTreeMap<u64, (Instant, Weak<SharedResponse>)>,
+}
+
+/// A response's entry among those that wait; removed on drop.
+pub(super) struct Tracked {
+    number: u64,
+    responses: StalledResponses,
+}
+
+impl StalledResponses {
+    /// Starts the task, which ends when the last clone is dropped.
+    pub(super) fn new() -> Self {
+        let deadlines = Arc::default();
+        tokio::spawn(drop_expired(Arc::downgrade(&deadlines)));
+        Self(deadlines)
+    }
+
+    /// Gives the response its deadline.
+    pub(super) fn track(&self, response: &Arc<SharedResponse>) -> Tracked {
+        let mut deadlines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        deadlines.last_number = deadlines.last_number.wrapping_add(1);
+        let number = deadlines.last_number;
+        let deadline = Instant::now() + READ_TIMEOUT;
+        deadlines.waiting.insert(number, (deadline, Arc::downgrade(response)));
+        Tracked { number, responses: self.clone() }
+    }
+}
+
+impl fmt::Debug for StalledResponses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StalledResponses").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        let mut deadlines = self.responses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        deadlines.waiting.remove(&self.number);
+    }
+}
+
+impl Deadlines {
+    /// Removes and returns the responses whose deadline has passed.
+    fn take_expired(&mut self, now: Instant) -> Vec<Weak<SharedResponse>> {
+        let next_expired = iter::from_fn(|| {
+            let first = self.waiting.first_entry().filter(|first| first.get().0 <= now)?;
+            Some(first.remove().1)
+        });
+        next_expired.collect()
+    }
+
+    /// When to look again. A response that is tracked later has a later deadline.
+    fn next_deadline(&self, now: Instant) -> Instant {
+        let first = self.waiting.first_key_value();
+        first.map_or(now + READ_TIMEOUT, |(_, (deadline, _))| *deadline)
+    }
+}
+
+async fn drop_expired(deadlines: Weak<Mutex<Deadlines>>) {
+    while let Some(deadlines) = deadlines.upgrade() {
+        let now = Instant::now();
+        let (expired, next) = {
+            let mut deadlines = deadlines.lock().unwrap_or_else(PoisonError::into_inner);
+            (deadlines.take_expired(now), deadlines.next_deadline(now))
+        };
+        drop(deadlines);
+        // Without the lock: dropping a response takes it.
+        for response in expired.iter().filter_map(Weak::upgrade) {
+            response.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
+        sleep_until(next).await;
+    }
+}

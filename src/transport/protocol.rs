@@ -1,0 +1,29 @@
+//! What the steps of a call need to know of the protocol that it came by.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use http::{HeaderMap, Request, Response};
+use tonic::{Code, body::Body};
+
+use crate::service::Error;
+
+/// The protocol of a door. Each door has one implementation.
+pub trait Protocol: fmt::Debug + Send + Sync {
+    /// The method that a request calls, as `SERVICE/METHOD`.
+    fn method<'a>(&self, request: &'a Request<Body>) -> &'a str;
+
+    /// How long the client waits for the answer; absent where it sets no limit.
+    fn timeout(&self, headers: &HeaderMap) -> Option<Duration>;
+
+    /// The response that refuses a call.
+    fn refusal(&self, error: Error) -> Response<Body>;
+
+    /// The trailers that end a response which cannot be completed.
+    fn trailers(&self, error: Error) -> HeaderMap;
+
+    /// The error of a request body that cannot be read to its end.
+    fn body_error(&self, error: Error) -> Box<dyn StdError + Send + Sync>;
+
+    /// The final status, where these headers or trailers carry it.
+    fn code(&self, headers: &HeaderMap) -> Option<Code>;
+}
