@@ -188,7 +188,7 @@ impl Deciding<'_> {
             Target::New => {
                 for _ in 0..ID_DRAWS {
                     let suffix = self.source.user_pool_suffix();
-                    let id = UserPoolId::new(format!("{}_{suffix}", self.settings.region));
+                    let id = UserPoolId::from_trusted(format!("{}_{suffix}", self.settings.region));
                     let pool = self.pool(&id)?;
                     if pool.state() == UserPoolState::Absent {
                         return Ok((id, pool));

@@ -37,7 +37,10 @@ use crate::{
 
 pub use self::{
     error::{ExecuteError, LoadError, StartError},
-    history::{EventPage, Follow, Followed, History, HistoryError, Replayed},
+    history::{
+        AsOf, EventFilter, EventPage, EventQuery, Follow, Followed, History, HistoryError, Noted,
+        Replay, Replayed, Watch,
+    },
     projection::rebuild,
     read_model::{CACHE, Domain, PoolEntry, ReadModel, ReadModelError},
     source::{Source, SystemSource},

@@ -259,5 +259,5 @@ impl From<StoredPool> for UserPool {
 }
 
 fn domain(prefix: String, stored: StoredDomain) -> Domain {
-    Domain { prefix, user_pool_id: UserPoolId::new(stored.user_pool_id) }
+    Domain { prefix, user_pool_id: UserPoolId::from_trusted(stored.user_pool_id) }
 }

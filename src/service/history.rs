@@ -6,7 +6,7 @@ use futures_util::{Stream, stream};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    app::{App, Follow, Followed},
+    app::{App, EventQuery, Follow, Followed, Noted, Replay, Watch},
     event_log::{Hash, Head, Position},
     proto::{
         self, GetCheckpointKeyResponse, GetSignedCheckpointResponse, HashAnchor,
@@ -15,7 +15,6 @@ use crate::{
         WatchCheckpoint, WatchUserPoolEventsRequest,
         served::{WatchUserPoolEventsResponse, watch_user_pool_events_response::Content},
     },
-    user_pool::{EventQuery, Noted, Replay, Watch},
 };
 
 use super::{Error, Operations, page_token};

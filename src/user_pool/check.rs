@@ -22,7 +22,7 @@ const KEPT: usize = 100;
 
 /// Collects violations while the rules walk a request.
 #[derive(Debug, Default)]
-pub(super) struct Check {
+pub(crate) struct Check {
     path: Vec<Step>,
     violations: Vec<Violation>,
     found: usize,
@@ -39,14 +39,14 @@ impl Check {
     ///
     /// # Errors
     /// Every rule that it breaks.
-    pub(super) fn run(rules: impl FnOnce(&mut Self)) -> Result<(), Invalid> {
+    pub(crate) fn run(rules: impl FnOnce(&mut Self)) -> Result<(), Invalid> {
         let mut check = Self::default();
         rules(&mut check);
         Invalid::fields(check.violations, check.found)
     }
 
     /// Applies `rules` to a nested message, where it is given.
-    pub(super) fn message<M>(
+    pub(crate) fn message<M>(
         &mut self,
         field: &'static str,
         message: Option<&M>,
@@ -79,7 +79,7 @@ impl Check {
     }
 
     /// The text must have this many characters.
-    pub(super) fn length(
+    pub(crate) fn length(
         &mut self,
         field: &'static str,
         value: Option<&String>,
@@ -131,7 +131,7 @@ impl Check {
     }
 
     /// The number must be in this range.
-    pub(super) fn range<N: PartialOrd + Display + Copy>(
+    pub(crate) fn range<N: PartialOrd + Display + Copy>(
         &mut self,
         field: &'static str,
         value: Option<N>,
@@ -149,7 +149,7 @@ impl Check {
     }
 
     /// The number must be one of an enum's, and not the zero that means "not given".
-    pub(super) fn known<E: TryFrom<i32>>(
+    pub(crate) fn known<E: TryFrom<i32>>(
         &mut self,
         field: &'static str,
         value: Option<i32>,
@@ -165,7 +165,7 @@ impl Check {
 
     /// The same for each item of a list, which may not have more items than there
     /// are values.
-    pub(super) fn all_known<E: TryFrom<i32>>(
+    pub(crate) fn all_known<E: TryFrom<i32>>(
         &mut self,
         field: &'static str,
         values: &[i32],
@@ -195,14 +195,14 @@ impl Check {
     }
 
     /// The field may not be given here.
-    pub(super) fn absent<T>(&mut self, field: &'static str, value: Option<&T>) {
+    pub(crate) fn absent<T>(&mut self, field: &'static str, value: Option<&T>) {
         if value.is_some() {
             self.refuse(field, Reason::Conflict, Some(&"…"), "may not be given here", "be null");
         }
     }
 
     /// There must be this many bytes.
-    pub(super) fn bytes(&mut self, field: &'static str, value: &[u8], count: usize) {
+    pub(crate) fn bytes(&mut self, field: &'static str, value: &[u8], count: usize) {
         if value.len() != count {
             let shown = format!("[{} bytes]", value.len());
             let allowed = format!("must have {count} bytes, has {}", value.len());
@@ -212,7 +212,7 @@ impl Check {
     }
 
     /// The time must be one: in the years 1 to 9999, with whole nanoseconds.
-    pub(super) fn time(&mut self, field: &'static str, value: Option<&Timestamp>) {
+    pub(crate) fn time(&mut self, field: &'static str, value: Option<&Timestamp>) {
         let years = -62_135_596_800..=253_402_300_799;
         let legal = |time: &&Timestamp| {
             years.contains(&time.seconds) && (0..1_000_000_000).contains(&time.nanos)

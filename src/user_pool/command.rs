@@ -273,7 +273,7 @@ impl Checked {
 }
 
 fn existing(id: Option<String>) -> Target {
-    Target::Existing(UserPoolId::new(id.unwrap_or_default()))
+    Target::Existing(UserPoolId::from_trusted(id.unwrap_or_default()))
 }
 
 fn options(

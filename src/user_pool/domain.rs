@@ -2,13 +2,30 @@
 
 use std::fmt;
 
-use super::violation::{Reason, Violation};
+use crate::proto::DescribeUserPoolDomainRequest;
+
+use super::{
+    Invalid,
+    check::Check,
+    fields,
+    violation::{Reason, Violation},
+};
 
 /// The prefix of a user pool's hosted domain, in the form that Cognito allows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainPrefix(String);
 
 impl DomainPrefix {
+    /// Checks a request to describe a domain.
+    ///
+    /// # Errors
+    /// Every field rule that it breaks.
+    pub fn parse(request: DescribeUserPoolDomainRequest) -> Result<Self, Invalid> {
+        Check::run(|check| fields::domain(check, request.domain.as_ref()))?;
+        Ok(Self::new(request.domain.unwrap_or_default()))
+    }
+
+    /// The prefix of a request that was checked.
     pub(super) const fn new(prefix: String) -> Self {
         Self(prefix)
     }

@@ -5,13 +5,10 @@ use uuid::Uuid;
 
 use crate::proto::{
     AdminCreateUserConfig, CreateUserPoolRequest, EmailConfiguration, LambdaConfig,
-    ListUserPoolEventsRequest, MessageTemplate, PasswordPolicy, ReadDirection,
-    ReplayUserPoolRequest, SchemaAttribute, SmsConfiguration, UpdateUserPoolRequest, UserPool,
-    UserPoolAddOns, UserPoolEventFilter, UserPoolEventType, UserPoolPolicies,
-    VerificationMessageTemplate, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
+    MessageTemplate, PasswordPolicy, SchemaAttribute, SmsConfiguration, UpdateUserPoolRequest,
+    UserPool, UserPoolAddOns, UserPoolPolicies, VerificationMessageTemplate,
     advanced_security_mode, alias_attribute, attribute_data_type, default_email_option,
-    mfa_configuration, replay_user_pool_request::AsOf, username_attribute, verified_attribute,
-    watch_user_pool_events_request::Start,
+    mfa_configuration, username_attribute, verified_attribute,
 };
 
 use super::{
@@ -102,9 +99,14 @@ pub(super) fn merged_settings(check: &mut Check, pool: &UserPool) {
     });
 }
 
-/// Source: Cognito `UserPoolIdType`, required wherever it appears.
-pub(super) fn user_pool_id(check: &mut Check, id: Option<&String>) {
+/// Cognito requires the ID wherever it appears.
+pub(crate) fn user_pool_id(check: &mut Check, id: Option<&String>) {
     check.required("user_pool_id", id);
+    optional_user_pool_id(check, id);
+}
+
+/// Source: Cognito `UserPoolIdType`.
+pub(crate) fn optional_user_pool_id(check: &mut Check, id: Option<&String>) {
     check.length("user_pool_id", id, 1..=55);
     check.pattern("user_pool_id", id, &USER_POOL_ID);
 }
@@ -134,60 +136,6 @@ pub(super) fn options(
         check.refuse("request_id", Reason::Pattern, Some(id), "must be a UUID", "be a UUID");
     }
     check.range("expected_revision", expected_revision, 1..=i64::MAX);
-}
-
-/// Beyond Cognito: `UserPoolHistoryService`.
-pub(super) fn list_user_pool_events(check: &mut Check, request: &ListUserPoolEventsRequest) {
-    check.message("filter", request.filter.as_ref(), event_filter);
-    if request.direction != 0 {
-        check.known("direction", Some(request.direction), ReadDirection::as_str_name);
-    }
-    check.range("page_size", Some(request.page_size), 0..=i32::MAX);
-}
-
-/// Beyond Cognito: `UserPoolHistoryService`.
-pub(super) fn replay_user_pool(check: &mut Check, request: &ReplayUserPoolRequest) {
-    user_pool_id(check, request.user_pool_id.as_ref());
-    match &request.as_of {
-        None => (),
-        Some(AsOf::Revision(revision)) => {
-            check.range("revision", Some(*revision), 1..=i64::MAX);
-        }
-        Some(AsOf::Position(position)) => {
-            check.range("position", Some(*position), 1..=i64::MAX);
-        }
-        Some(AsOf::Time(time)) => check.time("time", Some(time)),
-    }
-}
-
-/// Beyond Cognito: `UserPoolHistoryService`.
-pub(super) fn watch_user_pool_events(check: &mut Check, request: &WatchUserPoolEventsRequest) {
-    check.message("filter", request.filter.as_ref(), |check, filter| {
-        event_filter(check, filter);
-        check.absent("start_time", filter.start_time.as_ref());
-        check.absent("end_time", filter.end_time.as_ref());
-    });
-    if let Some(Start::AfterPosition(position)) = request.start {
-        check.range("after_position", Some(position), 0..=i64::MAX);
-    }
-    let interval = request.checkpoint_interval_seconds;
-    check.range("checkpoint_interval_seconds", Some(interval), 0..=300);
-}
-
-/// Beyond Cognito: `UserPoolHistoryService`.
-pub(super) fn verify_user_pool_history(check: &mut Check, request: &VerifyUserPoolHistoryRequest) {
-    check.message("expected", request.expected.as_ref(), |check, noted| {
-        check.range("position", Some(noted.position), 0..=i64::MAX);
-        check.bytes("hash", &noted.hash, 32);
-    });
-}
-
-fn event_filter(check: &mut Check, filter: &UserPoolEventFilter) {
-    check.length("user_pool_id", filter.user_pool_id.as_ref(), 1..=55);
-    check.pattern("user_pool_id", filter.user_pool_id.as_ref(), &USER_POOL_ID);
-    check.all_known("types", &filter.types, UserPoolEventType::as_str_name);
-    check.time("start_time", filter.start_time.as_ref());
-    check.time("end_time", filter.end_time.as_ref());
 }
 
 /// Source: Cognito `UserPoolPolicyType`.

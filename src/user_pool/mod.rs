@@ -10,56 +10,33 @@ mod copy;
 mod decide;
 mod domain;
 mod evolve;
-mod fields;
+pub(crate) mod fields;
+mod id;
+mod page;
 mod paths;
 mod patterns;
-mod query;
 mod schema;
 mod semantics;
 mod settle;
 mod tags;
 mod violation;
 
-use std::fmt;
-
 use crate::proto::user_pool_event::Payload;
 
+pub(crate) use self::check::Check;
 pub use self::{
     command::{Checked, Command, CreateUserPool, Options, Target, UpdateUserPool},
     copy::creation_of,
     decide::{Facts, Rejection, decide},
     domain::DomainPrefix,
     evolve::{UserPoolState, evolve},
-    query::{AsOf, EventFilter, EventQuery, Noted, Page, Replay, Watch},
+    id::UserPoolId,
+    page::Page,
     violation::{AwsError, Invalid, Reason, Violation},
 };
 
 /// What happened to a user pool: the payload of a recorded event.
 pub type Event = Payload;
-
-/// The name of a user pool for good: `<region>_<nine letters and digits>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserPoolId(String);
-
-impl UserPoolId {
-    /// An ID that was made by this service or checked in a request.
-    #[must_use]
-    pub const fn new(id: String) -> Self {
-        Self(id)
-    }
-
-    /// The ID as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for UserPoolId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// What Cognito limits and has raised over the years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

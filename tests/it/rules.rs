@@ -8,7 +8,8 @@ mod updates;
 use prost_types::Timestamp;
 use userpool::{
     proto::{
-        CreateUserPoolRequest, DescribeUserPoolDomainRequest, UpdateUserPoolRequest, UserPool,
+        CreateUserPoolRequest, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
+        UpdateUserPoolRequest, UserPool,
     },
     user_pool::{
         Checked, Command, DomainPrefix, Event, Facts, Limits, Rejection, UserPoolId, UserPoolState,
@@ -125,7 +126,8 @@ impl Decision {
 }
 
 fn id(id: &str) -> UserPoolId {
-    UserPoolId::new(id.to_owned())
+    let user_pool_id = Some(id.to_owned());
+    UserPoolId::parse(DescribeUserPoolRequest { user_pool_id }).expect("a legal ID")
 }
 
 fn second(seconds: i64) -> Timestamp {

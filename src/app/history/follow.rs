@@ -12,10 +12,9 @@ use crate::{
     audit::codec,
     event_log::{Head, Position, ReadLimit, Record},
     telemetry::metrics::Watcher,
-    user_pool::{EventFilter, Watch},
 };
 
-use super::{History, HistoryError, line::Line, recent::Recorded};
+use super::{EventFilter, History, HistoryError, Watch, line::Line, recent::Recorded};
 use crate::app::LoadError;
 
 /// How much is read at a time, and so kept in memory for one follower.

@@ -4,6 +4,7 @@
 mod follow;
 mod line;
 mod page;
+mod query;
 mod recent;
 mod replay;
 
@@ -24,6 +25,7 @@ pub(super) use self::recent::Recent;
 pub use self::{
     follow::{Follow, Followed},
     page::EventPage,
+    query::{AsOf, EventFilter, EventQuery, Noted, Replay, Watch},
     replay::Replayed,
 };
 

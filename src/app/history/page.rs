@@ -5,10 +5,9 @@ use prost::Message as _;
 use crate::{
     event_log::{Position, ReadLimit},
     proto::UserPoolEvent,
-    user_pool::EventQuery,
 };
 
-use super::{History, HistoryError, line::Line};
+use super::{EventQuery, History, HistoryError, line::Line};
 
 /// How many bytes of events a page has at most, unless its one event has more.
 /// gRPC clients stop at 4 MiB.

@@ -6,10 +6,10 @@ use prost_types::Timestamp;
 use crate::{
     event_log::{Position, ReadLimit},
     proto::{self, UserPool, UserPoolEvent},
-    user_pool::{AsOf, Replay, UserPoolState, evolve},
+    user_pool::{UserPoolState, evolve},
 };
 
-use super::{History, HistoryError, line::Line};
+use super::{AsOf, History, HistoryError, Replay, line::Line};
 
 /// How many events are read at a time.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 1024 * 1024 };

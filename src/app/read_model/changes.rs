@@ -151,7 +151,7 @@ impl Changes {
         if to_unsigned(event.position) <= self.checkpoint.position {
             return Ok(());
         }
-        let id = UserPoolId::new(event.user_pool_id.clone());
+        let id = UserPoolId::from_trusted(event.user_pool_id.clone());
         let before = match self.pools.remove(&id) {
             Some(changed) => changed.pool,
             // Nothing to look for: an ID is never used again.
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_deleted_user_pool_is_kept_in_its_new_place_before_it_leaves_the_old_one() {
         let gone = StoredPool { deleted: true, created_position: 7, ..StoredPool::default() };
-        let id = UserPoolId::new("eu-west-1_gone".to_owned());
+        let id = UserPoolId::from_trusted("eu-west-1_gone".to_owned());
         let mut changes = Changes::after(Checkpoint::default());
         changes.pools.insert(id, Changed { pool: gone, encoded: None });
         let writes: Vec<_> = changes.into_writes().collect();

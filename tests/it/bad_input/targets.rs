@@ -8,6 +8,7 @@ use prost::{Message, Name};
 use prost_types::Timestamp;
 use sha2::{Digest as _, Sha256};
 use userpool::{
+    app::{EventQuery, Noted, Replay, Watch},
     audit::{archive, checkpoint},
     event_log::{Head, Record},
     proto::{
@@ -18,8 +19,8 @@ use userpool::{
         VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
     },
     user_pool::{
-        self, Checked, Command, DomainPrefix, Event, EventQuery, Facts, Limits, Noted, Page,
-        Replay, UserPoolId, UserPoolState, Watch, decide, evolve,
+        self, Checked, Command, DomainPrefix, Event, Facts, Limits, Page, UserPoolId,
+        UserPoolState, decide, evolve,
     },
 };
 
@@ -166,9 +167,9 @@ pub(crate) fn commands(bytes: &[u8]) {
         let (state, revision) = pools[place].clone();
         let owner = owners.get(&prefix).map(|owner| format!("us-east-1_00000000{owner}"));
         let facts = Facts {
-            user_pool_id: UserPoolId::new(id),
+            user_pool_id: user_pool_id(id),
             revision,
-            domain_owner: owner.map(UserPoolId::new),
+            domain_owner: owner.map(user_pool_id),
             user_pool_count: 0,
             limits: Limits::default(),
         };
@@ -187,6 +188,10 @@ pub(crate) fn commands(bytes: &[u8]) {
             assert_eq!(shown.as_ref(), has, "a domain is shown by its one owner");
         }
     }
+}
+
+fn user_pool_id(id: String) -> UserPoolId {
+    UserPoolId::parse(DescribeUserPoolRequest { user_pool_id: Some(id) }).expect("a legal ID")
 }
 
 fn command(what: u8, id: &str, prefix: &str, variant: u8) -> Command {

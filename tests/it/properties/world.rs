@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prost_types::Timestamp;
 use userpool::{
-    proto::{UpdateUserPoolRequest, UserPool},
+    proto::{DescribeUserPoolRequest, UpdateUserPoolRequest, UserPool},
     user_pool::{
         Checked, Command, Event, Facts, Limits, Rejection, UserPoolId, UserPoolState, decide,
         evolve,
@@ -66,9 +66,9 @@ impl World {
         };
         let pool = self.pools.get(id);
         let facts = Facts {
-            user_pool_id: UserPoolId::new(id.to_owned()),
+            user_pool_id: user_pool_id(id),
             revision: pool.map_or(0, Pool::revision),
-            domain_owner: owner.cloned().map(UserPoolId::new),
+            domain_owner: owner.map(|owner| user_pool_id(owner)),
             user_pool_count: 0,
             limits: Limits::default(),
         };
@@ -129,6 +129,11 @@ impl World {
             assert_eq!(decide(&state, &facts, None, command), Ok(Vec::new()));
         }
     }
+}
+
+fn user_pool_id(id: &str) -> UserPoolId {
+    let user_pool_id = Some(id.to_owned());
+    UserPoolId::parse(DescribeUserPoolRequest { user_pool_id }).expect("a legal ID")
 }
 
 fn replay(events: &[(Event, Timestamp)]) -> UserPoolState {

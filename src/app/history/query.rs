@@ -1,16 +1,16 @@
-//! Questions: requests that read, checked. `parse` is the only way to get one.
+//! Checked requests that read the history.
 
 use prost::Message as _;
 use prost_types::Timestamp;
 
-use crate::proto::{
-    self, DescribeUserPoolDomainRequest, DescribeUserPoolRequest, ListUserPoolDomainsRequest,
-    ListUserPoolEventsRequest, ListUserPoolsRequest, ReadDirection, ReplayUserPoolRequest,
-    UserPoolEvent, UserPoolEventFilter, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
-    replay_user_pool_request, watch_user_pool_events_request,
+use crate::{
+    proto::{
+        self, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, UserPoolEvent,
+        UserPoolEventFilter, UserPoolEventType, VerifyUserPoolHistoryRequest,
+        WatchUserPoolEventsRequest, replay_user_pool_request, watch_user_pool_events_request,
+    },
+    user_pool::{Check, Invalid, UserPoolId, fields},
 };
-
-use super::{DomainPrefix, Invalid, UserPoolId, check::Check, fields};
 
 /// How many events a page has where the request does not say.
 const PAGE_SIZE: usize = 100;
@@ -18,15 +18,6 @@ const PAGE_SIZE: usize = 100;
 const PAGE_SIZE_MAX: usize = 1000;
 /// How often a watch with nothing to send says so, in seconds.
 const CHECKPOINT_INTERVAL: u64 = 30;
-
-/// A page of a list: how many items at most, and after which token.
-#[derive(Debug, Clone)]
-pub struct Page {
-    /// How many items at most.
-    pub max_results: usize,
-    /// The token of the page before.
-    pub next_token: Option<String>,
-}
 
 /// Which events are asked for. Conditions are joined by "and".
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -95,59 +86,13 @@ pub struct Noted {
     pub hash: [u8; 32],
 }
 
-impl UserPoolId {
-    /// Checks a request to describe a user pool.
-    ///
-    /// # Errors
-    /// Every field rule that it breaks.
-    pub fn parse(request: DescribeUserPoolRequest) -> Result<Self, Invalid> {
-        Check::run(|check| fields::user_pool_id(check, request.user_pool_id.as_ref()))?;
-        Ok(Self::new(request.user_pool_id.unwrap_or_default()))
-    }
-}
-
-impl DomainPrefix {
-    /// Checks a request to describe a domain.
-    ///
-    /// # Errors
-    /// Every field rule that it breaks.
-    pub fn parse(request: DescribeUserPoolDomainRequest) -> Result<Self, Invalid> {
-        Check::run(|check| fields::domain(check, request.domain.as_ref()))?;
-        Ok(Self::new(request.domain.unwrap_or_default()))
-    }
-}
-
-impl Page {
-    /// Checks a request for a page of user pools.
-    ///
-    /// # Errors
-    /// Every field rule that it breaks.
-    pub fn of_user_pools(request: ListUserPoolsRequest) -> Result<Self, Invalid> {
-        Self::parse(request.max_results, request.next_token)
-    }
-
-    /// Checks a request for a page of domains.
-    ///
-    /// # Errors
-    /// Every field rule that it breaks.
-    pub fn of_domains(request: ListUserPoolDomainsRequest) -> Result<Self, Invalid> {
-        Self::parse(request.max_results, request.next_token)
-    }
-
-    fn parse(max_results: Option<i32>, next_token: Option<String>) -> Result<Self, Invalid> {
-        Check::run(|check| fields::page(check, max_results, next_token.as_ref()))?;
-        let max_results = max_results.and_then(|max| usize::try_from(max).ok()).unwrap_or(1);
-        Ok(Self { max_results, next_token })
-    }
-}
-
 impl EventQuery {
     /// Checks a request for a page of events.
     ///
     /// # Errors
     /// Every field rule that it breaks.
     pub fn parse(request: ListUserPoolEventsRequest) -> Result<Self, Invalid> {
-        Check::run(|check| fields::list_user_pool_events(check, &request))?;
+        Check::run(|check| check_list(check, &request))?;
         let backward = request.direction() == ReadDirection::Backward;
         let ListUserPoolEventsRequest {
             filter,
@@ -171,7 +116,7 @@ impl Replay {
     /// # Errors
     /// Every field rule that it breaks.
     pub fn parse(request: ReplayUserPoolRequest) -> Result<Self, Invalid> {
-        Check::run(|check| fields::replay_user_pool(check, &request))?;
+        Check::run(|check| check_replay(check, &request))?;
         let as_of = match request.as_of {
             None => AsOf::End,
             Some(replay_user_pool_request::AsOf::Revision(revision)) => {
@@ -182,7 +127,7 @@ impl Replay {
             }
             Some(replay_user_pool_request::AsOf::Time(time)) => AsOf::Time(time),
         };
-        let user_pool_id = UserPoolId::new(request.user_pool_id.unwrap_or_default());
+        let user_pool_id = UserPoolId::from_trusted(request.user_pool_id.unwrap_or_default());
         Ok(Self { user_pool_id, as_of })
     }
 }
@@ -193,7 +138,7 @@ impl Watch {
     /// # Errors
     /// Every field rule that it breaks.
     pub fn parse(request: WatchUserPoolEventsRequest) -> Result<Self, Invalid> {
-        Check::run(|check| fields::watch_user_pool_events(check, &request))?;
+        Check::run(|check| check_watch(check, &request))?;
         let WatchUserPoolEventsRequest {
             filter,
             start,
@@ -218,7 +163,7 @@ impl Noted {
     /// # Errors
     /// Every field rule that it breaks.
     pub fn parse(request: VerifyUserPoolHistoryRequest) -> Result<Option<Self>, Invalid> {
-        Check::run(|check| fields::verify_user_pool_history(check, &request))?;
+        Check::run(|check| check_verify(check, &request))?;
         let noted = request.expected.unwrap_or_default();
         let position = u64::try_from(noted.position).unwrap_or_default();
         // Nothing noted has no hash; anything noted has one, as was checked.
@@ -229,7 +174,10 @@ impl Noted {
 
 impl EventFilter {
     fn new(filter: UserPoolEventFilter) -> Self {
-        Self { user_pool_id: filter.user_pool_id.clone().map(UserPoolId::new), rest: filter }
+        Self {
+            user_pool_id: filter.user_pool_id.clone().map(UserPoolId::from_trusted),
+            rest: filter,
+        }
     }
 
     /// Whether the filter lets every event through.
@@ -300,4 +248,57 @@ impl EventFilter {
 fn is_from(address: &str, wanted: &str) -> bool {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     address == wanted || host == wanted || host == format!("[{wanted}]")
+}
+
+/// Beyond Cognito: `UserPoolHistoryService`.
+fn check_list(check: &mut Check, request: &ListUserPoolEventsRequest) {
+    check.message("filter", request.filter.as_ref(), check_filter);
+    if request.direction != 0 {
+        check.known("direction", Some(request.direction), ReadDirection::as_str_name);
+    }
+    check.range("page_size", Some(request.page_size), 0..=i32::MAX);
+}
+
+/// Beyond Cognito: `UserPoolHistoryService`.
+fn check_replay(check: &mut Check, request: &ReplayUserPoolRequest) {
+    fields::user_pool_id(check, request.user_pool_id.as_ref());
+    match &request.as_of {
+        None => (),
+        Some(replay_user_pool_request::AsOf::Revision(revision)) => {
+            check.range("revision", Some(*revision), 1..=i64::MAX);
+        }
+        Some(replay_user_pool_request::AsOf::Position(position)) => {
+            check.range("position", Some(*position), 1..=i64::MAX);
+        }
+        Some(replay_user_pool_request::AsOf::Time(time)) => check.time("time", Some(time)),
+    }
+}
+
+/// Beyond Cognito: `UserPoolHistoryService`.
+fn check_watch(check: &mut Check, request: &WatchUserPoolEventsRequest) {
+    check.message("filter", request.filter.as_ref(), |check, filter| {
+        check_filter(check, filter);
+        check.absent("start_time", filter.start_time.as_ref());
+        check.absent("end_time", filter.end_time.as_ref());
+    });
+    if let Some(watch_user_pool_events_request::Start::AfterPosition(position)) = request.start {
+        check.range("after_position", Some(position), 0..=i64::MAX);
+    }
+    let interval = request.checkpoint_interval_seconds;
+    check.range("checkpoint_interval_seconds", Some(interval), 0..=300);
+}
+
+/// Beyond Cognito: `UserPoolHistoryService`.
+fn check_verify(check: &mut Check, request: &VerifyUserPoolHistoryRequest) {
+    check.message("expected", request.expected.as_ref(), |check, noted| {
+        check.range("position", Some(noted.position), 0..=i64::MAX);
+        check.bytes("hash", &noted.hash, 32);
+    });
+}
+
+fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
+    fields::optional_user_pool_id(check, filter.user_pool_id.as_ref());
+    check.all_known("types", &filter.types, UserPoolEventType::as_str_name);
+    check.time("start_time", filter.start_time.as_ref());
+    check.time("end_time", filter.end_time.as_ref());
 }

@@ -1,0 +1,39 @@
+//! The ID of a user pool.
+
+use std::fmt;
+
+use crate::proto::DescribeUserPoolRequest;
+
+use super::{Invalid, check::Check, fields};
+
+/// The name of a user pool for good: `<region>_<nine letters and digits>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserPoolId(String);
+
+impl UserPoolId {
+    /// Checks a request to describe a user pool.
+    ///
+    /// # Errors
+    /// Every field rule that it breaks.
+    pub fn parse(request: DescribeUserPoolRequest) -> Result<Self, Invalid> {
+        Check::run(|check| fields::user_pool_id(check, request.user_pool_id.as_ref()))?;
+        Ok(Self(request.user_pool_id.unwrap_or_default()))
+    }
+
+    /// An ID that this service made, stored, or checked before.
+    pub(crate) const fn from_trusted(id: String) -> Self {
+        Self(id)
+    }
+
+    /// The ID as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserPoolId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
