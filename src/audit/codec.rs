@@ -47,7 +47,6 @@ pub(crate) const fn event_type(event: &Payload) -> UserPoolEventType {
         Payload::UserPoolDeleted(_) => UserPoolEventType::UserPoolDeleted,
         Payload::UserPoolDomainCreated(_) => UserPoolEventType::UserPoolDomainCreated,
         Payload::UserPoolDomainDeleted(_) => UserPoolEventType::UserPoolDomainDeleted,
-        Payload::UserPoolStatusChanged(_) => UserPoolEventType::UserPoolStatusChanged,
     }
 }
 

@@ -52,7 +52,6 @@ impl fmt::Display for Identity {
             ActorKind::Certificate => "certificate",
             ActorKind::Token => "token",
             ActorKind::LocalProcess => "local",
-            ActorKind::System => "system",
             ActorKind::Anonymous | ActorKind::Unspecified => return f.write_str("anonymous"),
         };
         write!(f, "{kind}:{}", self.subject)

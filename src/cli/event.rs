@@ -3,9 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
-use crate::proto::{
-    ActorKind, UserPoolEvent, UserPoolEventType, UserPoolStatusChanged, user_pool_event::Payload,
-};
+use crate::proto::{ActorKind, UserPoolEvent, UserPoolEventType, user_pool_event::Payload};
 
 use super::output::{printable, time};
 
@@ -17,7 +15,6 @@ pub(super) enum Kind {
     Deleted,
     DomainCreated,
     DomainDeleted,
-    StatusChanged,
 }
 
 impl From<Kind> for UserPoolEventType {
@@ -28,7 +25,6 @@ impl From<Kind> for UserPoolEventType {
             Kind::Deleted => Self::UserPoolDeleted,
             Kind::DomainCreated => Self::UserPoolDomainCreated,
             Kind::DomainDeleted => Self::UserPoolDomainDeleted,
-            Kind::StatusChanged => Self::UserPoolStatusChanged,
         }
     }
 }
@@ -95,7 +91,6 @@ fn kind(event: &UserPoolEvent) -> String {
         UserPoolEventType::UserPoolDeleted => "deleted",
         UserPoolEventType::UserPoolDomainCreated => "domain-created",
         UserPoolEventType::UserPoolDomainDeleted => "domain-deleted",
-        UserPoolEventType::UserPoolStatusChanged => "status-changed",
         // Of a newer server.
         UserPoolEventType::Unspecified => return format!("type {}", event.r#type),
     };
@@ -110,9 +105,7 @@ fn style(event: &UserPoolEvent) -> Style {
         UserPoolEventType::UserPoolDeleted | UserPoolEventType::UserPoolDomainDeleted => {
             AnsiColor::Red
         }
-        UserPoolEventType::UserPoolUpdated
-        | UserPoolEventType::UserPoolStatusChanged
-        | UserPoolEventType::Unspecified => AnsiColor::Yellow,
+        UserPoolEventType::UserPoolUpdated | UserPoolEventType::Unspecified => AnsiColor::Yellow,
     };
     colour.on_default()
 }
@@ -122,9 +115,7 @@ fn actor(event: &UserPoolEvent) -> String {
     let Some(actor) = &event.actor else { return String::new() };
     printable(match actor.kind() {
         ActorKind::Anonymous | ActorKind::Unspecified => &actor.peer_address,
-        ActorKind::Certificate | ActorKind::Token | ActorKind::LocalProcess | ActorKind::System => {
-            &actor.subject
-        }
+        ActorKind::Certificate | ActorKind::Token | ActorKind::LocalProcess => &actor.subject,
     })
 }
 
@@ -136,9 +127,6 @@ fn what(event: &UserPoolEvent) -> String {
         Some(Payload::UserPoolUpdated(updated)) => updated.changed_paths.join(", "),
         Some(Payload::UserPoolDomainCreated(created)) => created.domain.clone(),
         Some(Payload::UserPoolDomainDeleted(deleted)) => deleted.domain.clone(),
-        Some(Payload::UserPoolStatusChanged(changed)) => {
-            UserPoolStatusChanged::status(changed).as_str_name().to_owned()
-        }
         Some(Payload::UserPoolDeleted(_)) | None => String::new(),
     };
     printable(&what)

@@ -103,6 +103,6 @@ fn why_none(config: &Config, reach: Reach, kind: ActorKind) -> Option<&'static s
             "everybody has to have a certificate; say --client-auth optional, or name the \
              certificates",
         ),
-        ActorKind::System | ActorKind::Unspecified => None,
+        ActorKind::Unspecified => None,
     }
 }

@@ -48,10 +48,6 @@ pub fn evolve(state: UserPoolState, event: Event, at: Timestamp) -> UserPoolStat
             changed(state, |pool| pool.domain = Some(created.domain))
         }
         Event::UserPoolDomainDeleted(_) => changed(state, |pool| pool.domain = None),
-        Event::UserPoolStatusChanged(status_changed) => changed(state, |pool| {
-            pool.status = Some(status_changed.status);
-            pool.last_modified_date = Some(at);
-        }),
     }
 }
 

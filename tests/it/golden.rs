@@ -16,6 +16,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use userpool::{
+    audit::{DecodeCause, archive},
     event_log::{EventLog as _, MemoryLog, OpenError, Position, Record, SledLog},
     proto::{self, DESCRIPTORS, DescribeUserPoolRequest, UserPoolEvent},
     server::data_dir::DataDir,
@@ -61,7 +62,7 @@ async fn a_history_of_then_is_served_today() {
     let mut history: Vec<_> = events().iter().map(|path| bytes(path)).collect();
     history
         .sort_by_key(|stored| UserPoolEvent::decode(stored.as_slice()).expect("an event").position);
-    let deletion = history.pop().expect("six events");
+    let deletion = history.pop().expect("five events");
     let log = Arc::new(MemoryLog::default());
     let bodies = history.into_iter().map(Bytes::from).collect();
     log.append(Position::START, bodies).await.expect("appended");
@@ -75,12 +76,23 @@ async fn a_history_of_then_is_served_today() {
     assert_eq!(proto::to_json(&described.into_inner()), expected);
     server.stop().await;
 
-    log.append(Position(5), vec![deletion.into()]).await.expect("appended");
+    log.append(Position(4), vec![deletion.into()]).await.expect("appended");
     let server = TestServer::on(log).await;
     let gone = server.client().await.describe_user_pool(request).await.expect_err("deleted");
     assert_eq!(reason(&gone), "USER_POOL_DELETED");
-    assert_eq!(metadata(&gone, "revision").as_deref(), Some("6"));
+    assert_eq!(metadata(&gone, "revision").as_deref(), Some("5"));
     server.stop().await;
+}
+
+/// The bytes are those of an event with payload 25, which is reserved.
+#[tokio::test]
+async fn an_event_of_an_unknown_kind_is_refused() {
+    let body = Bytes::from(bytes(&golden("unknown-event.hex")));
+    let log = MemoryLog::default();
+    let records = log.append(Position::START, vec![body]).await.expect("appended");
+    let refused = archive::event(&records[0]).expect_err("an unknown kind");
+    assert_eq!(refused.to_string(), "the record at position 1 is not understood");
+    assert!(matches!(refused.source, DecodeCause::UnknownPayload), "{:?}", refused.source);
 }
 
 #[tokio::test]

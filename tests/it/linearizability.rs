@@ -165,7 +165,6 @@ fn recorded(event: UserPoolEvent) -> Recorded {
         Payload::UserPoolDeleted(_) => What::Deleted,
         Payload::UserPoolDomainCreated(domain) => What::Assigned { prefix: domain.domain },
         Payload::UserPoolDomainDeleted(domain) => What::Released { prefix: domain.domain },
-        Payload::UserPoolStatusChanged(status) => unreachable!("nobody asks for {status:?}"),
     };
     Recorded {
         position: event.position,

@@ -103,8 +103,7 @@ impl Decision {
             Event::UserPoolUpdated(updated) => updated.user_pool.expect("a user pool"),
             event @ (Event::UserPoolDeleted(_)
             | Event::UserPoolDomainCreated(_)
-            | Event::UserPoolDomainDeleted(_)
-            | Event::UserPoolStatusChanged(_)) => unreachable!("{event:?} carries no settings"),
+            | Event::UserPoolDomainDeleted(_)) => unreachable!("{event:?} carries no settings"),
         }
     }
 

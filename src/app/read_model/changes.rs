@@ -58,7 +58,7 @@ impl Indexed {
                 Self::Domain(created.domain.clone(), Some(id.clone()))
             }
             Event::UserPoolDomainDeleted(deleted) => Self::Domain(deleted.domain.clone(), None),
-            Event::UserPoolUpdated(_) | Event::UserPoolStatusChanged(_) => Self::Nothing,
+            Event::UserPoolUpdated(_) => Self::Nothing,
         }
     }
 }

@@ -235,9 +235,6 @@ fn owned(owners: &mut BTreeMap<String, usize>, place: usize, event: &Event) {
         Event::UserPoolDomainDeleted(deleted) => {
             assert_eq!(owners.remove(&deleted.domain), Some(place), "its owner");
         }
-        Event::UserPoolCreated(_)
-        | Event::UserPoolUpdated(_)
-        | Event::UserPoolDeleted(_)
-        | Event::UserPoolStatusChanged(_) => (),
+        Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) | Event::UserPoolDeleted(_) => (),
     }
 }

@@ -82,10 +82,7 @@ impl Log {
                 let owner = self.domains.remove(&deleted.domain);
                 assert_eq!(owner.as_deref(), Some(id), "only its owner gives a domain back");
             }
-            Event::UserPoolCreated(_)
-            | Event::UserPoolUpdated(_)
-            | Event::UserPoolDeleted(_)
-            | Event::UserPoolStatusChanged(_) => (),
+            Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) | Event::UserPoolDeleted(_) => (),
         }
     }
 

@@ -92,9 +92,7 @@ impl World {
                 assert!(!paths.is_empty(), "an update that is recorded changes something");
                 assert!(paths.is_sorted_by(|one, next| one < next), "{paths:?}");
             }
-            Event::UserPoolCreated(_)
-            | Event::UserPoolDeleted(_)
-            | Event::UserPoolStatusChanged(_) => (),
+            Event::UserPoolCreated(_) | Event::UserPoolDeleted(_) => (),
         }
         let pool = self.pools.entry(id.to_owned()).or_default();
         assert_ne!(pool.state, UserPoolState::Deleted, "what is deleted has no later event");

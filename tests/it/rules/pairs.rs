@@ -2,10 +2,7 @@
 
 use prost_types::Timestamp;
 use userpool::{
-    proto::{
-        UpdateUserPoolRequest, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted,
-        UserPoolStatusChanged, user_pool_status,
-    },
+    proto::{UpdateUserPoolRequest, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted},
     user_pool::{Command, Event, Rejection, UserPoolState, evolve},
 };
 
@@ -237,26 +234,9 @@ fn a_domain_comes_and_goes_without_a_modification() {
 }
 
 #[test]
-fn a_status_change_is_a_modification() {
-    let Scenario { state, .. } = active();
-    let status = user_pool_status::Value::Disabled.into();
-    let event = Event::UserPoolStatusChanged(UserPoolStatusChanged { status });
-    let state = evolve(state, event, second(7));
-    let pool = state.user_pool().expect("a user pool");
-    assert_eq!(pool.status, Some(status));
-    assert_eq!(pool.last_modified_date, Some(second(7)));
-    assert_eq!(pool.creation_date, Some(second(1)));
-}
-
-#[test]
 fn no_later_event_brings_a_user_pool_into_being() {
     for state in [UserPoolState::Absent, UserPoolState::Deleted] {
-        let status = user_pool_status::Value::Enabled.into();
-        for event in [
-            assigned("people-login"),
-            released("people-login"),
-            Event::UserPoolStatusChanged(UserPoolStatusChanged { status }),
-        ] {
+        for event in [assigned("people-login"), released("people-login")] {
             assert_eq!(evolve(state.clone(), event, Timestamp::default()), state);
         }
     }
