@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     audit::DecodeError,
     event_log::{Position, ReadError},
-    user_pool::{Invalid, Rejection},
+    user_pool::Rejection,
 };
 
 use super::ReadModelError;
@@ -94,11 +94,4 @@ pub enum StartError {
     /// The thread of the writer could not be started.
     #[error("the writer could not be started")]
     Thread(#[source] std::io::Error),
-}
-
-/// A refusal by rules that only the writer can check is a refusal all the same.
-impl From<Invalid> for ExecuteError {
-    fn from(invalid: Invalid) -> Self {
-        Self::Rejected(Rejection::Invalid(invalid))
-    }
 }

@@ -50,9 +50,8 @@ impl Operations {
         request: UpdateUserPoolRequest,
         caller: Caller,
     ) -> Result<UpdateUserPoolResponse, Error> {
-        let check = |request| Checked::update_user_pool(request, self.app.limits());
-        let Outcome { user_pool, revision, position } =
-            self.execute(request, caller, check).await?;
+        let outcome = self.execute(request, caller, Checked::update_user_pool).await?;
+        let Outcome { user_pool, revision, position } = outcome;
         Ok(UpdateUserPoolResponse { user_pool: Some(user_pool), revision, position })
     }
 

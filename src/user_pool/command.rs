@@ -68,7 +68,6 @@ pub struct CreateUserPool {
 pub struct UpdateUserPool {
     pub(super) requested: Box<UserPool>,
     pub(super) mask: Mask,
-    pub(super) limits: Limits,
 }
 
 impl Checked {
@@ -146,10 +145,7 @@ impl Checked {
     ///
     /// # Errors
     /// Every field rule that it breaks.
-    pub fn update_user_pool(
-        request: UpdateUserPoolRequest,
-        limits: &Limits,
-    ) -> Result<Self, Invalid> {
+    pub fn update_user_pool(request: UpdateUserPoolRequest) -> Result<Self, Invalid> {
         Check::run(|check| {
             fields::update_user_pool(check, &request);
             fields::options(check, request.request_id.as_ref(), request.expected_revision);
@@ -195,10 +191,10 @@ impl Checked {
             user_pool_add_ons,
             ..UserPool::default()
         });
-        let (mask, limits) = (Mask::new(update_mask), *limits);
+        let mask = Mask::new(update_mask);
         Ok(Self {
             target: existing(user_pool_id),
-            command: Command::Update(UpdateUserPool { requested, mask, limits }),
+            command: Command::Update(UpdateUserPool { requested, mask }),
             options: options(request_id.as_deref(), expected_revision, validate_only),
         })
     }

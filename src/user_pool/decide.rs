@@ -130,7 +130,7 @@ pub fn decide(
         }
         (UserPoolState::Active(pool), Command::Update(update)) => {
             expect_revision(facts, expected_revision)?;
-            decide_update(pool, update)
+            decide_update(pool, update, &facts.limits)
         }
         (UserPoolState::Active(pool), Command::Delete) => {
             expect_revision(facts, expected_revision)?;
@@ -172,11 +172,15 @@ pub fn decide(
     }
 }
 
-fn decide_update(current: &UserPool, update: UpdateUserPool) -> Result<Vec<Event>, Rejection> {
-    let UpdateUserPool { requested, mask, limits } = update;
+fn decide_update(
+    current: &UserPool,
+    update: UpdateUserPool,
+    limits: &Limits,
+) -> Result<Vec<Event>, Rejection> {
+    let UpdateUserPool { requested, mask } = update;
     let merged = settle::merged(current, &requested, &mask);
     Check::run(|check| fields::merged_settings(check, &merged))?;
-    Invalid::semantics(semantics::settings(&merged, &limits))?;
+    Invalid::semantics(semantics::settings(&merged, limits))?;
     let changed_paths = paths::changed(current, &merged);
     if changed_paths.is_empty() {
         return Ok(Vec::new());

@@ -144,7 +144,7 @@ fn create(request: CreateUserPoolRequest) -> Command {
 
 fn update(request: UpdateUserPoolRequest) -> Command {
     let request = UpdateUserPoolRequest { user_pool_id: Some(ID.to_owned()), ..request };
-    Checked::update_user_pool(request, &Limits::default()).expect("a legal request").command
+    Checked::update_user_pool(request).expect("a legal request").command
 }
 
 /// An update of the named settings alone.

@@ -43,9 +43,7 @@ pub(crate) fn requests(bytes: &[u8]) {
     read(bytes, |request: CreateUserPoolRequest| {
         Checked::create_user_pool(request, &limits).is_ok()
     });
-    read(bytes, |request: UpdateUserPoolRequest| {
-        Checked::update_user_pool(request, &limits).is_ok()
-    });
+    read(bytes, |request: UpdateUserPoolRequest| Checked::update_user_pool(request).is_ok());
     read(bytes, |request: DeleteUserPoolRequest| Checked::delete_user_pool(request).is_ok());
     read(bytes, |request: CreateUserPoolDomainRequest| {
         Checked::create_user_pool_domain(request).is_ok()
@@ -131,9 +129,7 @@ pub(crate) fn document(bytes: &[u8]) {
     json(text, |request: CreateUserPoolRequest| {
         Checked::create_user_pool(request, &Limits::default()).is_ok()
     });
-    json(text, |request: UpdateUserPoolRequest| {
-        Checked::update_user_pool(request, &Limits::default()).is_ok()
-    });
+    json(text, |request: UpdateUserPoolRequest| Checked::update_user_pool(request).is_ok());
     json(text, |pool: UserPool| {
         let request = user_pool::creation_of(pool);
         Checked::create_user_pool(request, &Limits::default()).is_ok()
@@ -208,7 +204,7 @@ fn command(what: u8, id: &str, prefix: &str, variant: u8) -> Command {
         2 => {
             let request =
                 UpdateUserPoolRequest { user_pool_id, user_pool_tags: tags, ..Default::default() };
-            Checked::update_user_pool(request, &limits)
+            Checked::update_user_pool(request)
         }
         3 => {
             Checked::delete_user_pool(DeleteUserPoolRequest { user_pool_id, ..Default::default() })

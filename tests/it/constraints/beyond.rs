@@ -30,14 +30,11 @@ fn a_request_id_is_a_uuid() {
                 CreateUserPoolRequest { request_id: request_id.clone(), ..named("people") },
                 &Limits::default(),
             ),
-            Checked::update_user_pool(
-                UpdateUserPoolRequest {
-                    user_pool_id: user_pool_id.clone(),
-                    request_id: request_id.clone(),
-                    ..UpdateUserPoolRequest::default()
-                },
-                &Limits::default(),
-            ),
+            Checked::update_user_pool(UpdateUserPoolRequest {
+                user_pool_id: user_pool_id.clone(),
+                request_id: request_id.clone(),
+                ..UpdateUserPoolRequest::default()
+            }),
             Checked::delete_user_pool(DeleteUserPoolRequest {
                 user_pool_id: user_pool_id.clone(),
                 request_id: request_id.clone(),
@@ -78,14 +75,11 @@ fn an_expected_revision_begins_at_one() {
         let expected_revision = Some(expected_revision);
         let (prefix, user_pool_id) = (Some("people".to_owned()), Some(ID.to_owned()));
         [
-            Checked::update_user_pool(
-                UpdateUserPoolRequest {
-                    user_pool_id: user_pool_id.clone(),
-                    expected_revision,
-                    ..UpdateUserPoolRequest::default()
-                },
-                &Limits::default(),
-            ),
+            Checked::update_user_pool(UpdateUserPoolRequest {
+                user_pool_id: user_pool_id.clone(),
+                expected_revision,
+                ..UpdateUserPoolRequest::default()
+            }),
             Checked::delete_user_pool(DeleteUserPoolRequest {
                 user_pool_id: user_pool_id.clone(),
                 expected_revision,
@@ -120,7 +114,7 @@ fn an_update_mask_names_settings() {
             update_mask: vec!["policies".to_owned(), path.to_owned()],
             ..UpdateUserPoolRequest::default()
         };
-        only(Checked::update_user_pool(request, &Limits::default()))
+        only(Checked::update_user_pool(request))
     };
     for good in [
         "*",

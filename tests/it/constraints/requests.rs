@@ -126,7 +126,7 @@ impl Request {
         match self.operation.as_str() {
             "CreateUserPool" => Checked::create_user_pool(self.typed(), &limits).map(drop),
             "DescribeUserPool" => UserPoolId::parse(self.typed()).map(drop),
-            "UpdateUserPool" => Checked::update_user_pool(self.typed(), &limits).map(drop),
+            "UpdateUserPool" => Checked::update_user_pool(self.typed()).map(drop),
             "DeleteUserPool" => Checked::delete_user_pool(self.typed()).map(drop),
             "ListUserPools" => Page::of_user_pools(self.typed()).map(drop),
             "CreateUserPoolDomain" => Checked::create_user_pool_domain(self.typed()).map(drop),

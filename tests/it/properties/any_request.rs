@@ -151,11 +151,10 @@ fn no_request_to_create_a_user_pool_is_too_much() {
 
 #[test]
 fn no_request_to_update_a_user_pool_is_too_much() {
-    let limits = Limits::default();
     let requests = any_request("UpdateUserPoolRequest");
     let tried = trying(256).run(&requests, |request| {
         let request: UpdateUserPoolRequest = request.transcode_to().expect("a request");
-        assert_in_few_words(Checked::update_user_pool(request, &limits));
+        assert_in_few_words(Checked::update_user_pool(request));
         Ok(())
     });
     tried.expect("no surprise");

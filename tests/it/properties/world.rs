@@ -143,7 +143,7 @@ fn checked(call: Call) -> Checked {
     let limits = Limits::default();
     let checked = match call {
         Call::Create(request) => Checked::create_user_pool(*request, &limits),
-        Call::Update(request) => Checked::update_user_pool(*request, &limits),
+        Call::Update(request) => Checked::update_user_pool(*request),
         Call::Delete(request) => Checked::delete_user_pool(request),
         Call::CreateDomain(request) => Checked::create_user_pool_domain(request),
         Call::DeleteDomain(request) => Checked::delete_user_pool_domain(request),
