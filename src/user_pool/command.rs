@@ -1,4 +1,5 @@
-//! Commands: requests that were checked. `parse` is the only way to get one.
+//! Commands: requests whose fields were checked. Settings come from a checked
+//! request alone, because their fields are private to the rules.
 
 use uuid::Uuid;
 
