@@ -3,6 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
@@ -21,7 +22,7 @@ impl Default for MemoryLog {
     }
 }
 
-#[tonic::async_trait]
+#[async_trait]
 impl EventLog for MemoryLog {
     fn head(&self) -> watch::Receiver<Head> {
         self.head.subscribe()

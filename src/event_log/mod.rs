@@ -8,6 +8,7 @@ mod witness;
 
 use std::{error::Error, fmt};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
@@ -80,7 +81,7 @@ impl ReadLimit {
 }
 
 /// A log of records: dense positions, appended in batches, never changed.
-#[tonic::async_trait]
+#[async_trait]
 pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// The end of the log, now and whenever it moves. It moves only when what
     /// was appended is durable.

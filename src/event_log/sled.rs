@@ -21,6 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use sled::{Db, IVec};
 use tokio::{sync::watch, task, time};
@@ -157,7 +158,7 @@ impl SledLog {
     }
 }
 
-#[tonic::async_trait]
+#[async_trait]
 impl EventLog for SledLog {
     fn head(&self) -> watch::Receiver<Head> {
         self.0.head.subscribe()
