@@ -91,3 +91,11 @@ pub(crate) fn decode(record: &Record) -> Result<UserPoolEvent, DecodeError> {
     };
     decode().map_err(|source| DecodeError { position: record.position, source })
 }
+
+/// The event of a record, with its hashes and the record.
+///
+/// # Errors
+/// This version cannot decode the event.
+pub fn decode_with_record(record: &Record) -> Result<UserPoolEvent, DecodeError> {
+    Ok(UserPoolEvent { record: Some(record.stored.clone()), ..decode(record)? })
+}

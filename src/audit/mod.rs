@@ -1,13 +1,21 @@
 //! Proof that the log is what was recorded: the chain verifier, signed checkpoints,
-//! and the form in which a log leaves this machine. Knows nothing of the rules of
-//! user pools.
+//! export and import. Knows nothing of the rules of user pools, nor of gRPC.
 
-pub mod archive;
 pub mod checkpoint;
 pub(crate) mod codec;
+mod export;
+mod import;
+mod reader;
+mod trusted;
+mod verifier;
 mod verify;
 
 pub use self::{
-    codec::{DecodeCause, DecodeError},
-    verify::{Problem, Verified, verify},
+    codec::{DecodeCause, DecodeError, decode_with_record},
+    export::{ExportError, Exporter},
+    import::{ImportError, Importer},
+    reader::LogReader,
+    trusted::{LogCheckpoint, PublicKey, TrustedCheckpoints},
+    verifier::{Mismatch, MismatchCause, Verifier, record_of},
+    verify::{Verification, verify},
 };

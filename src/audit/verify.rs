@@ -1,92 +1,52 @@
-//! Whether the history is what was recorded: every hash, from the first record on.
+//! Verifying a log of this process from its first record to its end.
 
-use crate::event_log::{Defect, EventLog, Head, Position, ReadError, ReadLimit, Record};
+use crate::event_log::{EventLog, Head, Position, ReadError};
 
-use super::codec;
+use super::{
+    reader::LogReader,
+    verifier::{Mismatch, Verifier},
+};
 
-/// How much of the log is read at a time.
-const PAGE: ReadLimit = ReadLimit { records: 1024, bytes: 4 * 1024 * 1024 };
-
-/// What the check found.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// How many events are right.
-    pub events: u64,
-    /// The last of them.
+/// The result of verifying a log.
+#[derive(Debug)]
+pub struct Verification {
+    /// The last record that is valid.
     pub head: Head,
-    /// What is wrong, and where, if anything is.
-    pub problem: Option<Problem>,
+    /// The first mismatch, if there is any.
+    pub mismatch: Option<Mismatch>,
 }
 
-/// The first thing that is wrong.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// Where.
-    pub position: Position,
-    /// What.
-    pub description: String,
-}
-
-/// Recomputes the chain of `log` up to `end`, and compares it with what was noted
-/// before. `progress` is told of each position that was reached.
+/// Verifies `log` up to `end`, and compares it with the `trusted` heads. Calls `progress`
+/// with each position that is valid.
 ///
 /// # Errors
-/// The log cannot be read. That it is damaged is an answer, not an error.
+/// The log cannot be read. Damage is a result, not an error.
 pub async fn verify(
     log: &dyn EventLog,
     end: Position,
-    noted: &[Head],
+    trusted: &[Head],
     progress: &(dyn Fn(Position) + Sync),
-) -> Result<Verified, ReadError> {
-    let mut verified = Verified { events: 0, head: Head::default(), problem: None };
-    let contradicts =
-        |noted: &&Head| noted.position == Position::START && noted.hash != Head::default().hash;
-    if noted.iter().any(|noted| contradicts(&noted)) {
-        let description = "an empty log has a hash of zeros, and another was noted".to_owned();
-        verified.problem = Some(Problem { position: Position::START, description });
-        return Ok(verified);
-    }
-    let mut partial = false;
-    while verified.head.position < end {
-        let records = match log.read(verified.head.position, PAGE).await {
-            Ok(records) => records,
+) -> Result<Verification, ReadError> {
+    let mut verifier = match Verifier::new(trusted.iter().copied()) {
+        Ok(verifier) => verifier,
+        Err(mismatch) => {
+            return Ok(Verification { head: Head::default(), mismatch: Some(mismatch) });
+        }
+    };
+    let mut reader = LogReader::new(log, end);
+    let result = loop {
+        let pushed = match reader.next().await {
+            Ok(Some(record)) => verifier.push(&record).map(drop),
+            Ok(None) => break verifier.finish(),
             Err(ReadError::Damaged { position, defect }) => {
-                verified.problem = Some(Problem { position, description: defect.to_string() });
-                return Ok(verified);
+                Err(Mismatch { position, cause: defect.into() })
             }
             Err(error @ ReadError::Unavailable(_)) => return Err(error),
         };
-        for record in records {
-            if let Some(description) = wrong(&record, verified.head, noted) {
-                verified.problem = Some(Problem { position: record.position, description });
-                return Ok(verified);
-            }
-            partial = !record.ends_batch();
-            verified.head = record.head();
-            verified.events += 1;
+        if pushed.is_err() {
+            break pushed;
         }
-        progress(verified.head.position);
-    }
-    if partial {
-        let (position, defect) = (verified.head.position.next(), Defect::PartialBatch);
-        verified.problem = Some(Problem { position, description: defect.to_string() });
-    } else if noted.iter().any(|noted| noted.position > verified.head.position) {
-        let position = verified.head.position.next();
-        let description = format!("the log ends at position {end}, before what was noted");
-        verified.problem = Some(Problem { position, description });
-    }
-    Ok(verified)
-}
-
-/// What is wrong with a record that is right in itself.
-fn wrong(record: &Record, head: Head, noted: &[Head]) -> Option<String> {
-    if let Err(defect) = record.follows(head) {
-        return Some(defect.to_string());
-    }
-    if let Err(error) = codec::decode(record) {
-        return Some(error.source.to_string());
-    }
-    let here = |noted: &&Head| noted.position == record.position && noted.hash != record.hash;
-    let noted = noted.iter().find(here)?.hash;
-    Some(format!("the event has hash {}, but {noted} was noted", record.hash))
+        progress(verifier.head().position);
+    };
+    Ok(Verification { head: verifier.head(), mismatch: result.err() })
 }

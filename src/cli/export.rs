@@ -9,11 +9,10 @@ use std::{
 };
 
 use clap::Args;
-use indicatif::ProgressBar;
 
 use crate::{
-    audit::archive,
-    event_log::{EventLog as _, Head, ReadLimit, Record},
+    audit::{Exporter, LogReader},
+    event_log::{EventLog as _, Head},
     proto::{
         WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
         watch_user_pool_events_response::Content,
@@ -24,14 +23,11 @@ use crate::{
 use super::{
     Answer, CliError,
     connection::{Access, next_in_time},
-    failure::{at, named, other},
+    failure::{named, other},
     offline::Directory,
     output::say,
     progress,
 };
-
-/// How much of the log is read at a time.
-pub(super) const PAGE: ReadLimit = ReadLimit { records: 4096, bytes: 4 * 1024 * 1024 };
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  userpool log export --data-dir ./data log.jsonl\n  userpool \
@@ -51,19 +47,6 @@ pub(super) struct Export {
     file: Option<PathBuf>,
 }
 
-/// An export that is being written, batch by batch: a log that ends inside a batch
-/// is not whole, and a running server may have sent the beginning of one.
-struct Writing {
-    out: Box<dyn Write>,
-    /// The lines of a batch that has not ended yet.
-    batch: Vec<u8>,
-    /// The last record that was read.
-    read: Head,
-    /// The last one that was written.
-    written: Head,
-    bar: ProgressBar,
-}
-
 impl Export {
     pub(super) async fn run(self) -> Result<Answer, CliError> {
         let file = self.file.as_deref().filter(|path| *path != Path::new("-"));
@@ -74,29 +57,19 @@ impl Export {
             None => Box::new(io::stdout()),
             Some(path) => Box::new(created(path, file).map_err(|error| named(path, &error))?),
         };
-        let out = Box::new(BufWriter::new(out));
-        let mut writing = Writing {
-            out,
-            batch: Vec::new(),
-            read: Head::default(),
-            written: Head::default(),
-            bar: progress::bar(0),
-        };
+        let exporter = Exporter::new(BufWriter::new(out));
         let written = match self.from {
-            None => of_directory(&self.directory, &mut writing).await,
-            Some(endpoint) => of_server(endpoint, self.access, &mut writing).await,
+            None => of_directory(&self.directory, exporter).await,
+            Some(endpoint) => of_server(endpoint, self.access, exporter).await,
         };
-        let written = written.and_then(|()| Ok(writing.out.flush()?));
         if let (Some(file), Some(unfinished)) = (file, &unfinished) {
             // What was there before stays where this export does not come to its end.
             match written {
-                Ok(()) => fs::rename(unfinished, file).map_err(|error| named(file, &error))?,
+                Ok(_) => fs::rename(unfinished, file).map_err(|error| named(file, &error))?,
                 Err(_) => fs::remove_file(unfinished)?,
             }
         }
-        written?;
-        writing.bar.finish_and_clear();
-        let Head { position, hash } = writing.written;
+        let Head { position, hash } = written?;
         say(&format!("exported {position} events, the last with hash {hash}"));
         Ok(Answer::Yes)
     }
@@ -121,25 +94,28 @@ fn created(path: &Path, replaced: Option<&Path>) -> io::Result<File> {
     options.create_new(true).mode(mode).open(path)
 }
 
-async fn of_directory(directory: &Directory, writing: &mut Writing) -> Result<(), CliError> {
+async fn of_directory(
+    directory: &Directory,
+    mut exporter: Exporter<impl Write>,
+) -> Result<Head, CliError> {
     let (_held, log) = directory.open()?;
     let end = log.head().borrow().position;
-    writing.bar.set_length(end.0);
-    while writing.read.position < end {
-        for record in log.read(writing.read.position, PAGE).await.map_err(other)? {
-            record.follows(writing.read).map_err(|defect| at(record.position, &defect))?;
-            writing.write(&record)?;
-        }
+    let bar = progress::bar(end.0);
+    let mut reader = LogReader::new(&log, end);
+    while let Some(record) = reader.next().await.map_err(other)? {
+        exporter.push(&record)?;
+        bar.set_position(record.position.0);
     }
-    Ok(())
+    bar.finish_and_clear();
+    Ok(exporter.finish()?)
 }
 
 /// Everything that was recorded when the call began, and whatever else arrives with it.
 async fn of_server(
     endpoint: Endpoint,
     access: Access,
-    writing: &mut Writing,
-) -> Result<(), CliError> {
+    mut exporter: Exporter<impl Write>,
+) -> Result<Head, CliError> {
     let client = access.connect(endpoint).await?;
     let request = WatchUserPoolEventsRequest {
         start: Some(Start::AfterPosition(0)),
@@ -149,28 +125,10 @@ async fn of_server(
     let mut events = client.watch(request).await?;
     loop {
         match next_in_time(&client, &mut events).await? {
-            Content::Event(event) => {
-                let checked = archive::check(&event, writing.read);
-                let next = writing.read.position.next();
-                writing.write(&checked.map_err(|error| at(next, &error))?)?;
-            }
-            Content::Checkpoint(checkpoint) if checkpoint.caught_up => return Ok(()),
+            Content::Event(event) => exporter.push_event(&event)?,
+            Content::Checkpoint(checkpoint) if checkpoint.caught_up => break,
             Content::Checkpoint(_) => (),
         }
     }
-}
-
-impl Writing {
-    fn write(&mut self, record: &Record) -> Result<(), CliError> {
-        let line = archive::line(record).map_err(other)?;
-        writeln!(self.batch, "{line}")?;
-        self.read = record.head();
-        if record.ends_batch() {
-            self.out.write_all(&self.batch)?;
-            self.batch.clear();
-            self.written = self.read;
-            self.bar.set_position(self.written.position.0);
-        }
-        Ok(())
-    }
+    Ok(exporter.finish()?)
 }

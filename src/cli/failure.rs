@@ -5,8 +5,6 @@ use std::{collections::BTreeMap, error::Error, io, path::Path};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::{event_log::Position, telemetry};
-
 use super::{CliError, output::printable};
 
 /// The message, a line for each violation, then the reason and what goes with it.
@@ -49,11 +47,6 @@ pub(super) fn explain(status: &Status) -> String {
         text.push_str(&printable(id));
     }
     text
-}
-
-/// What is wrong at a position of a log.
-pub(super) fn at(position: Position, error: &dyn Error) -> CliError {
-    told(format!("position {position}: {}", telemetry::error_chain(error)))
 }
 
 /// What the system says of a file.

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File},
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufReader, Write as _},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
@@ -11,20 +11,15 @@ use clap::Args;
 
 use crate::{
     app::Source,
-    audit::archive,
-    event_log::{Defect, Head, Record, SledLog},
-    proto::{self, UserPoolEvent},
+    audit::{self, Importer},
+    event_log::{Head, SledLog},
     server::data_dir::DataDir,
 };
 
 use super::{
     Answer, CliError,
-    failure::{at, named, other, told},
+    failure::{named, other, told},
 };
-
-/// How many bytes of records, and how many of them, are written with one sync.
-const BYTES: usize = 4 * 1024 * 1024;
-const RECORDS: usize = 4096;
 
 #[derive(Debug, Args)]
 pub(super) struct Import {
@@ -79,41 +74,18 @@ fn import_into(file: &Path, beside: &Path, source: &dyn Source) -> Result<Head, 
     } else {
         Box::new(File::open(file).map_err(|error| named(file, &error))?)
     };
-    let mut lines = BufReader::new(input).lines().peekable();
-    let region = match lines.peek() {
-        Some(Ok(first)) => {
-            region_of(first).ok_or_else(|| told("line 1 is not an exported event"))?
-        }
-        Some(Err(_)) | None => return Err(told("the export is empty")),
-    };
-    let directory = DataDir::open(beside, &region, source.now()).map_err(other)?;
+    let mut importer = Importer::new(BufReader::new(input));
+    let mut page = importer.next_page()?;
+    let first = page.first().ok_or_else(|| told("the export is empty"))?;
+    let user_pool_id = audit::decode_with_record(first).map_err(other)?.user_pool_id;
+    let (region, _) = user_pool_id
+        .rsplit_once('_')
+        .ok_or_else(|| told(format!("position 1: user pool {user_pool_id:?} has no region")))?;
+    let directory = DataDir::open(beside, region, source.now()).map_err(other)?;
     let log = SledLog::open(&directory.log()).map_err(other)?;
-    let mut head = Head::default();
-    let mut whole = true;
-    let mut page: Vec<Record> = Vec::new();
-    let mut bytes = 0_usize;
-    for line in lines {
-        let record =
-            archive::parse_line(&line?, head).map_err(|error| at(head.position.next(), &error))?;
-        head = record.head();
-        whole = record.ends_batch();
-        bytes = bytes.saturating_add(record.stored.len());
-        page.push(record);
-        if bytes >= BYTES || page.len() >= RECORDS {
-            log.restore(&page).map_err(other)?;
-            page.clear();
-            bytes = 0;
-        }
+    while !page.is_empty() {
+        log.restore(&page).map_err(other)?;
+        page = importer.next_page()?;
     }
-    if !whole {
-        return Err(at(head.position.next(), &Defect::PartialBatch));
-    }
-    log.restore(&page).map_err(other)?;
-    Ok(head)
-}
-
-/// The region of the user pool that the first line is about.
-fn region_of(line: &str) -> Option<String> {
-    let event: UserPoolEvent = proto::from_json(line).ok()?;
-    event.user_pool_id.rsplit_once('_').map(|(region, _)| region.to_owned())
+    Ok(importer.head())
 }

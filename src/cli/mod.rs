@@ -1,6 +1,5 @@
 //! The command line.
 
-mod chain;
 mod change;
 mod checkpoint;
 mod completions;
@@ -15,7 +14,6 @@ mod health;
 mod history;
 mod import;
 mod listing;
-mod noted;
 mod offline;
 mod output;
 mod point;
@@ -35,7 +33,11 @@ use std::{error::Error, io, process::ExitCode, sync::Arc};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tonic::Status;
 
-use crate::{app::Source, server::ServerError};
+use crate::{
+    app::Source,
+    audit::{ExportError, ImportError},
+    server::ServerError,
+};
 
 use self::{
     checkpoint::Checkpoint,
@@ -212,6 +214,21 @@ impl From<io::Error> for CliError {
 
 impl From<ServerError> for CliError {
     fn from(error: ServerError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<ExportError> for CliError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Io(error) => error.into(),
+            ExportError::Mismatch(mismatch) => Self::Other(mismatch.into()),
+        }
+    }
+}
+
+impl From<ImportError> for CliError {
+    fn from(error: ImportError) -> Self {
         Self::Other(error.into())
     }
 }

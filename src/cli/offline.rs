@@ -11,15 +11,13 @@ use clap::{Args, Subcommand};
 
 use crate::{
     app::{self, Source},
-    audit::{self, checkpoint::Signer},
+    audit::{self, LogCheckpoint, TrustedCheckpoints, checkpoint::Signer},
     event_log::{EventLog as _, Head, OpenError, Position, SledLog},
     server::data_dir::{self, DataDir},
     telemetry::error_chain,
 };
 
-use super::{
-    Answer, CliError, export::Export, failure::other, import::Import, noted::Noted, progress, stat,
-};
+use super::{Answer, CliError, export::Export, failure::other, import::Import, progress, stat};
 
 /// Where the data is.
 #[derive(Debug, Args)]
@@ -41,7 +39,7 @@ pub(super) enum LogCommand {
         /// What was noted earlier: a file of signed checkpoints, or POSITION:HASH, the hash in
         /// hexadecimal. May be given more than once. Absent: the log is compared with itself.
         #[arg(long, value_name = "FILE|POSITION:HASH")]
-        checkpoint: Vec<Noted>,
+        checkpoint: Vec<TrustedCheckpoints>,
     },
     /// Write every event with its record, one JSON document a line.
     ///
@@ -116,7 +114,10 @@ impl Directory {
     }
 }
 
-async fn verify(directory: &Directory, noted: Vec<Noted>) -> Result<Answer, CliError> {
+async fn verify(
+    directory: &Directory,
+    trusted: Vec<TrustedCheckpoints>,
+) -> Result<Answer, CliError> {
     let (_held, log) = match directory.open() {
         Err(CliError::Other(error)) if error.downcast_ref().is_some_and(OpenError::is_damage) => {
             writeln!(io::stdout(), "NOT WHOLE: {}", error_chain(error.as_ref()))?;
@@ -127,21 +128,21 @@ async fn verify(directory: &Directory, noted: Vec<Noted>) -> Result<Answer, CliE
     let end = log.head().borrow().position;
     let bar = progress::bar(end.0);
     let progress = |position: Position| bar.set_position(position.0);
-    let noted: Vec<_> = noted.iter().flat_map(|noted| &noted.0).map(|noted| noted.head).collect();
-    let verified = audit::verify(&log, end, &noted, &progress).await.map_err(other)?;
+    let trusted = trusted.into_iter().flat_map(|file| file.0);
+    let trusted: Vec<_> = trusted.map(|LogCheckpoint { head, .. }| head).collect();
+    let verification = audit::verify(&log, end, &trusted, &progress).await.map_err(other)?;
     bar.finish_and_clear();
-    let Head { position, hash } = verified.head;
-    match verified.problem {
+    let Head { position, hash } = verification.head;
+    match verification.mismatch {
         None => {
             writeln!(io::stdout(), "whole: {position} events, the last with hash {hash}")?;
-            for noted in noted {
-                writeln!(io::stdout(), "continues what was noted at position {}", noted.position)?;
+            for head in trusted {
+                writeln!(io::stdout(), "continues what was noted at position {}", head.position)?;
             }
             Ok(Answer::Yes)
         }
-        Some(problem) => {
-            let (at, what) = (problem.position, problem.description);
-            writeln!(io::stdout(), "NOT WHOLE at position {at}: {what}")?;
+        Some(mismatch) => {
+            writeln!(io::stdout(), "NOT WHOLE at {}", error_chain(&mismatch))?;
             writeln!(io::stdout(), "right up to position {position}, hash {hash}")?;
             Ok(Answer::No)
         }

@@ -5,7 +5,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
-    audit::checkpoint,
+    audit::{LogCheckpoint, Mismatch, MismatchCause, PublicKey, Verifier},
     client::{Client, Watch},
     event_log::{Hash, Position},
     proto::{
@@ -17,68 +17,72 @@ use crate::{
 
 use super::{
     CliError,
-    chain::{Chain, Problem, Reason},
     connection::next_in_time,
-    noted::{Checkpoint, Key},
     output::{Format, print, printable},
     progress,
 };
 
-/// How often the server may say that nothing is left, once it has signed that there
-/// is more. It may have said so before it signed.
-const PATIENCE: u32 = 3;
+/// How often the server may report that it has sent everything before it has sent the
+/// event that it signed. It may have reported so before it signed.
+const MAX_EARLY_REPORTS: u32 = 3;
 
-/// What was found out.
+/// The result of verifying the history of a server.
 pub(super) struct Proof {
-    chain: Chain,
-    /// What is true, in sentences.
+    verifier: Verifier,
+    /// The statements that are proven, in sentences.
     proven: Vec<String>,
-    /// What the server signed at the end.
+    /// The checkpoint that the server signed at the end.
     signed: Option<SignedCheckpoint>,
-    problem: Option<Problem>,
+    mismatch: Option<Mismatch>,
 }
 
-/// Why the proof stops: the server cannot be asked, or it is wrong.
-enum Stop {
-    Asking(CliError),
-    Wrong(Problem),
+/// Why a verification ends early.
+enum VerifyError {
+    /// A request failed.
+    Request(CliError),
+    /// The history is wrong.
+    Mismatch(Mismatch),
 }
 
 impl Proof {
-    /// Everything that can be found out, up to the first thing that is not as it
-    /// must be. `key` is what checkpoints must be signed with.
+    /// Verifies the history of a server, up to the first mismatch. `key` must have signed
+    /// the checkpoint of the server.
     ///
     /// # Errors
-    /// The server cannot be asked.
+    /// A request failed.
     pub(super) async fn of(
         client: &Client,
-        noted: &[Checkpoint],
-        key: Option<Key>,
+        trusted: &[LogCheckpoint],
+        key: Option<PublicKey>,
         key_was_given: bool,
     ) -> Result<Self, CliError> {
-        let mut proof =
-            Self { chain: Chain::default(), proven: Vec::new(), signed: None, problem: None };
-        match proof.carry_out(client, noted, key, key_was_given).await {
+        let mut proof = Self {
+            verifier: Verifier::default(),
+            proven: Vec::new(),
+            signed: None,
+            mismatch: None,
+        };
+        match proof.verify(client, trusted, key, key_was_given).await {
             Ok(()) => (),
-            Err(Stop::Wrong(problem)) => proof.problem = Some(problem),
-            Err(Stop::Asking(error)) => return Err(error),
+            Err(VerifyError::Mismatch(mismatch)) => proof.mismatch = Some(mismatch),
+            Err(VerifyError::Request(error)) => return Err(error),
         }
         Ok(proof)
     }
 
-    pub(super) const fn holds(&self) -> bool {
-        self.problem.is_none()
+    pub(super) const fn is_valid(&self) -> bool {
+        self.mismatch.is_none()
     }
 
-    async fn carry_out(
+    async fn verify(
         &mut self,
         client: &Client,
-        noted: &[Checkpoint],
-        key: Option<Key>,
+        trusted: &[LogCheckpoint],
+        key: Option<PublicKey>,
         key_was_given: bool,
-    ) -> Result<(), Stop> {
-        self.chain = Chain::with(noted)?;
-        // How long the log is, for the progress alone.
+    ) -> Result<(), VerifyError> {
+        self.verifier = Verifier::new(trusted.iter().map(|checkpoint| checkpoint.head))?;
+        // The length of the log is for the progress bar alone.
         let length = signed_checkpoint(client).await?.position;
         let bar = progress::bar(u64::try_from(length).unwrap_or_default());
         let request = WatchUserPoolEventsRequest {
@@ -89,87 +93,65 @@ impl Proof {
         };
         let mut events = client.watch(request).await?;
         while !self.next(client, &mut events).await? {
-            bar.set_position(self.chain.head.position.0);
+            bar.set_position(self.verifier.head().position.0);
         }
         bar.finish_and_clear();
-        self.chain.end()?;
-        // Asked for now, so that it covers everything that was shown until now.
+        // Requested now, so that it covers every event that the server has sent.
         let signed = signed_checkpoint(client).await?;
-        let position = self.chain.head.position;
-        let bad = |text: String| Problem { position, reason: Reason::BadCheckpoint(text) };
-        let head = checkpoint::verify(&signed).map_err(|error| bad(error.to_string()))?;
-        let mut nothing_left = 0;
-        while self.chain.head.position < head.position {
-            nothing_left += u32::from(self.next(client, &mut events).await?);
-            if nothing_left > PATIENCE {
-                return Err(self.withheld(head.position).into());
-            }
-        }
-        let (end, found) = (self.chain.head.position, self.chain.head.hash);
-        if end > head.position {
-            let reason = Reason::EarlyCheckpoint(end);
-            return Err(Problem { position: head.position, reason }.into());
-        }
-        if found != head.hash {
-            let reason = Reason::OtherCheckpoint { found, signed: head.hash };
-            return Err(Problem { position: end, reason }.into());
-        }
-        let stated: Option<Key> = signed.public_key.as_slice().try_into().ok().map(Key);
-        if let (Some(expected), Some(stated)) = (key, stated)
-            && expected != stated
+        let checkpoint =
+            LogCheckpoint::verify(&signed).map_err(|error| self.verifier.here(error))?;
+        let mut reports = 0;
+        while self.verifier.head().position < checkpoint.head.position
+            && reports <= MAX_EARLY_REPORTS
         {
-            let (stated, expected) = (Hash(stated.0), Hash(expected.0));
-            return Err(bad(format!("it is signed with key {stated}, not with {expected}")).into());
+            reports += u32::from(self.next(client, &mut events).await?);
         }
-        self.conclude(noted, &signed, key.is_some(), key_was_given);
+        self.verifier.finish_signed(checkpoint, key)?;
+        self.conclude(trusted, &signed, key.is_some(), key_was_given);
         self.signed = Some(signed);
         Ok(())
     }
 
-    /// Takes what the server sends next; whether that is word that nothing is left
-    /// of what was there at the beginning.
-    async fn next(&mut self, client: &Client, events: &mut Watch) -> Result<bool, Stop> {
+    /// Takes the next message of the server. Returns whether it reports that it has sent
+    /// everything that was recorded when the watch began.
+    async fn next(&mut self, client: &Client, events: &mut Watch) -> Result<bool, VerifyError> {
         let sent = next_in_time(client, events).await;
-        match sent.map_err(|status| self.damaged(&status).map_or(status.into(), Stop::Wrong))? {
+        match sent
+            .map_err(|status| self.damaged(&status).map_or(status.into(), VerifyError::Mismatch))?
+        {
             Content::Event(event) => {
-                self.chain.push(&event)?;
+                self.verifier.push_event(&event)?;
                 Ok(false)
             }
             Content::Checkpoint(checkpoint) => {
                 let position = Position(u64::try_from(checkpoint.position).unwrap_or_default());
-                if position > self.chain.head.position {
-                    return Err(self.withheld(position).into());
+                if position > self.verifier.head().position {
+                    return Err(self.verifier.next(MismatchCause::Withheld(position)).into());
                 }
                 Ok(checkpoint.caught_up)
             }
         }
     }
 
-    /// That the next event is not shown, though there are events up to `position`.
-    fn withheld(&self, position: Position) -> Problem {
-        Problem { position: self.chain.head.position.next(), reason: Reason::Withheld(position) }
-    }
-
-    /// What the server says of its own log, where that is why it sends no more.
-    fn damaged(&self, status: &Status) -> Option<Problem> {
+    /// The damage that the server reports of its own log, if that is why it sends no more.
+    fn damaged(&self, status: &Status) -> Option<Mismatch> {
         if status.code() != Code::DataLoss {
             return None;
         }
+        let mismatch = self.verifier.next(MismatchCause::Damaged(printable(status.message())));
         let stated = status.get_details_error_info();
         let stated = stated.and_then(|info| info.metadata.get("position")?.parse().ok());
-        let position = stated.map_or(self.chain.head.position.next(), Position);
-        let reason = Reason::Damaged(printable(status.message()));
-        Some(Problem { position, reason })
+        Some(Mismatch { position: stated.map_or(mismatch.position, Position), ..mismatch })
     }
 
     fn conclude(
         &mut self,
-        noted: &[Checkpoint],
+        trusted: &[LogCheckpoint],
         signed: &SignedCheckpoint,
         key_is_known: bool,
         key_was_given: bool,
     ) {
-        let head = self.chain.head;
+        let head = self.verifier.head();
         self.proven.push(match head.position.0 {
             0 => "The log is empty.".to_owned(),
             last => format!(
@@ -177,7 +159,7 @@ impl Proof {
                  before it, and every event is shown as it was recorded."
             ),
         });
-        for Checkpoint { head, key } in noted {
+        for LogCheckpoint { head, key } in trusted {
             let by = match (key, key_was_given) {
                 (Some(_), true) => ", signed with the key that was given",
                 (Some(_), false) => ", signed",
@@ -210,20 +192,20 @@ impl Proof {
             return format.value(&self.to_json());
         }
         self.proven.iter().try_for_each(|sentence| print(sentence))?;
-        let Some(Problem { position, reason }) = &self.problem else { return Ok(()) };
+        let Some(Mismatch { position, cause }) = &self.mismatch else { return Ok(()) };
         let red = anstyle::AnsiColor::Red.on_default().bold();
-        let before = position.0.saturating_sub(1).min(self.chain.head.position.0);
+        let before = position.0.saturating_sub(1).min(self.verifier.head().position.0);
         if before > 0 {
             print(&format!("Every record up to position {before} is right."))?;
         }
-        let reason = error_chain(reason);
+        let reason = error_chain(cause);
         print(&format!("{red}NOT PROVEN{red:#} at position {position}: {reason}."))
     }
 
     fn to_json(&self) -> Value {
-        let head = self.chain.head;
+        let head = self.verifier.head();
         let mut document = json!({
-            "valid": self.problem.is_none(),
+            "valid": self.is_valid(),
             "position": head.position.to_string(),
             "hash": head.hash.to_string(),
             "proven": self.proven,
@@ -233,8 +215,8 @@ impl Proof {
                 document.insert(member.to_owned(), value);
             }
         };
-        if let Some(Problem { position, reason }) = &self.problem {
-            let (position, reason) = (position.to_string(), error_chain(reason));
+        if let Some(Mismatch { position, cause }) = &self.mismatch {
+            let (position, reason) = (position.to_string(), error_chain(cause));
             insert("problem", json!({ "position": position, "reason": reason }));
         }
         if let Some(signed) = &self.signed {
@@ -250,14 +232,14 @@ async fn signed_checkpoint(client: &Client) -> Result<SignedCheckpoint, CliError
     Ok(answer.checkpoint.unwrap_or_default())
 }
 
-impl From<Problem> for Stop {
-    fn from(problem: Problem) -> Self {
-        Self::Wrong(problem)
+impl From<Mismatch> for VerifyError {
+    fn from(mismatch: Mismatch) -> Self {
+        Self::Mismatch(mismatch)
     }
 }
 
-impl<E: Into<CliError>> From<E> for Stop {
+impl<E: Into<CliError>> From<E> for VerifyError {
     fn from(error: E) -> Self {
-        Self::Asking(error.into())
+        Self::Request(error.into())
     }
 }

@@ -8,12 +8,12 @@ use std::{
 };
 
 use crate::{
-    audit::archive,
-    event_log::{EventLog as _, Head, Position, SledLog},
+    audit::{self, LogReader},
+    event_log::{EventLog as _, Head, SledLog},
     proto::{self, UserPoolEventType},
 };
 
-use super::{Answer, CliError, export::PAGE, failure::other, progress};
+use super::{Answer, CliError, failure::other, progress};
 
 pub(super) async fn run(log: &SledLog, data_dir: &Path) -> Result<Answer, CliError> {
     let Head { position: end, hash } = *log.head().borrow();
@@ -21,18 +21,15 @@ pub(super) async fn run(log: &SledLog, data_dir: &Path) -> Result<Answer, CliErr
     let mut types: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut body, mut stored) = (0_usize, 0_usize);
     let (mut first, mut last) = (None, None);
-    let mut position = Position::START;
-    while position < end {
-        for record in log.read(position, PAGE).await.map_err(other)? {
-            let event = archive::event(&record).map_err(other)?;
-            *types.entry(short(event.r#type())).or_default() += 1;
-            body = body.saturating_add(record.body.len());
-            stored = stored.saturating_add(record.stored.len());
-            first = first.or(event.record_time);
-            last = event.record_time;
-            position = record.position;
-        }
-        bar.set_position(position.0);
+    let mut reader = LogReader::new(log, end);
+    while let Some(record) = reader.next().await.map_err(other)? {
+        let event = audit::decode_with_record(&record).map_err(other)?;
+        *types.entry(short(event.r#type())).or_default() += 1;
+        body = body.saturating_add(record.body.len());
+        stored = stored.saturating_add(record.stored.len());
+        first = first.or(event.record_time);
+        last = event.record_time;
+        bar.set_position(record.position.0);
     }
     bar.finish_and_clear();
     let mut out = io::stdout();

@@ -2,15 +2,10 @@
 
 use clap::Args;
 
-use crate::event_log::Hash;
+use crate::audit::{LogCheckpoint, PublicKey, TrustedCheckpoints};
 
 use super::{
-    Answer, CliError,
-    connection::Connection,
-    failure::told,
-    noted::{Checkpoint, Key, Noted},
-    output::Output,
-    proof::Proof,
+    Answer, CliError, connection::Connection, failure::told, output::Output, proof::Proof,
 };
 
 #[derive(Debug, Args)]
@@ -24,11 +19,11 @@ pub(super) struct Verify {
     /// "userpool checkpoint" printed, a data directory's checkpoints.jsonl, or POSITION:HASH. May
     /// be given more than once. Absent: the log is only compared with itself.
     #[arg(long, value_name = "FILE|POSITION:HASH")]
-    checkpoint: Vec<Noted>,
+    checkpoint: Vec<TrustedCheckpoints>,
     /// The public key that checkpoints must be signed with, as it came by another way: a PEM file
     /// or 64 hexadecimal digits. Absent: the key of the checkpoints that were noted.
     #[arg(long, value_name = "FILE|HEX")]
-    key: Option<Key>,
+    key: Option<PublicKey>,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -37,26 +32,29 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) async fn run(self) -> Result<Answer, CliError> {
-        let noted: Vec<_> = self.checkpoint.into_iter().flat_map(|Noted(noted)| noted).collect();
-        let key = expected_key(self.key, &noted)?;
+        let trusted: Vec<_> = self.checkpoint.into_iter().flat_map(|file| file.0).collect();
+        let key = expected_key(self.key, &trusted)?;
         let client = self.connection.connect().await?;
-        let proof = Proof::of(&client, &noted, key, self.key.is_some()).await?;
+        let proof = Proof::of(&client, &trusted, key, self.key.is_some()).await?;
         proof.print(self.output.or_table())?;
-        Ok(if proof.holds() { Answer::Yes } else { Answer::No })
+        Ok(if proof.is_valid() { Answer::Yes } else { Answer::No })
     }
 }
 
-/// The key that all checkpoints must have: the one that is given, or the one of
-/// those that were noted.
-fn expected_key(given: Option<Key>, noted: &[Checkpoint]) -> Result<Option<Key>, CliError> {
+/// The key that must have signed every checkpoint: the given one, or that of the trusted
+/// checkpoints.
+fn expected_key(
+    given: Option<PublicKey>,
+    trusted: &[LogCheckpoint],
+) -> Result<Option<PublicKey>, CliError> {
     let mut expected = given;
-    for Checkpoint { head, key } in noted {
+    for LogCheckpoint { head, key } in trusted {
         let Some(key) = *key else { continue };
         let expected = *expected.get_or_insert(key);
         if key != expected {
-            let (position, key, expected) = (head.position, Hash(key.0), Hash(expected.0));
+            let position = head.position;
             return Err(told(format!(
-                "the checkpoint noted at position {position} is signed with key {key}, not with \
+                "the trusted checkpoint at position {position} is signed with key {key}, not with \
                  {expected}"
             )));
         }

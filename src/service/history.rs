@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     app::{App, EventQuery, Follow, Followed, Noted, Replay, Watch},
+    audit::Verification,
     event_log::{Hash, Head, Position},
     proto::{
         self, GetCheckpointKeyResponse, GetSignedCheckpointResponse, HashAnchor,
@@ -80,17 +81,13 @@ impl Operations {
             position: Position(position),
             hash: Hash(hash),
         });
-        let verified = self.app.history().verify(anchor).await?;
-        let problem = verified.problem;
+        let Verification { head, mismatch } = self.app.history().verify(anchor).await?;
         Ok(VerifyUserPoolHistoryResponse {
-            valid: problem.is_none(),
-            event_count: i64::try_from(verified.events).unwrap_or(i64::MAX),
-            head: Some(HashAnchor {
-                position: verified.head.position.to_int(),
-                hash: verified.head.hash.0.to_vec(),
-            }),
-            first_invalid_position: problem.as_ref().map(|problem| problem.position.to_int()),
-            problem: problem.map(|problem| problem.description),
+            valid: mismatch.is_none(),
+            event_count: head.position.to_int(),
+            head: Some(HashAnchor { position: head.position.to_int(), hash: head.hash.0.to_vec() }),
+            first_invalid_position: mismatch.as_ref().map(|mismatch| mismatch.position.to_int()),
+            problem: mismatch.map(|mismatch| mismatch.cause.to_string()),
         })
     }
 

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 use userpool::{
-    audit::{archive, checkpoint},
+    audit::{Exporter, checkpoint},
     event_log::{EventLog as _, Hash, MemoryLog, Position},
     proto::{self, ListUserPoolDomainsRequest, SignedCheckpoint, UserPoolEvent},
 };
@@ -150,13 +150,13 @@ async fn a_broken_export_is_refused_with_its_position_and_leaves_nothing_behind(
         proto::to_json(&event).to_string()
     };
     for (broken, said) in [
-        (renamed, "position 5: the event is not the one in its record"),
-        (cut, "position 2: not an event in JSON"),
+        (renamed, "position 5: the event differs from its record"),
+        (cut, "position 2: the line is not an event in JSON"),
         (without, "position 2: the record states position 3"),
         (swapped, "position 2: the record states position 3"),
         (no_record, "position 1: the event has no record"),
         (String::new(), "the export is empty"),
-        ("{}\n".to_owned(), "line 1 is not an exported event"),
+        ("{}\n".to_owned(), "position 1: the event has no record"),
     ] {
         let elsewhere = TempDir::new().expect("a directory");
         let file = written(&elsewhere, "log.jsonl", &broken);
@@ -342,8 +342,13 @@ async fn an_export_that_was_cut_inside_a_batch_is_refused_wherever_that_is() {
     let log = MemoryLog::default();
     let bodies = (1..=4097).map(|revision| crate::support::event_body(POOL, revision));
     let records = log.append(Position::START, bodies.collect()).await.expect("appended");
-    let lines: Vec<_> =
-        records.iter().map(|record| archive::line(record).expect("an event")).collect();
+    let mut export = Vec::new();
+    let mut exporter = Exporter::new(&mut export);
+    for record in &records {
+        exporter.push(record).expect("the next record");
+    }
+    let export = String::from_utf8(export).expect("text");
+    let lines: Vec<_> = export.lines().collect();
     let elsewhere = TempDir::new().expect("a directory");
     for (count, expected) in [(4096, Some(1)), (4097, Some(0))] {
         let file = written(&elsewhere, "log.jsonl", &lines[..count].join("\n"));

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tonic::{Code, Status, Streaming, transport::Channel};
 use userpool::{
-    audit::archive,
-    event_log::Head,
+    audit::{MismatchCause, Verifier},
     proto::{
         CreateUserPoolRequest, DescribeUserPoolRequest, UserPoolEvent, UserPoolEventFilter,
         UserPoolEventType, WatchCheckpoint, WatchUserPoolEventsRequest,
@@ -191,14 +190,14 @@ async fn records_come_with_a_watch_and_prove_themselves() {
     }
     let request = WatchUserPoolEventsRequest { include_records: true, ..after(0) };
     let mut watch = watch(server.channel().await, request).await.expect("a watch");
-    let mut head = Head::default();
+    let mut verifier = Verifier::default();
     for _ in 0..3 {
-        let mut event = watch.event().await;
-        head = archive::check(&event, head).expect("the record of the event").head();
-        event.user_pool_id.push('x');
-        let previous =
-            Head { position: userpool::event_log::Position(head.position.0 - 1), ..head };
-        assert!(archive::check(&event, previous).is_err(), "another event than the record's");
+        let event = watch.event().await;
+        let mut changed = event.clone();
+        changed.user_pool_id.push('x');
+        let refused = verifier.push_event(&changed).expect_err("another event than the record's");
+        assert!(matches!(refused.cause, MismatchCause::EventChanged), "{refused:?}");
+        verifier.push_event(&event).expect("the record of the event");
     }
     server.stop().await;
 }

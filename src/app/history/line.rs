@@ -2,7 +2,7 @@
 //! the stream of one user pool, whose places are revisions.
 
 use crate::{
-    audit::{archive, codec},
+    audit::{codec, decode_with_record},
     event_log::{Position, ReadLimit, Record},
     proto::UserPoolEvent,
     user_pool::UserPoolId,
@@ -133,7 +133,7 @@ impl<'a> Line<'a> {
     }
 
     fn event(&self, record: &Record) -> Result<UserPoolEvent, LoadError> {
-        let decode = if self.include_records { archive::event } else { codec::decode };
+        let decode = if self.include_records { decode_with_record } else { codec::decode };
         Ok(decode(record)?)
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
-    audit::{Verified, verify},
+    audit::{self, Verification},
     event_log::{EventLog, Head, ReadError},
     telemetry::metrics::Watchers,
     user_pool::UserPoolId,
@@ -104,9 +104,9 @@ impl History {
     ///
     /// # Errors
     /// The log cannot be read. That it is damaged is an answer, not an error.
-    pub async fn verify(&self, noted: Option<Head>) -> Result<Verified, HistoryError> {
+    pub async fn verify(&self, noted: Option<Head>) -> Result<Verification, HistoryError> {
         let noted = noted.as_slice();
-        Ok(verify(self.log.as_ref(), self.head()?.position, noted, &|_| ()).await?)
+        Ok(audit::verify(self.log.as_ref(), self.head()?.position, noted, &|_| ()).await?)
     }
 }
 

@@ -17,7 +17,7 @@ use tonic::{Code, Request, Status};
 use tracing_subscriber::fmt::MakeWriter;
 use userpool::{
     app::Source,
-    audit::archive,
+    audit,
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
     proto::{
         CreateUserPoolRequest, ListUserPoolEventsRequest, WatchUserPoolEventsRequest,
@@ -225,7 +225,9 @@ async fn a_panic_in_the_log_is_never_told_as_nothing_recorded() {
         let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
         let kept = log.kept.read(Position::START, all).await.expect("readable");
         assert!(!kept.is_empty(), "what the panic came after was recorded");
-        let kept = kept.iter().map(|record| archive::event(record).expect("an event").request_id);
+        let kept = kept
+            .iter()
+            .map(|record| audit::decode_with_record(record).expect("an event").request_id);
         let kept: Vec<_> = kept.collect();
         for (asked, answer) in answers {
             let status = answer.expect_err("a panic");

@@ -9,7 +9,7 @@ use prost_types::Timestamp;
 use sha2::{Digest as _, Sha256};
 use userpool::{
     app::{EventQuery, Noted, Replay, Watch},
-    audit::{archive, checkpoint},
+    audit::{self, Verifier, checkpoint},
     event_log::{Head, Record},
     proto::{
         self, CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
@@ -86,24 +86,24 @@ fn parsed(stored: &Bytes) {
     let Ok(record) = Record::parse(stored.clone()) else { return };
     assert_eq!(record.stored, *stored);
     record.follows(Head::default()).ok();
-    let Ok(event) = archive::event(&record) else { return };
+    let Ok(event) = audit::decode_with_record(&record) else { return };
     let before = Head {
         position: userpool::event_log::Position(record.position.0.wrapping_sub(1)),
         hash: record.previous_hash,
     };
     if record.follows(before).is_ok() {
         // What says of itself that it follows does so also as an event.
-        let checked = archive::check(&event, before).expect("the event of the record");
+        let checked = audit::record_of(&event).expect("the event of the record");
         assert_eq!(checked, record);
     }
-    let line = archive::line(&record).expect("an event");
-    archive::parse_line(&line, before).ok();
+    let line = proto::to_json(&event).to_string();
+    Verifier::default().push_line(&line).ok();
 }
 
 /// A line of an export.
 pub(crate) fn export_line(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    if let Ok(record) = archive::parse_line(text, Head::default()) {
+    if let Ok(record) = Verifier::default().push_line(text) {
         assert_eq!(record.position.0, 1);
     }
     if let Ok(event) = proto::from_json::<UserPoolEvent>(text) {

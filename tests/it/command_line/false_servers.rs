@@ -7,8 +7,8 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, codegen::BoxStream, transport::Server};
 use userpool::{
-    audit::checkpoint::Signer,
-    event_log::{Hash, Head, Position},
+    audit::{self, checkpoint::Signer},
+    event_log::{EventLog as _, Hash, Head, MemoryLog, Position},
     proto::{
         GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetSignedCheckpointRequest,
         GetSignedCheckpointResponse, ListUserPoolEventsRequest, ListUserPoolEventsResponse,
@@ -22,7 +22,7 @@ use userpool::{
 };
 
 use super::{Ran, create, run_with};
-use crate::support::TestServer;
+use crate::support::{TestServer, event_body};
 
 /// What it shows, how far it says that it has shown it, and what it signs.
 #[derive(Debug)]
@@ -132,14 +132,28 @@ async fn a_server_that_shows_all_that_it_signs_convinces() {
 async fn a_server_that_shows_less_or_more_than_it_signs_does_not() {
     let events = three_events().await;
     for (events, shown, signed, told) in [
-        (&events[..2], 2, signed(&events[2]), "at position 3: the server has events up to"),
-        (&events[..2], 3, signed(&events[1]), "at position 3: the server has events up to"),
-        (&events[..], 3, signed(&events[1]), "at position 2: the server signs that its log ends"),
+        (&events[..2], 2, signed(&events[2]), "at position 3: the server reports events up to"),
+        (&events[..2], 3, signed(&events[1]), "at position 3: the server reports events up to"),
+        (&events[..], 3, signed(&events[1]), "at position 2: the server signed that its log ends"),
     ] {
         let ran = verify(FalseServer { events: events.to_vec(), shown, signed }).await;
         assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
         assert!(ran.stdout.contains(&format!("NOT PROVEN {told}")), "{}", ran.stdout);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_shows_and_signs_half_a_batch_does_not() {
+    let bodies = (1..=2).map(|revision| event_body("us-east-1_AbCdEfGhI", revision)).collect();
+    let batch = MemoryLog::default().append(Position::START, bodies).await.expect("appended");
+    let first = audit::decode_with_record(&batch[0]).expect("an event");
+    let signed = signed(&first);
+
+    let ran = verify(FalseServer { events: vec![first], shown: 1, signed }).await;
+
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
+    let told = "NOT PROVEN at position 2: the log ends inside a batch";
+    assert!(ran.stdout.contains(told), "{}", ran.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,8 +163,8 @@ async fn a_server_that_signs_nothing_or_wrongly_does_not() {
     let signature = vec![0; 64];
     let wrong = SignedCheckpoint { signature, ..right };
     for (signed, told) in [
-        (wrong, "the checkpoint of the server: the signature is wrong"),
-        (SignedCheckpoint::default(), "the checkpoint of the server: hash is not what"),
+        (wrong, "the checkpoint of the server is invalid: the signature is wrong"),
+        (SignedCheckpoint::default(), "the checkpoint of the server is invalid: hash is not what"),
     ] {
         let ran = verify(FalseServer { events: events.clone(), shown: 3, signed }).await;
         assert_eq!(ran.code, 1, "{ran:?}");

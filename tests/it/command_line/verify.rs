@@ -197,9 +197,9 @@ async fn every_checkpoint_that_a_server_left_behind_is_compared() {
 async fn a_server_that_lies_about_a_record_is_caught() {
     for (lie, position, reason) in [
         (Lie::Bytes, 2, "the record does not have the hash that it states"),
-        (Lie::Event, 2, "the event is not the one in its record"),
+        (Lie::Event, 2, "the event differs from its record"),
         (Lie::Record, 3, "it names another record before it"),
-        (Lie::LastRecord, 3, "the checkpoint that the server signs has hash "),
+        (Lie::LastRecord, 3, ", but the server signed a checkpoint with "),
         (Lie::Damaged, 2, "the stored history is damaged at position 2"),
         (Lie::Missing, 2, "the record states position 3"),
     ] {
@@ -242,8 +242,8 @@ async fn a_history_that_was_rewritten_or_cut_is_caught_by_what_was_noted() {
     create(&rewritten, "wicked").await;
     let caught = run(&rewritten, &["verify", "--checkpoint", file]).await;
     assert_eq!(caught.code, 1, "{caught:?}");
-    assert!(caught.stdout.contains("NOT PROVEN at position 2: the event has hash "));
-    assert!(caught.stdout.ends_with(" was noted: history was rewritten.\n"), "{}", caught.stdout);
+    assert!(caught.stdout.contains("NOT PROVEN at position 2: the hash is "));
+    assert!(caught.stdout.ends_with(": history was rewritten.\n"), "{}", caught.stdout);
 
     let cut = with_the_key_of(&server).await;
     create(&cut, "first").await;
@@ -271,7 +271,7 @@ async fn another_key_and_a_changed_checkpoint_are_caught() {
     let key = HEXLOWER.encode(&other.public_key());
     let caught = run(&server, &["verify", "--key", &key]).await;
     assert_eq!(caught.code, 1, "{caught:?}");
-    assert!(caught.stdout.contains("it is signed with key "), "{}", caught.stdout);
+    assert!(caught.stdout.contains("is signed with key "), "{}", caught.stdout);
 
     let directory = TempDir::new().expect("a directory");
     let signed = run(&server, &["checkpoint"]).await.stdout;
@@ -280,7 +280,7 @@ async fn another_key_and_a_changed_checkpoint_are_caught() {
     let both = ["verify", "--key", &key, "--checkpoint", file.to_str().expect("UTF-8")];
     let caught = run(&server, &both).await;
     assert_eq!((caught.code, caught.stdout.as_str()), (1, ""), "{caught:?}");
-    assert!(caught.stderr.contains("noted at position 1 is signed with key "));
+    assert!(caught.stderr.contains("the trusted checkpoint at position 1 is signed with key "));
     let changed = changed_checkpoint(directory.path(), &signed);
     let refused = run(&server, &["verify", "--checkpoint", &changed]).await;
     assert_eq!(refused.code, 2, "{refused:?}");

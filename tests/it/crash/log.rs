@@ -8,7 +8,7 @@ use std::{
 use prost::Message as _;
 use prost_types::Timestamp;
 use userpool::{
-    audit::archive,
+    audit,
     event_log::Head,
     proto::{UserPool, UserPoolEvent},
     user_pool::{Event, UserPoolState, evolve},
@@ -46,7 +46,8 @@ pub(super) struct Recorded {
 impl Log {
     /// Takes the next event, which must be that, whole, and possible.
     pub(super) fn follow(&mut self, event: &UserPoolEvent) {
-        let record = archive::check(event, self.head).expect("the record that continues the log");
+        let record = audit::record_of(event).expect("the record of the event");
+        record.follows(self.head).expect("the record that continues the log");
         assert_eq!(event.previous_hash, self.head.hash.0, "at {}", event.position);
         assert_eq!(event.hash, record.hash.0, "at {}", event.position);
         self.head = record.head();

@@ -50,7 +50,7 @@ async fn what_was_noted_is_found_again_as_long_as_it_is_the_same_log() {
     let other = verify(&mut client, Some(HashAnchor { hash, ..noted.clone() })).await;
     assert!(!other.valid);
     assert_eq!(other.first_invalid_position, Some(6));
-    assert!(other.problem.expect("a problem").contains("was noted"));
+    assert!(other.problem.expect("a problem").contains("the trusted checkpoint has "));
 
     let beyond = verify(&mut client, Some(HashAnchor { position: 8, ..noted.clone() })).await;
     assert_eq!((beyond.valid, beyond.first_invalid_position), (false, Some(8)));

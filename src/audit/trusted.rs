@@ -1,0 +1,100 @@
+//! What an auditor trusts: checkpoints that were kept elsewhere, and the public key that
+//! signs them.
+
+use std::{fmt, fs, str::FromStr};
+
+use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey as _};
+use serde_json::Value;
+
+use crate::{
+    event_log::{Hash, Head, Position},
+    proto::{self, SignedCheckpoint},
+};
+
+use super::checkpoint::{self, CheckpointError};
+
+/// Checkpoints that a log is compared with.
+#[derive(Debug, Clone)]
+pub struct TrustedCheckpoints(pub Vec<LogCheckpoint>);
+
+/// A checkpoint of the log, signed or not.
+#[derive(Debug, Clone, Copy)]
+pub struct LogCheckpoint {
+    /// The end of the log at that time.
+    pub head: Head,
+    /// The key that signed it; none for a bare position and hash.
+    pub key: Option<PublicKey>,
+}
+
+/// The key that the signatures of checkpoints are verified with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicKey(pub [u8; 32]);
+
+impl LogCheckpoint {
+    /// Verifies the signature of a checkpoint.
+    ///
+    /// # Errors
+    /// See [`CheckpointError`].
+    pub fn verify(signed: &SignedCheckpoint) -> Result<Self, CheckpointError> {
+        let head = checkpoint::verify(signed)?;
+        Ok(Self { head, key: signed.public_key.as_slice().try_into().ok().map(PublicKey) })
+    }
+
+    /// Reads `POSITION:HASH`.
+    fn from_anchor(text: &str) -> Option<Self> {
+        let (position, hash) = text.split_once(':')?;
+        let position = Position(position.parse().ok()?);
+        Some(Self { head: Head { position, hash: hash.parse().ok()? }, key: None })
+    }
+
+    /// Reads a signed checkpoint, alone or as the response of `GetSignedCheckpoint`.
+    fn from_json(document: &Value) -> Result<Self, String> {
+        let document = document.get("checkpoint").unwrap_or(document);
+        let signed = proto::from_json(&document.to_string()).map_err(|error| error.to_string())?;
+        Self::verify(&signed).map_err(|error| error.to_string())
+    }
+}
+
+impl FromStr for TrustedCheckpoints {
+    type Err = String;
+
+    /// Reads `POSITION:HASH`, or a file with signed checkpoints.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(checkpoint) = LogCheckpoint::from_anchor(text) {
+            return Ok(Self(vec![checkpoint]));
+        }
+        let json = fs::read_to_string(text).map_err(|error| error.to_string())?;
+        let documents = serde_json::Deserializer::from_str(&json).into_iter();
+        let checkpoints: Vec<_> = documents
+            .map(|document| LogCheckpoint::from_json(&document.map_err(|error| error.to_string())?))
+            .collect::<Result<_, String>>()?;
+        if checkpoints.is_empty() {
+            return Err("the file has no checkpoint".to_owned());
+        }
+        Ok(Self(checkpoints))
+    }
+}
+
+impl FromStr for PublicKey {
+    type Err = String;
+
+    /// Reads 64 hexadecimal digits, or a file with a public key in PEM.
+    fn from_str(text: &str) -> Result<Self, String> {
+        // A key is as long as a hash, and is written as one.
+        if let Ok(Hash(key)) = text.parse() {
+            return Ok(Self(key));
+        }
+        let pem = fs::read_to_string(text).map_err(|error| {
+            format!("neither 64 hexadecimal digits nor a readable file: {error}")
+        })?;
+        let key = VerifyingKey::from_public_key_pem(&pem);
+        key.map(|key| Self(key.to_bytes()))
+            .map_err(|_| "the file has no Ed25519 public key in PEM".to_owned())
+    }
+}
+
+impl fmt::Display for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Hash(self.0).fmt(f)
+    }
+}

@@ -1,0 +1,228 @@
+//! The chain verifier: it takes the records of a log one after another, from the first
+//! on, and reports the first that is wrong. Knows neither where they are read nor who
+//! asks.
+
+use crate::{
+    event_log::{Defect, Hash, Head, Position, Record},
+    proto::{self, UserPoolEvent},
+};
+
+use super::{
+    DecodeCause,
+    checkpoint::CheckpointError,
+    codec,
+    trusted::{LogCheckpoint, PublicKey},
+};
+
+/// Checks the hash chain, the batches and the events of a log, and compares its hashes
+/// with those of trusted checkpoints.
+#[derive(Debug, Clone, Default)]
+pub struct Verifier {
+    /// The last record that is valid.
+    head: Head,
+    /// Whether that record is not the last of its batch.
+    is_inside_batch: bool,
+    /// The trusted heads that are not compared yet, by position.
+    trusted: Vec<Head>,
+}
+
+/// The first mismatch between a log and what it must be.
+#[derive(Debug, thiserror::Error)]
+#[error("position {position}")]
+pub struct Mismatch {
+    /// The first position that is wrong.
+    pub position: Position,
+    /// What is wrong there.
+    #[source]
+    pub cause: MismatchCause,
+}
+
+/// What is wrong at a position of a log.
+#[derive(Debug, thiserror::Error)]
+pub enum MismatchCause {
+    /// The line of an export is not an event.
+    #[error("the line is not an event in JSON")]
+    InvalidJson(#[from] serde_json::Error),
+    /// The event came without its record.
+    #[error("the event has no record; export it with its record")]
+    NoRecord,
+    /// The record is damaged, or does not continue the chain.
+    #[error(transparent)]
+    Defect(#[from] Defect),
+    /// This version cannot decode the event in the record.
+    #[error(transparent)]
+    Undecodable(#[from] DecodeCause),
+    /// The fields of the event differ from those in its record.
+    #[error("the event differs from its record: one of them was changed")]
+    EventChanged,
+    /// A trusted checkpoint has another hash.
+    #[error("the hash is {found}, but the trusted checkpoint has {trusted}: history was rewritten")]
+    Rewritten {
+        /// The hash in the log.
+        found: Hash,
+        /// The hash of the trusted checkpoint.
+        trusted: Hash,
+    },
+    /// A trusted checkpoint lies beyond the end of the log.
+    #[error("the log ends at position {0}, before a trusted checkpoint: history was truncated")]
+    Truncated(Position),
+    /// The server does not send an event that it claims to have.
+    #[error("the server reports events up to position {0}, but does not send this one")]
+    Withheld(Position),
+    /// The server reports that its log is damaged.
+    #[error("the server cannot read it: {0}")]
+    Damaged(String),
+    /// The checkpoint that the server signed is malformed, or its signature is wrong.
+    #[error("the checkpoint of the server is invalid")]
+    InvalidCheckpoint(#[from] CheckpointError),
+    /// The server signed with another key than the one that is trusted.
+    #[error("the checkpoint of the server is signed with key {found}, not with {expected}")]
+    OtherKey {
+        /// The key in the checkpoint.
+        found: PublicKey,
+        /// The trusted key.
+        expected: PublicKey,
+    },
+    /// The server signed another hash than that of its own record.
+    #[error("the hash is {found}, but the server signed a checkpoint with {signed}")]
+    OtherCheckpoint {
+        /// The hash in the log.
+        found: Hash,
+        /// The hash that is signed.
+        signed: Hash,
+    },
+    /// The server signed an end of its log before the last event that it sent.
+    #[error("the server signed that its log ends here, but sends events up to position {0}")]
+    EarlyCheckpoint(Position),
+}
+
+impl Verifier {
+    /// A verifier for a log that must continue all these trusted heads.
+    ///
+    /// # Errors
+    /// One of them is at position 0 and does not have the hash of an empty log.
+    pub fn new(trusted: impl IntoIterator<Item = Head>) -> Result<Self, Mismatch> {
+        let mut trusted: Vec<_> = trusted.into_iter().collect();
+        trusted.sort_by_key(|head| head.position);
+        let mut verifier = Self { trusted, ..Self::default() };
+        verifier.compare_trusted(Head::default()).map_err(|cause| verifier.here(cause))?;
+        Ok(verifier)
+    }
+
+    /// The last record that is valid.
+    #[must_use]
+    pub const fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Takes the next record, and returns its event.
+    ///
+    /// # Errors
+    /// The first [`Mismatch`]; the head stays where it is.
+    pub fn push(&mut self, record: &Record) -> Result<UserPoolEvent, Mismatch> {
+        let event = codec::decode(record).map_err(|error| self.next(error.source))?;
+        self.accept(record).map_err(|cause| self.next(cause))?;
+        Ok(event)
+    }
+
+    /// Takes the next event with its record, and returns the record.
+    ///
+    /// # Errors
+    /// As for [`Self::push`].
+    pub fn push_event(&mut self, event: &UserPoolEvent) -> Result<Record, Mismatch> {
+        let record = record_of(event).map_err(|cause| self.next(cause))?;
+        self.accept(&record).map_err(|cause| self.next(cause))?;
+        Ok(record)
+    }
+
+    /// Takes the next line of an export, and returns its record.
+    ///
+    /// # Errors
+    /// As for [`Self::push`].
+    pub fn push_line(&mut self, line: &str) -> Result<Record, Mismatch> {
+        let event = proto::from_json(line).map_err(|error| self.next(error))?;
+        self.push_event(&event)
+    }
+
+    /// Checks that the log may end here: after a whole batch, and not before a trusted
+    /// head.
+    ///
+    /// # Errors
+    /// It ends too early.
+    pub fn finish(&self) -> Result<(), Mismatch> {
+        if self.is_inside_batch {
+            Err(self.next(Defect::PartialBatch))
+        } else if self.trusted.is_empty() {
+            Ok(())
+        } else {
+            Err(self.next(MismatchCause::Truncated(self.head.position)))
+        }
+    }
+
+    /// Checks that the log may end here, and that its server signed this end.
+    ///
+    /// # Errors
+    /// As for [`Self::finish`]; or the server signed another head, or did so with another
+    /// key than `expected_key`.
+    pub fn finish_signed(
+        &self,
+        signed: LogCheckpoint,
+        expected_key: Option<PublicKey>,
+    ) -> Result<(), Mismatch> {
+        let Head { position: end, hash: found } = self.head;
+        let LogCheckpoint { head: Head { position, hash: signed }, key } = signed;
+        if position > end {
+            return Err(self.next(MismatchCause::Withheld(position)));
+        }
+        if position < end {
+            return Err(Mismatch { position, cause: MismatchCause::EarlyCheckpoint(end) });
+        }
+        self.finish()?;
+        if found != signed {
+            return Err(self.here(MismatchCause::OtherCheckpoint { found, signed }));
+        }
+        match (key, expected_key) {
+            (Some(found), Some(expected)) if found != expected => {
+                Err(self.here(MismatchCause::OtherKey { found, expected }))
+            }
+            (_, _) => Ok(()),
+        }
+    }
+
+    /// A mismatch at the record after the last valid one.
+    pub fn next(&self, cause: impl Into<MismatchCause>) -> Mismatch {
+        Mismatch { position: self.head.position.next(), cause: cause.into() }
+    }
+
+    /// A mismatch at the last valid record.
+    pub fn here(&self, cause: impl Into<MismatchCause>) -> Mismatch {
+        Mismatch { position: self.head.position, cause: cause.into() }
+    }
+
+    fn accept(&mut self, record: &Record) -> Result<(), MismatchCause> {
+        record.follows(self.head)?;
+        self.compare_trusted(record.head())?;
+        self.head = record.head();
+        self.is_inside_batch = !record.ends_batch();
+        Ok(())
+    }
+
+    /// Compares a head with the trusted ones at its position, and removes them.
+    fn compare_trusted(&mut self, Head { position, hash }: Head) -> Result<(), MismatchCause> {
+        let count = self.trusted.partition_point(|trusted| trusted.position <= position);
+        match self.trusted.drain(..count).find(|trusted| trusted.hash != hash) {
+            Some(trusted) => Err(MismatchCause::Rewritten { found: hash, trusted: trusted.hash }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The record that came with an event, if it holds that event.
+///
+/// # Errors
+/// There is none, it is damaged, or it holds another event.
+pub fn record_of(event: &UserPoolEvent) -> Result<Record, MismatchCause> {
+    let record = Record::parse(event.record.clone().ok_or(MismatchCause::NoRecord)?)?;
+    let recorded = codec::decode_with_record(&record).map_err(|error| error.source)?;
+    if recorded == *event { Ok(record) } else { Err(MismatchCause::EventChanged) }
+}
