@@ -8,7 +8,7 @@ use crate::{
     proto::{self, UserPoolEvent},
 };
 
-use super::verifier::{Mismatch, Verifier};
+use super::{mismatch::Mismatch, verifier::Verifier};
 
 /// Why an export fails.
 #[derive(Debug, thiserror::Error)]
@@ -55,12 +55,6 @@ impl<W: Write> Exporter<W> {
     pub fn push_event(&mut self, event: &UserPoolEvent) -> Result<(), ExportError> {
         let record = self.verifier.push_event(event)?;
         Ok(self.write(&record, event)?)
-    }
-
-    /// The last record that is written.
-    #[must_use]
-    pub const fn written(&self) -> Head {
-        self.written
     }
 
     /// Ends the export and leaves out a batch that has not ended.

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Lines};
 
 use crate::event_log::{Head, Record};
 
-use super::verifier::{Mismatch, Verifier};
+use super::{mismatch::Mismatch, verifier::Verifier};
 
 /// How much one page has at most.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;

@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub(crate) mod codec;
 mod export;
 mod import;
+mod mismatch;
 mod reader;
 mod trusted;
 mod verifier;
@@ -14,8 +15,9 @@ pub use self::{
     codec::{DecodeCause, DecodeError, decode_with_record},
     export::{ExportError, Exporter},
     import::{ImportError, Importer},
+    mismatch::{Mismatch, MismatchCause},
     reader::LogReader,
     trusted::{LogCheckpoint, PublicKey, TrustedCheckpoints},
-    verifier::{Mismatch, MismatchCause, Verifier, record_of},
+    verifier::{Verifier, record_of},
     verify::{Verification, verify},
 };

@@ -3,14 +3,13 @@
 //! asks.
 
 use crate::{
-    event_log::{Defect, Hash, Head, Position, Record},
+    event_log::{Defect, Head, Record},
     proto::{self, UserPoolEvent},
 };
 
 use super::{
-    DecodeCause,
-    checkpoint::CheckpointError,
     codec,
+    mismatch::{Mismatch, MismatchCause},
     trusted::{LogCheckpoint, PublicKey},
 };
 
@@ -24,76 +23,6 @@ pub struct Verifier {
     is_inside_batch: bool,
     /// The trusted heads that are not compared yet, by position.
     trusted: Vec<Head>,
-}
-
-/// The first mismatch between a log and what it must be.
-#[derive(Debug, thiserror::Error)]
-#[error("position {position}")]
-pub struct Mismatch {
-    /// The first position that is wrong.
-    pub position: Position,
-    /// What is wrong there.
-    #[source]
-    pub cause: MismatchCause,
-}
-
-/// What is wrong at a position of a log.
-#[derive(Debug, thiserror::Error)]
-pub enum MismatchCause {
-    /// The line of an export is not an event.
-    #[error("the line is not an event in JSON")]
-    InvalidJson(#[from] serde_json::Error),
-    /// The event came without its record.
-    #[error("the event has no record; export it with its record")]
-    NoRecord,
-    /// The record is damaged, or does not continue the chain.
-    #[error(transparent)]
-    Defect(#[from] Defect),
-    /// This version cannot decode the event in the record.
-    #[error(transparent)]
-    Undecodable(#[from] DecodeCause),
-    /// The fields of the event differ from those in its record.
-    #[error("the event differs from its record: one of them was changed")]
-    EventChanged,
-    /// A trusted checkpoint has another hash.
-    #[error("the hash is {found}, but the trusted checkpoint has {trusted}: history was rewritten")]
-    Rewritten {
-        /// The hash in the log.
-        found: Hash,
-        /// The hash of the trusted checkpoint.
-        trusted: Hash,
-    },
-    /// A trusted checkpoint lies beyond the end of the log.
-    #[error("the log ends at position {0}, before a trusted checkpoint: history was truncated")]
-    Truncated(Position),
-    /// The server does not send an event that it claims to have.
-    #[error("the server reports events up to position {0}, but does not send this one")]
-    Withheld(Position),
-    /// The server reports that its log is damaged.
-    #[error("the server cannot read it: {0}")]
-    Damaged(String),
-    /// The checkpoint that the server signed is malformed, or its signature is wrong.
-    #[error("the checkpoint of the server is invalid")]
-    InvalidCheckpoint(#[from] CheckpointError),
-    /// The server signed with another key than the one that is trusted.
-    #[error("the checkpoint of the server is signed with key {found}, not with {expected}")]
-    OtherKey {
-        /// The key in the checkpoint.
-        found: PublicKey,
-        /// The trusted key.
-        expected: PublicKey,
-    },
-    /// The server signed another hash than that of its own record.
-    #[error("the hash is {found}, but the server signed a checkpoint with {signed}")]
-    OtherCheckpoint {
-        /// The hash in the log.
-        found: Hash,
-        /// The hash that is signed.
-        signed: Hash,
-    },
-    /// The server signed an end of its log before the last event that it sent.
-    #[error("the server signed that its log ends here, but sends events up to position {0}")]
-    EarlyCheckpoint(Position),
 }
 
 impl Verifier {

@@ -2,10 +2,7 @@
 
 use crate::event_log::{EventLog, Head, Position, ReadError};
 
-use super::{
-    reader::LogReader,
-    verifier::{Mismatch, Verifier},
-};
+use super::{mismatch::Mismatch, reader::LogReader, verifier::Verifier};
 
 /// The result of verifying a log.
 #[derive(Debug)]
