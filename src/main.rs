@@ -10,7 +10,7 @@ use std::{
 use tokio::runtime::Runtime;
 use userpool::{
     app::SystemSource,
-    cli::{Answer, Cli, CliError},
+    cli::{Cli, CliError, Outcome},
     telemetry::error_chain,
 };
 
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 /// Says what went wrong, if anything did.
-fn ended(result: Result<Answer, CliError>) -> ExitCode {
+fn ended(result: Result<Outcome, CliError>) -> ExitCode {
     match result {
         Ok(answer) => answer.exit_code(),
         Err(error @ CliError::ClosedPipe) => error.exit_code(),

@@ -9,9 +9,11 @@ use crate::{
 };
 
 use super::{
-    Answer, CliError,
     connection::Connection,
-    output::{Format, Output, print, time},
+    error::CliError,
+    outcome::Outcome,
+    output::{Format, Output, print},
+    text::time,
 };
 
 #[derive(Debug, Args)]
@@ -29,13 +31,13 @@ pub(super) struct Checkpoint {
 }
 
 impl Checkpoint {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
         if self.key {
             let request = GetCheckpointKeyRequest {};
             let key = client.get_checkpoint_key(request).await?;
             print(key.public_key_pem.trim_end())?;
-            return Ok(Answer::Yes);
+            return Ok(Outcome::Success);
         }
         let request = GetSignedCheckpointRequest {};
         let signed = client.get_signed_checkpoint(request).await?;
@@ -44,7 +46,7 @@ impl Checkpoint {
             format @ Format::Table => format.value(&read(&checkpoint))?,
             format @ (Format::Json | Format::Jsonl) => format.message(&checkpoint)?,
         }
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 

@@ -1,9 +1,9 @@
 //! `userpool completions`.
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{Answer, Cli, CliError, output::print};
+use super::{error::CliError, outcome::Outcome, output::print};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  source <(userpool completions bash)")]
@@ -14,10 +14,10 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(self) -> Result<Answer, CliError> {
+    pub(super) fn run(self, mut command: Command) -> Result<Outcome, CliError> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "userpool", &mut script);
+        clap_complete::generate(self.shell, &mut command, "userpool", &mut script);
         print(String::from_utf8_lossy(&script).trim_end())?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     proto::watch_user_pool_events_response::Content,
 };
 
-use super::{CliError, failure::other};
+use super::error::CliError;
 
 /// Where the server is, and how to call it.
 #[derive(Debug, Clone, Args)]
@@ -107,7 +107,7 @@ impl Access {
                 | ConnectError::TokenInTheOpen
                 | ConnectError::TlsOnUnixSocket
                 | ConnectError::Setup(_)),
-            ) => Err(other(error)),
+            ) => Err(CliError::other(error)),
         }
     }
 }

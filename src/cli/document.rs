@@ -10,7 +10,7 @@ use crate::{
     user_pool,
 };
 
-use super::CliError;
+use super::error::CliError;
 
 /// Where a user pool is found in what other commands and grpcurl print.
 const USER_POOL: [&str; 3] = ["UserPool", "userPool", "user_pool"];

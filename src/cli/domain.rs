@@ -8,10 +8,12 @@ use crate::proto::{
 };
 
 use super::{
-    Answer, CliError,
     change::{Change, Expected},
     connection::Connection,
-    output::{List, Output, printable, say},
+    error::CliError,
+    outcome::Outcome,
+    output::{List, Output, say},
+    text::printable,
 };
 
 #[derive(Debug, Subcommand)]
@@ -85,7 +87,7 @@ pub(super) struct ListDomains {
 }
 
 impl Domain {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         match self {
             Self::Create(create) => create.run().await,
             Self::Describe(describe) => describe.run().await,
@@ -96,7 +98,7 @@ impl Domain {
 }
 
 impl CreateDomain {
-    async fn run(self) -> Result<Answer, CliError> {
+    async fn run(self) -> Result<Outcome, CliError> {
         let Association { domain, pool, expected, change, output, connection } = self.association;
         let request = CreateUserPoolDomainRequest {
             domain: Some(domain),
@@ -108,12 +110,12 @@ impl CreateDomain {
         let client = connection.connect().await?;
         let created = client.create_user_pool_domain(request).await?;
         output.or_json().message(&created)?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 
 impl DeleteDomain {
-    async fn run(self) -> Result<Answer, CliError> {
+    async fn run(self) -> Result<Outcome, CliError> {
         let Association { domain, pool, expected, change, output, connection } = self.association;
         let request = DeleteUserPoolDomainRequest {
             domain: Some(domain),
@@ -125,26 +127,26 @@ impl DeleteDomain {
         let client = connection.connect().await?;
         let deleted = client.delete_user_pool_domain(request).await?;
         output.or_json().message(&deleted)?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 
 impl DescribeDomain {
-    async fn run(self) -> Result<Answer, CliError> {
+    async fn run(self) -> Result<Outcome, CliError> {
         let request = DescribeUserPoolDomainRequest { domain: Some(self.domain.clone()) };
         let client = self.connection.connect().await?;
         let described = client.describe_user_pool_domain(request).await?;
         self.output.or_json().message(&described)?;
         if described.domain_description.and_then(|domain| domain.user_pool_id).is_some() {
-            return Ok(Answer::Yes);
+            return Ok(Outcome::Success);
         }
         say(&format!("no user pool has the domain {}", self.domain));
-        Ok(Answer::No)
+        Ok(Outcome::Negative)
     }
 }
 
 impl ListDomains {
-    async fn run(self) -> Result<Answer, CliError> {
+    async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
         let columns = ["DOMAIN", "POOL", "STATUS"];
         let mut list = List::new(self.output.or_table(), "Domains", &columns);
@@ -155,7 +157,7 @@ impl ListDomains {
         };
         list.fill(self.limit, page, row).await?;
         list.end()?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 
 use crate::proto::{ActorKind, UserPoolEvent, UserPoolEventType, user_pool_event::Payload};
 
-use super::output::{printable, time};
+use super::text::{printable, time};
 
 /// The kinds of events, by the names that are printed.
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -21,10 +21,10 @@ use crate::{
 };
 
 use super::{
-    Answer, CliError,
     connection::{Access, next_in_time},
-    failure::{named, other},
-    offline::Directory,
+    directory::Directory,
+    error::CliError,
+    outcome::Outcome,
     output::say,
     progress,
 };
@@ -48,14 +48,16 @@ pub(super) struct Export {
 }
 
 impl Export {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let file = self.file.as_deref().filter(|path| *path != Path::new("-"));
         // A device or a pipe is written to as it is.
         let beside = file.filter(|path| path.is_file() || !path.exists());
         let unfinished = beside.map(|path| path.with_added_extension("unfinished"));
         let out: Box<dyn Write> = match unfinished.as_deref().or(file) {
             None => Box::new(io::stdout()),
-            Some(path) => Box::new(created(path, file).map_err(|error| named(path, &error))?),
+            Some(path) => {
+                Box::new(created(path, file).map_err(|error| CliError::file(path, &error))?)
+            }
         };
         let exporter = Exporter::new(BufWriter::new(out));
         let written = match self.from {
@@ -65,13 +67,15 @@ impl Export {
         if let (Some(file), Some(unfinished)) = (file, &unfinished) {
             // What was there before stays where this export does not come to its end.
             match written {
-                Ok(_) => fs::rename(unfinished, file).map_err(|error| named(file, &error))?,
+                Ok(_) => {
+                    fs::rename(unfinished, file).map_err(|error| CliError::file(file, &error))?
+                }
                 Err(_) => fs::remove_file(unfinished)?,
             }
         }
         let Head { position, hash } = written?;
         say(&format!("exported {position} events, the last with hash {hash}"));
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 
@@ -102,7 +106,7 @@ async fn of_directory(
     let end = log.head().borrow().position;
     let bar = progress::bar(end.0);
     let mut reader = LogReader::new(&log, end);
-    while let Some(record) = reader.next().await.map_err(other)? {
+    while let Some(record) = reader.next().await.map_err(CliError::other)? {
         exporter.push(&record)?;
         bar.set_position(record.position.0);
     }

@@ -6,9 +6,10 @@ use crate::{
 };
 
 use super::{
-    CliError,
+    error::CliError,
     event::{Kind, Lines},
-    output::{Format, print, printable, say},
+    output::{Format, print, say},
+    text::printable,
 };
 
 /// Prints events until interrupted.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Answer, CliError, connection::Connection, output::print};
+use super::{connection::Connection, error::CliError, outcome::Outcome, output::print};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code: 0 where it serves, 1 where it does not, 78 where no server \
@@ -16,10 +16,10 @@ pub(super) struct Health {
 }
 
 impl Health {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
         let serves = client.is_serving(&self.service).await?;
         print(if serves { "SERVING" } else { "NOT_SERVING" })?;
-        Ok(if serves { Answer::Yes } else { Answer::No })
+        Ok(if serves { Outcome::Success } else { Outcome::Negative })
     }
 }

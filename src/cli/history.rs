@@ -13,10 +13,11 @@ use crate::{
 };
 
 use super::{
-    Answer, CliError,
     connection::Connection,
+    error::CliError,
     event::{self, Kind, Lines},
     follow::{self, Printer},
+    outcome::Outcome,
     output::{List, Output},
     point::When,
 };
@@ -57,7 +58,7 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
+    pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         let format = self.output.or_table();
         let now = source.now();
         let filter = UserPoolEventFilter {
@@ -109,6 +110,6 @@ impl History {
             };
             follow::follow(&client, watch, printer).await?;
         }
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }

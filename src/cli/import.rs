@@ -16,10 +16,7 @@ use crate::{
     server::data_dir::DataDir,
 };
 
-use super::{
-    Answer, CliError,
-    failure::{named, other, told},
-};
+use super::{error::CliError, outcome::Outcome};
 
 #[derive(Debug, Args)]
 pub(super) struct Import {
@@ -33,12 +30,12 @@ pub(super) struct Import {
 
 impl Import {
     /// Imports beside the directory and moves into place: whole or not at all.
-    pub(super) fn run(&self, source: &dyn Source) -> Result<Answer, CliError> {
+    pub(super) fn run(&self, source: &dyn Source) -> Result<Outcome, CliError> {
         let Self { file, data_dir } = self;
         let empty = !data_dir.exists() || fs::read_dir(data_dir)?.next().is_none();
         if !empty {
             let path = data_dir.display();
-            return Err(told(format!(
+            return Err(CliError::message(format!(
                 "{path} is not empty; name another --data-dir to import into"
             )));
         }
@@ -47,14 +44,14 @@ impl Import {
         let beside = PathBuf::from(name);
         DirBuilder::new().mode(0o700).create(&beside).map_err(|error| {
             let path = beside.display();
-            told(format!(
+            CliError::message(format!(
                 "{path}: {error}; another import is at work there, or was killed: see that none \
                  is, then delete it"
             ))
         })?;
         let imported = import_into(file, &beside, source);
         let moved = imported.and_then(|head| {
-            fs::rename(&beside, data_dir).map_err(|error| named(data_dir, &error))?;
+            fs::rename(&beside, data_dir).map_err(|error| CliError::file(data_dir, &error))?;
             let parent = data_dir.parent().filter(|parent| *parent != Path::new(""));
             File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
             Ok(head)
@@ -64,7 +61,7 @@ impl Import {
             let _ = fs::remove_dir_all(&beside);
         })?;
         writeln!(io::stdout(), "imported {position} events, the last with hash {hash}")?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 
@@ -72,19 +69,19 @@ fn import_into(file: &Path, beside: &Path, source: &dyn Source) -> Result<Head, 
     let input: Box<dyn io::Read> = if file == Path::new("-") {
         Box::new(io::stdin())
     } else {
-        Box::new(File::open(file).map_err(|error| named(file, &error))?)
+        Box::new(File::open(file).map_err(|error| CliError::file(file, &error))?)
     };
     let mut importer = Importer::new(BufReader::new(input));
     let mut page = importer.next_page()?;
-    let first = page.first().ok_or_else(|| told("the export is empty"))?;
-    let user_pool_id = audit::decode_with_record(first).map_err(other)?.user_pool_id;
-    let (region, _) = user_pool_id
-        .rsplit_once('_')
-        .ok_or_else(|| told(format!("position 1: user pool {user_pool_id:?} has no region")))?;
-    let directory = DataDir::open(beside, region, source.now()).map_err(other)?;
-    let log = SledLog::open(&directory.log()).map_err(other)?;
+    let first = page.first().ok_or_else(|| CliError::message("the export is empty"))?;
+    let user_pool_id = audit::decode_with_record(first).map_err(CliError::other)?.user_pool_id;
+    let (region, _) = user_pool_id.rsplit_once('_').ok_or_else(|| {
+        CliError::message(format!("position 1: user pool {user_pool_id:?} has no region"))
+    })?;
+    let directory = DataDir::open(beside, region, source.now()).map_err(CliError::other)?;
+    let log = SledLog::open(&directory.log()).map_err(CliError::other)?;
     while !page.is_empty() {
-        log.restore(&page).map_err(other)?;
+        log.restore(&page).map_err(CliError::other)?;
         page = importer.next_page()?;
     }
     Ok(importer.head())

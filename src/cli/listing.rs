@@ -4,7 +4,10 @@
 
 use serde_json::Value;
 
-use super::output::{lines, printable, table};
+use super::{
+    table::{lines, table},
+    text::printable,
+};
 
 /// The members of a document by their paths, with their values.
 pub(super) fn listing(document: &Value) -> String {

@@ -4,55 +4,60 @@ mod change;
 mod checkpoint;
 mod completions;
 mod connection;
+mod diff;
+mod directory;
 mod document;
 mod domain;
+mod error;
 mod event;
 mod export;
-mod failure;
 mod follow;
 mod health;
 mod history;
 mod import;
 mod listing;
-mod offline;
+mod log;
+mod outcome;
 mod output;
 mod point;
 mod progress;
 mod proof;
+mod read_model;
 mod replay;
 mod security;
 mod serve;
 mod settings;
 mod stat;
+mod table;
+mod text;
 mod user_pools;
 mod verify;
 mod watch;
 
-use std::{error::Error, io, process::ExitCode, sync::Arc};
+use std::sync::Arc;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use tonic::Status;
 
-use crate::{
-    app::Source,
-    audit::{ExportError, ImportError},
-    server::ServerError,
-};
+use crate::app::Source;
 
 use self::{
     checkpoint::Checkpoint,
     completions::Completions,
+    diff::Diff,
+    directory::Directory,
     domain::Domain,
     health::Health,
     history::History,
-    offline::{Directory, LogCommand, ReadModelCommand},
-    replay::{Diff, Replay},
+    log::LogCommand,
+    read_model::ReadModelCommand,
+    replay::Replay,
     serve::Serve,
     settings::Settings,
     user_pools::{Create, Delete, Describe, ListPools, Update},
     verify::Verify,
     watch::Watch,
 };
+pub use self::{error::CliError, outcome::Outcome};
 
 /// An event-sourced gRPC control plane for Cognito-style user pools.
 #[derive(Debug, Parser)]
@@ -108,33 +113,6 @@ enum Command {
     Completions(Completions),
 }
 
-/// 128 and the number of SIGPIPE.
-const CLOSED_PIPE: u8 = 141;
-
-/// What a command that did its work found out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// It is so: exit code 0.
-    Yes,
-    /// It is not: exit code 1. The command has said why.
-    No,
-}
-
-/// Why a command could not do its work.
-#[derive(Debug, thiserror::Error)]
-pub enum CliError {
-    /// The server refused: exit code 64 and the gRPC code.
-    #[error("{}", failure::explain(.0))]
-    Rpc(Box<Status>),
-    /// Nobody reads what is printed any more: not a word, and exit code 141, as of a
-    /// program that SIGPIPE ended. It must not pass for an answer.
-    #[error("the output is closed")]
-    ClosedPipe,
-    /// Anything else: exit code 1.
-    #[error(transparent)]
-    Other(Box<dyn Error>),
-}
-
 impl Cli {
     /// The command line of this process, with the settings file that it names. Ends the
     /// process where the command line is wrong.
@@ -151,7 +129,7 @@ impl Cli {
     ///
     /// # Errors
     /// Whatever kept it from doing what it was asked to.
-    pub async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
+    pub async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         match self.command {
             Command::Serve(serve) => serve.run(&self.settings, source).await,
             Command::Create(create) => create.run().await,
@@ -170,71 +148,7 @@ impl Cli {
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Key(directory) => directory.print_key(),
-            Command::Completions(completions) => completions.run(),
+            Command::Completions(completions) => completions.run(Self::command()),
         }
-    }
-}
-
-impl Answer {
-    /// What the process says of it.
-    #[must_use]
-    pub fn exit_code(self) -> ExitCode {
-        match self {
-            Self::Yes => ExitCode::SUCCESS,
-            Self::No => ExitCode::FAILURE,
-        }
-    }
-}
-
-impl CliError {
-    /// What the process says of it: 64 and the gRPC code, as grpcurl does, or 1.
-    #[must_use]
-    pub fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Rpc(status) => u8::try_from(i32::from(status.code()))
-                .map_or(ExitCode::FAILURE, |code| ExitCode::from(code.saturating_add(64))),
-            Self::ClosedPipe => ExitCode::from(CLOSED_PIPE),
-            Self::Other(_) => ExitCode::FAILURE,
-        }
-    }
-}
-
-impl From<Status> for CliError {
-    fn from(status: Status) -> Self {
-        Self::Rpc(Box::new(status))
-    }
-}
-
-impl From<io::Error> for CliError {
-    fn from(error: io::Error) -> Self {
-        let closed = error.kind() == io::ErrorKind::BrokenPipe;
-        if closed { Self::ClosedPipe } else { Self::Other(error.into()) }
-    }
-}
-
-impl From<ServerError> for CliError {
-    fn from(error: ServerError) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-impl From<ExportError> for CliError {
-    fn from(error: ExportError) -> Self {
-        match error {
-            ExportError::Io(error) => error.into(),
-            ExportError::Mismatch(mismatch) => Self::Other(mismatch.into()),
-        }
-    }
-}
-
-impl From<ImportError> for CliError {
-    fn from(error: ImportError) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-impl From<Box<dyn Error>> for CliError {
-    fn from(error: Box<dyn Error>) -> Self {
-        Self::Other(error)
     }
 }

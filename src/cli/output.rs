@@ -3,16 +3,18 @@
 use std::io::Write as _;
 
 use anstyle::Style;
-use chrono::SecondsFormat;
 use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table};
 use prost::{Message, Name};
-use prost_types::Timestamp;
 use serde_json::Value;
 
 use crate::proto;
 
-use super::{CliError, listing::listing};
+use super::{
+    error::CliError,
+    listing::listing,
+    table::{lines, table},
+};
 
 /// How many items a page of a list has at most.
 const PAGE: i32 = 60;
@@ -146,21 +148,6 @@ impl List {
     }
 }
 
-/// A table without lines between its columns.
-pub(super) fn table() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table
-}
-
-/// The lines of a table, its columns two spaces apart.
-pub(super) fn lines(table: &mut Table) -> Vec<String> {
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table.lines().map(|line| line.trim_end().to_owned()).collect()
-}
-
 /// Prints text and a line feed. Colours go where they are wanted: to a terminal,
 /// unless `NO_COLOR` is set.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
@@ -172,18 +159,4 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
 pub(super) fn say(text: &str) {
     // Where stderr is closed there is nobody to tell.
     let _ = writeln!(anstream::stderr(), "userpool: {text}");
-}
-
-/// A time as tables have it; nothing where there is none.
-pub(super) fn time(at: Option<Timestamp>) -> String {
-    let at = at.and_then(proto::date_time);
-    at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default()
-}
-
-/// Text that was written by others, without what could play tricks on a terminal.
-pub(super) fn printable(text: &str) -> String {
-    let escaped = |letter: char| -> Vec<char> {
-        if letter.is_control() { letter.escape_default().collect() } else { vec![letter] }
-    };
-    text.chars().flat_map(escaped).collect()
 }

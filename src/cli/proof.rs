@@ -16,10 +16,11 @@ use crate::{
 };
 
 use super::{
-    CliError,
     connection::next_in_time,
-    output::{Format, print, printable},
+    error::CliError,
+    output::{Format, print},
     progress,
+    text::printable,
 };
 
 /// How often the server may report that it has sent everything before it has sent the

@@ -9,7 +9,7 @@ use crate::{
     transport::{Clients, Tls},
 };
 
-use super::{CliError, failure::told};
+use super::error::CliError;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS and identity")]
@@ -91,7 +91,7 @@ impl Security {
                 keys: keys.clone(),
             })),
             (None, None, None) => Ok(None),
-            (_, _, _) => Err(told(
+            (_, _, _) => Err(CliError::message(
                 "token-issuer, token-audience and token-keys mean something only together; give \
                  all three",
             )),
@@ -106,7 +106,9 @@ impl Security {
         let clients = match (self.client_auth, &self.client_ca) {
             (Some(ClientAuth::None), _) | (None, None) => None,
             (Some(ClientAuth::Optional | ClientAuth::Required), None) => {
-                return Err(told("client-auth is given without client-ca: who vouches for them?"));
+                return Err(CliError::message(
+                    "client-auth is given without client-ca: who vouches for them?",
+                ));
             }
             (auth, Some(authorities)) => {
                 let required = !matches!(auth, Some(ClientAuth::Optional));
@@ -117,11 +119,15 @@ impl Security {
             (Some(certificate), Some(key)) => {
                 Ok(Some(Tls { certificate: certificate.clone(), key: key.clone(), clients }))
             }
-            (Some(_), None) => Err(told("tls-cert is given without tls-key; give both")),
-            (None, Some(_)) => Err(told("tls-key is given without tls-cert; give both")),
-            (None, None) if clients.is_some() => {
-                Err(told("client-ca is given without tls-cert and tls-key; give all three"))
+            (Some(_), None) => {
+                Err(CliError::message("tls-cert is given without tls-key; give both"))
             }
+            (None, Some(_)) => {
+                Err(CliError::message("tls-key is given without tls-cert; give both"))
+            }
+            (None, None) if clients.is_some() => Err(CliError::message(
+                "client-ca is given without tls-cert and tls-key; give all three",
+            )),
             (None, None) => Ok(None),
         }
     }

@@ -21,7 +21,8 @@ use crate::{
 };
 
 use super::{
-    Answer, CliError,
+    error::CliError,
+    outcome::Outcome,
     output::{print, say},
     security::Security,
     settings::Settings,
@@ -132,10 +133,10 @@ impl Serve {
         self,
         settings: &Settings,
         source: Arc<dyn Source>,
-    ) -> Result<Answer, CliError> {
+    ) -> Result<Outcome, CliError> {
         if self.print_config {
             print(settings.to_toml().trim_end())?;
-            return Ok(Answer::Yes);
+            return Ok(Outcome::Success);
         }
         if self.check_config {
             return checked(&self.into_config()?).await;
@@ -148,12 +149,12 @@ impl Serve {
         let ready = tokio::select! {
             ready = Ready::start(config, source) => ready?,
             // A read model that is half built goes on from there at the next start.
-            () = &mut stop => return Ok(Answer::Yes),
+            () = &mut stop => return Ok(Outcome::Success),
         };
         // For whoever started it: with port 0 there is no other way to know.
         writeln!(io::stdout(), "userpool listening on {}", ready.endpoint())?;
         ready.serve(stop).await?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 
     /// What the server is started with.
@@ -186,7 +187,7 @@ impl Serve {
 }
 
 /// Says what is wrong with the settings, in a line each.
-async fn checked(config: &Config) -> Result<Answer, CliError> {
+async fn checked(config: &Config) -> Result<Outcome, CliError> {
     let problems = config.check().await;
     for problem in &problems {
         say(&error_chain(problem));
@@ -194,7 +195,7 @@ async fn checked(config: &Config) -> Result<Answer, CliError> {
     if problems.is_empty() {
         print("the settings can be used")?;
     }
-    Ok(if problems.is_empty() { Answer::Yes } else { Answer::No })
+    Ok(if problems.is_empty() { Outcome::Success } else { Outcome::Negative })
 }
 
 /// The signals that stop the server: the first in order, the second at once.

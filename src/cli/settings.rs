@@ -8,19 +8,21 @@
 //! No setting is a secret; a secret is in a file that a setting names.
 
 mod file;
+mod kind;
 
-use std::{any::TypeId, path::PathBuf};
+use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
+use clap::{Arg, ArgMatches, Command, parser::ValueSource};
 use toml::Value;
 
-use super::CliError;
-use file::File;
+use self::{
+    file::File,
+    kind::{CONFIG, SettingKind, settings},
+};
+use super::error::CliError;
 
 /// What the settings belong to.
 const SERVE: &str = "serve";
-/// The flag that names the file.
-const CONFIG: &str = "config";
 
 /// Every setting as it is after all, and where it is from.
 #[derive(Debug, Clone, Default)]
@@ -39,15 +41,6 @@ enum Origin {
     Environment(String),
     File(PathBuf),
     Default,
-}
-
-/// What a value is in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
-    Switch,
-    Integer,
-    Text,
-    List,
 }
 
 /// The command line with what its settings file says, and all settings of the server,
@@ -115,7 +108,7 @@ impl Setting {
             }
         };
         let raw = matches.get_raw(id).into_iter().flatten();
-        let value = Type::of(arg).value(raw.map(|raw| raw.to_string_lossy().into_owned()));
+        let value = SettingKind::of(arg).value(raw.map(|raw| raw.to_string_lossy().into_owned()));
         Self { name, value, origin }
     }
 }
@@ -131,43 +124,6 @@ impl Origin {
     }
 }
 
-impl Type {
-    fn of(arg: &Arg) -> Self {
-        let parsed = arg.get_value_parser().type_id();
-        if matches!(arg.get_action(), ArgAction::Append) {
-            Self::List
-        } else if parsed == TypeId::of::<bool>() {
-            Self::Switch
-        } else if parsed == TypeId::of::<u64>() || parsed == TypeId::of::<usize>() {
-            Self::Integer
-        } else {
-            Self::Text
-        }
-    }
-
-    /// What was read as such, as the file has it.
-    fn value(self, mut read: impl Iterator<Item = String>) -> Option<Value> {
-        match self {
-            Self::List => {
-                let list: Vec<_> = read.map(Value::String).collect();
-                Some(list).filter(|list| !list.is_empty()).map(Value::Array)
-            }
-            Self::Switch => read.next().map(|text| Value::Boolean(text == "true")),
-            Self::Integer => read.next()?.parse().ok().map(Value::Integer),
-            Self::Text => read.next().map(Value::String),
-        }
-    }
-
-    const fn expected(self) -> &'static str {
-        match self {
-            Self::Switch => "expected true or false",
-            Self::Integer => "expected an integer",
-            Self::Text => "expected a text in quotes",
-            Self::List => "expected a list of texts, such as [\"a\", \"b\"]",
-        }
-    }
-}
-
 /// Whether somebody said it on the command line or in the environment.
 fn given(matches: &ArgMatches, id: &str) -> bool {
     let source = matches.value_source(id);
@@ -178,10 +134,4 @@ fn given(matches: &ArgMatches, id: &str) -> bool {
 fn serve(command: &Command) -> Command {
     let serve = command.find_subcommand(SERVE).cloned().unwrap_or_default();
     serve.no_binary_name(true)
-}
-
-/// The arguments that are settings.
-fn settings(serve: &Command) -> impl Iterator<Item = &Arg> {
-    let is_setting = |arg: &&Arg| arg.get_env().is_some() && arg.get_id() != CONFIG;
-    serve.get_arguments().filter(is_setting)
 }

@@ -9,21 +9,22 @@ use std::{
 
 use crate::{
     audit::{self, LogReader},
-    event_log::{EventLog as _, Head, SledLog},
+    event_log::{EventLog as _, Head},
     proto::{self, UserPoolEventType},
 };
 
-use super::{Answer, CliError, failure::other, progress};
+use super::{directory::Directory, error::CliError, outcome::Outcome, progress};
 
-pub(super) async fn run(log: &SledLog, data_dir: &Path) -> Result<Answer, CliError> {
+pub(super) async fn run(directory: &Directory) -> Result<Outcome, CliError> {
+    let (data_dir, log) = directory.open()?;
     let Head { position: end, hash } = *log.head().borrow();
     let bar = progress::bar(end.0);
     let mut types: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut body, mut stored) = (0_usize, 0_usize);
     let (mut first, mut last) = (None, None);
-    let mut reader = LogReader::new(log, end);
-    while let Some(record) = reader.next().await.map_err(other)? {
-        let event = audit::decode_with_record(&record).map_err(other)?;
+    let mut reader = LogReader::new(&log, end);
+    while let Some(record) = reader.next().await.map_err(CliError::other)? {
+        let event = audit::decode_with_record(&record).map_err(CliError::other)?;
         *types.entry(short(event.r#type())).or_default() += 1;
         body = body.saturating_add(record.body.len());
         stored = stored.saturating_add(record.stored.len());
@@ -43,9 +44,9 @@ pub(super) async fn run(log: &SledLog, data_dir: &Path) -> Result<Answer, CliErr
     }
     writeln!(out, "event bytes   {body}")?;
     writeln!(out, "record bytes  {stored}")?;
-    writeln!(out, "log on disk   {}", size(&data_dir.join("log"))?)?;
-    writeln!(out, "read model    {}", size(&data_dir.join("read_model"))?)?;
-    Ok(Answer::Yes)
+    writeln!(out, "log on disk   {}", size(&data_dir.log())?)?;
+    writeln!(out, "read model    {}", size(&data_dir.read_model())?)?;
+    Ok(Outcome::Success)
 }
 
 /// The type without what all types begin with.

@@ -8,11 +8,13 @@ use crate::proto::{
 };
 
 use super::{
-    Answer, CliError,
     change::{Change, Expected},
     connection::Connection,
     document::Document,
-    output::{List, Output, printable, time},
+    error::CliError,
+    outcome::Outcome,
+    output::{List, Output},
+    text::{printable, time},
 };
 
 #[derive(Debug, Args)]
@@ -98,7 +100,7 @@ pub(super) struct ListPools {
 }
 
 impl Create {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let request = self.document.create_user_pool()?;
         let request = CreateUserPoolRequest {
             request_id: self.change.request_id.or(request.request_id),
@@ -108,22 +110,22 @@ impl Create {
         let client = self.connection.connect().await?;
         let created = client.create_user_pool(request).await?;
         self.output.or_json().message(&created)?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 
 impl Describe {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let request = DescribeUserPoolRequest { user_pool_id: Some(self.pool) };
         let client = self.connection.connect().await?;
         let described = client.describe_user_pool(request).await?;
         self.output.or_json().message(&described)?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 
 impl Update {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let request: UpdateUserPoolRequest = self.document.read()?;
         if let Some(id) = request.user_pool_id.filter(|id| *id != self.pool) {
             let what = format!("is for user pool {id}, not {}", self.pool);
@@ -141,12 +143,12 @@ impl Update {
         let client = self.connection.connect().await?;
         let updated = client.update_user_pool(request).await?;
         self.output.or_json().message(&updated)?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 
 impl Delete {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let request = DeleteUserPoolRequest {
             user_pool_id: Some(self.pool),
             request_id: self.change.request_id,
@@ -156,12 +158,12 @@ impl Delete {
         let client = self.connection.connect().await?;
         let deleted = client.delete_user_pool(request).await?;
         self.output.or_json().message(&deleted)?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 
 impl ListPools {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
         let columns = ["ID", "NAME", "#REVISION", "CREATED", "MODIFIED"];
         let mut list = List::new(self.output.or_table(), "UserPools", &columns);
@@ -172,7 +174,7 @@ impl ListPools {
         };
         list.fill(self.limit, page, row).await?;
         list.end()?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }
 

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::audit::{LogCheckpoint, PublicKey, TrustedCheckpoints};
 
 use super::{
-    Answer, CliError, connection::Connection, failure::told, output::Output, proof::Proof,
+    connection::Connection, error::CliError, outcome::Outcome, output::Output, proof::Proof,
 };
 
 #[derive(Debug, Args)]
@@ -31,13 +31,13 @@ pub(super) struct Verify {
 }
 
 impl Verify {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let trusted: Vec<_> = self.checkpoint.into_iter().flat_map(|file| file.0).collect();
         let key = expected_key(self.key, &trusted)?;
         let client = self.connection.connect().await?;
         let proof = Proof::of(&client, &trusted, key, self.key.is_some()).await?;
         proof.print(self.output.or_table())?;
-        Ok(if proof.is_valid() { Answer::Yes } else { Answer::No })
+        Ok(if proof.is_valid() { Outcome::Success } else { Outcome::Negative })
     }
 }
 
@@ -53,7 +53,7 @@ fn expected_key(
         let expected = *expected.get_or_insert(key);
         if key != expected {
             let position = head.position;
-            return Err(told(format!(
+            return Err(CliError::message(format!(
                 "the trusted checkpoint at position {position} is signed with key {key}, not with \
                  {expected}"
             )));

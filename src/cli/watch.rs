@@ -7,10 +7,11 @@ use crate::proto::{
 };
 
 use super::{
-    Answer, CliError,
     connection::Connection,
+    error::CliError,
     event::{Kind, Lines},
     follow::{self, Printer},
+    outcome::Outcome,
     output::Output,
 };
 
@@ -35,7 +36,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let watch = WatchUserPoolEventsRequest {
             filter: Some(UserPoolEventFilter {
                 user_pool_id: self.pool,
@@ -49,6 +50,6 @@ impl Watch {
         let printer = Printer { format: self.output.or_table(), lines: Lines::Log };
         printer.heading()?;
         follow::follow(&client, watch, printer).await?;
-        Ok(Answer::Yes)
+        Ok(Outcome::Success)
     }
 }

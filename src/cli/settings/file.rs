@@ -18,12 +18,9 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::cli::{
-    CliError,
-    failure::{named, told},
-};
+use crate::cli::error::CliError;
 
-use super::{Type, settings};
+use super::kind::{SettingKind, settings};
 
 /// What a settings file says: by key, one text as its flag would be given it, or
 /// several for a list.
@@ -36,7 +33,7 @@ pub(super) struct File {
 impl File {
     /// Reads the file, for a command that has its keys as flags.
     pub(super) fn read(path: &Path, serve: &Command) -> Result<Self, CliError> {
-        let text = fs::read_to_string(path).map_err(|error| named(path, &error))?;
+        let text = fs::read_to_string(path).map_err(|error| CliError::file(path, &error))?;
         let table = DeTable::parse(&text).map_err(|error| {
             let start = error.span().unwrap_or_default().start;
             let problem = (start, error.message().trim_end().replace('\n', ", "));
@@ -78,7 +75,7 @@ fn checked(
         let nearest = known.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
         format!("{key:?} is no setting; the nearest is {}", nearest.unwrap_or_default())
     })?;
-    let kind = Type::of(setting);
+    let kind = SettingKind::of(setting);
     let texts =
         texts(kind, value.get_ref()).ok_or_else(|| format!("{key}: {}", kind.expected()))?;
     let parsed = serve
@@ -92,15 +89,15 @@ fn checked(
 }
 
 /// The value as a text, or as several for a list; nothing where it is of another type.
-fn texts(kind: Type, value: &DeValue<'_>) -> Option<Vec<String>> {
+fn texts(kind: SettingKind, value: &DeValue<'_>) -> Option<Vec<String>> {
     let text = match kind {
-        Type::Switch => value.as_bool()?.to_string(),
-        Type::Integer => {
+        SettingKind::Switch => value.as_bool()?.to_string(),
+        SettingKind::Integer => {
             let integer = value.as_integer()?;
             i64::from_str_radix(integer.as_str(), integer.radix()).ok()?.to_string()
         }
-        Type::Text => value.as_str()?.to_owned(),
-        Type::List => {
+        SettingKind::Text => value.as_str()?.to_owned(),
+        SettingKind::List => {
             let texts = value.as_array()?.iter();
             return texts.map(|text| text.get_ref().as_str().map(str::to_owned)).collect();
         }
@@ -126,5 +123,9 @@ fn unusable(path: &Path, text: &str, mut problems: Vec<(usize, String)>) -> CliE
         let line = text.bytes().take(*at).filter(|byte| *byte == b'\n').count() + 1;
         format!("\n  line {line}: {problem}")
     });
-    told(format!("the settings in {} cannot be used:{}", path.display(), lines.collect::<String>()))
+    CliError::message(format!(
+        "the settings in {} cannot be used:{}",
+        path.display(),
+        lines.collect::<String>()
+    ))
 }

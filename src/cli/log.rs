@@ -3,29 +3,22 @@
 
 use std::{
     io::{self, Write as _},
-    path::PathBuf,
     sync::Arc,
 };
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
 use crate::{
-    app::{self, Source},
-    audit::{self, LogCheckpoint, TrustedCheckpoints, checkpoint::Signer},
-    event_log::{EventLog as _, Head, OpenError, Position, SledLog},
-    server::data_dir::{self, DataDir},
+    app::Source,
+    audit::{self, LogCheckpoint, TrustedCheckpoints},
+    event_log::{EventLog as _, Head, OpenError, Position},
     telemetry::error_chain,
 };
 
-use super::{Answer, CliError, export::Export, failure::other, import::Import, progress, stat};
-
-/// Where the data is.
-#[derive(Debug, Args)]
-pub(super) struct Directory {
-    /// The data directory. No server may be using it.
-    #[arg(long, env = "USERPOOL_DATA_DIR", value_name = "DIR", default_value = "./data")]
-    data_dir: PathBuf,
-}
+use super::{
+    directory::Directory, error::CliError, export::Export, import::Import, outcome::Outcome,
+    progress, stat,
+};
 
 /// Works on the log of a stopped server.
 #[derive(Debug, Subcommand)]
@@ -56,72 +49,25 @@ pub(super) enum LogCommand {
     },
 }
 
-/// Works on the read model of a stopped server.
-#[derive(Debug, Subcommand)]
-pub(super) enum ReadModelCommand {
-    /// Throw the read model away and project the log anew.
-    Rebuild {
-        #[command(flatten)]
-        directory: Directory,
-    },
-}
-
 impl LogCommand {
-    pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Answer, CliError> {
+    pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         match self {
             Self::Verify { directory, checkpoint } => verify(&directory, checkpoint).await,
             Self::Export(export) => export.run().await,
             Self::Import(import) => import.run(source.as_ref()),
-            Self::Stat { directory } => stat::run(&directory.open()?.1, &directory.data_dir).await,
+            Self::Stat { directory } => stat::run(&directory).await,
         }
-    }
-}
-
-impl ReadModelCommand {
-    pub(super) async fn run(self) -> Result<Answer, CliError> {
-        let Self::Rebuild { directory } = self;
-        let (directory, log) = directory.open()?;
-        let bar = progress::bar(log.head().borrow().position.0);
-        let progress = |position: Position| bar.set_position(position.0);
-        app::rebuild(&log, &directory.read_model(), app::CACHE, &progress).await.map_err(other)?;
-        bar.finish_and_clear();
-        let Head { position, hash } = *log.head().borrow();
-        writeln!(
-            io::stdout(),
-            "rebuilt {} up to position {position}, hash {hash}",
-            directory.read_model().display()
-        )?;
-        Ok(Answer::Yes)
-    }
-}
-
-impl Directory {
-    /// Takes hold of the directory and opens its log.
-    pub(super) fn open(&self) -> Result<(DataDir, SledLog), CliError> {
-        let held = DataDir::open_existing(&self.data_dir).map_err(other)?;
-        let log = SledLog::open(&held.log()).map_err(other)?;
-        Ok((held, log))
-    }
-
-    /// Prints the public key that checkpoints of this directory are checked with.
-    pub(super) fn print_key(&self) -> Result<Answer, CliError> {
-        let held = DataDir::open_existing(&self.data_dir).map_err(other)?;
-        let key = data_dir::signing_key(&self.data_dir);
-        let signer = Signer::open(&key, &data_dir::checkpoints(&self.data_dir)).map_err(other)?;
-        drop(held);
-        write!(io::stdout(), "{}", signer.public_key_pem())?;
-        Ok(Answer::Yes)
     }
 }
 
 async fn verify(
     directory: &Directory,
     trusted: Vec<TrustedCheckpoints>,
-) -> Result<Answer, CliError> {
+) -> Result<Outcome, CliError> {
     let (_held, log) = match directory.open() {
         Err(CliError::Other(error)) if error.downcast_ref().is_some_and(OpenError::is_damage) => {
             writeln!(io::stdout(), "NOT WHOLE: {}", error_chain(error.as_ref()))?;
-            return Ok(Answer::No);
+            return Ok(Outcome::Negative);
         }
         opened => opened?,
     };
@@ -130,7 +76,8 @@ async fn verify(
     let progress = |position: Position| bar.set_position(position.0);
     let trusted = trusted.into_iter().flat_map(|file| file.0);
     let trusted: Vec<_> = trusted.map(|LogCheckpoint { head, .. }| head).collect();
-    let verification = audit::verify(&log, end, &trusted, &progress).await.map_err(other)?;
+    let verification =
+        audit::verify(&log, end, &trusted, &progress).await.map_err(CliError::other)?;
     bar.finish_and_clear();
     let Head { position, hash } = verification.head;
     match verification.mismatch {
@@ -139,12 +86,12 @@ async fn verify(
             for head in trusted {
                 writeln!(io::stdout(), "continues what was noted at position {}", head.position)?;
             }
-            Ok(Answer::Yes)
+            Ok(Outcome::Success)
         }
         Some(mismatch) => {
             writeln!(io::stdout(), "NOT WHOLE at {}", error_chain(&mismatch))?;
             writeln!(io::stdout(), "right up to position {position}, hash {hash}")?;
-            Ok(Answer::No)
+            Ok(Outcome::Negative)
         }
     }
 }

@@ -1,0 +1,141 @@
+//! Why a command failed, as a person reads it: the failure, its place, and what to do.
+
+use std::{collections::BTreeMap, error::Error, io, path::Path, process::ExitCode};
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    audit::{ExportError, ImportError},
+    server::ServerError,
+};
+
+use super::text::printable;
+
+/// The exit code of a program that SIGPIPE ended: 128 plus 13.
+const CLOSED_PIPE: u8 = 141;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The server refused the call: exit code 64 plus the gRPC code.
+    #[error("{}", explain(.0))]
+    Rpc(Box<Status>),
+    /// The reader of the output closed it: no message, and exit code 141, as of a program
+    /// that SIGPIPE ended.
+    #[error("the output is closed")]
+    ClosedPipe,
+    /// Any other error: exit code 1.
+    #[error(transparent)]
+    Other(Box<dyn Error>),
+}
+
+impl CliError {
+    /// An error that is a message alone.
+    pub(super) fn message(text: impl Into<String>) -> Self {
+        Self::Other(text.into().into())
+    }
+
+    /// Any other error.
+    pub(super) fn other(error: impl Error + 'static) -> Self {
+        Self::Other(error.into())
+    }
+
+    /// An error of the system, about a file.
+    pub(super) fn file(path: &Path, error: &io::Error) -> Self {
+        Self::message(format!("{}: {error}", path.display()))
+    }
+
+    /// The exit code of the process: 64 plus the gRPC code, as of grpcurl, or 1.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Rpc(status) => u8::try_from(i32::from(status.code()))
+                .map_or(ExitCode::FAILURE, |code| ExitCode::from(code.saturating_add(64))),
+            Self::ClosedPipe => ExitCode::from(CLOSED_PIPE),
+            Self::Other(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl From<Status> for CliError {
+    fn from(status: Status) -> Self {
+        Self::Rpc(Box::new(status))
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        let closed = error.kind() == io::ErrorKind::BrokenPipe;
+        if closed { Self::ClosedPipe } else { Self::Other(error.into()) }
+    }
+}
+
+impl From<ServerError> for CliError {
+    fn from(error: ServerError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<ExportError> for CliError {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Io(error) => error.into(),
+            ExportError::Mismatch(mismatch) => Self::Other(mismatch.into()),
+        }
+    }
+}
+
+impl From<ImportError> for CliError {
+    fn from(error: ImportError) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<Box<dyn Error>> for CliError {
+    fn from(error: Box<dyn Error>) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// The message, a line for each violation, then the reason and what goes with it.
+fn explain(status: &Status) -> String {
+    let mut text = match status.message() {
+        "" => status.code().description().to_owned(),
+        message => printable(message),
+    };
+    let mut cause = status.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&printable(&error.to_string()));
+        cause = error.source();
+    }
+    let details = status.get_error_details();
+    for violation in details.bad_request().iter().flat_map(|refused| &refused.field_violations) {
+        let (field, description) = (&violation.field, &violation.description);
+        let line = format!("\n  {field}: {description} ({})", violation.reason);
+        text.push_str(&line);
+    }
+    if let Some(info) = details.error_info() {
+        let mut metadata: BTreeMap<_, _> = info.metadata.iter().collect();
+        // Told only where it says that there are more than are listed.
+        let (total, listed) = ("violations".to_owned(), "violations_listed".to_owned());
+        if metadata.get(&total) == metadata.get(&listed) {
+            metadata.remove(&total);
+            metadata.remove(&listed);
+        }
+        text.push_str("\n  ");
+        text.push_str(&info.reason);
+        for (key, value) in metadata {
+            let pair = format!(" {key}={}", printable(value));
+            text.push_str(&pair);
+        }
+    }
+    let id = status.metadata().get("x-request-id").and_then(|id| id.to_str().ok());
+    // What to look for in the server's log, where that is what is left to do.
+    if let Some(id) = id.filter(|_| matches!(status.code(), Code::Internal | Code::DataLoss)) {
+        text.push_str("\n  x-request-id=");
+        text.push_str(&printable(id));
+    }
+    text
+}

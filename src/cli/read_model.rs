@@ -1,0 +1,42 @@
+//! `userpool read-model`: works on the read model of a stopped server.
+
+use std::io::{self, Write as _};
+
+use clap::Subcommand;
+
+use crate::{
+    app,
+    event_log::{EventLog as _, Head, Position},
+};
+
+use super::{directory::Directory, error::CliError, outcome::Outcome, progress};
+
+/// Works on the read model of a stopped server.
+#[derive(Debug, Subcommand)]
+pub(super) enum ReadModelCommand {
+    /// Throw the read model away and project the log anew.
+    Rebuild {
+        #[command(flatten)]
+        directory: Directory,
+    },
+}
+
+impl ReadModelCommand {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
+        let Self::Rebuild { directory } = self;
+        let (directory, log) = directory.open()?;
+        let bar = progress::bar(log.head().borrow().position.0);
+        let progress = |position: Position| bar.set_position(position.0);
+        app::rebuild(&log, &directory.read_model(), app::CACHE, &progress)
+            .await
+            .map_err(CliError::other)?;
+        bar.finish_and_clear();
+        let Head { position, hash } = *log.head().borrow();
+        writeln!(
+            io::stdout(),
+            "rebuilt {} up to position {position}, hash {hash}",
+            directory.read_model().display()
+        )?;
+        Ok(Outcome::Success)
+    }
+}
