@@ -21,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    connection::{Connection, GREETING},
+    connection::{Connection, PREFACE_TIMEOUT},
     handshake::{HandshakeError, shake_hands},
     listen::{ACCEPT_PAUSE, Accepted, Listener},
 };
@@ -114,7 +114,7 @@ impl Arrivals {
             return None;
         };
         let place = (place, self.metrics.server.connection());
-        let late = Instant::now() + GREETING;
+        let late = Instant::now() + PREFACE_TIMEOUT;
         let (watches, cut) = (self.room.watches_per_connection, self.cut.clone());
         let connection = move |socket, identity| {
             Connection::new(socket, Peer::new(who, identity, watches), place, cut, late)

@@ -1,10 +1,10 @@
-//! A connection: it has to begin, it has to be read from at the other end, and it
-//! can be cut.
+//! An accepted connection: it must begin in time, its client must read, and it can be
+//! aborted.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -19,18 +19,19 @@ use crate::{auth::Peer, telemetry::metrics::OpenConnection};
 
 use super::write_coalescer::WriteCoalescer;
 
-/// How long a connection may take to say that it speaks HTTP/2, with the handshake of
-/// TLS where there is one. From then on it is asked regularly whether it is still there;
-/// see the keepalive of the server.
-pub(super) const GREETING: Duration = Duration::from_secs(10);
-/// How many bytes the greeting has.
-const GREETING_BYTES: usize = 24;
-/// How long nothing at all may leave for a client that does not read. Asking it
-/// whether it is still there does not help: the question does not leave, either.
-const STALLED: Duration = Duration::from_secs(30);
+#[cfg(test)]
+mod tests;
 
-/// How long a connection that was closed here is kept for the other end to close.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long a client may take for the HTTP/2 preface, including the TLS handshake.
+/// After that, HTTP/2 keepalive finds out whether the client is still there.
+pub(super) const PREFACE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The length of the HTTP/2 preface.
+const PREFACE_BYTES: usize = 24;
+/// How long the socket may take no bytes because the client does not read. Keepalive
+/// does not find such a client: its PING is not sent, either.
+const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection that was shut down waits for the client to close it.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A socket of any kind.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -41,72 +42,72 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 pub(crate) struct Connection {
     socket: Box<dyn Socket>,
     peer: Peer,
-    greeting: Option<Greeting>,
-    outgoing: WriteCoalescer,
-    stalled: Option<Pin<Box<Sleep>>>,
-    /// How long the other end may still take to close; nothing before this one did.
-    lingering: Option<Pin<Box<Sleep>>>,
-    /// Completes when it is cut; then it is gone.
-    cut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    /// Given back when the connection is closed.
-    _place: Place,
+    preface: Option<ExpectedPreface>,
+    writes: WriteCoalescer,
+    /// Runs while the socket takes no bytes.
+    stall_timeout: Option<Pin<Box<Sleep>>>,
+    /// Runs once this end is shut down.
+    linger_timeout: Option<Pin<Box<Sleep>>>,
+    /// Completes when the connection is aborted, and is `None` from then on.
+    abort: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Released when the connection is closed.
+    _permit: ConnectionPermit,
 }
 
-/// What a connection takes up: a place, and one in the count.
-pub(super) type Place = (OwnedSemaphorePermit, OpenConnection);
+/// A place among the connections of the server, and in the gauge that counts them.
+pub(super) type ConnectionPermit = (OwnedSemaphorePermit, OpenConnection);
 
-/// What is still to come of a connection's beginning.
-struct Greeting {
+/// The rest of the preface, and when it must have arrived.
+struct ExpectedPreface {
     bytes: usize,
-    late: Pin<Box<Sleep>>,
+    deadline: Pin<Box<Sleep>>,
 }
 
 impl Connection {
-    /// A connection that is to have begun when it is `late`, and that ends when `cut`
-    /// says so, or is gone.
+    /// A connection whose preface must arrive before `deadline`. It is aborted when
+    /// `abort` becomes true or its sender is dropped.
     pub(super) fn new(
         socket: Box<dyn Socket>,
         peer: Peer,
-        place: Place,
-        mut cut: watch::Receiver<bool>,
-        late: Instant,
+        permit: ConnectionPermit,
+        mut abort: watch::Receiver<bool>,
+        deadline: Instant,
     ) -> Self {
-        let greeting = Greeting { bytes: GREETING_BYTES, late: Box::pin(sleep_until(late)) };
-        let cut = Box::pin(async move {
-            cut.wait_for(|cut| *cut).await.map(|_| ()).ok();
+        let abort = Box::pin(async move {
+            abort.wait_for(|abort| *abort).await.map(|_| ()).ok();
         });
-        let greeting = Some(greeting);
+        let deadline = Box::pin(sleep_until(deadline));
         Self {
             socket,
             peer,
-            greeting,
-            outgoing: WriteCoalescer::default(),
-            stalled: None,
-            lingering: None,
-            cut: Some(cut),
-            _place: place,
+            preface: Some(ExpectedPreface { bytes: PREFACE_BYTES, deadline }),
+            writes: WriteCoalescer::default(),
+            stall_timeout: None,
+            linger_timeout: None,
+            abort: Some(abort),
+            _permit: permit,
         }
     }
 
-    /// Whether the connection was cut; asks to be woken when it is.
-    fn is_cut(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.cut.as_mut().is_some_and(|cut| cut.as_mut().poll(cx).is_ready()) {
-            self.cut = None;
+    /// Whether the connection is aborted. If not, wakes the task when it is.
+    fn is_aborted(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.abort.as_mut().is_some_and(|abort| abort.as_mut().poll(cx).is_ready()) {
+            self.abort = None;
         }
-        self.cut.is_none()
+        self.abort.is_none()
     }
 
-    /// Waits until the other end has closed, too, and throws away what it still says:
-    /// a socket that is closed with something unread is reset, and what was sent last
-    /// is lost with it.
-    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut scrap = [0; 1024];
+    /// Reads and discards until the client closes, too. A socket that is closed with
+    /// unread bytes resets the connection, and the client may lose the last answer.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut discarded = [0; 1024];
         loop {
-            let late = self.lingering.as_mut().is_none_or(|late| late.as_mut().poll(cx).is_ready());
-            if late || self.is_cut(cx) {
+            let is_over =
+                self.linger_timeout.as_mut().is_none_or(|end| end.as_mut().poll(cx).is_ready());
+            if is_over || self.is_aborted(cx) {
                 return Poll::Ready(());
             }
-            let mut buffer = ReadBuf::new(&mut scrap);
+            let mut buffer = ReadBuf::new(&mut discarded);
             let read = ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer));
             if read.is_err() || buffer.filled().is_empty() {
                 return Poll::Ready(());
@@ -114,34 +115,60 @@ impl Connection {
         }
     }
 
-    /// Lets everything leave that was gathered.
-    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.outgoing.is_empty() {
-            let result = Pin::new(&mut self.socket).poll_write(cx, self.outgoing.held());
-            match ready!(self.written(cx, result))? {
+    /// Writes the buffered bytes to the socket.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.writes.is_empty() {
+            let result = Pin::new(&mut self.socket).poll_write(cx, self.writes.buffered());
+            match ready!(self.check_stall(cx, result))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.outgoing.left(count),
+                count => self.writes.consume(count),
             }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// What came of a write, unless nothing has left for too long.
-    fn written<T>(
+    /// Writes the buffered bytes, and has TLS write those that it has encrypted.
+    fn poll_flush_now(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        let result = Pin::new(&mut self.socket).poll_flush(cx);
+        ready!(self.check_stall(cx, result))?;
+        self.writes.set_flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Replaces a pending result by an error when the connection is aborted or has
+    /// stalled for too long.
+    fn check_stall<T>(
         &mut self,
         cx: &mut Context<'_>,
         result: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if result.is_ready() {
-            self.stalled = None;
+            self.stall_timeout = None;
             return result;
         }
-        if self.is_cut(cx) {
+        if self.is_aborted(cx) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
-        ready!(stalled.as_mut().poll(cx));
+        let timeout =
+            self.stall_timeout.get_or_insert_with(|| Box::pin(sleep(WRITE_STALL_TIMEOUT)));
+        ready!(timeout.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// Bytes may be buffered of which the owner was told that they are flushed. The socket
+/// is given as many as it takes at once; an owner that drops the connection without
+/// shutting it down expects no more.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let cx = &mut Context::from_waker(Waker::noop());
+        while !self.writes.is_empty()
+            && let Poll::Ready(Ok(count @ 1..)) =
+                Pin::new(&mut self.socket).poll_write(cx, self.writes.buffered())
+        {
+            self.writes.consume(count);
+        }
     }
 }
 
@@ -160,23 +187,23 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.is_cut(cx) {
+        if this.is_aborted(cx) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.socket).poll_read(cx, buffer);
         if read.is_pending()
-            && this.outgoing.turn()
-            && let Poll::Ready(Err(error)) = this.poll_leave(cx)
+            && this.writes.on_poll(cx)
+            && let Poll::Ready(Err(error)) = this.poll_flush_now(cx)
         {
             return Poll::Ready(Err(error));
         }
-        if let Some(greeting) = &mut this.greeting {
-            let bytes = buffer.filled().len().saturating_sub(before);
-            greeting.bytes = greeting.bytes.saturating_sub(bytes);
-            if greeting.bytes == 0 {
-                this.greeting = None;
-            } else if read.is_pending() && greeting.late.as_mut().poll(cx).is_ready() {
+        if let Some(preface) = &mut this.preface {
+            let count = buffer.filled().len().saturating_sub(before);
+            preface.bytes = preface.bytes.saturating_sub(count);
+            if preface.bytes == 0 {
+                this.preface = None;
+            } else if read.is_pending() && preface.deadline.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
         }
@@ -199,44 +226,44 @@ impl AsyncWrite for Connection {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        // Of what cannot leave, no more is gathered.
-        if this.stalled.is_some() {
-            ready!(this.poll_leave(cx))?;
+        // While the socket takes no bytes, no more are buffered.
+        if this.stall_timeout.is_some() {
+            ready!(this.poll_drain(cx))?;
         }
-        if let Some(taken) = this.outgoing.take(slices) {
-            return Poll::Ready(Ok(taken));
+        if let Some(count) = this.writes.push(slices) {
+            return Poll::Ready(Ok(count));
         }
-        ready!(this.poll_leave(cx))?;
-        if let Some(taken) = this.outgoing.take(slices) {
-            return Poll::Ready(Ok(taken));
+        ready!(this.poll_drain(cx))?;
+        if let Some(count) = this.writes.push(slices) {
+            return Poll::Ready(Ok(count));
         }
         let result = Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
-        this.written(cx, result)
+        if result.is_ready() {
+            this.writes.set_unflushed();
+        }
+        this.check_stall(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.socket.is_write_vectored()
     }
 
+    /// May return `Ready` with bytes still buffered; see [`super::write_coalescer`].
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if this.outgoing.waits(cx) {
+        if self.writes.defer_flush(cx) {
             return Poll::Ready(Ok(()));
         }
-        ready!(this.poll_leave(cx))?;
-        // TLS keeps what could not leave, and says so here.
-        let result = Pin::new(&mut this.socket).poll_flush(cx);
-        this.written(cx, result)
+        self.poll_flush_now(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.lingering.is_none() {
-            ready!(this.poll_leave(cx))?;
+        if this.linger_timeout.is_none() {
+            ready!(this.poll_drain(cx))?;
             let result = Pin::new(&mut this.socket).poll_shutdown(cx);
-            ready!(this.written(cx, result))?;
-            this.lingering = Some(Box::pin(sleep(LINGER)));
+            ready!(this.check_stall(cx, result))?;
+            this.linger_timeout = Some(Box::pin(sleep(LINGER_TIMEOUT)));
         }
-        this.poll_farewell(cx).map(Ok)
+        this.poll_linger(cx).map(Ok)
     }
 }

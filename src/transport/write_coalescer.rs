@@ -1,81 +1,115 @@
-//! What is to leave a connection, gathered: the answers of calls that end at about the
-//! same time leave in one write. To write costs more than most answers do.
+//! Coalesces the writes of a connection: the answers of calls that end at about the
+//! same time leave in one system call, which costs more than most answers do.
+//!
+//! `AsyncWrite::poll_flush` promises that everything written has reached the socket
+//! when it returns `Ready`. [`Connection`](super::connection::Connection) bends this:
+//! it may return `Ready` and keep up to [`MAX_BUFFERED`] bytes. It must not return
+//! `Pending` instead, because h2 flushes after every DATA frame and would stop
+//! encoding the frames that are to share the write.
+//!
+//! No byte is held forever. A deferred flush wakes the task, so the task runs again
+//! after the calls that are ready now. From then on:
+//!
+//! * If the owner flushes without having written, the flush is not deferred. If it
+//!   writes on, the buffer becomes full and is written.
+//! * If the owner polls for reading until `Pending`, as every task must that wants to
+//!   learn of the next request, this counts as a turn. Before [`MAX_TURNS`] turns the
+//!   task is woken again; then the bytes are written, whether or not the owner ever
+//!   flushes again.
+//! * If the socket takes no bytes, it wakes the task when it does.
+//! * If the owner shuts the connection down or drops it, as it must at the end of the
+//!   input, the bytes are written first.
+//!
+//! h2 does more than this needs: whenever its connection is polled it reads until
+//! `Pending`, then writes and flushes, and it shuts down when it is done.
 
-use std::{io::IoSlice, task::Context};
+use std::{io::IoSlice, mem, task::Context};
 
 use bytes::{Buf as _, BytesMut};
 
-/// How much is gathered, in bytes. What is as long as this is not copied.
-const GATHERED: usize = 32 * 1024;
-/// How often the connection has its turn until what was gathered has to leave.
-const TURNS: u8 = 2;
+/// How many bytes are buffered at most. Longer writes are not copied.
+const MAX_BUFFERED: usize = 32 * 1024;
+/// After how many turns of its task the buffered bytes are written.
+const MAX_TURNS: u8 = 2;
 
-/// What was written, and has not left.
+/// The bytes that a connection has accepted and not yet given to its socket.
 #[derive(Debug, Default)]
 pub(super) struct WriteCoalescer {
-    held: BytesMut,
-    /// Whether something was written since it was last asked to leave.
-    fresh: bool,
-    /// The turns that the connection has had since the first of it was written.
+    buffer: BytesMut,
+    /// Whether bytes were pushed since the owner last flushed.
+    is_dirty: bool,
+    /// Whether bytes were pushed since everything was last written and flushed. TLS
+    /// has a buffer of its own.
+    is_unflushed: bool,
+    /// The turns of the task since the first of the buffered bytes was pushed.
     turns: u8,
-    /// Whether the connection has begun. What it begins with leaves by itself: where
-    /// the other end speaks something else, there is no turn after that.
-    begun: bool,
 }
 
 impl WriteCoalescer {
     pub(super) fn is_empty(&self) -> bool {
-        self.held.is_empty()
+        self.buffer.is_empty()
     }
 
-    pub(super) fn held(&self) -> &[u8] {
-        &self.held
+    pub(super) fn buffered(&self) -> &[u8] {
+        &self.buffer
     }
 
-    /// So much has left.
-    pub(super) fn left(&mut self, count: usize) {
-        self.held.advance(count);
-        if self.held.is_empty() {
-            // A connection that is quiet keeps no memory.
-            *self = Self { begun: self.begun, ..Self::default() };
+    /// Removes the bytes that the socket has taken.
+    pub(super) fn consume(&mut self, count: usize) {
+        self.buffer.advance(count);
+        if self.buffer.is_empty() {
+            // An idle connection keeps no memory.
+            *self = Self { is_unflushed: self.is_unflushed, ..Self::default() };
         }
     }
 
-    /// Takes what is written, and says how much that is; nothing where there is no
-    /// room for it.
-    pub(super) fn take(&mut self, slices: &[IoSlice<'_>]) -> Option<usize> {
+    /// Copies the slices and returns their length, or `None` if there is no room.
+    pub(super) fn push(&mut self, slices: &[IoSlice<'_>]) -> Option<usize> {
         let count = slices.iter().map(|slice| slice.len()).sum::<usize>();
-        if self.held.len().saturating_add(count) > GATHERED {
+        if self.buffer.len().saturating_add(count) > MAX_BUFFERED {
             return None;
         }
-        if self.held.is_empty() {
-            self.held.reserve(GATHERED);
+        if self.buffer.is_empty() {
+            self.buffer.reserve(MAX_BUFFERED);
         }
         for slice in slices {
-            self.held.extend_from_slice(slice);
+            self.buffer.extend_from_slice(slice);
         }
-        self.fresh = true;
+        self.is_dirty = true;
+        self.is_unflushed = true;
         Some(count)
     }
 
-    /// Whether what is held may wait for the calls that are about to end. If so, the
-    /// connection has its next turn when those that are ready have had theirs.
-    pub(super) fn waits(&mut self, cx: &Context<'_>) -> bool {
-        let fresh = std::mem::take(&mut self.fresh) && self.turns < TURNS;
-        let waits = fresh && self.begun;
-        self.begun |= fresh;
-        if waits {
-            cx.waker().wake_by_ref();
-        }
-        waits
+    /// Notes that the socket was given bytes, by way of the buffer or not.
+    pub(super) fn set_unflushed(&mut self) {
+        self.is_unflushed = true;
     }
 
-    /// The connection has its turn. Says whether what is held has to leave now.
-    pub(super) fn turn(&mut self) -> bool {
-        if self.held.is_empty() {
+    /// Notes that the buffer is empty and the socket has flushed what it was given.
+    pub(super) fn set_flushed(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether this flush is left to a later turn, for which the task is woken.
+    pub(super) fn defer_flush(&mut self, cx: &Context<'_>) -> bool {
+        let defer = mem::take(&mut self.is_dirty) && self.turns < MAX_TURNS;
+        if defer {
+            cx.waker().wake_by_ref();
+        }
+        defer
+    }
+
+    /// Counts a turn of the task. Returns whether to flush now; the task is woken for
+    /// another turn if not.
+    pub(super) fn on_poll(&mut self, cx: &Context<'_>) -> bool {
+        if !self.is_unflushed {
             return false;
         }
         self.turns = self.turns.saturating_add(1);
-        self.turns >= TURNS
+        let flush = self.turns >= MAX_TURNS;
+        if !flush {
+            cx.waker().wake_by_ref();
+        }
+        flush
     }
 }
