@@ -68,7 +68,7 @@ impl Export {
             // What was there before stays where this export does not come to its end.
             match written {
                 Ok(_) => {
-                    fs::rename(unfinished, file).map_err(|error| CliError::file(file, &error))?
+                    fs::rename(unfinished, file).map_err(|error| CliError::file(file, &error))?;
                 }
                 Err(_) => fs::remove_file(unfinished)?,
             }

@@ -16,7 +16,7 @@ use prost::Message as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use userpool::{
-    audit::{DecodeCause, archive},
+    audit::{self, DecodeCause},
     event_log::{EventLog as _, MemoryLog, OpenError, Position, Record, SledLog},
     proto::{self, DESCRIPTORS, DescribeUserPoolRequest, UserPoolEvent},
     server::data_dir::DataDir,
@@ -90,7 +90,7 @@ async fn an_event_of_an_unknown_kind_is_refused() {
     let body = Bytes::from(bytes(&golden("unknown-event.hex")));
     let log = MemoryLog::default();
     let records = log.append(Position::START, vec![body]).await.expect("appended");
-    let refused = archive::event(&records[0]).expect_err("an unknown kind");
+    let refused = audit::decode_with_record(&records[0]).expect_err("an unknown kind");
     assert_eq!(refused.to_string(), "the record at position 1 is not understood");
     assert!(matches!(refused.source, DecodeCause::UnknownPayload), "{:?}", refused.source);
 }

@@ -10,20 +10,23 @@ use tonic::body::Body;
 
 use crate::{service::Error, telemetry::panic_message};
 
-/// The answer, if it comes within `timeout`. A call that is dropped takes its command
+/// When a call that arrives now has to end. A timeout beyond the end of time is none.
+pub(super) fn of(timeout: Option<Duration>) -> Option<Instant> {
+    Instant::now().checked_add(timeout?)
+}
+
+/// The answer, if it comes before the deadline. A call that is dropped takes its command
 /// with it, unless the writer has taken it up.
 pub(super) async fn answer(
     call: impl Future<Output = Result<Response<Body>, Infallible>>,
-    timeout: Option<Duration>,
+    deadline: Option<Instant>,
     correlation_id: &str,
 ) -> Result<Response<Body>, Error> {
     let call = AssertUnwindSafe(call).catch_unwind();
-    // A timeout beyond the end of time is none.
-    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let ended = match deadline {
         None => call.await,
         // A call that begins may be recorded, so a call that is late does not begin.
-        Some(_) if timeout == Some(Duration::ZERO) => return Err(Error::deadline_exceeded()),
+        Some(deadline) if deadline <= Instant::now() => return Err(Error::deadline_exceeded()),
         Some(deadline) => {
             timeout_at(deadline, call).await.map_err(|_| Error::deadline_exceeded())?
         }

@@ -106,6 +106,7 @@ impl Steps {
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
+        let deadline = deadline::of(self.protocol.timeout(request.headers()));
         let call = self.metrics.rpcs.start(request.uri().path());
         let correlation_id = correlation::establish(&mut request, self.source.as_ref());
         let authenticated = self.authentication.establish(&mut request);
@@ -114,9 +115,8 @@ impl Steps {
         let admitted = authenticated.map_err(Error::from).and_then(|()| self.admit(&mut request));
         let (mut response, permit) = match admitted {
             Ok((permit, memory)) => {
-                let timeout = self.protocol.timeout(request.headers());
                 let call = service.call(request);
-                let answer = deadline::answer(call, timeout, &correlation_id).await;
+                let answer = deadline::answer(call, deadline, &correlation_id).await;
                 drop(memory);
                 (answer.unwrap_or_else(|error| self.protocol.refusal(error)), Some(permit))
             }

@@ -56,7 +56,9 @@ async fn flushed_bytes_leave_after_any_steps_without_an_event() {
         for owner in [Owner::Reads, Owner::Flushes] {
             for buffers in [false, true] {
                 let mut run = Run::on(buffers);
-                steps.iter().for_each(|step| run.step(*step));
+                for step in &steps {
+                    run.step(*step);
+                }
                 run.step(Step::Flush);
                 let turns = run.settle(owner);
                 let (written, flushed) = (run.socket.lock().written, run.flushed);

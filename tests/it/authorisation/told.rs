@@ -26,8 +26,8 @@ async fn a_known_caller_is_told_the_role_its_name_and_the_setting() {
     assert_eq!(
         refused.message(),
         format!(
-            "userpool.v1.UserPoolService/CreateUserPool needs the role writer, which \
-             local:uid={uid} does not have; whoever runs the server grants it with the setting \
+            "userpool.v1.UserPoolService/CreateUserPool requires role writer, which \
+             local:uid={uid} does not have; the server's operator grants it with the setting \
              writers"
         )
     );
@@ -45,8 +45,8 @@ async fn an_anonymous_caller_is_told_to_say_who_it_is() {
     assert_eq!(refused.code(), Code::Unauthenticated);
     assert_eq!(
         refused.message(),
-        "userpool.v1.UserPoolService/ListUserPools needs the role reader, which nobody anonymous \
-         has here; call with a client certificate or a bearer token"
+        "userpool.v1.UserPoolService/ListUserPools requires role reader; anonymous callers have no \
+         role: call with a client certificate or a bearer token"
     );
     assert_eq!(metadata(&refused, "role").as_deref(), Some("reader"));
     assert_eq!(metadata(&refused, "actor_kind").as_deref(), Some("ANONYMOUS"));

@@ -101,7 +101,7 @@ async fn the_record_of_a_call_says_who_called_from_where_and_in_which_trace() {
     let traced = server.record("correlation_id", "traced").await;
     let plain = server.record("correlation_id", "plain").await;
 
-    assert_eq!((&traced["message"], &traced["code"]), (&"rpc".into(), &"Ok".into()));
+    assert_eq!((&traced["message"], &traced["code"]), (&"rpc".into(), &"OK".into()));
     assert_eq!((&traced["trace_id"], &traced["actor"]), (&trace.into(), &"anonymous".into()));
     let peer = traced["peer"].as_str().expect("a peer");
     assert!(peer.starts_with("127.0.0.1:"), "{peer}");
