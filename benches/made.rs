@@ -7,7 +7,7 @@ use prost::Message as _;
 use prost_types::Timestamp;
 use userpool::{
     app::{Source as _, SystemSource},
-    event_log::{EventLog as _, Position, SledLog},
+    event_log::{EventLog as _, SledLog},
     proto::{
         UserPool, UserPoolCreated, UserPoolEvent, UserPoolEventType, UserPoolUpdated,
         user_pool_event::Payload,
@@ -42,7 +42,8 @@ impl Made {
             let bodies: Vec<Bytes> =
                 (position + 1..=position + batch).map(|position| self.body(position)).collect();
             bytes += bodies.iter().map(|body| u64::try_from(body.len()).unwrap_or(0)).sum::<u64>();
-            log.append(Position(position), bodies).await.expect("appended");
+            let head = *log.head().borrow();
+            log.append(head, bodies).await.expect("appended");
             position += batch;
         }
         bytes

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::codec,
+    event_log::Head,
     proto::{self, UserPoolEvent},
     user_pool::{Checked, Command, Event, Facts, Target, UserPoolId, UserPoolState, decide},
 };
@@ -38,6 +39,8 @@ pub(super) enum Decision {
 /// What was decided so far.
 #[derive(Debug)]
 pub(super) struct Batch {
+    /// The end of the log that it follows.
+    pub(super) after: Head,
     /// The bodies of the records.
     pub(super) bodies: Vec<Bytes>,
     /// Their events, without the payloads, which nobody looks into any more.
@@ -51,7 +54,7 @@ impl Batch {
     /// Nothing yet, after the end of the log.
     pub(super) fn after(changes: Changes) -> Self {
         let (bodies, events, requests) = Default::default();
-        Self { bodies, events, changes, requests }
+        Self { after: changes.head(), bodies, events, changes, requests }
     }
 }
 

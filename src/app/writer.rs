@@ -192,14 +192,14 @@ impl Writer {
 
     /// Appends the events of a batch; on return they are durable.
     async fn append(&self, batch: &mut Batch) -> Result<Vec<Record>, LogFailed> {
-        let Batch { events, bodies, .. } = batch;
+        let Batch { after, events, bodies, .. } = batch;
         // A batch of refusals is none for the log.
-        let Some(first) = events.first() else { return Ok(Vec::new()) };
-        let expected =
-            Position(u64::try_from(first.position).unwrap_or_default().saturating_sub(1));
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
         let traces = events.iter().filter_map(|event| event.traceparent.as_deref());
         let span = self.settings.tracer.append(events.len(), traces);
-        let appended = self.log.append(expected, mem::take(bodies)).await;
+        let appended = self.log.append(*after, mem::take(bodies)).await;
         span.end();
         appended.map_err(|error| {
             log_failed(&error);

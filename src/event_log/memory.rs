@@ -28,18 +28,13 @@ impl EventLog for MemoryLog {
         self.head.subscribe()
     }
 
-    async fn append(
-        &self,
-        expected: Position,
-        bodies: Vec<Bytes>,
-    ) -> Result<Vec<Record>, AppendError> {
+    async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let head = records.last().map(Record::head).unwrap_or_default();
-        if head.position != expected {
-            let actual = head.position;
-            return Err(AppendError::WrongExpectedPosition { expected, actual });
+        let actual = records.last().map(Record::head).unwrap_or_default();
+        if actual != expected {
+            return Err(AppendError::Conflict { expected, actual });
         }
-        let appended = Record::chain(head, bodies);
+        let appended = Record::chain(actual, bodies);
         records.extend_from_slice(&appended);
         if let Some(last) = appended.last() {
             self.head.send_replace(last.head());

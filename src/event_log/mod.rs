@@ -60,6 +60,12 @@ pub struct Head {
     pub hash: Hash,
 }
 
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "position {} with hash {}", self.position, self.hash)
+    }
+}
+
 /// How much one read returns: whatever is reached first, but one record at least.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadLimit {
@@ -87,20 +93,26 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// was appended is durable.
     fn head(&self) -> watch::Receiver<Head>;
 
-    /// Appends `bodies` as one batch after `expected`, the head that the caller
-    /// has seen, and makes them durable: all of them or none.
+    /// Appends `bodies` as one batch if the log ends at `expected`, and makes them
+    /// durable: all of them or none.
     ///
-    /// Returns the records as they are stored. Nothing to append is no change.
+    /// Returns the records as they are stored. An empty batch changes nothing.
     ///
     /// # Errors
-    /// [`AppendError::WrongExpectedPosition`]: nothing was written.
-    /// [`AppendError::Unavailable`]: the batch may or may not have been written,
-    /// and this log takes no further batch.
-    async fn append(
-        &self,
-        expected: Position,
-        bodies: Vec<Bytes>,
-    ) -> Result<Vec<Record>, AppendError>;
+    /// [`AppendError::Conflict`]: nothing was written.
+    /// [`AppendError::Unknown`]: the batch may or may not have been written. The log
+    /// accepts no further batch, unless [`can_append_again`](Self::can_append_again).
+    async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError>;
+
+    /// Whether the log can be used after [`AppendError::Unknown`].
+    ///
+    /// If so, the caller finds out what happened: it reads the record after `expected`,
+    /// and while there is none, it appends the same bodies at the same head again. The
+    /// batch is then written once, however many of these appends arrive, or another
+    /// writer was first.
+    fn can_append_again(&self) -> bool {
+        false
+    }
 
     /// The records after `after`, in order, checked one by one and against each
     /// other. Empty at the end of the log.
@@ -137,20 +149,21 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     }
 }
 
-/// Why nothing was acknowledged.
+/// Why an append was not acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// Another writer was first. Nothing was written; safe to read again and retry.
-    #[error("the log is at {actual}, expected {expected}")]
-    WrongExpectedPosition {
-        /// Where the caller believed the log to be.
-        expected: Position,
-        /// Where it is.
-        actual: Position,
+    /// The log does not end at the expected head: another writer was first. Nothing was
+    /// written; read on and try again.
+    #[error("the log ends at {actual}, not at {expected}")]
+    Conflict {
+        /// Where the caller expected the log to end.
+        expected: Head,
+        /// Where it ends.
+        actual: Head,
     },
     /// The engine failed. The batch may or may not have been written.
-    #[error("the log engine is unavailable")]
-    Unavailable(#[source] BoxError),
+    #[error("the log engine failed; the batch may or may not have been written")]
+    Unknown(#[source] BoxError),
 }
 
 /// Why records could not be read.

@@ -164,19 +164,15 @@ impl EventLog for SledLog {
         self.0.head.subscribe()
     }
 
-    async fn append(
-        &self,
-        expected: Position,
-        bodies: Vec<Bytes>,
-    ) -> Result<Vec<Record>, AppendError> {
+    async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         let appended = self.blocking(move |engine| engine.append(expected, bodies));
         let Ok(appended) = time::timeout(PATIENCE, appended).await else {
             self.0.metrics.append_failed();
             let path = self.0.path.display();
             let cause = format!("{path}: no answer for {} seconds", PATIENCE.as_secs());
-            return Err(AppendError::Unavailable(cause.into()));
+            return Err(AppendError::Unknown(cause.into()));
         };
-        appended.map_err(AppendError::Unavailable)?
+        appended.map_err(AppendError::Unknown)?
     }
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
@@ -215,14 +211,13 @@ struct Writer {
 }
 
 impl Engine {
-    fn append(&self, expected: Position, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
+    fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         let mut writer = self.writer();
-        let head = *self.head.borrow();
-        if head.position != expected {
-            let actual = head.position;
-            return Err(AppendError::WrongExpectedPosition { expected, actual });
+        let actual = *self.head.borrow();
+        if actual != expected {
+            return Err(AppendError::Conflict { expected, actual });
         }
-        let records = Record::chain(head, bodies);
+        let records = Record::chain(actual, bodies);
         self.commit(&records, &mut writer)?;
         Ok(records)
     }
@@ -242,7 +237,7 @@ impl Engine {
     fn commit(&self, records: &[Record], writer: &mut Writer) -> Result<(), AppendError> {
         if writer.failed {
             let cause = "a sync failed before; whether it took effect cannot be known";
-            return Err(AppendError::Unavailable(cause.into()));
+            return Err(AppendError::Unknown(cause.into()));
         }
         let Some(last) = records.last().map(Record::head) else { return Ok(()) };
         let begun = Instant::now();
@@ -252,7 +247,7 @@ impl Engine {
         writer.failed = true;
         self.make_durable(records, &mut writer.synced_blobs).map_err(|cause| {
             self.metrics.append_failed();
-            AppendError::Unavailable(format!("{}: {cause}", self.path.display()).into())
+            AppendError::Unknown(format!("{}: {cause}", self.path.display()).into())
         })?;
         writer.failed = false;
         self.metrics.appended(records.len(), begun.elapsed());

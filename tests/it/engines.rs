@@ -38,6 +38,7 @@ macro_rules! every_engine_promises {
 every_engine_promises! {
     positions_are_dense_from_1
     an_append_at_a_wrong_position_writes_nothing_and_names_both
+    an_append_at_a_wrong_hash_writes_nothing_and_names_both
     records_are_chained_and_know_their_batch
     a_batch_is_seen_whole_or_not_at_all
     an_empty_batch_is_no_change
@@ -67,6 +68,23 @@ async fn an_append_at_a_wrong_position_writes_nothing_and_names_both(log: Arc<dy
         let refused = append(&log, wrong, &["c"]).await.expect_err("a wrong position");
         assert_eq!(lost_race(&refused), Some((wrong, 2)), "{refused}");
     }
+
+    assert_eq!(*log.head().borrow(), head);
+    let read = log.read(Position::START, ALL).await.expect("readable");
+    assert_eq!(positions(&read), [1, 2]);
+}
+
+async fn an_append_at_a_wrong_hash_writes_nothing_and_names_both(log: Arc<dyn EventLog>) {
+    append(&log, 0, &["a", "b"]).await.expect("appended");
+    let head = *log.head().borrow();
+
+    let wrong = Head { hash: Hash([7; 32]), ..head };
+    let refused = log.append(wrong, vec![Bytes::new()]).await.expect_err("a wrong hash");
+    assert!(
+        matches!(refused, AppendError::Conflict { expected, actual }
+            if expected == wrong && actual == head),
+        "{refused}"
+    );
 
     assert_eq!(*log.head().borrow(), head);
     let read = log.read(Position::START, ALL).await.expect("readable");
@@ -198,7 +216,7 @@ async fn one_of_many_appenders_at_the_same_position_wins(log: Arc<dyn EventLog>)
 async fn a_body_may_be_empty_or_large(log: Arc<dyn EventLog>) {
     let large = Bytes::from(vec![7; 2 * 1024 * 1024]);
     let bodies = vec![Bytes::new(), large.clone(), Bytes::new()];
-    log.append(Position::START, bodies).await.expect("appended");
+    log.append(Head::default(), bodies).await.expect("appended");
     let read = log.read(Position::START, ALL).await.expect("readable");
     let bodies: Vec<_> = read.into_iter().map(|record| record.body).collect();
     assert_eq!(bodies, [Bytes::new(), large, Bytes::new()]);
@@ -224,7 +242,7 @@ proptest! {
             let sled: Arc<dyn EventLog> = Arc::new(SledLog::open(directory.path()).expect("a log"));
             for bodies in batches {
                 let bodies: Vec<_> = bodies.into_iter().map(Bytes::from).collect();
-                let head = memory.head().borrow().position;
+                let head = *memory.head().borrow();
                 let expected = memory.append(head, bodies.clone()).await.expect("appended");
                 let appended = sled.append(head, bodies).await.expect("appended");
                 assert_eq!(appended, expected);
@@ -248,7 +266,15 @@ async fn append(
     bodies: &[&'static str],
 ) -> Result<Vec<Record>, AppendError> {
     let bodies = bodies.iter().map(|body| Bytes::from_static(body.as_bytes())).collect();
-    log.append(Position(expected), bodies).await
+    log.append(head_at(log.as_ref(), Position(expected)).await, bodies).await
+}
+
+/// The head of the log when it ended at this position.
+async fn head_at(log: &dyn EventLog, position: Position) -> Head {
+    let Some(before) = position.0.checked_sub(1) else { return Head::default() };
+    let one = ReadLimit { records: 1, bytes: 0 };
+    let read = log.read(Position(before), one).await.expect("readable");
+    read.first().map_or(Head { position, ..Head::default() }, Record::head)
 }
 
 fn positions(records: &[Record]) -> Vec<u64> {
@@ -258,7 +284,9 @@ fn positions(records: &[Record]) -> Vec<u64> {
 /// Where the caller believed the log to be, and where it was.
 fn lost_race(error: &AppendError) -> Option<(u64, u64)> {
     match error {
-        AppendError::WrongExpectedPosition { expected, actual } => Some((expected.0, actual.0)),
-        AppendError::Unavailable(_) => None,
+        AppendError::Conflict { expected, actual } => {
+            Some((expected.position.0, actual.position.0))
+        }
+        AppendError::Unknown(_) => None,
     }
 }

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use userpool::{
     audit::{self, DecodeCause},
-    event_log::{EventLog as _, MemoryLog, OpenError, Position, Record, SledLog},
+    event_log::{EventLog as _, Head, MemoryLog, OpenError, Position, Record, SledLog},
     proto::{self, DESCRIPTORS, DescribeUserPoolRequest, UserPoolEvent},
     server::data_dir::DataDir,
 };
@@ -65,7 +65,7 @@ async fn a_history_of_then_is_served_today() {
     let deletion = history.pop().expect("five events");
     let log = Arc::new(MemoryLog::default());
     let bodies = history.into_iter().map(Bytes::from).collect();
-    log.append(Position::START, bodies).await.expect("appended");
+    log.append(Head::default(), bodies).await.expect("appended");
     let request = DescribeUserPoolRequest { user_pool_id: Some("us-east-1_000000000".to_owned()) };
 
     let server = TestServer::on(Arc::<MemoryLog>::clone(&log)).await;
@@ -76,7 +76,8 @@ async fn a_history_of_then_is_served_today() {
     assert_eq!(proto::to_json(&described.into_inner()), expected);
     server.stop().await;
 
-    log.append(Position(4), vec![deletion.into()]).await.expect("appended");
+    let head = *log.head().borrow();
+    log.append(head, vec![deletion.into()]).await.expect("appended");
     let server = TestServer::on(log).await;
     let gone = server.client().await.describe_user_pool(request).await.expect_err("deleted");
     assert_eq!(reason(&gone), "USER_POOL_DELETED");
@@ -109,7 +110,7 @@ async fn a_record_is_read_and_written_as_it_always_was() {
     });
     assert_eq!(shown, value("record-layout-1.json"));
 
-    let written = MemoryLog::default().append(Position::START, bodies()).await.expect("appended");
+    let written = MemoryLog::default().append(Head::default(), bodies()).await.expect("appended");
     assert_eq!(written[1].stored, stored);
 }
 
@@ -124,7 +125,7 @@ async fn a_witness_is_read_and_written_as_it_always_was() {
 
     let directory = TempDir::new().expect("a directory");
     let log = SledLog::open(directory.path()).expect("a log");
-    log.append(Position::START, bodies()).await.expect("appended");
+    log.append(Head::default(), bodies()).await.expect("appended");
     let mut written = [0; 72];
     let witness = fs::File::open(directory.path().join("head")).expect("a witness");
     witness.read_exact_at(&mut written, 4096).expect("the second slot");

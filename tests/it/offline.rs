@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 use userpool::{
     audit::{Exporter, checkpoint},
-    event_log::{EventLog as _, Hash, MemoryLog, Position},
+    event_log::{EventLog as _, Hash, Head, MemoryLog},
     proto::{self, ListUserPoolDomainsRequest, SignedCheckpoint, UserPoolEvent},
 };
 
@@ -341,7 +341,7 @@ async fn an_export_that_was_cut_inside_a_batch_is_refused_wherever_that_is() {
     // As many records as an import writes at a time, and one more in their batch.
     let log = MemoryLog::default();
     let bodies = (1..=4097).map(|revision| crate::support::event_body(POOL, revision));
-    let records = log.append(Position::START, bodies.collect()).await.expect("appended");
+    let records = log.append(Head::default(), bodies.collect()).await.expect("appended");
     let mut export = Vec::new();
     let mut exporter = Exporter::new(&mut export);
     for record in &records {

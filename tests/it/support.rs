@@ -20,7 +20,7 @@ use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt as _;
 use userpool::{
     app::Source,
-    event_log::{EventLog, MemoryLog, Position},
+    event_log::{EventLog, Head, MemoryLog},
     proto::{
         CreateUserPoolDomainRequest, CreateUserPoolRequest, UserPool, UserPoolCreated,
         UserPoolEvent, UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
@@ -227,7 +227,7 @@ pub(crate) fn fields(status: &Status) -> Vec<String> {
 pub(crate) async fn long_log(events: usize) -> TestServer {
     let log = MemoryLog::default();
     let bodies = (1..=events).map(|revision| event_body("us-east-1_AbCdEfGhI", revision)).collect();
-    log.append(Position::START, bodies).await.expect("appended");
+    log.append(Head::default(), bodies).await.expect("appended");
     TestServer::on(Arc::new(log)).await
 }
 

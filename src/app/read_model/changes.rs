@@ -75,6 +75,11 @@ impl Changes {
         self.checkpoint.position
     }
 
+    /// The end of the log up to the last event.
+    pub(in crate::app) fn head(&self) -> Head {
+        self.checkpoint.head()
+    }
+
     /// When the last event was recorded.
     pub(in crate::app) fn record_time(&self) -> DateTime<Utc> {
         let at = self.checkpoint.record_time.and_then(proto::date_time);

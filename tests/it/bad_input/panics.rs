@@ -44,11 +44,7 @@ impl EventLog for Panicking {
         self.kept.head()
     }
 
-    async fn append(
-        &self,
-        expected: Position,
-        bodies: Vec<Bytes>,
-    ) -> Result<Vec<Record>, AppendError> {
+    async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         let appended = self.kept.append(expected, bodies).await;
         assert!(!self.after_append.load(Ordering::Relaxed), "injected after an append");
         appended
@@ -182,7 +178,7 @@ async fn a_panic_while_reading_is_internal_to_that_call_alone() {
 async fn a_panic_while_watching_ends_that_watch_with_its_status() {
     LazyLock::force(&LOGGED);
     let log = Arc::new(Panicking::default());
-    log.kept.append(Position::START, vec![body()]).await.expect("appended");
+    log.kept.append(Head::default(), vec![body()]).await.expect("appended");
     let server = TestServer::on(Arc::<Panicking>::clone(&log)).await;
     let mut client = server.client().await;
     let mut history = UserPoolHistoryServiceClient::new(server.channel().await);

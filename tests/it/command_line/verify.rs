@@ -54,11 +54,7 @@ impl EventLog for LyingLog {
         self.kept.head()
     }
 
-    async fn append(
-        &self,
-        expected: Position,
-        bodies: Vec<Bytes>,
-    ) -> Result<Vec<Record>, AppendError> {
+    async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         self.kept.append(expected, bodies).await
     }
 
@@ -109,7 +105,7 @@ async fn rewritten(kept: &MemoryLog, place: Position) -> Record {
     for record in kept.read(Position::START, limit).await.expect("records") {
         let body = if record.position == place { renamed(&record.body) } else { record.body };
         let head = *log.head().borrow();
-        last = log.append(head.position, vec![body]).await.expect("appended");
+        last = log.append(head, vec![body]).await.expect("appended");
     }
     last.remove(0)
 }

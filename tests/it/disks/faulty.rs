@@ -73,12 +73,8 @@ impl EventLog for FaultyLog {
         self.kept.head()
     }
 
-    async fn append(
-        &self,
-        expected: Position,
-        bodies: Vec<Bytes>,
-    ) -> Result<Vec<Record>, AppendError> {
-        let failed = || AppendError::Unavailable("the disk is gone".into());
+    async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
+        let failed = || AppendError::Unknown("the disk is gone".into());
         match self.fault() {
             Some(fault @ (Fault::BeforeAppend | Fault::AfterAppend)) => {
                 // Once, as a disk may: what comes after must not be asked for.

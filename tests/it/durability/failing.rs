@@ -30,14 +30,10 @@ impl EventLog for FailingLog {
         self.kept.head()
     }
 
-    async fn append(
-        &self,
-        expected: Position,
-        bodies: Vec<Bytes>,
-    ) -> Result<Vec<Record>, AppendError> {
+    async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         // Once, as a disk may: what comes after must not be asked for.
         if self.failing.swap(false, Ordering::Relaxed) {
-            return Err(AppendError::Unavailable("the disk is gone".into()));
+            return Err(AppendError::Unknown("the disk is gone".into()));
         }
         self.kept.append(expected, bodies).await
     }

@@ -64,11 +64,7 @@ impl EventLog for HeldLog {
         self.kept.head()
     }
 
-    async fn append(
-        &self,
-        expected: Position,
-        bodies: Vec<Bytes>,
-    ) -> Result<Vec<Record>, AppendError> {
+    async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         self.batches.lock().expect("no panic").push(bodies.len());
         self.taken_up.add_permits(1);
         self.held.acquire().await.expect_err("closed to let go");

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::FileExt as _, path::Path};
 use bytes::Bytes;
 use tempfile::TempDir;
 use userpool::event_log::{
-    Defect, EventLog as _, OpenError, Position, ReadError, ReadLimit, Record, SledLog,
+    Defect, EventLog as _, Head, OpenError, Position, ReadError, ReadLimit, Record, SledLog,
 };
 
 use crate::support::copy_directory;
@@ -36,7 +36,7 @@ async fn damage_near_the_end_is_found_when_the_log_is_opened() {
 async fn damage_far_from_the_end_is_found_when_it_is_read() {
     let original = TempDir::new().expect("a directory");
     let bodies = vec![Bytes::from_static(b"body"); usize::try_from(LONG).expect("a size")];
-    open(original.path()).append(Position::START, bodies).await.expect("appended");
+    open(original.path()).append(Head::default(), bodies).await.expect("appended");
     let whole = open(original.path()).read(Position::START, ALL).await.expect("readable");
     for (what, change, expected) in damages() {
         let directory = TempDir::new().expect("a directory");
@@ -162,10 +162,11 @@ async fn half_a_batch_that_was_acknowledged_is_refused_and_left_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_damage_to_the_file_loses_records_in_silence() {
     let original = TempDir::new().expect("a directory");
-    for position in 0..40 {
+    for _ in 0..40 {
         let body = Bytes::from(vec![b'a'; 3000]);
         let log = open(original.path());
-        log.append(Position(position), vec![body]).await.expect("appended");
+        let head = *log.head().borrow();
+        log.append(head, vec![body]).await.expect("appended");
     }
     let whole = open(original.path()).read(Position::START, ALL).await.expect("readable");
     let size = fs::metadata(original.path().join("records/db")).expect("a file").len();

@@ -27,7 +27,7 @@ impl SlowLog {
     pub(crate) async fn of(events: usize) -> Arc<Self> {
         let log = Self { kept: MemoryLog::default(), others: Semaphore::new(0) };
         let bodies = (1..=events).map(|revision| event_body("us-east-1_AbCdEfGhI", revision));
-        log.append(Position::START, bodies.collect()).await.expect("appended");
+        log.append(Head::default(), bodies.collect()).await.expect("appended");
         Arc::new(log)
     }
 
@@ -43,11 +43,7 @@ impl EventLog for SlowLog {
         self.kept.head()
     }
 
-    async fn append(
-        &self,
-        expected: Position,
-        bodies: Vec<Bytes>,
-    ) -> Result<Vec<Record>, AppendError> {
+    async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         self.kept.append(expected, bodies).await
     }
 
