@@ -1,10 +1,12 @@
 //! Commands become events, events become state: the writer, the read model and
 //! what keeps them together. Knows nothing of gRPC.
 
+mod append;
 mod batch;
 mod error;
 mod history;
 mod projection;
+mod projector;
 mod read_model;
 mod source;
 mod stored;
@@ -25,9 +27,8 @@ use tokio::{
 };
 
 use crate::{
-    event_log::{AppendError, EventLog, ReadLimit},
+    event_log::{EventLog, ReadLimit},
     proto::Actor,
-    telemetry::error_chain,
     telemetry::{
         metrics::{AppMetrics, Refusal},
         spans::Tracer,
@@ -46,7 +47,11 @@ pub use self::{
     source::{Source, SystemSource},
     stored::{EncodedPool, StoredPool},
 };
-use self::{history::Recent, writer::Visible};
+use self::{
+    history::Recent,
+    projector::Projector,
+    writer::{Writer, WriterState},
+};
 
 /// How many commands may wait for the writer.
 const QUEUE: usize = 1024;
@@ -111,7 +116,7 @@ pub struct App {
     source: Arc<dyn Source>,
     settings: Settings,
     /// Completes when the writer has stopped, with whether the log failed.
-    stopped: watch::Receiver<writer::Life>,
+    stopped: watch::Receiver<WriterState>,
     history: History,
     draining: watch::Sender<bool>,
     closing: watch::Sender<bool>,
@@ -138,27 +143,32 @@ impl App {
         };
         let read_model = Arc::new(read_model);
         let (commands, jobs) = mpsc::channel(QUEUE);
-        // The read model has just been brought up to the head.
-        let (visible, seen) = watch::channel(*log.head().borrow());
         let (draining, drained) = watch::channel(false);
         let (closing, closed) = watch::channel(false);
         let recent = Arc::new(Recent::default());
-        let history = History::new(
+        let projector = Projector::new(
             Arc::clone(&log),
             Arc::clone(&read_model),
             Arc::clone(&recent),
-            seen,
+            settings.metrics.clone(),
+        )
+        .map_err(LoadError::from)?;
+        let history = History::new(
+            Arc::clone(&log),
+            Arc::clone(&read_model),
+            recent,
+            projector.visible(),
             drained,
             settings.metrics.watchers.clone(),
         );
-        let stopped = writer::start(
+        let writer = Writer {
             log,
-            Arc::clone(&read_model),
-            Visible { head: visible, recent },
-            Arc::clone(&source),
-            settings.clone(),
-            writer::Jobs { waiting: jobs, closed },
-        )?;
+            read_model: Arc::clone(&read_model),
+            projector,
+            source: Arc::clone(&source),
+            settings: settings.clone(),
+        };
+        let stopped = writer::start(writer, writer::Jobs { waiting: jobs, closed })?;
         Ok(Self { read_model, commands, source, settings, stopped, history, draining, closing })
     }
 
@@ -262,7 +272,7 @@ impl App {
         // On a thread, by the machine's clock: so does the writer work.
         let wait = move || {
             let begun = Instant::now();
-            while *stopped.borrow() == writer::Life::Running {
+            while *stopped.borrow() == WriterState::Running {
                 if begun.elapsed() > CLOSE {
                     return false;
                 }
@@ -276,7 +286,7 @@ impl App {
     /// Waits until the log has failed: from then on nothing is acknowledged.
     pub async fn failed(&self) {
         let mut stopped = self.stopped.clone();
-        let ended = stopped.wait_for(|life| *life == writer::Life::Failed).await.is_err();
+        let ended = stopped.wait_for(|state| *state == WriterState::Failed).await.is_err();
         if ended {
             // The writer ended in order, so the log never fails.
             std::future::pending::<()>().await;
@@ -285,19 +295,11 @@ impl App {
 
     fn gone(&self) -> ExecuteError {
         match *self.stopped.borrow() {
-            writer::Life::Failed => ExecuteError::LogUnavailable,
-            writer::Life::Running | writer::Life::Ended => ExecuteError::ShuttingDown,
+            WriterState::Failed => ExecuteError::LogUnavailable,
+            WriterState::Running | WriterState::Ended => ExecuteError::ShuttingDown,
         }
     }
 }
 
 /// How much of the log is read at a time.
 const PAGE: ReadLimit = ReadLimit { records: 1024, bytes: 4 * 1024 * 1024 };
-
-/// The append failed: the log is not to be written to again.
-fn log_failed(error: &AppendError) {
-    tracing::error!(
-        error = error_chain(error),
-        "the log failed; nothing is acknowledged from here on"
-    );
-}

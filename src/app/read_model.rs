@@ -222,8 +222,8 @@ impl ReadModel {
     /// Events that were applied before change nothing.
     pub(super) fn load(&self, events: Vec<UserPoolEvent>) -> Result<(), ReadModelError> {
         let mut changes = self.changes()?;
-        for event in events {
-            changes.project(self, event)?;
+        for mut event in events {
+            changes.project(self, &mut event)?;
         }
         for (key, value) in changes.into_writes() {
             match value {

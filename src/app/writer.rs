@@ -1,19 +1,18 @@
-//! The writer: one thread that owns the order of the log.
+//! The writer: carries out commands, one batch after the other.
 //!
-//! It takes what is waiting, decides each command on the state that the ones
-//! before it lead to, appends the events as one batch, projects them, and only
-//! then answers anybody. One sync serves the whole batch.
+//! It takes the commands that wait, decides each on the state that the ones before it
+//! lead to, appends the events as one batch, has the projector apply them, and only then
+//! answers. One sync serves the whole batch. While no command waits, the projector
+//! follows what other servers append to the log.
 //!
-//! To project one batch while the next one is on its way to the disk was tried: with
-//! as many callers there are twice as many batches, half as large, and on two cores
-//! that costs more CPU time than the disk gives back.
+//! Projecting one batch while the next is on its way to the disk was tried: with as many
+//! callers there are twice as many batches, half as large, and on two cores that costs
+//! more CPU time than the disk gives back.
 
 use std::{
-    mem,
     panic::{self, AssertUnwindSafe},
     sync::Arc,
     thread,
-    time::Instant,
 };
 
 use prost::Message;
@@ -24,18 +23,16 @@ use tokio::{
 
 use crate::{
     audit::codec,
-    event_log::{EventLog, Head, Position, ReadLimit, Record},
-    telemetry::metrics,
-    telemetry::{error_chain, panic_message},
+    event_log::{AppendError, EventLog, Position, ReadLimit},
+    telemetry::{error_chain, metrics, panic_message},
     user_pool::{Checked, UserPoolState, evolve},
 };
 
 use super::{
-    Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, ReadModelError, Settings, Source,
-    StartError,
+    Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, Settings, Source, StartError,
+    append::append,
     batch::{Batch, Deciding, Decision},
-    history::Recent,
-    log_failed,
+    projector::Projector,
 };
 
 /// How many commands one batch takes at most.
@@ -57,7 +54,7 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
-    /// What waits, once there is anything; nothing after the last command.
+    /// Takes the commands that wait, once there are any; none after the last command.
     async fn next(&mut self, batch: &mut Vec<Job>) -> usize {
         tokio::select! {
             biased;
@@ -70,112 +67,132 @@ impl Jobs {
     }
 }
 
-async fn closed(told: &mut watch::Receiver<bool>) {
+async fn closed(closed: &mut watch::Receiver<bool>) {
     // An error means that the application is gone, which closes it, too.
-    told.wait_for(|closed| *closed).await.map(|_| ()).ok();
-}
-
-/// What readers of the history may see: what is durable and projected.
-#[derive(Debug)]
-pub(super) struct Visible {
-    pub(super) head: watch::Sender<Head>,
-    pub(super) recent: Arc<Recent>,
+    closed.wait_for(|closed| *closed).await.map(|_| ()).ok();
 }
 
 /// Whether the writer takes commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Life {
+pub(super) enum WriterState {
     /// It does.
     Running,
     /// It does not: the server stops.
     Ended,
-    /// It does not: the log failed.
+    /// It does not: the log or the read model failed.
     Failed,
+}
+
+/// Why nothing can be recorded any more. The callers that wait get no answer, which is
+/// how they learn of it.
+#[derive(Debug, thiserror::Error)]
+enum WriterError {
+    /// An append whose outcome stays unknown.
+    #[error("the log failed; no command is acknowledged until the server is started again")]
+    Append(#[from] AppendError),
+    /// The read model cannot be moved on.
+    #[error("the read model cannot follow the log; it is checked again at the next start")]
+    Project(#[from] LoadError),
 }
 
 /// Starts the writer. It ends after the last of `jobs`.
 pub(super) fn start(
-    log: Arc<dyn EventLog>,
-    read_model: Arc<ReadModel>,
-    visible: Visible,
-    source: Arc<dyn Source>,
-    settings: Settings,
+    mut writer: Writer,
     mut jobs: Jobs,
-) -> Result<watch::Receiver<Life>, StartError> {
-    let changes = read_model.changes().map_err(LoadError::from)?;
-    settings.metrics.user_pools(changes.user_pool_count());
-    let mut writer = Writer { log, read_model, visible, source, settings };
-    let (life, stopped) = watch::channel(Life::Running);
+) -> Result<watch::Receiver<WriterState>, StartError> {
+    let (state, states) = watch::channel(WriterState::Running);
     let runtime = Handle::current();
     let work = move || {
-        let worked = AssertUnwindSafe(|| runtime.block_on(writer.work(&mut jobs)));
-        if matches!(panic::catch_unwind(worked), Ok(Ok(()))) {
-            // Only once the log is let go of may the process end.
-            drop(writer);
-            life.send_replace(Life::Ended);
-        } else {
-            life.send_replace(Life::Failed);
-        }
+        let work = AssertUnwindSafe(|| runtime.block_on(writer.work(&mut jobs)));
+        let ended = match panic::catch_unwind(work) {
+            Ok(Ok(())) => WriterState::Ended,
+            Ok(Err(error)) => {
+                tracing::error!(error = error_chain(&error), "the writer stopped");
+                WriterState::Failed
+            }
+            Err(_) => WriterState::Failed,
+        };
+        // Only once the log is let go of may the process end.
+        drop(writer);
+        state.send_replace(ended);
     };
     thread::Builder::new().name("writer".to_owned()).spawn(work).map_err(StartError::Thread)?;
-    Ok(stopped)
+    Ok(states)
 }
-
-/// Nothing can be recorded any more. Whoever waits is not answered, which is how they
-/// learn of it.
-struct LogFailed;
 
 /// What a command is answered once its batch is durable and visible.
 struct Answer {
-    to: oneshot::Sender<Result<Outcome, ExecuteError>>,
     decision: Result<Outcome, ExecuteError>,
-    came_to: metrics::Outcome,
+    outcome: metrics::Outcome,
 }
 
 #[derive(Debug)]
-struct Writer {
-    log: Arc<dyn EventLog>,
-    read_model: Arc<ReadModel>,
-    visible: Visible,
-    source: Arc<dyn Source>,
-    settings: Settings,
+pub(super) struct Writer {
+    pub(super) log: Arc<dyn EventLog>,
+    pub(super) read_model: Arc<ReadModel>,
+    pub(super) projector: Projector,
+    pub(super) source: Arc<dyn Source>,
+    pub(super) settings: Settings,
 }
 
 impl Writer {
-    /// Carries out what comes, until nothing will.
-    async fn work(&mut self, jobs: &mut Jobs) -> Result<(), LogFailed> {
+    /// Carries out commands until there are no more, and follows the log in between.
+    async fn work(&mut self, jobs: &mut Jobs) -> Result<(), WriterError> {
         let mut taken = Vec::with_capacity(BATCH);
-        while jobs.next(&mut taken).await > 0 {
-            let changes = self.read_model.changes().map_err(|error| read_model_failed(&error))?;
-            let (mut batch, answers) = self.decide(Batch::after(changes), &mut taken).await;
-            let records = self.append(&mut batch).await?;
-            self.project(batch, records)?;
-            // Also refusals waited: they may rest on what this batch has recorded.
-            for Answer { to, decision, came_to } in answers {
-                self.settings.metrics.command(came_to);
-                // Nobody may be waiting any more; what was decided holds all the same.
-                let _ = to.send(decision);
+        loop {
+            tokio::select! {
+                biased;
+                count = jobs.next(&mut taken) => {
+                    if count == 0 {
+                        return Ok(());
+                    }
+                    self.carry_out(&mut taken).await?;
+                }
+                () = self.projector.wait_for_records() => self.projector.catch_up().await?,
             }
+        }
+    }
+
+    /// Carries out commands as one batch. Where another writer is first, they are decided
+    /// again on the state that it has led to.
+    async fn carry_out(&self, jobs: &mut Vec<Job>) -> Result<(), WriterError> {
+        self.projector.catch_up().await?;
+        let answers = loop {
+            jobs.retain(|job| !job.answer.is_closed());
+            let changes = self.read_model.changes().map_err(LoadError::from)?;
+            let (batch, answers) = self.decide(Batch::after(changes), jobs).await;
+            match self.commit(batch).await {
+                Err(WriterError::Append(AppendError::Conflict { expected, actual })) => {
+                    tracing::debug!(%expected, %actual, "another writer was first; deciding again");
+                    self.projector.follow(actual).await?;
+                }
+                committed => break committed.map(|()| answers)?,
+            }
+        };
+        // Also refusals waited: they may rest on what this batch has recorded.
+        for (job, Answer { decision, outcome }) in jobs.drain(..).zip(answers) {
+            self.settings.metrics.command(outcome);
+            // Nobody may be waiting any more; what was decided holds all the same.
+            let _ = job.answer.send(decision);
         }
         Ok(())
     }
 
-    async fn decide(&self, batch: Batch, jobs: &mut Vec<Job>) -> (Batch, Vec<Answer>) {
+    async fn decide(&self, batch: Batch, jobs: &[Job]) -> (Batch, Vec<Answer>) {
         let Self { read_model, source, settings, .. } = self;
         let mut deciding = Deciding { read_model, source: source.as_ref(), settings, batch };
         let mut answers = Vec::with_capacity(jobs.len());
-        for job in jobs.drain(..).filter(|job| !job.answer.is_closed()) {
-            let Job { checked, context, answer } = job;
+        for Job { checked, context, .. } in jobs {
             let validate_only = checked.options.validate_only;
             // A fault in the rules costs the command that met it, and no other.
-            let decide = AssertUnwindSafe(|| deciding.decide(checked, &context));
-            let (mut decision, repeated) = match panic::catch_unwind(decide) {
+            let decide = AssertUnwindSafe(|| deciding.decide(checked.clone(), context));
+            let (mut decision, is_repeated) = match panic::catch_unwind(decide) {
                 Ok(Decision::Answer(answer)) => (answer, false),
                 Ok(Decision::Repeated(outcome)) => (Ok(outcome), true),
                 Ok(Decision::Recorded { position }) => (self.recorded(position).await, true),
                 Err(panic) => {
-                    let request_id = &context.correlation_id;
-                    tracing::error!(request_id, panic = panic_message(&*panic), "panic");
+                    let correlation_id = &context.correlation_id;
+                    tracing::error!(correlation_id, panic = panic_message(&*panic), "panic");
                     (Err(ExecuteError::Fault), false)
                 }
             };
@@ -184,43 +201,24 @@ impl Writer {
             if validate_only && let Ok(outcome) = &mut decision {
                 outcome.position = 0;
             }
-            let came_to = came_to(&decision, validate_only, repeated);
-            answers.push(Answer { to: answer, decision, came_to });
+            let outcome = outcome_label(&decision, validate_only, is_repeated);
+            answers.push(Answer { decision, outcome });
         }
         (deciding.batch, answers)
     }
 
-    /// Appends the events of a batch; on return they are durable.
-    async fn append(&self, batch: &mut Batch) -> Result<Vec<Record>, LogFailed> {
-        let Batch { after, events, bodies, .. } = batch;
+    /// Makes a batch durable and visible.
+    async fn commit(&self, batch: Batch) -> Result<(), WriterError> {
+        let Batch { after, events, bodies, changes, .. } = batch;
         // A batch of refusals is none for the log.
         if events.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let traces = events.iter().filter_map(|event| event.traceparent.as_deref());
         let span = self.settings.tracer.append(events.len(), traces);
-        let appended = self.log.append(*after, mem::take(bodies)).await;
+        let appended = append(self.log.as_ref(), after, bodies).await;
         span.end();
-        appended.map_err(|error| {
-            log_failed(&error);
-            LogFailed
-        })
-    }
-
-    /// Projects what is durable, so that it is visible.
-    fn project(&self, batch: Batch, records: Vec<Record>) -> Result<(), LogFailed> {
-        let Some(head) = records.last().map(Record::head) else { return Ok(()) };
-        let Batch { events, mut changes, .. } = batch;
-        changes.end(head);
-        let user_pools = changes.user_pool_count();
-        let begun = Instant::now();
-        self.read_model.apply(changes).map_err(|error| read_model_failed(&error))?;
-        self.settings.metrics.applied(begun.elapsed());
-        self.settings.metrics.projected(head.position.0);
-        self.settings.metrics.user_pools(user_pools);
-        self.visible.recent.push(events.into_iter().zip(records));
-        self.visible.head.send_replace(head);
-        Ok(())
+        Ok(self.projector.apply(changes, events, appended?).map_err(LoadError::from)?)
     }
 
     /// The outcome of a command that was carried out before: what the state was
@@ -242,23 +240,15 @@ impl Writer {
     }
 }
 
-fn read_model_failed(error: &ReadModelError) -> LogFailed {
-    tracing::error!(
-        error = error_chain(error),
-        "the read model failed; it is built again at the next start"
-    );
-    LogFailed
-}
-
 /// What to count a command as, once its batch is durable.
-fn came_to(
+fn outcome_label(
     decided: &Result<Outcome, ExecuteError>,
     validate_only: bool,
-    repeated: bool,
+    is_repeated: bool,
 ) -> metrics::Outcome {
     match decided {
         Ok(_) if validate_only => metrics::Outcome::Validated,
-        Ok(_) if repeated => metrics::Outcome::Repeated,
+        Ok(_) if is_repeated => metrics::Outcome::Repeated,
         Ok(_) => metrics::Outcome::CarriedOut,
         Err(ExecuteError::Rejected(_) | ExecuteError::RequestIdReused { .. }) => {
             metrics::Outcome::Refused

@@ -115,7 +115,7 @@ pub enum Defect {
 
 impl Record {
     /// The records that continue the log after `head` with `bodies` as one batch.
-    pub(super) fn chain(head: Head, bodies: Vec<Bytes>) -> Vec<Self> {
+    pub(crate) fn chain(head: Head, bodies: Vec<Bytes>) -> Vec<Self> {
         let length = u32::try_from(bodies.len()).unwrap_or(u32::MAX);
         let mut head = head;
         let next = |(index, body): (u32, Bytes)| {

@@ -145,12 +145,12 @@ impl Changes {
         self.pools.insert(id, Changed { pool, encoded });
     }
 
-    /// Adds an event of the log, and finds out what it leads to. One that was applied
-    /// before changes nothing.
-    pub(super) fn project(
+    /// Adds an event of the log, and finds out what it leads to; its payload is taken.
+    /// One that was applied before changes nothing.
+    pub(in crate::app) fn project(
         &mut self,
         model: &ReadModel,
-        mut event: UserPoolEvent,
+        event: &mut UserPoolEvent,
     ) -> Result<(), ReadModelError> {
         let Some(payload) = event.payload.take() else { return Ok(()) };
         if to_unsigned(event.position) <= self.checkpoint.position {
@@ -167,9 +167,9 @@ impl Changes {
         let known = event.revision <= before.revision;
         let at = event.record_time.unwrap_or_default();
         let pool = if known { before } else { before.after(payload, event.position, at) };
-        self.add(&event, indexed, pool.created_position);
+        self.add(event, indexed, pool.created_position);
         self.put(id, pool, None);
-        self.checkpoint.hash = event.hash;
+        self.checkpoint.hash.clone_from(&event.hash);
         Ok(())
     }
 

@@ -1,0 +1,70 @@
+//! Appending a batch, and finding out what happened where the log does not say.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::sleep;
+
+use crate::{
+    event_log::{AppendError, EventLog, Head, ReadError, ReadLimit, Record},
+    telemetry::error_chain,
+};
+
+/// How long to wait before a log that failed is used again.
+pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// Appends one batch at `expected`.
+///
+/// Where the log [can append again](EventLog::can_append_again), this waits until the
+/// outcome is known: it is then a conflict or no error at all.
+///
+/// # Errors
+/// See [`EventLog::append`].
+pub(super) async fn append(
+    log: &dyn EventLog,
+    expected: Head,
+    bodies: Vec<Bytes>,
+) -> Result<Vec<Record>, AppendError> {
+    if !log.can_append_again() {
+        return log.append(expected, bodies).await;
+    }
+    match log.append(expected, bodies.clone()).await {
+        Err(AppendError::Unknown(error)) => {
+            let error = error_chain(&*error);
+            tracing::warn!(error, position = %expected.position, "an append failed; resolving it");
+            resolve(log, expected, bodies).await
+        }
+        appended @ (Ok(_) | Err(AppendError::Conflict { .. })) => appended,
+    }
+}
+
+/// Finds out whether a batch was written whose append had an unknown outcome, and appends
+/// it again as long as no record follows `expected`.
+///
+/// An append that is still on its way may arrive at any time. So a conflict proves
+/// nothing here: only the record after `expected` tells which writer was first.
+async fn resolve(
+    log: &dyn EventLog,
+    expected: Head,
+    bodies: Vec<Bytes>,
+) -> Result<Vec<Record>, AppendError> {
+    let own = Record::chain(expected, bodies.clone());
+    loop {
+        match log.read(expected.position, ReadLimit { records: 1, bytes: 0 }).await {
+            Ok(records) => match records.first() {
+                Some(next) if own.first() == Some(next) => return Ok(own),
+                Some(next) => return Err(AppendError::Conflict { expected, actual: next.head() }),
+                None => {
+                    if let Ok(records) = log.append(expected, bodies.clone()).await {
+                        return Ok(records);
+                    }
+                }
+            },
+            Err(ReadError::Unavailable(_)) => (),
+            Err(error @ ReadError::Damaged { .. }) => {
+                return Err(AppendError::Unknown(error.into()));
+            }
+        }
+        sleep(RETRY_PAUSE).await;
+    }
+}
