@@ -44,6 +44,7 @@ mod schema;
 mod security;
 mod service;
 mod settings;
+mod shared_log;
 mod spans;
 mod support;
 mod tampering;

@@ -41,6 +41,13 @@ pub(crate) struct FixedSource {
     drawn: AtomicU64,
 }
 
+impl FixedSource {
+    /// A source whose identifiers begin at this number.
+    pub(crate) fn starting_at(number: u64) -> Self {
+        Self { asked: AtomicU64::default(), drawn: AtomicU64::new(number) }
+    }
+}
+
 impl Source for FixedSource {
     fn now(&self) -> DateTime<Utc> {
         let seconds = self.asked.fetch_add(1, Ordering::Relaxed);

@@ -1,0 +1,149 @@
+//! Two applications share one log: each promise holds across both, and both end with
+//! the same read model.
+
+mod convergence;
+mod races;
+mod unknown_outcomes;
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tempfile::TempDir;
+use userpool::{
+    app::{self, App, Context, ExecuteError, Followed, Outcome, Settings},
+    event_log::{EventLog, MemoryLog, Position},
+    proto::{
+        CreateUserPoolRequest, UpdateUserPoolRequest, UserPool, UserPoolEvent,
+        WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
+    },
+    telemetry::{metrics::AppMetrics, spans::Tracer},
+    user_pool::{Checked, Limits, Watch},
+};
+
+use crate::support::{FixedSource, domain, named};
+
+/// How many callers each application has.
+const CALLERS: usize = 200;
+/// The identifiers of one application begin so far beyond those of the other.
+const IDENTIFIERS: u64 = 100_000_000;
+
+/// An application with a read model of its own.
+struct Node {
+    app: Arc<App>,
+    _directory: TempDir,
+}
+
+impl Node {
+    async fn start(log: Arc<dyn EventLog>, number: u64) -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let settings = Settings {
+            region: "us-east-1".to_owned(),
+            limits: Limits::default(),
+            cache: app::CACHE,
+            metrics: AppMetrics::default(),
+            tracer: Tracer::default(),
+        };
+        let source = Arc::new(FixedSource::starting_at(number * IDENTIFIERS));
+        let app = App::start(log, directory.path(), source, settings).await.expect("started");
+        Self { app: Arc::new(app), _directory: directory }
+    }
+
+    /// Waits until everything up to this position is visible.
+    async fn wait_for(&self, position: Position) {
+        let mut seen = follow(&self.app, 0);
+        while seen.next().await.position < position.to_int() {}
+    }
+}
+
+/// Two applications over one log.
+struct Pair {
+    log: Arc<MemoryLog>,
+    nodes: [Node; 2],
+}
+
+impl Pair {
+    async fn start() -> Self {
+        let log = Arc::new(MemoryLog::default());
+        let start = |number| Node::start(Arc::<MemoryLog>::clone(&log), number);
+        let nodes = [start(0).await, start(1).await];
+        Self { log, nodes }
+    }
+
+    /// Carries out all commands at once, those at even places on one application and
+    /// the others on the other; the answers are in their order.
+    async fn race(
+        &self,
+        commands: impl IntoIterator<Item = Checked>,
+    ) -> Vec<Result<Outcome, ExecuteError>> {
+        let run = |(index, command): (usize, Checked)| {
+            let app = Arc::clone(&self.nodes[index % 2].app);
+            tokio::spawn(async move { app.execute(command, Context::default()).await })
+        };
+        let running: Vec<_> = commands.into_iter().enumerate().map(run).collect();
+        join_all(running).await.into_iter().map(|ended| ended.expect("no panic")).collect()
+    }
+
+    /// The IDs of so many new user pools, created in a race.
+    async fn pools(&self, count: usize) -> Vec<String> {
+        let created = self.race((0..count).map(|_| create(None))).await;
+        created.into_iter().map(|created| id(&created.expect("created"))).collect()
+    }
+
+    /// Waits until both applications show the whole log.
+    async fn wait_for_both(&self) {
+        let end = self.log.head().borrow().position;
+        for node in &self.nodes {
+            node.wait_for(end).await;
+        }
+    }
+}
+
+/// A watch without its checkpoints.
+struct Events(app::Follow);
+
+fn follow(app: &App, after: i64) -> Events {
+    let start = Some(Start::AfterPosition(after));
+    let watch = Watch::parse(WatchUserPoolEventsRequest { start, ..Default::default() });
+    Events(app.history().follow(watch.expect("a legal request")).expect("followed"))
+}
+
+impl Events {
+    async fn next(&mut self) -> UserPoolEvent {
+        loop {
+            match self.0.next().await.expect("readable") {
+                Followed::Event(event) => {
+                    return prost::Message::decode(event).expect("an event");
+                }
+                Followed::Checkpoint { .. } => (),
+                Followed::Draining => unreachable!("nobody stops the application"),
+            }
+        }
+    }
+}
+
+fn create(request_id: Option<String>) -> Checked {
+    let request = CreateUserPoolRequest { request_id, ..named("people") };
+    Checked::create_user_pool(request, &Limits::default()).expect("a legal request")
+}
+
+fn tag(id: &str, team: &str, expected_revision: Option<i64>) -> Checked {
+    let request = UpdateUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        user_pool_tags: [("team".to_owned(), team.to_owned())].into(),
+        expected_revision,
+        ..Default::default()
+    };
+    Checked::update_user_pool(request, &Limits::default()).expect("a legal request")
+}
+
+fn assign(id: &str, prefix: &str) -> Checked {
+    Checked::create_user_pool_domain(domain(prefix, id)).expect("a legal request")
+}
+
+fn user_pool(outcome: &Outcome) -> UserPool {
+    prost::Message::decode(outcome.user_pool.clone()).expect("a user pool")
+}
+
+fn id(outcome: &Outcome) -> String {
+    user_pool(outcome).id.expect("an ID")
+}
