@@ -90,7 +90,7 @@ async fn a_history_of_then_is_served_today() {
 async fn an_event_of_an_unknown_kind_is_refused() {
     let body = Bytes::from(bytes(&golden("unknown-event.hex")));
     let log = MemoryLog::default();
-    let records = log.append(Position::START, vec![body]).await.expect("appended");
+    let records = log.append(Head::default(), vec![body]).await.expect("appended");
     let refused = audit::decode_with_record(&records[0]).expect_err("an unknown kind");
     assert_eq!(refused.to_string(), "the record at position 1 is not understood");
     assert!(matches!(refused.source, DecodeCause::UnknownPayload), "{:?}", refused.source);

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use userpool::{
-    app::{self, App, Context, ExecuteError, Followed, Outcome, Settings},
+    app::{self, App, Context, ExecuteError, Followed, Outcome, Settings, Watch},
     event_log::{EventLog, MemoryLog, Position},
     proto::{
         CreateUserPoolRequest, UpdateUserPoolRequest, UserPool, UserPoolEvent,
         WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
     },
     telemetry::{metrics::AppMetrics, spans::Tracer},
-    user_pool::{Checked, Limits, Watch},
+    user_pool::{Checked, Limits},
 };
 
 use crate::support::{FixedSource, domain, named};
@@ -133,7 +133,7 @@ fn tag(id: &str, team: &str, expected_revision: Option<i64>) -> Checked {
         expected_revision,
         ..Default::default()
     };
-    Checked::update_user_pool(request, &Limits::default()).expect("a legal request")
+    Checked::update_user_pool(request).expect("a legal request")
 }
 
 fn assign(id: &str, prefix: &str) -> Checked {

@@ -145,7 +145,7 @@ async fn a_server_that_shows_less_or_more_than_it_signs_does_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_shows_and_signs_half_a_batch_does_not() {
     let bodies = (1..=2).map(|revision| event_body("us-east-1_AbCdEfGhI", revision)).collect();
-    let batch = MemoryLog::default().append(Position::START, bodies).await.expect("appended");
+    let batch = MemoryLog::default().append(Head::default(), bodies).await.expect("appended");
     let first = audit::decode_with_record(&batch[0]).expect("an event");
     let signed = signed(&first);
 
