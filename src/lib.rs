@@ -11,14 +11,14 @@
 //! | [`fs`] | atomic writes, private files, reloading: each once | anything |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
 //! | [`audit`] | the chain verifier, signed checkpoints, export and import | the rules of user pools |
-//! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, time, async |
+//! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, gRPC, time, async |
 //! | [`app`] | the writer, the read model, the projection between them, the history | gRPC |
 //! | [`auth`] | who calls, and what they may do | doors |
 //! | [`service`] | one function per operation: request message in, response message or refusal out | HTTP, gRPC |
 //! | [`transport`] | listeners, TLS, connections and their limits | operations |
 //! | [`grpc`] | messages in, commands through, messages out; every status | engines and files |
 //! | [`server`] | listening, serving, stopping | rules |
-//! | [`client`] | a client of the service: deadlines, retries, watches that resume | what is behind it |
+//! | [`client`] | a client of the service: deadlines, retries, watches that resume | anything but `proto` and `endpoint` |
 //! | [`cli`] | the command line: the server, its clients, and work on its files | — |
 //!
 //! The way of a command: [`user_pool::Checked`] is a request whose fields were
