@@ -42,7 +42,7 @@ async fn created(members: Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_member_of_a_request_is_shown_as_it_was_sent() {
+async fn the_first_example_is_shown_as_it_was_sent() {
     let sent = data(FILES[0]);
     let mut attributes = data("standard-attributes.json").as_array().expect("a list").clone();
     // A standard attribute is changed in place, the others are put behind.
@@ -60,7 +60,7 @@ async fn every_member_of_a_request_is_shown_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn every_member_of_the_other_request_is_shown_as_it_was_sent() {
+async fn the_second_example_is_shown_as_it_was_sent() {
     let sent = data(FILES[1]);
     let names = json!({
         "Name": sent["PoolName"],
@@ -75,7 +75,7 @@ async fn every_member_of_the_other_request_is_shown_as_it_was_sent() {
 }
 
 #[test]
-fn the_two_requests_have_every_member_there_is() {
+fn the_two_examples_cover_every_member() {
     let request = DESCRIPTORS.get_message_by_name("userpool.v1.CreateUserPoolRequest");
     let mut missing = BTreeSet::new();
     collect("", &request.expect("a message"), &FILES.map(data), &mut missing);
@@ -108,7 +108,7 @@ fn collect(
 }
 
 #[tokio::test]
-async fn a_user_pool_with_a_name_alone_shows_the_defaults_and_nothing_else() {
+async fn a_user_pool_with_only_a_name_shows_only_the_defaults() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let answer = client.create_user_pool(named("people")).await.expect("a user pool").into_inner();
@@ -140,7 +140,7 @@ async fn an_id_is_the_region_and_nine_letters_and_digits() {
 }
 
 #[tokio::test]
-async fn how_many_user_pools_there_may_be_is_a_setting() {
+async fn the_maximum_number_of_user_pools_is_a_setting() {
     let server = TestServer::with(|config| config.limits.user_pools = 2).await;
     let mut client = server.client().await;
     let first = create(&mut client, "people").await;
@@ -170,7 +170,7 @@ async fn names_of_user_pools_are_not_unique() {
 }
 
 #[tokio::test]
-async fn what_a_given_password_policy_leaves_out_is_not_required() {
+async fn a_partial_password_policy_requires_only_what_it_names() {
     let policy =
         |members: Value| json!({ "PoolName": "people", "Policies": { "PasswordPolicy": members } });
     let pool = created(policy(json!({ "RequireNumbers": true }))).await;
@@ -191,7 +191,7 @@ async fn what_a_given_password_policy_leaves_out_is_not_required() {
 }
 
 #[tokio::test]
-async fn the_two_names_of_a_text_show_each_other() {
+async fn both_names_of_a_text_show_the_same_value() {
     let texts = |sms: &str, message: &str, subject: &str| {
         let template =
             json!({ "SmsMessage": sms, "EmailMessage": message, "EmailSubject": subject });
@@ -225,7 +225,7 @@ async fn the_two_names_of_a_text_show_each_other() {
 }
 
 #[tokio::test]
-async fn an_unknown_and_a_deleted_user_pool_are_told_apart_in_cognitos_text() {
+async fn unknown_and_deleted_pools_differ_in_reason_but_not_in_text() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let deleted = create(&mut client, "people").await;
@@ -264,7 +264,7 @@ async fn an_unknown_and_a_deleted_user_pool_are_told_apart_in_cognitos_text() {
 }
 
 #[tokio::test]
-async fn what_is_only_validated_is_not_there() {
+async fn a_validated_request_creates_nothing() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let request = CreateUserPoolRequest { validate_only: true, ..named("people") };

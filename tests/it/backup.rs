@@ -107,7 +107,7 @@ async fn printed(arguments: &[&str], directory: &Path) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_under_load_is_the_log_up_to_some_event_and_serves_just_that() {
+async fn an_export_under_load_is_a_prefix_that_can_be_served() {
     let directory = TempDir::new().expect("a directory");
     let server = Process::start(&directory.path().join("data")).await;
     let from = server.address().to_owned();

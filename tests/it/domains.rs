@@ -91,7 +91,7 @@ async fn a_domain_is_shown_with_its_user_pool_and_by_its_prefix() {
 }
 
 #[tokio::test]
-async fn a_prefix_that_nobody_has_is_described_by_nothing() {
+async fn an_unused_prefix_has_an_empty_description() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let nothing = json!({ "DomainDescription": {} });
@@ -107,7 +107,7 @@ async fn a_prefix_that_nobody_has_is_described_by_nothing() {
 }
 
 #[tokio::test]
-async fn a_prefix_has_up_to_63_lower_case_letters_digits_and_inner_hyphens() {
+async fn a_prefix_has_1_to_63_letters_digits_and_inner_hyphens() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let longest = "a".repeat(63);

@@ -28,7 +28,7 @@ use crate::{
 };
 
 #[test]
-fn every_event_is_read_and_written_as_it_always_was() {
+fn the_form_of_every_event_is_stable() {
     for path in events() {
         let stored = bytes(&path);
         let event = UserPoolEvent::decode(stored.as_slice()).expect("an event");
@@ -58,7 +58,7 @@ fn every_kind_of_event_has_a_golden_file() {
 
 /// The golden events are the life of one user pool.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_of_then_is_served_today() {
+async fn an_old_history_is_served() {
     let mut history: Vec<_> = events().iter().map(|path| bytes(path)).collect();
     history
         .sort_by_key(|stored| UserPoolEvent::decode(stored.as_slice()).expect("an event").position);
@@ -97,7 +97,7 @@ async fn an_event_of_an_unknown_kind_is_refused() {
 }
 
 #[tokio::test]
-async fn a_record_is_read_and_written_as_it_always_was() {
+async fn the_layout_of_a_record_is_stable() {
     let stored = bytes(&golden("record-layout-1.hex"));
 
     let record = Record::parse(stored.clone().into()).expect("a record");
@@ -115,7 +115,7 @@ async fn a_record_is_read_and_written_as_it_always_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_witness_is_read_and_written_as_it_always_was() {
+async fn the_layout_of_a_witness_is_stable() {
     let slot = bytes(&golden("witness-slot.hex"));
     let shown = json!({
         "position": u64::from_be_bytes(slot[..8].try_into().expect("8 bytes")),
@@ -140,7 +140,7 @@ async fn a_witness_is_read_and_written_as_it_always_was() {
 }
 
 #[test]
-fn a_manifest_is_read_and_written_as_it_always_was() {
+fn the_format_of_a_manifest_is_stable() {
     let golden = fs::read(golden("manifest-format-1.json")).expect("a manifest");
     let now = "2017-12-11T00:00:00Z".parse().expect("a time");
 

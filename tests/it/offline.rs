@@ -79,7 +79,7 @@ fn python(export: &Path, noted: &str) -> (Option<i32>, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn export_import_export_is_the_identity() {
+async fn an_imported_export_exports_the_same() {
     let directory = stopped().await;
     let first = export(directory.path());
     assert_eq!(first.lines().count(), 5);
@@ -136,7 +136,7 @@ async fn a_server_goes_on_with_an_imported_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broken_export_is_refused_with_its_position_and_leaves_nothing_behind() {
+async fn a_damaged_export_is_refused_by_position_and_leaves_nothing() {
     let directory = stopped().await;
     let whole = export(directory.path());
     let lines: Vec<&str> = whole.lines().collect();
@@ -246,7 +246,7 @@ async fn a_changed_record_is_named_by_its_position() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_a_log_is_told_and_its_read_model_is_built_again() {
+async fn log_stat_and_read_model_rebuild_work() {
     let directory = stopped().await;
     let told = stdout(&userpool(&["log", "stat"], directory.path()));
     for line in [
@@ -281,7 +281,7 @@ async fn a_directory_in_use_or_not_there_is_refused_with_a_remedy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_that_fails_leaves_the_one_before_it() {
+async fn a_failed_export_keeps_the_previous_one() {
     let directory = stopped().await;
     let elsewhere = TempDir::new().expect("a directory");
     let file = elsewhere.path().join("log.jsonl");
@@ -298,7 +298,7 @@ async fn an_export_that_fails_leaves_the_one_before_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_is_for_its_owner_alone_or_for_whom_the_one_before_it_was() {
+async fn an_export_is_private_or_keeps_the_permissions_of_its_file() {
     let directory = stopped().await;
     let elsewhere = TempDir::new().expect("a directory");
     let file = elsewhere.path().join("log.jsonl");
@@ -319,7 +319,7 @@ async fn an_export_is_for_its_owner_alone_or_for_whom_the_one_before_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_import_touches_nothing_that_it_did_not_make() {
+async fn an_import_changes_no_existing_file() {
     let directory = stopped().await;
     let elsewhere = TempDir::new().expect("a directory");
     let file = written(&elsewhere, "log.jsonl", &export(directory.path()));
@@ -337,7 +337,7 @@ async fn an_import_touches_nothing_that_it_did_not_make() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_export_that_was_cut_inside_a_batch_is_refused_wherever_that_is() {
+async fn an_export_cut_inside_any_batch_is_refused() {
     // As many records as an import writes at a time, and one more in their batch.
     let log = MemoryLog::default();
     let bodies = (1..=4097).map(|revision| crate::support::event_body(POOL, revision));

@@ -25,7 +25,7 @@ fn section<'a>(document: &'a str, heading: &str) -> &'a str {
 }
 
 #[test]
-fn every_error_is_told_with_its_code_and_what_to_do() {
+fn every_error_is_documented_with_its_code_and_a_remedy() {
     let row = Regex::new(r"(?m)^\| `(\w+)` \| (\w+) \| [^|]{4,} \|.{4,} \|$").expect("a pattern");
     let document = read("docs/operations.md");
     let told: BTreeMap<_, _> = row
@@ -55,7 +55,7 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_backup_is_made_and_restored_as_it_is_written() {
+async fn the_documented_backup_and_restore_work() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     for name in ["people", "staff"] {

@@ -50,7 +50,7 @@ async fn a_request_of_more_than_a_mebibyte_is_refused() {
 }
 
 #[tokio::test]
-async fn operations_that_are_not_there_are_unimplemented() {
+async fn unknown_methods_are_unimplemented() {
     let server = TestServer::start().await;
     let mut grpc = Grpc::new(server.channel().await);
     for path in [
@@ -107,7 +107,7 @@ async fn a_correlation_id_is_echoed_also_on_errors() {
 }
 
 #[tokio::test]
-async fn a_correlation_id_that_is_missing_or_unfit_is_replaced() {
+async fn a_missing_or_invalid_correlation_id_is_replaced() {
     let server = TestServer::start().await;
     let known = create(&mut server.client().await, "people").await;
     let too_long = "x".repeat(129);
@@ -122,7 +122,7 @@ async fn a_correlation_id_that_is_missing_or_unfit_is_replaced() {
 }
 
 #[tokio::test]
-async fn health_is_told_of_all_and_of_each_service() {
+async fn health_covers_the_server_and_each_service() {
     let server = TestServer::start().await;
     let mut client = HealthClient::new(server.channel().await);
     for service in ["", "userpool.v1.UserPoolService", "userpool.v1.UserPoolHistoryService"] {
@@ -170,7 +170,7 @@ macro_rules! reflect {
 }
 
 #[tokio::test]
-async fn reflection_lists_the_services_and_knows_the_details_of_errors() {
+async fn reflection_lists_the_services_and_the_error_details() {
     let server = TestServer::start().await;
     let symbols = ["google.rpc.BadRequest", "google.rpc.ErrorInfo", "userpool.v1.UserPool"];
     for answers in [reflect!(v1, server, symbols), reflect!(v1alpha, server, symbols)] {

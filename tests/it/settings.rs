@@ -130,7 +130,7 @@ async fn a_user_pool_without_tags_shows_none() {
 }
 
 #[tokio::test]
-async fn a_tag_that_breaks_a_rule_is_refused_as_a_tag() {
+async fn an_invalid_tag_is_refused_by_its_key() {
     let wide = "プ".repeat(129);
     let cut = "プ".repeat(128);
     for (key, value, shown, reason, told) in [
@@ -153,7 +153,7 @@ async fn a_tag_that_breaks_a_rule_is_refused_as_a_tag() {
 }
 
 #[tokio::test]
-async fn how_many_tags_a_user_pool_may_have_is_a_setting() {
+async fn the_maximum_number_of_tags_is_a_setting() {
     for (limit, count) in [(50, 50), (2, 2), (2, 3)] {
         let server = TestServer::with(|config| config.limits.tags = limit).await;
         let tags: serde_json::Map<_, _> =

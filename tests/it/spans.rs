@@ -70,7 +70,7 @@ impl Running {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_is_sent_a_span_for_each_call_and_append_in_the_trace_of_the_caller() {
+async fn calls_and_appends_send_spans_in_the_trace_of_the_caller() {
     let Some(otelcol) = collector("that a collector takes spans") else { return };
     if cfg!(not(feature = "otel")) {
         eprintln!("NOT TESTED: that a collector takes spans; this build has no feature otel");
@@ -127,7 +127,7 @@ async fn a_collector_is_sent_a_span_for_each_call_and_append_in_the_trace_of_the
 /// Nobody listens there, and nobody waits.
 #[cfg(feature = "otel")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_collector_that_is_not_there_holds_nobody_up() {
+async fn an_unreachable_collector_delays_no_call() {
     let directory = TempDir::new().expect("a directory");
     let mut command = serve(directory.path());
     command.args(["--listen=127.0.0.1:0", "--otlp-endpoint=http://127.0.0.1:1"]);
@@ -138,7 +138,7 @@ async fn a_collector_that_is_not_there_holds_nobody_up() {
 
 #[cfg(not(feature = "otel"))]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_build_that_sends_no_spans_says_so() {
+async fn a_build_without_spans_refuses_a_collector() {
     let directory = TempDir::new().expect("a directory");
     let mut command = serve(directory.path());
     command.args(["--listen=127.0.0.1:0", "--otlp-endpoint=http://127.0.0.1:4317"]);
@@ -149,7 +149,7 @@ async fn a_build_that_sends_no_spans_says_so() {
 }
 
 #[test]
-fn what_is_no_collector_is_refused() {
+fn an_invalid_collector_endpoint_is_refused() {
     for text in
         ["", "127.0.0.1:4317", "https://collector:4317", "http://", "http://a", "http://a:b"]
     {

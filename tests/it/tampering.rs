@@ -174,7 +174,7 @@ fn told(stored: &Bytes) -> UserPoolEvent {
 }
 
 #[tokio::test]
-async fn every_change_to_stored_records_is_found_at_its_first_position() {
+async fn every_change_to_a_record_is_found_at_its_position() {
     let records = log().await;
     let untouched: Vec<_> = records.iter().map(|record| record.stored.clone()).collect();
     assert_eq!(first_wrong(&untouched, &[]), None);

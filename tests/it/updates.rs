@@ -69,7 +69,7 @@ async fn every_member_of_an_update_is_shown_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn an_update_sets_what_it_leaves_out_back_to_its_default() {
+async fn an_update_resets_omitted_settings_to_their_defaults() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     for mask in [json!([]), json!(["*"]), json!(["*", "policies"])] {
@@ -165,7 +165,7 @@ async fn an_update_mask_reaches_into_settings() {
 }
 
 #[tokio::test]
-async fn a_path_into_a_setting_that_is_not_there_makes_it_or_changes_nothing() {
+async fn a_path_into_an_absent_setting_creates_it_or_does_nothing() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
@@ -232,7 +232,7 @@ async fn an_update_that_changes_nothing_records_nothing() {
 }
 
 #[tokio::test]
-async fn what_an_update_would_lead_to_must_be_right_as_a_whole() {
+async fn the_result_of_an_update_must_be_valid_as_a_whole() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let id = full(&mut client).await;
@@ -251,7 +251,7 @@ async fn what_an_update_would_lead_to_must_be_right_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_path_cannot_unset_what_its_setting_requires() {
+async fn a_path_cannot_clear_a_required_member() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let id = full(&mut client).await;

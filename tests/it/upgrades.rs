@@ -38,7 +38,7 @@ async fn run(arguments: &[&str], data_dir: &Path) -> Output {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_of_then_is_whole_and_says_what_it_said() {
+async fn an_old_log_verifies_and_exports_the_same() {
     for name in FORMATS {
         let (directory, exported) = fixture(name).await;
         let verified = run(&["log", "verify"], directory.path()).await;
@@ -49,7 +49,7 @@ async fn a_log_of_then_is_whole_and_says_what_it_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn user_pools_of_then_are_served_and_their_history_goes_on() {
+async fn old_user_pools_are_served_and_can_be_changed() {
     for name in FORMATS {
         let (directory, exported) = fixture(name).await;
         let shown = repository().join(format!("tests/fixtures/{name}.shown.json"));
@@ -87,7 +87,7 @@ async fn user_pools_of_then_are_served_and_their_history_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_directory_of_a_later_version_is_refused_in_a_sentence_and_left_alone() {
+async fn a_directory_of_a_later_version_is_refused_and_unchanged() {
     let (directory, _) = fixture(FORMATS[FORMATS.len() - 1]).await;
     let path = directory.path().join("manifest.json");
     let manifest = fs::read_to_string(&path).expect("a manifest");

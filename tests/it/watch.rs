@@ -61,7 +61,7 @@ impl Watch {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_past_is_followed_by_the_present_without_a_seam() {
+async fn a_watch_continues_from_old_to_new_events_without_a_gap() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     for number in 0..100 {
@@ -79,7 +79,7 @@ async fn the_past_is_followed_by_the_present_without_a_seam() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_has_caught_up_is_told_so_once_and_where_to_resume() {
+async fn caught_up_is_sent_once_with_a_position_to_resume_from() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     for name in ["a", "b", "c"] {
@@ -105,7 +105,7 @@ async fn whoever_has_caught_up_is_told_so_once_and_where_to_resume() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_lets_through_what_it_names_and_checkpoints_pass_the_rest() {
+async fn a_filtered_watch_sends_matches_and_checkpoints() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let people = create(&mut client, "people").await;
@@ -128,7 +128,7 @@ async fn a_filter_lets_through_what_it_names_and_checkpoints_pass_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_idle_watch_tells_at_its_interval_where_it_stands() {
+async fn an_idle_watch_sends_a_checkpoint_at_its_interval() {
     let server = TestServer::start().await;
     create(&mut server.client().await, "a").await;
     let request = WatchUserPoolEventsRequest { checkpoint_interval_seconds: 1, ..after(1) };
@@ -141,7 +141,7 @@ async fn an_idle_watch_tells_at_its_interval_where_it_stands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_told_of_an_event_can_describe_what_it_led_to() {
+async fn describe_shows_an_event_that_a_watch_has_sent() {
     let server = TestServer::start().await;
     let mut watch = watch(server.channel().await, after(0)).await.expect("a watch");
     let mut writer = server.client().await;
@@ -162,7 +162,7 @@ async fn whoever_is_told_of_an_event_can_describe_what_it_led_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_that_nobody_reads_delays_nobody_and_misses_nothing() {
+async fn an_unread_watch_delays_no_other_and_misses_nothing() {
     let server = TestServer::start().await;
     let mut slow = watch(server.channel().await, after(0)).await.expect("a watch");
     let mut quick = watch(server.channel().await, after(0)).await.expect("a watch");
@@ -182,7 +182,7 @@ async fn a_watch_that_nobody_reads_delays_nobody_and_misses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_come_with_a_watch_and_prove_themselves() {
+async fn the_records_of_a_watch_verify() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     for name in ["a", "b", "c"] {
@@ -216,7 +216,7 @@ async fn a_watch_ends_with_a_reason_when_the_server_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_that_cannot_be_is_refused() {
+async fn an_invalid_watch_is_refused() {
     let server = TestServer::start().await;
     create(&mut server.client().await, "a").await;
     let beyond = watch(server.channel().await, after(2)).await.err().expect("refused");
@@ -245,13 +245,13 @@ async fn a_watch_that_cannot_be_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_watchers_each_have_every_event_once_and_in_order() {
+async fn many_watchers_get_every_event_once_and_in_order() {
     watched(50, 400).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes: tests/run -- --ignored"]
-async fn a_thousand_watchers_each_have_ten_thousand_events_once_and_in_order() {
+async fn a_thousand_watchers_get_ten_thousand_events_in_order() {
     watched(1000, 10_000).await;
 }
 

@@ -62,7 +62,7 @@ enum Told {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn watchers_are_told_the_log_whatever_happens_to_them() {
+async fn resumed_watches_are_equal_to_the_log() {
     let mut random = Random::seeded();
     for _ in 0..rounds(2) {
         let directory = TempDir::new().expect("a directory");

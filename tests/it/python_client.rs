@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_python_client_needs_nothing_but_the_address() {
+async fn a_python_client_needs_only_the_address() {
     let Some(python) = python("that Python clients can use the service by reflection") else {
         return;
     };

@@ -145,16 +145,16 @@ async fn live(members: Value) {
 }
 
 #[tokio::test]
-async fn the_life_of_a_user_pool_with_a_name_alone() {
+async fn the_lifecycle_of_a_user_pool_with_only_a_name() {
     live(json!({ "PoolName": "people" })).await;
 }
 
 #[tokio::test]
-async fn the_life_of_a_user_pool_with_aliases_and_every_setting() {
+async fn the_lifecycle_of_a_user_pool_with_every_setting() {
     live(data("create-user-pool-full.json")).await;
 }
 
 #[tokio::test]
-async fn the_life_of_a_user_pool_with_email_addresses_as_usernames() {
+async fn the_lifecycle_of_a_user_pool_with_emails_as_usernames() {
     live(data("create-user-pool-usernames.json")).await;
 }
