@@ -48,7 +48,7 @@ fn a_room_imports_only_from_the_rooms_above_it() {
 }
 
 #[test]
-fn a_room_names_nothing_that_it_knows_nothing_of() {
+fn a_room_names_nothing_that_its_row_excludes() {
     let krate = Crate::read(&files());
     let mut found = Vec::new();
     for (room, unknown) in table() {
@@ -65,7 +65,7 @@ fn a_room_names_nothing_that_it_knows_nothing_of() {
 }
 
 #[test]
-fn no_files_of_a_room_need_each_other() {
+fn a_room_has_no_import_cycles() {
     let krate = Crate::read(&files());
     let mut found = Vec::new();
     for room in rooms() {

@@ -125,7 +125,7 @@ fn legal_imports_are_allowed() {
 }
 
 #[test]
-fn unknown_crates_are_found_however_they_are_named() {
+fn excluded_crates_are_found_however_they_are_named() {
     let unknown = knowledge::unknown("gRPC, time, async, messages").expect("known phrases");
     let found = |leaf: &str| knowledge::violations(&with_leaf(leaf), "room", &unknown);
     for source in [
@@ -176,7 +176,7 @@ fn an_item_is_found_behind_the_name_of_its_room() {
 }
 
 #[test]
-fn a_room_that_knows_two_rooms_names_no_third() {
+fn a_room_can_be_limited_to_named_rooms() {
     let unknown = knowledge::unknown("anything but `low` and `endpoint`").expect("rooms");
     let found = |leaf: &str| knowledge::violations(&with_leaf(leaf), "room", &unknown);
     assert_eq!(found("use crate::low::Item; use super::super::inner;"), Vec::<String>::new());
@@ -185,7 +185,7 @@ fn a_room_that_knows_two_rooms_names_no_third() {
 }
 
 #[test]
-fn a_circle_of_files_is_found_with_its_items() {
+fn an_import_cycle_is_found_with_its_items() {
     let krate = parsed(&[
         ("lib.rs", "pub mod room;"),
         ("room/mod.rs", "mod a; mod b; mod c; pub use self::{a::A, b::B as Bee};"),
@@ -202,7 +202,7 @@ fn a_circle_of_files_is_found_with_its_items() {
 }
 
 #[test]
-fn a_parent_that_uses_a_child_is_not_used_by_it() {
+fn a_parent_and_a_child_that_use_each_other_are_a_cycle() {
     let with = |parent: &str| {
         let child = "use super::Shared; pub struct Child(Shared); mod tests { use super::*; }";
         let files = [("lib.rs", "pub mod room;"), ("room/mod.rs", parent), ("room/a.rs", child)];
