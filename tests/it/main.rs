@@ -8,8 +8,8 @@
 
 mod api;
 mod architecture;
-mod authorisation;
 mod authority;
+mod authorization;
 mod backup;
 mod bad_input;
 mod calls;

@@ -23,7 +23,7 @@ const REFLECTION: [&str; 2] = [
 ];
 
 #[tokio::test]
-async fn reflection_needs_a_reader_unless_the_peer_is_on_the_machine() {
+async fn reflection_requires_a_reader_unless_the_peer_is_local() {
     let (ok, refused) = (None, Some(Code::Unauthenticated));
     for (address, expected) in [
         ("127.0.0.1:40000", ok),
@@ -46,7 +46,7 @@ async fn reflection_needs_a_reader_unless_the_peer_is_on_the_machine() {
 }
 
 #[tokio::test]
-async fn to_be_on_the_machine_opens_nothing_else_and_to_be_elsewhere_closes_no_health() {
+async fn a_local_peer_gets_nothing_else_and_health_is_open_to_all() {
     let list = "/userpool.v1.UserPoolService/ListUserPools";
     let code = call(grants("anonymous", Role::Nobody), "127.0.0.1:40000", list).await;
     assert_eq!(code, Some(Code::Unauthenticated));

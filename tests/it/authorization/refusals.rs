@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_known_caller_is_told_the_role_its_name_and_the_setting() {
+async fn a_refusal_names_the_role_the_caller_and_the_setting() {
     let server = Server::on_a_socket(grants("local:uid=*", Role::Reader)).await;
     let mut client = UserPoolServiceClient::new(server.channel().await);
     client.list_user_pools(all()).await.expect("a reader reads");
@@ -39,7 +39,7 @@ async fn a_known_caller_is_told_the_role_its_name_and_the_setting() {
 }
 
 #[tokio::test]
-async fn an_anonymous_caller_is_told_to_say_who_it_is() {
+async fn an_anonymous_caller_is_asked_for_credentials() {
     let server = TestServer::with(|config| config.grants = grants("anonymous", Role::Nobody)).await;
     let refused = server.client().await.list_user_pools(all()).await.expect_err("anonymous");
     assert_eq!(refused.code(), Code::Unauthenticated);
@@ -54,7 +54,7 @@ async fn an_anonymous_caller_is_told_to_say_who_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_are_logged_and_only_the_first_in_a_minute_is_a_warning() {
+async fn only_the_first_refusal_in_a_minute_is_a_warning() {
     let directory = TempDir::new().expect("a directory");
     let mut command = userpool();
     command.args(["serve", "--listen=127.0.0.1:0", "--log-format=json", "--log=debug"]);
@@ -96,7 +96,7 @@ async fn refusals_are_counted_by_their_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_for_other_machines_that_is_open_to_all_says_so() {
+async fn a_remote_listener_without_grants_logs_a_warning() {
     for (listen, writers, expected) in [
         ("0.0.0.0:0", None, true),
         ("0.0.0.0:0", Some("--writers=anonymous"), false),

@@ -1,8 +1,8 @@
 //! Who may call what: every RPC for every role, by a caller of each kind.
 
-mod near;
+mod local_peers;
 mod patterns;
-mod told;
+mod refusals;
 
 use std::collections::BTreeSet;
 
@@ -94,7 +94,7 @@ async fn every_role_may_call_what_its_row_says_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn nobody_anonymous_may_call_anything_unless_that_is_granted() {
+async fn anonymous_callers_may_call_nothing_unless_granted() {
     for role in [Role::Nobody, Role::Reader, Role::Writer] {
         let server = TestServer::with(|config| config.grants = grants("anonymous", role)).await;
         let channel = server.channel().await;
@@ -112,7 +112,7 @@ async fn nobody_anonymous_may_call_anything_unless_that_is_granted() {
 }
 
 #[tokio::test]
-async fn without_any_grant_everybody_may_call_everything() {
+async fn without_grants_every_caller_may_call_everything() {
     let over_tcp = TestServer::start().await;
     let over_socket = Server::on_a_socket(Grants::default()).await;
     for (method, _) in RPCS {
@@ -125,7 +125,7 @@ async fn without_any_grant_everybody_may_call_everything() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_to_writers_alone() {
+async fn only_writers_learn_that_a_method_does_not_exist() {
     for (role, expected) in [
         (Role::Nobody, Code::PermissionDenied),
         (Role::Reader, Code::PermissionDenied),

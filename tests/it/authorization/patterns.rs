@@ -6,7 +6,7 @@ use userpool::{
 };
 
 #[test]
-fn a_pattern_names_whom_it_says_and_nobody_else() {
+fn a_pattern_matches_only_the_callers_it_names() {
     let billing = "spiffe://prod/ns/login/sa/billing";
     for (pattern, kind, subject, expected) in [
         ("certificate:spiffe://prod/ns/login/sa/billing", CERTIFICATE, billing, true),
@@ -63,7 +63,7 @@ fn a_pattern_names_whom_it_says_and_nobody_else() {
 }
 
 #[test]
-fn what_is_no_pattern_is_refused() {
+fn an_invalid_pattern_is_refused() {
     for text in [
         "",
         "alice",
