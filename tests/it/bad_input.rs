@@ -31,7 +31,7 @@ const TRIES: usize = 2000;
 const CALLS: usize = 40;
 
 #[test]
-fn whatever_the_bytes_are_reading_them_does_not_panic() {
+fn reading_never_panics_on_any_bytes() {
     let mut random = Random::seeded();
     for (name, target) in TARGETS {
         let corpus = corpus(name);
@@ -53,7 +53,7 @@ fn tried(name: &str, target: targets::Target, bytes: &[u8]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_the_bytes_of_a_request_are_the_server_answers_and_goes_on() {
+async fn the_server_answers_any_request_bytes_and_keeps_serving() {
     let mut random = Random::seeded();
     let server = TestServer::start().await;
     let mut client = server.client().await;

@@ -133,7 +133,7 @@ fn internal(status: &Status, request_id: &str, panic: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_in_the_rules_costs_the_command_that_met_it_and_no_other() {
+async fn a_panic_in_the_rules_fails_only_its_own_command() {
     LazyLock::force(&LOGGED);
     let source = Arc::new(PanickingSource::default());
     let server = TestServer::with_source(Arc::<PanickingSource>::clone(&source)).await;
@@ -159,7 +159,7 @@ async fn a_panic_in_the_rules_costs_the_command_that_met_it_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_while_reading_is_internal_to_that_call_alone() {
+async fn a_panic_while_reading_fails_only_its_own_call() {
     LazyLock::force(&LOGGED);
     let log = Arc::new(Panicking::default());
     let server = TestServer::on(Arc::<Panicking>::clone(&log)).await;
@@ -175,7 +175,7 @@ async fn a_panic_while_reading_is_internal_to_that_call_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_while_watching_ends_that_watch_with_its_status() {
+async fn a_panic_while_watching_ends_only_its_own_watch() {
     LazyLock::force(&LOGGED);
     let log = Arc::new(Panicking::default());
     log.kept.append(Head::default(), vec![body()]).await.expect("appended");
@@ -202,7 +202,7 @@ async fn a_panic_while_watching_ends_that_watch_with_its_status() {
 
 /// What was appended may be kept, so nothing else can be said than that nobody knows.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_in_the_log_is_never_told_as_nothing_recorded() {
+async fn a_panic_in_the_log_is_never_reported_as_nothing_recorded() {
     for _ in 0..10 {
         let log = Arc::new(Panicking::default());
         let server = TestServer::on(Arc::<Panicking>::clone(&log)).await;
