@@ -4,6 +4,6 @@
 mod calls;
 mod credentials;
 mod examples;
-mod front;
+mod proxy;
 mod retries;
 mod watches;

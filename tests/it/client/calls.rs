@@ -10,7 +10,7 @@ use userpool::proto::FILE_DESCRIPTOR_SET;
 use crate::tools::repository;
 
 #[test]
-fn every_call_is_repeated_as_the_schema_allows_it() {
+fn every_call_is_retried_as_the_schema_allows() {
     let source = fs::read_to_string(repository().join("src/client/calls.rs")).expect("a file");
     let row = Regex::new(r"(?m)^ {8}(read|change) \w+\((\w+)Request\)").expect("a pattern");
     let rows: BTreeMap<_, _> = row

@@ -10,11 +10,11 @@ use userpool::{
     proto::ListUserPoolsRequest,
 };
 
-use super::front::Front;
+use super::proxy::Front;
 use crate::{command_line::run_with, support::TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_commands_have_flags_for_all_of_it() {
+async fn every_connection_option_has_a_flag() {
     let (server, directory) = (TestServer::start().await, TempDir::new().expect("a directory"));
     let (directory, authority) = (directory.path(), Authority::new());
     let front = front(&server, &authority, "userpool.internal").await;
@@ -108,7 +108,7 @@ async fn list(client: &userpool::client::Client) {
 }
 
 #[tokio::test]
-async fn a_server_is_believed_if_the_authority_vouches_for_its_name() {
+async fn a_server_is_trusted_if_the_authority_signed_its_name() {
     let (server, directory) = (TestServer::start().await, TempDir::new().expect("a directory"));
     let (authority, stranger) = (Authority::new(), Authority::new());
     let ca = write(directory.path(), "ca.pem", &authority.pem());
@@ -138,7 +138,7 @@ async fn a_server_is_believed_if_the_authority_vouches_for_its_name() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_renewed_is_shown_from_then_on() {
+async fn a_renewed_certificate_is_used_from_then_on() {
     let (server, directory) = (TestServer::start().await, TempDir::new().expect("a directory"));
     let (directory, authority) = (directory.path(), Authority::new());
     let front = front(&server, &authority, "127.0.0.1").await;
@@ -164,7 +164,7 @@ async fn a_certificate_that_is_renewed_is_shown_from_then_on() {
 }
 
 #[tokio::test]
-async fn a_token_is_sent_along_and_read_again_when_it_changes() {
+async fn a_token_is_sent_and_read_again_when_it_changes() {
     let (server, directory) = (TestServer::start().await, TempDir::new().expect("a directory"));
     let front = Front::of(&server, []).await;
     let file = write(directory.path(), "token", "first\n");
@@ -182,7 +182,7 @@ async fn a_token_is_sent_along_and_read_again_when_it_changes() {
 }
 
 #[tokio::test]
-async fn a_token_is_not_sent_where_others_may_listen() {
+async fn a_token_is_not_sent_in_plaintext() {
     let directory = TempDir::new().expect("a directory");
     let file = write(directory.path(), "token", "secret");
     for (endpoint, sent) in [
@@ -204,7 +204,7 @@ async fn a_token_is_not_sent_where_others_may_listen() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_of_no_use_is_named() {
+async fn an_unusable_file_is_named_in_the_error() {
     let directory = TempDir::new().expect("a directory");
     let endpoint = || "127.0.0.1:1".parse().expect("an endpoint");
     let missing = directory.path().join("missing");

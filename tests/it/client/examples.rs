@@ -8,7 +8,7 @@ use tokio::process::Command;
 use tonic::Status;
 use userpool::proto::ListUserPoolsRequest;
 
-use super::front::{Deed, Front};
+use super::proxy::{Deed, Front};
 use crate::{
     support::{TestServer, copy_directory},
     tools::{go_generator, grpc_tools, python, repository},

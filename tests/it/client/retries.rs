@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use userpool::proto::{DescribeUserPoolRequest, ListUserPoolsRequest};
 
-use super::front::{Deed, Front};
+use super::proxy::{Deed, Front};
 use crate::support::{TestServer, domain, named};
 
 fn list() -> ListUserPoolsRequest {
@@ -30,7 +30,7 @@ fn timeout(metadata: &HeaderMap) -> Duration {
 }
 
 #[tokio::test]
-async fn a_read_is_repeated_until_the_server_takes_it_up_and_the_deadline_covers_all_of_it() {
+async fn a_read_is_retried_until_it_succeeds_within_its_deadline() {
     let server = TestServer::start().await;
     let refusals = [Status::unavailable("starting"), overloaded(Duration::from_millis(1))];
     let front = Front::of(&server, refusals.map(Deed::Refuse)).await;
@@ -46,7 +46,7 @@ async fn a_read_is_repeated_until_the_server_takes_it_up_and_the_deadline_covers
 }
 
 #[tokio::test]
-async fn what_is_refused_is_asked_for_once() {
+async fn a_refused_call_is_not_retried() {
     let server = TestServer::start().await;
     let front = Front::of(&server, []).await;
     let client = front.options().connect().await.expect("connected");
@@ -64,7 +64,7 @@ async fn what_is_refused_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn a_change_whose_answer_is_lost_is_done_once() {
+async fn a_change_whose_answer_is_lost_is_made_once() {
     let server = TestServer::start().await;
     let front = Front::of(&server, [Deed::LoseAnswer, Deed::LoseAnswer]).await;
     let client = front.options().connect().await.expect("connected");
@@ -80,7 +80,7 @@ async fn a_change_whose_answer_is_lost_is_done_once() {
 }
 
 #[tokio::test]
-async fn the_request_id_of_the_caller_is_the_one_that_is_sent() {
+async fn the_request_id_of_the_caller_is_sent() {
     let server = TestServer::start().await;
     let client = Front::of(&server, []).await.options();
     let client = userpool::client::Options { endpoint: server.endpoint.clone(), ..client };
@@ -97,7 +97,7 @@ async fn the_request_id_of_the_caller_is_the_one_that_is_sent() {
 }
 
 #[tokio::test]
-async fn the_server_says_when_to_try_again() {
+async fn a_retry_waits_as_long_as_the_server_asks() {
     let server = TestServer::start().await;
     let deeds = [overloaded(Duration::from_secs(10)), Status::not_found("no")];
     let front = Front::of(&server, deeds.map(Deed::Refuse)).await;
@@ -134,7 +134,7 @@ async fn pauses_grow_and_end_before_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_is_waited_for_until_the_deadline_and_the_change_is_named() {
+async fn a_silent_server_times_out_and_the_error_names_the_change() {
     let server = TestServer::start().await;
     let front = Front::of(&server, [Deed::Silence, Deed::Silence]).await;
     let client = front.options().connect().await.expect("connected");
@@ -157,7 +157,7 @@ async fn a_server_that_says_nothing_is_waited_for_until_the_deadline_and_the_cha
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_started_again_answers_what_was_asked_meanwhile() {
+async fn calls_made_during_a_restart_are_answered_after_it() {
     let server = TestServer::with(|config| {
         let socket = config.data_dir.join("socket");
         config.listen = userpool::transport::Endpoint::Unix(socket);

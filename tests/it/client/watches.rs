@@ -6,7 +6,7 @@ use userpool::{
     proto::{WatchUserPoolEventsRequest, watch_user_pool_events_request::Start},
 };
 
-use super::front::{Deed, Front};
+use super::proxy::{Deed, Front};
 use crate::support::{TestServer, named};
 
 async fn create(client: &Client, name: &str) -> i64 {
@@ -30,7 +30,7 @@ async fn next(watch: &mut Watch) -> (i64, usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_goes_on_over_a_restart_and_tells_each_event_once() {
+async fn a_watch_resumes_after_a_restart_and_repeats_no_event() {
     let server = TestServer::with(|config| {
         let socket = config.data_dir.join("socket");
         config.listen = userpool::transport::Endpoint::Unix(socket);
@@ -57,7 +57,7 @@ async fn a_watch_goes_on_over_a_restart_and_tells_each_event_once() {
 }
 
 #[tokio::test]
-async fn a_watch_that_is_refused_when_it_goes_on_ends() {
+async fn a_watch_that_is_refused_when_it_resumes_ends() {
     let server = TestServer::start().await;
     let front = Front::of(&server, []).await;
     let client = front.options().connect().await.expect("connected");
@@ -79,7 +79,7 @@ async fn a_watch_that_is_refused_when_it_goes_on_ends() {
 }
 
 #[tokio::test]
-async fn a_watch_is_given_more_time_than_a_call() {
+async fn a_watch_has_no_deadline() {
     let server = TestServer::start().await;
     let front = Front::of(&server, []).await;
     let client = front.options().connect().await.expect("connected");
