@@ -2,7 +2,7 @@
 //! it ends.
 
 mod copies;
-mod false_servers;
+mod forged_proofs;
 mod history;
 mod output;
 mod refusals;

@@ -16,7 +16,7 @@ fn settings(mut shown: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_describe_prints_creates_an_equal_user_pool() {
+async fn the_output_of_describe_creates_an_equal_user_pool() {
     let server = TestServer::start().await;
     let endpoint = server.endpoint.to_string();
     for file in ["create-user-pool-full.json", "create-user-pool-usernames.json"] {
@@ -43,7 +43,7 @@ async fn what_describe_prints_creates_an_equal_user_pool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_user_pool_is_brought_back_out_of_its_history() {
+async fn a_deleted_user_pool_is_recreated_from_its_history() {
     let server = TestServer::start().await;
     let id = create(&server, "people").await;
     let before = run(&server, &["describe", &id]).await;
@@ -57,7 +57,7 @@ async fn a_deleted_user_pool_is_brought_back_out_of_its_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_aws_cli_shows_is_taken_whatever_its_times_look_like() {
+async fn the_output_of_the_aws_cli_is_accepted_in_any_time_format() {
     let server = TestServer::start().await;
     let shown = r#"{"UserPool": {"Id": "eu-west-1_AbCdEfGhI", "Name": "people",
         "CreationDate": 1512950400.123, "LastModifiedDate": "2017-12-11T00:00:00.123000+00:00",

@@ -39,7 +39,7 @@ async fn a_history_shows_when_who_and_what_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_is_cut_to_times_and_to_a_limit() {
+async fn a_history_is_limited_by_times_and_by_a_count() {
     let server = TestServer::start().await;
     let id = three_events(&server).await;
     let revisions = async |arguments: &[&str]| {
@@ -87,7 +87,7 @@ async fn a_user_pool_is_shown_as_of_a_revision_a_position_or_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_diff_names_each_member_that_is_not_the_same() {
+async fn a_diff_names_each_changed_member() {
     let server = TestServer::start().await;
     let id = three_events(&server).await;
     let differ = run(&server, &["diff", &id, "1", "3"]).await;

@@ -8,7 +8,7 @@ use super::{create, run, run_with, userpool};
 use crate::support::TestServer;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_closed_pipe_ends_a_command_without_a_word() {
+async fn a_closed_pipe_ends_a_command_silently() {
     let server = TestServer::start().await;
     let id = create(&server, "people").await;
     for arguments in [
@@ -34,7 +34,7 @@ async fn a_closed_pipe_ends_a_command_without_a_word() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn colours_go_to_terminals_alone_unless_they_are_forced() {
+async fn colors_go_only_to_terminals_unless_forced() {
     let server = TestServer::start().await;
     create(&server, "people").await;
     let plain = run(&server, &["list"]).await.stdout;
@@ -48,7 +48,7 @@ async fn colours_go_to_terminals_alone_unless_they_are_forced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn columns_are_as_wide_as_what_is_in_them() {
+async fn columns_are_as_wide_as_their_content() {
     let server = TestServer::start().await;
     let (first, second) = (create(&server, "people").await, create(&server, "a longer name").await);
     assert_eq!(
@@ -62,7 +62,7 @@ async fn columns_are_as_wide_as_what_is_in_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_cannot_play_tricks_on_a_terminal() {
+async fn control_characters_in_names_are_escaped() {
     let server = TestServer::start().await;
     // Cognito lets names have any white space.
     let request = r#"{"PoolName": "one\ntwo\tthree"}"#;
@@ -74,7 +74,7 @@ async fn a_name_cannot_play_tricks_on_a_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_command_explains_itself_with_an_example() {
+async fn the_help_of_every_command_has_an_example() {
     for arguments in [
         vec!["create"],
         vec!["describe"],

@@ -26,7 +26,7 @@ async fn every_violation_has_a_line_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_ends_with_64_and_its_code_and_tells_what_helps() {
+async fn a_refusal_has_its_exit_code_and_a_remedy() {
     let server = TestServer::start().await;
     let id = create(&server, "people").await;
     let other = create(&server, "staff").await;
@@ -54,7 +54,7 @@ async fn a_refusal_ends_with_64_and_its_code_and_tells_what_helps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_named_with_what_to_do() {
+async fn an_unreachable_server_is_named_with_a_remedy() {
     let directory = TempDir::new().expect("a directory");
     let endpoint = format!("unix:{}", directory.path().join("socket").display());
     let refused = run_with(&endpoint, &["list"], "").await;
@@ -72,7 +72,7 @@ async fn a_server_that_is_not_there_is_named_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_never_answers_is_given_up_on() {
+async fn a_server_that_never_answers_times_out() {
     // It accepts, in the system, and nobody reads.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = silent.local_addr().expect("an address").to_string();
@@ -82,7 +82,7 @@ async fn a_server_that_never_answers_is_given_up_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_no_request_is_named_with_what_is_wrong() {
+async fn an_invalid_request_file_is_named_with_its_error() {
     let server = TestServer::start().await;
     let endpoint = server.endpoint.to_string();
     for (text, wrong) in [
@@ -112,7 +112,7 @@ async fn a_file_that_is_no_request_is_named_with_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_is_written_wrongly_ends_with_2() {
+async fn a_usage_error_exits_with_2() {
     for arguments in [
         vec!["no-such-command"],
         vec!["list", "--limit", "0"],

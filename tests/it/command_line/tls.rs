@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_with_the_tls_of_a_server_is_told_with_what_to_do() {
+async fn a_tls_error_is_explained_with_a_remedy() {
     let files = TempDir::new().expect("a directory");
     let settings = tls::tls(&Authority::new("root"), files.path(), None);
     let other = replace(files.path(), "other.crt", &Authority::new("other").pem);

@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_describe_prints_is_indented_json_or_one_line_or_a_listing() {
+async fn describe_prints_indented_json_or_one_line_or_a_listing() {
     let server = TestServer::start().await;
     let id = create(&server, "people").await;
     let described = run(&server, &["describe", &id]).await;
@@ -34,7 +34,7 @@ async fn what_describe_prints_is_indented_json_or_one_line_or_a_listing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_describe_prints_is_what_grpcurl_prints() {
+async fn describe_prints_the_same_json_as_grpcurl() {
     let Some(tools) = grpcurl("that describe prints what grpcurl prints") else { return };
     let server = TestServer::start().await;
     let file = repository().join("tests/it/data/create-user-pool-full.json");
@@ -113,7 +113,7 @@ async fn lists_follow_their_pages_and_stop_at_their_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_domain_is_given_shown_listed_and_taken_over_a_unix_socket() {
+async fn domain_commands_work_over_a_unix_socket() {
     let server = unix_server().await;
     let id = create(&server, "people").await;
     let free = run(&server, &["domain", "describe", "people-login"]).await;

@@ -128,7 +128,7 @@ async fn lying_server(lie: Lie) -> TestServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_history_is_proven_with_what_was_noted_and_the_key() {
+async fn a_history_verifies_with_a_checkpoint_and_the_key() {
     let server = TestServer::start().await;
     create(&server, "people").await;
     let directory = TempDir::new().expect("a directory");
@@ -170,7 +170,7 @@ async fn a_whole_history_is_proven_with_what_was_noted_and_the_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_checkpoint_that_a_server_left_behind_is_compared() {
+async fn every_checkpoint_that_a_server_wrote_is_compared() {
     let server = TestServer::start().await;
     create(&server, "people").await;
     let server = server.restart().await;
@@ -190,7 +190,7 @@ async fn every_checkpoint_that_a_server_left_behind_is_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_lies_about_a_record_is_caught() {
+async fn a_forged_record_is_found() {
     for (lie, position, reason) in [
         (Lie::Bytes, 2, "the record does not have the hash that it states"),
         (Lie::Event, 2, "the event differs from its record"),
@@ -222,7 +222,7 @@ async fn a_server_that_lies_about_a_record_is_caught() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_that_was_rewritten_or_cut_is_caught_by_what_was_noted() {
+async fn a_rewritten_or_truncated_history_fails_its_checkpoint() {
     let server = TestServer::start().await;
     create(&server, "first").await;
     create(&server, "second").await;
@@ -258,7 +258,7 @@ async fn with_the_key_of(server: &TestServer) -> TestServer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_key_and_a_changed_checkpoint_are_caught() {
+async fn a_wrong_key_or_a_changed_checkpoint_is_found() {
     let server = TestServer::start().await;
     create(&server, "people").await;
     let other =

@@ -60,7 +60,7 @@ fn event(line: &str) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_outlives_its_server_and_prints_no_event_twice() {
+async fn a_watch_survives_a_restart_and_prints_no_event_twice() {
     let server = unix_server().await;
     let id = create(&server, "people").await;
     let mut watch = Running::start(&server, &["watch", "--after", "0"]);
@@ -86,7 +86,7 @@ async fn a_watch_outlives_its_server_and_prints_no_event_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_outlives_a_server_that_is_killed() {
+async fn a_watch_survives_a_server_that_is_killed() {
     let directory = TempDir::new().expect("a directory");
     let endpoint = format!("unix:{}", directory.path().join("socket").display());
     let data_dir = directory.path().join("data");
@@ -117,7 +117,7 @@ async fn a_watch_outlives_a_server_that_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_lets_through_what_it_was_asked_for() {
+async fn a_watch_prints_only_the_requested_events() {
     let server = unix_server().await;
     let (people, staff) = (create(&server, "people").await, create(&server, "staff").await);
     for id in [&people, &staff] {
@@ -140,7 +140,7 @@ async fn a_watch_lets_through_what_it_was_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_that_is_followed_goes_on_with_what_comes() {
+async fn a_followed_history_continues_with_new_events() {
     let server = unix_server().await;
     let id = create(&server, "people").await;
     create(&server, "staff").await;
@@ -156,7 +156,7 @@ async fn a_history_that_is_followed_goes_on_with_what_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watch_after_a_position_that_has_not_come_is_refused() {
+async fn a_watch_after_a_future_position_is_refused() {
     let server = TestServer::start().await;
     assert!(matches!(server.endpoint, Endpoint::Tcp(_)));
     let refused = run(&server, &["watch", "--after", "7"]).await;

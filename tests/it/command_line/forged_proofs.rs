@@ -121,7 +121,7 @@ async fn verify(told: FalseServer) -> Ran {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_shows_all_that_it_signs_convinces() {
+async fn a_server_that_shows_all_that_it_signed_passes() {
     let events = three_events().await;
     let signed = signed(&events[2]);
     let ran = verify(FalseServer { events, shown: 3, signed }).await;
@@ -129,7 +129,7 @@ async fn a_server_that_shows_all_that_it_signs_convinces() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_shows_less_or_more_than_it_signs_does_not() {
+async fn a_server_that_hides_or_adds_events_fails() {
     let events = three_events().await;
     for (events, shown, signed, told) in [
         (&events[..2], 2, signed(&events[2]), "at position 3: the server reports events up to"),
@@ -157,7 +157,7 @@ async fn a_server_that_shows_and_signs_half_a_batch_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_signs_nothing_or_wrongly_does_not() {
+async fn a_server_with_a_missing_or_wrong_signature_fails() {
     let events = three_events().await;
     let right = signed(&events[2]);
     let signature = vec![0; 64];
