@@ -5,10 +5,10 @@
 //! the names in it, so a member or a rule that was forgotten here or in the
 //! product fails by itself.
 
-mod beyond;
+mod extensions;
 mod patterns;
 mod requests;
-mod several;
+mod violations;
 
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ fn constraints() -> BTreeMap<String, Vec<Member>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_rule_is_kept_to_the_last_value_allowed_and_the_first_that_is_not() {
+async fn every_rule_holds_at_its_exact_bounds() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let (mut rules, mut accepted, mut refused) = (0, 0, 0);
@@ -130,7 +130,7 @@ async fn every_rule_is_kept_to_the_last_value_allowed_and_the_first_that_is_not(
 }
 
 #[test]
-fn every_member_of_the_model_is_in_the_requests_and_no_other() {
+fn the_requests_have_exactly_the_members_of_the_model() {
     for (operation, members) in constraints() {
         let modelled: Vec<_> = members.iter().map(|member| member.path.clone()).collect();
         let mut ours = requests::members(&operation);
@@ -141,7 +141,7 @@ fn every_member_of_the_model_is_in_the_requests_and_no_other() {
 }
 
 #[test]
-fn every_enum_has_the_models_values_in_its_order() {
+fn every_enum_has_the_values_of_the_model_in_order() {
     for (operation, members) in constraints() {
         for member in members {
             let Some(values) = &member.values else { continue };

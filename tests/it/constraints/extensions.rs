@@ -150,7 +150,7 @@ fn an_update_mask_names_settings() {
 }
 
 #[test]
-fn a_page_of_domains_has_the_rules_of_a_page_of_user_pools() {
+fn a_page_of_domains_follows_the_rules_of_user_pools() {
     let parse = |max_results, next_token: Option<&str>| {
         let next_token = next_token.map(str::to_owned);
         let parsed = Page::of_domains(ListUserPoolDomainsRequest { max_results, next_token });
@@ -166,7 +166,7 @@ fn a_page_of_domains_has_the_rules_of_a_page_of_user_pools() {
 }
 
 #[test]
-fn a_rule_without_an_upper_limit_does_not_tell_one() {
+fn a_rule_without_a_maximum_names_none() {
     let request =
         ListUserPoolDomainsRequest { max_results: Some(1), next_token: Some(String::new()) };
     let refused = Page::of_domains(request).expect_err("a refusal");

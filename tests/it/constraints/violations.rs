@@ -50,7 +50,7 @@ fn assert_fits(status: &Status) {
 }
 
 #[tokio::test]
-async fn all_violations_are_told_in_the_order_of_the_request() {
+async fn violations_are_reported_in_the_order_of_the_request() {
     let attribute =
         |name: &str| SchemaAttribute { name: Some(name.to_owned()), ..SchemaAttribute::default() };
     let refused = refusal(CreateUserPoolRequest {
@@ -96,7 +96,7 @@ async fn all_violations_are_told_in_the_order_of_the_request() {
 }
 
 #[tokio::test]
-async fn field_errors_come_before_what_fields_mean() {
+async fn field_errors_come_before_semantic_errors() {
     // Given a request with a bad field, and an MFA setting that needs SMS.
     let meaning = CreateUserPoolRequest { mfa_configuration: Some(2), ..named("people") };
     let both = CreateUserPoolRequest { pool_name: Some("a/b".to_owned()), ..meaning.clone() };
@@ -106,7 +106,7 @@ async fn field_errors_come_before_what_fields_mean() {
 }
 
 #[tokio::test]
-async fn all_semantic_violations_are_told_with_their_texts_joined() {
+async fn all_semantic_violations_are_joined_in_one_text() {
     let attribute = SchemaAttribute { name: Some("plan".to_owned()), ..SchemaAttribute::default() };
     let refused = refusal(CreateUserPoolRequest {
         alias_attributes: vec![2],
@@ -140,7 +140,7 @@ async fn all_semantic_violations_are_told_with_their_texts_joined() {
 }
 
 #[tokio::test]
-async fn an_answer_lists_what_fits_and_says_how_many_there_are() {
+async fn a_refusal_lists_what_fits_and_counts_the_rest() {
     let attribute =
         |name: &str| SchemaAttribute { name: Some(name.to_owned()), ..SchemaAttribute::default() };
     let schema = vec![attribute("a name that is far too long"); 50];
@@ -156,7 +156,7 @@ async fn an_answer_lists_what_fits_and_says_how_many_there_are() {
 }
 
 #[tokio::test]
-async fn a_request_that_breaks_a_million_rules_is_answered_like_any_other() {
+async fn a_request_with_a_million_violations_is_answered() {
     let request =
         CreateUserPoolRequest { auto_verified_attributes: vec![7; 900_000], ..named("people") };
     // Most are counted, and nothing more.
@@ -171,7 +171,7 @@ async fn a_request_that_breaks_a_million_rules_is_answered_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_mask_of_a_hundred_thousand_paths_is_answered_like_any_other() {
+async fn a_mask_of_a_hundred_thousand_paths_is_answered() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
@@ -187,7 +187,7 @@ async fn a_mask_of_a_hundred_thousand_paths_is_answered_like_any_other() {
 }
 
 #[tokio::test]
-async fn the_longest_values_leave_room_for_an_answer() {
+async fn a_refusal_of_the_longest_values_fits_into_an_answer() {
     // Four bytes each, which are sent as twelve.
     let longest = "😀".repeat(5_000);
     let text = Some(longest.clone());
@@ -213,7 +213,7 @@ async fn the_longest_values_leave_room_for_an_answer() {
 }
 
 #[tokio::test]
-async fn too_many_tags_are_told_once() {
+async fn too_many_tags_are_reported_once() {
     let tags = (0..20_000).map(|tag| (format!("!{tag}"), "!".to_owned())).collect();
     let refused = refusal(CreateUserPoolRequest { user_pool_tags: tags, ..named("people") }).await;
     assert_eq!(told(&refused), [("user_pool_tags".into(), "LENGTH".into())]);
