@@ -31,7 +31,7 @@ use self::{
 const FROM_THE_BEGINNING: u64 = 25;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_and_nothing_invented_however_often_the_server_is_killed() {
+async fn repeated_kill_9_loses_and_invents_nothing() {
     let directory = TempDir::new().expect("a directory");
     let data_dir = directory.path().join("data");
     let said = directory.path().join("stderr");

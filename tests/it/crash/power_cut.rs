@@ -14,12 +14,12 @@ use super::{
 const EMPTY: u64 = 6;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_when_nothing_survives_but_what_was_synced() {
+async fn acknowledged_changes_survive_if_only_synced_data_does() {
     survives(|_| Survival { percent: 0, witness: false }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_whichever_of_the_other_sectors_survive() {
+async fn acknowledged_changes_survive_with_any_unsynced_sectors() {
     let percent = |random: &mut Random| *random.pick(&[3, 20, 50, 80, 97]).expect("one");
     survives(|random| Survival { percent: percent(random), witness: false }).await;
 }
@@ -27,7 +27,7 @@ async fn nothing_acknowledged_is_lost_whichever_of_the_other_sectors_survive() {
 /// The witness is not synced with each batch, and may be written back at any time.
 /// It is written last, so a log that it speaks of is there.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_witness_never_knows_more_than_the_log() {
+async fn the_witness_is_never_ahead_of_the_log() {
     survives(|random| Survival { percent: random.below(2) * 30, witness: true }).await;
 }
 
