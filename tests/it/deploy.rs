@@ -46,7 +46,7 @@ fn unit(directory: &Path) -> PathBuf {
 }
 
 #[test]
-fn systemd_takes_the_unit_and_finds_little_exposed() {
+fn systemd_accepts_the_unit_and_rates_its_exposure_low() {
     let promise = "that systemd takes the unit";
     let Some(systemd_analyze) = tools::systemd_analyze(promise) else { return };
     let directory = TempDir::new().expect("a directory");
@@ -59,7 +59,7 @@ fn systemd_takes_the_unit_and_finds_little_exposed() {
 }
 
 #[test]
-fn the_unit_and_the_manifests_give_a_stop_the_time_that_it_may_take() {
+fn the_stop_timeouts_cover_a_full_shutdown() {
     // 30 seconds for calls and 10 for the log.
     for (file, pattern) in [
         ("systemd/userpool.service", r"(?m)^TimeoutStopSec=(\d+)$"),
@@ -72,7 +72,7 @@ fn the_unit_and_the_manifests_give_a_stop_the_time_that_it_may_take() {
 }
 
 #[test]
-fn kubernetes_takes_the_manifests() {
+fn kubernetes_accepts_the_manifests() {
     let promise = "that Kubernetes takes the manifests";
     let Some(python) = tools::kubernetes_validate(promise) else { return };
     let validate = ["-m", "kubernetes_validate", "--strict", "--quiet", "-k", KUBERNETES];
@@ -80,7 +80,7 @@ fn kubernetes_takes_the_manifests() {
 }
 
 #[test]
-fn a_linter_finds_nothing_wrong_with_the_manifests() {
+fn the_manifests_pass_the_linter() {
     let Some(kube_score) = tools::kube_score("that the manifests pass a linter") else { return };
     let score = ["score", "--output-format", "ci"];
     let scored =

@@ -49,7 +49,7 @@ fn is_sent(path: &str) -> bool {
 }
 
 #[test]
-fn the_steps_of_the_build_work_with_what_they_copy() {
+fn the_build_steps_work_with_the_files_they_copy() {
     let directory = TempDir::new().expect("a directory");
     let (build, bin) = (directory.path().join("build"), directory.path().join("bin"));
     for directory in [&build, &bin] {
@@ -103,7 +103,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn the_sources_include_nothing_that_is_not_copied() {
+fn the_sources_include_only_copied_files() {
     let include = Regex::new(r#"include_(str|bytes)!\(\s*"([^"]*)""#).expect("a pattern");
     let mut directories = vec![repository().join("src")];
     let mut files = 0;
@@ -128,7 +128,7 @@ fn the_sources_include_nothing_that_is_not_copied() {
 }
 
 #[test]
-fn the_binary_needs_the_libraries_that_the_image_has_and_no_other() {
+fn the_binary_needs_only_the_libraries_of_the_image() {
     let listed = content(Command::new("ldd").arg(env!("CARGO_BIN_EXE_userpool")));
     let names = listed.lines().filter_map(|line| line.split_whitespace().next());
     let needed: BTreeSet<_> = names.filter_map(|name| name.rsplit('/').next()).collect();
@@ -137,7 +137,7 @@ fn the_binary_needs_the_libraries_that_the_image_has_and_no_other() {
 }
 
 #[test]
-fn the_image_runs_as_nobody_and_says_how_it_is_probed_and_stopped() {
+fn the_image_runs_as_nobody_with_a_probe_and_a_stop_signal() {
     let all = instructions();
     let value = |word: &str| all.iter().rfind(|(name, _)| name == word).map(|(_, rest)| rest);
     assert_eq!(value("USER").map(String::as_str), Some("65532:65532"));
@@ -152,7 +152,7 @@ fn the_image_runs_as_nobody_and_says_how_it_is_probed_and_stopped() {
 }
 
 #[test]
-fn a_linter_finds_nothing_wrong_with_the_dockerfile() {
+fn the_dockerfile_passes_the_linter() {
     let Some(hadolint) = tools::hadolint("that the Dockerfile passes a linter") else { return };
     assert_eq!(content(Command::new(hadolint).arg(deploy("Dockerfile"))), "");
 }

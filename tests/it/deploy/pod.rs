@@ -42,7 +42,7 @@ fn secret(directory: &Path, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_settings_and_the_probes_of_the_manifests_fit_each_other() {
+async fn the_settings_and_probes_of_the_manifests_match() {
     let manifests = read("kubernetes/userpool.yaml");
     let directory = TempDir::new().expect("a directory");
     let path = |rest: &str| format!("{}/{rest}", directory.path().display());
