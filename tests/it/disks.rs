@@ -7,11 +7,11 @@
 mod damage;
 mod engine;
 mod faults;
-mod faulty;
+mod faulty_log;
 mod files;
 mod full;
 mod server;
-mod truth;
+mod snapshot;
 
 use std::{collections::BTreeMap, env, fs, path::Path};
 

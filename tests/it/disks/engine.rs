@@ -11,7 +11,7 @@ use userpool::{
     server::ServerError,
 };
 
-use super::faulty::{Fault, FaultyLog};
+use super::faulty_log::{Fault, FaultyLog};
 use crate::support::{Client, TestServer, create, metadata, named, reason};
 
 fn with_id(number: u8) -> CreateUserPoolRequest {
@@ -26,7 +26,7 @@ async fn names(client: &mut Client) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_restart_a_request_id_tells_what_became_of_an_unacknowledged_command() {
+async fn a_request_id_resolves_an_unknown_outcome_after_a_restart() {
     for (fault, recorded) in [(Fault::BeforeAppend, 1), (Fault::AfterAppend, 2)] {
         let kept: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
         let log = FaultyLog::on(Arc::clone(&kept));
@@ -56,7 +56,7 @@ async fn after_a_restart_a_request_id_tells_what_became_of_an_unacknowledged_com
 
 /// Whether the caller is patient or not: the disk never answers.
 #[tokio::test]
-async fn a_log_that_hangs_does_not_keep_the_server_from_ending() {
+async fn a_hanging_log_does_not_prevent_shutdown() {
     let log = FaultyLog::on(Arc::new(MemoryLog::default()));
     let server = TestServer::on(Arc::<FaultyLog>::clone(&log)).await;
     let mut client = server.client().await;
@@ -76,7 +76,7 @@ async fn a_log_that_hangs_does_not_keep_the_server_from_ending() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_past_is_told_with_its_position_and_the_present_goes_on() {
+async fn damage_is_reported_by_position_and_serving_continues() {
     let log = FaultyLog::on(Arc::new(MemoryLog::default()));
     let server = TestServer::on(Arc::<FaultyLog>::clone(&log)).await;
     let mut client = server.client().await;

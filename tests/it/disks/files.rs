@@ -13,7 +13,7 @@ use super::{
     damage::Damage,
     rounds, seed,
     server::{Ended, Started, offline, serve, start},
-    truth::Truth,
+    snapshot::Truth,
 };
 use crate::support::{Client, copy_directory, create, domain, named};
 
@@ -94,7 +94,7 @@ fn changed(id: &str, update: usize) -> UpdateUserPoolRequest {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn damaged_files_are_served_truly_or_refused_in_one_sentence() {
+async fn damaged_files_are_served_correctly_or_refused() {
     let originals = [
         Original::new(End::Killed).await,
         Original::new(End::Stopped).await,

@@ -57,7 +57,7 @@ impl Rule {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failing_disk_costs_nothing_that_was_acknowledged() {
+async fn a_failing_disk_loses_no_acknowledged_change() {
     let mut outcomes: BTreeMap<String, u64> = BTreeMap::new();
     for round in 0..rounds(16) {
         let seed = seed() + round;
@@ -215,7 +215,7 @@ fn told(sentence: &str, data_dir: &Path) {
 
 /// Root can read everything, so it is the disk that says no.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_cannot_be_opened_is_named_and_left_alone() {
+async fn a_file_that_cannot_be_opened_is_named_and_unchanged() {
     let directory = TempDir::new().expect("a directory");
     let promise = "that a file which cannot be opened is named and left alone";
     let Some(faults) = Faults::under(directory.path(), promise) else { return };
@@ -262,7 +262,7 @@ async fn a_file_that_cannot_be_opened_is_named_and_left_alone() {
 
 /// No layer here: the kernel says that the disk is full.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disk_that_is_really_full_ends_the_server_and_space_brings_it_back() {
+async fn a_full_disk_ends_the_server_and_free_space_restores_it() {
     let directory = TempDir::new().expect("a directory");
     // In a mount namespace of its own, the disk goes with the process.
     let script = r#"
