@@ -1,9 +1,9 @@
 //! What was acknowledged is there after a restart, whatever became of the read model.
 
-mod failing;
+mod clock;
+mod failed_appends;
+pub(crate) mod queue;
 mod shutdown;
-mod time;
-pub(crate) mod waiting;
 
 use std::{fs, path::Path};
 
@@ -16,7 +16,7 @@ use userpool::proto::{
 use crate::support::{Client, TestServer, copy_directory, create, domain, named};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_is_there_after_a_restart() {
+async fn acknowledged_changes_survive_a_restart() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
@@ -45,7 +45,7 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_model_that_cannot_be_used_is_built_again() {
+async fn an_unusable_read_model_is_rebuilt() {
     let shorter = TestServer::start().await;
     create(&mut shorter.client().await, "of another log").await;
     let shorter = shorter.stop().await;

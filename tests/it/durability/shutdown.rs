@@ -10,7 +10,7 @@ use tonic_health::pb::{
     health_client::HealthClient,
 };
 
-use super::waiting::HeldLog;
+use super::queue::HeldLog;
 use crate::support::{TestServer, named};
 
 /// What a watcher of the whole server's health is told.
@@ -33,7 +33,7 @@ impl Health {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_runs_when_the_server_stops_is_answered() {
+async fn a_running_call_is_answered_during_shutdown() {
     let log = Arc::new(HeldLog::default());
     let server = TestServer::on(Arc::<HeldLog>::clone(&log)).await;
     let address = server.endpoint.to_string();
@@ -58,7 +58,7 @@ async fn a_call_that_runs_when_the_server_stops_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_watcher_of_health_does_not_hold_up_the_stop() {
+async fn a_health_watch_does_not_delay_shutdown() {
     let server = TestServer::start().await;
     let mut health = watch_health(&server).await;
     assert_eq!(health.next().await, Some(ServingStatus::Serving));

@@ -12,7 +12,7 @@ use userpool::{
 
 use super::wire::{CREATE, LIST, Wire};
 use crate::{
-    durability::waiting::HeldLog,
+    durability::queue::HeldLog,
     support::{TestServer, named, reason},
 };
 

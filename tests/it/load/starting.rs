@@ -70,7 +70,7 @@ async fn while_the_read_model_is_built_health_says_not_serving_and_calls_are_ref
 /// watchers of health were told, and before it is closed.
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_never_unknown_while_the_server_stops() {
-    use crate::durability::waiting::HeldLog;
+    use crate::durability::queue::HeldLog;
     let log = Arc::new(HeldLog::default());
     let server = crate::support::TestServer::on(Arc::<HeldLog>::clone(&log)).await;
     let mut wire = super::wire::Wire::connect(&server.endpoint.to_string()).await;

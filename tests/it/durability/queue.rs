@@ -77,7 +77,7 @@ impl EventLog for HeldLog {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_is_recorded_together_and_who_is_too_many_is_told_at_once() {
+async fn waiting_commands_are_batched_and_excess_ones_refused() {
     let log = Arc::new(HeldLog::default());
     let server = TestServer::on(Arc::<HeldLog>::clone(&log)).await;
     let mut calls = JoinSet::new();
@@ -112,7 +112,7 @@ async fn who_waits_is_recorded_together_and_who_is_too_many_is_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_that_was_taken_up_completes_without_its_caller() {
+async fn a_started_command_completes_without_its_caller() {
     let log = Arc::new(HeldLog::default());
     let server = TestServer::on(Arc::<HeldLog>::clone(&log)).await;
     let mut client = server.client().await;
@@ -137,7 +137,7 @@ async fn a_command_that_was_taken_up_completes_without_its_caller() {
 
 /// On the application itself: a client cannot see when a command has been queued.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_whose_caller_gave_up_before_is_not_carried_out() {
+async fn a_cancelled_command_in_the_queue_is_not_carried_out() {
     let log = Arc::new(HeldLog::default());
     let directory = TempDir::new().expect("a directory");
     let settings = Settings {

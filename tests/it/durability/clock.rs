@@ -43,7 +43,7 @@ impl Source for BackwardSource {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn times_stand_still_while_the_clock_goes_back() {
+async fn recorded_times_do_not_go_back_with_the_clock() {
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
     // The second start finds a clock that is a day behind the log.
     for (start, first) in [(1_512_950_400, 1), (1_512_864_000, 4)] {

@@ -44,7 +44,7 @@ impl EventLog for FailingLog {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_failed_append_nothing_is_acknowledged_and_the_server_ends() {
+async fn a_failed_append_acknowledges_nothing_and_ends_the_server() {
     let log = Arc::new(FailingLog::default());
     let server = TestServer::on(Arc::<FailingLog>::clone(&log)).await;
     let mut client = server.client().await;
@@ -67,7 +67,7 @@ async fn after_a_failed_append_nothing_is_acknowledged_and_the_server_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn none_of_many_callers_is_acknowledged_when_the_log_fails() {
+async fn no_caller_is_acknowledged_when_the_log_fails() {
     let log = Arc::new(FailingLog::default());
     let server = TestServer::on(Arc::<FailingLog>::clone(&log)).await;
     let mut client = server.client().await;
