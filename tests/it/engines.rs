@@ -1,7 +1,7 @@
 //! One suite that every log engine passes: what the application relies on.
 
 mod damage;
-mod kept;
+mod reopening;
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -45,7 +45,7 @@ every_engine_promises! {
     a_read_ends_at_either_limit_but_returns_one_record
     a_read_at_or_beyond_the_end_is_empty
     records_at_given_positions_are_read_in_that_order
-    the_head_moves_with_what_is_appended_and_with_nothing_else
+    the_head_moves_only_with_appends
     one_of_many_appenders_at_the_same_position_wins
     a_body_may_be_empty_or_large
 }
@@ -180,7 +180,7 @@ async fn records_at_given_positions_are_read_in_that_order(log: Arc<dyn EventLog
     );
 }
 
-async fn the_head_moves_with_what_is_appended_and_with_nothing_else(log: Arc<dyn EventLog>) {
+async fn the_head_moves_only_with_appends(log: Arc<dyn EventLog>) {
     let mut watcher = log.head();
     assert_eq!(*watcher.borrow_and_update(), Head::default());
 
@@ -234,7 +234,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_engines_store_the_same(batches in batches(), page in 1_usize..5, bytes in 0_usize..9000) {
+    fn both_engines_store_the_same_records(batches in batches(), page in 1_usize..5, bytes in 0_usize..9000) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
         runtime.block_on(async {
             let directory = TempDir::new().expect("a directory");

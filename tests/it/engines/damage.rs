@@ -12,7 +12,7 @@ use crate::support::copy_directory;
 
 use super::{
     ALL, append,
-    kept::{key, log_of, open, record, sealed, tamper},
+    reopening::{key, log_of, open, record, sealed, tamper},
 };
 
 /// More than is checked when a log is opened.
@@ -99,7 +99,7 @@ fn swap(db: &sled::Db) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_end_is_refused_because_it_was_acknowledged() {
+async fn a_log_without_its_acknowledged_end_is_refused() {
     for left in [0, 1, 4] {
         let directory = TempDir::new().expect("a directory");
         log_of(directory.path(), 5).await;
@@ -121,7 +121,7 @@ async fn a_lost_end_is_refused_because_it_was_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forged_last_record_is_refused_because_its_hash_was_acknowledged() {
+async fn a_forged_last_record_is_refused() {
     let directory = TempDir::new().expect("a directory");
     let head = log_of(directory.path(), 4).await;
     log_of_one_more(directory.path()).await;
@@ -134,7 +134,7 @@ async fn a_forged_last_record_is_refused_because_its_hash_was_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn half_a_batch_that_was_acknowledged_is_refused_and_left_alone() {
+async fn half_an_acknowledged_batch_is_refused_and_unchanged() {
     let directory = TempDir::new().expect("a directory");
     {
         let log = open(directory.path());
@@ -160,7 +160,7 @@ async fn half_a_batch_that_was_acknowledged_is_refused_and_left_alone() {
 
 /// sled itself opens such files without a word and without the end of the log.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_damage_to_the_file_loses_records_in_silence() {
+async fn no_damage_to_the_file_loses_records_silently() {
     let original = TempDir::new().expect("a directory");
     for _ in 0..40 {
         let body = Bytes::from(vec![b'a'; 3000]);

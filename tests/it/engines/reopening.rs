@@ -14,7 +14,7 @@ use crate::support::change_database;
 const SECOND_SLOT: u64 = 4096;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_is_opened_again_is_the_same() {
+async fn a_reopened_log_is_the_same() {
     let directory = TempDir::new().expect("a directory");
     let large = Bytes::from(vec![7; 2 * 1024 * 1024]);
     let (head, records) = {
@@ -36,7 +36,7 @@ async fn a_log_that_is_opened_again_is_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_of_which_only_the_beginning_is_there_never_happened() {
+async fn half_an_unacknowledged_batch_is_removed() {
     for whole in [0, 3] {
         let directory = TempDir::new().expect("a directory");
         let head = log_of(directory.path(), whole).await;
@@ -65,7 +65,7 @@ async fn a_batch_of_which_only_the_beginning_is_there_never_happened() {
 
 /// Whoever was not answered cannot know, so the record may stay.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_batch_that_was_not_acknowledged_stays() {
+async fn a_whole_unacknowledged_batch_stays() {
     let directory = TempDir::new().expect("a directory");
     let head = log_of(directory.path(), 2).await;
     let next = record(head, 0, 1, b"x");
@@ -77,7 +77,7 @@ async fn a_whole_batch_that_was_not_acknowledged_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_witness_is_made_again() {
+async fn a_missing_witness_is_written_again() {
     let directory = TempDir::new().expect("a directory");
     let head = log_of(directory.path(), 3).await;
     fs::remove_file(directory.path().join("head")).expect("removed");
@@ -92,7 +92,7 @@ async fn a_lost_witness_is_made_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_note_that_was_torn_leaves_the_one_before() {
+async fn a_torn_witness_slot_leaves_the_previous_one() {
     let directory = TempDir::new().expect("a directory");
     // Opening notes position 0 in the first slot, so 1, 2, 3 go to 2nd, 1st, 2nd.
     log_of(directory.path(), 3).await;
@@ -112,7 +112,7 @@ async fn a_note_that_was_torn_leaves_the_one_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_is_opened_once_at_a_time() {
+async fn a_log_cannot_be_opened_twice() {
     let directory = TempDir::new().expect("a directory");
     let log = open(directory.path());
     append(&log, 0, &["a"]).await.expect("appended");
