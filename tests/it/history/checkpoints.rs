@@ -29,7 +29,7 @@ async fn sign(history: &mut History) -> SignedCheckpoint {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_noted_is_found_again_as_long_as_it_is_the_same_log() {
+async fn a_hash_anchor_is_valid_only_in_its_own_log() {
     let server = TestServer::start().await;
     six_events(&server).await;
     let mut client = history(&server).await;
@@ -63,7 +63,7 @@ async fn what_was_noted_is_found_again_as_long_as_it_is_the_same_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_is_the_head_signed_with_the_key_that_the_server_tells() {
+async fn a_checkpoint_is_the_head_signed_with_the_key_of_the_server() {
     let server = TestServer::start().await;
     six_events(&server).await;
     let mut client = history(&server).await;
@@ -83,7 +83,7 @@ async fn a_checkpoint_is_the_head_signed_with_the_key_that_the_server_tells() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_that_was_changed_anywhere_proves_nothing() {
+async fn a_changed_checkpoint_does_not_verify() {
     let server = TestServer::start().await;
     six_events(&server).await;
     let signed = sign(&mut history(&server).await).await;
@@ -118,7 +118,7 @@ async fn a_checkpoint_that_was_changed_anywhere_proves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_key_outlives_a_restart_and_each_stop_notes_a_checkpoint() {
+async fn the_key_survives_a_restart_and_each_stop_saves_a_checkpoint() {
     let server = TestServer::start().await;
     six_events(&server).await;
     let before = sign(&mut history(&server).await).await;

@@ -39,7 +39,7 @@ async fn positions(history: &mut History, mut request: ListUserPoolEventsRequest
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_is_listed_once_in_both_directions_whatever_the_page_size() {
+async fn every_event_is_listed_once_in_any_order_and_page_size() {
     let server = TestServer::start().await;
     six_events(&server).await;
     let mut history = history(&server).await;
@@ -56,7 +56,7 @@ async fn every_event_is_listed_once_in_both_directions_whatever_the_page_size() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_events_of_a_user_pool_are_its_revisions_also_where_it_was_deleted() {
+async fn the_events_of_a_user_pool_are_its_revisions() {
     let server = TestServer::start().await;
     let [people, _, guests] = six_events(&server).await;
     let mut history = history(&server).await;
@@ -79,7 +79,7 @@ async fn the_events_of_a_user_pool_are_its_revisions_also_where_it_was_deleted()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn filters_are_joined() {
+async fn an_event_must_match_every_filter() {
     let server = TestServer::start().await;
     let [people, staff, _] = six_events(&server).await;
     let mut history = history(&server).await;
@@ -116,7 +116,7 @@ async fn filters_are_joined() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_stays_within_what_clients_take_however_large_its_events_are() {
+async fn a_page_of_large_events_fits_into_one_message() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     for _ in 0..12 {
@@ -138,7 +138,7 @@ async fn a_page_stays_within_what_clients_take_however_large_its_events_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_token_is_bound_to_its_list_and_outlives_a_restart_and_new_events() {
+async fn a_page_token_survives_a_restart_and_fits_only_its_list() {
     let server = TestServer::start().await;
     let [people, staff, _] = six_events(&server).await;
     let request = ListUserPoolEventsRequest { page_size: 2, ..list(of(&people)) };
@@ -166,7 +166,7 @@ async fn a_page_token_is_bound_to_its_list_and_outlives_a_restart_and_new_events
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_asked_for_is_refused_by_field() {
+async fn an_invalid_query_is_refused_by_field() {
     let server = TestServer::start().await;
     let mut history = history(&server).await;
     let nonsense = UserPoolEventFilter {
@@ -190,7 +190,7 @@ async fn what_cannot_be_asked_for_is_refused_by_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_filter_that_matches_next_to_nothing_does_not_keep_a_call_busy() {
+async fn a_filter_with_few_matches_ends_its_page_early() {
     let server = crate::support::long_log(25_000).await;
     let mut history = history(&server).await;
     let deleted = UserPoolEventFilter {

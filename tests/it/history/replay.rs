@@ -74,7 +74,7 @@ async fn a_replay_to_the_end_is_what_describe_shows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deleted_user_pool_is_shown_as_it_was_last() {
+async fn a_deleted_user_pool_is_shown_in_its_last_state() {
     let server = TestServer::start().await;
     let [_, _, guests] = six_events(&server).await;
     let mut history = history(&server).await;
@@ -107,7 +107,7 @@ async fn a_replay_does_not_depend_on_the_projection_of_a_user_pool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_not_yet_and_what_is_not_yet_are_told_apart() {
+async fn before_creation_and_beyond_the_end_are_different_errors() {
     let server = TestServer::start().await;
     let [people, _, guests] = six_events(&server).await;
     let mut history = history(&server).await;
