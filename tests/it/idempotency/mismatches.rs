@@ -62,7 +62,7 @@ async fn another_method_under_a_used_id_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_requests_that_race_under_one_id_one_is_refused() {
+async fn one_of_two_racing_requests_under_one_id_is_refused() {
     let server = TestServer::start().await;
     let mut clients = Vec::new();
     for _ in 0..8 {
@@ -125,7 +125,7 @@ async fn a_call_that_changed_nothing_leaves_its_id_unused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_passed_revision_is_told_with_both_numbers_and_records_nothing() {
+async fn a_stale_revision_is_refused_with_both_numbers() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let id = Call::create("people").send(&mut client).await.expect("a user pool").id();

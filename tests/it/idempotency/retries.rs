@@ -36,7 +36,7 @@ async fn a_retry_answers_as_the_first_call_did_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_answers_as_the_first_call_did_though_all_has_moved_on() {
+async fn a_retry_gets_the_first_answer_after_later_changes() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     // The last of these deletes the user pool, and then another has its domain.
@@ -52,7 +52,7 @@ async fn a_retry_answers_as_the_first_call_did_though_all_has_moved_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_is_known_after_a_restart() {
+async fn a_retry_is_recognized_after_a_restart() {
     let server = TestServer::start().await;
     let life = a_life(&mut server.client().await).await;
     let server = server.restart().await;
@@ -65,7 +65,7 @@ async fn a_retry_is_known_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_retry_is_known_after_the_read_model_was_deleted() {
+async fn a_retry_is_recognized_after_the_read_model_was_deleted() {
     let server = TestServer::start().await;
     let life = a_life(&mut server.client().await).await;
     let delete = |data_dir: &std::path::Path| {
@@ -79,7 +79,7 @@ async fn a_retry_is_known_after_the_read_model_was_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_retries_that_race_one_is_carried_out() {
+async fn one_of_many_racing_retries_is_carried_out() {
     let server = TestServer::start().await;
     let mut clients = Vec::new();
     for _ in 0..8 {
@@ -139,7 +139,7 @@ async fn the_spelling_of_a_request_id_does_not_matter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_id_that_is_no_uuid_is_refused() {
+async fn a_request_id_that_is_not_a_uuid_is_refused() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let id = Call::create("people").send(&mut client).await.expect("a user pool").id();

@@ -30,7 +30,7 @@ fn comparable(answer: Answer) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_validated_call_answers_as_the_real_one_and_records_nothing() {
+async fn a_validated_call_gets_the_real_answer_and_records_nothing() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let create = Call::create("people");
@@ -107,7 +107,7 @@ async fn a_validated_call_leaves_its_id_unused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_validated_retry_answers_as_the_retry_would_without_a_position() {
+async fn a_validated_retry_gets_the_answer_without_a_position() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let life = a_life(&mut client).await;
