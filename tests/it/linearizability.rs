@@ -39,7 +39,7 @@ const WORKERS: usize = 24;
 const QUESTIONS: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_many_clients_are_told_is_one_order_of_what_happened() {
+async fn the_answers_to_many_clients_are_linearizable() {
     let mut random = Random::seeded();
     for _ in 0..rounds(2) {
         let server = TestServer::start().await;
@@ -55,7 +55,7 @@ async fn what_many_clients_are_told_is_one_order_of_what_happened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_order_survives_kill_9() {
+async fn the_answers_are_linearizable_across_kill_9() {
     let mut random = Random::seeded();
     for _ in 0..rounds(2) {
         let directory = TempDir::new().expect("a directory");
@@ -82,7 +82,7 @@ async fn the_order_survives_kill_9() {
 
 /// The user pool and the history are two services, and one truth.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_described_a_change_finds_it_in_the_history() {
+async fn a_described_change_is_in_the_history() {
     let server = TestServer::start().await;
     let pool = create(&mut server.client().await, "people").await;
     let mut writers = JoinSet::new();

@@ -92,7 +92,7 @@ fn a_stale_read_is_noticed() {
 }
 
 #[test]
-fn a_read_that_goes_back_behind_another_one_is_noticed() {
+fn a_read_older_than_an_earlier_read_is_noticed() {
     // The change is not acknowledged yet, but has been seen.
     let back = changed(|history, _| {
         history[4].returned = 13;
@@ -132,7 +132,7 @@ fn a_change_that_was_applied_twice_is_noticed() {
 }
 
 #[test]
-fn a_change_that_nobody_asked_for_is_noticed() {
+fn an_unrequested_change_is_noticed() {
     let nobody = changed(|_, log| log.push(event(5, "a", 4, 17, What::Updated { value: 17 })));
     assert_eq!(nobody, Err(Objection::Invented { position: 5 }));
     let another = changed(|_, log| log[3].what = What::Updated { value: 2 });
@@ -168,7 +168,7 @@ fn a_refused_change_that_is_recorded_is_noticed() {
 }
 
 #[test]
-fn an_answer_with_another_place_is_noticed() {
+fn an_answer_with_a_wrong_position_is_noticed() {
     let elsewhere = changed(|history, _| history[2].told = told(2, 4));
     assert_eq!(elsewhere, Err(Objection::Elsewhere { number: 2, position: 3 }));
 }
