@@ -21,7 +21,7 @@ async fn listed(client: &mut Client) -> Vec<UserPoolDescription> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listed_user_pool_has_cognitos_members_as_they_are_now() {
+async fn a_listed_user_pool_has_cognitos_members() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let arn = "arn:aws:lambda:us-east-1:123456789012:function:pre-sign-up".to_owned();

@@ -30,7 +30,7 @@ use crate::{
 use super::{LISTS, List, Page, furnish, furnished};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn how_many_to_return_is_required_from_1_to_60() {
+async fn max_results_is_required_from_1_to_60() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     for list in LISTS {
@@ -100,7 +100,7 @@ async fn a_change_does_not_move_a_user_pool_in_its_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_gone_is_not_listed() {
+async fn deleted_user_pools_and_domains_are_not_listed() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let ids = furnish(&mut client, 3).await;
@@ -112,7 +112,7 @@ async fn what_is_gone_is_not_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_stays_is_lost_or_seen_twice_while_others_come_and_go() {
+async fn changes_between_pages_lose_and_repeat_nothing() {
     for size in [1, 2, 3] {
         let server = TestServer::start().await;
         let mut client = server.client().await;
@@ -176,7 +176,7 @@ impl Source for Backwards {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn user_pools_are_in_the_order_of_their_creation_not_of_their_ids() {
+async fn user_pools_are_listed_in_the_order_of_creation() {
     let directory = TempDir::new().expect("a directory");
     let limits = Limits::default();
     let settings = Settings {

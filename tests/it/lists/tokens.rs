@@ -20,7 +20,7 @@ async fn first_token(client: &mut Client, list: List) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_stays_good_after_a_restart_and_without_the_read_model() {
+async fn a_token_is_valid_after_a_restart_with_a_new_read_model() {
     let server = TestServer::start().await;
     let ids = furnish(&mut server.client().await, 5).await;
     let mut tokens = Vec::new();
@@ -62,7 +62,7 @@ async fn a_token_of_another_list_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_with_any_letter_mistyped_lost_or_added_is_refused() {
+async fn a_token_with_any_wrong_character_is_refused() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     furnish(&mut client, 3).await;
@@ -87,7 +87,7 @@ async fn a_token_with_any_letter_mistyped_lost_or_added_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_token_is_refused() {
+async fn an_invalid_token_is_refused() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     furnish(&mut client, 3).await;
