@@ -3,10 +3,10 @@
 
 mod capacity;
 mod deadlines;
-mod hostile;
+mod hostile_clients;
 mod memory;
-mod starting;
-mod stuck;
+mod stalled_clients;
+mod startup;
 pub(crate) mod wire;
 
 use tonic::Status;

@@ -52,7 +52,7 @@ async fn at_last<T, F: Future<Output = Result<T, Status>>>(mut call: impl FnMut(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn watches_are_limited_in_all() {
+async fn the_number_of_watches_is_limited() {
     let server = TestServer::with(|config| config.capacity.watches = 3).await;
     let mut open = Vec::new();
     for _ in 0..3 {
@@ -89,7 +89,7 @@ async fn one_connection_has_room_for_calls_beside_its_watches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_are_limited_and_health_is_told_all_the_same() {
+async fn reads_are_limited_and_health_is_not() {
     let server = TestServer::with(|config| config.capacity.reads = 1).await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
@@ -121,7 +121,7 @@ async fn reads_are_limited_and_health_is_told_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn changes_that_are_only_half_sent_are_limited_too() {
+async fn half_sent_changes_count_toward_the_limit() {
     let server = TestServer::start().await;
     let address = server.endpoint.to_string();
     let mut half_sent = Vec::new();
@@ -195,7 +195,7 @@ async fn the_memory_of_all_requests_is_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_are_limited_and_those_beyond_are_closed_at_once() {
+async fn excess_connections_are_closed_at_once() {
     let server = TestServer::with(|config| config.connections = 2).await;
     let mut first = server.client().await;
     let second = server.client().await;
@@ -218,7 +218,7 @@ async fn connections_are_limited_and_those_beyond_are_closed_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_as_large_as_can_be_is_none() {
+async fn the_largest_limit_is_no_limit() {
     let most = usize::MAX;
     let server = TestServer::with(|config| {
         config.connections = most;

@@ -22,7 +22,7 @@ fn list() -> ListUserPoolsRequest {
 
 /// In one thread, so that the clock can be moved.
 #[tokio::test]
-async fn a_command_that_is_late_before_it_is_taken_up_is_not_carried_out() {
+async fn a_command_whose_deadline_passed_in_the_queue_is_dropped() {
     let log = Arc::new(HeldLog::default());
     let server = TestServer::on(Arc::<HeldLog>::clone(&log)).await;
     let mut client = server.client().await;
@@ -47,7 +47,7 @@ async fn a_command_that_is_late_before_it_is_taken_up_is_not_carried_out() {
 }
 
 #[tokio::test]
-async fn a_command_that_was_taken_up_completes_after_its_deadline() {
+async fn a_started_command_completes_after_its_deadline() {
     let log = Arc::new(HeldLog::default());
     let server = TestServer::on(Arc::<HeldLog>::clone(&log)).await;
     let mut wire = Wire::connect(&server.endpoint.to_string()).await;
@@ -68,7 +68,7 @@ async fn a_command_that_was_taken_up_completes_after_its_deadline() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_late_already_does_not_begin() {
+async fn a_call_whose_deadline_has_passed_does_not_begin() {
     let server = TestServer::start().await;
     let mut wire = Wire::connect(&server.endpoint.to_string()).await;
     for timeout in ["0S", "0n", "1n"] {
@@ -81,7 +81,7 @@ async fn what_is_late_already_does_not_begin() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_unit_is_understood_and_what_is_no_timeout_is_none() {
+async fn every_timeout_unit_is_read_and_bad_timeouts_are_ignored() {
     let server = TestServer::start().await;
     let mut wire = Wire::connect(&server.endpoint.to_string()).await;
     for timeout in [

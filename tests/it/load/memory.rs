@@ -11,7 +11,7 @@ const USER_POOLS: usize = 1200;
 const TEXT: usize = 2000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn user_pools_that_do_not_fit_into_memory_are_read_from_the_disk() {
+async fn user_pools_beyond_the_cache_are_read_from_the_disk() {
     let server = TestServer::with(|config| config.cache = 0).await;
     let client = server.client().await;
     let creating = (0..USER_POOLS).map(|number| {

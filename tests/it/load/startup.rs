@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_the_read_model_is_built_health_says_not_serving_and_calls_are_refused() {
+async fn calls_are_refused_while_the_read_model_is_built() {
     let directory = TempDir::new().expect("a directory");
     let socket = directory.path().join("socket");
     let log = SlowLog::of(2).await;

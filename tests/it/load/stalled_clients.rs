@@ -19,7 +19,7 @@ fn list() -> ListUserPoolsRequest {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_taken_is_thrown_away_and_its_place_is_free() {
+async fn a_stalled_response_is_dropped_and_frees_its_permit() {
     let server = TestServer::with(|config| config.capacity.reads = 1).await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
@@ -40,7 +40,7 @@ async fn an_answer_that_is_not_taken_is_thrown_away_and_its_place_is_free() {
 }
 
 #[tokio::test]
-async fn who_takes_no_answer_holds_up_the_stop_until_the_limit_and_no_longer() {
+async fn a_stalled_response_delays_shutdown_only_to_the_limit() {
     let server = TestServer::start().await;
     create(&mut server.client().await, "people").await;
     // From here on: the writer has a thread of its own, which this clock does not wait for.
@@ -63,7 +63,7 @@ async fn who_takes_no_answer_holds_up_the_stop_until_the_limit_and_no_longer() {
 }
 
 #[tokio::test]
-async fn half_sent_calls_and_dead_connections_hold_up_nothing() {
+async fn half_sent_calls_and_dead_connections_delay_nothing() {
     let server = TestServer::start().await;
     let address = server.endpoint.to_string();
     let mut client = server.client().await;

@@ -114,7 +114,7 @@ async fn let_go_on(address: &str, sent: &[u8], reads: bool) -> Duration {
 }
 
 #[tokio::test]
-async fn hostile_connections_are_ended_and_cost_the_others_nothing() {
+async fn hostile_connections_are_closed_and_harm_no_other() {
     let server = TestServer::with(|config| config.connections = 4).await;
     let address = server.endpoint.to_string();
     let mut client = server.client().await;
@@ -148,7 +148,7 @@ async fn hostile_connections_are_ended_and_cost_the_others_nothing() {
 }
 
 #[tokio::test]
-async fn a_request_that_stops_in_the_middle_is_given_up_and_its_place_is_free() {
+async fn a_stalled_request_times_out_and_frees_its_permit() {
     let server = TestServer::with(|config| config.capacity.reads = 1).await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
