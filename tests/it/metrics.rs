@@ -3,8 +3,8 @@
 
 mod calls;
 mod connections;
-mod documented;
-pub(crate) mod starting;
+mod documentation;
+pub(crate) mod startup;
 
 use std::collections::BTreeMap;
 
@@ -113,7 +113,7 @@ pub(crate) async fn reading(server: &TestServer) -> Reading {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_recorded_is_measured() {
+async fn appends_and_their_events_are_counted() {
     let server = measured().await;
     let mut client = server.client().await;
     for name in ["one", "two", "three"] {
@@ -159,7 +159,7 @@ async fn what_is_recorded_is_measured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_is_counted_by_how_it_ended() {
+async fn commands_are_counted_by_outcome() {
     let server = measured().await;
     let mut client = server.client().await;
     let mut request = crate::support::named("people");
@@ -187,7 +187,7 @@ async fn a_command_is_counted_by_how_it_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn watches_are_counted_until_they_end_with_the_furthest_behind() {
+async fn open_watches_are_counted_and_their_largest_lag_is_shown() {
     let server = measured().await;
     let mut client = server.client().await;
     for name in ["one", "two"] {
@@ -227,14 +227,14 @@ fn a_watch_that_is_behind_shows_as_lag() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_listener_for_metrics_there_is_none() {
+async fn without_an_address_for_metrics_nothing_listens() {
     let server = TestServer::start().await;
     assert_eq!(server.metrics, None);
     server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_but_what_is_documented_is_answered() {
+async fn only_the_documented_paths_are_served() {
     let server = measured().await;
     let endpoint = server.metrics.clone().expect("metrics");
     for (path, status) in

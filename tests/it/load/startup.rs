@@ -12,7 +12,7 @@ use userpool::{server::Ready, transport::Endpoint};
 
 use super::describe;
 use crate::{
-    metrics::starting::SlowLog,
+    metrics::startup::SlowLog,
     support::{Client, FixedSource, config, create, reason},
 };
 

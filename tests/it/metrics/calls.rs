@@ -47,7 +47,7 @@ async fn every_call_is_counted_with_its_true_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_method_is_there_with_every_code_before_it_is_called() {
+async fn every_method_and_code_is_shown_before_the_first_call() {
     let server = measured().await;
     let reading = reading(&server).await;
     let methods = methods();
@@ -67,7 +67,7 @@ async fn every_method_is_there_with_every_code_before_it_is_called() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paths_that_are_no_methods_are_counted_as_one() {
+async fn unknown_methods_are_counted_under_one_label() {
     let server = measured().await;
     let before = reading(&server).await.names().count();
     let mut grpc = Grpc::new(server.channel().await);
@@ -92,7 +92,7 @@ async fn paths_that_are_no_methods_are_counted_as_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_let_in_is_counted_by_its_reason() {
+async fn refused_calls_and_connections_are_counted_by_reason() {
     let server = TestServer::with(|config| {
         config.metrics_listen = Some(super::free());
         config.capacity.reads = 0;

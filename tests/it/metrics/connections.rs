@@ -11,7 +11,7 @@ use super::{get, measured};
 const PLACES: usize = 32;
 
 #[tokio::test]
-async fn who_asks_nothing_leaves_the_place_to_who_asks() {
+async fn an_idle_connection_makes_room_for_a_request() {
     let server = measured().await;
     let metrics = server.metrics.clone().expect("metrics");
     let Endpoint::Tcp(address) = &metrics else { unreachable!("it listens on TCP") };

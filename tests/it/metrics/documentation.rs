@@ -38,7 +38,7 @@ fn text(path: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_table_of_metrics_is_complete_with_their_types_and_labels() {
+async fn the_table_has_every_metric_with_its_type_and_labels() {
     let reading = after_traffic().await;
     let documented = text(OPERATIONS);
     let row = Regex::new(r"(?m)^\| `([a-z_]+)` \| (\w+) \|[^|]*\|([^|]*)\| [^|]+ \|");
@@ -82,7 +82,7 @@ fn labels_of(reading: &Reading, series: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_metric_that_the_dashboard_and_the_alerts_use_exists() {
+async fn the_dashboard_and_the_alerts_use_existing_metrics() {
     let reading = after_traffic().await;
     let known: BTreeSet<_> = reading.names().collect();
     let metric =
@@ -118,7 +118,7 @@ fn expressions() -> Vec<String> {
 }
 
 #[test]
-fn every_alert_says_what_it_is_and_what_to_do_and_no_other_is_explained() {
+fn every_alert_is_explained_with_a_remedy() {
     let alerts = text(ALERTS);
     let operations = text(OPERATIONS);
     let mut names = BTreeSet::new();
