@@ -1,18 +1,18 @@
 //! The real process: what it prints, how it ends, and what it refuses to start with.
 
 mod config_file;
-mod documented;
-mod flooded;
-mod futile;
-mod killed;
+mod config_warnings;
+mod documentation;
+mod kill;
 mod logging;
-mod private;
-mod refused;
+mod overload;
+mod permissions;
 mod settings;
+mod shutdown;
+mod shutdown_under_load;
 mod socket;
+mod startup_errors;
 mod stderr;
-mod stopped;
-mod stopped_under_load;
 
 use std::{
     path::Path,
@@ -32,7 +32,7 @@ use userpool::proto::{
 use crate::support::Client;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_address_that_was_chosen_is_printed() {
+async fn the_chosen_address_is_printed() {
     let directory = tempfile::TempDir::new().expect("a directory");
     let server = Process::start(directory.path()).await;
     let port = server.address.strip_prefix("127.0.0.1:").expect("the host that was asked for");

@@ -9,7 +9,7 @@ use super::{Process, run, userpool};
 use crate::support::{create, named};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flag_counts_before_the_environment_that_before_the_file_and_that_before_the_default() {
+async fn flags_override_environment_then_file_then_defaults() {
     let directory = TempDir::new().expect("a directory");
     let file = directory.path().join("userpool.toml");
     let text = "max-tags = 1\nmax-reads = 0x1_0\nregion = \"eu-west-1\"\nlog-format = \"json\"";
@@ -34,7 +34,7 @@ async fn a_flag_counts_before_the_environment_that_before_the_file_and_that_befo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_printed_is_a_settings_file_that_says_the_same() {
+async fn the_printed_settings_are_a_settings_file() {
     let directory = TempDir::new().expect("a directory");
     let file = directory.path().join("userpool.toml");
     let mut command = userpool();
@@ -72,7 +72,7 @@ async fn settings_from_the_file_hold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_that_is_wrong_with_the_file_is_told_by_line_and_nothing_is_created() {
+async fn errors_in_the_file_are_reported_by_line_and_stop_the_start() {
     let text = "max_tags = 5\nmax-reads = \"5\"\nlog-format = \"xml\"\naccount-id = \"s3cr3t\"\n\
                 listn = \"127.0.0.1:0\"\nmax-watches = -1\n\
                 max-user-pools = 1.5\n[region]\nname = \"eu-west-1\"";
@@ -93,7 +93,7 @@ async fn all_that_is_wrong_with_the_file_is_told_by_line_and_nothing_is_created(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_no_toml_or_names_another_or_is_not_there_is_refused() {
+async fn an_invalid_or_missing_settings_file_is_refused() {
     for (text, expected) in [
         ("region = \"eu-west-1\"\nlog = \"s3cr3t\n", "line 2: invalid basic string"),
         ("max-tags = 1\nmax-tags = 2\n", "line 2: duplicate key"),
@@ -109,7 +109,7 @@ async fn a_file_that_is_no_toml_or_names_another_or_is_not_there_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_value_in_the_file_is_told_also_where_a_flag_counts_instead() {
+async fn an_invalid_value_is_reported_even_if_a_flag_overrides_it() {
     let directory = TempDir::new().expect("a directory");
     let file = directory.path().join("userpool.toml");
     fs::write(&file, "max-tags = -1").expect("written");
@@ -120,7 +120,7 @@ async fn a_wrong_value_in_the_file_is_told_also_where_a_flag_counts_instead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_config_tells_all_that_is_wrong_and_touches_nothing() {
+async fn check_config_reports_all_errors_and_changes_nothing() {
     let directory = TempDir::new().expect("a directory");
     let data_dir = directory.path().join("data");
     let check = async |listen: &str| {

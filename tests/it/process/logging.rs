@@ -91,7 +91,7 @@ impl Logging {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_record_of_a_call_says_who_called_from_where_and_in_which_trace() {
+async fn the_record_of_a_call_names_caller_address_and_trace() {
     let directory = TempDir::new().expect("a directory");
     let server = Logging::start(directory.path(), "127.0.0.1:0").await;
     let trace = "0af7651916cd43dd8448eb211c80319c";
@@ -109,7 +109,7 @@ async fn the_record_of_a_call_says_who_called_from_where_and_in_which_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_record_of_a_call_on_a_socket_names_the_user_and_the_process() {
+async fn the_record_of_a_call_on_a_socket_names_user_and_process() {
     let directory = TempDir::new().expect("a directory");
     let listen = format!("unix:{}", directory.path().join("socket").display());
     let server = Logging::start(directory.path(), &listen).await;
@@ -123,7 +123,7 @@ async fn the_record_of_a_call_on_a_socket_names_the_user_and_the_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_turns_the_log_up_and_another_one_back() {
+async fn signals_raise_and_restore_the_log_level() {
     let directory = TempDir::new().expect("a directory");
     let server = Logging::start(directory.path(), "127.0.0.1:0").await;
     let asked = "info,sled=warn";

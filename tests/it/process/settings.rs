@@ -73,7 +73,7 @@ async fn settings_from_the_environment_hold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_of_the_process_can_be_read_by_programs() {
+async fn the_log_of_the_process_is_json() {
     let directory = TempDir::new().expect("a directory");
     let mut command = super::serve(directory.path());
     command.args(["--listen=127.0.0.1:0", "--log-format=json"]);

@@ -9,7 +9,7 @@ use super::{Process, pools, run, serve};
 use crate::support::create;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unix_socket_is_served_and_its_file_goes_with_the_server() {
+async fn a_unix_socket_is_served_and_removed_at_the_end() {
     let directory = TempDir::new().expect("a directory");
     let socket = directory.path().join("socket");
     let server = Process::from(&mut on_socket(directory.path(), &socket)).await;
@@ -26,7 +26,7 @@ async fn a_unix_socket_is_served_and_its_file_goes_with_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_socket_of_a_server_that_was_killed_is_taken_over() {
+async fn the_socket_of_a_killed_server_is_replaced() {
     let directory = TempDir::new().expect("a directory");
     let socket = directory.path().join("socket");
     let server = Process::from(&mut on_socket(directory.path(), &socket)).await;
@@ -42,7 +42,7 @@ async fn the_socket_of_a_server_that_was_killed_is_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_in_use_and_a_file_that_is_no_socket_are_left_alone() {
+async fn a_socket_in_use_and_any_other_file_are_not_replaced() {
     let directory = TempDir::new().expect("a directory");
     let used = directory.path().join("used");
     let _listener = UnixListener::bind(&used).expect("bound");

@@ -11,7 +11,7 @@ use super::{pools, serve};
 use crate::support::create;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_told_on_stderr_does_not_end_the_service() {
+async fn a_failing_stderr_does_not_end_the_service() {
     let directory = TempDir::new().expect("a directory");
     let full = File::options().write(true).open("/dev/full").expect("a full disk");
     let mut command = serve(directory.path());

@@ -66,7 +66,7 @@ async fn in_time<T>(call: impl Future<Output = T>) -> (T, Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn idle_connections_cost_little_and_all_of_it_comes_back() {
+async fn idle_connections_use_little_memory_and_return_it() {
     let count = (1000 * rounds()).min(9900);
     let directory = TempDir::new().expect("a directory");
     let server = Process::start(directory.path()).await;
@@ -97,7 +97,7 @@ async fn idle_connections_cost_little_and_all_of_it_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn out_of_descriptors_the_log_goes_on_and_the_processor_rests() {
+async fn without_descriptors_the_log_works_and_the_cpu_is_idle() {
     let directory = TempDir::new().expect("a directory");
     let mut command = Command::new("sh");
     command
@@ -144,7 +144,7 @@ async fn out_of_descriptors_the_log_goes_on_and_the_processor_rests() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_changes_than_it_can_take_are_refused_at_once_and_leave_nothing_behind() {
+async fn excess_changes_are_refused_at_once_and_leave_nothing() {
     let directory = TempDir::new().expect("a directory");
     let server = Process::start(directory.path()).await;
     let mut client = server.client().await;

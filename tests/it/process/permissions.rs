@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::{Process, run, serve};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_data_directory_its_log_and_its_key_are_for_their_owner_alone() {
+async fn the_data_directory_is_private_to_its_owner() {
     let directory = TempDir::new().expect("a directory");
     let data = directory.path().join("data");
     Process::start(&data).await.kill().await;
@@ -21,7 +21,7 @@ async fn the_data_directory_its_log_and_its_key_are_for_their_owner_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_that_others_made_is_served_and_told_of_where_all_may_look_into_it() {
+async fn a_world_readable_data_directory_is_served_with_a_warning() {
     for (given, told) in [(0o755, true), (0o750, false), (0o700, false)] {
         let directory = TempDir::new().expect("a directory");
         open(directory.path(), given);
@@ -33,7 +33,7 @@ async fn a_data_directory_that_others_made_is_served_and_told_of_where_all_may_l
 
 /// Kubernetes gives a volume to its group at each start.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signing_key_that_every_user_may_read_is_refused_and_one_for_the_group_is_not() {
+async fn a_signing_key_may_be_group_but_not_world_readable() {
     let directory = TempDir::new().expect("a directory");
     Process::start(directory.path()).await.kill().await;
     let key = directory.path().join("signing_key.pem");

@@ -16,7 +16,7 @@ const CLIENTS: usize = 12;
 const ACKNOWLEDGED: usize = 150;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_kill_9_and_what_was_not_is_there_once_or_not_at_all() {
+async fn kill_9_loses_no_acknowledged_change_and_repeats_none() {
     let directory = TempDir::new().expect("a directory");
     let mut acknowledged = BTreeMap::new();
     let mut unanswered = Vec::new();

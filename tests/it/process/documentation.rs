@@ -23,7 +23,7 @@ async fn the_example_file_has_every_setting_once_with_its_default() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_example_file_passes_its_check_as_it_is_and_with_every_default_in_it() {
+async fn the_example_file_is_valid_also_with_every_default() {
     let text = fs::read_to_string(repository().join(EXAMPLE)).expect("the example");
     checked("--check-config", &text).await;
     let with_default =
@@ -33,7 +33,7 @@ async fn the_example_file_passes_its_check_as_it_is_and_with_every_default_in_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_example_of_a_value_is_one() {
+async fn every_example_value_is_valid() {
     let lines: Vec<_> = example().map(|(name, value)| format!("{name} = {value}")).collect();
     let printed = checked("--print-config", &lines.join("\n")).await;
     assert!(printed.lines().all(|line| line.ends_with("example.toml")), "{printed}");

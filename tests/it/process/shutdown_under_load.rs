@@ -26,7 +26,7 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(35);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_stops_in_order_with_thousands_of_things_open() {
+async fn shutdown_is_graceful_with_many_connections_and_watches() {
     let directory = TempDir::new().expect("a directory");
     let server = Process::start(directory.path()).await;
     let mut idle = Vec::new();

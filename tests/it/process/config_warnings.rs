@@ -17,7 +17,7 @@ const OPTIONAL: &str = "--client-auth=optional";
 const TOKENS: &str = "--token-issuer=a --token-audience=b --token-keys=keys.pem";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_that_lets_in_nothing_is_told() {
+async fn a_limit_that_admits_nothing_is_reported() {
     for setting in ["max-connections", "max-reads", "max-watches-per-connection"] {
         let expected =
             format!("userpool: --{setting} is 0, which lets in nothing: give at least 1");
@@ -31,7 +31,7 @@ async fn a_limit_that_lets_in_nothing_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_endpoint_for_calls_and_for_metrics_is_told() {
+async fn one_endpoint_for_calls_and_metrics_is_reported() {
     for endpoint in ["127.0.0.1:50051", "unix:socket"] {
         let told =
             objections(&["--listen", endpoint, "--metrics-listen", endpoint]).await.join("\n");
@@ -44,7 +44,7 @@ async fn one_endpoint_for_calls_and_for_metrics_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_grant_that_no_caller_can_have_is_told_with_what_it_takes() {
+async fn a_grant_that_no_caller_can_match_is_reported() {
     let socket = "--listen=unix:socket";
     let (certificates, tokens) = ("certificate:**,certificate:a", "token:alice");
     for (settings, grants, expected) in [

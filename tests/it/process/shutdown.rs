@@ -12,7 +12,7 @@ use super::{Process, pools};
 use crate::support::named;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_ends_the_process_in_order_under_load() {
+async fn a_signal_ends_the_process_gracefully_under_load() {
     for signal in ["TERM", "INT"] {
         let directory = TempDir::new().expect("a directory");
         let server = Process::start(directory.path()).await;
@@ -55,7 +55,7 @@ async fn a_signal_ends_the_process_in_order_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_says_that_the_server_stops() {
+async fn health_is_not_serving_during_shutdown() {
     let directory = TempDir::new().expect("a directory");
     let server = Process::start(directory.path()).await;
     let mut health = HealthClient::new(server.channel().await);

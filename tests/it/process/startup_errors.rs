@@ -24,7 +24,7 @@ async fn a_data_directory_in_use_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_that_cannot_be_listened_on_is_refused_and_nothing_is_created() {
+async fn an_unusable_address_is_refused_and_nothing_is_created() {
     for address in ["192.0.2.1:0", "no-such-host.invalid:0", "unix:/no/such/directory/socket"] {
         let directory = TempDir::new().expect("a directory");
         let data_dir = directory.path().join("data");
@@ -50,7 +50,7 @@ async fn an_address_in_use_is_refused_and_nothing_is_created() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_that_is_a_file_or_cannot_be_written_is_refused() {
+async fn a_data_directory_that_cannot_be_written_is_refused() {
     let directory = TempDir::new().expect("a directory");
     let file = directory.path().join("file");
     fs::write(&file, "precious").expect("written");
@@ -72,7 +72,7 @@ async fn a_data_directory_that_is_a_file_or_cannot_be_written_is_refused() {
 type Case<'a> = (&'a dyn Fn(&Path), &'a str);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_that_this_version_cannot_serve_is_refused_and_left_as_it_is() {
+async fn an_unsupported_data_directory_is_refused_and_unchanged() {
     let manifest = |path: &Path, text: &str| {
         fs::write(path.join("manifest.json"), text).expect("written");
     };
@@ -107,7 +107,7 @@ async fn a_data_directory_that_this_version_cannot_serve_is_refused_and_left_as_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_flag_is_told_with_exit_code_2() {
+async fn an_unknown_flag_exits_with_2() {
     let directory = TempDir::new().expect("a directory");
     for (arguments, expected) in [
         (["--listen", "nonsense"], "expected HOST:PORT"),
@@ -164,7 +164,7 @@ fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_was_emptied_is_refused_because_it_was_projected() {
+async fn an_emptied_log_is_refused_because_of_its_read_model() {
     let directory = TempDir::new().expect("a directory");
     let server = Process::start(directory.path()).await;
     let id = create(&mut server.client().await, "people").await;
