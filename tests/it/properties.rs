@@ -2,8 +2,8 @@
 
 mod any_request;
 mod legal;
+mod round_trip;
 mod sequences;
-mod shown;
 mod world;
 
 use std::env;

@@ -79,7 +79,7 @@ fn target(call: &Call) -> Option<String> {
 }
 
 #[test]
-fn no_sequence_of_commands_breaks_what_must_hold() {
+fn no_sequence_of_commands_breaks_an_invariant() {
     let tried = trying(128).run(&steps(24), |steps| {
         let mut world = World::default();
         let mut ids = Vec::new();
@@ -130,7 +130,7 @@ fn without_times(pool: UserPool) -> UserPool {
 }
 
 #[test]
-fn the_server_does_what_the_rules_say_and_shows_what_its_log_says() {
+fn the_server_agrees_with_the_rules_and_with_its_log() {
     let runtime = Runtime::new().expect("a runtime");
     let tried = trying(24).run(&steps(24), |steps| {
         runtime.block_on(async {

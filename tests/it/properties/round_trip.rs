@@ -111,7 +111,7 @@ fn schema(given: &[SchemaAttribute], mut shown: Vec<SchemaAttribute>) -> Vec<Sch
 }
 
 #[test]
-fn what_is_accepted_is_shown_member_for_member() {
+fn an_accepted_request_is_shown_member_by_member() {
     let runtime = Runtime::new().expect("a runtime");
     let server = runtime.block_on(TestServer::start());
     let client = runtime.block_on(server.client());
