@@ -10,7 +10,7 @@ use crate::{
 use super::{CALLERS, Crowd, domain_of, one_winner};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_prefix_that_hundreds_race_for_goes_to_one_user_pool() {
+async fn one_of_hundreds_racing_for_a_prefix_gets_it() {
     let crowd = Crowd::gather().await;
     let ids = crowd.pools(CALLERS).await;
 
@@ -38,7 +38,7 @@ async fn a_prefix_that_hundreds_race_for_goes_to_one_user_pool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_pool_that_many_prefixes_race_for_has_one_of_them() {
+async fn one_of_many_prefixes_racing_for_a_user_pool_is_assigned() {
     let crowd = Crowd::gather().await;
     let id = crowd.pools(1).await.remove(0);
 
@@ -65,7 +65,7 @@ async fn a_user_pool_that_many_prefixes_race_for_has_one_of_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_pool_is_deleted_or_gets_its_domain_but_not_both() {
+async fn a_user_pool_is_either_deleted_or_gets_its_domain() {
     let crowd = Crowd::gather().await;
     let ids = crowd.pools(CALLERS / 2).await;
     let prefix = |index: usize| format!("login-{index}");

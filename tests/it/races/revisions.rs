@@ -13,7 +13,7 @@ use crate::{
 use super::{CALLERS, CONNECTIONS, Crowd, describe, one_winner};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_all_who_saw_a_revision_one_may_change_it() {
+async fn one_of_many_changes_to_one_revision_succeeds() {
     let crowd = Crowd::gather().await;
     let id = crowd.pools(1).await.remove(0);
     for seen in 1..=4 {
@@ -39,7 +39,7 @@ async fn of_all_who_saw_a_revision_one_may_change_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_read_and_changed_with_its_revision_is_never_lost() {
+async fn no_update_with_an_expected_revision_is_lost() {
     const EACH: usize = 4;
     let crowd = Crowd::gather().await;
     let id = crowd.pools(1).await.remove(0);
@@ -88,7 +88,7 @@ async fn a_user_pool_is_deleted_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_change_has_places_of_its_own_without_gaps() {
+async fn positions_and_revisions_are_unique_and_dense() {
     let crowd = Crowd::gather().await;
     let ids = crowd.pools(40).await;
     // What is carried out here changes something; some of it is refused.

@@ -8,7 +8,7 @@ use crate::{calls::Call, support::reason};
 use super::{CONNECTIONS, Crowd, describe, describe_domain, domain_of};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_answered_sees_it_on_any_connection() {
+async fn an_answered_change_is_visible_on_any_connection() {
     let crowd = Crowd::gather().await;
     let callers = (0..CONNECTIONS).map(|index| {
         let (mut writer, mut reader) = (crowd.client(index), crowd.client(index + 1));
