@@ -1,8 +1,8 @@
 //! The business rules are pure functions: every command on a user pool in every
 //! state leads to the events, or the refusal, that is written here.
 
+mod decisions;
 mod defaults;
-mod pairs;
 mod updates;
 
 use prost_types::Timestamp;

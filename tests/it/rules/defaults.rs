@@ -16,7 +16,7 @@ fn created(request: CreateUserPoolRequest) -> UserPool {
 }
 
 #[test]
-fn a_name_is_enough() {
+fn a_user_pool_needs_only_a_name() {
     let settings = created(named("people"));
     assert_eq!(settings.schema_attributes.len(), 20);
     let expected = UserPool {
@@ -98,7 +98,7 @@ fn an_admin_config_given_in_part_is_completed() {
 }
 
 #[test]
-fn a_text_is_shown_under_both_of_its_names_whichever_was_given() {
+fn a_text_is_shown_under_both_of_its_names() {
     let by_the_old_names = created(CreateUserPoolRequest {
         sms_verification_message: Some("sms {####}".into()),
         email_verification_message: Some("email {####}".into()),
@@ -125,7 +125,7 @@ fn a_text_is_shown_under_both_of_its_names_whichever_was_given() {
 }
 
 #[test]
-fn of_a_text_given_twice_the_template_counts() {
+fn the_template_wins_over_a_text_that_is_given_twice() {
     let settings = created(CreateUserPoolRequest {
         sms_verification_message: Some("old {####}".into()),
         email_verification_subject: Some("old".into()),

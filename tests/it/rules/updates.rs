@@ -59,7 +59,7 @@ fn everything(paths: &[&str]) -> Command {
 }
 
 #[test]
-fn without_a_mask_what_is_left_out_goes_back_to_its_default() {
+fn without_a_mask_omitted_settings_return_to_defaults() {
     let bare = given([create(CreateUserPoolRequest {
         alias_attributes: vec![alias_attribute::Value::Email.into()],
         ..named("people")
@@ -76,14 +76,14 @@ fn without_a_mask_what_is_left_out_goes_back_to_its_default() {
 }
 
 #[test]
-fn an_update_moves_the_time_of_modification_alone() {
+fn an_update_changes_only_the_modification_time() {
     let updated = furnished().when(everything(&["user_pool_tags"])).evolved();
     assert_eq!(updated.user_pool().creation_date, Some(second(1)));
     assert_eq!(updated.user_pool().last_modified_date, Some(second(3)));
 }
 
 #[test]
-fn an_update_that_changes_nothing_is_no_event() {
+fn an_update_that_changes_nothing_has_no_event() {
     let settings = as_update(furnished().user_pool().clone());
     furnished().when(update(settings.clone())).then(&Ok(Vec::new()));
     furnished().when(update_only(&["*"], settings)).then(&Ok(Vec::new()));
@@ -93,7 +93,7 @@ fn an_update_that_changes_nothing_is_no_event() {
 }
 
 #[test]
-fn with_a_mask_what_is_not_named_stays() {
+fn with_a_mask_unnamed_settings_stay() {
     let policy = PasswordPolicy { minimum_length: Some(12), ..Default::default() };
     let policies = Some(UserPoolPolicies { password_policy: Some(policy) });
     let request = UpdateUserPoolRequest { policies, ..Default::default() };
@@ -107,7 +107,7 @@ fn with_a_mask_what_is_not_named_stays() {
 }
 
 #[test]
-fn a_named_setting_that_is_not_given_goes_back_to_its_default() {
+fn a_named_setting_without_a_value_returns_to_its_default() {
     let admin =
         AdminCreateUserConfig { unused_account_validity_days: Some(30), ..Default::default() };
     let request =
@@ -120,7 +120,7 @@ fn a_named_setting_that_is_not_given_goes_back_to_its_default() {
 }
 
 #[test]
-fn a_setting_within_a_message_that_is_absent_brings_it_about() {
+fn a_named_member_creates_its_absent_message() {
     let device =
         DeviceConfiguration { challenge_required_on_new_device: Some(true), ..Default::default() };
     let request =
@@ -133,7 +133,7 @@ fn a_setting_within_a_message_that_is_absent_brings_it_about() {
 }
 
 #[test]
-fn the_paths_that_changed_are_told_sorted_and_as_deep_as_both_sides_go() {
+fn changed_paths_are_sorted_and_as_deep_as_both_sides() {
     let paths = furnished().when(everything(&[])).changed_paths();
     let expected = [
         "mfa_configuration",
@@ -146,7 +146,7 @@ fn the_paths_that_changed_are_told_sorted_and_as_deep_as_both_sides_go() {
 }
 
 #[test]
-fn naming_a_text_by_one_of_its_names_changes_both() {
+fn a_mask_with_one_name_of_a_text_changes_both() {
     let (old, template) = ("sms_verification_message", "verification_message_template.sms_message");
     let by_the_old_name = UpdateUserPoolRequest {
         sms_verification_message: Some("new {####}".into()),
@@ -178,14 +178,14 @@ fn naming_a_text_by_one_of_its_names_changes_both() {
 }
 
 #[test]
-fn what_an_update_leads_to_is_judged_with_what_stays() {
+fn an_update_is_checked_together_with_what_stays() {
     let fields = furnished().when(everything(&["sms_configuration"])).refused_fields();
     assert_eq!(fields, ["sms_configuration"]);
     furnished().when(everything(&["sms_configuration", "mfa_configuration"])).settings();
 }
 
 #[test]
-fn a_mask_cannot_take_a_required_member_out_of_a_message() {
+fn a_mask_cannot_clear_a_required_member() {
     let fields =
         furnished().when(everything(&["sms_configuration.sns_caller_arn"])).refused_fields();
     assert_eq!(fields, ["sms_configuration.sns_caller_arn"]);
@@ -204,7 +204,7 @@ fn a_mask_cannot_take_a_required_member_out_of_a_message() {
 }
 
 #[test]
-fn a_mask_cannot_bring_about_a_message_without_its_required_member() {
+fn a_mask_cannot_create_an_incomplete_message() {
     let bare = given([create(named("people"))]);
     let request = UpdateUserPoolRequest { sms_configuration: Some(sms()), ..Default::default() };
     let decision = bare.when(update_only(&["sms_configuration.external_id"], request));

@@ -61,7 +61,7 @@ fn a_user_pool_is_created_with_its_id() {
 }
 
 #[test]
-fn the_id_of_a_user_pool_is_never_given_again() {
+fn the_id_of_a_user_pool_is_never_reused() {
     for scenario in [active(), active_with_domain(), deleted()] {
         let in_use = Rejection::IdInUse { user_pool_id: id(ID) };
         scenario.when(create(named("others"))).then(&Err(in_use));
@@ -78,7 +78,7 @@ fn as_many_user_pools_as_the_limit_can_be_created() {
 }
 
 #[test]
-fn a_full_house_keeps_nobody_from_changing_what_is_there() {
+fn at_the_limit_existing_user_pools_can_be_changed() {
     active().with_user_pools(10, 10).when(retag()).settings();
     active()
         .with_user_pools(10, 10)
@@ -87,7 +87,7 @@ fn a_full_house_keeps_nobody_from_changing_what_is_there() {
 }
 
 #[test]
-fn what_never_was_cannot_be_changed() {
+fn a_user_pool_that_never_existed_cannot_be_changed() {
     for command in [retag(), Command::Delete, assign("people-login")] {
         absent().when(command).then(&Err(not_found()));
     }
@@ -95,14 +95,14 @@ fn what_never_was_cannot_be_changed() {
 }
 
 #[test]
-fn what_never_was_is_not_there_at_any_revision() {
+fn a_user_pool_that_never_existed_has_no_revision() {
     for command in [retag(), Command::Delete, assign("people-login")] {
         absent().when_expecting(1, command).then(&Err(not_found()));
     }
 }
 
 #[test]
-fn what_was_deleted_stays_deleted() {
+fn a_deleted_user_pool_stays_deleted() {
     for command in [retag(), Command::Delete, assign("people-login")] {
         deleted().when(command.clone()).then(&Err(was_deleted()));
         deleted().when_expecting(2, command).then(&Err(was_deleted()));
@@ -143,7 +143,7 @@ fn a_free_prefix_can_be_taken() {
 }
 
 #[test]
-fn a_prefix_belongs_to_one_user_pool_alone() {
+fn a_prefix_belongs_to_only_one_user_pool() {
     active()
         .with_the_prefix_taken()
         .when(assign("people-login"))
@@ -151,7 +151,7 @@ fn a_prefix_belongs_to_one_user_pool_alone() {
 }
 
 #[test]
-fn a_user_pool_has_one_domain_alone() {
+fn a_user_pool_has_only_one_domain() {
     let configured = || {
         let domain = "people-login".to_owned();
         Err(Rejection::DomainConfigured { user_pool_id: id(ID), domain })
@@ -163,7 +163,7 @@ fn a_user_pool_has_one_domain_alone() {
 }
 
 #[test]
-fn a_user_pool_gives_back_its_own_domain_alone() {
+fn a_user_pool_releases_only_its_own_domain() {
     active_with_domain().when(release("people-login")).then(&Ok(vec![released("people-login")]));
     active_with_domain().when(release("another")).then(&Err(no_such_domain("another")));
     active().when(release("people-login")).then(&Err(no_such_domain("people-login")));
@@ -174,7 +174,7 @@ fn a_user_pool_gives_back_its_own_domain_alone() {
 }
 
 #[test]
-fn the_revision_that_the_caller_has_seen_lets_the_command_through() {
+fn a_command_that_expects_the_current_revision_passes() {
     active().when_expecting(1, retag()).settings();
     active()
         .when_expecting(1, Command::Delete)
@@ -186,7 +186,7 @@ fn the_revision_that_the_caller_has_seen_lets_the_command_through() {
 }
 
 #[test]
-fn another_revision_is_told_before_any_other_rule() {
+fn a_revision_mismatch_comes_before_any_other_rule() {
     // Each of these breaks another rule as well, or changes nothing.
     let nothing = || update_only(&["policies"], UpdateUserPoolRequest::default());
     let commands =
@@ -203,7 +203,7 @@ fn another_revision_is_told_before_any_other_rule() {
 }
 
 #[test]
-fn a_refusal_is_in_cognitos_words() {
+fn a_rejection_has_cognitos_text() {
     let text = |rejection: Rejection| rejection.to_string();
     assert_eq!(text(not_found()), format!("User pool {ID} does not exist."));
     assert_eq!(text(was_deleted()), format!("User pool {ID} does not exist."));
@@ -225,7 +225,7 @@ fn a_refusal_is_in_cognitos_words() {
 }
 
 #[test]
-fn a_domain_comes_and_goes_without_a_modification() {
+fn a_domain_change_does_not_modify_the_user_pool() {
     let with = active_with_domain();
     assert_eq!(with.user_pool().domain.as_deref(), Some("people-login"));
     assert_eq!(with.user_pool().last_modified_date, Some(second(1)));
@@ -234,7 +234,7 @@ fn a_domain_comes_and_goes_without_a_modification() {
 }
 
 #[test]
-fn no_later_event_brings_a_user_pool_into_being() {
+fn only_its_creation_makes_a_user_pool_active() {
     for state in [UserPoolState::Absent, UserPoolState::Deleted] {
         for event in [assigned("people-login"), released("people-login")] {
             assert_eq!(evolve(state.clone(), event, Timestamp::default()), state);
