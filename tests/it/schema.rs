@@ -64,12 +64,12 @@ fn text(name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn every_user_pool_has_the_standard_attributes_in_cognitos_order() {
+async fn the_standard_attributes_are_in_cognitos_order() {
     assert_eq!(sent(json!({}), UNLIMITED).await.expect("a user pool"), standard());
 }
 
 #[tokio::test]
-async fn a_standard_attribute_is_changed_in_its_place() {
+async fn a_changed_standard_attribute_keeps_its_place() {
     let email = json!({
         "Name": "email", "AttributeDataType": "String", "DeveloperOnlyAttribute": false,
         "Mutable": false, "Required": true,
@@ -87,7 +87,7 @@ async fn a_standard_attribute_is_changed_in_its_place() {
 }
 
 #[tokio::test]
-async fn a_standard_attribute_keeps_what_the_request_leaves_out() {
+async fn a_standard_attribute_keeps_its_omitted_members() {
     for (place, change) in [
         (1, json!({ "Required": true })),
         (7, json!({ "Mutable": false })),
@@ -106,7 +106,7 @@ async fn a_standard_attribute_keeps_what_the_request_leaves_out() {
 }
 
 #[tokio::test]
-async fn a_standard_attribute_keeps_its_type_and_is_not_for_developers_only() {
+async fn a_standard_attribute_keeps_type_and_is_not_developer_only() {
     let text = |name| {
         format!(
             "You can not change AttributeDataType or set developerOnlyAttribute for standard \
@@ -122,7 +122,7 @@ async fn a_standard_attribute_keeps_its_type_and_is_not_for_developers_only() {
 }
 
 #[tokio::test]
-async fn other_names_get_a_prefix_and_are_shown_in_the_order_of_the_request() {
+async fn custom_attributes_get_a_prefix_and_keep_their_order() {
     let developers = json!({ "DeveloperOnlyAttribute": true });
     // A prefix in the request is part of the name.
     let prefixed = with(text("custom:a"), json!({ "Mutable": false }));
@@ -133,7 +133,7 @@ async fn other_names_get_a_prefix_and_are_shown_in_the_order_of_the_request() {
 }
 
 #[tokio::test]
-async fn a_custom_attribute_is_mutable_and_not_required_unless_said() {
+async fn a_custom_attribute_is_mutable_and_optional_by_default() {
     let expected = json!({
         "Name": "custom:plan", "AttributeDataType": "String", "DeveloperOnlyAttribute": false,
         "Mutable": true, "Required": false, "StringAttributeConstraints": {},
@@ -144,7 +144,7 @@ async fn a_custom_attribute_is_mutable_and_not_required_unless_said() {
 }
 
 #[tokio::test]
-async fn a_custom_attribute_has_a_type_and_a_name_and_is_not_required() {
+async fn a_custom_attribute_needs_a_type_and_a_name() {
     let text_of_type =
         "Invalid AttributeDataType input, consider using the provided AttributeDataType enum.";
     let untyped = json!([{ "Name": "plan" }]);
@@ -187,7 +187,7 @@ async fn an_attribute_is_given_once() {
 }
 
 #[tokio::test]
-async fn how_many_custom_attributes_a_user_pool_may_have_is_a_setting() {
+async fn the_maximum_number_of_custom_attributes_is_a_setting() {
     let limits = Limits { custom_attributes: 25, ..UNLIMITED };
     // Standard attributes do not count.
     let schema = |count: usize| {

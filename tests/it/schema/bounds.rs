@@ -41,7 +41,7 @@ async fn bounds_of_another_type_are_dropped() {
 }
 
 #[tokio::test]
-async fn a_custom_attribute_shows_the_bounds_that_were_given_and_no_other() {
+async fn a_custom_attribute_shows_only_the_given_bounds() {
     for bounds in [
         json!({}),
         json!({ "MinLength": "0" }),
