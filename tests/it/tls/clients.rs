@@ -25,7 +25,7 @@ fn ip(address: &str) -> SanType {
 const BILLING: &str = "spiffe://prod/ns/pay/sa/billing";
 
 #[tokio::test]
-async fn a_client_is_its_spiffe_id_else_its_alternative_name_else_its_common_name() {
+async fn a_client_is_its_spiffe_id_else_its_san_else_its_common_name() {
     let secured = Secured::start(Some(true)).await;
     for (common_name, names, expected) in [
         ("cn", vec![dns("a.example"), uri("https://b.example"), uri(BILLING)], BILLING),
@@ -49,7 +49,7 @@ async fn a_client_is_its_spiffe_id_else_its_alternative_name_else_its_common_nam
 }
 
 #[tokio::test]
-async fn a_certificate_without_a_name_that_can_be_relied_on_is_refused() {
+async fn a_certificate_without_a_usable_name_is_refused() {
     let secured = Secured::start(Some(false)).await;
     for (common_name, names) in [
         ("", vec![]),
@@ -66,7 +66,7 @@ async fn a_certificate_without_a_name_that_can_be_relied_on_is_refused() {
 }
 
 #[tokio::test]
-async fn a_client_without_a_certificate_is_refused_where_one_is_required() {
+async fn a_client_must_present_a_required_certificate() {
     let secured = Secured::start(Some(true)).await;
     let channel = secured.connect(secured.authority.trusted()).await;
     assert!(without_answer(channel).await);
@@ -74,7 +74,7 @@ async fn a_client_without_a_certificate_is_refused_where_one_is_required() {
 }
 
 #[tokio::test]
-async fn a_client_without_a_certificate_is_anonymous_where_none_is_required() {
+async fn a_client_without_an_optional_certificate_is_anonymous() {
     for required in [Some(false), None] {
         let secured = Secured::start(required).await;
         let channel = secured.connect(secured.authority.trusted()).await.expect("a connection");
@@ -86,7 +86,7 @@ async fn a_client_without_a_certificate_is_anonymous_where_none_is_required() {
 
 /// Never silently somebody else.
 #[tokio::test]
-async fn a_certificate_of_another_authority_is_refused_also_where_none_is_required() {
+async fn a_certificate_of_another_authority_is_always_refused() {
     for required in [true, false] {
         let secured = Secured::start(Some(required)).await;
         let stranger = Authority::new("root").workload(BILLING);

@@ -47,7 +47,7 @@ const CASES: &[Case] = &[
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_cannot_be_used_are_refused_at_the_start_with_what_helps() {
+async fn unusable_files_are_refused_at_the_start_with_a_remedy() {
     for (case, spoil, expected) in CASES {
         let files = TempDir::new().expect("a directory");
         tls(&Authority::new("root"), files.path(), Some(true));
@@ -66,7 +66,7 @@ async fn files_that_cannot_be_used_are_refused_at_the_start_with_what_helps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_that_cannot_be_used_later_change_nothing_and_are_told_of() {
+async fn unusable_files_change_nothing_later_and_are_logged() {
     let files = TempDir::new().expect("a directory");
     let (directory, authority) = (files.path(), Authority::new("root"));
     tls(&authority, directory, Some(true));
@@ -87,7 +87,7 @@ async fn files_that_cannot_be_used_later_change_nothing_and_are_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sighup_loads_the_files_again() {
+async fn sighup_reloads_the_files() {
     let files = TempDir::new().expect("a directory");
     tls(&Authority::new("root"), files.path(), None);
     let mut server = Started::on(files.path()).await;
@@ -100,7 +100,7 @@ async fn sighup_loads_the_files_again() {
 
 /// Kubernetes gives a secret to a user that is not root by way of the group.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_the_group_may_read_is_taken() {
+async fn a_key_that_the_group_may_read_is_accepted() {
     let files = TempDir::new().expect("a directory");
     tls(&Authority::new("root"), files.path(), None);
     open(files.path(), 0o440);
@@ -109,7 +109,7 @@ async fn a_key_that_the_group_may_read_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_mean_nothing_without_others_are_refused() {
+async fn settings_that_need_others_are_refused_without_them() {
     let directory = TempDir::new().expect("a directory");
     for (arguments, expected) in [
         (&["--tls-cert=a"][..], "tls-cert is given without tls-key"),
@@ -134,7 +134,7 @@ async fn settings_that_mean_nothing_without_others_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_tls_it_listens_for_other_machines_only_if_told_so() {
+async fn a_remote_plaintext_listener_needs_a_flag() {
     let directory = TempDir::new().expect("a directory");
     let data = directory.path().join("data");
     let on = |listen: &str| {

@@ -21,7 +21,7 @@ use crate::{
 const BEGUN: [u8; 9] = [22, 3, 1, 2, 0, 1, 0, 1, 252];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_handshakes_hold_up_nobody() {
+async fn slow_handshakes_delay_no_other_client() {
     let secured = Secured::start(None).await;
     let mut slow = Vec::new();
     for _ in 0..50 {
@@ -66,7 +66,7 @@ async fn a_connection_counts_from_before_its_handshake() {
 
 /// Whatever they do first, and however far they come.
 #[tokio::test]
-async fn who_does_not_get_through_the_handshake_and_the_greeting_in_time_is_cut() {
+async fn a_slow_handshake_or_preface_is_disconnected() {
     let secured = Secured::start(None).await;
     let nothing = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
     let begun = begun(&secured).await;
@@ -84,7 +84,7 @@ async fn who_does_not_get_through_the_handshake_and_the_greeting_in_time_is_cut(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_without_tls_is_told_that_the_server_speaks_it() {
+async fn a_plaintext_client_learns_that_the_server_requires_tls() {
     let secured = Secured::start(None).await;
     let socket = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
     // What tonic makes of it depends on whether its call was on its way by then.
@@ -106,7 +106,7 @@ async fn a_client_without_tls_is_told_that_the_server_speaks_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_with_tls_learns_at_once_that_the_server_speaks_without() {
+async fn a_tls_client_learns_at_once_that_the_server_has_no_tls() {
     let server = TestServer::start().await;
     let tls = Authority::new("root").trusted();
     let address = server.endpoint.to_string();
@@ -118,7 +118,7 @@ async fn a_client_with_tls_learns_at_once_that_the_server_speaks_without() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_does_not_believe_the_server_does_not_disturb_it() {
+async fn a_client_that_rejects_the_server_does_not_disturb_it() {
     let secured = Secured::start(None).await;
     let stranger = Authority::new("root");
     for _ in 0..20 {
@@ -130,7 +130,7 @@ async fn a_client_that_does_not_believe_the_server_does_not_disturb_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn handshakes_that_fail_are_counted() {
+async fn failed_handshakes_are_counted() {
     let authority = Authority::new("root");
     let files = tempfile::TempDir::new().expect("a directory");
     let tls = tls(&authority, files.path(), Some(true));
@@ -160,7 +160,7 @@ async fn handshakes_that_fail_are_counted() {
 
 /// TLS keeps what does not leave; that must not keep the connection.
 #[tokio::test]
-async fn who_takes_no_answer_is_cut_with_tls_as_well() {
+async fn a_stalled_response_is_dropped_with_tls_too() {
     let secured = Secured::start(None).await;
     let socket = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
     let mut shaken = shake_hands(&secured, socket).await;

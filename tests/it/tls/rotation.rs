@@ -82,7 +82,7 @@ async fn certificates_are_rotated_under_load_without_a_failed_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_authority_that_is_trusted_no_longer_vouches_for_no_new_connection() {
+async fn a_removed_authority_is_trusted_for_no_new_connection() {
     let secured = Secured::start(Some(true)).await;
     let (old, new) = (&secured.authority, Authority::new("another root"));
     let of = |authority: &Authority| {
@@ -109,7 +109,7 @@ async fn an_authority_that_is_trusted_no_longer_vouches_for_no_new_connection() 
 
 /// In Kubernetes the files are links to links, of which one is swapped.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_volume_is_followed_when_it_changes() {
+async fn a_changed_secret_volume_is_reloaded() {
     let (old, new) = (Authority::new("old"), Authority::new("new"));
     let volume = tempfile::TempDir::new().expect("a directory");
     let publish = |authority: &Authority, name: &str| {
