@@ -136,7 +136,7 @@ async fn a_caller_with_a_token_is_its_subject() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_meant_for_this_service_and_time_is_refused() {
+async fn a_token_for_another_service_or_time_is_refused() {
     let (directory, signer) = (TempDir::new().expect("a directory"), Signer::es256());
     let server = server(&directory, &signer.public).await;
     for (other, expected) in [
@@ -166,7 +166,7 @@ async fn a_token_that_is_not_meant_for_this_service_and_time_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_believed_expires() {
+async fn an_accepted_token_expires() {
     let (directory, signer) = (TempDir::new().expect("a directory"), Signer::es256());
     let server = server(&directory, &signer.public).await;
     // Each question to this clock takes a second.
@@ -183,7 +183,7 @@ async fn a_token_that_was_believed_expires() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_of_the_issuer_is_refused() {
+async fn a_forged_token_is_refused() {
     let (directory, signer) = (TempDir::new().expect("a directory"), Signer::es256());
     let server = server(&directory, &signer.public).await;
     let good = signer.sign(&claims(&json!({})));
@@ -242,7 +242,7 @@ async fn a_server_that_takes_no_tokens_refuses_them() {
 }
 
 #[tokio::test]
-async fn a_certificate_counts_before_a_token_which_has_to_be_good_anyway() {
+async fn a_certificate_wins_over_a_token_which_must_be_valid() {
     let (directory, signer) = (TempDir::new().expect("a directory"), Signer::es256());
     let authority = Authority::new("root");
     let (tls, tokens) =
@@ -269,7 +269,7 @@ async fn a_certificate_counts_before_a_token_which_has_to_be_good_anyway() {
 }
 
 #[tokio::test]
-async fn health_answers_whatever_comes_with_the_call() {
+async fn health_answers_with_any_credentials() {
     let (directory, signer) = (TempDir::new().expect("a directory"), Signer::es256());
     let server = server(&directory, &signer.public).await;
     let mut request = Request::new(HealthCheckRequest::default());
@@ -280,7 +280,7 @@ async fn health_answers_whatever_comes_with_the_call() {
 
 /// Signed elsewhere, with openssl.
 #[tokio::test]
-async fn a_token_of_another_implementation_is_believed() {
+async fn a_token_of_another_implementation_is_accepted() {
     let directory = TempDir::new().expect("a directory");
     let data = crate::tools::repository().join("tests/it/data");
     let read = |name: &str| fs::read_to_string(data.join(name)).expect("readable");

@@ -36,7 +36,7 @@ fn with_id(algorithm: Algorithm, id: &str) -> Header {
 }
 
 #[tokio::test]
-async fn a_key_of_a_set_verifies_what_names_it() {
+async fn a_key_of_a_set_verifies_tokens_that_name_it() {
     let directory = TempDir::new().expect("a directory");
     let (first, second) = (Signer::es256(), Signer::ed25519());
     let set = json!({ "keys": [
@@ -61,7 +61,7 @@ async fn a_key_of_a_set_verifies_what_names_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_rotated_without_a_restart_and_the_old_ones_end() {
+async fn keys_rotate_without_a_restart_and_old_ones_are_refused() {
     let directory = TempDir::new().expect("a directory");
     let (old, new) = (Signer::es256(), Signer::es256());
     let server = server(&directory, &old.public).await;
@@ -85,7 +85,7 @@ async fn keys_are_rotated_without_a_restart_and_the_old_ones_end() {
 }
 
 #[test]
-fn keys_that_cannot_be_used_are_refused_with_what_is_wrong() {
+fn unusable_keys_are_refused_with_the_reason() {
     let es256 = Signer::es256();
     let private = rcgen::KeyPair::generate().expect("a key").serialize_pem();
     let set = |key: Value| json!({ "keys": [key] }).to_string();
@@ -117,7 +117,7 @@ fn keys_that_cannot_be_used_are_refused_with_what_is_wrong() {
 
 /// An issuer may have keys for others, which nobody uses here.
 #[test]
-fn a_key_that_cannot_be_used_matters_only_where_its_algorithm_is_allowed() {
+fn an_unusable_key_of_an_unused_algorithm_is_ignored() {
     let broken = json!({ "kty": "OKP", "crv": "Ed25519", "x": "AAAA" });
     let set = json!({ "keys": [broken, jwk(&Signer::es256(), &json!({}))] }).to_string();
     let parse = |names: &[&str]| {
@@ -130,7 +130,7 @@ fn a_key_that_cannot_be_used_matters_only_where_its_algorithm_is_allowed() {
 }
 
 #[test]
-fn algorithms_with_a_shared_secret_are_not_offered() {
+fn shared_secret_algorithms_are_not_offered() {
     use userpool::auth::TokenAlgorithm;
     for name in ["HS256", "HS384", "HS512", "none", "es256", ""] {
         name.parse::<TokenAlgorithm>().expect_err(name);
