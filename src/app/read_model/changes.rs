@@ -224,7 +224,7 @@ mod tests {
     // Here, because the order of writes is seen by nobody but who kills the process
     // between two of them.
     #[test]
-    fn a_deleted_user_pool_is_kept_in_its_new_place_before_it_leaves_the_old_one() {
+    fn a_deleted_user_pool_is_stored_anew_before_its_old_entry_goes() {
         let gone = StoredPool { deleted: true, created_position: 7, ..StoredPool::default() };
         let id = UserPoolId::from_trusted("eu-west-1_gone".to_owned());
         let mut changes = Changes::after(Checkpoint::default());

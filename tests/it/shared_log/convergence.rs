@@ -29,7 +29,7 @@ async fn an_idle_application_shows_what_the_other_records() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_read_models_end_equal_and_watches_miss_and_repeat_nothing() {
+async fn both_read_models_end_equal_and_watches_are_complete() {
     let pair = Pair::start().await;
     let mut watches = JoinSet::new();
     for node in &pair.nodes {

@@ -119,7 +119,7 @@ impl Node {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_is_written_once_whether_it_was_lost_or_written_or_late() {
+async fn a_batch_with_an_unknown_outcome_is_written_once() {
     for fate in [Fate::Lost, Fate::Written, Fate::Late] {
         let (answer, records) = assign_under(fate).await;
         assert!(matches!(answer, Ok(3)), "{fate:?}: {answer:?}");
