@@ -102,6 +102,17 @@ fn no_file_is_longer_than_400_lines() {
 }
 
 #[test]
+fn a_function_name_has_at_most_60_characters() {
+    let long = Regex::new(r"fn ([a-z0-9_]{61,})").expect("a pattern");
+    for top in ["src", "tests"] {
+        for (file, source) in rust_files(top) {
+            let name = long.captures(&source).map(|found| found[1].to_owned());
+            assert_eq!(name, None, "in {top}/{file}");
+        }
+    }
+}
+
+#[test]
 fn time_and_identifiers_come_from_one_place() {
     let krate = Crate::read(&files());
     let banned = [
@@ -133,7 +144,14 @@ fn every_file_says_what_it_is_for() {
 
 /// The sources, by path below `src`.
 fn files() -> BTreeMap<String, String> {
-    let top = repository().join("src");
+    let files = rust_files("src");
+    assert!(files.len() > 30, "{} files were found", files.len());
+    files
+}
+
+/// The Rust files below a directory of the repository, by path below it.
+fn rust_files(top: &str) -> BTreeMap<String, String> {
+    let top = repository().join(top);
     let mut files = BTreeMap::new();
     let mut directories = vec![top.clone()];
     while let Some(directory) = directories.pop() {
@@ -143,11 +161,12 @@ fn files() -> BTreeMap<String, String> {
                 directories.push(path);
                 continue;
             }
-            let file = path.strip_prefix(&top).expect("a path under src");
-            files.insert(file.to_string_lossy().into_owned(), read(&path));
+            let file = path.strip_prefix(&top).expect("a path below it");
+            if file.extension().is_some_and(|extension| extension == "rs") {
+                files.insert(file.to_string_lossy().into_owned(), read(&path));
+            }
         }
     }
-    assert!(files.len() > 30, "{} files were found", files.len());
     files
 }
 
