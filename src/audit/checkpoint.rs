@@ -1,6 +1,8 @@
 //! Signed checkpoints: what an auditor notes, to prove later that the log was
 //! continued and not rewritten. Knows nothing of what is in the log.
 
+mod ed25519;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
@@ -9,14 +11,9 @@ use std::{
 };
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use ed25519_dalek::{
-    Signature, Signer as _, SigningKey, VerifyingKey,
-    pkcs8::{
-        DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _,
-        spki::der::pem::LineEnding,
-    },
-};
 
+use self::ed25519::KeyPair;
+pub(crate) use self::ed25519::public_key_from_pem;
 use crate::{
     event_log::{Hash, Head, Position},
     proto::{self, SignedCheckpoint},
@@ -24,7 +21,7 @@ use crate::{
 
 /// The key that checkpoints are signed with.
 #[derive(Debug)]
-pub struct Signer(SigningKey);
+pub struct Signer(KeyPair);
 
 /// Why there is no key to sign with.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +54,8 @@ pub enum KeyError {
         checkpoints: PathBuf,
     },
     /// The system has no randomness to make a key of.
-    #[error("the system gives no random bytes for a signing key: {0}")]
-    Randomness(String),
+    #[error("the system gives no random bytes for a signing key")]
+    Randomness,
 }
 
 /// Why a checkpoint proves nothing.
@@ -89,13 +86,9 @@ impl Signer {
             if signed_with.is_some() {
                 return Err(other());
             }
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).map_err(|error| KeyError::Randomness(error.to_string()))?;
-            let signer = Self(SigningKey::from_bytes(&seed));
-            let pem = signer.0.to_pkcs8_pem(LineEnding::LF);
-            let pem = pem.map_err(|_| KeyError::NotAKey(path.to_owned()))?;
+            let (pair, pem) = KeyPair::generate().ok_or(KeyError::Randomness)?;
             write(path, pem.as_bytes(), 0o600).map_err(unusable)?;
-            return Ok(signer);
+            return Ok(Self(pair));
         }
         let mode = fs::metadata(path).map_err(unusable)?.permissions().mode();
         // The group may: Kubernetes gives a volume to its group, whatever it was before.
@@ -103,9 +96,8 @@ impl Signer {
             return Err(KeyError::Exposed(path.to_owned()));
         }
         let pem = fs::read(path).map_err(unusable)?;
-        let pem = String::from_utf8_lossy(&pem);
-        let key = SigningKey::from_pkcs8_pem(&pem);
-        let signer = key.map(Self).map_err(|_| KeyError::NotAKey(path.to_owned()))?;
+        let pair = KeyPair::from_pem(&pem);
+        let signer = pair.map(Self).ok_or_else(|| KeyError::NotAKey(path.to_owned()))?;
         if signed_with.is_some_and(|key| key != signer.public_key()) {
             return Err(other());
         }
@@ -116,26 +108,25 @@ impl Signer {
     #[must_use]
     pub fn sign(&self, head: Head, at: DateTime<Utc>) -> SignedCheckpoint {
         let public_key = self.public_key();
-        let signature = self.0.sign(signed_text(head, at, &public_key).as_bytes());
         SignedCheckpoint {
             position: head.position.to_int(),
             hash: head.hash.0.to_vec(),
             time: Some(proto::timestamp(at)),
             public_key: public_key.to_vec(),
-            signature: signature.to_vec(),
+            signature: self.0.sign(&signed_text(head, at, &public_key)),
         }
     }
 
     /// The 32 bytes that signatures are checked with.
     #[must_use]
     pub fn public_key(&self) -> [u8; 32] {
-        self.0.verifying_key().to_bytes()
+        self.0.public_key
     }
 
     /// The same in PEM, as openssl takes it.
     #[must_use]
     pub fn public_key_pem(&self) -> String {
-        self.0.verifying_key().to_public_key_pem(LineEnding::LF).unwrap_or_default()
+        ed25519::public_key_to_pem(self.public_key())
     }
 }
 
@@ -152,13 +143,11 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
     let hash = hash.as_slice().try_into().map_err(|_| Malformed("hash"))?;
     let head = Head { position: Position(position), hash: Hash(hash) };
     let time = time.and_then(proto::date_time).ok_or(Malformed("time"))?;
-    let public_key = public_key.as_slice().try_into().map_err(|_| Malformed("public_key"))?;
-    let key = VerifyingKey::from_bytes(public_key).map_err(|_| Malformed("public_key"))?;
-    let signature = Signature::from_slice(signature).map_err(|_| Malformed("signature"))?;
-    let text = signed_text(head, time, public_key);
-    let wrong = |_| CheckpointError::WrongSignature;
-    key.verify_strict(text.as_bytes(), &signature).map_err(wrong)?;
-    Ok(head)
+    let key = public_key.as_slice().try_into().map_err(|_| Malformed("public_key"))?;
+    let signature = signature.as_slice().try_into().map_err(|_| Malformed("signature"))?;
+    let text = signed_text(head, time, &key);
+    let verified = ed25519::verify(key, &text, signature);
+    verified.map(|()| head).map_err(|_| CheckpointError::WrongSignature)
 }
 
 /// Adds a checkpoint to those noted in the file at `path`, a line each.

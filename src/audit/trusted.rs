@@ -3,7 +3,6 @@
 
 use std::{fmt, fs, str::FromStr};
 
-use ed25519_dalek::{VerifyingKey, pkcs8::DecodePublicKey as _};
 use serde_json::Value;
 
 use crate::{
@@ -84,12 +83,11 @@ impl FromStr for PublicKey {
         if let Ok(Hash(key)) = text.parse() {
             return Ok(Self(key));
         }
-        let pem = fs::read_to_string(text).map_err(|error| {
+        let pem = fs::read(text).map_err(|error| {
             format!("neither 64 hexadecimal digits nor a readable file: {error}")
         })?;
-        let key = VerifyingKey::from_public_key_pem(&pem);
-        key.map(|key| Self(key.to_bytes()))
-            .map_err(|_| "the file has no Ed25519 public key in PEM".to_owned())
+        let key = checkpoint::public_key_from_pem(&pem);
+        key.map(Self).ok_or_else(|| "the file has no Ed25519 public key in PEM".to_owned())
     }
 }
 

@@ -2,7 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+use x509_cert::{
+    Certificate,
+    attr::AttributeTypeAndValue,
+    der::{Decode as _, Tag, Tagged as _, oid::db::rfc4519},
+    ext::pkix::{SubjectAltName, name::GeneralName},
+};
 
 use crate::{
     auth::{COMMON_NAME, Identity},
@@ -35,8 +40,7 @@ pub(crate) enum Nameless {
 ///
 /// That the certificate is to be believed was established before.
 pub(crate) fn identity(certificate: &[u8]) -> Result<Identity, Nameless> {
-    let (_, certificate) =
-        X509Certificate::from_der(certificate).map_err(|_| Nameless::Unreadable)?;
+    let certificate = Certificate::from_der(certificate).map_err(|_| Nameless::Unreadable)?;
     let subject = name(&certificate)?;
     if subject.len() > NAME_BYTES || subject.chars().any(char::is_control) {
         return Err(Nameless::Unprintable);
@@ -44,10 +48,10 @@ pub(crate) fn identity(certificate: &[u8]) -> Result<Identity, Nameless> {
     Ok(Identity { kind: ActorKind::Certificate, subject })
 }
 
-fn name(certificate: &X509Certificate<'_>) -> Result<String, Nameless> {
-    let alternatives = certificate.subject_alternative_name().map_err(|_| Nameless::Unreadable)?;
-    let alternatives =
-        alternatives.map(|names| names.value.general_names.as_slice()).unwrap_or_default();
+fn name(certificate: &Certificate) -> Result<String, Nameless> {
+    let certificate = certificate.tbs_certificate();
+    let alternatives = certificate.get_extension().map_err(|_| Nameless::Unreadable)?;
+    let alternatives = alternatives.map(|(_, SubjectAltName(names))| names).unwrap_or_default();
 
     let mut spiffe = alternatives.iter().filter_map(uri).filter(|uri| uri.starts_with(SPIFFE));
     match (spiffe.next(), spiffe.next()) {
@@ -55,7 +59,7 @@ fn name(certificate: &X509Certificate<'_>) -> Result<String, Nameless> {
         (Some(_), Some(_)) => return Err(Nameless::SeveralSpiffeIds),
         (None, _) => (),
     }
-    let first = |of: fn(&GeneralName<'_>) -> Option<String>| {
+    let first = |of: fn(&GeneralName) -> Option<String>| {
         alternatives.iter().filter_map(of).find(|name| !name.is_empty())
     };
     let alternative = first(dns)
@@ -69,28 +73,38 @@ fn name(certificate: &X509Certificate<'_>) -> Result<String, Nameless> {
         }
         Some(name) => Ok(name),
         None => {
-            let mut names = certificate.subject().iter_common_name();
-            let name = names.find_map(|name| name.as_str().ok()).filter(|name| !name.is_empty());
+            let name = certificate.subject().iter().find_map(common_name);
+            let name = name.filter(|name| !name.is_empty());
             name.map(|name| format!("{COMMON_NAME}{name}")).ok_or(Nameless::NoName)
         }
     }
 }
 
-fn uri<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
-    if let GeneralName::URI(uri) = name { Some(uri) } else { None }
+fn uri(name: &GeneralName) -> Option<&str> {
+    if let GeneralName::UniformResourceIdentifier(uri) = name { Some(uri.as_str()) } else { None }
 }
 
-fn dns(name: &GeneralName<'_>) -> Option<String> {
-    if let GeneralName::DNSName(name) = name { Some((*name).to_owned()) } else { None }
+fn dns(name: &GeneralName) -> Option<String> {
+    if let GeneralName::DnsName(name) = name { Some(name.to_string()) } else { None }
 }
 
-fn email(name: &GeneralName<'_>) -> Option<String> {
-    if let GeneralName::RFC822Name(address) = name { Some((*address).to_owned()) } else { None }
+fn email(name: &GeneralName) -> Option<String> {
+    if let GeneralName::Rfc822Name(address) = name { Some(address.to_string()) } else { None }
 }
 
-fn ip_address(name: &GeneralName<'_>) -> Option<String> {
-    let GeneralName::IPAddress(bytes) = name else { return None };
-    let v4 = <[u8; 4]>::try_from(*bytes).map(|bytes| IpAddr::from(Ipv4Addr::from(bytes)));
-    let v6 = || <[u8; 16]>::try_from(*bytes).map(|bytes| IpAddr::from(Ipv6Addr::from(bytes)));
+fn ip_address(name: &GeneralName) -> Option<String> {
+    let GeneralName::IpAddress(bytes) = name else { return None };
+    let bytes = bytes.as_bytes();
+    let v4 = <[u8; 4]>::try_from(bytes).map(|bytes| IpAddr::from(Ipv4Addr::from(bytes)));
+    let v6 = || <[u8; 16]>::try_from(bytes).map(|bytes| IpAddr::from(Ipv6Addr::from(bytes)));
     v4.or_else(|_| v6()).ok().map(|address| address.to_string())
+}
+
+fn common_name(attribute: &AttributeTypeAndValue) -> Option<&str> {
+    let is_text = matches!(
+        attribute.value.tag(),
+        Tag::Utf8String | Tag::PrintableString | Tag::TeletexString | Tag::Ia5String
+    );
+    let is_name = attribute.oid == rfc4519::COMMON_NAME && is_text;
+    str::from_utf8(attribute.value.value()).ok().filter(|_| is_name)
 }

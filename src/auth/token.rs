@@ -1,6 +1,9 @@
 //! Bearer tokens: signed JWTs, of one issuer, for this service, that have not expired.
 
+mod algorithm;
+mod jws;
 mod keys;
+mod public_key;
 
 use std::{
     collections::HashMap,
@@ -13,15 +16,18 @@ use http::{
     HeaderMap, HeaderValue,
     header::{AUTHORIZATION, Entry},
 };
-use jsonwebtoken::{Header, decode_header};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use crate::proto::ActorKind;
 
+use self::jws::Jws;
+pub use self::{
+    algorithm::{TokenAlgorithm, UnknownAlgorithm},
+    keys::{TokenKeys, TokenKeysError},
+};
 use super::Identity;
-pub use keys::{TokenAlgorithm, TokenKeys, TokenKeysError, UnknownAlgorithm};
 
 /// How far the clocks of the issuer and of this machine may be apart.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -87,7 +93,7 @@ pub(crate) enum BadToken {
 
 /// What is read of a token. Each may be missing.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Claims {
+struct Claims {
     iss: Option<String>,
     aud: Option<Audience>,
     exp: Option<f64>,
@@ -132,12 +138,10 @@ impl Tokens {
 
     /// Everything that does not depend on the time.
     fn check(&self, token: &str, keys: &TokenKeys) -> Result<Checked, BadToken> {
-        let header: Header = decode_header(token).map_err(|_| BadToken::Malformed)?;
-        // Of what is critical and not understood, nothing may be believed.
-        if header.crit.is_some() {
-            return Err(BadToken::Malformed);
-        }
-        let Claims { iss, aud, exp, nbf, sub } = keys.verified(token, &header)?;
+        let token = Jws::parse(token).ok_or(BadToken::Malformed)?;
+        keys.verify(&token)?;
+        let claims = token.claims().ok_or(BadToken::Malformed)?;
+        let Claims { iss, aud, exp, nbf, sub } = claims;
         if iss.ok_or(BadToken::Missing("iss"))? != self.issuer {
             return Err(BadToken::Issuer);
         }

@@ -4,6 +4,7 @@
 mod checkpoints;
 mod pages;
 mod replay;
+mod signatures;
 
 use tonic::transport::Channel;
 use userpool::proto::{

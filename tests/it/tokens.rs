@@ -3,10 +3,14 @@
 mod keys;
 mod secrecy;
 
-use std::fs;
+use std::{
+    fs,
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use rcgen::{KeyPair, PKCS_ED25519};
+use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tonic::{Code, Request, Status, metadata::MetadataValue, transport::Channel};
@@ -48,6 +52,30 @@ impl Signer {
         let pem = key.serialize_pem();
         let encoding = EncodingKey::from_ed_pem(pem.as_bytes()).expect("a key");
         Self::new(Algorithm::EdDSA, encoding, &key)
+    }
+
+    pub(crate) fn es384() -> Self {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).expect("a key");
+        let encoding = EncodingKey::from_ec_pem(key.serialize_pem().as_bytes()).expect("a key");
+        Self::new(Algorithm::ES384, encoding, &key)
+    }
+
+    /// A key that openssl makes.
+    pub(crate) fn rs256() -> Self {
+        let openssl = |arguments: &[&str], input: &[u8]| {
+            let mut command = Command::new("openssl");
+            command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut child = command.stderr(Stdio::null()).spawn().expect("openssl runs");
+            child.stdin.take().expect("a pipe").write_all(input).expect("written");
+            let output = child.wait_with_output().expect("openssl ends");
+            assert!(output.status.success(), "openssl {arguments:?}");
+            output.stdout
+        };
+        let private = openssl(&["genrsa", "2048"], &[]);
+        let public = openssl(&["pkey", "-pubout"], &private);
+        let key = EncodingKey::from_rsa_pem(&private).expect("a key");
+        let public = String::from_utf8(public).expect("PEM");
+        Self { algorithm: Algorithm::RS256, key, public, raw: Vec::new() }
     }
 
     fn new(algorithm: Algorithm, key: EncodingKey, pair: &KeyPair) -> Self {

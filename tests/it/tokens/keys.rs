@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use userpool::auth::TokenKeys;
 
 use super::{Signer, claims, created, refused, server};
-use crate::authority::replace;
+use crate::{authority::replace, support::TestServer};
 
 /// Longer than it takes to notice that a file has changed.
 const IN_TIME: Duration = Duration::from_mins(1);
@@ -60,6 +60,44 @@ async fn a_key_of_a_set_verifies_tokens_that_name_it() {
     server.stop().await;
 }
 
+/// Another library signs, so that the two have to agree.
+#[tokio::test]
+async fn a_token_is_believed_with_each_algorithm_that_its_key_fits() {
+    let directory = TempDir::new().expect("a directory");
+    let (rsa, p256, p384, ed25519) =
+        (Signer::rs256(), Signer::es256(), Signer::es384(), Signer::ed25519());
+    let keys = [&rsa, &p256, &p384, &ed25519].map(|signer| signer.public.as_str()).concat();
+    let mut settings = super::settings(&directory, &keys);
+    settings.algorithms =
+        ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
+            .map(|name| name.parse().expect("one"))
+            .to_vec();
+    let server = TestServer::with(|config| config.tokens = Some(settings)).await;
+    let good = claims(&json!({}));
+    for (signer, algorithm) in [
+        (&rsa, Algorithm::RS256),
+        (&rsa, Algorithm::RS384),
+        (&rsa, Algorithm::RS512),
+        (&rsa, Algorithm::PS256),
+        (&rsa, Algorithm::PS384),
+        (&rsa, Algorithm::PS512),
+        (&p256, Algorithm::ES256),
+        (&p384, Algorithm::ES384),
+        (&ed25519, Algorithm::EdDSA),
+    ] {
+        let token = signer.sign_as(&Header::new(algorithm), &good);
+        let believed = created(server.channel().await, &format!("Bearer {token}")).await;
+        believed.unwrap_or_else(|status| panic!("{algorithm:?}: {status}"));
+        let (message, signature) = token.rsplit_once('.').expect("three parts");
+        let mut signature = BASE64URL_NOPAD.decode(signature.as_bytes()).expect("base64url");
+        signature[8] ^= 1;
+        let forged = format!("Bearer {message}.{}", encoded(&signature));
+        let told = refused(server.channel().await, &forged).await;
+        assert!(told.contains("signature of the token is wrong"), "{algorithm:?}: {told}");
+    }
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_rotate_without_a_restart_and_old_ones_are_refused() {
     let directory = TempDir::new().expect("a directory");
@@ -90,6 +128,7 @@ fn unusable_keys_are_refused_with_the_reason() {
     let private = rcgen::KeyPair::generate().expect("a key").serialize_pem();
     let set = |key: Value| json!({ "keys": [key] }).to_string();
     let off_the_curve = json!({ "x": encoded(&[1; 32]), "y": encoded(&[1; 32]) });
+    let (odd, even) = (encoded(&[0xff; 256]), encoded(&[0xfe; 256]));
     let data = crate::tools::repository().join("tests/it/data/token-rsa-1024.pub.pem");
     let small = std::fs::read_to_string(data).expect("readable");
     for (text, expected) in [
@@ -104,6 +143,8 @@ fn unusable_keys_are_refused_with_the_reason() {
         (set(jwk(&es256, &off_the_curve)), "key 1 cannot be used: it is none of its kind"),
         (set(jwk(&es256, &json!({ "x": "!" }))), "key 1 cannot be used: a member is no base64url"),
         (set(json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" })), "2048 to 4096 bits"),
+        (set(json!({ "kty": "RSA", "n": odd, "e": "AQ" })), "key 1 cannot be used"),
+        (set(json!({ "kty": "RSA", "n": even, "e": "AQAB" })), "key 1 cannot be used"),
         (small, "key 1 cannot be used: an RSA key is to have 2048 to 4096 bits"),
         (private, "a private key"),
         (es256.public[..80].to_owned(), "neither a JWK set"),
