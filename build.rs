@@ -21,12 +21,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("userpool.bin");
     fs::write(descriptors, compiler.encode_file_descriptor_set())?;
 
-    serve_stored_bytes(compiler.file_descriptor_set())?;
+    if has_feature("SERVER") {
+        serve_stored_bytes(compiler.file_descriptor_set())?;
+    }
 
     // The JSON form of a message is found by its name.
     let mut config = prost_build::Config::new();
     config.enable_type_names();
     tonic_prost_build::configure()
+        .build_client(has_feature("CLIENT"))
+        .build_server(has_feature("SERVER"))
         // Sorted maps: equal messages are equal bytes, which the log relies on.
         .btree_map(".")
         // A stored record is passed on, not copied.
@@ -37,6 +41,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .boxed(".userpool.v1.WatchUserPoolEventsResponse.content.event")
         .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     Ok(())
+}
+
+fn has_feature(name: &str) -> bool {
+    env::var_os(format!("CARGO_FEATURE_{name}")).is_some()
 }
 
 /// Generates the servers with a second form of some messages, in which what is stored

@@ -9,7 +9,7 @@
 use std::error::Error;
 
 use userpool::{
-    client::{Options, Watched},
+    client::{Options, WatchItem},
     proto::{
         CreateUserPoolDomainRequest, CreateUserPoolRequest, DescribeUserPoolRequest,
         UserPoolEventFilter, WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
@@ -58,12 +58,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut seen = 0;
     while seen < described.revision {
         match watch.next().await? {
-            Watched::Event(event) => {
+            WatchItem::Event(event) => {
                 seen = event.revision;
                 println!("event {seen}: {}", event.r#type().as_str_name());
             }
             // The place is kept, also over a connection that is lost.
-            Watched::Checkpoint(_) | Watched::Lost { .. } => (),
+            WatchItem::Checkpoint(_) | WatchItem::Disconnected { .. } => (),
         }
     }
     Ok(())

@@ -2,12 +2,15 @@
 //! database: every change is an event in a hash-chained log, and what clients
 //! read is a projection of it.
 //!
-//! Each room imports only from the rooms above it; a test holds that true.
+//! Each room imports only from the rooms above it; a test holds that true. The feature
+//! `client` builds `proto`, `endpoint` and `client` alone; `server`, the default, builds
+//! every room.
 //!
 //! | room | is | knows nothing of |
 //! |---|---|---|
-//! | [`telemetry`] | metrics, traces and logs | anything |
+//! | [`endpoint`] | where a server listens | anything |
 //! | [`proto`] | the messages: the schema of everything stored and served | anything |
+//! | [`telemetry`] | metrics, traces and logs | anything |
 //! | [`fs`] | atomic writes, private files, reloading: each once | anything |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
 //! | [`audit`] | the chain verifier, signed checkpoints, export and import | the rules of user pools |
@@ -28,28 +31,45 @@
 //! the [`app::ReadModel`] with [`user_pool::evolve`]. Reads go to the read model,
 //! or by way of [`app::History`] to the log itself, and never wait for the writer.
 
+pub mod endpoint;
+
 pub mod proto;
+
+#[cfg(feature = "server")]
 pub mod telemetry;
 
+#[cfg(feature = "server")]
 pub mod fs;
 
+#[cfg(feature = "server")]
 pub mod event_log;
 
+#[cfg(feature = "server")]
 pub mod audit;
+
+#[cfg(feature = "server")]
 pub mod user_pool;
 
+#[cfg(feature = "server")]
 pub mod app;
 
+#[cfg(feature = "server")]
 pub mod auth;
 
+#[cfg(feature = "server")]
 pub mod service;
 
+#[cfg(feature = "server")]
 pub mod transport;
 
+#[cfg(feature = "server")]
 pub mod grpc;
 
+#[cfg(feature = "server")]
 pub mod server;
 
+#[cfg(feature = "client")]
 pub mod client;
 
+#[cfg(feature = "server")]
 pub mod cli;

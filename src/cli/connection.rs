@@ -7,7 +7,7 @@ use tokio::time;
 use tonic::Status;
 
 use crate::{
-    client::{Client, ConnectError, Endpoint, Options, Tls, Watch, Watched},
+    client::{Client, ConnectError, Endpoint, Options, Tls, Watch, WatchItem},
     proto::watch_user_pool_events_response::Content,
 };
 
@@ -104,7 +104,7 @@ impl Access {
             Err(
                 error @ (ConnectError::File { .. }
                 | ConnectError::Token(_)
-                | ConnectError::TokenInTheOpen
+                | ConnectError::PlaintextToken
                 | ConnectError::TlsOnUnixSocket
                 | ConnectError::Setup(_)),
             ) => Err(CliError::other(error)),
@@ -119,9 +119,9 @@ impl Access {
 pub(super) async fn next_in_time(client: &Client, watch: &mut Watch) -> Result<Content, Status> {
     let deadline = client.deadline();
     match time::timeout(deadline, watch.next()).await {
-        Ok(Ok(Watched::Event(event))) => Ok(Content::Event(event)),
-        Ok(Ok(Watched::Checkpoint(checkpoint))) => Ok(Content::Checkpoint(checkpoint)),
-        Ok(Ok(Watched::Lost { because, .. }) | Err(because)) => Err(because),
+        Ok(Ok(WatchItem::Event(event))) => Ok(Content::Event(event)),
+        Ok(Ok(WatchItem::Checkpoint(checkpoint))) => Ok(Content::Checkpoint(checkpoint)),
+        Ok(Ok(WatchItem::Disconnected { status, .. }) | Err(status)) => Err(status),
         Err(_) => Err(Status::deadline_exceeded(format!("nothing came for {deadline:?}"))),
     }
 }

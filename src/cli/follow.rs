@@ -1,7 +1,7 @@
 //! Following events: each is printed once, whatever happens to the connection.
 
 use crate::{
-    client::{Client, Watched},
+    client::{Client, WatchItem},
     proto::{UserPoolEvent, UserPoolEventType, WatchUserPoolEventsRequest},
 };
 
@@ -26,10 +26,10 @@ pub(super) async fn follow(
     let mut lost = false;
     loop {
         let told = watch.next().await?;
-        if let Watched::Lost { after, because } = told {
+        if let WatchItem::Disconnected { after, status } = told {
             // Once until it is there again.
             if !lost {
-                let message = printable(because.message());
+                let message = printable(status.message());
                 say(&format!("{message}; going on after position {after} when I can"));
             }
             lost = true;
@@ -40,8 +40,8 @@ pub(super) async fn follow(
             lost = false;
         }
         match told {
-            Watched::Event(event) => printer.print(&event)?,
-            Watched::Checkpoint(_) | Watched::Lost { .. } => (),
+            WatchItem::Event(event) => printer.print(&event)?,
+            WatchItem::Checkpoint(_) | WatchItem::Disconnected { .. } => (),
         }
     }
 }

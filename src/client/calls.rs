@@ -1,4 +1,4 @@
-//! Every call of the API with one answer, and whether it reads or changes.
+//! The unary calls of the API, and whether each reads or changes.
 
 use tonic::{Status, transport::Channel};
 
@@ -16,9 +16,9 @@ use crate::proto::{
     user_pool_service_client::UserPoolServiceClient,
 };
 
-use super::Client;
+use super::{Client, random};
 
-/// A method for each call. One that changes something never goes without a `request_id`.
+/// Defines a method for each call. A change is always sent with a `request_id`.
 macro_rules! calls {
     ($($service:ident {$(
         $(#[$what:meta])* $kind:ident $method:ident($request:ty) -> $response:ty;
@@ -27,8 +27,8 @@ macro_rules! calls {
             $(#[$what])*
             ///
             /// # Errors
-            /// The server's refusal; `UNAVAILABLE` or `DEADLINE_EXCEEDED` where there was no
-            /// answer in time, which for a change says nothing of whether it was recorded.
+            /// The server's error; `UNAVAILABLE` or `DEADLINE_EXCEEDED` if no answer came in
+            /// time, after which a change may or may not have been recorded.
             pub async fn $method(&self, request: $request) -> Result<$response, Status> {
                 let send = |channel, request| async {
                     let mut client: $service<Channel> = $service::new(channel);
@@ -43,8 +43,7 @@ macro_rules! calls {
     };
     (@change $client:ident, $request:ident, $send:ident) => {{
         let mut request = $request;
-        let make = || $client.transport.source().uuid().to_string();
-        let request_id = request.request_id.get_or_insert_with(make).clone();
+        let request_id = request.request_id.get_or_insert_with(random::request_id).clone();
         $client.call(request, &request_id, $send).await
     }};
 }
@@ -53,37 +52,37 @@ calls! {
     UserPoolServiceClient {
         /// Creates a user pool.
         change create_user_pool(CreateUserPoolRequest) -> CreateUserPoolResponse;
-        /// Shows a user pool as it is now.
+        /// Describes a user pool as it is now.
         read describe_user_pool(DescribeUserPoolRequest) -> DescribeUserPoolResponse;
         /// Changes the settings of a user pool.
         change update_user_pool(UpdateUserPoolRequest) -> UpdateUserPoolResponse;
-        /// Deletes a user pool; its history is kept.
+        /// Deletes a user pool; its history remains.
         change delete_user_pool(DeleteUserPoolRequest) -> DeleteUserPoolResponse;
-        /// Lists user pools, a page at a time.
+        /// Lists user pools, one page per call.
         read list_user_pools(ListUserPoolsRequest) -> ListUserPoolsResponse;
-        /// Gives a user pool a domain prefix.
+        /// Assigns a domain prefix to a user pool.
         change create_user_pool_domain(CreateUserPoolDomainRequest)
             -> CreateUserPoolDomainResponse;
-        /// Shows whose a domain prefix is.
+        /// Describes which user pool owns a domain prefix.
         read describe_user_pool_domain(DescribeUserPoolDomainRequest)
             -> DescribeUserPoolDomainResponse;
-        /// Takes a domain prefix from its user pool.
+        /// Removes a domain prefix from its user pool.
         change delete_user_pool_domain(DeleteUserPoolDomainRequest)
             -> DeleteUserPoolDomainResponse;
-        /// Lists domain prefixes with their user pools, a page at a time.
+        /// Lists domain prefixes with their user pools, one page per call.
         read list_user_pool_domains(ListUserPoolDomainsRequest) -> ListUserPoolDomainsResponse;
     }
     UserPoolHistoryServiceClient {
-        /// Lists recorded events, a page at a time.
+        /// Lists recorded events, one page per call.
         read list_user_pool_events(ListUserPoolEventsRequest) -> ListUserPoolEventsResponse;
-        /// Shows a user pool as it was.
+        /// Describes a user pool as it was at a revision or time.
         read replay_user_pool(ReplayUserPoolRequest) -> ReplayUserPoolResponse;
-        /// Has the server check its history.
+        /// Has the server verify its history.
         read verify_user_pool_history(VerifyUserPoolHistoryRequest)
             -> VerifyUserPoolHistoryResponse;
-        /// Has the server sign the end of its log.
+        /// Has the server sign the head of its log.
         read get_signed_checkpoint(GetSignedCheckpointRequest) -> GetSignedCheckpointResponse;
-        /// Tells the key that checkpoints are signed with.
+        /// Returns the public key that verifies signed checkpoints.
         read get_checkpoint_key(GetCheckpointKeyRequest) -> GetCheckpointKeyResponse;
     }
 }

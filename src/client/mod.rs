@@ -1,9 +1,9 @@
-//! A client that is set right: a deadline on every call, retries where they are safe,
-//! watches that resume. Knows nothing of what is behind the service.
+//! A client of the service: a deadline on every call, retries where they are safe, and
+//! watches that resume. It builds from `proto` and `endpoint` alone.
 //!
 //! ```no_run
 //! use userpool::{
-//!     client::{Options, Tls, Watched},
+//!     client::{Options, Tls, WatchItem},
 //!     proto::{CreateUserPoolRequest, WatchUserPoolEventsRequest},
 //! };
 //!
@@ -16,7 +16,7 @@
 //! .connect()
 //! .await?;
 //!
-//! // Over a lost connection or a restart of the server it is repeated, and done once.
+//! // Retried after a lost connection or a restart of the server, and carried out once.
 //! let request = CreateUserPoolRequest {
 //!     pool_name: Some("people".to_owned()),
 //!     ..CreateUserPoolRequest::default()
@@ -25,7 +25,7 @@
 //! println!("at position {}", created.position);
 //!
 //! let mut watch = client.watch(WatchUserPoolEventsRequest::default()).await?;
-//! while let Watched::Event(event) = watch.next().await? {
+//! while let WatchItem::Event(event) = watch.next().await? {
 //!     println!("{} at position {}", event.user_pool_id, event.position);
 //! }
 //! # Ok(())
@@ -33,12 +33,13 @@
 //! ```
 
 mod calls;
-mod kept;
+mod file_backed;
 mod options;
+mod random;
 mod retry;
 mod watch;
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
 use tokio::time::{self, Instant};
 use tonic::{Request, Response, Status, transport::Channel};
@@ -48,19 +49,19 @@ use tonic_health::pb::{
 
 pub use self::{
     options::{ConnectError, Options, Tls},
-    watch::{Watch, Watched},
+    watch::{Watch, WatchItem},
 };
-pub use crate::transport::Endpoint;
+pub use crate::endpoint::{Endpoint, EndpointError};
 
 use self::{options::Transport, retry::Backoff};
 
-/// A connection to a server, made anew whenever it is lost. Clones share it.
+/// A connection to a server, which reconnects when it is lost. Clones share it.
 ///
-/// Every call has the same deadline, which the server is told, and which covers its
-/// retries. Retried is what the server could not take up, and what got no answer
-/// because the connection was lost: reads as they are, changes with the `request_id`
-/// that they had, which the server carries out once. The client makes one where the
-/// request has none. What the server refused is never retried.
+/// Every call has the same deadline, which is sent to the server and includes retries.
+/// The client retries calls that the server could not accept (`UNAVAILABLE`, or
+/// `RESOURCE_EXHAUSTED` with a delay) and calls whose connection was lost: reads as they
+/// are, changes with their `request_id`, so that the server carries them out once. It
+/// sets a `request_id` where the request has none. Other errors are not retried.
 #[derive(Debug, Clone)]
 pub struct Client {
     transport: Arc<Transport>,
@@ -72,19 +73,19 @@ impl Client {
         Self { transport: Arc::new(transport), deadline }
     }
 
-    /// The same connection with another deadline.
+    /// Returns a client with another deadline on the same connection.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
         Self { transport: Arc::clone(&self.transport), deadline }
     }
 
-    /// How long a call may take.
+    /// How long a call may take, with its retries.
     #[must_use]
     pub const fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// Whether the server says that this service is being served; the empty name is
+    /// Whether the server reports that it serves this service; the empty name stands for
     /// the server as a whole.
     ///
     /// # Errors
@@ -100,7 +101,7 @@ impl Client {
     }
 
     /// Sends the request until it is answered or refused, or the deadline passes.
-    /// `request_id` is what makes a change safe to repeat, and empty for a read.
+    /// `request_id` makes it safe to retry a change, and is empty for a read.
     async fn call<Q: Clone, A, F>(
         &self,
         message: Q,
@@ -110,27 +111,35 @@ impl Client {
     where
         F: Future<Output = Result<Response<A>, Status>>,
     {
-        let begun = Instant::now();
-        let left = || self.deadline.saturating_sub(begun.elapsed());
-        let late = || retry::late(self.deadline, request_id);
+        let start = Instant::now();
+        let left = || self.deadline.saturating_sub(start.elapsed());
+        let deadline_exceeded = || retry::deadline_exceeded(self.deadline, request_id);
         let mut backoff = Backoff::default();
         loop {
             let mut request = self.transport.request(message.clone());
             request.set_timeout(left());
             let call = Box::pin(send(self.transport.channel(), request));
-            let Ok(answer) = time::timeout(left(), call).await else { return Err(late()) };
+            let Ok(answer) = time::timeout(left(), call).await else {
+                return Err(deadline_exceeded());
+            };
             let status = match answer {
                 Ok(answer) => return Ok(answer.into_inner()),
-                Err(status) if retry::is_late(&status) => return Err(late()),
-                Err(status) => retry::told(status, request_id),
+                Err(status) if retry::is_timeout(&status) => return Err(deadline_exceeded()),
+                Err(status) => retry::normalize(status, request_id),
             };
-            match backoff.after(&status, self.transport.source()) {
+            match backoff.next_pause(&status) {
                 Some(pause) if pause < left() => {
-                    tracing::debug!(code = ?status.code(), ?pause, "the call is repeated");
+                    tracing::debug!(code = ?status.code(), ?pause, "retrying the call");
                     time::sleep(pause).await;
                 }
                 Some(_) | None => return Err(status),
             }
         }
     }
+}
+
+/// An error and its sources, joined by colons.
+fn error_chain(error: &dyn Error) -> String {
+    let source = error.source().map(|source| format!(": {}", error_chain(source)));
+    format!("{error}{}", source.unwrap_or_default())
 }

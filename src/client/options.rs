@@ -1,107 +1,97 @@
-//! Where a server is, how it is known, how the client is known to it, and how long
-//! it may take.
+//! How to reach a server: its address, TLS, credentials and deadlines.
 
 use std::{
     error::Error,
     fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 
-use http::Uri;
 use tokio::time;
 use tokio_rustls::rustls;
 use tonic::{
     Request,
     metadata::{Ascii, MetadataValue},
-    transport::{self, Certificate, Channel, ClientTlsConfig, Identity},
+    transport::{self, Certificate, Channel, ClientTlsConfig, Identity, Uri},
 };
 
-use crate::{
-    app::{Source, SystemSource},
-    transport::Endpoint,
-};
+use crate::endpoint::Endpoint;
 
 use super::{
     Client,
-    kept::{Files, Kept},
+    file_backed::{FileBacked, Files},
 };
 
-/// How long a call may take where nobody says.
-const DEADLINE: Duration = Duration::from_secs(30);
-/// A connection over which nothing comes for this long is asked whether it is still
-/// there, also while nobody calls; together with the time for the answer that is
-/// shorter than a call may take.
+/// The default deadline of a call.
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a connection may be silent before it is pinged, also while it has no call.
+/// Together with the timeout it is shorter than the default deadline.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// And this is how long the answer may take.
+/// How long the answer to a ping may take.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How to reach a server.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where it listens.
+    /// The address of the server.
     pub endpoint: Endpoint,
-    /// Whether the connection is made with TLS, and with what.
+    /// The TLS settings; `None` connects without TLS.
     pub tls: Option<Tls>,
-    /// A file with the bearer token that every call has with it. It is read again
-    /// when it changes.
+    /// A file with the bearer token to send with every call. It is read again when it
+    /// changes.
     pub token_file: Option<PathBuf>,
-    /// How long each call may take, with its retries.
+    /// How long a call may take, with its retries.
     pub deadline: Duration,
-    /// What the server records as the user agent, such as `billing/1.2`.
+    /// The user agent that the server records, such as `billing/1.2`.
     pub user_agent: String,
-    /// Where `request_id`s come from.
-    pub source: Arc<dyn Source>,
 }
 
-/// How the two sides of a connection prove who they are. The files are read again
-/// when they change; connections that are there go on with what they began with.
+/// TLS settings. The files are read again when they change; open connections keep the
+/// settings that they started with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// The certificates, in PEM, of those who may vouch for the server. Absent: those
-    /// that the system trusts.
+    /// The trusted certificate authorities, in PEM; `None` trusts those of the system.
     pub ca: Option<PathBuf>,
-    /// The client's own certificate and its key, in PEM.
+    /// The client certificate and its private key, in PEM.
     pub identity: Option<(PathBuf, PathBuf)>,
-    /// The name that the server's certificate must have. Absent: the host of the
+    /// The name that the server's certificate must have; `None` expects the host of the
     /// endpoint.
     pub server_name: Option<String>,
 }
 
-/// Why there is no client.
+/// The client could not be set up or connected.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// A file cannot be read.
-    #[error("{}", .path.display())]
+    #[error("cannot read {}", .path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The file has no token in it.
-    #[error("{} has no token: one line of visible ASCII is expected", .0.display())]
+    /// The file does not contain a token.
+    #[error("{} does not contain a token: expected one line of visible ASCII", .0.display())]
     Token(PathBuf),
-    /// Whoever listens on the way could use the token.
-    #[error("a token is sent over TLS, to this machine or through a Unix socket, and no other way")]
-    TokenInTheOpen,
-    /// A Unix socket is of this machine already.
-    #[error("TLS is not for Unix sockets")]
+    /// The token would cross the network unencrypted.
+    #[error("a token is sent only over TLS, to this machine, or through a Unix socket")]
+    PlaintextToken,
+    /// A Unix socket does not leave the machine, so it has no TLS.
+    #[error("TLS is not supported on Unix sockets")]
     TlsOnUnixSocket,
-    /// The certificates, the key, the user agent or the address are of no use.
-    #[error("the connection cannot be set up")]
+    /// The certificates, the key, the user agent or the address are invalid.
+    #[error("cannot set up the connection")]
     Setup(#[source] transport::Error),
-    /// A server answers there, but without TLS, or with a certificate that is not believed.
-    #[error("{endpoint} answers, but TLS with it fails ({cause})")]
+    /// A server answers, but without TLS, or with a certificate that is not trusted.
+    #[error("{endpoint} answers, but the TLS handshake fails ({cause})")]
     Tls {
         /// The endpoint.
         endpoint: Endpoint,
-        /// What is wrong.
+        /// The innermost cause.
         cause: String,
     },
-    /// No server answers there, or not as the client expects.
+    /// No server answers, or the answer is not HTTP/2.
     #[error("no server answers on {endpoint} ({cause})")]
     Unreachable {
         /// The endpoint.
@@ -112,49 +102,48 @@ pub enum ConnectError {
 }
 
 impl Options {
-    /// To the server there, without TLS or a token, and with 30 seconds for each call.
+    /// Options to connect to `endpoint` without TLS or a token, with a deadline of 30
+    /// seconds for each call.
     #[must_use]
     pub fn to(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
             tls: None,
             token_file: None,
-            deadline: DEADLINE,
+            deadline: DEFAULT_DEADLINE,
             user_agent: concat!("userpool/", env!("CARGO_PKG_VERSION")).to_owned(),
-            source: Arc::new(SystemSource),
         }
     }
 
     /// Connects.
     ///
     /// # Errors
-    /// [`ConnectError`]; [`ConnectError::Unreachable`] where no server answers, and
-    /// [`ConnectError::Tls`] where one is not believed.
+    /// See [`ConnectError`].
     pub async fn connect(self) -> Result<Client, ConnectError> {
         let files = self.tls_files();
         let connecting = self.transport()?;
-        let (cause, of_tls) = match time::timeout(self.deadline, connecting.connect()).await {
+        let (cause, is_tls) = match time::timeout(self.deadline, connecting.connect()).await {
             Ok(Ok(channel)) => return self.client(files, channel),
             Ok(Err(error)) => {
                 let cause = innermost(&error);
-                (cause.to_string(), is_of_tls(cause))
+                (cause.to_string(), is_tls_error(cause))
             }
             Err(elapsed) => (elapsed.to_string(), false),
         };
         let endpoint = self.endpoint;
-        Err(if of_tls {
+        Err(if is_tls {
             ConnectError::Tls { endpoint, cause }
         } else {
             ConnectError::Unreachable { endpoint, cause }
         })
     }
 
-    /// A client that connects when it is first called, for programs that may be there
-    /// before the server is. To be called where Tokio runs.
+    /// Returns a client that connects on its first call, for programs that may start
+    /// before the server. Must be called within a Tokio runtime.
     ///
     /// # Errors
     /// Any [`ConnectError`] but [`ConnectError::Unreachable`] and [`ConnectError::Tls`].
-    pub fn connect_when_called(self) -> Result<Client, ConnectError> {
+    pub fn connect_lazy(self) -> Result<Client, ConnectError> {
         let files = self.tls_files();
         let channel = self.transport()?.connect_lazy();
         self.client(files, channel)
@@ -164,12 +153,12 @@ impl Options {
         let token = match &self.token_file {
             Some(file) => {
                 let files = Files::at(vec![file.clone()]);
-                Some(Kept::new(files, token(file)?))
+                Some(FileBacked::new(files, token(file)?))
             }
             None => None,
         };
         let deadline = self.deadline;
-        let channel = Kept::new(files, channel);
+        let channel = FileBacked::new(files, channel);
         Ok(Client::new(Transport { options: self, channel, token }, deadline))
     }
 
@@ -178,8 +167,8 @@ impl Options {
     }
 
     fn transport(&self) -> Result<transport::Endpoint, ConnectError> {
-        if self.token_file.is_some() && self.tls.is_none() && !is_of_this_machine(&self.endpoint) {
-            return Err(ConnectError::TokenInTheOpen);
+        if self.token_file.is_some() && self.tls.is_none() && !is_local(&self.endpoint) {
+            return Err(ConnectError::PlaintextToken);
         }
         let address = match (&self.endpoint, &self.tls) {
             (Endpoint::Tcp(address), None) => format!("http://{address}"),
@@ -195,7 +184,7 @@ impl Options {
             .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .keep_alive_while_idle(true);
         if let Endpoint::Unix(_) = self.endpoint {
-            // A path is no authority; servers refuse it.
+            // Servers refuse a path as the authority.
             transport = transport.origin(Uri::from_static("http://localhost"));
         }
         match &self.tls {
@@ -226,44 +215,40 @@ impl Tls {
     }
 }
 
-/// The connection, and what every call has with it.
+/// The connection, and the credentials that every call sends.
 #[derive(Debug)]
 pub(super) struct Transport {
     options: Options,
-    channel: Kept<Channel>,
-    token: Option<Kept<MetadataValue<Ascii>>>,
+    channel: FileBacked<Channel>,
+    token: Option<FileBacked<MetadataValue<Ascii>>>,
 }
 
 impl Transport {
-    /// The connection with what the files say now: another one where they changed.
+    /// Returns the connection: a new one if the TLS files changed.
     pub(super) fn channel(&self) -> Channel {
         self.channel.current(|| Ok(self.options.transport()?.connect_lazy()))
     }
 
-    /// The message as it is sent.
+    /// Returns a request with the message and the token.
     pub(super) fn request<Q>(&self, message: Q) -> Request<Q> {
         let mut request = Request::new(message);
-        if let (Some(kept), Some(file)) = (&self.token, &self.options.token_file) {
-            request.metadata_mut().insert("authorization", kept.current(|| token(file)));
+        if let (Some(value), Some(file)) = (&self.token, &self.options.token_file) {
+            request.metadata_mut().insert("authorization", value.current(|| token(file)));
         }
         request
-    }
-
-    pub(super) fn source(&self) -> &dyn Source {
-        self.options.source.as_ref()
     }
 }
 
 fn token(file: &Path) -> Result<MetadataValue<Ascii>, ConnectError> {
     let text = read(file)?;
     let token = text.trim_ascii();
-    let unfit = || ConnectError::Token(file.to_owned());
+    let invalid = || ConnectError::Token(file.to_owned());
     if token.is_empty() || !token.iter().all(u8::is_ascii_graphic) {
-        return Err(unfit());
+        return Err(invalid());
     }
     let value = [b"Bearer ", token].concat();
-    let mut value: MetadataValue<Ascii> = value.as_slice().try_into().map_err(|_| unfit())?;
-    // Not shown where requests are.
+    let mut value: MetadataValue<Ascii> = value.as_slice().try_into().map_err(|_| invalid())?;
+    // Debug output of requests hides it.
     value.set_sensitive(true);
     Ok(value)
 }
@@ -272,8 +257,8 @@ fn read(path: &Path) -> Result<Vec<u8>, ConnectError> {
     fs::read(path).map_err(|source| ConnectError::File { path: path.to_owned(), source })
 }
 
-/// Whether nothing that is sent there leaves the machine.
-fn is_of_this_machine(endpoint: &Endpoint) -> bool {
+/// Whether the endpoint is on this machine.
+fn is_local(endpoint: &Endpoint) -> bool {
     match endpoint {
         Endpoint::Unix(_) => true,
         Endpoint::Tcp(address) => {
@@ -293,9 +278,8 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
     cause
 }
 
-/// Whether it is TLS that the two sides do not agree on. Inside an I/O error it is no
-/// source.
-fn is_of_tls(innermost: &(dyn Error + 'static)) -> bool {
+/// Whether TLS failed. Its error is inside an I/O error that does not name it as its source.
+fn is_tls_error(innermost: &(dyn Error + 'static)) -> bool {
     let inner = innermost.downcast_ref().and_then(io::Error::get_ref);
     matches!(inner, Some(inner) if inner.is::<rustls::Error>())
 }

@@ -1,19 +1,19 @@
-//! What may be tried again, and when.
+//! Which calls are retried, and when.
 
 use std::{error::Error, iter, time::Duration};
 
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::StatusExt as _;
 
-use crate::app::Source;
+use super::random;
 
-/// The pause before the first repetition; doubled for each one after it.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// And this is the longest.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pause before the first retry; it doubles for each one after it.
+const INITIAL_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// The pauses between repetitions: longer each time, and never those of others, who
-/// lost the same server at the same moment.
+/// The pauses between retries: exponential, with jitter, so that clients that lost the
+/// same server at the same moment do not return together.
 #[derive(Debug)]
 pub(super) struct Backoff {
     pause: Duration,
@@ -21,20 +21,22 @@ pub(super) struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { pause: FIRST_PAUSE }
+        Self { pause: INITIAL_PAUSE }
     }
 }
 
 impl Backoff {
-    /// How long to wait before trying again, or nothing where that is of no use.
+    /// How long to wait before retrying a call that failed with `status`, or `None` if a
+    /// retry cannot help.
     ///
-    /// Between half of the pause and the whole, and that after what the server asks for.
-    pub(super) fn after(&mut self, status: &Status, source: &dyn Source) -> Option<Duration> {
-        let asked = status.get_details_retry_info().and_then(|info| info.retry_delay);
-        let again = match status.code() {
+    /// The pause is between half and all of the current one, in addition to the delay
+    /// that the server asks for.
+    pub(super) fn next_pause(&mut self, status: &Status) -> Option<Duration> {
+        let requested = status.get_details_retry_info().and_then(|info| info.retry_delay);
+        let can_retry = match status.code() {
             Code::Unavailable => true,
-            // Without it, it is a limit that will be there the next time.
-            Code::ResourceExhausted => asked.is_some(),
+            // Without a delay, the limit will still be there.
+            Code::ResourceExhausted => requested.is_some(),
             Code::Ok
             | Code::Cancelled
             | Code::Unknown
@@ -51,48 +53,44 @@ impl Backoff {
             | Code::DataLoss
             | Code::Unauthenticated => false,
         };
-        if !again {
+        if !can_retry {
             return None;
         }
         let half = self.pause / 2;
-        self.pause = self.pause.saturating_mul(2).min(LONGEST_PAUSE);
-        Some(asked.unwrap_or_default() + half + half.mul_f64(random(source)))
+        self.pause = self.pause.saturating_mul(2).min(MAX_PAUSE);
+        Some(requested.unwrap_or_default() + half + half.mul_f64(random::jitter()))
     }
 }
 
-/// From 0 to 1: what is random in an identifier.
-fn random(source: &dyn Source) -> f64 {
-    let low = source.uuid().as_u128() & u128::from(u32::MAX);
-    u32::try_from(low).map_or(0.0, |low| f64::from(low) / f64::from(u32::MAX))
-}
-
-/// Whether the transport gave up on the answer.
-pub(super) fn is_late(status: &Status) -> bool {
+/// Whether the client's own timeout ended the call.
+pub(super) fn is_timeout(status: &Status) -> bool {
     causes(status).any(<dyn Error>::is::<TimeoutExpired>)
 }
 
-/// No answer came in time.
-pub(super) fn late(deadline: Duration, request_id: &str) -> Status {
-    Status::deadline_exceeded(format!("no answer within {deadline:?}{}", unknown(request_id)))
+/// The status of a call that was not answered before its deadline.
+pub(super) fn deadline_exceeded(deadline: Duration, request_id: &str) -> Status {
+    let outcome = unknown_outcome(request_id);
+    Status::deadline_exceeded(format!("no answer within {deadline:?}{outcome}"))
 }
 
-/// What the server says; or that it is the transport that speaks, whatever code it has.
-pub(super) fn told(status: Status, request_id: &str) -> Status {
+/// Returns the server's status as it is, and one that the transport made, whatever its
+/// code, as `UNAVAILABLE`.
+pub(super) fn normalize(status: Status, request_id: &str) -> Status {
     match causes(&status).last() {
         Some(cause) => {
-            let unknown = unknown(request_id);
-            Status::unavailable(format!("no connection to the server ({cause}){unknown}"))
+            let outcome = unknown_outcome(request_id);
+            Status::unavailable(format!("no connection to the server ({cause}){outcome}"))
         }
         None => status,
     }
 }
 
-/// What is to be said of a change that got no answer.
-fn unknown(request_id: &str) -> String {
+/// What a message adds for a change that got no answer.
+fn unknown_outcome(request_id: &str) -> String {
     match request_id {
         "" => String::new(),
         id => format!(
-            "; the change may or may not have been recorded, and may be repeated safely with \
+            "; the change may or may not have been recorded; it is safe to retry it with \
              request_id {id}"
         ),
     }

@@ -1,10 +1,10 @@
-//! Watching over whatever happens to the connection: after the last position, so that
-//! no event is missed and none is told twice.
+//! A watch that survives lost connections: it resumes after the last position, so that
+//! no event is missed and none is delivered twice.
 
 use std::time::Duration;
 
 use tokio::time;
-use tonic::{Request, Status, Streaming, transport::Channel};
+use tonic::{Code, Request, Status, Streaming, transport::Channel};
 
 use crate::proto::{
     UserPoolEvent, WatchCheckpoint, WatchUserPoolEventsRequest, WatchUserPoolEventsResponse,
@@ -17,41 +17,41 @@ use super::{
     retry::{self, Backoff},
 };
 
-/// Events, in log order and each of them once, for as long as it is asked for them.
+/// A stream of events, in log order, each exactly once.
 #[derive(Debug)]
 pub struct Watch {
     client: Client,
-    /// What to ask for when the connection is lost: it starts after what was told.
+    /// The request to send after a lost connection: it starts after the last item.
     request: WatchUserPoolEventsRequest,
     events: Option<Streaming<WatchUserPoolEventsResponse>>,
     backoff: Backoff,
-    /// How long to wait before it is asked for again.
+    /// How long to wait before sending it.
     pause: Duration,
 }
 
-/// What a watch tells.
+/// An item of a [`Watch`].
 #[derive(Debug)]
-pub enum Watched {
+pub enum WatchItem {
     /// An event.
     Event(Box<UserPoolEvent>),
-    /// Nothing up to its position is left to tell.
+    /// Every event up to this position was delivered.
     Checkpoint(WatchCheckpoint),
-    /// The connection was lost, or the server stops. The watch goes on by itself after
-    /// this position; nothing is to be done.
-    Lost {
-        /// The last position that was told, or asked for.
+    /// The connection was lost, or the server is stopping. The watch reconnects by
+    /// itself; the caller need not do anything.
+    Disconnected {
+        /// The position after which the watch resumes.
         after: i64,
-        /// What happened.
-        because: Status,
+        /// Why the connection was lost.
+        status: Status,
     },
 }
 
 impl Client {
-    /// Watches.
+    /// Starts a watch.
     ///
     /// # Errors
-    /// The server refuses, or does not answer within the deadline. A watch that was
-    /// begun has none.
+    /// The server refuses, or does not answer within the deadline. The deadline does not
+    /// end a watch that has started.
     pub async fn watch(&self, request: WatchUserPoolEventsRequest) -> Result<Watch, Status> {
         let events = self.events(request.clone()).await?;
         Ok(Watch {
@@ -68,7 +68,8 @@ impl Client {
         request: WatchUserPoolEventsRequest,
     ) -> Result<Streaming<WatchUserPoolEventsResponse>, Status> {
         let send = |channel, mut request: Request<_>| async {
-            // It is for the answer to begin. Told to the server, it would end the watch.
+            // The timeout is for the start of the answer. The server would end the watch
+            // after it.
             request.metadata_mut().remove("grpc-timeout");
             let mut client: UserPoolHistoryServiceClient<Channel> =
                 UserPoolHistoryServiceClient::new(channel);
@@ -79,53 +80,53 @@ impl Client {
 }
 
 impl Watch {
-    /// What comes next. It can be left and called again, with nothing lost.
+    /// Waits for the next item. Cancel safe: no item is lost if the future is dropped.
     ///
     /// # Errors
-    /// The server refuses to go on; or the connection was lost before a position was
-    /// told or asked for, so that there is nothing to go on after.
-    pub async fn next(&mut self) -> Result<Watched, Status> {
+    /// The server refuses to resume the watch; or the connection was lost before any
+    /// position was requested or delivered, so that there is nothing to resume after.
+    pub async fn next(&mut self) -> Result<WatchItem, Status> {
         loop {
             let Some(events) = &mut self.events else {
                 time::sleep(self.pause).await;
                 match self.client.events(self.request.clone()).await {
                     Ok(events) => self.events = Some(events),
-                    // Told once each time that it is lost.
+                    // The caller has had one `Disconnected` already.
                     Err(status) => self.pause = self.pause_after(status)?.0,
                 }
                 continue;
             };
             let ended = match events.message().await {
                 Ok(Some(WatchUserPoolEventsResponse { content: Some(content) })) => {
-                    return Ok(self.told(content));
+                    return Ok(self.item(content));
                 }
-                // Of a newer server.
+                // A newer server sent content that this client does not know.
                 Ok(Some(WatchUserPoolEventsResponse { content: None })) => continue,
                 Ok(None) => Status::unavailable("the server ended the watch"),
-                Err(status) => retry::told(status, ""),
+                Err(status) => retry::normalize(status, ""),
             };
             self.events = None;
             let Some(Start::AfterPosition(after)) = self.request.start else { return Err(ended) };
-            let (pause, because) = self.pause_after(ended)?;
+            let (pause, status) = self.pause_after(ended)?;
             self.pause = pause;
-            return Ok(Watched::Lost { after, because });
+            return Ok(WatchItem::Disconnected { after, status });
         }
     }
 
-    fn told(&mut self, content: Content) -> Watched {
+    fn item(&mut self, content: Content) -> WatchItem {
         self.backoff = Backoff::default();
-        let (position, told) = match content {
-            Content::Event(event) => (event.position, Watched::Event(event)),
-            Content::Checkpoint(at) => (at.position, Watched::Checkpoint(at)),
+        let (position, item) = match content {
+            Content::Event(event) => (event.position, WatchItem::Event(event)),
+            Content::Checkpoint(at) => (at.position, WatchItem::Checkpoint(at)),
         };
         self.request.start = Some(Start::AfterPosition(position));
-        told
+        item
     }
 
     fn pause_after(&mut self, status: Status) -> Result<(Duration, Status), Status> {
-        match self.backoff.after(&status, self.client.transport.source()) {
+        match self.backoff.next_pause(&status) {
             Some(pause) => Ok((pause, status)),
-            None if status.code() == tonic::Code::DeadlineExceeded => Ok((self.pause, status)),
+            None if status.code() == Code::DeadlineExceeded => Ok((self.pause, status)),
             None => Err(status),
         }
     }

@@ -36,7 +36,7 @@ pub enum Futile {
 pub(super) fn all(config: &Config, reach: Option<Reach>) -> Vec<Futile> {
     let mut all = no_room(config);
     let endpoint = &config.listen;
-    if config.metrics_listen.as_ref() == Some(endpoint) && !endpoint.is_any() {
+    if config.metrics_listen.as_ref() == Some(endpoint) && !endpoint.has_any_port() {
         all.push(Futile::OneEndpoint { endpoint: endpoint.clone() });
     }
     all.extend(reach.into_iter().flat_map(|reach| nobody(config, reach)));

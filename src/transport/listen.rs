@@ -1,18 +1,17 @@
-//! Endpoints: TCP addresses and Unix sockets.
+//! Listeners on TCP addresses and Unix sockets.
 
 use std::{
-    fmt, io,
+    io,
     net::SocketAddr,
     os::unix::{fs::FileTypeExt as _, net::UnixStream as StdUnixStream},
     path::{Path, PathBuf},
-    str::FromStr,
     time::Duration,
 };
 
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host};
 
-use crate::auth::Who;
+use crate::{auth::Who, endpoint::Endpoint};
 
 use super::connection::Socket;
 
@@ -23,59 +22,6 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How many descriptors are kept from connections: without one, the log cannot be
 /// written, and that would end the service.
 const OWN_DESCRIPTORS: u64 = 64;
-
-/// Where a server listens: `HOST:PORT`, or `unix:PATH`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
-    /// A host and a port; port 0 takes a free one.
-    Tcp(String),
-    /// A socket in the file system.
-    Unix(PathBuf),
-}
-
-/// A text that is no endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected HOST:PORT (127.0.0.1:50051, [::1]:50051, localhost:0) or unix:PATH")]
-pub struct EndpointError;
-
-impl FromStr for Endpoint {
-    type Err = EndpointError;
-
-    fn from_str(text: &str) -> Result<Self, EndpointError> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            let path = Some(path).filter(|path| !path.is_empty()).ok_or(EndpointError)?;
-            return Ok(Self::Unix(path.into()));
-        }
-        let (host, port) = text.rsplit_once(':').ok_or(EndpointError)?;
-        let bracketed = host.starts_with('[') && host.ends_with(']');
-        let plain = !host.is_empty() && !host.contains(':');
-        let port: Result<u16, _> = port.parse();
-        if port.is_ok() && (bracketed || plain) {
-            Ok(Self::Tcp(text.to_owned()))
-        } else {
-            Err(EndpointError)
-        }
-    }
-}
-
-impl Endpoint {
-    /// Whether it is not the same twice: port 0 takes a free one.
-    pub(crate) fn is_any(&self) -> bool {
-        match self {
-            Self::Tcp(address) => address.ends_with(":0"),
-            Self::Unix(_) => false,
-        }
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp(address) => f.write_str(address),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
 
 /// From where a listener can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

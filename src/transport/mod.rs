@@ -14,8 +14,9 @@ mod write_coalescer;
 pub(crate) use self::{call::caller, connection::Socket};
 pub use self::{
     call::{CallLayer, Capacity},
-    listen::{Endpoint, EndpointError, Listener},
+    listen::Listener,
     phase::Phase,
     protocol::Protocol,
     tls::{Clients, Tls, TlsError},
 };
+pub use crate::endpoint::{Endpoint, EndpointError};

@@ -196,10 +196,10 @@ async fn a_token_is_not_sent_in_plaintext() {
     ] {
         let options = Options::to(endpoint.parse().expect("an endpoint"));
         let options = Options { token_file: Some(file.clone()), ..options };
-        let client = options.clone().connect_when_called();
+        let client = options.clone().connect_lazy();
         assert_eq!(client.is_ok(), sent, "{endpoint}");
         let tls = Options { tls: Some(Tls::default()), ..options };
-        assert_eq!(tls.connect_when_called().is_ok(), !endpoint.starts_with("unix"), "{endpoint}");
+        assert_eq!(tls.connect_lazy().is_ok(), !endpoint.starts_with("unix"), "{endpoint}");
     }
 }
 
@@ -209,12 +209,12 @@ async fn an_unusable_file_is_named_in_the_error() {
     let endpoint = || "127.0.0.1:1".parse().expect("an endpoint");
     let missing = directory.path().join("missing");
     let empty = write(directory.path(), "empty", "\n");
-    for (file, said) in [(&missing, "missing"), (&empty, "empty has no token")] {
+    for (file, said) in [(&missing, "missing"), (&empty, "empty does not contain a token")] {
         let options = Options { token_file: Some(file.clone()), ..Options::to(endpoint()) };
-        let error = options.connect_when_called().expect_err("no client");
+        let error = options.connect_lazy().expect_err("no client");
         assert!(error.to_string().contains(said), "{error}");
     }
     let tls = Tls { ca: Some(missing), ..Tls::default() };
-    let error = Options { tls: Some(tls), ..Options::to(endpoint()) }.connect_when_called();
+    let error = Options { tls: Some(tls), ..Options::to(endpoint()) }.connect_lazy();
     assert!(matches!(error, Err(ConnectError::File { .. })), "{error:?}");
 }

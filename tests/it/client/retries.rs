@@ -165,7 +165,7 @@ async fn calls_made_during_a_restart_are_answered_after_it() {
     .await;
     let endpoint = server.endpoint.clone();
     let client = userpool::client::Options::to(endpoint.clone());
-    let client = client.connect_when_called().expect("a client");
+    let client = client.connect_lazy().expect("a client");
     client.create_user_pool(named("people")).await.expect("created");
     let directory = server.stop().await;
 

@@ -2,7 +2,7 @@
 
 use tonic::{Code, Status};
 use userpool::{
-    client::{Client, Watch, Watched},
+    client::{Client, Watch, WatchItem},
     proto::{WatchUserPoolEventsRequest, watch_user_pool_events_request::Start},
 };
 
@@ -22,9 +22,9 @@ async fn next(watch: &mut Watch) -> (i64, usize) {
     let mut lost = 0;
     loop {
         match watch.next().await.expect("told") {
-            Watched::Event(event) => return (event.position, lost),
-            Watched::Checkpoint(_) => (),
-            Watched::Lost { .. } => lost += 1,
+            WatchItem::Event(event) => return (event.position, lost),
+            WatchItem::Checkpoint(_) => (),
+            WatchItem::Disconnected { .. } => lost += 1,
         }
     }
 }

@@ -36,7 +36,7 @@ async fn a_tls_error_is_explained_with_a_remedy() {
         assert_eq!(
             refused.stderr,
             format!(
-                "userpool: {endpoint} answers, but TLS with it fails ({cause}): say with --ca who \
+                "userpool: {endpoint} answers, but the TLS handshake fails ({cause}): say with --ca who \
                  vouches for the server and with --server-name what it is called, or connect \
                  without TLS if it has none\n"
             )

@@ -1,4 +1,4 @@
-//! What was made of files, until they change.
+//! A value that is read from files, and read again when they change.
 
 use std::{
     fs, io,
@@ -7,25 +7,23 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::telemetry;
+use super::{ConnectError, error_chain};
 
-use super::ConnectError;
-
-/// Something made of files. They are looked at whenever it is used, which costs a
-/// question to the system each, and needs nobody to watch over them.
+/// A value that is read from files. Each use compares the files' metadata, which costs
+/// one system call per file and needs neither a task nor a watch.
 #[derive(Debug)]
-pub(super) struct Kept<T> {
+pub(super) struct FileBacked<T> {
     state: Mutex<(Files, T)>,
 }
 
-/// Files, and what they were when they were last read, whether that was of use or not.
+/// Files, and their metadata when they were last read, successfully or not.
 #[derive(Debug)]
 pub(super) struct Files {
     paths: Vec<PathBuf>,
     read: Option<Vec<Stamp>>,
 }
 
-/// What is not the same when a file was changed or replaced, also behind a link.
+/// Metadata that differs after a file was changed or replaced, also through a link.
 #[derive(Debug, PartialEq, Eq)]
 struct Stamp {
     file: (u64, u64),
@@ -33,23 +31,23 @@ struct Stamp {
     modified: (i64, i64),
 }
 
-impl<T: Clone> Kept<T> {
-    /// What was made of the files after they were looked at.
+impl<T: Clone> FileBacked<T> {
+    /// Wraps a value that was read from the files after [`Files::at`].
     pub(super) const fn new(files: Files, value: T) -> Self {
         Self { state: Mutex::new((files, value)) }
     }
 
-    /// What it is now. Files that are gone, or of no use, change nothing: they may be
-    /// half written.
+    /// Returns the value, after reading it again if the files changed. Files that are
+    /// missing or invalid change nothing: they may be half written.
     pub(super) fn current(&self, read: impl FnOnce() -> Result<T, ConnectError>) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (files, value) = &mut *state;
-        if files.changed() {
+        if files.has_changed() {
             match read() {
                 Ok(new) => *value = new,
                 Err(error) => {
-                    let error = telemetry::error_chain(&error);
-                    tracing::warn!(error, "changed files are of no use; going on with what was");
+                    let error = error_chain(&error);
+                    tracing::warn!(error, "cannot use the changed files; keeping the old values");
                 }
             }
         }
@@ -58,15 +56,15 @@ impl<T: Clone> Kept<T> {
 }
 
 impl Files {
-    /// The files as they are now. To be called before they are read, so that a change
-    /// in the meantime is noticed later.
+    /// Takes the metadata of the files. Call it before reading them, so that a change in
+    /// between is noticed later.
     pub(super) fn at(paths: Vec<PathBuf>) -> Self {
         let read = stamps(&paths).ok();
         Self { paths, read }
     }
 
-    /// Whether they are all there, and not as they were.
-    fn changed(&mut self) -> bool {
+    /// Whether all of them exist and one has changed.
+    fn has_changed(&mut self) -> bool {
         if self.paths.is_empty() {
             return false;
         }
