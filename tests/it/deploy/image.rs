@@ -28,7 +28,7 @@ const LIBRARIES: [&str; 6] = [
 /// Stands in for the build: that the manifest fits what was copied, and that its
 /// arguments are those of a build.
 const CARGO: &str = r#"#!/bin/sh
-[ "$*" = "build --release --locked --bin userpool" ] || exit 1
+[ "$*" = "build --profile dist --locked --bin userpool" ] || exit 1
 echo "$*" >> ../built
 exec "$REAL_CARGO" metadata --locked --offline --no-deps --format-version 1 > ../metadata
 "#;
