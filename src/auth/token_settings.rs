@@ -5,7 +5,7 @@ use std::{fs, io, path::PathBuf};
 
 use super::{TokenAlgorithm, TokenKeys, TokenKeysError, Tokens};
 
-use crate::fs::reload::Reloaded;
+use crate::fs::reload::FileLoader;
 
 /// Whose tokens are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +43,11 @@ pub enum TokensError {
 
 impl TokenSettings {
     /// Loads the keys, to be loaded again, and says how tokens are verified with them.
-    pub(crate) fn keep(self) -> Result<(Reloaded<TokenKeys>, Tokens), TokensError> {
+    pub(crate) fn loader(self) -> Result<(FileLoader<TokenKeys>, Tokens), TokensError> {
         let (issuer, audience) = (self.issuer.clone(), self.audience.clone());
         let files = vec![self.keys.clone()];
-        let keys = Reloaded::new("keys of tokens", files, move || self.load())?;
-        let tokens = Tokens::new(issuer, audience, keys.newest());
+        let keys = FileLoader::new("keys of tokens", files, move || self.load())?;
+        let tokens = Tokens::new(issuer, audience, keys.current());
         Ok((keys, tokens))
     }
 

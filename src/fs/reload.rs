@@ -1,27 +1,23 @@
-//! What was made of files, made anew when they change.
+//! Values that are loaded from files, and loaded again when the files change.
 //!
-//! A file is looked at when something happens in its directory (Kubernetes swaps a
-//! link there, others move a new file into place), on SIGHUP, and every minute,
-//! because some file systems tell nothing. What cannot be used changes nothing.
+//! The files are checked a few times a second, which costs a system call each. Watching
+//! their directories would cost less, but network file systems report no changes, and
+//! a certificate and its key change one after the other: a change counts once the files
+//! have stayed the same from one check to the next. SIGHUP reloads at once. If loading
+//! fails, the previous value stays in use.
 
 use std::{
     error::Error,
-    fmt, fs, io,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    io,
+    path::PathBuf,
     sync::{
         Arc,
-        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+        mpsc::{self, RecvTimeoutError},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use notify::{
-    Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
-    event::{AccessKind, AccessMode},
-};
-use sha2::{Digest as _, Sha256};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -30,209 +26,115 @@ use tokio::{
 
 use crate::telemetry::error_chain;
 
-/// How often the files are looked at, whatever is told.
-const LOOK_EVERY: Duration = Duration::from_mins(1);
-/// How long it has to be quiet first: a certificate and its key do not change at once.
-const QUIET: Duration = Duration::from_millis(200);
-/// How long that is waited for at most: some directories are never quiet.
-const QUIET_AT_LAST: Duration = Duration::from_secs(4);
+use super::stamp::FileStamps;
 
-/// Something that is made of files.
-pub(crate) trait Made: Send {
-    /// The files.
-    fn files(&self) -> &[PathBuf];
-    /// Makes it anew if they are not what they were, or `anyway`.
-    fn look(&mut self, anyway: bool);
+/// How often the files are checked.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Something that can be loaded again.
+pub(crate) trait Reload: Send {
+    /// Loads it again if its files have changed, or if `force` is set.
+    fn reload(&mut self, force: bool);
 }
 
-/// The newest of what was made of the files and can be used.
-pub(crate) struct Reloaded<T> {
-    /// What it is, for people.
-    what: &'static str,
+/// The value that was last loaded.
+pub(crate) type Current<T> = watch::Receiver<Arc<T>>;
+
+/// Loads a value from files.
+pub(crate) struct FileLoader<T> {
+    /// The name of the value in the log.
+    name: &'static str,
     files: Vec<PathBuf>,
-    seen: [u8; 32],
-    make: Box<dyn Fn() -> Result<T, Box<dyn Error>> + Send>,
-    newest: watch::Sender<Arc<T>>,
+    /// The files when the value was loaded, or could not be.
+    loaded: FileStamps,
+    /// The files at the last check.
+    checked: FileStamps,
+    load: Box<dyn Fn() -> Result<T, Box<dyn Error>> + Send>,
+    current: watch::Sender<Arc<T>>,
 }
 
-impl<T> Reloaded<T> {
-    /// Makes it for the first time.
+impl<T> FileLoader<T> {
+    /// Loads the value for the first time.
     pub(crate) fn new<E: Error + 'static>(
-        what: &'static str,
+        name: &'static str,
         files: Vec<PathBuf>,
-        make: impl Fn() -> Result<T, E> + Send + 'static,
+        load: impl Fn() -> Result<T, E> + Send + 'static,
     ) -> Result<Self, E> {
-        // Before they are read: what changes meanwhile is seen later.
-        let seen = digest(&files);
-        let newest = watch::Sender::new(Arc::new(make()?));
-        let make = Box::new(move || make().map_err(Box::from));
-        Ok(Self { what, files, seen, make, newest })
+        let loaded = FileStamps::of(&files);
+        let current = watch::Sender::new(Arc::new(load()?));
+        let load = Box::new(move || load().map_err(Box::from));
+        Ok(Self { name, files, checked: loaded.clone(), loaded, load, current })
     }
 
-    /// Where the newest one can be had.
-    pub(crate) fn newest(&self) -> Newest<T> {
-        self.newest.subscribe()
+    /// Where the current value is found.
+    pub(crate) fn current(&self) -> Current<T> {
+        self.current.subscribe()
     }
 }
 
-impl<T: Send + Sync> Made for Reloaded<T> {
-    fn files(&self) -> &[PathBuf] {
-        &self.files
-    }
-
-    fn look(&mut self, anyway: bool) {
-        let found = digest(&self.files);
-        if found == self.seen && !anyway {
+impl<T: Send + Sync> Reload for FileLoader<T> {
+    fn reload(&mut self, force: bool) {
+        let found = FileStamps::of(&self.files);
+        let is_changing = found != self.checked;
+        self.checked.clone_from(&found);
+        if !force && (is_changing || found == self.loaded) {
             return;
         }
-        self.seen = found;
-        let what = self.what;
-        match (self.make)() {
-            Ok(made) => {
-                self.newest.send_replace(Arc::new(made));
-                tracing::info!(what, "reloaded");
+        self.loaded = found;
+        let name = self.name;
+        match (self.load)() {
+            Ok(value) => {
+                self.current.send_replace(Arc::new(value));
+                tracing::info!(name, "reloaded");
             }
             Err(error) => {
                 let error = error_chain(&*error);
-                tracing::warn!(what, error, "cannot be reloaded; what was loaded before is kept");
+                tracing::warn!(name, error, "cannot be reloaded; the previous ones stay in use");
             }
         }
     }
 }
 
-/// What the files contain and who may read them, or that they cannot be read. The
-/// contents themselves are not kept: one of them is a key.
-fn digest(files: &[PathBuf]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for file in files {
-        let contents = fs::read(file).unwrap_or_default();
-        let mode = fs::metadata(file).map(|file| file.permissions().mode()).unwrap_or_default();
-        hasher.update(mode.to_be_bytes());
-        hasher.update(Sha256::digest(contents));
-    }
-    hasher.finalize().into()
+/// Background reload task; stops on drop.
+#[derive(Debug)]
+pub(crate) struct ReloadTask {
+    /// Has the sender that keeps the thread running.
+    signals: JoinHandle<()>,
 }
 
-/// The newest of something that is reloaded.
-pub(crate) type Newest<T> = watch::Receiver<Arc<T>>;
-
-/// Looks after what is made of files. Dropped, it does no longer.
-pub(crate) struct Reloading {
-    wake: Sender<Wake>,
-    hangups: JoinHandle<()>,
-}
-
-impl fmt::Debug for Reloading {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reloading").finish_non_exhaustive()
-    }
-}
-
-/// Why the files are looked at.
-enum Wake {
-    Changed,
-    Hangup,
-    Stop,
-}
-
-impl Reloading {
-    /// Starts to look after all of it; nothing where there is nothing.
+impl ReloadTask {
+    /// Starts to reload all of these; `None` if there are none.
     ///
     /// # Errors
-    /// There can be no further thread, or no signal.
-    pub(crate) fn start(mut all: Vec<Box<dyn Made>>) -> io::Result<Option<Self>> {
-        // Also with nothing to look after: "systemctl reload" must not end the server.
+    /// The signal cannot be handled, or no thread can be started.
+    pub(crate) fn start(mut all: Vec<Box<dyn Reload>>) -> io::Result<Option<Self>> {
+        // Also with nothing to reload: "systemctl reload" must not end the server.
         let mut hangup = signal(SignalKind::hangup())?;
         if all.is_empty() {
             return Ok(None);
         }
-        let (wake, woken) = mpsc::channel();
-        let hung_up = wake.clone();
-        let hangups = tokio::spawn(async move {
-            while hangup.recv().await.is_some() && hung_up.send(Wake::Hangup).is_ok() {}
-        });
-        let changed = wake.clone();
+        let (sender, forced) = mpsc::channel();
         thread::Builder::new().name("reload".to_owned()).spawn(move || {
-            let _watcher = watch_directories(&all, changed);
-            while let Some(anyway) = next(&woken) {
-                for made in &mut all {
-                    made.look(anyway);
+            loop {
+                let force = match forced.recv_timeout(CHECK_INTERVAL) {
+                    Ok(()) => true,
+                    Err(RecvTimeoutError::Timeout) => false,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                };
+                for each in &mut all {
+                    each.reload(force);
                 }
             }
         })?;
-        Ok(Some(Self { wake, hangups }))
+        let signals = tokio::spawn(async move {
+            while hangup.recv().await.is_some() && sender.send(()).is_ok() {}
+        });
+        Ok(Some(Self { signals }))
     }
 }
 
-impl Drop for Reloading {
+impl Drop for ReloadTask {
     fn drop(&mut self) {
-        self.hangups.abort();
-        // Where nobody listens, nobody has to stop.
-        let _ = self.wake.send(Wake::Stop);
-    }
-}
-
-/// Waits until the files are to be looked at, and says whether to load them anyway;
-/// nothing at the end.
-fn next(woken: &Receiver<Wake>) -> Option<bool> {
-    match woken.recv_timeout(LOOK_EVERY) {
-        Ok(Wake::Changed) => (),
-        Err(RecvTimeoutError::Timeout) => return Some(false),
-        Ok(Wake::Hangup) => return Some(true),
-        Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
-    }
-    let begun = Instant::now();
-    while begun.elapsed() < QUIET_AT_LAST {
-        match woken.recv_timeout(QUIET) {
-            Ok(Wake::Changed) => (),
-            Err(RecvTimeoutError::Timeout) => break,
-            Ok(Wake::Hangup) => return Some(true),
-            Ok(Wake::Stop) | Err(RecvTimeoutError::Disconnected) => return None,
-        }
-    }
-    Some(false)
-}
-
-/// Has it told when something happens in the directories of the files.
-fn watch_directories(all: &[Box<dyn Made>], changed: Sender<Wake>) -> Option<RecommendedWatcher> {
-    let mut directories: Vec<_> =
-        all.iter().flat_map(|made| made.files()).map(|file| directory(file)).collect();
-    directories.sort_unstable();
-    directories.dedup();
-    if directories.is_empty() {
-        return None;
-    }
-    let tell = move |event: notify::Result<Event>| {
-        if event.is_ok_and(|event| is_change(event.kind)) {
-            // Where nobody listens any more, it is of no interest.
-            let _ = changed.send(Wake::Changed);
-        }
-    };
-    let watcher = notify::recommended_watcher(tell).and_then(|mut watcher| {
-        for directory in directories {
-            watcher.watch(directory, RecursiveMode::NonRecursive)?;
-        }
-        Ok(watcher)
-    });
-    if let Err(error) = &watcher {
-        tracing::warn!(%error, "files cannot be watched; they are looked at every minute");
-    }
-    watcher.ok()
-}
-
-fn directory(file: &Path) -> &Path {
-    file.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Not what this process does itself when it reads them.
-fn is_change(kind: EventKind) -> bool {
-    match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write))
-        | EventKind::Create(_)
-        | EventKind::Modify(_)
-        | EventKind::Remove(_)
-        | EventKind::Any
-        | EventKind::Other => true,
-        EventKind::Access(_) => false,
+        self.signals.abort();
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     audit::checkpoint::{self, KeyError, Signer},
     auth::{Access, Grants, TokenSettings},
     event_log::{EventLog, Head, SledLog},
-    fs::reload::{Made, Reloaded, Reloading},
+    fs::reload::{FileLoader, Reload, ReloadTask},
     grpc::{self, Services, StartupGate},
     service::Operations,
     telemetry::{
@@ -242,7 +242,7 @@ impl Ready {
 struct Front {
     endpoint: Endpoint,
     serving: Serving,
-    reloading: Option<Reloading>,
+    reloading: Option<ReloadTask>,
     tracer: Tracer,
     /// Answers to the last.
     monitoring: Option<Monitoring>,
@@ -270,16 +270,16 @@ impl Opening {
             None => None,
         };
         let endpoint = listener.endpoint();
-        let tls = config.tls.clone().map(Tls::keep).transpose()?;
-        let tokens = config.tokens.clone().map(TokenSettings::keep).transpose()?;
+        let tls = config.tls.clone().map(Tls::loader).transpose()?;
+        let tokens = config.tokens.clone().map(TokenSettings::loader).transpose()?;
         let (keys, tokens) = tokens.unzip();
         let callers = Callers {
-            tls: tls.as_ref().map(Reloaded::newest),
+            tls: tls.as_ref().map(FileLoader::current),
             access: Access { tokens, grants: config.grants.clone() },
         };
-        let tls = tls.map(|tls| -> Box<dyn Made> { Box::new(tls) });
-        let keys = keys.map(|keys| -> Box<dyn Made> { Box::new(keys) });
-        let reloading = Reloading::start(tls.into_iter().chain(keys).collect());
+        let tls = tls.map(|tls| -> Box<dyn Reload> { Box::new(tls) });
+        let keys = keys.map(|keys| -> Box<dyn Reload> { Box::new(keys) });
+        let reloading = ReloadTask::start(tls.into_iter().chain(keys).collect());
         let reloading = reloading.map_err(ServerError::Reloading)?;
         let metrics = Arc::new(Metrics::new(&grpc::methods()));
         let (serving, door) = Serving::start(

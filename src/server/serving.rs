@@ -14,7 +14,7 @@ use tonic::transport::{Error as TransportError, Server};
 use crate::{
     app::Source,
     auth::Access,
-    fs::reload::Newest,
+    fs::reload::Current,
     grpc::{Grpc, StartupGate},
     telemetry::{metrics::Metrics, spans::Tracer},
     transport::{
@@ -42,7 +42,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How it is established who calls, and what they may.
 pub(super) struct Callers {
-    pub(super) tls: Option<Newest<ServerConfig>>,
+    pub(super) tls: Option<Current<ServerConfig>>,
     pub(super) access: Access,
 }
 

@@ -13,7 +13,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     auth::{Peer, Who},
-    fs::reload::Newest,
+    fs::reload::Current,
     telemetry::{
         WarnLimiter,
         metrics::{Metrics, Refusal},
@@ -38,7 +38,7 @@ pub(crate) struct Room {
 /// encrypted first.
 pub(crate) fn connections(
     listener: Listener,
-    tls: Option<Newest<ServerConfig>>,
+    tls: Option<Current<ServerConfig>>,
     room: Room,
     cut: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
@@ -63,7 +63,7 @@ pub(crate) fn connections(
 /// Where connections come from, and what they go through first.
 struct Arrivals {
     listener: Listener,
-    tls: Option<Newest<ServerConfig>>,
+    tls: Option<Current<ServerConfig>>,
     places: Arc<Semaphore>,
     room: Room,
     cut: watch::Receiver<bool>,

@@ -3,7 +3,6 @@
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,7 +17,7 @@ use tokio_rustls::rustls::{
     server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier},
 };
 
-use crate::fs::reload::Reloaded;
+use crate::fs::{public_mode, reload::FileLoader};
 
 /// Where the certificates are, and what is asked of clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,9 +115,9 @@ impl Tls {
         [self.certificate.clone(), self.key.clone()].into_iter().chain(authorities).collect()
     }
 
-    /// Loads it, to be loaded again.
-    pub(crate) fn keep(self) -> Result<Reloaded<ServerConfig>, TlsError> {
-        Reloaded::new("certificates", self.files(), move || self.load())
+    /// Loads the files, and again when they change.
+    pub(crate) fn loader(self) -> Result<FileLoader<ServerConfig>, TlsError> {
+        FileLoader::new("certificates", self.files(), move || self.load())
     }
 
     /// Reads the files.
@@ -180,9 +179,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let text = read(path)?;
     let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
-    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o777;
-    // The group may read: so does Kubernetes give a secret to a user that is not root.
-    if mode & 0o007 != 0 {
+    if let Some(mode) = public_mode(path).map_err(unreadable)? {
         return Err(TlsError::OpenToAll { path: path.to_owned(), mode });
     }
     PrivateKeyDer::from_pem_slice(&text).map_err(|source| {
