@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::event_log::sync_all;
+use crate::fs::{sync_all, sync_directory};
 
 /// The name of the mark.
 const MARK: &str = "in_use";
@@ -33,14 +33,14 @@ impl InUse {
         let mut mark = File::create(directory.join(MARK))?;
         mark.write_all(&fs::read(BOOT).unwrap_or_default())?;
         mark.sync_all()?;
-        File::open(directory)?.sync_all()?;
+        sync_directory(directory)?;
         Ok(Self(directory.to_owned()))
     }
 
     fn unmark(&self) -> io::Result<()> {
         sync_all(&self.0)?;
         fs::remove_file(self.0.join(MARK))?;
-        File::open(&self.0)?.sync_all()
+        sync_directory(&self.0)
     }
 }
 

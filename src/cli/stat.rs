@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     io::{self, Write as _},
     path::Path,
 };
@@ -10,6 +9,7 @@ use std::{
 use crate::{
     audit::{self, LogReader},
     event_log::{EventLog as _, Head},
+    fs::directory_size,
     proto::{self, UserPoolEventType},
 };
 
@@ -44,8 +44,8 @@ pub(super) async fn run(directory: &Directory) -> Result<Outcome, CliError> {
     }
     writeln!(out, "event bytes   {body}")?;
     writeln!(out, "record bytes  {stored}")?;
-    writeln!(out, "log on disk   {}", size(&data_dir.log())?)?;
-    writeln!(out, "read model    {}", size(&data_dir.read_model())?)?;
+    writeln!(out, "log on disk   {}", directory_size(&data_dir.log())?)?;
+    writeln!(out, "read model    {}", directory_size(&data_dir.read_model())?)?;
     Ok(Outcome::Success)
 }
 
@@ -53,12 +53,4 @@ pub(super) async fn run(directory: &Directory) -> Result<Outcome, CliError> {
 fn short(event_type: UserPoolEventType) -> &'static str {
     let name = event_type.as_str_name();
     name.strip_prefix("USER_POOL_EVENT_TYPE_").unwrap_or(name)
-}
-
-/// How many bytes the files under `path` have.
-fn size(path: &Path) -> io::Result<u64> {
-    if !path.is_dir() {
-        return fs::metadata(path).map(|file| file.len()).or(Ok(0));
-    }
-    fs::read_dir(path)?.try_fold(0, |sum, entry| Ok(size(&entry?.path())? + sum))
 }

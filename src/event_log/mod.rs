@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-pub(crate) use self::sled::{DbFile, sync_all};
+pub(crate) use self::sled::DbFile;
 pub use self::{
     memory::MemoryLog,
     record::{Batch, Defect, Hash, NotAHash, Record},

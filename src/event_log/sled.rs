@@ -28,8 +28,8 @@ use tokio::{sync::watch, task, time};
 
 use crate::telemetry::metrics::LogMetrics;
 
+pub(crate) use self::files::DbFile;
 use self::files::sync_blobs;
-pub(crate) use self::files::{DbFile, sync_all};
 use self::pieces::key;
 use super::{
     AppendError, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit, Record,

@@ -11,13 +11,15 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, de::Error as _};
+
+use crate::fs::{public_mode, write_atomic};
 
 /// The form that this version reads and writes.
 const FORMAT: u32 = 1;
@@ -39,6 +41,14 @@ struct Manifest {
     format: u32,
     region: String,
     created_at: DateTime<Utc>,
+}
+
+impl Manifest {
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let mut json = serde_json::to_vec_pretty(self)?;
+        json.push(b'\n');
+        write_atomic(path, &json, 0o644)
+    }
 }
 
 /// Why a data directory cannot be used. Nothing in it was changed.
@@ -122,8 +132,7 @@ impl DataDir {
         is_no_file(path)?;
         // The pools' settings are nobody else's business.
         private().create(path).map_err(unusable(path))?;
-        let mode = fs::metadata(path).map_err(unusable(path))?.permissions().mode();
-        if mode & 0o007 != 0 {
+        if public_mode(path).map_err(unusable(path))?.is_some() {
             // Whoever made it may have had a reason.
             let path = path.display();
             tracing::warn!(%path, "the data directory is open to every user; run chmod 700 on it");
@@ -142,7 +151,7 @@ impl DataDir {
                 sync_above(path).map_err(unusable(path))?;
                 let manifest =
                     Manifest { format: FORMAT, region: region.to_owned(), created_at: now };
-                write(path, &manifest_path, &manifest).map_err(unusable(&manifest_path))?;
+                manifest.write(&manifest_path).map_err(unusable(&manifest_path))?;
             }
         }
         Ok(held)
@@ -293,15 +302,4 @@ fn sync_above(path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whole or not at all: written beside, synced, and moved into place.
-fn write(directory: &Path, path: &Path, manifest: &Manifest) -> io::Result<()> {
-    let beside = path.with_extension("json.new");
-    let mut file = File::create(&beside)?;
-    serde_json::to_writer_pretty(&mut file, manifest)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    File::open(directory)?.sync_all()
 }

@@ -1,17 +1,14 @@
 //! What is looked up when the metrics are read: how far everything is, and what it
 //! takes on the disk. Nothing here keeps the application or its files open.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use rustix::fs::statvfs;
 use tokio::sync::watch;
 
 use crate::{
-    app::App, event_log::Head, server::data_dir, telemetry::metrics::Metrics, transport::Phase,
+    app::App, event_log::Head, fs::directory_size, server::data_dir, telemetry::metrics::Metrics,
+    transport::Phase,
 };
 
 /// From the first moment on: the phase, and what is on the disk.
@@ -20,8 +17,8 @@ pub(super) fn of_process(metrics: &Arc<Metrics>, phase: watch::Receiver<Phase>, 
     let (server, of_log, app) = (metrics.server.clone(), metrics.log.clone(), metrics.app.clone());
     metrics.on_reading(move || {
         server.phase(&Phase::NAMES, phase.borrow().name());
-        of_log.holds(bytes_in(&log));
-        app.holds(bytes_in(&read_model));
+        of_log.holds(directory_size(&log).unwrap_or_default());
+        app.holds(directory_size(&read_model).unwrap_or_default());
         if let Ok(system) = statvfs(&data_dir) {
             server.free(system.f_bavail.saturating_mul(system.f_frsize));
         }
@@ -41,21 +38,4 @@ pub(super) fn of_app(metrics: &Arc<Metrics>, app: &App) {
         let (waiting, capacity) = waiting().unwrap_or_default();
         app.waiting(waiting, capacity);
     });
-}
-
-/// What the files in a directory take, as far as they can be seen.
-fn bytes_in(directory: &Path) -> u64 {
-    try_bytes_in(directory).unwrap_or_default()
-}
-
-fn try_bytes_in(directory: &Path) -> io::Result<u64> {
-    let mut bytes = 0_u64;
-    for entry in fs::read_dir(directory)? {
-        let entry = entry?;
-        // What is gone by now takes nothing.
-        let Ok(file) = entry.metadata() else { continue };
-        let more = if file.is_dir() { bytes_in(&entry.path()) } else { file.len() };
-        bytes = bytes.saturating_add(more);
-    }
-    Ok(bytes)
 }

@@ -13,6 +13,8 @@ use std::{
 
 use sled::Db;
 
+use crate::fs::sync_directory;
+
 /// How long sled may take to close a database.
 const CLOSE: Duration = Duration::from_secs(10);
 /// How often, and how long apart, a closed database is asked whether it is free.
@@ -108,21 +110,4 @@ pub(super) fn sync_blobs(path: &Path, synced: &mut HashSet<OsString>) -> io::Res
     }
     *synced = found;
     if new { sync_directory(path) } else { Ok(()) }
-}
-
-/// Syncs all that is in a directory, and then the directory.
-pub(crate) fn sync_all(path: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            sync_all(&entry.path())?;
-        } else {
-            File::open(entry.path())?.sync_all()?;
-        }
-    }
-    sync_directory(path)
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }

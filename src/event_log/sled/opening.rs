@@ -17,12 +17,13 @@ use tokio::sync::watch;
 
 use crate::{
     event_log::{Head, Position, witness::Witness},
+    fs::sync_all,
     telemetry::metrics::LogMetrics,
 };
 
 use super::{
     Engine, OpenError, Writer,
-    files::{DbFile, is_held, remove_unfinished_snapshots, sync_all, sync_blobs},
+    files::{DbFile, is_held, remove_unfinished_snapshots, sync_blobs},
     system_error, tail,
     trial::Trial,
 };
