@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use crate::{
     auth::{TokenAlgorithm, TokenSettings},
-    transport::{Clients, Tls},
+    transport::{ClientCertificates, Tls},
 };
 
 use super::error::CliError;
@@ -112,7 +112,7 @@ impl Security {
             }
             (auth, Some(authorities)) => {
                 let required = !matches!(auth, Some(ClientAuth::Optional));
-                Some(Clients { authorities: authorities.clone(), required })
+                Some(ClientCertificates { authorities: authorities.clone(), required })
             }
         };
         match (&self.tls_cert, &self.tls_key) {

@@ -20,7 +20,7 @@ pub(crate) fn write_atomic(path: &Path, contents: &[u8], mode: u32) -> io::Resul
     file.write_all(contents)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
-    sync_directory(directory(path))
+    sync_directory(parent_directory(path))
 }
 
 /// The mode of a file or directory if users other than its owner and its group have
@@ -70,6 +70,6 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
 }
 
 /// The directory that a file is in.
-pub(crate) fn directory(file: &Path) -> &Path {
+pub(crate) fn parent_directory(file: &Path) -> &Path {
     file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -1,16 +1,10 @@
-//! The listener for those who watch over the server: its metrics, and whether it is
-//! alive and ready, over HTTP. It answers from the first moment to the last.
+//! The monitoring listener: metrics, liveness and readiness over HTTP, from the start
+//! of the server to its end.
 //!
-//! Nothing can be changed here, and nothing that is told is of any user pool, so it
-//! has neither TLS nor authorisation; but it listens only where it was told to.
+//! It has no TLS and no authorization, because nothing can be changed here and no
+//! response is about a user pool. It listens only if it is configured.
 
-use std::{
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -19,38 +13,40 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    task::{self, JoinHandle},
-    time::{Instant, Sleep, sleep, sleep_until},
+    sync::{Semaphore, watch},
+    task::{self, JoinHandle, JoinSet},
+    time::{sleep, timeout},
 };
 
-use crate::transport::{Endpoint, Listener, Socket, listen::ACCEPT_PAUSE};
 use crate::{
     telemetry::metrics::{self, Metrics},
-    transport::Phase,
+    transport::{Endpoint, Listener, Phase, listen::ACCEPT_PAUSE},
 };
 
-/// How many connections there may be; more wait to be accepted. They must not take
-/// the descriptors that the log needs.
-const CONNECTIONS: usize = 32;
-/// How long a connection may be open. It is a minute longer than most intervals at
-/// which metrics are read, and whoever is cut off connects again.
-const LIFE: Duration = Duration::from_mins(2);
-/// How long it may be before its first answer. Whoever connects and asks nothing must
-/// not keep the places of those who ask.
-const FIRST: Duration = Duration::from_secs(10);
+/// How many connections are open at most; further ones wait to be accepted. The log
+/// needs the other file descriptors.
+const MAX_CONNECTIONS: usize = 32;
+/// How long a connection is open at most. Clients connect again.
+const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
+/// How long a connection is open without a request. Idle clients must not keep
+/// others out.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A listener that answers. Dropped, it ends.
+/// The monitoring listener. Dropped, it closes.
 #[derive(Debug)]
 pub(super) struct Monitoring {
     pub(super) endpoint: Endpoint,
-    task: JoinHandle<io::Result<()>>,
+    task: JoinHandle<Infallible>,
 }
 
 #[derive(Debug, Clone)]
-struct Monitored {
+struct MonitoringState {
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
 }
@@ -62,15 +58,13 @@ impl Monitoring {
         metrics: Arc<Metrics>,
     ) -> Self {
         let endpoint = listener.endpoint();
-        tracing::info!(%endpoint, "metrics are served");
+        tracing::info!(%endpoint, "serving metrics");
         let routes = Router::new()
-            .route("/healthz", get(alive))
-            .route("/readyz", get(ready_now))
-            .route("/metrics", get(read))
-            .with_state(Monitored { phase, metrics });
-        let places = Arc::new(Semaphore::new(CONNECTIONS));
-        let serving = axum::serve(Accepting { listener, places }, routes);
-        Self { endpoint, task: tokio::spawn(serving.into_future()) }
+            .route("/healthz", get(healthz))
+            .route("/readyz", get(readyz))
+            .route("/metrics", get(scrape))
+            .with_state(MonitoringState { phase, metrics });
+        Self { endpoint, task: tokio::spawn(serve(listener, routes)) }
     }
 }
 
@@ -80,14 +74,36 @@ impl Drop for Monitoring {
     }
 }
 
-/// The process runs, whatever it is doing.
-async fn alive() -> &'static str {
+async fn serve(listener: Listener, routes: Router) -> Infallible {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let permit = Arc::clone(&permits).acquire_owned().await;
+        let Ok((socket, _)) = listener.accept().await else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let routes = TowerToHyperService::new(routes.clone());
+        connections.spawn(async move {
+            let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
+            server.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_TIMEOUT);
+            let connection = server.serve_connection(TokioIo::new(socket.into_socket()), routes);
+            // Errors are those of the client.
+            let _ = timeout(CONNECTION_TIMEOUT, connection).await;
+            drop(permit);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Whether the process runs.
+async fn healthz() -> &'static str {
     "alive\n"
 }
 
 /// Whether calls are answered.
-async fn ready_now(State(monitored): State<Monitored>) -> (StatusCode, String) {
-    let phase = *monitored.phase.borrow();
+async fn readyz(State(state): State<MonitoringState>) -> (StatusCode, String) {
+    let phase = *state.phase.borrow();
     let status = match phase {
         Phase::Serving => StatusCode::OK,
         Phase::Starting | Phase::Stopping => StatusCode::SERVICE_UNAVAILABLE,
@@ -95,101 +111,12 @@ async fn ready_now(State(monitored): State<Monitored>) -> (StatusCode, String) {
     (status, format!("{}\n", phase.name()))
 }
 
-async fn read(State(monitored): State<Monitored>) -> impl IntoResponse {
-    let metrics = monitored.metrics;
-    // Sizes of files are looked up, which a bad disk may hold up.
-    let text = task::spawn_blocking(move || metrics.text()).await;
+async fn scrape(State(state): State<MonitoringState>) -> impl IntoResponse {
+    // File sizes are read, which a bad disk can block.
+    let text = task::spawn_blocking(move || state.metrics.text()).await;
     let content = [(CONTENT_TYPE, metrics::CONTENT_TYPE)];
     match text {
         Ok(Ok(text)) => Ok((content, text)),
         Ok(Err(_)) | Err(_) => Err(StatusCode::INTERNAL_SERVER_ERROR),
-    }
-}
-
-struct Accepting {
-    listener: Listener,
-    places: Arc<Semaphore>,
-}
-
-impl axum::serve::Listener for Accepting {
-    type Io = Bounded;
-    type Addr = ();
-
-    async fn accept(&mut self) -> (Bounded, ()) {
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        loop {
-            match self.listener.accept().await {
-                Ok((socket, _)) => {
-                    let opened = Instant::now();
-                    let end = Box::pin(sleep_until(opened + FIRST));
-                    let socket = socket.plain();
-                    return (Bounded { socket, opened, answered: false, end, _place: place }, ());
-                }
-                Err(_) => sleep(ACCEPT_PAUSE).await,
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A connection that ends, whatever its client does.
-struct Bounded {
-    socket: Box<dyn Socket>,
-    opened: Instant,
-    answered: bool,
-    end: Pin<Box<Sleep>>,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl Bounded {
-    /// What came of it, unless the connection has been open for too long.
-    fn in_time<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        result: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            return result;
-        }
-        ready!(self.end.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for Bounded {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.socket).poll_read(cx, buffer);
-        self.in_time(cx, read)
-    }
-}
-
-impl AsyncWrite for Bounded {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if !self.answered {
-            let end = self.opened + LIFE;
-            self.end.as_mut().reset(end);
-            self.answered = true;
-        }
-        let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.in_time(cx, written)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
     }
 }

@@ -1,5 +1,5 @@
-//! Who is let in through a listener: as many as there is room for, each through the
-//! handshake of TLS where there is one.
+//! Accepts connections up to a limit, and performs the TLS handshake where TLS is
+//! configured.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -22,61 +22,64 @@ use crate::{
 
 use super::{
     connection::{Connection, PREFACE_TIMEOUT},
-    handshake::{HandshakeError, shake_hands},
-    listen::{ACCEPT_PAUSE, Accepted, Listener},
+    handshake::{HandshakeError, handshake},
+    listen::{ACCEPT_PAUSE, AcceptedSocket, Listener, limit_connections},
 };
 
-/// How many connections there may be, and what each of them may have.
+/// How many connections are open at most, and what each may have.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Room {
+pub(crate) struct ConnectionLimits {
     pub(crate) connections: usize,
     pub(crate) watches_per_connection: usize,
 }
 
-/// Every connection that there is room for; the others are closed at once, so that
-/// their clients try elsewhere instead of waiting here. With `tls`, those over TCP are
-/// encrypted first.
-pub(crate) fn connections(
+/// Accepts the connections of a listener. Excess connections are closed at once, so
+/// that their clients try another server instead of waiting.
+pub(crate) struct Acceptor {
     listener: Listener,
     tls: Option<Current<ServerConfig>>,
-    room: Room,
-    cut: watch::Receiver<bool>,
+    limits: ConnectionLimits,
+    permits: Arc<Semaphore>,
+    abort: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
-) -> impl Stream<Item = io::Result<Connection>> {
-    let arrivals = Arrivals {
-        listener,
-        tls,
-        places: Arc::new(Semaphore::new(room.connections.min(Semaphore::MAX_PERMITS))),
-        room,
-        cut,
-        metrics,
-        handshakes: JoinSet::new(),
-        refused: WarnLimiter::default(),
-        failed: WarnLimiter::default(),
-    };
-    stream::unfold(arrivals, |mut arrivals| async {
-        let connection = arrivals.next().await;
-        Some((Ok(connection), arrivals))
-    })
-}
-
-/// Where connections come from, and what they go through first.
-struct Arrivals {
-    listener: Listener,
-    tls: Option<Current<ServerConfig>>,
-    places: Arc<Semaphore>,
-    room: Room,
-    cut: watch::Receiver<bool>,
-    metrics: Arc<Metrics>,
-    /// Tasks of their own: a slow client must not hold up the next.
+    /// Tasks of their own: a slow client must not delay the next one.
     handshakes: JoinSet<Result<Connection, (SocketAddr, HandshakeError)>>,
-    /// Of connections that are refused, or cannot be accepted.
-    refused: WarnLimiter,
-    /// Of handshakes that fail.
-    failed: WarnLimiter,
+    accept_warnings: WarnLimiter,
+    handshake_warnings: WarnLimiter,
 }
 
-impl Arrivals {
+impl Acceptor {
+    /// An acceptor that encrypts TCP connections if `tls` is given. Its connections end
+    /// when `abort` becomes true.
+    pub(crate) fn new(
+        listener: Listener,
+        tls: Option<Current<ServerConfig>>,
+        limits: ConnectionLimits,
+        abort: watch::Receiver<bool>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let permits = limit_connections(limits.connections).min(Semaphore::MAX_PERMITS);
+        Self {
+            listener,
+            tls,
+            limits,
+            permits: Arc::new(Semaphore::new(permits)),
+            abort,
+            metrics,
+            handshakes: JoinSet::new(),
+            accept_warnings: WarnLimiter::default(),
+            handshake_warnings: WarnLimiter::default(),
+        }
+    }
+
+    /// The connections, as they are ready for HTTP/2.
+    pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Connection>> {
+        stream::unfold(self, |mut acceptor| async {
+            let connection = acceptor.next().await;
+            Some((Ok(connection), acceptor))
+        })
+    }
+
     async fn next(&mut self) -> Connection {
         loop {
             tokio::select! {
@@ -86,68 +89,69 @@ impl Arrivals {
                             return connection;
                         }
                     }
-                    Err(error) if is_of_the_connection(&error) => (),
+                    Err(error) if is_connection_error(&error) => (),
                     Err(error) => {
-                        if self.refused.allow() {
-                            tracing::warn!("a connection cannot be accepted: {error}");
+                        if self.accept_warnings.allow() {
+                            tracing::warn!(%error, "cannot accept connections");
                         }
                         time::sleep(ACCEPT_PAUSE).await;
                     }
                 },
-                Some(shaken) = self.handshakes.join_next() => match shaken {
+                Some(handshake) = self.handshakes.join_next() => match handshake {
                     Ok(Ok(connection)) => return connection,
-                    Ok(Err((address, error))) => self.handshake_failed(address, &error),
-                    // It panicked, which was told.
+                    Ok(Err((peer, error))) => self.handshake_failed(peer, &error),
+                    // It panicked, which is logged already.
                     Err(_) => (),
                 },
             }
         }
     }
 
-    /// The connection, if it is one already and there is room for it.
-    fn admit(&mut self, socket: Accepted, who: Who) -> Option<Connection> {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+    /// Returns the connection if it is within the limit and needs no handshake, and
+    /// starts the handshake if it does.
+    fn admit(&mut self, socket: AcceptedSocket, who: Who) -> Option<Connection> {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             self.metrics.refused.count(Refusal::Connections);
-            if self.refused.allow() {
-                tracing::warn!("all connections are taken; more are refused");
+            if self.accept_warnings.allow() {
+                tracing::warn!("connection limit reached; excess connections are closed");
             }
             return None;
         };
-        let place = (place, self.metrics.server.connection());
-        let late = Instant::now() + PREFACE_TIMEOUT;
-        let (watches, cut) = (self.room.watches_per_connection, self.cut.clone());
+        let permit = (permit, self.metrics.server.connection());
+        let deadline = Instant::now() + PREFACE_TIMEOUT;
+        let (watches, abort) = (self.limits.watches_per_connection, self.abort.clone());
         let connection = move |socket, identity| {
-            Connection::new(socket, Peer::new(who, identity, watches), place, cut, late)
+            Connection::new(socket, Peer::new(who, identity, watches), permit, abort, deadline)
         };
         match (socket, who, &self.tls) {
-            (Accepted::Tcp(socket), Who::Address(address), Some(tls)) => {
+            (AcceptedSocket::Tcp(socket), Who::Address(address), Some(tls)) => {
                 let config = Arc::clone(&tls.borrow());
                 self.handshakes.spawn(async move {
-                    let shaken = shake_hands(socket, config, late).await;
-                    let (socket, identity) = shaken.map_err(|error| (address, error))?;
+                    let handshake = handshake(socket, config, deadline).await;
+                    let (socket, identity) = handshake.map_err(|error| (address, error))?;
                     Ok(connection(Box::new(socket), identity))
                 });
                 None
             }
-            (socket, _, _) => Some(connection(socket.plain(), None)),
+            (socket, _, _) => Some(connection(socket.into_socket(), None)),
         }
     }
 
     fn handshake_failed(&mut self, peer: SocketAddr, error: &HandshakeError) {
-        tracing::debug!(%peer, %error, "a connection did not begin");
-        if !matches!(error, HandshakeError::Silent) {
+        tracing::debug!(%peer, %error, "connection failed during setup");
+        if !matches!(error, HandshakeError::Closed) {
             self.metrics.refused.count(Refusal::Handshake);
-            if self.failed.allow() {
+            if self.handshake_warnings.allow() {
                 tracing::warn!(
-                    "a connection from {peer} did not begin: {error}; others are told at level debug"
+                    "connection from {peer} failed during setup: {error} (further failures at debug)"
                 );
             }
         }
     }
 }
 
-/// The one connection failed before it was accepted; the next may be well.
-fn is_of_the_connection(error: &io::Error) -> bool {
+/// Whether a connection failed before it was accepted. The next one may succeed.
+fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

@@ -1,4 +1,4 @@
-//! The beginning of a connection with TLS, and an answer to those who begin without.
+//! The TLS handshake of a connection, and the answer to a client that uses no TLS.
 
 use std::{io, sync::Arc};
 
@@ -14,52 +14,52 @@ use crate::auth::{
     certificate::{self, Nameless},
 };
 
-/// The first byte of a connection with TLS: a record of the handshake.
-const TLS: u8 = 0x16;
-/// What a client of HTTP/2 is told who speaks it without TLS.
-const PLAIN: &[u8] =
-    b"this server speaks TLS: connect with https, --tls or --ca, or without -plaintext";
-/// How much of what such a client has to say is waited for. Closed before it is
-/// read, a connection is reset, and takes the answer with it.
-const PLAIN_BYTES: u64 = 64 * 1024;
+/// The first byte of a TLS connection: the type of a handshake record.
+const HANDSHAKE_RECORD: u8 = 0x16;
+/// The debug data of the GOAWAY frame that a client without TLS gets.
+const TLS_REQUIRED: &[u8] =
+    b"this server requires TLS: connect with https, --tls or --ca, or without -plaintext";
+/// How many bytes are read from such a client at most. A connection that is closed with
+/// unread bytes is reset, and the client may lose the answer.
+const MAX_DISCARDED: u64 = 64 * 1024;
 
-/// Why a connection does not begin.
+/// Why a TLS connection was not established.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HandshakeError {
-    /// Nothing came. Load balancers look this way whether somebody is there.
-    #[error("the client left without a word")]
-    Silent,
-    #[error("the client speaks without TLS")]
-    Plain,
-    #[error("the handshake took too long")]
-    Late,
+    /// Load balancers connect and close to see whether a server is there.
+    #[error("the client sent nothing")]
+    Closed,
+    #[error("the client does not use TLS")]
+    Plaintext,
+    #[error("the handshake timed out")]
+    Timeout,
     #[error("the handshake failed: {0}")]
     Failed(#[from] io::Error),
     #[error(transparent)]
-    Nameless(#[from] Nameless),
+    Subject(#[from] Nameless),
 }
 
-/// Encrypts a connection until `late`, and says whom the client's certificate
-/// names, where it shows one.
-pub(super) async fn shake_hands(
+/// Performs the handshake until `deadline`. Returns the identity in the client's
+/// certificate, if it presents one.
+pub(super) async fn handshake(
     socket: TcpStream,
     config: Arc<ServerConfig>,
-    late: Instant,
+    deadline: Instant,
 ) -> Result<(TlsStream<TcpStream>, Option<Identity>), HandshakeError> {
-    timeout_at(late, in_time(socket, config)).await.unwrap_or(Err(HandshakeError::Late))
+    timeout_at(deadline, accept(socket, config)).await.unwrap_or(Err(HandshakeError::Timeout))
 }
 
-async fn in_time(
+async fn accept(
     socket: TcpStream,
     config: Arc<ServerConfig>,
 ) -> Result<(TlsStream<TcpStream>, Option<Identity>), HandshakeError> {
     let mut first = [0];
     if socket.peek(&mut first).await? == 0 {
-        return Err(HandshakeError::Silent);
+        return Err(HandshakeError::Closed);
     }
-    if first != [TLS] {
-        explain(socket).await?;
-        return Err(HandshakeError::Plain);
+    if first != [HANDSHAKE_RECORD] {
+        refuse_plaintext(socket).await?;
+        return Err(HandshakeError::Plaintext);
     }
     let stream = TlsAcceptor::from(config).accept(socket).await?;
     let (_, session) = stream.get_ref();
@@ -68,14 +68,14 @@ async fn in_time(
     Ok((stream, identity))
 }
 
-/// Tells a client of HTTP/2 what is wrong, in HTTP/2: settings, as every server has
-/// to begin, and a farewell for `INADEQUATE_SECURITY`.
-async fn explain(mut socket: TcpStream) -> io::Result<()> {
+/// Sends what an HTTP/2 client understands: SETTINGS, which every server must send
+/// first, and GOAWAY with `INADEQUATE_SECURITY`.
+async fn refuse_plaintext(mut socket: TcpStream) -> io::Result<()> {
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    let length = u8::try_from(8 + PLAIN.len()).map_err(io::Error::other)?;
-    let farewell = [0, 0, length, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xc];
-    socket.write_all(&[&settings, &farewell[..], PLAIN].concat()).await?;
+    let length = u8::try_from(8 + TLS_REQUIRED.len()).map_err(io::Error::other)?;
+    let goaway = [0, 0, length, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xc];
+    socket.write_all(&[&settings, &goaway[..], TLS_REQUIRED].concat()).await?;
     socket.shutdown().await?;
-    copy(&mut socket.take(PLAIN_BYTES), &mut sink()).await?;
+    copy(&mut socket.take(MAX_DISCARDED), &mut sink()).await?;
     Ok(())
 }

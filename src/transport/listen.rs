@@ -11,26 +11,26 @@ use std::{
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host};
 
-use crate::{auth::Who, endpoint::Endpoint};
+use crate::{auth::Who, endpoint::Endpoint, fs::parent_directory};
 
 use super::connection::Socket;
 
-/// How long to wait after a failed accept: out of descriptors, an accept that is
-/// tried again at once would spin.
+/// How long to wait after a failed accept. Without free file descriptors, accepting
+/// again at once would spin.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many descriptors are kept from connections: without one, the log cannot be
-/// written, and that would end the service.
-const OWN_DESCRIPTORS: u64 = 64;
+/// How many file descriptors connections must leave free. Without one the log cannot be
+/// written, which ends the server.
+const RESERVED_DESCRIPTORS: u64 = 64;
 
-/// From where a listener can be reached.
+/// From where a listener is reachable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// From other machines.
     Network,
-    /// From this machine alone.
+    /// From this machine only.
     Machine,
-    /// By way of the file system.
+    /// Through the file system.
     File,
 }
 
@@ -41,7 +41,7 @@ impl Reach {
     }
 }
 
-/// Whether the endpoint could be bound, were it free, and from where it would be reached.
+/// Checks an endpoint without binding it. Returns from where it would be reachable.
 pub(crate) async fn check(endpoint: &Endpoint) -> io::Result<Reach> {
     match endpoint {
         Endpoint::Tcp(address) => {
@@ -50,8 +50,7 @@ pub(crate) async fn check(endpoint: &Endpoint) -> io::Result<Reach> {
             Ok(if exposed { Reach::Network } else { Reach::Machine })
         }
         Endpoint::Unix(path) => {
-            let directory = path.parent().filter(|above| !above.as_os_str().is_empty());
-            directory.map_or(Ok(()), |directory| directory.metadata().map(|_| ()))?;
+            parent_directory(path).metadata()?;
             Ok(Reach::File)
         }
     }
@@ -60,20 +59,20 @@ pub(crate) async fn check(endpoint: &Endpoint) -> io::Result<Reach> {
 /// A bound endpoint.
 #[derive(Debug)]
 pub enum Listener {
-    /// A TCP address.
+    /// A TCP listener and its address.
     Tcp(TcpListener, SocketAddr),
-    /// A socket, whose file goes when the listener does.
+    /// A Unix listener and its file.
     Unix(UnixListener, SocketFile),
 }
 
-/// The file of a socket. The system leaves it behind; dropping this removes it.
+/// The file of a Unix socket; removed on drop, because the system does not.
 #[derive(Debug)]
 pub struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_file(&self.0) {
-            tracing::warn!(%error, path = %self.0.display(), "the socket cannot be removed");
+            tracing::warn!(%error, path = %self.0.display(), "cannot remove the socket");
         }
     }
 }
@@ -82,7 +81,7 @@ impl Listener {
     /// Binds the endpoint.
     ///
     /// # Errors
-    /// It is in use, not allowed, or does not exist.
+    /// The endpoint is in use, forbidden, or does not exist.
     pub async fn bind(endpoint: &Endpoint) -> io::Result<Self> {
         match endpoint {
             Endpoint::Tcp(address) => {
@@ -92,13 +91,13 @@ impl Listener {
                 Ok(Self::Tcp(listener, address))
             }
             Endpoint::Unix(path) => {
-                remove_dead_socket(path)?;
+                remove_stale_socket(path)?;
                 Ok(Self::Unix(UnixListener::bind(path)?, SocketFile(path.clone())))
             }
         }
     }
 
-    /// The endpoint, with the port that was chosen.
+    /// The endpoint, with the port that it is bound to.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         match self {
@@ -107,7 +106,7 @@ impl Listener {
         }
     }
 
-    /// From where it can be reached.
+    /// From where it is reachable.
     pub(crate) fn reach(&self) -> Reach {
         match self {
             Self::Tcp(_, address) => Reach::of(*address),
@@ -115,32 +114,32 @@ impl Listener {
         }
     }
 
-    pub(crate) async fn accept(&self) -> io::Result<(Accepted, Who)> {
+    pub(crate) async fn accept(&self) -> io::Result<(AcceptedSocket, Who)> {
         match self {
             Self::Tcp(listener, _) => {
                 let (socket, address) = listener.accept().await?;
-                // Answers are small and waited for.
+                // Responses are small and must not wait for more data.
                 socket.set_nodelay(true)?;
-                Ok((Accepted::Tcp(socket), Who::Address(address)))
+                Ok((AcceptedSocket::Tcp(socket), Who::Address(address)))
             }
             Self::Unix(listener, _) => {
                 let (socket, _) = listener.accept().await?;
                 let process = socket.peer_cred().ok();
-                Ok((Accepted::Unix(socket), Who::Process(process)))
+                Ok((AcceptedSocket::Unix(socket), Who::Process(process)))
             }
         }
     }
 }
 
-/// A socket as it was accepted.
-pub(crate) enum Accepted {
+/// An accepted socket, before the TLS handshake.
+pub(crate) enum AcceptedSocket {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-impl Accepted {
-    /// Without TLS.
-    pub(crate) fn plain(self) -> Box<dyn Socket> {
+impl AcceptedSocket {
+    /// The socket without TLS.
+    pub(crate) fn into_socket(self) -> Box<dyn Socket> {
         match self {
             Self::Tcp(socket) => Box::new(socket),
             Self::Unix(socket) => Box::new(socket),
@@ -148,20 +147,22 @@ impl Accepted {
     }
 }
 
-/// As many connections as are asked for, or as the descriptors of the process allow.
-pub(crate) fn connections_within_limits(asked: usize) -> usize {
-    let Some(descriptors) = getrlimit(Resource::Nofile).current else { return asked };
-    let allowed = descriptors.saturating_sub(OWN_DESCRIPTORS).max(1);
+/// The number of connections that is configured, or that the file descriptors of the
+/// process allow.
+pub(super) fn limit_connections(configured: usize) -> usize {
+    let Some(descriptors) = getrlimit(Resource::Nofile).current else { return configured };
+    let allowed = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1);
     let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
-    if allowed < asked {
-        tracing::warn!(asked, allowed, "ulimit -n allows fewer connections");
+    if allowed < configured {
+        tracing::warn!(configured, allowed, "ulimit -n allows fewer connections");
     }
-    asked.min(allowed)
+    configured.min(allowed)
 }
 
-/// A socket that nobody answers on was left behind by a process that was killed.
-fn remove_dead_socket(path: &Path) -> io::Result<()> {
-    // The system refuses a connection to any file in the same words.
+/// Removes the file of a socket on which no process listens: one that was killed left
+/// it behind.
+fn remove_stale_socket(path: &Path) -> io::Result<()> {
+    // Connecting to any other file fails with the same error.
     if !path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket()) {
         return Ok(());
     }
@@ -169,7 +170,7 @@ fn remove_dead_socket(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path)
         }
-        // In use, or gone: binding will say.
+        // In use or removed: binding reports it.
         Ok(_) | Err(_) => Ok(()),
     }
 }

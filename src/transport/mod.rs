@@ -11,12 +11,12 @@ mod protocol;
 mod tls;
 mod write_coalescer;
 
-pub(crate) use self::{call::caller, connection::Socket};
+pub(crate) use self::call::caller;
 pub use self::{
     call::{CallLayer, Capacity},
     listen::Listener,
     phase::Phase,
     protocol::Protocol,
-    tls::{Clients, Tls, TlsError},
+    tls::{ClientCertificates, Tls, TlsError},
 };
 pub use crate::endpoint::{Endpoint, EndpointError};

@@ -1,5 +1,5 @@
-//! TLS: the certificate that the server shows, and the ones that it asks its
-//! clients for, as they are in files.
+//! TLS: the server's certificate and the authorities of client certificates, loaded
+//! from files.
 
 use std::{
     fs, io,
@@ -19,88 +19,87 @@ use tokio_rustls::rustls::{
 
 use crate::fs::{public_mode, reload::FileLoader};
 
-/// Where the certificates are, and what is asked of clients.
+/// The files of the certificates, and what is required of clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
-    /// The server's certificate with those that lead to its authority, in PEM.
+    /// The server's certificate and the intermediate ones, in PEM.
     pub certificate: PathBuf,
-    /// The key of that certificate, in PEM.
+    /// The private key of that certificate, in PEM.
     pub key: PathBuf,
-    /// The authorities that vouch for clients, in PEM, and whether clients must
-    /// have a certificate of one of them; nothing where they are not asked.
-    pub clients: Option<Clients>,
+    /// How clients authenticate; `None` if they are asked for no certificate.
+    pub clients: Option<ClientCertificates>,
 }
 
-/// The certificates of clients.
+/// How clients authenticate with certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clients {
-    /// The authorities that vouch for them, in PEM.
+pub struct ClientCertificates {
+    /// The authorities that sign client certificates, in PEM.
     pub authorities: PathBuf,
-    /// Whether a client without one is refused.
+    /// Whether a client without a certificate is refused.
     pub required: bool,
 }
 
-/// Why certificates cannot be used. The remedy is in the text.
+/// Why certificates cannot be used. The message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{} cannot be read; see to its name, its owner and its permissions", path.display())]
+    #[error("cannot read {}; check its name, owner and permissions", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Every user of the machine has the key.
+    /// Every user of the machine has access to the key.
     #[error(
-        "the key {path} is open to every user of this machine (mode {mode:04o}); close it with \
-         chmod 600 {path}, or in a Kubernetes secret volume with defaultMode: 0440",
+        "every user of this machine has access to the key {path} (mode {mode:04o}); run \
+         chmod 600 {path}, or set defaultMode: 0440 on the Kubernetes secret volume",
         path = path.display()
     )]
-    OpenToAll {
+    Exposed {
         /// The key.
         path: PathBuf,
-        /// Its permissions.
+        /// Its mode.
         mode: u32,
     },
-    /// A file has something else, or nothing.
-    #[error("{} has no {what} in PEM form", path.display())]
+    /// A file does not contain what it should.
+    #[error("{} contains no {what} in PEM format", path.display())]
     Missing {
         /// The file.
         path: PathBuf,
-        /// What should be there.
+        /// What it should contain.
         what: &'static str,
     },
-    /// A file is no PEM.
-    #[error("{} is damaged", path.display())]
-    Damaged {
+    /// A file is not valid PEM.
+    #[error("{} is not valid PEM", path.display())]
+    Pem {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Where it is invalid.
         source: pem::Error,
     },
-    /// The two are not of each other.
+    /// The certificate is for another key.
     #[error(
-        "the certificate {} is not that of the key {}; give both of one pair",
+        "the certificate {} does not match the key {}; set both to the same pair",
         certificate.display(),
         key.display()
     )]
-    NotAPair {
+    Mismatch {
         /// The certificate.
         certificate: PathBuf,
         /// The key.
         key: PathBuf,
     },
-    /// The library refuses what is in a file.
-    #[error("{} cannot be used", path.display())]
+    /// The contents of a file are refused.
+    #[error("cannot use {}", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
         /// Why.
         source: rustls::Error,
     },
-    /// The library refuses the authorities.
-    #[error("the authorities in {} cannot be used", path.display())]
+    /// The authorities are refused.
+    #[error("cannot use the authorities in {}", path.display())]
     Authorities {
         /// The file.
         path: PathBuf,
@@ -153,13 +152,13 @@ impl Tls {
         let mut config = config.map_err(|error| {
             let certificate = self.certificate.clone();
             if matches!(error, rustls::Error::InconsistentKeys(_)) {
-                return TlsError::NotAPair { certificate, key: self.key.clone() };
+                return TlsError::Mismatch { certificate, key: self.key.clone() };
             }
             unusable(&certificate)(error)
         })?;
         config.alpn_protocols = vec![b"h2".to_vec()];
-        // Connections are few and long. Each proves anew who it is with, also after
-        // a certificate has expired or an authority is trusted no longer.
+        // No session is resumed: every connection checks the certificates, which may
+        // have expired, and the authorities, which may have changed.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         Ok(config)
@@ -169,7 +168,7 @@ impl Tls {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let text = read(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found.map_err(|source| TlsError::Damaged { path: path.to_owned(), source })?;
+    let found = found.map_err(|source| TlsError::Pem { path: path.to_owned(), source })?;
     if found.is_empty() {
         return Err(TlsError::Missing { path: path.to_owned(), what: "certificate" });
     }
@@ -180,14 +179,14 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let text = read(path)?;
     let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
     if let Some(mode) = public_mode(path).map_err(unreadable)? {
-        return Err(TlsError::OpenToAll { path: path.to_owned(), mode });
+        return Err(TlsError::Exposed { path: path.to_owned(), mode });
     }
     PrivateKeyDer::from_pem_slice(&text).map_err(|source| {
         let path = path.to_owned();
         if matches!(source, pem::Error::NoItemsFound) {
-            return TlsError::Missing { path, what: "private key, not encrypted," };
+            return TlsError::Missing { path, what: "unencrypted private key" };
         }
-        TlsError::Damaged { path, source }
+        TlsError::Pem { path, source }
     })
 }
 

@@ -14,7 +14,7 @@ use userpool::{
         Actor, ListUserPoolEventsRequest, UserPoolEventFilter,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
-    transport::{Clients, Tls},
+    transport::{ClientCertificates, Tls},
 };
 
 use crate::{
@@ -51,7 +51,7 @@ impl Secured {
 pub(crate) fn tls(authority: &Authority, directory: &Path, required: Option<bool>) -> Tls {
     let (certificate, key) = authority.server().write(directory);
     let authorities = replace(directory, "ca.crt", &authority.pem);
-    let clients = required.map(|required| Clients { authorities, required });
+    let clients = required.map(|required| ClientCertificates { authorities, required });
     Tls { certificate, key, clients }
 }
 

@@ -25,24 +25,32 @@ use crate::{
 type Case = (&'static str, fn(&Path), &'static str);
 
 const CASES: &[Case] = &[
-    ("no certificate", |files| remove(files, "tls.crt"), "tls.crt cannot be read"),
-    ("no key", |files| remove(files, "tls.key"), "tls.key cannot be read"),
-    ("no authorities", |files| remove(files, "ca.crt"), "ca.crt cannot be read"),
-    ("an empty certificate", |files| put(files, "tls.crt", ""), "has no certificate in PEM form"),
+    ("no certificate", |files| remove(files, "tls.crt"), "tls.crt; check its name"),
+    ("no key", |files| remove(files, "tls.key"), "tls.key; check its name"),
+    ("no authorities", |files| remove(files, "ca.crt"), "ca.crt; check its name"),
+    (
+        "an empty certificate",
+        |files| put(files, "tls.crt", ""),
+        "contains no certificate in PEM format",
+    ),
     (
         "an empty key",
         |files| put(files, "tls.key", ""),
-        "has no private key, not encrypted, in PEM",
+        "contains no unencrypted private key in PEM",
     ),
-    ("empty authorities", |files| put(files, "ca.crt", ""), "has no certificate in PEM form"),
-    ("a torn certificate", |files| tear(files, "tls.crt"), "tls.crt is damaged"),
-    ("a torn key", |files| tear(files, "tls.key"), "tls.key is damaged"),
+    (
+        "empty authorities",
+        |files| put(files, "ca.crt", ""),
+        "contains no certificate in PEM format",
+    ),
+    ("a torn certificate", |files| tear(files, "tls.crt"), "tls.crt is not valid PEM"),
+    ("a torn key", |files| tear(files, "tls.key"), "tls.key is not valid PEM"),
     (
         "the key of another",
         |files| put(files, "tls.key", &Authority::new("root").server().key),
-        "is not that of the key",
+        "does not match the key",
     ),
-    ("a key that all may read", |files| open(files, 0o644), "(mode 0644); close it with chmod 600"),
+    ("a key that all may read", |files| open(files, 0o644), "(mode 0644); run chmod 600"),
     ("a key that all may write", |files| open(files, 0o602), "defaultMode: 0440"),
 ];
 
@@ -118,9 +126,9 @@ async fn settings_that_need_others_are_refused_without_them() {
         (&["--client-auth=required"], "client-auth is given without client-ca"),
         (
             &["--tls-cert=a", "--tls-key=b", "--listen=unix:socket"],
-            "unix:socket is a socket, where the system itself says who calls, without TLS",
+            "unix:socket is a Unix socket, where the system identifies the callers",
         ),
-        (&["--listen=0.0.0.0:0"], "0.0.0.0:0 can be reached from other machines"),
+        (&["--listen=0.0.0.0:0"], "0.0.0.0:0 is reachable from other machines"),
         (&["--listen=[::]:0"], "--insecure"),
         (&["--listen=0.0.0.0:0", "--insecure=false"], "--tls-cert and --tls-key"),
     ] {
@@ -145,7 +153,7 @@ async fn a_remote_plaintext_listener_needs_a_flag() {
     let refused = run(&mut on("0.0.0.0:0")).await;
     let stderr = String::from_utf8(refused.stderr).expect("UTF-8");
     assert_eq!(refused.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("can be reached from other machines"), "{stderr}");
+    assert!(stderr.contains("is reachable from other machines"), "{stderr}");
     assert!(!data.exists());
 
     for (listen, insecure) in [("0.0.0.0:0", true), ("[::1]:0", false), ("localhost:0", false)] {

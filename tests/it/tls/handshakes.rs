@@ -93,7 +93,7 @@ async fn a_plaintext_client_learns_that_the_server_requires_tls() {
     assert_eq!(error.reason(), Some(h2::Reason::INADEQUATE_SECURITY), "{error}");
     assert!(error.is_go_away() && error.is_remote(), "{error}");
     assert!(
-        error.to_string().contains("this server speaks TLS: connect with https, --tls or --ca"),
+        error.to_string().contains("this server requires TLS: connect with https, --tls or --ca"),
         "{error}"
     );
     let address = format!("http://{}", secured.server.endpoint);
