@@ -29,7 +29,7 @@ use userpool::{
         UserPoolEventFilter, replay_user_pool_request::AsOf,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
-    server::{Config, Ready},
+    server::{Config, Server},
     transport::Endpoint,
 };
 
@@ -62,7 +62,7 @@ async fn measure(events: u64) -> Vec<(&'static str, Duration)> {
     let listen = Endpoint::Tcp("127.0.0.1:0".to_owned());
     let config = Config::new(listen, directory.path().to_owned());
     let started = Instant::now();
-    let ready = Ready::start(config, Arc::new(SystemSource)).await.expect("a server");
+    let ready = Server::start(config, Arc::new(SystemSource)).await.expect("a server");
     println!("read model built in {:.1?}", started.elapsed());
     let address = format!("http://{}", ready.endpoint());
     let (stop, stopped) = oneshot::channel::<()>();

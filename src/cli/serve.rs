@@ -14,7 +14,7 @@ use crate::telemetry::logging;
 use crate::{
     app::Source,
     auth::{Grants, Pattern},
-    server::{Config, Ready},
+    server::{Config, Server},
     telemetry::{error_chain, spans::Collector},
     transport::{Capacity, Endpoint},
     user_pool::Limits,
@@ -147,7 +147,7 @@ impl Serve {
         let stop = stops.first();
         tokio::pin!(stop);
         let ready = tokio::select! {
-            ready = Ready::start(config, source) => ready?,
+            ready = Server::start(config, source) => ready?,
             // A read model that is half built goes on from there at the next start.
             () = &mut stop => return Ok(Outcome::Success),
         };

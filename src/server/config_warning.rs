@@ -1,63 +1,67 @@
-//! Settings that a server starts with, and that can never do what they are for.
+//! Settings with which a server starts, but which can never have the intended effect.
 
-use crate::transport::{Endpoint, listen::Reach};
-use crate::{auth::Grants, proto::ActorKind, transport::Capacity};
+use crate::{
+    auth::Grants,
+    proto::ActorKind,
+    transport::{Capacity, Endpoint, listen::Reach},
+};
 
 use super::Config;
 
-/// What is of no use. The remedy is in the text.
+/// A setting without effect. The message says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Futile {
-    /// A limit is too low for anything.
-    #[error("--{setting} is 0, which lets in nothing: give at least 1")]
-    NoRoom {
+pub enum ConfigWarning {
+    /// A limit admits nothing.
+    #[error("--{setting} is 0, which admits nothing: set it to at least 1")]
+    ZeroLimit {
         /// The limit.
         setting: &'static str,
     },
-    /// Whoever listens there first, the other cannot.
-    #[error("{endpoint} is both --listen and --metrics-listen: give each its own")]
-    OneEndpoint {
+    /// Two listeners have the same endpoint, and only one of them can be bound.
+    #[error("{endpoint} is both --listen and --metrics-listen: set them to different endpoints")]
+    SharedEndpoint {
         /// The endpoint.
         endpoint: Endpoint,
     },
-    /// Something is granted to callers whom the server cannot know.
-    #[error("--{setting} names {kind} callers, of whom there are none: {why}")]
-    Nobody {
+    /// A role is granted to callers of a kind that the server never sees.
+    #[error("--{setting} grants a role to {kind} callers, but there are none: {reason}")]
+    NoSuchCallers {
         /// The grant.
         setting: &'static str,
-        /// What they are called in it.
+        /// The kind, as grants name it.
         kind: &'static str,
-        /// Why there are none, and how there could be.
-        why: &'static str,
+        /// Why there are none, and how to change that.
+        reason: &'static str,
     },
 }
 
-/// All that is futile, where it is known from where callers come.
-pub(super) fn all(config: &Config, reach: Option<Reach>) -> Vec<Futile> {
-    let mut all = no_room(config);
+/// All warnings about a configuration. Those about callers need to know from where the
+/// server is reachable.
+pub(super) fn all(config: &Config, reach: Option<Reach>) -> Vec<ConfigWarning> {
+    let mut all = zero_limits(config);
     let endpoint = &config.listen;
     if config.metrics_listen.as_ref() == Some(endpoint) && !endpoint.has_any_port() {
-        all.push(Futile::OneEndpoint { endpoint: endpoint.clone() });
+        all.push(ConfigWarning::SharedEndpoint { endpoint: endpoint.clone() });
     }
-    all.extend(reach.into_iter().flat_map(|reach| nobody(config, reach)));
+    all.extend(reach.into_iter().flat_map(|reach| grants_without_callers(config, reach)));
     all
 }
 
-fn no_room(config: &Config) -> Vec<Futile> {
+fn zero_limits(config: &Config) -> Vec<ConfigWarning> {
     let Capacity { reads, watches, watches_per_connection } = config.capacity;
     let limits = [
         ("max-connections", config.connections == 0),
         ("max-reads", reads == 0),
-        // Who wants no watches may say so in both.
+        // Both are 0 to admit no watches.
         ("max-watches-per-connection", watches_per_connection == 0 && watches > 0),
     ];
-    let too_low = limits.into_iter().filter(|(_, too_low)| *too_low);
-    too_low.map(|(setting, _)| Futile::NoRoom { setting }).collect()
+    let zero = limits.into_iter().filter(|(_, is_zero)| *is_zero);
+    zero.map(|(setting, _)| ConfigWarning::ZeroLimit { setting }).collect()
 }
 
-fn nobody(config: &Config, reach: Reach) -> Vec<Futile> {
+fn grants_without_callers(config: &Config, reach: Reach) -> Vec<ConfigWarning> {
     let Grants { readers, writers } = &config.grants;
-    let mut nobody = Vec::new();
+    let mut warnings = Vec::new();
     for (setting, patterns) in [("readers", readers), ("writers", writers)] {
         for (kind, name) in [
             (ActorKind::Certificate, "certificate"),
@@ -65,42 +69,42 @@ fn nobody(config: &Config, reach: Reach) -> Vec<Futile> {
             (ActorKind::LocalProcess, "local"),
             (ActorKind::Anonymous, "anonymous"),
         ] {
-            let named = patterns.iter().any(|pattern| pattern.kind() == kind);
-            if let Some(why) = why_none(config, reach, kind).filter(|_| named) {
-                nobody.push(Futile::Nobody { setting, kind: name, why });
+            let is_granted = patterns.iter().any(|pattern| pattern.kind() == kind);
+            if let Some(reason) = no_callers(config, reach, kind).filter(|_| is_granted) {
+                warnings.push(ConfigWarning::NoSuchCallers { setting, kind: name, reason });
             }
         }
     }
-    nobody
+    warnings
 }
 
-/// Why there are no callers of a kind, unless there are.
-fn why_none(config: &Config, reach: Reach, kind: ActorKind) -> Option<&'static str> {
-    let socket = reach == Reach::File;
+/// Why the server sees no callers of a kind; `None` if it does.
+fn no_callers(config: &Config, reach: Reach, kind: ActorKind) -> Option<&'static str> {
+    let is_socket = reach == Reach::File;
     let clients = config.tls.as_ref().and_then(|tls| tls.clients.as_ref());
-    let certified = clients.is_some_and(|clients| clients.required);
+    let is_required = clients.is_some_and(|clients| clients.required);
     match kind {
-        ActorKind::Certificate => clients
-            .is_none()
-            .then_some("no certificate is asked for; give --client-ca, or name them otherwise"),
+        ActorKind::Certificate => clients.is_none().then_some(
+            "clients are not asked for certificates; set --client-ca, or grant the role to others",
+        ),
         ActorKind::Token if config.tokens.is_none() => Some(
-            "no token is taken; give --token-issuer, --token-audience and --token-keys, or name \
-             them otherwise",
+            "tokens are not accepted; set --token-issuer, --token-audience and --token-keys, or \
+             grant the role to others",
         ),
-        ActorKind::Token => certified.then_some(
-            "everybody has to have a certificate, which counts before a token; say --client-auth \
-             optional, or name the certificates",
+        ActorKind::Token => is_required.then_some(
+            "every caller has a certificate, which takes precedence over a token; set \
+             --client-auth optional, or grant the role to certificates",
         ),
-        ActorKind::LocalProcess => (!socket).then_some(
-            "only a socket tells whose the process at its other end is; listen on unix:PATH, or \
-             name them otherwise",
+        ActorKind::LocalProcess => (!is_socket).then_some(
+            "only a Unix socket identifies the process that calls; listen on unix:PATH, or grant \
+             the role to others",
         ),
-        ActorKind::Anonymous if socket => Some(
-            "a socket tells whose the process at its other end is; name local:uid=N, or listen on \
-             HOST:PORT",
+        ActorKind::Anonymous if is_socket => Some(
+            "a Unix socket identifies the process that calls; grant the role to local:uid=N, or \
+             listen on HOST:PORT",
         ),
-        ActorKind::Anonymous => certified.then_some(
-            "everybody has to have a certificate; say --client-auth optional, or name the \
+        ActorKind::Anonymous => is_required.then_some(
+            "every caller has a certificate; set --client-auth optional, or grant the role to \
              certificates",
         ),
         ActorKind::Unspecified => None,

@@ -1,13 +1,13 @@
-//! The data directory: whose it is, and in which form.
+//! The data directory: its layout, its format and its lock.
 //!
-//! | entry | what |
+//! | entry | is |
 //! |---|---|
-//! | `manifest.json` | the form of the directory and the region of its pools |
-//! | `lock` | held by the process that uses the directory |
-//! | `log/` | the event log; all there is to keep |
-//! | `signing_key.pem` | what checkpoints are signed with; for the owner alone |
-//! | `checkpoints.jsonl` | the checkpoint that was signed at each stop, oldest first |
-//! | `read_model/` | a projection of it; deleted, it is built again |
+//! | `manifest.json` | the format of the directory and the region of its user pools |
+//! | `lock` | locked by the process that uses the directory |
+//! | `log/` | the event log; the only data that cannot be rebuilt |
+//! | `signing_key.pem` | the key that signs checkpoints; private to the owner |
+//! | `checkpoints.jsonl` | the checkpoints that were signed at each stop, oldest first |
+//! | `read_model/` | a projection of the log; rebuilt if it is deleted |
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
@@ -21,21 +21,21 @@ use serde::{Deserialize, Serialize, de::Error as _};
 
 use crate::fs::{public_mode, write_atomic};
 
-/// The form that this version reads and writes.
+/// The format that this version reads and writes.
 const FORMAT: u32 = 1;
 
-/// The file that says what the directory is.
+/// The name of the manifest.
 const MANIFEST: &str = "manifest.json";
 
-/// A data directory that this process holds.
+/// A data directory that this process has locked.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    /// Locked for as long as it is open.
+    /// Locked while it is open.
     _lock: File,
 }
 
-/// What a data directory says of itself.
+/// The description of a data directory.
 #[derive(Debug, Serialize, Deserialize)]
 struct Manifest {
     format: u32,
@@ -51,53 +51,54 @@ impl Manifest {
     }
 }
 
-/// Why a data directory cannot be used. Nothing in it was changed.
+/// Why a data directory cannot be used. Nothing in it has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
-    /// It is a file.
+    /// The path is a file.
     #[error("the data directory {} is not a directory; choose another --data-dir", .0.display())]
     NotADirectory(PathBuf),
-    /// There is none.
-    #[error("there is no data directory in {}; name one with --data-dir", .0.display())]
+    /// There is no data directory.
+    #[error("there is no data directory in {}; set --data-dir", .0.display())]
     Missing(PathBuf),
-    /// It had a log, and has none any more.
+    /// The log was deleted.
     #[error(
-        "the log {} is missing; restore it from a backup, or from an export of it with userpool \
+        "the log {} is missing; restore it from a backup, or import an export of it with userpool \
          log import",
         .0.display()
     )]
     LogMissing(PathBuf),
-    /// It has a log, and nothing says of which region.
+    /// There is a log, but no manifest states its region.
     #[error(
-        "{} is missing beside a log; restore it from a backup, or write it: {{\"format\": {FORMAT}, \
+        "{} is missing although there is a log; restore it from a backup, or write it: \
+         {{\"format\": {FORMAT}, \
          \"region\": \"REGION OF THE USER POOLS\", \"created_at\": \"2017-12-11T00:00:00Z\"}}",
         .0.display()
     )]
     ManifestMissing(PathBuf),
-    /// It, or a file in it, cannot be read or written.
-    #[error("{} cannot be used; see to the disk, its owner and its permissions", path.display())]
+    /// The directory or a file in it cannot be read or written.
+    #[error("cannot use {}; check the disk, the owner and the permissions", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Another process has it.
+    /// Another process has locked it.
     #[error(
         "the data directory {} is in use by another userpool process; stop that one, or choose \
          another --data-dir",
         .0.display()
     )]
     InUse(PathBuf),
-    /// Its manifest is not one.
+    /// The manifest is invalid.
     #[error("{} is damaged; restore it from a backup", path.display())]
     Manifest {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why it is invalid.
         source: serde_json::Error,
     },
-    /// A newer version wrote it.
+    /// A newer version has written it.
     #[error(
         "the data directory of {} has format {found}, which is newer than format {FORMAT} of \
          this version; use the version that wrote it, or a newer one",
@@ -109,7 +110,7 @@ pub enum DataDirError {
         /// Its format.
         found: u32,
     },
-    /// Its pools are of another region.
+    /// Its user pools belong to another region.
     #[error(
         "the data directory of {} has the user pools of region {found}; start with \
          --region {found}, or choose another --data-dir",
@@ -124,50 +125,50 @@ pub enum DataDirError {
 }
 
 impl DataDir {
-    /// Takes hold of the directory, creating it where there is none.
+    /// Locks the directory, and creates it if there is none.
     ///
     /// # Errors
     /// See [`DataDirError`].
     pub fn open(path: &Path, region: &str, now: DateTime<Utc>) -> Result<Self, DataDirError> {
-        is_no_file(path)?;
-        // The pools' settings are nobody else's business.
+        check_no_file(path)?;
+        // User pools have confidential settings.
         private().create(path).map_err(unusable(path))?;
         if public_mode(path).map_err(unusable(path))?.is_some() {
-            // Whoever made it may have had a reason.
+            // Not refused: the permissions may be intended.
             let path = path.display();
-            tracing::warn!(%path, "the data directory is open to every user; run chmod 700 on it");
+            tracing::warn!(%path, "every user has access to the data directory; run chmod 700 on it");
         }
 
-        let held = Self::hold(path)?;
-        let manifest_path = held.manifest();
+        let directory = Self::lock(path)?;
+        let manifest_path = directory.manifest();
         match manifest_of(region, &manifest_path)? {
-            Some(_) => held.has_log()?,
-            None if !is_empty(&held.log()) => {
+            Some(_) => directory.check_log()?,
+            None if !is_empty(&directory.log()) => {
                 return Err(DataDirError::ManifestMissing(manifest_path));
             }
             None => {
-                // Before the manifest: a manifest without a log is a log that was lost.
-                private().create(held.log()).map_err(unusable(&held.log()))?;
-                sync_above(path).map_err(unusable(path))?;
+                // Before the manifest: a manifest without a log means that the log is lost.
+                private().create(directory.log()).map_err(unusable(&directory.log()))?;
+                sync_parents(path).map_err(unusable(path))?;
                 let manifest =
                     Manifest { format: FORMAT, region: region.to_owned(), created_at: now };
                 manifest.write(&manifest_path).map_err(unusable(&manifest_path))?;
             }
         }
-        Ok(held)
+        Ok(directory)
     }
 
-    /// Whether the directory could be opened, as far as can be seen without touching it:
-    /// it need not be there, and another process may have it.
+    /// Checks whether the directory could be opened, without changing it. It need not
+    /// exist, and another process may have locked it.
     ///
     /// # Errors
     /// See [`DataDirError`].
     pub fn check(path: &Path, region: &str) -> Result<(), DataDirError> {
-        is_no_file(path)?;
+        check_no_file(path)?;
         manifest_of(region, &path.join(MANIFEST)).map(|_| ())
     }
 
-    /// Takes hold of a directory that is there, whatever its region.
+    /// Locks a directory that exists, whatever its region.
     ///
     /// # Errors
     /// See [`DataDirError`].
@@ -176,13 +177,13 @@ impl DataDir {
         if !path.join(MANIFEST).exists() {
             return Err(missing());
         }
-        let held = Self::hold(path)?;
-        read_manifest(&held.manifest())?.ok_or_else(missing)?;
-        held.has_log()?;
-        Ok(held)
+        let directory = Self::lock(path)?;
+        read_manifest(&directory.manifest())?.ok_or_else(missing)?;
+        directory.check_log()?;
+        Ok(directory)
     }
 
-    fn hold(path: &Path) -> Result<Self, DataDirError> {
+    fn lock(path: &Path) -> Result<Self, DataDirError> {
         let lock_path = path.join("lock");
         let mut options = OpenOptions::new();
         let lock = options.write(true).create(true).truncate(false).open(&lock_path);
@@ -194,7 +195,7 @@ impl DataDir {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
-    fn has_log(&self) -> Result<(), DataDirError> {
+    fn check_log(&self) -> Result<(), DataDirError> {
         if self.log().is_dir() { Ok(()) } else { Err(DataDirError::LogMissing(self.log())) }
     }
 
@@ -233,13 +234,13 @@ pub fn signing_key(data_dir: &Path) -> PathBuf {
     data_dir.join("signing_key.pem")
 }
 
-/// Where the checkpoints of a data directory are noted.
+/// Where the signed checkpoints of a data directory are.
 #[must_use]
 pub fn checkpoints(data_dir: &Path) -> PathBuf {
     data_dir.join("checkpoints.jsonl")
 }
 
-/// A directory for its owner alone, with what is above it.
+/// Creates directories that only their owner can access, with their parents.
 fn private() -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700);
@@ -251,17 +252,17 @@ fn unusable(path: &Path) -> impl FnOnce(io::Error) -> DataDirError {
     move |source| DataDirError::Io { path, source }
 }
 
-fn is_no_file(path: &Path) -> Result<(), DataDirError> {
+fn check_no_file(path: &Path) -> Result<(), DataDirError> {
     let file = path.exists() && !path.is_dir();
     if file { Err(DataDirError::NotADirectory(path.to_owned())) } else { Ok(()) }
 }
 
-/// Whether nothing is in a directory, or it is none.
+/// Whether a directory is empty or does not exist.
 fn is_empty(path: &Path) -> bool {
     fs::read_dir(path).map_or(true, |mut entries| entries.next().is_none())
 }
 
-/// The manifest, where there is one; it must be of this region.
+/// The manifest, if there is one. It must be for this region.
 fn manifest_of(region: &str, path: &Path) -> Result<Option<Manifest>, DataDirError> {
     match read_manifest(path)? {
         Some(Manifest { region: found, .. }) if found != region => {
@@ -278,7 +279,7 @@ fn read_manifest(manifest_path: &Path) -> Result<Option<Manifest>, DataDirError>
         Err(error) => return Err(unusable(manifest_path)(error)),
     };
     let damaged = |source| DataDirError::Manifest { path: manifest_path.to_owned(), source };
-    // The format first: of a newer one nothing else can be known.
+    // The format first: the rest of a newer one is unknown.
     let manifest: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
     let format = manifest.get("format").and_then(serde_json::Value::as_u64).unwrap_or_default();
     let found = u32::try_from(format).unwrap_or(u32::MAX);
@@ -291,12 +292,12 @@ fn read_manifest(manifest_path: &Path) -> Result<Option<Manifest>, DataDirError>
     serde_json::from_value(manifest).map(Some).map_err(damaged)
 }
 
-/// A new directory is there for good once the one above it is synced, and those
-/// may be new as well. One that this process may not read is not its creation.
-fn sync_above(path: &Path) -> io::Result<()> {
-    for above in path.canonicalize()?.ancestors().skip(1) {
-        match File::open(above) {
-            Ok(above) => above.sync_all()?,
+/// Syncs the parents of a new directory, without which it may not survive a crash. This
+/// process has not created those that it may not read.
+fn sync_parents(path: &Path) -> io::Result<()> {
+    for parent in path.canonicalize()?.ancestors().skip(1) {
+        match File::open(parent) {
+            Ok(parent) => parent.sync_all()?,
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => (),
             Err(error) => return Err(error),
         }

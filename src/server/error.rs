@@ -1,96 +1,98 @@
-//! Why a server does not start, or stops.
+//! Why a server cannot start, or stops.
 
 use std::{io, path::PathBuf};
 
 use crate::{
-    app::StartError, audit::checkpoint::KeyError, event_log::OpenError,
-    server::data_dir::DataDirError, telemetry::spans::SpansError,
-};
-
-use super::Futile;
-use crate::{
+    app::StartError,
+    audit::checkpoint::KeyError,
     auth::TokensError,
+    event_log::OpenError,
+    telemetry::spans::SpansError,
     transport::{Endpoint, TlsError},
 };
+
+use super::{ConfigWarning, data_dir::DataDirError};
 
 /// Why a server could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// The data directory.
+    /// The data directory cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
-    /// The log.
+    /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] OpenError),
-    /// The key that checkpoints are signed with.
+    /// The key that signs checkpoints cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The collector that spans go to.
+    /// Spans cannot be sent.
     #[error(transparent)]
     Spans(#[from] SpansError),
-    /// The application on top of it.
-    #[error("the data directory {} cannot be served", data_dir.display())]
+    /// The application cannot start on the log.
+    #[error("cannot serve the data directory {}", data_dir.display())]
     Start {
         /// The data directory.
         data_dir: PathBuf,
-        /// Why.
+        /// The cause.
         source: StartError,
     },
-    /// The endpoint.
+    /// The endpoint cannot be bound.
     #[error("cannot listen on {endpoint}")]
     Listen {
         /// The endpoint.
         endpoint: Endpoint,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Others could read and change what is said there.
+    /// Calls over the network would be neither secret nor protected from changes.
     #[error(
-        "{endpoint} can be reached from other machines, and without TLS anybody on the way can \
-         read and change what is said: give --tls-cert and --tls-key, listen on 127.0.0.1 or \
-         unix:PATH, or say --insecure"
+        "{endpoint} is reachable from other machines, and without TLS calls can be read and \
+         changed on the way: set --tls-cert and --tls-key, listen on 127.0.0.1 or unix:PATH, or \
+         set --insecure"
     )]
     Exposed {
         /// The endpoint.
         endpoint: Endpoint,
     },
-    /// There is nobody on the way to a file.
+    /// A Unix socket is served without TLS.
     #[error(
-        "{endpoint} is a socket, where the system itself says who calls, without TLS: leave out \
-         --tls-cert, or listen on HOST:PORT"
+        "{endpoint} is a Unix socket, where the system identifies the callers and TLS is not \
+         used: remove --tls-cert, or listen on HOST:PORT"
     )]
     TlsOnSocket {
         /// The endpoint.
         endpoint: Endpoint,
     },
-    /// The certificates.
+    /// The certificates cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The keys of tokens.
+    /// The keys of tokens cannot be used.
     #[error(transparent)]
     Tokens(#[from] TokensError),
-    /// A setting that can never do what it is for. Only the check of settings tells.
+    /// A setting can never have the intended effect. Only [`Config::check`] reports it.
+    ///
+    /// [`Config::check`]: super::Config::check
     #[error(transparent)]
-    Futile(#[from] Futile),
-    /// What looks after the files of certificates.
-    #[error("changes of files and SIGHUP cannot be waited for")]
-    Reloading(#[source] io::Error),
-    /// The descriptors that reflection serves.
-    #[error("reflection cannot be set up")]
+    Config(#[from] ConfigWarning),
+    /// Certificates and keys could not be reloaded when they change.
+    #[error("cannot start the reload task")]
+    Reload(#[source] io::Error),
+    /// The descriptors for reflection are invalid.
+    #[error("cannot set up reflection")]
     Reflection(#[from] tonic_reflection::server::Error),
-    /// The transport.
+    /// The listener failed.
     #[error("the server failed")]
     Transport(#[from] tonic::transport::Error),
-    /// The log failed while it was served; what was acknowledged is safe.
+    /// The log failed while the server ran. Acknowledged commands are durable.
     #[error(
-        "the log failed; every acknowledged command is kept, the others may or may not be: \
-         see to the disk, then start again"
+        "the log failed; acknowledged commands are durable, others may or may not be: check the \
+         disk, then start again"
     )]
     LogFailed,
-    /// The log does not answer; what was acknowledged is safe.
+    /// The log could not be closed in time. Acknowledged commands are durable.
     #[error(
-        "the log does not answer, so the server stops without it; every acknowledged command is \
-         kept, the others may or may not be: see to the disk, then start again"
+        "the log does not respond, so the server stops without closing it; acknowledged commands \
+         are durable, others may or may not be: check the disk, then start again"
     )]
     LogHangs,
 }

@@ -1,5 +1,5 @@
-//! The server that runs: it takes connections from the first moment, drains, and
-//! cuts off what does not end.
+//! The gRPC listener: accepts connections from the start of the server, drains them at
+//! its end, and aborts those that remain.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,135 +19,135 @@ use crate::{
     telemetry::{metrics::Metrics, spans::Tracer},
     transport::{
         CallLayer, Listener, Phase,
-        acceptor::{self, Room},
-        listen,
+        acceptor::{Acceptor, ConnectionLimits},
     },
 };
 
 use super::Config;
 
-/// A client that is silent for this long is asked whether it is still there.
+/// How long a client may be silent before it is sent a PING.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-/// And this is how long it may take to answer.
+/// How long a client may take to answer a PING.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Calls that one connection may have open; more wait in the client.
-const STREAMS: u32 = 128;
-/// Bytes of headers that one call may have.
-const HEADER_BYTES: u32 = 16 * 1024;
+/// How many calls are open on one connection at most; further ones wait in the client.
+const MAX_STREAMS: u32 = 128;
+/// How many bytes the headers of a call have at most.
+const MAX_HEADER_BYTES: u32 = 16 * 1024;
 
-/// How long running calls may take after the server was told to stop.
-const DRAIN: Duration = Duration::from_secs(30);
-/// How long a connection without calls may take to say goodbye. Some never do.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long running calls may take once the server stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection without calls may take to close. Some clients never close it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How it is established who calls, and what they may.
-pub(super) struct Callers {
+/// How callers are identified and authorized.
+pub(super) struct Security {
     pub(super) tls: Option<Current<ServerConfig>>,
     pub(super) access: Access,
 }
 
 /// A server on a listener. Dropped, it ends at once.
 #[derive(Debug)]
-pub(super) struct Serving {
+pub(super) struct GrpcServer {
     task: JoinHandle<Result<(), TransportError>>,
     phase: watch::Sender<Phase>,
     drain: Option<oneshot::Sender<()>>,
-    cut: watch::Sender<bool>,
+    abort: watch::Sender<bool>,
     calls: CallLayer,
 }
 
-impl Serving {
-    /// Takes connections. Until `door` is opened only health answers.
+impl GrpcServer {
+    /// Starts to accept connections. Until the gate is opened, only health is served.
     pub(super) fn start(
         listener: Listener,
-        callers: Callers,
+        security: Security,
         config: &Config,
         source: Arc<dyn Source>,
         metrics: Arc<Metrics>,
         tracer: Tracer,
     ) -> (Self, StartupGate) {
         let (phase, phases) = watch::channel(Phase::Starting);
-        let (drain, draining) = oneshot::channel();
-        let (cut, cuts) = watch::channel(false);
-        let door = StartupGate::new(phases.clone(), metrics.refused.clone());
-        let connections = listen::connections_within_limits(config.connections);
+        let (drain, drained) = oneshot::channel();
+        let (abort, aborted) = watch::channel(false);
+        let gate = StartupGate::new(phases.clone(), metrics.refused.clone());
         let capacity = config.capacity;
-        let watches_per_connection = capacity.watches_per_connection;
-        let Callers { tls, access } = callers;
-        let room = Room { connections, watches_per_connection };
-        let incoming = acceptor::connections(listener, tls, room, cuts, Arc::clone(&metrics));
+        let limits = ConnectionLimits {
+            connections: config.connections,
+            watches_per_connection: capacity.watches_per_connection,
+        };
+        let Security { tls, access } = security;
+        let acceptor = Acceptor::new(listener, tls, limits, aborted, Arc::clone(&metrics));
         let calls = CallLayer::new(&Grpc, source, access, capacity, phases, metrics, tracer);
-        let serving = Server::builder()
+        let server = Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
             .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-            .max_concurrent_streams(STREAMS)
-            .http2_max_header_list_size(HEADER_BYTES)
+            .max_concurrent_streams(MAX_STREAMS)
+            .http2_max_header_list_size(MAX_HEADER_BYTES)
             .layer(calls.clone())
-            .serve_with_incoming_shutdown(door.clone(), incoming, async {
-                // Where the sender is gone, so is this server.
-                let _ = draining.await;
+            .serve_with_incoming_shutdown(gate.clone(), acceptor.into_stream(), async {
+                // An error means that this server is dropped.
+                let _ = drained.await;
             });
-        let task = tokio::spawn(serving);
-        (Self { task, phase, drain: Some(drain), cut, calls }, door)
+        let task = tokio::spawn(server);
+        (Self { task, phase, drain: Some(drain), abort, calls }, gate)
     }
 
-    /// How far the server is.
+    /// The phase, as health and the metrics report it.
     pub(super) fn phase(&self) -> watch::Receiver<Phase> {
         self.phase.subscribe()
     }
 
-    /// Tells health how far the server is.
-    pub(super) fn enter(&self, phase: Phase) {
+    /// Enters a phase.
+    pub(super) fn set_phase(&self, phase: Phase) {
         self.phase.send_replace(phase);
     }
 
-    /// Takes no further connection, lets the calls that run finish, and closes.
-    /// Says whether any had to be cut off.
+    /// Accepts no more connections, waits for the running calls, and closes. Returns
+    /// whether calls had to be aborted.
     pub(super) async fn drain(&mut self) -> Result<bool, TransportError> {
         if let Some(drain) = self.drain.take() {
-            // An error means that the server has ended already.
+            // An error means that the task has ended already.
             let _ = drain.send(());
         }
         let calls = self.calls.clone();
-        let done = time::timeout(DRAIN, async {
+        let drained = time::timeout(DRAIN_TIMEOUT, async {
             tokio::select! {
-                ended = self.ended() => ended,
-                () = lingering(&calls) => Ok(()),
+                result = self.join() => result,
+                () = wait_idle(&calls) => Ok(()),
             }
         });
-        let cut_off = match done.await {
-            Ok(done) => {
-                done?;
+        let has_aborted = match drained.await {
+            Ok(result) => {
+                result?;
                 false
             }
             Err(_) => true,
         };
-        self.cut.send_replace(true);
+        self.abort.send_replace(true);
         if !self.task.is_finished() {
-            self.ended().await?;
+            self.join().await?;
         }
-        Ok(cut_off)
+        Ok(has_aborted)
     }
 
     /// Waits until all connections are closed.
-    pub(super) async fn ended(&mut self) -> Result<(), TransportError> {
-        // It is never aborted while this is waited for, and does not panic.
+    pub(super) async fn join(&mut self) -> Result<(), TransportError> {
+        // The task does not panic, and is not aborted while this waits.
         (&mut self.task).await.unwrap_or(Ok(()))
     }
 }
 
-impl Drop for Serving {
+impl Drop for GrpcServer {
     fn drop(&mut self) {
         self.task.abort();
-        self.cut.send_replace(true);
+        self.abort.send_replace(true);
     }
 }
 
-/// Waits until no call runs, nor comes while connections say goodbye.
-async fn lingering(calls: &CallLayer) {
+/// Waits until no call runs and none begins while the connections close.
+async fn wait_idle(calls: &CallLayer) {
     loop {
         calls.wait_idle().await;
-        time::sleep(GOODBYE).await;
+        time::sleep(CLOSE_TIMEOUT).await;
         if calls.is_idle() {
             return;
         }

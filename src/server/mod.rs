@@ -1,11 +1,11 @@
-//! Listening, serving, and stopping in order.
+//! The server: starts, serves, and stops in order.
 
+mod config_warning;
 pub mod data_dir;
 mod error;
-mod futile;
-mod levels;
+mod gauges;
+mod grpc_server;
 mod monitoring;
-mod serving;
 
 use std::{
     io,
@@ -35,43 +35,42 @@ use crate::{
 };
 
 use self::data_dir::DataDir;
-pub use self::{error::ServerError, futile::Futile};
+pub use self::{config_warning::ConfigWarning, error::ServerError};
 use self::{
+    grpc_server::{GrpcServer, Security},
     monitoring::Monitoring,
-    serving::{Callers, Serving},
 };
 
-/// What a server is started with.
+/// The settings of a server.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where it listens.
     pub listen: Endpoint,
-    /// Where it keeps everything.
+    /// Where its data is.
     pub data_dir: PathBuf,
     /// The prefix of user pool IDs.
     pub region: String,
-    /// The 12 digits that it shows as the owner of domains.
+    /// The 12 digits that it reports as the owner of domains.
     pub account_id: String,
-    /// What Cognito limits.
+    /// Cognito's quotas.
     pub limits: Limits,
-    /// How many bytes of user pools are kept in memory, or a few more.
+    /// How many bytes of user pools are cached in memory, approximately.
     pub cache: u64,
-    /// How many connections there may be; fewer where `ulimit -n` is lower.
+    /// How many connections are open at most; fewer if `ulimit -n` is lower.
     pub connections: usize,
-    /// How many calls may run.
+    /// How many calls run at most.
     pub capacity: Capacity,
     /// Who may call what.
     pub grants: Grants,
-    /// Where its metrics are served, and whether it is alive and ready; nowhere where
-    /// this is nothing.
+    /// Where metrics, liveness and readiness are served, if anywhere.
     pub metrics_listen: Option<Endpoint>,
-    /// What connections over TCP are encrypted with.
+    /// The certificates for TCP connections; `None` for no TLS.
     pub tls: Option<Tls>,
-    /// Whose bearer tokens are taken.
+    /// Which bearer tokens are accepted; `None` for none.
     pub tokens: Option<TokenSettings>,
-    /// Whether it may listen beyond this machine without that.
+    /// Whether it may be reachable from other machines without TLS.
     pub insecure: bool,
-    /// Where its spans are sent; nowhere where this is nothing.
+    /// Where spans are sent, if anywhere.
     pub otlp_endpoint: Option<Collector>,
 }
 
@@ -97,8 +96,8 @@ impl Config {
         }
     }
 
-    /// Whether it may listen where others can reach it.
-    fn is_safe(&self, reach: Reach) -> Result<(), ServerError> {
+    /// Checks that TLS is used where it is needed, and nowhere else.
+    fn check_tls(&self, reach: Reach) -> Result<(), ServerError> {
         let endpoint = self.listen.clone();
         match (reach, &self.tls) {
             (Reach::File, Some(_)) => Err(ServerError::TlsOnSocket { endpoint }),
@@ -107,19 +106,19 @@ impl Config {
         }
     }
 
-    /// All that is wrong with it, as far as that can be seen without listening and
-    /// without touching the data directory, which a server may be using. Also what is
-    /// futile, with which it would start.
+    /// All problems that can be found without listening and without changing the data
+    /// directory, which a server may be using. Includes the [`ConfigWarning`]s, with
+    /// which a server would start.
     pub async fn check(&self) -> Vec<ServerError> {
         let mut problems = Vec::new();
-        let reach = listen::check(&self.listen).await.map_err(listening(&self.listen));
-        let known = reach.as_ref().ok().copied();
+        let reach = listen::check(&self.listen).await.map_err(cannot_listen(&self.listen));
+        let known_reach = reach.as_ref().ok().copied();
         problems.extend(reach.err());
         if let Some(endpoint) = &self.metrics_listen {
-            let checked = listen::check(endpoint).await.map_err(listening(endpoint));
+            let checked = listen::check(endpoint).await.map_err(cannot_listen(endpoint));
             problems.extend(checked.err());
         }
-        problems.extend(known.and_then(|reach| self.is_safe(reach).err()));
+        problems.extend(known_reach.and_then(|reach| self.check_tls(reach).err()));
         let tls = self.tls.as_ref().map(Tls::load);
         problems.extend(tls.and_then(Result::err).map(ServerError::from));
         let tokens = self.tokens.as_ref().map(TokenSettings::load);
@@ -127,7 +126,7 @@ impl Config {
         let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
         problems.extend(data_dir.err());
         problems.extend(self.tracer().err().map(ServerError::from));
-        problems.extend(futile::all(self, known).into_iter().map(ServerError::from));
+        problems.extend(config_warning::all(self, known_reach).into_iter().map(ServerError::from));
         problems
     }
 
@@ -136,39 +135,39 @@ impl Config {
     }
 }
 
-/// A server that is ready to serve. Dropped, it ends at once.
+/// A server that has started. Dropped, it ends at once.
 #[derive(Debug)]
-pub struct Ready {
-    front: Front,
+pub struct Server {
+    listeners: Listeners,
     app: Arc<App>,
     signer: Arc<Signer>,
-    /// Where the last checkpoint is noted.
+    /// The file that the last checkpoint is added to.
     checkpoints: PathBuf,
-    /// Given back only when everything else is closed.
+    /// Unlocked after everything else is closed.
     data_dir: Option<DataDir>,
 }
 
-impl Ready {
-    /// Listens, opens the data directory, and brings the read model up to the log.
-    /// In the meantime health answers `NOT_SERVING`, and every other call is refused.
+impl Server {
+    /// Listens, opens the data directory, and brings the read model up to the log. Until
+    /// then, health reports `NOT_SERVING` and every other call is refused.
     ///
     /// # Errors
     /// See [`ServerError`].
     pub async fn start(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
-        // First, so that a wrong address leaves no directory behind.
-        let opening = Opening::at(config, source).await?;
-        let data_dir = &opening.config.data_dir;
-        let data_dir = DataDir::open(data_dir, &opening.config.region, opening.source.now())?;
-        let signer = opening.signer()?;
-        let log = SledLog::open_measured(&data_dir.log(), opening.metrics.log.clone())?;
+        // First, so that a wrong address creates no directory.
+        let startup = Startup::listen(config, source).await?;
+        let data_dir = &startup.config.data_dir;
+        let data_dir = DataDir::open(data_dir, &startup.config.region, startup.source.now())?;
+        let signer = startup.signer()?;
+        let log = SledLog::open_measured(&data_dir.log(), startup.metrics.log.clone())?;
         let head = *log.head().borrow();
         tracing::info!(position = %head.position, hash = %head.hash, "log opened");
-        let mut ready = opening.open(signer, Arc::new(log), &data_dir.read_model()).await?;
-        ready.data_dir = Some(data_dir);
-        Ok(ready)
+        let mut server = startup.open(signer, Arc::new(log), &data_dir.read_model()).await?;
+        server.data_dir = Some(data_dir);
+        Ok(server)
     }
 
-    /// The same on any log.
+    /// Starts on any log.
     ///
     /// # Errors
     /// See [`ServerError`].
@@ -178,94 +177,97 @@ impl Ready {
         config: Config,
         source: Arc<dyn Source>,
     ) -> Result<Self, ServerError> {
-        let opening = Opening::at(config, source).await?;
-        let signer = opening.signer()?;
-        opening.open(signer, log, read_model).await
+        let startup = Startup::listen(config, source).await?;
+        let signer = startup.signer()?;
+        startup.open(signer, log, read_model).await
     }
 
-    /// Where it listens: the endpoint that was asked for, with the port chosen.
+    /// Where it listens, with the port that is bound.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
-        self.front.endpoint.clone()
+        self.listeners.endpoint.clone()
     }
 
-    /// Where its metrics are served, with the port chosen.
+    /// Where metrics are served, with the port that is bound.
     #[must_use]
     pub fn metrics_endpoint(&self) -> Option<Endpoint> {
-        self.front.monitoring.as_ref().map(|monitoring| monitoring.endpoint.clone())
+        self.listeners.monitoring.as_ref().map(|monitoring| monitoring.endpoint.clone())
     }
 
-    /// Serves until `stop` completes, then finishes what is running.
+    /// Serves until `stop` completes, then finishes the running calls.
     ///
     /// # Errors
-    /// [`ServerError::LogFailed`] where the log failed in the meantime.
+    /// [`ServerError::LogFailed`] if the log failed, [`ServerError::LogHangs`] if it could
+    /// not be closed. Acknowledged commands are durable in both cases.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        // The first is dropped last, wherever this ends.
-        let Self { data_dir, checkpoints, signer, app, front } = self;
-        let Front { mut serving, reloading, tracer, monitoring, .. } = front;
+        // On an early return, the first of these is dropped last.
+        let Self { data_dir, checkpoints, signer, app, listeners } = self;
+        let Listeners { mut grpc, reload_task, tracer, monitoring, .. } = listeners;
         let log_failed = tokio::select! {
-            result = serving.ended() => return result.map_err(ServerError::from),
+            result = grpc.join() => return result.map_err(ServerError::from),
             () = stop => false,
             () = app.failed() => true,
         };
-        serving.enter(Phase::Stopping);
-        tracing::info!("stopping: running calls are finished, new ones refused");
+        grpc.set_phase(Phase::Stopping);
+        tracing::info!("stopping: running calls finish, new calls are refused");
         app.drain();
-        if serving.drain().await? {
-            tracing::warn!("calls were still running and are cut off");
+        if grpc.drain().await? {
+            tracing::warn!("aborted the calls that did not finish in time");
         }
         if !app.close().await {
-            // Where the log is at is not known, so there is nothing to sign.
+            // The end of the log is unknown, so no checkpoint is signed.
             return Err(ServerError::LogHangs);
         }
-        // With the lock on the data directory still held.
-        let noted = app.history().head().map_err(io::Error::other).and_then(|head| {
+        // While the data directory is still locked.
+        let added = app.history().head().map_err(io::Error::other).and_then(|head| {
             checkpoint::note(&checkpoints, &signer.sign(head, app.source().now())).map(|()| head)
         });
-        match noted {
+        match added {
             Ok(Head { position, .. }) => tracing::info!(%position, "checkpoint signed"),
-            Err(error) => tracing::warn!(%error, "the last checkpoint cannot be noted"),
+            Err(error) => tracing::warn!(%error, "cannot write the last checkpoint"),
         }
-        drop(reloading);
+        drop(reload_task);
         drop(app);
         drop(data_dir);
         drop(monitoring);
-        // Waits for the collector for a few seconds at most; a panic in there is its own.
+        // Waits for the collector for a few seconds at most. Its panic changes nothing.
         task::spawn_blocking(move || tracer.flush()).await.ok();
         tracing::info!("stopped");
         if log_failed { Err(ServerError::LogFailed) } else { Ok(()) }
     }
 }
 
-/// What is there from the moment at which a server listens.
+/// The listeners, and what they use.
 #[derive(Debug)]
-struct Front {
+struct Listeners {
     endpoint: Endpoint,
-    serving: Serving,
-    reloading: Option<ReloadTask>,
+    grpc: GrpcServer,
+    reload_task: Option<ReloadTask>,
     tracer: Tracer,
-    /// Answers to the last.
+    /// Closed last.
     monitoring: Option<Monitoring>,
 }
 
-/// A server that listens, and has nothing to serve yet.
-struct Opening {
-    front: Front,
-    door: StartupGate,
+/// A server that listens and whose application is not loaded yet.
+struct Startup {
+    listeners: Listeners,
+    gate: StartupGate,
     metrics: Arc<Metrics>,
     config: Config,
     source: Arc<dyn Source>,
 }
 
-impl Opening {
-    async fn at(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
+impl Startup {
+    async fn listen(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
         let tracer = config.tracer()?;
         let listener = bind(&config.listen).await?;
-        config.is_safe(listener.reach())?;
+        config.check_tls(listener.reach())?;
         if listener.reach() == Reach::Network && config.grants.is_empty() {
-            tracing::warn!("whoever can connect may do everything; name --readers and --writers");
+            tracing::warn!(
+                "every client that can connect has every role; set --readers and --writers"
+            );
         }
-        let watched = match &config.metrics_listen {
+        let metrics_listener = match &config.metrics_listen {
             Some(endpoint) => Some(bind(endpoint).await?),
             None => None,
         };
@@ -273,31 +275,31 @@ impl Opening {
         let tls = config.tls.clone().map(Tls::loader).transpose()?;
         let tokens = config.tokens.clone().map(TokenSettings::loader).transpose()?;
         let (keys, tokens) = tokens.unzip();
-        let callers = Callers {
+        let security = Security {
             tls: tls.as_ref().map(FileLoader::current),
             access: Access { tokens, grants: config.grants.clone() },
         };
         let tls = tls.map(|tls| -> Box<dyn Reload> { Box::new(tls) });
         let keys = keys.map(|keys| -> Box<dyn Reload> { Box::new(keys) });
-        let reloading = ReloadTask::start(tls.into_iter().chain(keys).collect());
-        let reloading = reloading.map_err(ServerError::Reloading)?;
+        let reload_task = ReloadTask::start(tls.into_iter().chain(keys).collect());
+        let reload_task = reload_task.map_err(ServerError::Reload)?;
         let metrics = Arc::new(Metrics::new(&grpc::methods()));
-        let (serving, door) = Serving::start(
+        let (grpc, gate) = GrpcServer::start(
             listener,
-            callers,
+            security,
             &config,
             Arc::clone(&source),
             Arc::clone(&metrics),
             tracer.clone(),
         );
-        levels::of_process(&metrics, serving.phase(), config.data_dir.clone());
-        let monitoring = watched
-            .map(|watched| Monitoring::start(watched, serving.phase(), Arc::clone(&metrics)));
-        let front = Front { endpoint, serving, reloading, tracer, monitoring };
-        Ok(Self { front, door, metrics, config, source })
+        gauges::register_process(&metrics, grpc.phase(), config.data_dir.clone());
+        let monitoring = metrics_listener
+            .map(|listener| Monitoring::start(listener, grpc.phase(), Arc::clone(&metrics)));
+        let listeners = Listeners { endpoint, grpc, reload_task, tracer, monitoring };
+        Ok(Self { listeners, gate, metrics, config, source })
     }
 
-    /// The key that checkpoints are signed with. Asked for before the log is touched.
+    /// The key that signs checkpoints. Opened before the log.
     fn signer(&self) -> Result<Signer, KeyError> {
         let data_dir = &self.config.data_dir;
         Signer::open(&data_dir::signing_key(data_dir), &data_dir::checkpoints(data_dir))
@@ -308,31 +310,31 @@ impl Opening {
         signer: Signer,
         log: Arc<dyn EventLog>,
         read_model: &Path,
-    ) -> Result<Ready, ServerError> {
+    ) -> Result<Server, ServerError> {
         let signer = Arc::new(signer);
-        let Self { front, door, metrics, config, source } = self;
+        let Self { listeners, gate, metrics, config, source } = self;
         let data_dir = config.data_dir;
         let checkpoints = data_dir::checkpoints(&data_dir);
         let Config { region, limits, cache, .. } = config;
-        let (app_metrics, tracer) = (metrics.app.clone(), front.tracer.clone());
+        let (app_metrics, tracer) = (metrics.app.clone(), listeners.tracer.clone());
         let settings = Settings { region, limits, cache, metrics: app_metrics, tracer };
-        levels::of_log(&metrics, log.head());
+        gauges::register_log(&metrics, log.head());
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
-        levels::of_app(&metrics, &app);
+        gauges::register_app(&metrics, &app);
         let operations = Operations::new(Arc::clone(&app), Arc::clone(&signer), config.account_id);
         let operations = Arc::new(operations);
-        door.open(Services::new(&operations)?);
-        front.serving.enter(Phase::Serving);
-        Ok(Ready { front, app, signer, checkpoints, data_dir: None })
+        gate.open(Services::new(&operations)?);
+        listeners.grpc.set_phase(Phase::Serving);
+        Ok(Server { listeners, app, signer, checkpoints, data_dir: None })
     }
 }
 
 async fn bind(endpoint: &Endpoint) -> Result<Listener, ServerError> {
-    Listener::bind(endpoint).await.map_err(listening(endpoint))
+    Listener::bind(endpoint).await.map_err(cannot_listen(endpoint))
 }
 
-fn listening(endpoint: &Endpoint) -> impl FnOnce(io::Error) -> ServerError {
+fn cannot_listen(endpoint: &Endpoint) -> impl FnOnce(io::Error) -> ServerError {
     let endpoint = endpoint.clone();
     move |source| ServerError::Listen { endpoint, source }
 }

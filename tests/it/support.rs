@@ -26,7 +26,7 @@ use userpool::{
         UserPoolEvent, UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
         user_pool_service_client::UserPoolServiceClient,
     },
-    server::{Config, Ready, ServerError},
+    server::{Config, Server, ServerError},
     transport::Endpoint,
 };
 use uuid::Uuid;
@@ -95,7 +95,7 @@ impl TestServer {
         let mut config = config(directory.path());
         change(&mut config);
         let source = Arc::new(FixedSource::default());
-        let ready = Ready::start(config, Arc::<FixedSource>::clone(&source)).await;
+        let ready = Server::start(config, Arc::<FixedSource>::clone(&source)).await;
         Self::serve(ready.expect("a server"), Some(directory), source)
     }
 
@@ -105,7 +105,7 @@ impl TestServer {
         let config = config(directory.path());
         let source = Arc::new(FixedSource::default());
         let read_model = directory.path().join("read_model");
-        let ready = Ready::on(log, &read_model, config, Arc::<FixedSource>::clone(&source)).await;
+        let ready = Server::on(log, &read_model, config, Arc::<FixedSource>::clone(&source)).await;
         Self::serve(ready.expect("a server"), Some(directory), source)
     }
 
@@ -114,11 +114,11 @@ impl TestServer {
         let directory = TempDir::new().expect("a directory");
         let config = config(directory.path());
         let read_model = directory.path().join("read_model");
-        let ready = Ready::on(Arc::new(MemoryLog::default()), &read_model, config, source).await;
+        let ready = Server::on(Arc::new(MemoryLog::default()), &read_model, config, source).await;
         Self::serve(ready.expect("a server"), Some(directory), Arc::default())
     }
 
-    fn serve(ready: Ready, directory: Option<TempDir>, source: Arc<FixedSource>) -> Self {
+    fn serve(ready: Server, directory: Option<TempDir>, source: Arc<FixedSource>) -> Self {
         let (endpoint, metrics) = (ready.endpoint(), ready.metrics_endpoint());
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(ready.serve(async {
@@ -175,7 +175,7 @@ impl TestServer {
         let directory = self.stop().await;
         change(directory.path());
         let ready =
-            Ready::start(config(directory.path()), Arc::<FixedSource>::clone(&source)).await;
+            Server::start(config(directory.path()), Arc::<FixedSource>::clone(&source)).await;
         Self::serve(ready.expect("a server"), Some(directory), source)
     }
 }

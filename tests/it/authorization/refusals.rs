@@ -107,7 +107,7 @@ async fn a_remote_listener_without_grants_logs_a_warning() {
         command.args(["serve", "--insecure", "--listen", listen]).args(writers);
         let server = Process::from(command.arg("--data-dir").arg(directory.path())).await;
         let stderr = server.terminate("TERM").await.stderr;
-        let told = stderr.contains("whoever can connect may do everything");
+        let told = stderr.contains("every client that can connect has every role");
         assert_eq!(told, expected, "{listen} {writers:?}: {stderr}");
     }
 }

@@ -173,7 +173,12 @@ fn is_told(ended: &Ended, damage: &Damage, data_dir: &Path) {
     let part = damage.file.split('/').next().expect("a part");
     let path = data_dir.join(part).display().to_string();
     assert!(sentence.contains(&path), "{path} is not named: {sentence}");
-    let remedies =
-        ["from a backup", "see to the disk", "start with --region", "use the version that wrote"];
+    let remedies = [
+        "from a backup",
+        "see to the disk",
+        "check the disk",
+        "start with --region",
+        "use the version that wrote",
+    ];
     assert!(remedies.iter().any(|remedy| sentence.contains(remedy)), "no remedy: {sentence}");
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, time::Instant};
 use userpool::{
     proto::{ListUserPoolsRequest, WatchUserPoolEventsRequest},
-    server::Ready,
+    server::Server,
 };
 
 use super::{
@@ -59,7 +59,7 @@ async fn a_stalled_response_delays_shutdown_only_to_the_limit() {
     assert!((29..40).contains(&took.as_secs()), "{took:?}");
     // Nobody holds the data directory any more.
     let source = Arc::new(FixedSource::default());
-    Ready::start(config(directory.path()), source).await.expect("started again");
+    Server::start(config(directory.path()), source).await.expect("started again");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 use tonic_types::StatusExt as _;
-use userpool::{server::Ready, transport::Endpoint};
+use userpool::{server::Server, transport::Endpoint};
 
 use super::describe;
 use crate::{
@@ -27,7 +27,7 @@ async fn calls_are_refused_while_the_read_model_is_built() {
     let source = Arc::new(FixedSource::default());
     let starting = Arc::<SlowLog>::clone(&log);
     let starting =
-        tokio::spawn(async move { Ready::on(starting, &read_model, config, source).await });
+        tokio::spawn(async move { Server::on(starting, &read_model, config, source).await });
     while !socket.exists() {
         tokio::task::yield_now().await;
     }

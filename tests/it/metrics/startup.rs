@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::sync::{Semaphore, watch};
 use userpool::{
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
-    server::Ready,
+    server::Server,
     transport::Endpoint,
 };
 
@@ -97,10 +97,10 @@ async fn a_server_that_builds_its_read_model_shows_its_progress() {
     ready.serve(async {}).await.expect("served to the end");
 }
 
-async fn start(log: Arc<dyn EventLog>, directory: PathBuf, metrics: Endpoint) -> Ready {
+async fn start(log: Arc<dyn EventLog>, directory: PathBuf, metrics: Endpoint) -> Server {
     let mut config = config(&directory);
     config.metrics_listen = Some(metrics);
     let read_model = directory.join("read_model");
     let source = Arc::new(FixedSource::default());
-    Ready::on(log, &read_model, config, source).await.expect("a server")
+    Server::on(log, &read_model, config, source).await.expect("a server")
 }

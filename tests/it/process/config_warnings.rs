@@ -20,7 +20,7 @@ const TOKENS: &str = "--token-issuer=a --token-audience=b --token-keys=keys.pem"
 async fn a_limit_that_admits_nothing_is_reported() {
     for setting in ["max-connections", "max-reads", "max-watches-per-connection"] {
         let expected =
-            format!("userpool: --{setting} is 0, which lets in nothing: give at least 1");
+            format!("userpool: --{setting} is 0, which admits nothing: set it to at least 1");
         assert_eq!(objections(&[&format!("--{setting}=0")]).await, [expected]);
     }
     // These are ways to have none of something.
@@ -48,18 +48,18 @@ async fn a_grant_that_no_caller_can_match_is_reported() {
     let socket = "--listen=unix:socket";
     let (certificates, tokens) = ("certificate:**,certificate:a", "token:alice");
     for (settings, grants, expected) in [
-        (&[][..], certificates, Some("give --client-ca")),
-        (&[], tokens, Some("give --token-issuer")),
+        (&[][..], certificates, Some("set --client-ca")),
+        (&[], tokens, Some("set --token-issuer")),
         (&[], "local:uid=*", Some("listen on unix:PATH")),
         (&[], "anonymous", None),
-        (&[socket], certificates, Some("give --client-ca")),
+        (&[socket], certificates, Some("set --client-ca")),
         (&[socket], "local:uid=*", None),
-        (&[socket], "anonymous", Some("name local:uid=N")),
-        (&[TLS], certificates, Some("give --client-ca")),
+        (&[socket], "anonymous", Some("grant the role to local:uid=N")),
+        (&[TLS], certificates, Some("set --client-ca")),
         (&[TLS], "anonymous", None),
         (&[TLS, CERTIFICATES], certificates, None),
-        (&[TLS, CERTIFICATES, TOKENS], tokens, Some("say --client-auth optional")),
-        (&[TLS, CERTIFICATES], "anonymous", Some("say --client-auth optional")),
+        (&[TLS, CERTIFICATES, TOKENS], tokens, Some("set --client-auth optional")),
+        (&[TLS, CERTIFICATES], "anonymous", Some("set --client-auth optional")),
         (&[TLS, CERTIFICATES], "local:uid=0", Some("listen on unix:PATH")),
         (&[TLS, CERTIFICATES, OPTIONAL, TOKENS], tokens, None),
         (&[TLS, CERTIFICATES, OPTIONAL], "anonymous", None),
@@ -72,7 +72,10 @@ async fn a_grant_that_no_caller_can_match_is_reported() {
             let whole = format!("{settings:?} {grants}: {told:?}");
             assert_eq!(told.len(), usize::from(expected.is_some()), "{whole}");
             for (told, expected) in told.iter().zip(expected) {
-                assert!(told.starts_with(&format!("userpool: --{setting} names ")), "{whole}");
+                assert!(
+                    told.starts_with(&format!("userpool: --{setting} grants a role to ")),
+                    "{whole}"
+                );
                 assert!(told.contains(expected), "{whole}");
             }
         }

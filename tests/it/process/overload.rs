@@ -139,7 +139,7 @@ async fn without_descriptors_the_log_works_and_the_cpu_is_idle() {
     timeout(BOUND, room).await.expect("room again");
     let ended = server.terminate("TERM").await;
     assert!(ended.status.success(), "{}", ended.stderr);
-    let told = ended.stderr.matches("all connections are taken").count();
+    let told = ended.stderr.matches("connection limit reached").count();
     assert_eq!(told, 1, "told once: {}", ended.stderr);
 }
 
