@@ -1,4 +1,4 @@
-//! What an error or a panic says, as one sentence for logs.
+//! The text of errors and panics in logs.
 
 use std::{any::Any, error::Error};
 

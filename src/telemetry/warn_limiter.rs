@@ -1,4 +1,4 @@
-//! Warnings that do not flood the log.
+//! Limits the rate of warnings.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,18 +7,18 @@ use std::{
 
 use tokio::time::Instant;
 
-/// How often there is a warning of one kind of trouble.
-const WARN_EVERY: Duration = Duration::from_mins(1);
+/// How long after a warning the next one is logged at the earliest.
+const WARN_INTERVAL: Duration = Duration::from_mins(1);
 
-/// When one kind of trouble was last warned of.
+/// Limits one kind of warning.
 #[derive(Debug, Default)]
 pub(crate) struct WarnLimiter(Mutex<Option<Instant>>);
 
 impl WarnLimiter {
-    /// Whether to warn now; not again within a minute.
+    /// Whether to warn now. Returns true at most once a minute.
     pub(crate) fn allow(&self) -> bool {
         let mut warned = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let allowed = warned.is_none_or(|last| last.elapsed() >= WARN_EVERY);
+        let allowed = warned.is_none_or(|last| last.elapsed() >= WARN_INTERVAL);
         if allowed {
             *warned = Some(Instant::now());
         }

@@ -1,4 +1,4 @@
-//! What the writer, the projection and the watches measure.
+//! Metrics of the writer, the projection and the watches.
 
 use std::{sync::atomic::AtomicU64, time::Duration};
 
@@ -8,27 +8,27 @@ use prometheus_client::{
 };
 
 use super::{
-    Names, Refused, Watchers,
-    labelled::{Labelled, Value},
-    seconds, set,
+    Refused, Registrar, Watchers, duration_histogram,
+    labeled::{LabelValue, LabeledCounters},
+    set,
 };
 
-/// How a command that the writer took up ended.
+/// The outcome of a command that the writer handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was recorded, or changed nothing.
+    /// It was recorded, or needed no change.
     CarriedOut,
     /// It was only validated.
     Validated,
-    /// It had been carried out long before; the first answer was given again.
+    /// It had been carried out before; the answer was repeated.
     Repeated,
-    /// A rule said no.
+    /// A rule refused it.
     Refused,
-    /// Something is wrong here.
+    /// The server failed.
     Failed,
 }
 
-impl Value for Outcome {
+impl LabelValue for Outcome {
     const ALL: &'static [Self] =
         &[Self::CarriedOut, Self::Validated, Self::Repeated, Self::Refused, Self::Failed];
 
@@ -43,15 +43,15 @@ impl Value for Outcome {
     }
 }
 
-/// The metrics of the application. Those of [`Default`] are read by nobody.
+/// The metrics of the application. Those of [`Default`] are not exported.
 #[derive(Debug, Clone)]
 pub struct AppMetrics {
-    /// Those who follow the history.
+    /// The open watches.
     pub watchers: Watchers,
-    /// What is not let in; the same as that of all [`Metrics`](super::Metrics).
+    /// Refused calls and connections; shared with [`Metrics`](super::Metrics).
     pub refused: Refused,
     /// `userpool_commands_total`
-    commands: Labelled<Outcome>,
+    commands: LabeledCounters<Outcome>,
     /// `userpool_writer_queue_depth`
     queue: Gauge,
     /// `userpool_writer_queue_capacity`
@@ -83,85 +83,85 @@ impl AppMetrics {
         Self {
             watchers: Watchers::default(),
             refused,
-            commands: Labelled::by("outcome"),
+            commands: LabeledCounters::new("outcome"),
             queue: Gauge::default(),
             queue_capacity: Gauge::default(),
             head: Gauge::default(),
             checkpoint: Gauge::default(),
             lag: Gauge::default(),
             built: Gauge::default(),
-            apply: seconds(),
+            apply: duration_histogram(),
             bytes: Gauge::default(),
             user_pools: Gauge::default(),
         }
     }
 
-    /// The writer is done with a command.
+    /// Counts a command that the writer has handled.
     pub fn command(&self, outcome: Outcome) {
-        self.commands.count(outcome);
+        self.commands.increment(outcome);
     }
 
-    /// The read model shows the log up to this position.
+    /// Sets the last position that the read model includes.
     pub fn projected(&self, checkpoint: u64) {
         set(&self.checkpoint, checkpoint);
     }
 
-    /// It took so long to apply a batch to the read model.
+    /// Records how long it took to apply a batch to the read model.
     pub fn applied(&self, took: Duration) {
         self.apply.observe(took.as_secs_f64());
     }
 
-    /// The log ends here, now.
+    /// Sets the position of the log's last event, and what follows from it.
     pub fn head(&self, head: u64) {
         set(&self.head, head);
-        let shown = u64::try_from(self.checkpoint.get()).unwrap_or_default().min(head);
-        set(&self.lag, head.saturating_sub(shown));
-        self.built.set(ratio(shown, head));
+        let included = u64::try_from(self.checkpoint.get()).unwrap_or_default().min(head);
+        set(&self.lag, head.saturating_sub(included));
+        self.built.set(ratio(included, head));
         self.watchers.measure(head);
     }
 
-    /// So many commands wait for the writer, of as many as may.
+    /// Sets the length and the capacity of the writer's queue.
     pub fn waiting(&self, commands: usize, capacity: usize) {
         set(&self.queue, commands);
         set(&self.queue_capacity, capacity);
     }
 
-    /// There are so many user pools.
+    /// Sets the number of user pools.
     pub fn user_pools(&self, count: u64) {
         set(&self.user_pools, count);
     }
 
-    /// So many bytes of the read model are on the disk.
-    pub fn holds(&self, bytes: u64) {
+    /// Sets the size of the read model on disk.
+    pub fn set_disk_bytes(&self, bytes: u64) {
         set(&self.bytes, bytes);
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
-        let mut names = Names(registry);
-        let help = "Commands that the writer took up, by how they ended";
-        names.counters("userpool_commands", help, &self.commands.family);
-        let help = "Commands that wait for the writer";
-        names.gauge("userpool_writer_queue_depth", help, &self.queue);
-        let help = "How many commands may wait for the writer; more are refused";
-        names.gauge("userpool_writer_queue_capacity", help, &self.queue_capacity);
-        let help = "The position of the last event in the log";
-        names.gauge("userpool_log_head_position", help, &self.head);
-        let help = "The position up to which the read model shows the log";
-        names.gauge("userpool_read_model_checkpoint_position", help, &self.checkpoint);
-        let help = "How many events the read model is behind the log";
-        names.gauge("userpool_read_model_lag_events", help, &self.lag);
-        let help = "How much of the log the read model shows; below 1 it is being built";
-        names.ratio("userpool_read_model_built", help, &self.built);
-        let help = "How long it took to apply a batch of events to the read model";
-        names.histogram("userpool_read_model_apply", help, Unit::Seconds, &self.apply);
-        names.bytes("userpool_read_model", "What the read model takes on the disk", &self.bytes);
-        let help = "User pools that are not deleted";
-        names.gauge("userpool_user_pools", help, &self.user_pools);
-        self.watchers.register(&mut names);
+        let mut registrar = Registrar(registry);
+        let help = "Commands that the writer handled, by outcome";
+        registrar.counters("userpool_commands", help, &self.commands.family);
+        let help = "Commands waiting in the writer's queue";
+        registrar.gauge("userpool_writer_queue_depth", help, &self.queue);
+        let help = "Capacity of the writer's queue; further commands are refused";
+        registrar.gauge("userpool_writer_queue_capacity", help, &self.queue_capacity);
+        let help = "Position of the last event in the log";
+        registrar.gauge("userpool_log_head_position", help, &self.head);
+        let help = "Position of the last event that the read model includes";
+        registrar.gauge("userpool_read_model_checkpoint_position", help, &self.checkpoint);
+        let help = "Events in the log that the read model does not include yet";
+        registrar.gauge("userpool_read_model_lag_events", help, &self.lag);
+        let help = "Share of the log that the read model includes; below 1 while it is being built";
+        registrar.ratio("userpool_read_model_built", help, &self.built);
+        let help = "Time to apply a batch of events to the read model";
+        registrar.histogram("userpool_read_model_apply", help, Unit::Seconds, &self.apply);
+        registrar.bytes("userpool_read_model", "Size of the read model on disk", &self.bytes);
+        let help = "User pools, not counting deleted ones";
+        registrar.gauge("userpool_user_pools", help, &self.user_pools);
+        self.watchers.register(&mut registrar);
     }
 }
 
-/// How much of the whole there is; an empty whole is complete.
+/// The share of `part` in `whole`; 1 if both are 0.
 fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 1.0 } else { float(part) / float(whole) }
 }

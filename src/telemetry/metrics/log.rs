@@ -1,4 +1,4 @@
-//! What the log's engine measures.
+//! Metrics of the log's engine.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Names, seconds, set};
+use super::{Registrar, duration_histogram, set};
 
-/// The metrics of a log. Those of [`Default`] are read by nobody.
+/// The metrics of a log. Those of [`Default`] are not exported.
 #[derive(Debug, Clone)]
 pub struct LogMetrics {
     /// `userpool_log_append_seconds`
@@ -31,48 +31,48 @@ pub struct LogMetrics {
 impl Default for LogMetrics {
     fn default() -> Self {
         Self {
-            append: seconds(),
-            // As far as the largest batch.
+            append: duration_histogram(),
+            // Up to the largest batch.
             events: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
             failures: Counter::default(),
-            sync: seconds(),
+            sync: duration_histogram(),
             bytes: Gauge::default(),
         }
     }
 }
 
 impl LogMetrics {
-    /// A batch of so many records was appended, and is durable.
+    /// Records that a batch was appended and made durable.
     pub fn appended(&self, records: usize, took: Duration) {
         self.append.observe(took.as_secs_f64());
         self.events.observe(u32::try_from(records).unwrap_or(u32::MAX).into());
     }
 
-    /// A batch could not be appended.
+    /// Counts a batch that could not be appended.
     pub fn append_failed(&self) {
         self.failures.inc();
     }
 
-    /// What was written was made durable.
+    /// Records how long it took to make a written batch durable.
     pub fn synced(&self, took: Duration) {
         self.sync.observe(took.as_secs_f64());
     }
 
-    /// So many bytes are on the disk.
-    pub fn holds(&self, bytes: u64) {
+    /// Sets the size of the log on disk.
+    pub fn set_disk_bytes(&self, bytes: u64) {
         set(&self.bytes, bytes);
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
-        let help = "How long it took to append a batch of events and make it durable";
-        let mut names = Names(registry);
-        names.histogram("userpool_log_append", help, Unit::Seconds, &self.append);
-        let help = "How many events one batch had";
+        let help = "Time to append a batch of events and make it durable";
+        let mut registrar = Registrar(registry);
+        registrar.histogram("userpool_log_append", help, Unit::Seconds, &self.append);
+        let help = "Events per batch";
         let events = Unit::Other("events".to_owned());
-        names.histogram("userpool_log_append", help, events, &self.events);
-        let help = "How long it took to make a written batch durable: sled's flush, then the sync";
-        names.histogram("userpool_log_sync", help, Unit::Seconds, &self.sync);
-        names.bytes("userpool_log", "What the log takes on the disk", &self.bytes);
+        registrar.histogram("userpool_log_append", help, events, &self.events);
+        let help = "Time to make a written batch durable: sled's flush, then the sync";
+        registrar.histogram("userpool_log_sync", help, Unit::Seconds, &self.sync);
+        registrar.bytes("userpool_log", "Size of the log on disk", &self.bytes);
         let help = "Batches that could not be appended; the first one ends the server";
         registry.register("userpool_log_append_failures", help, self.failures.clone());
     }

@@ -1,11 +1,11 @@
-//! What is counted and measured, in the form and under the names that Prometheus
-//! reads. Knows nothing of what it measures: whoever has something to count holds the
-//! counter, and whoever knows a level is asked for it when the metrics are read.
+//! Metrics in the format and with the names that Prometheus expects. Knows nothing of
+//! what is measured: the code that counts holds the counter, and gauges are set when
+//! the metrics are scraped.
 //!
-//! Nothing here has a name, an ID or any other content of user pools as a label.
+//! No label has a name, an ID or any other content of a user pool.
 
 mod app;
-mod labelled;
+mod labeled;
 mod log;
 mod process;
 mod refused;
@@ -36,35 +36,35 @@ pub use self::{
     watchers::{Watcher, Watchers},
 };
 
-/// What the text is, for those who read it: `OpenMetrics`, which Prometheus asks for.
+/// The content type of the text: `OpenMetrics`, which Prometheus asks for.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics of a server.
 pub struct Metrics {
-    /// Of the calls.
+    /// The calls.
     pub rpcs: Rpcs,
-    /// Of the log's engine.
+    /// The log's engine.
     pub log: LogMetrics,
-    /// Of the writer, the read model and the watches.
+    /// The writer, the read model and the watches.
     pub app: AppMetrics,
-    /// Of the process around them.
+    /// The server.
     pub server: ServerMetrics,
-    /// What was not let in.
+    /// Refused calls and connections.
     pub refused: Refused,
     registry: Registry,
-    levels: Mutex<Vec<Level>>,
+    gauges: Mutex<Vec<Update>>,
 }
 
-/// Sets gauges to what is true now.
-type Level = Box<dyn Fn() + Send + Sync>;
+/// Sets gauges to their current values.
+type Update = Box<dyn Fn() + Send + Sync>;
 
 impl Metrics {
-    /// Metrics of a server with these methods, all at zero.
+    /// The metrics of a server with these methods, all at zero.
     #[must_use]
     pub fn new(methods: &[Method]) -> Self {
         let mut registry = Registry::default();
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("userpool_build", "The version that runs", version);
+        registry.register("userpool_build", "Version of the server", version);
         let rpcs = Rpcs::new(methods, &mut registry);
         let (log, server) = (LogMetrics::default(), ServerMetrics::default());
         let refused = Refused::default();
@@ -74,30 +74,30 @@ impl Metrics {
         server.register(&mut registry);
         refused.register(&mut registry);
         registry.register_collector(Box::new(process::Process));
-        Self { rpcs, log, app, server, refused, registry, levels: Mutex::default() }
+        Self { rpcs, log, app, server, refused, registry, gauges: Mutex::default() }
     }
 
-    /// Has `level` called before each reading, to set what is cheaper to look up then
-    /// than to keep. It must hold nothing that has to end before the server does.
-    pub fn on_reading(&self, level: impl Fn() + Send + Sync + 'static) {
-        self.levels().push(Box::new(level));
+    /// Calls `update` before each scrape, to set gauges that are cheaper to look up then
+    /// than to keep up to date. It must own nothing that has to end before the server.
+    pub fn on_scrape(&self, update: impl Fn() + Send + Sync + 'static) {
+        self.gauges().push(Box::new(update));
     }
 
-    /// Everything as it is now. Looks at files, so it may block.
+    /// All metrics as text. Reads file sizes, so it may block.
     ///
     /// # Errors
-    /// A value cannot be written as text, which no value here is.
+    /// A value cannot be written as text, which does not happen with these metrics.
     pub fn text(&self) -> Result<String, fmt::Error> {
-        for level in self.levels().iter() {
-            level();
+        for update in self.gauges().iter() {
+            update();
         }
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
 
-    fn levels(&self) -> MutexGuard<'_, Vec<Level>> {
-        self.levels.lock().unwrap_or_else(PoisonError::into_inner)
+    fn gauges(&self) -> MutexGuard<'_, Vec<Update>> {
+        self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,28 +107,28 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// How long a call or a sync takes: from 100 µs to 10 s, close where answers are.
-fn seconds() -> Histogram {
+/// A histogram of durations from 100 µs to 10 s, with narrow buckets where most are.
+fn duration_histogram() -> Histogram {
     Histogram::new([
         0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
         5.0, 10.0,
     ])
 }
 
-/// A gauge that follows a number, however large.
-fn set(gauge: &Gauge, level: impl TryInto<i64>) {
-    gauge.set(level.try_into().unwrap_or(i64::MAX));
+/// Sets a gauge to a number; one that is too large becomes the largest.
+fn set(gauge: &Gauge, value: impl TryInto<i64>) {
+    gauge.set(value.try_into().unwrap_or(i64::MAX));
 }
 
-/// The labels of one metric among those with its name.
+/// The labels that distinguish the metrics of a family.
 trait LabelSet: EncodeLabelSet + Clone + Eq + fmt::Debug + Hash + Send + Sync + 'static {}
 
 impl<T: EncodeLabelSet + Clone + Eq + fmt::Debug + Hash + Send + Sync + 'static> LabelSet for T {}
 
-/// Registers metrics under the names that they are exported with.
-struct Names<'a>(&'a mut Registry);
+/// Registers metrics under their registrar.
+struct Registrar<'a>(&'a mut Registry);
 
-impl Names<'_> {
+impl Registrar<'_> {
     fn histogram(&mut self, name: &str, help: &str, unit: Unit, histogram: &Histogram) {
         self.0.register_with_unit(name, help, unit, histogram.clone());
     }

@@ -1,44 +1,44 @@
-//! What was not let in, and why.
+//! Refused calls and connections, by reason.
 
 use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
 use super::{
-    Names,
-    labelled::{Labelled, Value},
+    Registrar,
+    labeled::{LabelValue, LabeledCounters},
 };
 
-/// Why a call or a connection was not let in.
+/// Why a call or a connection was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// The server was not there yet.
+    /// The server was starting.
     Starting,
-    /// All connections were taken.
+    /// The connection limit was reached.
     Connections,
-    /// The handshake of TLS failed, or the client's certificate names nobody.
+    /// The TLS handshake failed, or the client's certificate has no usable name.
     Handshake,
-    /// All places for reads were taken.
+    /// The limit of reads was reached.
     Reads,
-    /// All places for changes were taken.
+    /// The limit of writes was reached.
     Writes,
-    /// All watches were taken.
+    /// The limit of watches was reached.
     Watches,
-    /// All watches of the connection were taken.
+    /// The limit of watches on one connection was reached.
     WatchesOfConnection,
-    /// All places for reflection and watches of health were taken.
+    /// The limit of reflection calls and health watches was reached.
     Tools,
-    /// Requests took all the memory that they may.
+    /// The memory for requests was in use.
     RequestBytes,
     /// The writer's queue was full.
     Queue,
-    /// The caller did not say who it is, or not so that it can be believed.
+    /// The caller's credentials were missing or invalid.
     Unauthenticated,
-    /// The caller may not do this.
+    /// The caller lacked the role.
     PermissionDenied,
 }
 
-impl Value for Refusal {
+impl LabelValue for Refusal {
     const ALL: &'static [Self] = &[
         Self::Starting,
         Self::Connections,
@@ -72,24 +72,24 @@ impl Value for Refusal {
     }
 }
 
-/// `userpool_refused_total`. That of [`Default`] is read by nobody.
+/// `userpool_refused_total`. That of [`Default`] is not exported.
 #[derive(Debug, Clone)]
-pub struct Refused(Arc<Labelled<Refusal>>);
+pub struct Refused(Arc<LabeledCounters<Refusal>>);
 
 impl Default for Refused {
     fn default() -> Self {
-        Self(Arc::new(Labelled::by("reason")))
+        Self(Arc::new(LabeledCounters::new("reason")))
     }
 }
 
 impl Refused {
-    /// Counts a call or a connection that was not let in.
+    /// Counts a refused call or connection.
     pub fn count(&self, refusal: Refusal) {
-        self.0.count(refusal);
+        self.0.increment(refusal);
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
-        let help = "Calls and connections that were not let in, by reason";
-        Names(registry).counters("userpool_refused", help, &self.0.family);
+        let help = "Refused calls and connections, by reason";
+        Registrar(registry).counters("userpool_refused", help, &self.0.family);
     }
 }

@@ -1,4 +1,4 @@
-//! Calls, under the names that dashboards for gRPC servers know.
+//! Metrics of calls, with the names that dashboards for gRPC servers expect.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Names, seconds};
+use super::{Registrar, duration_histogram};
 
 /// The status codes by number, spelled as gRPC spells them.
 const CODES: [&str; 17] = [
@@ -33,7 +33,7 @@ const CODES: [&str; 17] = [
     "DATA_LOSS",
     "UNAUTHENTICATED",
 ];
-/// What a path is counted as that is no method of this server: clients choose paths.
+/// The method of a call to an unknown path. Clients choose paths, so they are no labels.
 const UNKNOWN: &str = "unknown";
 
 /// The name of the status code with this number.
@@ -55,8 +55,8 @@ pub struct Method {
     pub kind: &'static str,
 }
 
-/// The metrics of all methods. Each has all of its counters from the beginning: an
-/// increase can only be seen from a zero, and a call looks none of them up.
+/// The metrics of all methods. All of them exist from the start: Prometheus can only
+/// compute an increase if it has seen the zero, and no call has to create one.
 #[derive(Debug)]
 pub struct Rpcs {
     methods: HashMap<String, Arc<Handles>>,
@@ -70,7 +70,7 @@ struct Handles {
     handling: Histogram,
 }
 
-/// A call that runs.
+/// A running call.
 #[derive(Debug)]
 pub struct RpcCall {
     handles: Arc<Handles>,
@@ -89,7 +89,7 @@ impl Rpcs {
         Self { methods: known.collect(), unknown: Arc::new(families.handles(&unknown)) }
     }
 
-    /// A call of the method with this path begins.
+    /// Counts a call of the method with this path that begins.
     #[must_use]
     pub fn start(&self, path: &str) -> RpcCall {
         let handles = Arc::clone(self.methods.get(path).unwrap_or(&self.unknown));
@@ -99,7 +99,7 @@ impl Rpcs {
 }
 
 impl RpcCall {
-    /// It has ended, with the code of this number. Says how long it took.
+    /// Counts the call as ended with the code of this number. Returns its duration.
     #[must_use]
     pub fn handled(&self, code: i32) -> Duration {
         let took = self.started.elapsed();
@@ -126,13 +126,13 @@ impl Families {
         let families = Self {
             started: Family::default(),
             handled: Family::default(),
-            handling: Family::new_with_constructor(seconds),
+            handling: Family::new_with_constructor(duration_histogram),
         };
-        let mut names = Names(registry);
-        names.counters("grpc_server_started", "Calls that began", &families.started);
-        let help = "Calls that ended, by the code that the client was sent";
-        names.counters("grpc_server_handled", help, &families.handled);
-        let help = "How long calls took, to their last word";
+        let mut registrar = Registrar(registry);
+        registrar.counters("grpc_server_started", "Calls that have begun", &families.started);
+        let help = "Calls that have ended, by status code";
+        registrar.counters("grpc_server_handled", help, &families.handled);
+        let help = "Duration of calls until the end of the response";
         let handling = Family::clone(&families.handling);
         registry.register_with_unit("grpc_server_handling", help, Unit::Seconds, handling);
         families

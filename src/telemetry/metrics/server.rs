@@ -1,13 +1,13 @@
-//! What the process around the application measures.
+//! Metrics of the server around the application.
 
 use prometheus_client::{
     metrics::{family::Family, gauge::Gauge},
     registry::Registry,
 };
 
-use super::{Names, set};
+use super::{Registrar, set};
 
-/// The metrics of the process. Those of [`Default`] are read by nobody.
+/// The metrics of the server. Those of [`Default`] are not exported.
 #[derive(Debug, Clone, Default)]
 pub struct ServerMetrics {
     /// `userpool_phase`
@@ -23,33 +23,33 @@ pub struct ServerMetrics {
 pub struct OpenConnection(Gauge);
 
 impl ServerMetrics {
-    /// Of these phases, the server is in this one.
-    pub fn phase(&self, phases: &[&'static str], now: &'static str) {
+    /// Sets the phase of the server, which is one of `phases`.
+    pub fn set_phase(&self, phases: &[&'static str], current: &'static str) {
         for phase in phases {
-            let is = i64::from(*phase == now);
-            self.phase.get_or_create(&[("phase", *phase)]).set(is);
+            let value = i64::from(*phase == current);
+            self.phase.get_or_create(&[("phase", *phase)]).set(value);
         }
     }
 
-    /// A connection is open as long as what this returns.
+    /// Counts an open connection until the returned guard is dropped.
     #[must_use]
     pub fn connection(&self) -> OpenConnection {
         self.connections.inc();
         OpenConnection(self.connections.clone())
     }
 
-    /// The file system of the data directory has room for so many bytes more.
-    pub fn free(&self, bytes: u64) {
+    /// Sets the free space in the file system of the data directory.
+    pub fn set_free_bytes(&self, bytes: u64) {
         set(&self.free, bytes);
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
-        let help = "1 for the phase that the server is in, 0 for the others";
+        let help = "1 for the current phase of the server, 0 for the others";
         registry.register("userpool_phase", help, Family::clone(&self.phase));
-        let mut names = Names(registry);
-        names.gauge("userpool_connections", "Connections that are open", &self.connections);
-        let help = "What the file system of the data directory has left";
-        names.bytes("userpool_data_dir_free", help, &self.free);
+        let mut registrar = Registrar(registry);
+        registrar.gauge("userpool_connections", "Open connections", &self.connections);
+        let help = "Free space in the file system of the data directory";
+        registrar.bytes("userpool_data_dir_free", help, &self.free);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who follows the history, and how far each has come.
+//! The open watches, and the position that each has reached.
 
 use std::{
     collections::HashMap,
@@ -10,12 +10,12 @@ use std::{
 
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::{Names, set};
+use super::{Registrar, set};
 
-/// All who follow.
+/// All open watches.
 #[derive(Debug, Clone, Default)]
 pub struct Watchers {
-    all: Arc<Mutex<All>>,
+    all: Arc<Mutex<OpenWatches>>,
     /// `userpool_watchers`
     count: Gauge,
     /// `userpool_watch_lag_events`
@@ -23,48 +23,48 @@ pub struct Watchers {
 }
 
 #[derive(Debug, Default)]
-struct All {
+struct OpenWatches {
     next: u64,
     positions: HashMap<u64, Arc<AtomicU64>>,
 }
 
-/// One who follows, until dropped.
+/// An open watch, until dropped.
 #[derive(Debug)]
 pub struct Watcher {
-    all: Arc<Mutex<All>>,
+    all: Arc<Mutex<OpenWatches>>,
     number: u64,
     position: Arc<AtomicU64>,
 }
 
 impl Watchers {
-    /// Somebody follows from after this position.
+    /// Adds a watch that begins after this position.
     #[must_use]
     pub fn join(&self, position: u64) -> Watcher {
         let position = Arc::new(AtomicU64::new(position));
-        let mut all = held(&self.all);
+        let mut all = lock(&self.all);
         let number = all.next;
         all.next = number.wrapping_add(1);
         all.positions.insert(number, Arc::clone(&position));
         Watcher { all: Arc::clone(&self.all), number, position }
     }
 
-    /// Compares all of them with the end of the log.
+    /// Sets the gauges for a log that ends at `head`.
     pub(super) fn measure(&self, head: u64) {
-        let all = held(&self.all);
-        let furthest = all.positions.values().map(|at| at.load(Ordering::Relaxed)).min();
+        let all = lock(&self.all);
+        let slowest = all.positions.values().map(|at| at.load(Ordering::Relaxed)).min();
         set(&self.count, all.positions.len());
-        set(&self.lag, head.saturating_sub(furthest.unwrap_or(head)));
+        set(&self.lag, head.saturating_sub(slowest.unwrap_or(head)));
     }
 
-    pub(super) fn register(&self, names: &mut Names<'_>) {
-        names.gauge("userpool_watchers", "Watches that are open", &self.count);
-        let help = "How many events the watch that is furthest behind has still to be told";
-        names.gauge("userpool_watch_lag_events", help, &self.lag);
+    pub(super) fn register(&self, registrar: &mut Registrar<'_>) {
+        registrar.gauge("userpool_watchers", "Open watches", &self.count);
+        let help = "Events that the slowest watch has not been sent yet";
+        registrar.gauge("userpool_watch_lag_events", help, &self.lag);
     }
 }
 
 impl Watcher {
-    /// It has been told everything up to this position.
+    /// Sets the last position that was sent.
     pub fn at(&self, position: u64) {
         self.position.store(position, Ordering::Relaxed);
     }
@@ -72,10 +72,10 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        held(&self.all).positions.remove(&self.number);
+        lock(&self.all).positions.remove(&self.number);
     }
 }
 
-fn held(all: &Mutex<All>) -> MutexGuard<'_, All> {
+fn lock(all: &Mutex<OpenWatches>) -> MutexGuard<'_, OpenWatches> {
     all.lock().unwrap_or_else(PoisonError::into_inner)
 }
