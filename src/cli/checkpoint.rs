@@ -1,4 +1,4 @@
-//! `userpool checkpoint`.
+//! `userpool checkpoint`: a signed checkpoint, or the key that verifies it.
 
 use clap::Args;
 use serde_json::json;
@@ -9,28 +9,28 @@ use crate::{
 };
 
 use super::{
-    connection::Connection,
+    connection::ConnectionArgs,
     error::CliError,
     outcome::Outcome,
-    output::{Format, Output, print},
-    text::time,
+    output::{OutputArgs, OutputFormat, print},
+    text::format_time,
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example, a file of notes, one a line, to be kept where the server is \
-                        not:\n  userpool checkpoint -o jsonl >> noted.jsonl\n  userpool verify \
-                        --checkpoint noted.jsonl")]
-pub(super) struct Checkpoint {
-    /// Print the public key that checkpoints are signed with, in PEM, instead.
+#[command(after_help = "Example, collect checkpoints in a file on another machine:\n  userpool \
+                        checkpoint -o jsonl >> checkpoints.jsonl\n  userpool verify \
+                        --checkpoint checkpoints.jsonl")]
+pub(super) struct CheckpointCommand {
+    /// Print the public key that verifies checkpoints instead, in PEM.
     #[arg(long)]
     key: bool,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
-impl Checkpoint {
+impl CheckpointCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
         if self.key {
@@ -43,21 +43,21 @@ impl Checkpoint {
         let signed = client.get_signed_checkpoint(request).await?;
         let checkpoint = signed.checkpoint.unwrap_or_default();
         match self.output.or_json() {
-            format @ Format::Table => format.value(&read(&checkpoint))?,
-            format @ (Format::Json | Format::Jsonl) => format.message(&checkpoint)?,
+            format @ OutputFormat::Table => format.value(&to_hexadecimal(&checkpoint))?,
+            format @ (OutputFormat::Json | OutputFormat::Jsonl) => format.message(&checkpoint)?,
         }
         Ok(Outcome::Success)
     }
 }
 
-/// The checkpoint with its bytes in hexadecimal, as verify takes them.
-fn read(checkpoint: &SignedCheckpoint) -> serde_json::Value {
+/// Formats the checkpoint with its bytes in hexadecimal, as verify accepts them.
+fn to_hexadecimal(checkpoint: &SignedCheckpoint) -> serde_json::Value {
     let SignedCheckpoint { position, hash, time: at, public_key, signature: _ } = checkpoint;
     let hexadecimal = |bytes: &[u8]| bytes.try_into().map(Hash).unwrap_or_default().to_string();
     json!({
         "position": position,
         "hash": hexadecimal(hash),
-        "time": time(*at),
+        "time": format_time(*at),
         "public_key": hexadecimal(public_key),
     })
 }

@@ -1,4 +1,4 @@
-//! Where a server is, and how to be known to it.
+//! The arguments that name a server and the caller, and the connection to it.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -11,13 +11,13 @@ use crate::{
     proto::watch_user_pool_events_response::Content,
 };
 
-use super::error::CliError;
+use super::{error::CliError, positive::positive};
 
-/// Where the server is, and how to call it.
+/// The server to call, and how.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
-pub(super) struct Connection {
-    /// Where the server listens: HOST:PORT or unix:PATH.
+pub(super) struct ConnectionArgs {
+    /// Connect to the server at this address: HOST:PORT or unix:PATH.
     #[arg(
         long,
         env = "USERPOOL_ENDPOINT",
@@ -26,59 +26,61 @@ pub(super) struct Connection {
     )]
     endpoint: Endpoint,
     #[command(flatten)]
-    access: Access,
+    access: AccessArgs,
 }
 
 /// How to call a server.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
-pub(super) struct Access {
-    /// How many seconds to wait for the connection, and for each answer, with its retries. New
-    /// events are waited for as long as it takes.
+pub(super) struct AccessArgs {
+    /// Wait at most this many seconds for the connection, and for each answer, retries included.
+    /// The wait for new events is not limited.
     #[arg(
         long,
         env = "USERPOOL_TIMEOUT",
         value_name = "SECONDS",
         default_value_t = 30,
-        value_parser = clap::value_parser!(u64).range(1..)
+        value_parser = positive
     )]
     timeout: u64,
-    /// Connect with TLS, and trust whom the system trusts. Not needed beside --ca, --cert or
-    /// --server-name.
+    /// Connect with TLS and trust the authorities that the system trusts. Implied by --ca, --cert
+    /// and --server-name.
     #[arg(long, env = "USERPOOL_TLS", value_parser = BoolishValueParser::new())]
     tls: bool,
-    /// Connect with TLS, and trust only those whose certificates are in this PEM file.
+    /// Connect with TLS and trust only the authorities in this PEM file.
     #[arg(long, env = "USERPOOL_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// The certificate to show to the server, a PEM file.
+    /// Connect with TLS and present the certificate in this PEM file.
     #[arg(long, env = "USERPOOL_CERT", value_name = "FILE", requires = "cert_key")]
     cert: Option<PathBuf>,
-    /// The key of that certificate, a PEM file.
+    /// Read the private key of --cert from this PEM file.
     #[arg(long, env = "USERPOOL_CERT_KEY", value_name = "FILE", requires = "cert")]
     cert_key: Option<PathBuf>,
-    /// The name that the server's certificate must have. Absent: the host of the endpoint.
+    /// Connect with TLS and require this name in the server's certificate. If omitted, the host of
+    /// the endpoint is required.
     #[arg(long, env = "USERPOOL_SERVER_NAME", value_name = "NAME")]
     server_name: Option<String>,
-    /// A file with the bearer token to send along.
+    /// Send the bearer token in this file with each call.
     #[arg(long, env = "USERPOOL_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
-impl Connection {
-    /// Connects.
+impl ConnectionArgs {
+    /// Connects to the server.
     ///
     /// # Errors
-    /// UNAVAILABLE, with what to do, where no server answers, or none that is believed.
+    /// `UNAVAILABLE`, with a remedy, if no server answers or its certificate is not trusted;
+    /// or the arguments cannot be used.
     pub(super) async fn connect(self) -> Result<Client, CliError> {
         self.access.connect(self.endpoint).await
     }
 }
 
-impl Access {
-    /// Connects to the server there.
+impl AccessArgs {
+    /// Connects to the server at `endpoint`.
     ///
     /// # Errors
-    /// As for [`Connection::connect`].
+    /// As for [`ConnectionArgs::connect`].
     pub(super) async fn connect(self, endpoint: Endpoint) -> Result<Client, CliError> {
         let identity = self.cert.zip(self.cert_key);
         let Self { tls, ca, server_name, .. } = self;
@@ -89,39 +91,31 @@ impl Access {
             deadline: Duration::from_secs(self.timeout),
             ..Options::to(endpoint)
         };
-        match options.connect().await {
-            Ok(client) => Ok(client),
-            Err(absent @ ConnectError::Unreachable { .. }) => Err(Status::unavailable(format!(
-                "{absent}: start one with \"userpool serve\", or name another with --endpoint or \
+        options.connect().await.map_err(|error| {
+            let remedy = if matches!(error, ConnectError::Unreachable { .. }) {
+                "start one with \"userpool serve\", or name another with --endpoint or \
                  USERPOOL_ENDPOINT"
-            ))
-            .into()),
-            Err(unlike @ ConnectError::Tls { .. }) => Err(Status::unavailable(format!(
-                "{unlike}: say with --ca who vouches for the server and with --server-name what \
-                 it is called, or connect without TLS if it has none"
-            ))
-            .into()),
-            Err(
-                error @ (ConnectError::File { .. }
-                | ConnectError::Token(_)
-                | ConnectError::PlaintextToken
-                | ConnectError::TlsOnUnixSocket
-                | ConnectError::Setup(_)),
-            ) => Err(CliError::other(error)),
-        }
+            } else if matches!(error, ConnectError::Tls { .. }) {
+                "name its authority with --ca and its name with --server-name, or connect without \
+                 TLS if it has none"
+            } else {
+                return CliError::other(error);
+            };
+            Status::unavailable(format!("{error}: {remedy}")).into()
+        })
     }
 }
 
-/// What a watch tells next, for those who want all of it and not to wait for more.
+/// The next message of a watch, for callers that do not wait for new events.
 ///
 /// # Errors
-/// It ends, or tells nothing for as long as an answer may take.
-pub(super) async fn next_in_time(client: &Client, watch: &mut Watch) -> Result<Content, Status> {
+/// The watch ended, or there was no message within the deadline of a call.
+pub(super) async fn next_message(client: &Client, watch: &mut Watch) -> Result<Content, Status> {
     let deadline = client.deadline();
     match time::timeout(deadline, watch.next()).await {
         Ok(Ok(WatchItem::Event(event))) => Ok(Content::Event(event)),
         Ok(Ok(WatchItem::Checkpoint(checkpoint))) => Ok(Content::Checkpoint(checkpoint)),
         Ok(Ok(WatchItem::Disconnected { status, .. }) | Err(status)) => Err(status),
-        Err(_) => Err(Status::deadline_exceeded(format!("nothing came for {deadline:?}"))),
+        Err(_) => Err(Status::deadline_exceeded(format!("no message within {deadline:?}"))),
     }
 }

@@ -12,49 +12,49 @@ use crate::{
 };
 
 use super::{
-    connection::Connection,
+    connection::ConnectionArgs,
     error::CliError,
     outcome::Outcome,
-    output::{Format, Output, print},
-    point::Point,
+    output::{OutputArgs, OutputFormat, print},
+    point::HistoryPoint,
     replay::replay,
-    text::{printable, time},
+    text::{escape, format_time},
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code: 0 where they are equal, 1 where they differ.\n\nExample:\n  \
+#[command(after_help = "Exit code: 0 if there are no differences, 1 if there are.\n\nExample:\n  \
                   userpool diff us-east-1_tXLpktx5t 1 2026-11-17T10:00:00Z")]
-pub(super) struct Diff {
-    /// The ID of the user pool; it may be deleted.
+pub(super) struct DiffCommand {
+    /// The ID of the user pool, which may be deleted.
     #[arg(value_name = "POOL")]
     pool: String,
-    /// The one point: a revision (7), a position in the log (@120), a time
-    /// (2026-11-17T10:00:00Z), a date (2026-11-17, its first moment in UTC), or how long ago (2h).
+    /// The first point: a revision (7), a position in the log (@120), a time
+    /// (2026-11-17T10:00:00Z), a date (2026-11-17, midnight UTC), or a duration before now (2h).
     #[arg(value_name = "FROM")]
-    from: Point,
-    /// The other point, in the same forms. Absent: now.
+    from: HistoryPoint,
+    /// The second point, in the same formats. If omitted, now.
     #[arg(value_name = "TO")]
-    to: Option<Point>,
+    to: Option<HistoryPoint>,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
-/// A member that is not the same; nothing stands for a member that is not there.
+/// A member that differs between the two points; `None` if it is absent there.
 struct Difference<'a> {
     path: String,
     from: Option<&'a Value>,
     to: Option<&'a Value>,
 }
 
-impl Diff {
+impl DiffCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         let now = source.now();
         let client = self.connection.connect().await?;
         let from = replay(&client, self.pool.clone(), Some(self.from.as_of(now))).await?;
         let to = replay(&client, self.pool.clone(), self.to.map(|to| to.as_of(now))).await?;
-        let (left, right) = (members(&from), members(&to));
+        let (left, right) = (comparable(&from), comparable(&to));
         let mut differences = Vec::new();
         collect(String::new(), Some(&left), Some(&right), &mut differences);
         print_differences(self.output.or_table(), &self.pool, (&from, &to), &differences)?;
@@ -62,8 +62,8 @@ impl Diff {
     }
 }
 
-/// The members that are compared: those of the user pool, and whether it was deleted.
-fn members(replayed: &ReplayUserPoolResponse) -> Value {
+/// The document that is compared: the user pool, and whether it is deleted.
+fn comparable(replayed: &ReplayUserPoolResponse) -> Value {
     let mut members = replayed.user_pool.as_ref().map(proto::to_json).unwrap_or_default();
     if let (Some(members), true) = (members.as_object_mut(), replayed.deleted) {
         members.insert("deleted".to_owned(), true.into());
@@ -71,7 +71,7 @@ fn members(replayed: &ReplayUserPoolResponse) -> Value {
     members
 }
 
-/// Goes down into objects; anything else is the same or it is not.
+/// Collects the differences between two values, member by member.
 fn collect<'a>(
     path: String,
     from: Option<&'a Value>,
@@ -94,7 +94,7 @@ fn collect<'a>(
 }
 
 fn print_differences(
-    format: Format,
+    format: OutputFormat,
     pool: &str,
     (from, to): (&ReplayUserPoolResponse, &ReplayUserPoolResponse),
     differences: &[Difference<'_>],
@@ -106,23 +106,23 @@ fn print_differences(
         Value::Object(document)
     });
     match format {
-        Format::Table if differences.is_empty() => Ok(()),
-        Format::Table => {
+        OutputFormat::Table if differences.is_empty() => Ok(()),
+        OutputFormat::Table => {
             let (red, green) = (AnsiColor::Red.on_default(), AnsiColor::Green.on_default());
-            print(&side(red.bold(), "---", &point(pool, from)))?;
-            print(&side(green.bold(), "+++", &point(pool, to)))?;
+            print(&format_side(red.bold(), "---", &format_point(pool, from)))?;
+            print(&format_side(green.bold(), "+++", &format_point(pool, to)))?;
             for Difference { path, from, to } in differences {
-                let shown = |value: &Value| printable(&format!("{path}: {value}"));
+                let shown = |value: &Value| escape(&format!("{path}: {value}"));
                 if let Some(value) = from {
-                    print(&side(red, "-", &shown(value)))?;
+                    print(&format_side(red, "-", &shown(value)))?;
                 }
                 if let Some(value) = to {
-                    print(&side(green, "+", &shown(value)))?;
+                    print(&format_side(green, "+", &shown(value)))?;
                 }
             }
             Ok(())
         }
-        Format::Json => {
+        OutputFormat::Json => {
             let place = |replayed: &ReplayUserPoolResponse| {
                 let whole = proto::to_json(replayed);
                 let members = ["revision", "position", "recordTime"];
@@ -135,16 +135,20 @@ fn print_differences(
             let (from, to) = (place(from), place(to));
             format.value(&json!({ "from": from, "to": to, "differences": documents }))
         }
-        Format::Jsonl => documents.into_iter().try_for_each(|document| format.value(&document)),
+        OutputFormat::Jsonl => {
+            documents.into_iter().try_for_each(|document| format.value(&document))
+        }
     }
 }
 
-fn side(style: Style, sign: &str, text: &str) -> String {
+/// Formats a line with its sign in a style.
+fn format_side(style: Style, sign: &str, text: &str) -> String {
     format!("{style}{sign} {text}{style:#}")
 }
 
-fn point(pool: &str, replayed: &ReplayUserPoolResponse) -> String {
+/// Formats a point in the history of a user pool.
+fn format_point(pool: &str, replayed: &ReplayUserPoolResponse) -> String {
     let ReplayUserPoolResponse { revision, position, record_time, .. } = replayed;
-    let (pool, time) = (printable(pool), time(*record_time));
+    let (pool, time) = (escape(pool), format_time(*record_time));
     format!("{pool} at revision {revision}, position {position}, {time}")
 }

@@ -1,4 +1,4 @@
-//! JSON documents: the requests that are sent.
+//! JSON documents that hold the request to send.
 
 use std::{convert::Infallible, fs, io, path::PathBuf, str::FromStr};
 
@@ -12,13 +12,14 @@ use crate::{
 
 use super::error::CliError;
 
-/// Where a user pool is found in what other commands and grpcurl print.
+/// The members that hold a user pool in the output of other commands and of grpcurl.
 const USER_POOL: [&str; 3] = ["UserPool", "userPool", "user_pool"];
-/// What tells a user pool from a request to create one.
-const SHOWN_ONLY: [&str; 6] = ["Id", "id", "Name", "name", "SchemaAttributes", "schema_attributes"];
-/// What a user pool shows and no request has, in both spellings. Removed before it
-/// is read, because the AWS CLI writes times in forms of its own.
-const NOT_REQUESTED: [&str; 16] = [
+/// The members that a user pool has and a request to create one does not.
+const USER_POOL_ONLY: [&str; 6] =
+    ["Id", "id", "Name", "name", "SchemaAttributes", "schema_attributes"];
+/// The members of a user pool that no request has, in both spellings. They are removed
+/// before the message is parsed, because the AWS CLI writes times in its own formats.
+const OUTPUT_ONLY: [&str; 16] = [
     "Id",
     "id",
     "Status",
@@ -37,7 +38,7 @@ const NOT_REQUESTED: [&str; 16] = [
     "domain",
 ];
 
-/// A file to read, or stdin.
+/// The source of a document.
 #[derive(Debug, Clone)]
 pub(super) enum Document {
     Stdin,
@@ -53,23 +54,22 @@ impl FromStr for Document {
 }
 
 impl Document {
-    /// The request to create a user pool: as it is, or made of a user pool that was
-    /// shown.
+    /// Reads a request to create a user pool, or makes one from a user pool.
     pub(super) fn create_user_pool(&self) -> Result<CreateUserPoolRequest, CliError> {
         let mut document = self.object()?;
-        let shown = USER_POOL.iter().find_map(|member| document.remove(*member));
-        let mut pool = match shown {
+        let user_pool = USER_POOL.iter().find_map(|member| document.remove(*member));
+        let mut pool = match user_pool {
             Some(Value::Object(pool)) => pool,
-            Some(_) => return Err(self.unfit("UserPool is not an object")),
-            None if SHOWN_ONLY.iter().any(|member| document.contains_key(*member)) => document,
+            Some(_) => return Err(self.invalid("UserPool is not an object")),
+            None if USER_POOL_ONLY.iter().any(|member| document.contains_key(*member)) => document,
             None => return self.message(document),
         };
-        pool.retain(|member, _| !NOT_REQUESTED.contains(&member.as_str()));
+        pool.retain(|member, _| !OUTPUT_ONLY.contains(&member.as_str()));
         let pool: UserPool = self.message(pool)?;
         Ok(user_pool::creation_of(pool))
     }
 
-    /// The message in the file.
+    /// Reads a message.
     pub(super) fn read<M: Message + Name + Default>(&self) -> Result<M, CliError> {
         self.message(self.object()?)
     }
@@ -79,16 +79,16 @@ impl Document {
             Self::Stdin => io::read_to_string(io::stdin()),
             Self::File(path) => fs::read_to_string(path),
         };
-        let text = text.map_err(|error| self.unfit(&error.to_string()))?;
+        let text = text.map_err(|error| self.invalid(&error.to_string()))?;
         let value: Value =
-            serde_json::from_str(&text).map_err(|error| self.unfit(&error.to_string()))?;
+            serde_json::from_str(&text).map_err(|error| self.invalid(&error.to_string()))?;
         match value {
             Value::Object(object) => Ok(object),
             Value::Null
             | Value::Bool(_)
             | Value::Number(_)
             | Value::String(_)
-            | Value::Array(_) => Err(self.unfit("not a JSON object")),
+            | Value::Array(_) => Err(self.invalid("not a JSON object")),
         }
     }
 
@@ -98,18 +98,18 @@ impl Document {
     ) -> Result<M, CliError> {
         let text = Value::Object(object).to_string();
         proto::from_json(&text).map_err(|error| {
-            // The place in the text is not that in the file.
+            // The line and column are those of the text, not of the file.
             let error = error.to_string();
-            self.unfit(error.split(" at line ").next().unwrap_or(&error))
+            self.invalid(error.split(" at line ").next().unwrap_or(&error))
         })
     }
 
-    /// The file, and what is wrong with it.
-    pub(super) fn unfit(&self, what: &str) -> CliError {
+    /// The error that the document cannot be used because of `problem`.
+    pub(super) fn invalid(&self, problem: &str) -> CliError {
         let name = match self {
             Self::Stdin => "stdin".to_owned(),
             Self::File(path) => path.display().to_string(),
         };
-        CliError::Other(format!("{name}: {what}").into())
+        CliError::message(format!("{name}: {problem}"))
     }
 }

@@ -8,44 +8,44 @@ use crate::proto::{
 };
 
 use super::{
-    change::{Change, Expected},
-    connection::Connection,
+    connection::ConnectionArgs,
     error::CliError,
+    mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::{List, Output, say},
-    text::printable,
+    output::{ListOutput, OutputArgs, print_note},
+    positive::positive,
+    text::escape,
 };
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Domain {
-    /// Give a user pool a domain prefix.
-    Create(CreateDomain),
-    /// Show whose a domain prefix is; exit code 1 where it is free.
-    Describe(DescribeDomain),
-    /// Take the domain prefix from its user pool.
-    Delete(DeleteDomain),
-    /// List every domain prefix with its user pool, by prefix.
-    List(ListDomains),
+pub(super) enum DomainCommand {
+    /// Assign a domain prefix to a user pool.
+    Create(CreateDomainCommand),
+    /// Show which pool owns a domain; exit code 1 if none does.
+    Describe(DescribeDomainCommand),
+    /// Remove a domain prefix from its user pool.
+    Delete(DeleteDomainCommand),
+    /// List domain prefixes with their user pools, ordered by prefix.
+    List(ListDomainsCommand),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  userpool domain create payments-login us-east-1_tXLpktx5t")]
-pub(super) struct CreateDomain {
+pub(super) struct CreateDomainCommand {
     #[command(flatten)]
-    association: Association,
+    domain: DomainArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  userpool domain delete payments-login us-east-1_tXLpktx5t")]
-pub(super) struct DeleteDomain {
+pub(super) struct DeleteDomainCommand {
     #[command(flatten)]
-    association: Association,
+    domain: DomainArgs,
 }
 
-/// A domain prefix and a user pool, and how to change what they have to do with
-/// each other.
+/// A domain prefix, a user pool, and how to change the assignment.
 #[derive(Debug, Args)]
-struct Association {
+struct DomainArgs {
     /// The domain prefix.
     #[arg(value_name = "PREFIX")]
     domain: String,
@@ -53,40 +53,40 @@ struct Association {
     #[arg(value_name = "POOL")]
     pool: String,
     #[command(flatten)]
-    expected: Expected,
+    expected: ExpectedRevision,
     #[command(flatten)]
-    change: Change,
+    mutation: MutationArgs,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  userpool domain describe payments-login")]
-pub(super) struct DescribeDomain {
+pub(super) struct DescribeDomainCommand {
     /// The domain prefix.
     #[arg(value_name = "PREFIX")]
     domain: String,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  userpool domain list -o jsonl")]
-pub(super) struct ListDomains {
-    /// How many domain prefixes to list at most. Absent: all.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+pub(super) struct ListDomainsCommand {
+    /// List at most this many domain prefixes. If omitted, all.
+    #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<u64>,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
-impl Domain {
+impl DomainCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         match self {
             Self::Create(create) => create.run().await,
@@ -97,14 +97,14 @@ impl Domain {
     }
 }
 
-impl CreateDomain {
+impl CreateDomainCommand {
     async fn run(self) -> Result<Outcome, CliError> {
-        let Association { domain, pool, expected, change, output, connection } = self.association;
+        let DomainArgs { domain, pool, expected, mutation, output, connection } = self.domain;
         let request = CreateUserPoolDomainRequest {
             domain: Some(domain),
             user_pool_id: Some(pool),
-            request_id: change.request_id,
-            validate_only: change.validate_only,
+            request_id: mutation.request_id,
+            validate_only: mutation.validate_only,
             expected_revision: expected.expected_revision,
         };
         let client = connection.connect().await?;
@@ -114,14 +114,14 @@ impl CreateDomain {
     }
 }
 
-impl DeleteDomain {
+impl DeleteDomainCommand {
     async fn run(self) -> Result<Outcome, CliError> {
-        let Association { domain, pool, expected, change, output, connection } = self.association;
+        let DomainArgs { domain, pool, expected, mutation, output, connection } = self.domain;
         let request = DeleteUserPoolDomainRequest {
             domain: Some(domain),
             user_pool_id: Some(pool),
-            request_id: change.request_id,
-            validate_only: change.validate_only,
+            request_id: mutation.request_id,
+            validate_only: mutation.validate_only,
             expected_revision: expected.expected_revision,
         };
         let client = connection.connect().await?;
@@ -131,7 +131,7 @@ impl DeleteDomain {
     }
 }
 
-impl DescribeDomain {
+impl DescribeDomainCommand {
     async fn run(self) -> Result<Outcome, CliError> {
         let request = DescribeUserPoolDomainRequest { domain: Some(self.domain.clone()) };
         let client = self.connection.connect().await?;
@@ -140,28 +140,28 @@ impl DescribeDomain {
         if described.domain_description.and_then(|domain| domain.user_pool_id).is_some() {
             return Ok(Outcome::Success);
         }
-        say(&format!("no user pool has the domain {}", self.domain));
+        print_note(&format!("no user pool has the domain {}", self.domain));
         Ok(Outcome::Negative)
     }
 }
 
-impl ListDomains {
+impl ListDomainsCommand {
     async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
         let columns = ["DOMAIN", "POOL", "STATUS"];
-        let mut list = List::new(self.output.or_table(), "Domains", &columns);
+        let mut list = ListOutput::new(self.output.or_table(), "Domains", &columns);
         let page = async |max_results, next_token| {
             let request = ListUserPoolDomainsRequest { max_results: Some(max_results), next_token };
             let page = client.list_user_pool_domains(request).await?;
             Ok((page.domains, page.next_token))
         };
-        list.fill(self.limit, page, row).await?;
-        list.end()?;
+        list.push_pages(self.limit, page, row).await?;
+        list.finish()?;
         Ok(Outcome::Success)
     }
 }
 
 fn row(domain: &DomainDescription) -> Vec<String> {
     let status = domain.status().as_str_name().to_owned();
-    vec![printable(domain.domain()), printable(domain.user_pool_id()), status]
+    vec![escape(domain.domain()), escape(domain.user_pool_id()), status]
 }

@@ -10,7 +10,7 @@ use crate::{
     server::ServerError,
 };
 
-use super::text::printable;
+use super::text::escape;
 
 /// The exit code of a program that SIGPIPE ended: 128 plus 13.
 const CLOSED_PIPE: u8 = 141;
@@ -102,12 +102,12 @@ impl From<Box<dyn Error>> for CliError {
 fn explain(status: &Status) -> String {
     let mut text = match status.message() {
         "" => status.code().description().to_owned(),
-        message => printable(message),
+        message => escape(message),
     };
     let mut cause = status.source();
     while let Some(error) = cause {
         text.push_str(": ");
-        text.push_str(&printable(&error.to_string()));
+        text.push_str(&escape(&error.to_string()));
         cause = error.source();
     }
     let details = status.get_error_details();
@@ -127,7 +127,7 @@ fn explain(status: &Status) -> String {
         text.push_str("\n  ");
         text.push_str(&info.reason);
         for (key, value) in metadata {
-            let pair = format!(" {key}={}", printable(value));
+            let pair = format!(" {key}={}", escape(value));
             text.push_str(&pair);
         }
     }
@@ -135,7 +135,7 @@ fn explain(status: &Status) -> String {
     // What to look for in the server's log, where that is what is left to do.
     if let Some(id) = id.filter(|_| matches!(status.code(), Code::Internal | Code::DataLoss)) {
         text.push_str("\n  x-request-id=");
-        text.push_str(&printable(id));
+        text.push_str(&escape(id));
     }
     text
 }

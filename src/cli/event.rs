@@ -1,15 +1,15 @@
-//! Events as a person reads them: what kind, whose doing, what changed.
+//! Events as lines of text: type, actor, change.
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
 use crate::proto::{ActorKind, UserPoolEvent, UserPoolEventType, user_pool_event::Payload};
 
-use super::text::{printable, time};
+use super::text::{escape, format_time};
 
-/// The kinds of events, by the names that are printed.
+/// The types of events, by the names that are printed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Kind {
+pub(super) enum EventKind {
     Created,
     Updated,
     Deleted,
@@ -17,14 +17,14 @@ pub(super) enum Kind {
     DomainDeleted,
 }
 
-impl From<Kind> for UserPoolEventType {
-    fn from(kind: Kind) -> Self {
+impl From<EventKind> for UserPoolEventType {
+    fn from(kind: EventKind) -> Self {
         match kind {
-            Kind::Created => Self::UserPoolCreated,
-            Kind::Updated => Self::UserPoolUpdated,
-            Kind::Deleted => Self::UserPoolDeleted,
-            Kind::DomainCreated => Self::UserPoolDomainCreated,
-            Kind::DomainDeleted => Self::UserPoolDomainDeleted,
+            EventKind::Created => Self::UserPoolCreated,
+            EventKind::Updated => Self::UserPoolUpdated,
+            EventKind::Deleted => Self::UserPoolDeleted,
+            EventKind::DomainCreated => Self::UserPoolDomainCreated,
+            EventKind::DomainDeleted => Self::UserPoolDomainDeleted,
         }
     }
 }
@@ -34,26 +34,28 @@ pub(super) const COLUMNS: [&str; 5] = ["#REVISION", "TIME", "TYPE", "ACTOR", "WH
 
 /// The row of an event in the history of one user pool.
 pub(super) fn row(event: &UserPoolEvent) -> Vec<String> {
-    let (kind, actor, what) = (kind(event), actor(event), what(event));
-    vec![event.revision.to_string(), time(event.record_time), kind, actor, what]
+    let (kind, actor, change) = (kind_name(event), actor_name(event), change(event));
+    vec![event.revision.to_string(), format_time(event.record_time), kind, actor, change]
 }
 
-/// Lines for events as they come: as wide as most of them need.
+/// How to lay out events that are printed one by one: columns as wide as most events need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lines {
-    /// Of one user pool, by revision.
+pub(super) enum EventLayout {
+    /// The events of one user pool, by revision.
     Pool,
-    /// Of all of them, by position.
+    /// The events of all user pools, by position.
     Log,
 }
 
-impl Lines {
+impl EventLayout {
     pub(super) fn heading(self) -> String {
         let bold = Style::new().bold();
         let line = match self {
-            Self::Pool => columns("REVISION", "TIME", "", ("TYPE", Style::new()), "ACTOR", "WHAT"),
+            Self::Pool => {
+                format_columns("REVISION", "TIME", "", ("TYPE", Style::new()), "ACTOR", "WHAT")
+            }
             Self::Log => {
-                columns("POSITION", "TIME", "POOL", ("TYPE", Style::new()), "ACTOR", "WHAT")
+                format_columns("POSITION", "TIME", "POOL", ("TYPE", Style::new()), "ACTOR", "WHAT")
             }
         };
         format!("{bold}{line}{bold:#}")
@@ -62,43 +64,50 @@ impl Lines {
     pub(super) fn line(self, event: &UserPoolEvent) -> String {
         let (place, pool) = match self {
             Self::Pool => (event.revision, String::new()),
-            Self::Log => (event.position, printable(&event.user_pool_id)),
+            Self::Log => (event.position, escape(&event.user_pool_id)),
         };
-        let (kind, actor, what) = (kind(event), actor(event), what(event));
-        let time = time(event.record_time);
-        columns(&place.to_string(), &time, &pool, (&kind, style(event)), &actor, &what)
+        let (kind, actor, change) = (kind_name(event), actor_name(event), change(event));
+        let time = format_time(event.record_time);
+        format_columns(
+            &place.to_string(),
+            &time,
+            &pool,
+            (&kind, kind_style(event)),
+            &actor,
+            &change,
+        )
     }
 }
 
-fn columns(
+fn format_columns(
     place: &str,
     time: &str,
     pool: &str,
     (kind, style): (&str, Style),
     actor: &str,
-    what: &str,
+    change: &str,
 ) -> String {
     let pool = if pool.is_empty() { String::new() } else { format!("{pool:<19}  ") };
     let line =
-        format!("{place:>8}  {time:<20}  {pool}{style}{kind:<14}{style:#}  {actor:<24}  {what}");
+        format!("{place:>8}  {time:<20}  {pool}{style}{kind:<14}{style:#}  {actor:<24}  {change}");
     line.trim_end().to_owned()
 }
 
-fn kind(event: &UserPoolEvent) -> String {
+fn kind_name(event: &UserPoolEvent) -> String {
     let name = match event.r#type() {
         UserPoolEventType::UserPoolCreated => "created",
         UserPoolEventType::UserPoolUpdated => "updated",
         UserPoolEventType::UserPoolDeleted => "deleted",
         UserPoolEventType::UserPoolDomainCreated => "domain-created",
         UserPoolEventType::UserPoolDomainDeleted => "domain-deleted",
-        // Of a newer server.
+        // A type that only a newer server knows.
         UserPoolEventType::Unspecified => return format!("type {}", event.r#type),
     };
     name.to_owned()
 }
 
-fn style(event: &UserPoolEvent) -> Style {
-    let colour = match event.r#type() {
+fn kind_style(event: &UserPoolEvent) -> Style {
+    let color = match event.r#type() {
         UserPoolEventType::UserPoolCreated | UserPoolEventType::UserPoolDomainCreated => {
             AnsiColor::Green
         }
@@ -107,20 +116,21 @@ fn style(event: &UserPoolEvent) -> Style {
         }
         UserPoolEventType::UserPoolUpdated | UserPoolEventType::Unspecified => AnsiColor::Yellow,
     };
-    colour.on_default()
+    color.on_default()
 }
 
-/// Who it was; where nobody vouched for the caller, where the call came from.
-fn actor(event: &UserPoolEvent) -> String {
+/// The identity of the caller, or its address if it is not authenticated.
+fn actor_name(event: &UserPoolEvent) -> String {
     let Some(actor) = &event.actor else { return String::new() };
-    printable(match actor.kind() {
+    escape(match actor.kind() {
         ActorKind::Anonymous | ActorKind::Unspecified => &actor.peer_address,
         ActorKind::Certificate | ActorKind::Token | ActorKind::LocalProcess => &actor.subject,
     })
 }
 
-fn what(event: &UserPoolEvent) -> String {
-    let what = match &event.payload {
+/// The change in a few words.
+fn change(event: &UserPoolEvent) -> String {
+    let change = match &event.payload {
         Some(Payload::UserPoolCreated(created)) => {
             created.user_pool.as_ref().and_then(|pool| pool.name.clone()).unwrap_or_default()
         }
@@ -129,5 +139,5 @@ fn what(event: &UserPoolEvent) -> String {
         Some(Payload::UserPoolDomainDeleted(deleted)) => deleted.domain.clone(),
         Some(Payload::UserPoolDeleted(_)) | None => String::new(),
     };
-    printable(&what)
+    escape(&change)
 }

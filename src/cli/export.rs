@@ -1,5 +1,4 @@
-//! `userpool log export`: the log as JSON Lines, from a data directory or from a
-//! server that goes on serving.
+//! `userpool log export`: exporting the log of a data directory or of a running server.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -21,51 +20,51 @@ use crate::{
 };
 
 use super::{
-    connection::{Access, next_in_time},
-    directory::Directory,
+    connection::{AccessArgs, next_message},
+    data_dir::DataDirArgs,
     error::CliError,
     outcome::Outcome,
-    output::say,
+    output::print_note,
     progress,
 };
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  userpool log export --data-dir ./data log.jsonl\n  userpool \
                         log export --from 127.0.0.1:50051 log.jsonl")]
-pub(super) struct Export {
+pub(super) struct ExportCommand {
     #[command(flatten)]
-    directory: Directory,
-    /// Export from this running server instead: HOST:PORT or unix:PATH. What is recorded in the
-    /// meantime is in the export up to some event, and not beyond it.
+    directory: DataDirArgs,
+    /// Export from this running server instead: HOST:PORT or unix:PATH. Events that are recorded
+    /// during the export may be left out, but only from some event on.
     #[arg(long, value_name = "ENDPOINT")]
     from: Option<Endpoint>,
     #[command(flatten)]
-    access: Access,
-    /// Where to write, whole or not at all, in place of what is there; a new file is for its owner
-    /// alone. Absent or "-": standard output.
+    access: AccessArgs,
+    /// Write to this file. An existing file is replaced only if the export succeeds, and a new one
+    /// is readable only by its owner. If omitted or "-", standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }
 
-impl Export {
+impl ExportCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let file = self.file.as_deref().filter(|path| *path != Path::new("-"));
-        // A device or a pipe is written to as it is.
+        // A device or a pipe is written to directly.
         let beside = file.filter(|path| path.is_file() || !path.exists());
         let unfinished = beside.map(|path| path.with_added_extension("unfinished"));
         let out: Box<dyn Write> = match unfinished.as_deref().or(file) {
             None => Box::new(io::stdout()),
             Some(path) => {
-                Box::new(created(path, file).map_err(|error| CliError::file(path, &error))?)
+                Box::new(create_private(path, file).map_err(|error| CliError::file(path, &error))?)
             }
         };
         let exporter = Exporter::new(BufWriter::new(out));
         let written = match self.from {
-            None => of_directory(&self.directory, exporter).await,
-            Some(endpoint) => of_server(endpoint, self.access, exporter).await,
+            None => export_directory(&self.directory, exporter).await,
+            Some(endpoint) => export_server(endpoint, self.access, exporter).await,
         };
         if let (Some(file), Some(unfinished)) = (file, &unfinished) {
-            // What was there before stays where this export does not come to its end.
+            // If the export fails, the existing file stays.
             match written {
                 Ok(_) => {
                     fs::rename(unfinished, file).map_err(|error| CliError::file(file, &error))?;
@@ -74,21 +73,21 @@ impl Export {
             }
         }
         let Head { position, hash } = written?;
-        say(&format!("exported {position} events, the last with hash {hash}"));
+        print_note(&format!("exported {position} events, head hash {hash}"));
         Ok(Outcome::Success)
     }
 }
 
-/// A file for the owner alone, who may have opened the one that it is to replace: all that
-/// is in the log is in an export.
-fn created(path: &Path, replaced: Option<&Path>) -> io::Result<File> {
+/// Creates a file with the permissions of the one that it replaces. A new file is private
+/// to its owner, because an export holds everything that is in the log.
+fn create_private(path: &Path, replaced: Option<&Path>) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true);
-    // A device or a pipe is opened as it is.
+    // A device or a pipe is opened directly.
     if replaced == Some(path) {
         return options.open(path);
     }
-    // What was left here may belong to others, or lead elsewhere.
+    // A file that was left here may belong to another user, or be a link.
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => (),
@@ -98,13 +97,13 @@ fn created(path: &Path, replaced: Option<&Path>) -> io::Result<File> {
     options.create_new(true).mode(mode).open(path)
 }
 
-async fn of_directory(
-    directory: &Directory,
+async fn export_directory(
+    directory: &DataDirArgs,
     mut exporter: Exporter<impl Write>,
 ) -> Result<Head, CliError> {
-    let (_held, log) = directory.open()?;
+    let (_data_dir, log) = directory.open()?;
     let end = log.head().borrow().position;
-    let bar = progress::bar(end.0);
+    let bar = progress::new_bar(end.0);
     let mut reader = LogReader::new(&log, end);
     while let Some(record) = reader.next().await.map_err(CliError::other)? {
         exporter.push(&record)?;
@@ -114,10 +113,11 @@ async fn of_directory(
     Ok(exporter.finish()?)
 }
 
-/// Everything that was recorded when the call began, and whatever else arrives with it.
-async fn of_server(
+/// Exports every event that was recorded when the call began, and those that arrive with
+/// them.
+async fn export_server(
     endpoint: Endpoint,
-    access: Access,
+    access: AccessArgs,
     mut exporter: Exporter<impl Write>,
 ) -> Result<Head, CliError> {
     let client = access.connect(endpoint).await?;
@@ -128,7 +128,7 @@ async fn of_server(
     };
     let mut events = client.watch(request).await?;
     loop {
-        match next_in_time(&client, &mut events).await? {
+        match next_message(&client, &mut events).await? {
             Content::Event(event) => exporter.push_event(&event)?,
             Content::Checkpoint(checkpoint) if checkpoint.caught_up => break,
             Content::Checkpoint(_) => (),

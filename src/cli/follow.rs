@@ -1,4 +1,4 @@
-//! Following events: each is printed once, whatever happens to the connection.
+//! Printing events as they are recorded: each once, also across reconnections.
 
 use crate::{
     client::{Client, WatchItem},
@@ -7,70 +7,70 @@ use crate::{
 
 use super::{
     error::CliError,
-    event::{Kind, Lines},
-    output::{Format, print, say},
-    text::printable,
+    event::{EventKind, EventLayout},
+    output::{OutputFormat, print, print_note},
+    text::escape,
 };
 
 /// Prints events until interrupted.
 ///
 /// # Errors
-/// The server refuses, is lost before it told anything, or nobody reads the output any
-/// more.
+/// The server refuses, the connection is lost before the first message, or the reader of
+/// the output closed it.
 pub(super) async fn follow(
     client: &Client,
     watch: WatchUserPoolEventsRequest,
-    printer: Printer,
+    printer: EventPrinter,
 ) -> Result<(), CliError> {
     let mut watch = client.watch(watch).await?;
-    let mut lost = false;
+    let mut disconnected = false;
     loop {
-        let told = watch.next().await?;
-        if let WatchItem::Disconnected { after, status } = told {
-            // Once until it is there again.
-            if !lost {
-                let message = printable(status.message());
-                say(&format!("{message}; going on after position {after} when I can"));
+        let item = watch.next().await?;
+        if let WatchItem::Disconnected { after, status } = item {
+            // One line for each loss of the connection, not for each attempt.
+            if !disconnected {
+                let message = escape(status.message());
+                print_note(&format!("{message}; reconnecting after position {after}"));
             }
-            lost = true;
+            disconnected = true;
             continue;
         }
-        if lost {
-            say("connected again");
-            lost = false;
+        if disconnected {
+            print_note("reconnected");
+            disconnected = false;
         }
-        match told {
+        match item {
             WatchItem::Event(event) => printer.print(&event)?,
             WatchItem::Checkpoint(_) | WatchItem::Disconnected { .. } => (),
         }
     }
 }
 
-/// Prints events as they come.
+/// Prints events one by one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Printer {
-    pub(super) format: Format,
-    pub(super) lines: Lines,
+pub(super) struct EventPrinter {
+    pub(super) format: OutputFormat,
+    pub(super) layout: EventLayout,
 }
 
-impl Printer {
-    /// What stands above the events.
-    pub(super) fn heading(self) -> Result<(), CliError> {
+impl EventPrinter {
+    /// Prints the heading of the columns.
+    pub(super) fn print_heading(self) -> Result<(), CliError> {
         match self.format {
-            Format::Table => print(&self.lines.heading()),
-            Format::Json | Format::Jsonl => Ok(()),
+            OutputFormat::Table => print(&self.layout.heading()),
+            OutputFormat::Json | OutputFormat::Jsonl => Ok(()),
         }
     }
 
     pub(super) fn print(self, event: &UserPoolEvent) -> Result<(), CliError> {
         match self.format {
-            Format::Table => print(&self.lines.line(event)),
-            Format::Json | Format::Jsonl => self.format.message(event),
+            OutputFormat::Table => print(&self.layout.line(event)),
+            OutputFormat::Json | OutputFormat::Jsonl => self.format.message(event),
         }
     }
 }
 
-/// Types as filters have them.
-pub(super) fn types(kinds: &[Kind]) -> Vec<i32> {
+/// Converts types for a filter.
+pub(super) fn filter_types(kinds: &[EventKind]) -> Vec<i32> {
     kinds.iter().map(|kind| UserPoolEventType::from(*kind).into()).collect()
 }

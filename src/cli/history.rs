@@ -13,68 +13,69 @@ use crate::{
 };
 
 use super::{
-    connection::Connection,
+    connection::ConnectionArgs,
     error::CliError,
-    event::{self, Kind, Lines},
-    follow::{self, Printer},
+    event::{self, EventKind, EventLayout},
+    follow::{self, EventPrinter},
     outcome::Outcome,
-    output::{List, Output},
-    point::When,
+    output::{ListOutput, OutputArgs},
+    point::TimeArg,
+    positive::positive,
 };
 
-/// How many events are asked for at a time.
-const PAGE: u64 = 1000;
+/// The most events that one page may have.
+const MAX_PAGE: u64 = 1000;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example, what happened to a user pool in the last 3 days:\n  \
+#[command(after_help = "Example, show the events of the last 3 days:\n  \
                         userpool history us-east-1_tXLpktx5t --since 3d")]
-pub(super) struct History {
-    /// The ID of the user pool; it may be deleted.
+pub(super) struct HistoryCommand {
+    /// The ID of the user pool, which may be deleted.
     #[arg(value_name = "POOL")]
     pool: String,
-    /// Newest first.
+    /// Show the newest event first.
     #[arg(long)]
     reverse: bool,
-    /// Only events recorded at this time or later: a time (2026-11-17T10:00:00Z), a date
-    /// (2026-11-17), or how long ago (90s, 15m, 2h, 3d, 1w).
+    /// Show only events recorded at this time or later: a time (2026-11-17T10:00:00Z), a date
+    /// (2026-11-17), or a duration before now (90s, 15m, 2h, 3d, 1w).
     #[arg(long, value_name = "TIME")]
-    since: Option<When>,
-    /// Only events recorded before this time, in the same forms.
+    since: Option<TimeArg>,
+    /// Show only events recorded before this time, in the same formats.
     #[arg(long, value_name = "TIME")]
-    until: Option<When>,
-    /// Only events of these types, with commas between them. Absent: of all.
+    until: Option<TimeArg>,
+    /// Show only events of these types, separated by commas. If omitted, all.
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
-    types: Vec<Kind>,
-    /// How many events to show at most. Absent: all.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    types: Vec<EventKind>,
+    /// Show at most this many events. If omitted, all.
+    #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<u64>,
-    /// Then go on with new events as they are recorded, until interrupted.
+    /// Then print new events as they are recorded, until interrupted.
     #[arg(long, conflicts_with_all = ["reverse", "until", "limit"])]
     follow: bool,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
-impl History {
+impl HistoryCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         let format = self.output.or_table();
         let now = source.now();
         let filter = UserPoolEventFilter {
             user_pool_id: Some(self.pool),
-            types: follow::types(&self.types),
+            types: follow::filter_types(&self.types),
             start_time: self.since.map(|time| time.timestamp(now)),
             end_time: self.until.map(|time| time.timestamp(now)),
             ..UserPoolEventFilter::default()
         };
         let direction = if self.reverse { ReadDirection::Backward } else { ReadDirection::Forward };
         let client = self.connection.connect().await?;
-        // What has no end has no document around it, and no widest row.
-        let mut list = (!self.follow).then(|| List::new(format, "events", &event::COLUMNS));
-        let printer = Printer { format, lines: Lines::Pool };
+        // An endless list has neither a JSON document around it nor column widths.
+        let mut list = (!self.follow).then(|| ListOutput::new(format, "events", &event::COLUMNS));
+        let printer = EventPrinter { format, layout: EventLayout::Pool };
         if self.follow {
-            printer.heading()?;
+            printer.print_heading()?;
         }
         let mut left = self.limit.unwrap_or(u64::MAX);
         let mut request = ListUserPoolEventsRequest {
@@ -84,7 +85,7 @@ impl History {
         };
         let mut head = 0;
         while left > 0 {
-            request.page_size = i32::try_from(left.min(PAGE)).unwrap_or_default();
+            request.page_size = i32::try_from(left.min(MAX_PAGE)).unwrap_or_default();
             let page = client.list_user_pool_events(request.clone()).await?;
             head = page.head_position;
             for event in &page.events {
@@ -100,7 +101,7 @@ impl History {
             }
         }
         if let Some(list) = list {
-            list.end()?;
+            list.finish()?;
         }
         if self.follow {
             let watch = WatchUserPoolEventsRequest {

@@ -1,4 +1,4 @@
-//! `userpool log import`: a data directory out of an export.
+//! `userpool log import`: importing an export into a new data directory.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -19,53 +19,53 @@ use crate::{
 use super::{error::CliError, outcome::Outcome};
 
 #[derive(Debug, Args)]
-pub(super) struct Import {
-    /// The export; "-" is standard input.
+pub(super) struct ImportCommand {
+    /// The export, or "-" for standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The data directory to make. It must be empty, or not exist.
+    /// Create this data directory. It must be empty or not exist.
     #[arg(long, env = "USERPOOL_DATA_DIR", value_name = "DIR", default_value = "./data")]
     data_dir: PathBuf,
 }
 
-impl Import {
-    /// Imports beside the directory and moves into place: whole or not at all.
+impl ImportCommand {
+    /// Imports into a temporary directory, which replaces the data directory when complete.
     pub(super) fn run(&self, source: &dyn Source) -> Result<Outcome, CliError> {
         let Self { file, data_dir } = self;
         let empty = !data_dir.exists() || fs::read_dir(data_dir)?.next().is_none();
         if !empty {
             let path = data_dir.display();
             return Err(CliError::message(format!(
-                "{path} is not empty; name another --data-dir to import into"
+                "{path} is not empty; choose another --data-dir"
             )));
         }
         let mut name = data_dir.as_os_str().to_owned();
         name.push(".importing");
-        let beside = PathBuf::from(name);
-        DirBuilder::new().mode(0o700).create(&beside).map_err(|error| {
-            let path = beside.display();
+        let temporary = PathBuf::from(name);
+        DirBuilder::new().mode(0o700).create(&temporary).map_err(|error| {
+            let path = temporary.display();
             CliError::message(format!(
-                "{path}: {error}; another import is at work there, or was killed: see that none \
-                 is, then delete it"
+                "{path}: {error}; another import is running, or was killed: make sure that none is \
+                 running, then delete it"
             ))
         })?;
-        let imported = import_into(file, &beside, source);
+        let imported = import_into(file, &temporary, source);
         let moved = imported.and_then(|head| {
-            fs::rename(&beside, data_dir).map_err(|error| CliError::file(data_dir, &error))?;
+            fs::rename(&temporary, data_dir).map_err(|error| CliError::file(data_dir, &error))?;
             let parent = data_dir.parent().filter(|parent| *parent != Path::new(""));
             File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
             Ok(head)
         });
         let Head { position, hash } = moved.inspect_err(|_| {
-            // What is left is beside the directory, and the next import says so.
-            let _ = fs::remove_dir_all(&beside);
+            // If this fails, the next import names the directory that is left.
+            let _ = fs::remove_dir_all(&temporary);
         })?;
-        writeln!(io::stdout(), "imported {position} events, the last with hash {hash}")?;
+        writeln!(io::stdout(), "imported {position} events, head hash {hash}")?;
         Ok(Outcome::Success)
     }
 }
 
-fn import_into(file: &Path, beside: &Path, source: &dyn Source) -> Result<Head, CliError> {
+fn import_into(file: &Path, temporary: &Path, source: &dyn Source) -> Result<Head, CliError> {
     let input: Box<dyn io::Read> = if file == Path::new("-") {
         Box::new(io::stdin())
     } else {
@@ -78,7 +78,7 @@ fn import_into(file: &Path, beside: &Path, source: &dyn Source) -> Result<Head, 
     let (region, _) = user_pool_id.rsplit_once('_').ok_or_else(|| {
         CliError::message(format!("position 1: user pool {user_pool_id:?} has no region"))
     })?;
-    let directory = DataDir::open(beside, region, source.now()).map_err(CliError::other)?;
+    let directory = DataDir::open(temporary, region, source.now()).map_err(CliError::other)?;
     let log = SledLog::open(&directory.log()).map_err(CliError::other)?;
     while !page.is_empty() {
         log.restore(&page).map_err(CliError::other)?;

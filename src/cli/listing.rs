@@ -1,31 +1,31 @@
-//! A JSON document as a listing: one line for each member that has a value, and
-//! one for each schema attribute. A response that has one thing and its revision is
-//! listed as that thing.
+//! A JSON document as a table: one line for each member that has a value, and one for
+//! each schema attribute. The members of an object in the document are listed without the
+//! name of that object.
 
 use serde_json::Value;
 
 use super::{
-    table::{lines, table},
-    text::printable,
+    table::{new_table, render},
+    text::escape,
 };
 
-/// The members of a document by their paths, with their values.
-pub(super) fn listing(document: &Value) -> String {
+/// Formats the members of a document, each with its path and value.
+pub(super) fn format_listing(document: &Value) -> String {
     let mut members = Vec::new();
     for (member, value) in document.as_object().into_iter().flatten() {
         let path = if value.is_object() { String::new() } else { member.clone() };
         collect(path, value, &mut members);
     }
-    let mut table = table();
+    let mut table = new_table();
     for (path, value) in members {
         table.add_row([path, value]);
     }
-    lines(&mut table).join("\n")
+    render(&mut table).join("\n")
 }
 
-/// A value as it is read: texts without their quotes.
-fn shown(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), printable)
+/// Formats a value; a text has no quotes.
+fn format_value(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), escape)
 }
 
 fn collect(path: String, value: &Value, members: &mut Vec<(String, String)>) {
@@ -36,27 +36,29 @@ fn collect(path: String, value: &Value, members: &mut Vec<(String, String)>) {
     match value {
         Value::Object(object) => {
             for (member, value) in object {
-                collect(at(&printable(member)), value, members);
+                collect(at(&escape(member)), value, members);
             }
         }
         Value::Array(items) if items.iter().any(Value::is_object) => {
             for item in items {
-                let name = item.get("Name").map(shown).unwrap_or_default();
-                members.push((at(&name), attribute(item)));
+                let name = item.get("Name").map(format_value).unwrap_or_default();
+                members.push((at(&name), format_attribute(item)));
             }
         }
         Value::Array(items) => {
-            let items: Vec<_> = items.iter().map(shown).collect();
+            let items: Vec<_> = items.iter().map(format_value).collect();
             members.push((path, items.join(", ")));
         }
         Value::Null => (),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => members.push((path, shown(value))),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            members.push((path, format_value(value)))
+        }
     }
 }
 
-/// A schema attribute in a few words: its type, what it allows, its bounds.
-fn attribute(attribute: &Value) -> String {
-    let mut words = vec![attribute.get("AttributeDataType").map(shown).unwrap_or_default()];
+/// Formats a schema attribute in a few words: its type, flags and bounds.
+fn format_attribute(attribute: &Value) -> String {
+    let mut words = vec![attribute.get("AttributeDataType").map(format_value).unwrap_or_default()];
     let flag = |member| attribute.get(member) == Some(&Value::Bool(true));
     if flag("Required") {
         words.push("required".to_owned());
@@ -71,7 +73,8 @@ fn attribute(attribute: &Value) -> String {
         ("StringAttributeConstraints", "MinLength", "MaxLength", "length"),
         ("NumberAttributeConstraints", "MinValue", "MaxValue", "value"),
     ] {
-        let bound = |bound| attribute.get(constraints).and_then(|all| all.get(bound)).map(shown);
+        let bound =
+            |bound| attribute.get(constraints).and_then(|all| all.get(bound)).map(format_value);
         match (bound(least), bound(most)) {
             (Some(least), Some(most)) => words.push(format!("{what} {least} to {most}")),
             (Some(least), None) => words.push(format!("{what} from {least}")),

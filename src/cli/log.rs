@@ -1,5 +1,5 @@
-//! `userpool log …`, `read-model rebuild` and `key`: on a data directory whose
-//! server is stopped. Whatever its size, what is in memory is a page of it.
+//! `userpool log`: working on the log of a stopped server. A log of any size is read page
+//! by page.
 
 use std::{
     io::{self, Write as _},
@@ -16,36 +16,38 @@ use crate::{
 };
 
 use super::{
-    directory::Directory, error::CliError, export::Export, import::Import, outcome::Outcome,
-    progress, stat,
+    data_dir::DataDirArgs, error::CliError, export::ExportCommand, import::ImportCommand,
+    outcome::Outcome, progress, stat,
 };
 
-/// Works on the log of a stopped server.
+/// Work on the log of a stopped server.
 #[derive(Debug, Subcommand)]
 pub(super) enum LogCommand {
-    /// Recompute every hash, and name the first record that is not right.
+    /// Verify the log: recompute every hash and report the first invalid record.
     ///
-    /// Exit code 0: the log is whole. 1: it is not.
+    /// Exit code: 0 if the log is valid, 1 if it is not.
     Verify {
         #[command(flatten)]
-        directory: Directory,
-        /// What was noted earlier: a file of signed checkpoints, or POSITION:HASH, the hash in
-        /// hexadecimal. May be given more than once. Absent: the log is compared with itself.
+        directory: DataDirArgs,
+        /// Compare the log with a trusted checkpoint: a file of signed checkpoints, or
+        /// POSITION:HASH with the hash in hexadecimal. Can be repeated. If omitted, the log is
+        /// checked only against itself.
         #[arg(long, value_name = "FILE|POSITION:HASH")]
         checkpoint: Vec<TrustedCheckpoints>,
     },
-    /// Write every event with its record, one JSON document a line.
+    /// Export every event with its record, one JSON document per line.
     ///
-    /// An import gives back the same log, byte for byte.
-    Export(Export),
-    /// Make a data directory out of an export, checking every hash.
+    /// Importing the file restores the same log, byte for byte.
+    Export(ExportCommand),
+    /// Import an export into a new data directory and verify every record.
     ///
-    /// A broken export is refused with the position, and leaves nothing behind.
-    Import(Import),
-    /// Show what is in the log: events by type, times, sizes.
+    /// An invalid export is refused with the position of the first mismatch, and nothing is left
+    /// behind.
+    Import(ImportCommand),
+    /// Show statistics of the log: events by type, times, sizes.
     Stat {
         #[command(flatten)]
-        directory: Directory,
+        directory: DataDirArgs,
     },
 }
 
@@ -61,18 +63,18 @@ impl LogCommand {
 }
 
 async fn verify(
-    directory: &Directory,
+    directory: &DataDirArgs,
     trusted: Vec<TrustedCheckpoints>,
 ) -> Result<Outcome, CliError> {
-    let (_held, log) = match directory.open() {
+    let (_data_dir, log) = match directory.open() {
         Err(CliError::Other(error)) if error.downcast_ref().is_some_and(OpenError::is_damage) => {
-            writeln!(io::stdout(), "NOT WHOLE: {}", error_chain(error.as_ref()))?;
+            writeln!(io::stdout(), "INVALID: {}", error_chain(error.as_ref()))?;
             return Ok(Outcome::Negative);
         }
         opened => opened?,
     };
     let end = log.head().borrow().position;
-    let bar = progress::bar(end.0);
+    let bar = progress::new_bar(end.0);
     let progress = |position: Position| bar.set_position(position.0);
     let trusted = trusted.into_iter().flat_map(|file| file.0);
     let trusted: Vec<_> = trusted.map(|LogCheckpoint { head, .. }| head).collect();
@@ -82,15 +84,19 @@ async fn verify(
     let Head { position, hash } = verification.head;
     match verification.mismatch {
         None => {
-            writeln!(io::stdout(), "whole: {position} events, the last with hash {hash}")?;
+            writeln!(io::stdout(), "valid: {position} events, head hash {hash}")?;
             for head in trusted {
-                writeln!(io::stdout(), "continues what was noted at position {}", head.position)?;
+                writeln!(
+                    io::stdout(),
+                    "contains the trusted checkpoint at position {}",
+                    head.position
+                )?;
             }
             Ok(Outcome::Success)
         }
         Some(mismatch) => {
-            writeln!(io::stdout(), "NOT WHOLE at {}", error_chain(&mismatch))?;
-            writeln!(io::stdout(), "right up to position {position}, hash {hash}")?;
+            writeln!(io::stdout(), "INVALID at {}", error_chain(&mismatch))?;
+            writeln!(io::stdout(), "valid up to position {position}, hash {hash}")?;
             Ok(Outcome::Negative)
         }
     }

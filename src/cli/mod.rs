@@ -1,11 +1,10 @@
-//! The command line.
+//! The command line: the root of its arguments, and the dispatch of its commands.
 
-mod change;
 mod checkpoint;
 mod completions;
 mod connection;
+mod data_dir;
 mod diff;
-mod directory;
 mod document;
 mod domain;
 mod error;
@@ -17,9 +16,11 @@ mod history;
 mod import;
 mod listing;
 mod log;
+mod mutation;
 mod outcome;
 mod output;
 mod point;
+mod positive;
 mod progress;
 mod proof;
 mod read_model;
@@ -41,21 +42,21 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::app::Source;
 
 use self::{
-    checkpoint::Checkpoint,
-    completions::Completions,
-    diff::Diff,
-    directory::Directory,
-    domain::Domain,
-    health::Health,
-    history::History,
+    checkpoint::CheckpointCommand,
+    completions::CompletionsCommand,
+    data_dir::DataDirArgs,
+    diff::DiffCommand,
+    domain::DomainCommand,
+    health::HealthCommand,
+    history::HistoryCommand,
     log::LogCommand,
     read_model::ReadModelCommand,
-    replay::Replay,
-    serve::Serve,
+    replay::ReplayCommand,
+    serve::ServeCommand,
     settings::Settings,
-    user_pools::{Create, Delete, Describe, ListPools, Update},
-    verify::Verify,
-    watch::Watch,
+    user_pools::{CreateCommand, DeleteCommand, DescribeCommand, ListCommand, UpdateCommand},
+    verify::VerifyCommand,
+    watch::WatchCommand,
 };
 pub use self::{error::CliError, outcome::Outcome};
 
@@ -65,7 +66,7 @@ pub use self::{error::CliError, outcome::Outcome};
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Of the server, where that is the command.
+    /// The settings of the server, for the command that starts it.
     #[arg(skip)]
     settings: Settings,
 }
@@ -73,52 +74,52 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the API until SIGTERM or SIGINT.
-    Serve(Box<Serve>),
+    Serve(Box<ServeCommand>),
     /// Create a user pool.
-    Create(Box<Create>),
-    /// Show a user pool as it is now.
-    Describe(Box<Describe>),
+    Create(Box<CreateCommand>),
+    /// Show the current state of a user pool.
+    Describe(Box<DescribeCommand>),
     /// Change the settings of a user pool.
-    Update(Box<Update>),
+    Update(Box<UpdateCommand>),
     /// Delete a user pool; its history is kept.
-    Delete(Box<Delete>),
+    Delete(Box<DeleteCommand>),
     /// List user pools, oldest first.
-    List(Box<ListPools>),
-    /// Domain prefixes: create, describe, delete, list.
+    List(Box<ListCommand>),
+    /// Create, describe, delete or list domain prefixes.
     #[command(subcommand)]
-    Domain(Box<Domain>),
-    /// Show what happened to a user pool: when, whose doing, what changed.
-    History(Box<History>),
-    /// Show a user pool as it was.
-    Replay(Box<Replay>),
-    /// Show what differs between two points in the history of a user pool.
-    Diff(Box<Diff>),
-    /// Print events as they are recorded, until interrupted; connects again when it must.
-    Watch(Box<Watch>),
-    /// Prove that the history is whole: every hash is computed here, the server is not believed.
-    Verify(Box<Verify>),
-    /// Print a signed checkpoint: what to note, to prove later that history was not rewritten.
-    Checkpoint(Box<Checkpoint>),
-    /// Ask whether the server serves: for probes.
-    Health(Box<Health>),
-    /// Check, export, import or measure a log whose server is stopped; export also from one that runs.
+    Domain(Box<DomainCommand>),
+    /// Show the events of a user pool: time, type, actor, change.
+    History(Box<HistoryCommand>),
+    /// Show a past state of a user pool.
+    Replay(Box<ReplayCommand>),
+    /// Show the differences between two points in the history of a user pool.
+    Diff(Box<DiffCommand>),
+    /// Print events as they are recorded, until interrupted; reconnects if the connection is lost.
+    Watch(Box<WatchCommand>),
+    /// Verify the history of a server without trusting it: every hash is computed locally.
+    Verify(Box<VerifyCommand>),
+    /// Print a signed checkpoint, to prove later that history was not rewritten.
+    Checkpoint(Box<CheckpointCommand>),
+    /// Check whether the server is serving; for probes.
+    Health(Box<HealthCommand>),
+    /// Verify, export, import or measure the log of a stopped server; export works on a running one too.
     #[command(subcommand)]
     Log(LogCommand),
-    /// Work on the read model of a stopped server.
+    /// Rebuild the read model of a stopped server.
     #[command(subcommand)]
     ReadModel(ReadModelCommand),
-    /// Print the public key that checkpoints are checked with, in PEM.
-    Key(Directory),
-    /// Print the completions of a shell.
-    Completions(Completions),
+    /// Print the public key that verifies checkpoints, in PEM.
+    Key(DataDirArgs),
+    /// Print the completion script for a shell.
+    Completions(CompletionsCommand),
 }
 
 impl Cli {
-    /// The command line of this process, with the settings file that it names. Ends the
-    /// process where the command line is wrong.
+    /// Reads the command line of this process and the settings file that it names. Exits
+    /// if the command line is invalid.
     ///
     /// # Errors
-    /// The settings file cannot be used.
+    /// The settings file is invalid.
     pub fn read() -> Result<Self, CliError> {
         let (matches, settings) = settings::read(&Self::command())?;
         let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -128,7 +129,7 @@ impl Cli {
     /// Runs the command.
     ///
     /// # Errors
-    /// Whatever kept it from doing what it was asked to.
+    /// See [`CliError`].
     pub async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         match self.command {
             Command::Serve(serve) => serve.run(&self.settings, source).await,

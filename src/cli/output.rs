@@ -1,4 +1,4 @@
-//! What goes to stdout: tables for people, JSON for programs.
+//! The output of a command on stdout: tables for people, JSON for programs.
 
 use std::io::Write as _;
 
@@ -12,53 +12,54 @@ use crate::proto;
 
 use super::{
     error::CliError,
-    listing::listing,
-    table::{lines, table},
+    listing::format_listing,
+    table::{new_table, render},
 };
 
-/// How many items a page of a list has at most.
-const PAGE: i32 = 60;
+/// The most items that one page of a list may have.
+const MAX_PAGE: i32 = 60;
 
-/// How to print.
+/// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people; times are UTC.
+pub(super) enum OutputFormat {
+    /// Text for people, with times in UTC.
     Table,
     /// One JSON document, indented, as grpcurl prints it.
     Json,
-    /// One JSON document a line.
+    /// One JSON document per line.
     Jsonl,
 }
 
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Output")]
-pub(super) struct Output {
-    /// How to print. Absent: table for lists, events, differences and proofs, json for the rest.
+pub(super) struct OutputArgs {
+    /// Print in this format. If omitted, table for lists, events, differences and verifications,
+    /// and json for everything else.
     #[arg(short, long, value_name = "FORMAT")]
-    output: Option<Format>,
+    output: Option<OutputFormat>,
 }
 
-/// A list that is printed item by item, or at its end.
+/// A list. In JSON Lines each item is printed when it is added, otherwise all at the end.
 #[derive(Debug)]
-pub(super) struct List {
-    format: Format,
-    /// The member that has the items in the JSON document.
+pub(super) struct ListOutput {
+    format: OutputFormat,
+    /// The member of the JSON document that holds the items.
     member: &'static str,
     table: Table,
     items: Vec<Value>,
 }
 
-impl Output {
-    pub(super) fn or_table(self) -> Format {
-        self.output.unwrap_or(Format::Table)
+impl OutputArgs {
+    pub(super) fn or_table(self) -> OutputFormat {
+        self.output.unwrap_or(OutputFormat::Table)
     }
 
-    pub(super) fn or_json(self) -> Format {
-        self.output.unwrap_or(Format::Json)
+    pub(super) fn or_json(self) -> OutputFormat {
+        self.output.unwrap_or(OutputFormat::Json)
     }
 }
 
-impl Format {
+impl OutputFormat {
     /// Prints one message.
     pub(super) fn message<M: Message + Name>(self, message: &M) -> Result<(), CliError> {
         self.value(&proto::to_json(message))
@@ -67,17 +68,17 @@ impl Format {
     /// Prints one JSON document; as a table, its members.
     pub(super) fn value(self, value: &Value) -> Result<(), CliError> {
         match self {
-            Self::Table => print(&listing(value)),
+            Self::Table => print(&format_listing(value)),
             Self::Json => print(&format!("{value:#}")),
             Self::Jsonl => print(&value.to_string()),
         }
     }
 }
 
-impl List {
-    /// A list whose tables have these columns; those that begin with "#" hold numbers.
-    pub(super) fn new(format: Format, member: &'static str, columns: &[&str]) -> Self {
-        let mut table = table();
+impl ListOutput {
+    /// An empty list. A column whose name begins with "#" is aligned right, for numbers.
+    pub(super) fn new(format: OutputFormat, member: &'static str, columns: &[&str]) -> Self {
+        let mut table = new_table();
         table.set_header(columns.iter().map(|column| column.trim_start_matches('#')));
         for (index, column) in columns.iter().enumerate() {
             if let Some(cells) = table.column_mut(index).filter(|_| column.starts_with('#')) {
@@ -87,25 +88,25 @@ impl List {
         Self { format, member, table, items: Vec::new() }
     }
 
-    /// The next item, and its row in a table.
+    /// Adds an item. `row` makes its cells in a table.
     pub(super) fn push<M: Message + Name>(
         &mut self,
         item: &M,
         row: impl FnOnce(&M) -> Vec<String>,
     ) -> Result<(), CliError> {
         match self.format {
-            Format::Table => {
+            OutputFormat::Table => {
                 self.table.add_row(row(item));
             }
-            Format::Json => self.items.push(proto::to_json(item)),
-            Format::Jsonl => print(&proto::to_json(item).to_string())?,
+            OutputFormat::Json => self.items.push(proto::to_json(item)),
+            OutputFormat::Jsonl => print(&proto::to_json(item).to_string())?,
         }
         Ok(())
     }
 
-    /// Takes items from pages, as many as `limit` allows; all where it is absent.
-    /// `page` is told how many at most, and the token of the page before.
-    pub(super) async fn fill<M: Message + Name>(
+    /// Adds the items of all pages, at most `limit`. `page` gets the most items that it may
+    /// return, and the token of the page.
+    pub(super) async fn push_pages<M: Message + Name>(
         &mut self,
         limit: Option<u64>,
         page: impl AsyncFn(i32, Option<String>) -> Result<(Vec<M>, Option<String>), CliError>,
@@ -114,7 +115,7 @@ impl List {
         let mut left = limit.unwrap_or(u64::MAX);
         let mut next_token = None;
         while left > 0 {
-            let max_results = i32::try_from(left).unwrap_or(PAGE).min(PAGE);
+            let max_results = i32::try_from(left).unwrap_or(MAX_PAGE).min(MAX_PAGE);
             let (items, next) = page(max_results, next_token).await?;
             for item in &items {
                 self.push(item, row)?;
@@ -128,35 +129,34 @@ impl List {
         Ok(())
     }
 
-    /// Prints what was not printed yet.
-    pub(super) fn end(mut self) -> Result<(), CliError> {
+    /// Prints everything that is not printed yet.
+    pub(super) fn finish(mut self) -> Result<(), CliError> {
         match self.format {
-            Format::Table => {
-                let mut lines = lines(&mut self.table).into_iter();
+            OutputFormat::Table => {
+                let mut lines = render(&mut self.table).into_iter();
                 let heading = lines.next().unwrap_or_default();
                 let bold = Style::new().bold();
                 print(&format!("{bold}{heading}{bold:#}"))?;
                 lines.try_for_each(|line| print(&line))
             }
-            Format::Json => {
+            OutputFormat::Json => {
                 let document: serde_json::Map<_, _> =
                     [(self.member.to_owned(), Value::Array(self.items))].into_iter().collect();
-                Format::Json.value(&document.into())
+                OutputFormat::Json.value(&document.into())
             }
-            Format::Jsonl => Ok(()),
+            OutputFormat::Jsonl => Ok(()),
         }
     }
 }
 
-/// Prints text and a line feed. Colours go where they are wanted: to a terminal,
-/// unless `NO_COLOR` is set.
+/// Prints a line. Colors are removed unless stdout is a terminal, or if `NO_COLOR` is set.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = anstream::stdout();
     Ok(writeln!(stdout, "{text}").and_then(|()| stdout.flush())?)
 }
 
-/// Says something that is not part of the output.
-pub(super) fn say(text: &str) {
-    // Where stderr is closed there is nobody to tell.
+/// Prints a line that is not part of the output to stderr.
+pub(super) fn print_note(text: &str) {
+    // A closed stderr has no reader.
     let _ = writeln!(anstream::stderr(), "userpool: {text}");
 }

@@ -1,4 +1,4 @@
-//! What a history proves, computed here: the server is asked, and not believed.
+//! Verifying the history of a server without trusting it: every hash is computed here.
 
 use serde_json::{Value, json};
 use tonic::{Code, Status};
@@ -16,11 +16,11 @@ use crate::{
 };
 
 use super::{
-    connection::next_in_time,
+    connection::next_message,
     error::CliError,
-    output::{Format, print},
+    output::{OutputFormat, print},
     progress,
-    text::printable,
+    text::escape,
 };
 
 /// How often the server may report that it has sent everything before it has sent the
@@ -85,7 +85,7 @@ impl Proof {
         self.verifier = Verifier::new(trusted.iter().map(|checkpoint| checkpoint.head))?;
         // The length of the log is for the progress bar alone.
         let length = signed_checkpoint(client).await?.position;
-        let bar = progress::bar(u64::try_from(length).unwrap_or_default());
+        let bar = progress::new_bar(u64::try_from(length).unwrap_or_default());
         let request = WatchUserPoolEventsRequest {
             start: Some(Start::AfterPosition(0)),
             checkpoint_interval_seconds: 1,
@@ -116,7 +116,7 @@ impl Proof {
     /// Takes the next message of the server. Returns whether it reports that it has sent
     /// everything that was recorded when the watch began.
     async fn next(&mut self, client: &Client, events: &mut Watch) -> Result<bool, VerifyError> {
-        let sent = next_in_time(client, events).await;
+        let sent = next_message(client, events).await;
         match sent
             .map_err(|status| self.damaged(&status).map_or(status.into(), VerifyError::Mismatch))?
         {
@@ -139,7 +139,7 @@ impl Proof {
         if status.code() != Code::DataLoss {
             return None;
         }
-        let mismatch = self.verifier.next(MismatchCause::Damaged(printable(status.message())));
+        let mismatch = self.verifier.next(MismatchCause::Damaged(escape(status.message())));
         let stated = status.get_details_error_info();
         let stated = stated.and_then(|info| info.metadata.get("position")?.parse().ok());
         Some(Mismatch { position: stated.map_or(mismatch.position, Position), ..mismatch })
@@ -156,40 +156,40 @@ impl Proof {
         self.proven.push(match head.position.0 {
             0 => "The log is empty.".to_owned(),
             last => format!(
-                "Every record up to position {last} has the hash that it states and names the one \
-                 before it, and every event is shown as it was recorded."
+                "Every record up to position {last} is valid: its hash is right, it continues the \
+                 chain, and the server sent its event unchanged."
             ),
         });
         for LogCheckpoint { head, key } in trusted {
             let by = match (key, key_was_given) {
-                (Some(_), true) => ", signed with the key that was given",
+                (Some(_), true) => ", signed with the given key",
                 (Some(_), false) => ", signed",
                 (None, _) => "",
             };
             self.proven.push(format!(
-                "The log has what was noted at position {}{by}: nothing up to there was changed, \
-                 removed or added.",
+                "The log contains the trusted checkpoint at position {}{by}: nothing up to there \
+                 was changed, removed or added.",
                 head.position
             ));
         }
         let key: Option<[u8; 32]> = signed.public_key.as_slice().try_into().ok();
         let key = Hash(key.unwrap_or_default());
-        let whose = match (key_was_given, key_is_known) {
-            (true, _) => "with the key that was given".to_owned(),
-            (false, true) => "with the key of what was noted".to_owned(),
+        let with = match (key_was_given, key_is_known) {
+            (true, _) => "with the given key".to_owned(),
+            (false, true) => "with the key of the trusted checkpoints".to_owned(),
             (false, false) => format!(
-                "with key {key}, which is known from the server alone: compare it with what \
-                 \"userpool key\" prints on the server's machine"
+                "with key {key}, which is known only from this server: compare it with the output \
+                 of \"userpool key\" on the server's machine"
             ),
         };
         self.proven.push(format!(
-            "The server signs that its log ends at position {}, hash {}, {whose}.",
+            "The server signed that its log ends at position {}, hash {}, {with}.",
             head.position, head.hash
         ));
     }
 
-    pub(super) fn print(&self, format: Format) -> Result<(), CliError> {
-        if format != Format::Table {
+    pub(super) fn print(&self, format: OutputFormat) -> Result<(), CliError> {
+        if format != OutputFormat::Table {
             return format.value(&self.to_json());
         }
         self.proven.iter().try_for_each(|sentence| print(sentence))?;
@@ -197,10 +197,10 @@ impl Proof {
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let before = position.0.saturating_sub(1).min(self.verifier.head().position.0);
         if before > 0 {
-            print(&format!("Every record up to position {before} is right."))?;
+            print(&format!("Every record up to position {before} is valid."))?;
         }
         let reason = error_chain(cause);
-        print(&format!("{red}NOT PROVEN{red:#} at position {position}: {reason}."))
+        print(&format!("{red}INVALID{red:#} at position {position}: {reason}."))
     }
 
     fn to_json(&self) -> Value {

@@ -1,4 +1,4 @@
-//! `userpool read-model`: works on the read model of a stopped server.
+//! `userpool read-model`: rebuilding the read model of a stopped server.
 
 use std::io::{self, Write as _};
 
@@ -9,15 +9,15 @@ use crate::{
     event_log::{EventLog as _, Head, Position},
 };
 
-use super::{directory::Directory, error::CliError, outcome::Outcome, progress};
+use super::{data_dir::DataDirArgs, error::CliError, outcome::Outcome, progress};
 
-/// Works on the read model of a stopped server.
+/// Rebuild the read model of a stopped server.
 #[derive(Debug, Subcommand)]
 pub(super) enum ReadModelCommand {
-    /// Throw the read model away and project the log anew.
+    /// Delete the read model and project the log again.
     Rebuild {
         #[command(flatten)]
-        directory: Directory,
+        directory: DataDirArgs,
     },
 }
 
@@ -25,7 +25,7 @@ impl ReadModelCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let Self::Rebuild { directory } = self;
         let (directory, log) = directory.open()?;
-        let bar = progress::bar(log.head().borrow().position.0);
+        let bar = progress::new_bar(log.head().borrow().position.0);
         let progress = |position: Position| bar.set_position(position.0);
         app::rebuild(&log, &directory.read_model(), app::CACHE, &progress)
             .await

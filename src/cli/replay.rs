@@ -11,27 +11,29 @@ use crate::{
 };
 
 use super::{
-    connection::Connection, error::CliError, outcome::Outcome, output::Output, point::Point,
+    connection::ConnectionArgs, error::CliError, outcome::Outcome, output::OutputArgs,
+    point::HistoryPoint,
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example, a deleted user pool again, under a new ID:\n  \
+#[command(after_help = "Example, restore a deleted user pool under a new ID:\n  \
                         userpool replay us-east-1_tXLpktx5t | userpool create -")]
-pub(super) struct Replay {
-    /// The ID of the user pool; it may be deleted, and is shown as it was last.
+pub(super) struct ReplayCommand {
+    /// The ID of the user pool. If it is deleted, its last state is shown.
     #[arg(value_name = "POOL")]
     pool: String,
-    /// As of when: a revision (7), a position in the log (@120), a time (2026-11-17T10:00:00Z), a
-    /// date (2026-11-17, its first moment in UTC), or how long ago (2h). Absent: now.
+    /// Show the state at this point: a revision (7), a position in the log (@120), a time
+    /// (2026-11-17T10:00:00Z), a date (2026-11-17, midnight UTC), or a duration before now (2h).
+    /// If omitted, the current state.
     #[arg(long, value_name = "POINT")]
-    at: Option<Point>,
+    at: Option<HistoryPoint>,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
-impl Replay {
+impl ReplayCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         let as_of = self.at.map(|point| point.as_of(source.now()));
         let client = self.connection.connect().await?;

@@ -23,7 +23,7 @@ use crate::{
 use super::{
     error::CliError,
     outcome::Outcome,
-    output::{print, say},
+    output::{print, print_note},
     security::Security,
     settings::Settings,
 };
@@ -32,7 +32,7 @@ use super::{
 #[command(after_help = "A flag counts before its environment variable, that before the settings \
                         file, and that before the default.\n\nExample:\n  userpool serve \
                         --config userpool.toml --check-config")]
-pub(super) struct Serve {
+pub(super) struct ServeCommand {
     /// A TOML file with settings: the flags' names without the dashes before them, such as
     /// listen = "127.0.0.1:50051"; lists as arrays.
     #[arg(long, env = "USERPOOL_CONFIG", value_name = "FILE")]
@@ -128,7 +128,7 @@ pub(super) struct Serve {
     security: Security,
 }
 
-impl Serve {
+impl ServeCommand {
     pub(super) async fn run(
         self,
         settings: &Settings,
@@ -142,7 +142,7 @@ impl Serve {
             return checked(&self.into_config()?).await;
         }
         logging::start(self.log_format, &self.log)?;
-        let stops = Stops::listen()?;
+        let stops = StopSignals::listen()?;
         let config = self.into_config()?;
         let stop = stops.first();
         tokio::pin!(stop);
@@ -190,7 +190,7 @@ impl Serve {
 async fn checked(config: &Config) -> Result<Outcome, CliError> {
     let problems = config.check().await;
     for problem in &problems {
-        say(&error_chain(problem));
+        print_note(&error_chain(problem));
     }
     if problems.is_empty() {
         print("the settings can be used")?;
@@ -199,12 +199,12 @@ async fn checked(config: &Config) -> Result<Outcome, CliError> {
 }
 
 /// The signals that stop the server: the first in order, the second at once.
-struct Stops {
+struct StopSignals {
     terminated: Signal,
     interrupted: Signal,
 }
 
-impl Stops {
+impl StopSignals {
     fn listen() -> io::Result<Self> {
         let terminated = signal(SignalKind::terminate())?;
         Ok(Self { terminated, interrupted: signal(SignalKind::interrupt())? })

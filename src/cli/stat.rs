@@ -1,4 +1,4 @@
-//! `userpool log stat`: what is in a log, and how large it is.
+//! `userpool log stat`: statistics of a log.
 
 use std::{
     collections::BTreeMap,
@@ -13,19 +13,19 @@ use crate::{
     proto::{self, UserPoolEventType},
 };
 
-use super::{directory::Directory, error::CliError, outcome::Outcome, progress};
+use super::{data_dir::DataDirArgs, error::CliError, outcome::Outcome, progress};
 
-pub(super) async fn run(directory: &Directory) -> Result<Outcome, CliError> {
+pub(super) async fn run(directory: &DataDirArgs) -> Result<Outcome, CliError> {
     let (data_dir, log) = directory.open()?;
     let Head { position: end, hash } = *log.head().borrow();
-    let bar = progress::bar(end.0);
+    let bar = progress::new_bar(end.0);
     let mut types: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut body, mut stored) = (0_usize, 0_usize);
     let (mut first, mut last) = (None, None);
     let mut reader = LogReader::new(&log, end);
     while let Some(record) = reader.next().await.map_err(CliError::other)? {
         let event = audit::decode_with_record(&record).map_err(CliError::other)?;
-        *types.entry(short(event.r#type())).or_default() += 1;
+        *types.entry(short_name(event.r#type())).or_default() += 1;
         body = body.saturating_add(record.body.len());
         stored = stored.saturating_add(record.stored.len());
         first = first.or(event.record_time);
@@ -49,8 +49,8 @@ pub(super) async fn run(directory: &Directory) -> Result<Outcome, CliError> {
     Ok(Outcome::Success)
 }
 
-/// The type without what all types begin with.
-fn short(event_type: UserPoolEventType) -> &'static str {
+/// The name of a type without the common prefix.
+fn short_name(event_type: UserPoolEventType) -> &'static str {
     let name = event_type.as_str_name();
     name.strip_prefix("USER_POOL_EVENT_TYPE_").unwrap_or(name)
 }

@@ -2,15 +2,15 @@
 
 use comfy_table::{Table, presets};
 
-/// A table without lines between its columns.
-pub(super) fn table() -> Table {
+/// An empty table without borders.
+pub(super) fn new_table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table
 }
 
-/// The lines of a table, its columns two spaces apart.
-pub(super) fn lines(table: &mut Table) -> Vec<String> {
+/// Renders the lines of a table, with two spaces between its columns.
+pub(super) fn render(table: &mut Table) -> Vec<String> {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }

@@ -5,14 +5,14 @@ use prost_types::Timestamp;
 
 use crate::proto;
 
-/// A time as tables have it; nothing where there is none.
-pub(super) fn time(at: Option<Timestamp>) -> String {
+/// Formats a time for a table; empty if there is none.
+pub(super) fn format_time(at: Option<Timestamp>) -> String {
     let at = at.and_then(proto::date_time);
     at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default()
 }
 
-/// Text that was written by others, without what could play tricks on a terminal.
-pub(super) fn printable(text: &str) -> String {
+/// Escapes the control characters of foreign text, which could manipulate a terminal.
+pub(super) fn escape(text: &str) -> String {
     let escaped = |letter: char| -> Vec<char> {
         if letter.is_control() { letter.escape_default().collect() } else { vec![letter] }
     };

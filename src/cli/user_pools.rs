@@ -8,103 +8,104 @@ use crate::proto::{
 };
 
 use super::{
-    change::{Change, Expected},
-    connection::Connection,
+    connection::ConnectionArgs,
     document::Document,
     error::CliError,
+    mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::{List, Output},
-    text::{printable, time},
+    output::{ListOutput, OutputArgs},
+    positive::positive,
+    text::{escape, format_time},
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example, a user pool like another one:\n  \
+#[command(after_help = "Example, copy a user pool:\n  \
                         userpool describe us-east-1_tXLpktx5t | userpool create -")]
-pub(super) struct Create {
-    /// A file with JSON, or - for stdin: the request as "aws cognito-idp create-user-pool
-    /// --cli-input-json" takes it, or a user pool as describe and replay print it.
+pub(super) struct CreateCommand {
+    /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
+    /// create-user-pool --cli-input-json", or a user pool that describe or replay printed.
     #[arg(value_name = "FILE")]
     document: Document,
     #[command(flatten)]
-    change: Change,
+    mutation: MutationArgs,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  userpool describe us-east-1_tXLpktx5t -o table")]
-pub(super) struct Describe {
+pub(super) struct DescribeCommand {
     /// The ID of the user pool.
     #[arg(value_name = "POOL")]
     pool: String,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example, one setting and nothing else:\n  \
+#[command(after_help = "Example, change one setting:\n  \
                         echo '{\"MfaConfiguration\": \"ON\"}' |\n    \
                         userpool update us-east-1_tXLpktx5t - --mask mfa_configuration")]
-pub(super) struct Update {
+pub(super) struct UpdateCommand {
     /// The ID of the user pool.
     #[arg(value_name = "POOL")]
     pool: String,
-    /// A file with JSON, or - for stdin: the request as "aws cognito-idp update-user-pool
-    /// --cli-input-json" takes it; UserPoolId may be left out.
+    /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
+    /// update-user-pool --cli-input-json". UserPoolId is optional.
     #[arg(value_name = "FILE")]
     document: Document,
-    /// The settings to change, as paths, with commas between them; one that the file leaves out
-    /// goes back to its default. Absent: every setting is replaced.
+    /// Change only the settings at these paths, separated by commas. A setting that the file omits
+    /// is reset to its default. If omitted, all settings are replaced.
     #[arg(long, value_name = "PATHS", value_delimiter = ',')]
     mask: Vec<String>,
     #[command(flatten)]
-    expected: Expected,
+    expected: ExpectedRevision,
     #[command(flatten)]
-    change: Change,
+    mutation: MutationArgs,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  userpool delete us-east-1_tXLpktx5t --expected-revision 3")]
-pub(super) struct Delete {
+pub(super) struct DeleteCommand {
     /// The ID of the user pool.
     #[arg(value_name = "POOL")]
     pool: String,
     #[command(flatten)]
-    expected: Expected,
+    expected: ExpectedRevision,
     #[command(flatten)]
-    change: Change,
+    mutation: MutationArgs,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  userpool list --limit 10")]
-pub(super) struct ListPools {
-    /// How many user pools to list at most. Absent: all.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+pub(super) struct ListCommand {
+    /// List at most this many user pools. If omitted, all.
+    #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<u64>,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
-impl Create {
+impl CreateCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let request = self.document.create_user_pool()?;
         let request = CreateUserPoolRequest {
-            request_id: self.change.request_id.or(request.request_id),
-            validate_only: self.change.validate_only || request.validate_only,
+            request_id: self.mutation.request_id.or(request.request_id),
+            validate_only: self.mutation.validate_only || request.validate_only,
             ..request
         };
         let client = self.connection.connect().await?;
@@ -114,7 +115,7 @@ impl Create {
     }
 }
 
-impl Describe {
+impl DescribeCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let request = DescribeUserPoolRequest { user_pool_id: Some(self.pool) };
         let client = self.connection.connect().await?;
@@ -124,20 +125,20 @@ impl Describe {
     }
 }
 
-impl Update {
+impl UpdateCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let request: UpdateUserPoolRequest = self.document.read()?;
         if let Some(id) = request.user_pool_id.filter(|id| *id != self.pool) {
-            let what = format!("is for user pool {id}, not {}", self.pool);
-            return Err(self.document.unfit(&what));
+            let problem = format!("is for user pool {id}, not {}", self.pool);
+            return Err(self.document.invalid(&problem));
         }
         let update_mask = if self.mask.is_empty() { request.update_mask } else { self.mask };
         let request = UpdateUserPoolRequest {
             user_pool_id: Some(self.pool),
             update_mask,
             expected_revision: self.expected.expected_revision.or(request.expected_revision),
-            request_id: self.change.request_id.or(request.request_id),
-            validate_only: self.change.validate_only || request.validate_only,
+            request_id: self.mutation.request_id.or(request.request_id),
+            validate_only: self.mutation.validate_only || request.validate_only,
             ..request
         };
         let client = self.connection.connect().await?;
@@ -147,12 +148,12 @@ impl Update {
     }
 }
 
-impl Delete {
+impl DeleteCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let request = DeleteUserPoolRequest {
             user_pool_id: Some(self.pool),
-            request_id: self.change.request_id,
-            validate_only: self.change.validate_only,
+            request_id: self.mutation.request_id,
+            validate_only: self.mutation.validate_only,
             expected_revision: self.expected.expected_revision,
         };
         let client = self.connection.connect().await?;
@@ -162,28 +163,28 @@ impl Delete {
     }
 }
 
-impl ListPools {
+impl ListCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
         let columns = ["ID", "NAME", "#REVISION", "CREATED", "MODIFIED"];
-        let mut list = List::new(self.output.or_table(), "UserPools", &columns);
+        let mut list = ListOutput::new(self.output.or_table(), "UserPools", &columns);
         let page = async |max_results, next_token| {
             let request = ListUserPoolsRequest { max_results: Some(max_results), next_token };
             let page = client.list_user_pools(request).await?;
             Ok((page.user_pools, page.next_token))
         };
-        list.fill(self.limit, page, row).await?;
-        list.end()?;
+        list.push_pages(self.limit, page, row).await?;
+        list.finish()?;
         Ok(Outcome::Success)
     }
 }
 
 fn row(pool: &UserPoolDescription) -> Vec<String> {
     vec![
-        printable(pool.id()),
-        printable(pool.name()),
+        escape(pool.id()),
+        escape(pool.name()),
         pool.revision.to_string(),
-        time(pool.creation_date),
-        time(pool.last_modified_date),
+        format_time(pool.creation_date),
+        format_time(pool.last_modified_date),
     ]
 }

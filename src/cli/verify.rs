@@ -1,36 +1,37 @@
-//! `userpool verify`.
+//! `userpool verify`: verifying the history of a server without trusting it.
 
 use clap::Args;
 
 use crate::audit::{LogCheckpoint, PublicKey, TrustedCheckpoints};
 
 use super::{
-    connection::Connection, error::CliError, outcome::Outcome, output::Output, proof::Proof,
+    connection::ConnectionArgs, error::CliError, outcome::Outcome, output::OutputArgs, proof::Proof,
 };
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code: 0 where all of it is proven, 1 where something is not as it must \
-                  be.\n\nExample:\n  userpool checkpoint > noted.json\n  userpool verify \
-                  --checkpoint noted.json"
+    after_help = "Exit code: 0 if the history is valid, 1 if it is not.\n\nExample:\n  userpool \
+                  checkpoint > monday.json\n  userpool verify --checkpoint monday.json"
 )]
-pub(super) struct Verify {
-    /// What was noted earlier, to prove that nothing before it was changed since: a file with what
-    /// "userpool checkpoint" printed, a data directory's checkpoints.jsonl, or POSITION:HASH. May
-    /// be given more than once. Absent: the log is only compared with itself.
+pub(super) struct VerifyCommand {
+    /// Compare the log with a trusted checkpoint, to prove that nothing before it was changed: a
+    /// file with the output of "userpool checkpoint", the checkpoints.jsonl of a data directory, or
+    /// POSITION:HASH with the hash in hexadecimal. Can be repeated. If omitted, the log is checked
+    /// only against itself.
     #[arg(long, value_name = "FILE|POSITION:HASH")]
     checkpoint: Vec<TrustedCheckpoints>,
-    /// The public key that checkpoints must be signed with, as it came by another way: a PEM file
-    /// or 64 hexadecimal digits. Absent: the key of the checkpoints that were noted.
+    /// Require that checkpoints are signed with this public key: a PEM file or 64 hexadecimal
+    /// digits, obtained from another source than the server. If omitted, the key of the trusted
+    /// checkpoints is required.
     #[arg(long, value_name = "FILE|HEX")]
     key: Option<PublicKey>,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
-impl Verify {
+impl VerifyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let trusted: Vec<_> = self.checkpoint.into_iter().flat_map(|file| file.0).collect();
         let key = expected_key(self.key, &trusted)?;

@@ -7,48 +7,48 @@ use crate::proto::{
 };
 
 use super::{
-    connection::Connection,
+    connection::ConnectionArgs,
     error::CliError,
-    event::{Kind, Lines},
-    follow::{self, Printer},
+    event::{EventKind, EventLayout},
+    follow::{self, EventPrinter},
     outcome::Outcome,
-    output::Output,
+    output::OutputArgs,
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example, everything that ever happened, and goes on to happen:\n  \
+#[command(after_help = "Example, print the whole history and then new events:\n  \
                         userpool watch --after 0 -o jsonl")]
-pub(super) struct Watch {
-    /// Only events of this user pool. Absent: of all.
+pub(super) struct WatchCommand {
+    /// Print only events of this user pool. If omitted, of all.
     #[arg(long, value_name = "POOL")]
     pool: Option<String>,
-    /// Only events after this position in the log; 0 shows the whole history first. Absent: only
-    /// what is recorded from now on.
+    /// Print events after this position in the log; 0 prints the whole history first. If omitted,
+    /// only new events.
     #[arg(long, value_name = "N")]
     after: Option<i64>,
-    /// Only events of these types, with commas between them. Absent: of all.
+    /// Print only events of these types, separated by commas. If omitted, all.
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
-    types: Vec<Kind>,
+    types: Vec<EventKind>,
     #[command(flatten)]
-    output: Output,
+    output: OutputArgs,
     #[command(flatten)]
-    connection: Connection,
+    connection: ConnectionArgs,
 }
 
-impl Watch {
+impl WatchCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let watch = WatchUserPoolEventsRequest {
             filter: Some(UserPoolEventFilter {
                 user_pool_id: self.pool,
-                types: follow::types(&self.types),
+                types: follow::filter_types(&self.types),
                 ..UserPoolEventFilter::default()
             }),
             start: self.after.map(Start::AfterPosition),
             ..WatchUserPoolEventsRequest::default()
         };
         let client = self.connection.connect().await?;
-        let printer = Printer { format: self.output.or_table(), lines: Lines::Log };
-        printer.heading()?;
+        let printer = EventPrinter { format: self.output.or_table(), layout: EventLayout::Log };
+        printer.print_heading()?;
         follow::follow(&client, watch, printer).await?;
         Ok(Outcome::Success)
     }
