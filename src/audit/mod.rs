@@ -17,7 +17,7 @@ pub use self::{
     import::{ImportError, Importer},
     mismatch::{Mismatch, MismatchCause},
     reader::LogReader,
-    trusted::{LogCheckpoint, PublicKey, TrustedCheckpoints},
+    trusted::{KeyConflict, LogCheckpoint, PublicKey, Trust, TrustedCheckpoints},
     verifier::{Verifier, record_of},
     verify::{Verification, verify},
 };

@@ -12,7 +12,29 @@ use crate::{
 
 use super::checkpoint::{self, CheckpointError};
 
-/// Checkpoints that a log is compared with.
+/// What the log of a server is verified against.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// The checkpoints that the log must contain.
+    pub checkpoints: Vec<LogCheckpoint>,
+    /// The key that must have signed every checkpoint, if any is known.
+    pub key: Option<PublicKey>,
+    /// Whether the key was given, rather than taken from the checkpoints.
+    pub is_key_given: bool,
+}
+
+/// Two trusted checkpoints, or a checkpoint and the given key, have different keys.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error(
+    "the trusted checkpoint at position {position} is signed with key {found}, not with {expected}"
+)]
+pub struct KeyConflict {
+    position: Position,
+    found: PublicKey,
+    expected: PublicKey,
+}
+
+/// The checkpoints of one file, or a single one.
 #[derive(Debug, Clone)]
 pub struct TrustedCheckpoints(pub Vec<LogCheckpoint>);
 
@@ -28,6 +50,33 @@ pub struct LogCheckpoint {
 /// The key that the signatures of checkpoints are verified with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicKey(pub [u8; 32]);
+
+impl Trust {
+    /// Trusts these checkpoints, and the given key or else that of the checkpoints.
+    ///
+    /// # Errors
+    /// A checkpoint is signed with another key.
+    pub fn new(
+        checkpoints: Vec<TrustedCheckpoints>,
+        given: Option<PublicKey>,
+    ) -> Result<Self, KeyConflict> {
+        let checkpoints: Vec<_> = checkpoints.into_iter().flat_map(|file| file.0).collect();
+        let mut key = given;
+        for LogCheckpoint { head, key: found } in &checkpoints {
+            let Some(found) = *found else { continue };
+            let expected = *key.get_or_insert(found);
+            if found != expected {
+                return Err(KeyConflict { position: head.position, found, expected });
+            }
+        }
+        Ok(Self { checkpoints, key, is_key_given: given.is_some() })
+    }
+
+    /// The heads of the checkpoints.
+    pub fn heads(&self) -> impl Iterator<Item = Head> {
+        self.checkpoints.iter().map(|checkpoint| checkpoint.head)
+    }
+}
 
 impl LogCheckpoint {
     /// Verifies the signature of a checkpoint.

@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use crate::audit::{LogCheckpoint, PublicKey, TrustedCheckpoints};
+use crate::audit::{PublicKey, Trust, TrustedCheckpoints};
 
 use super::{
-    connection::ConnectionArgs, error::CliError, outcome::Outcome, output::OutputArgs, proof::Proof,
+    connection::ConnectionArgs, error::CliError, outcome::Outcome, output::OutputArgs,
+    remote_verification::verify_history,
 };
 
 #[derive(Debug, Args)]
@@ -33,32 +34,10 @@ pub(super) struct VerifyCommand {
 
 impl VerifyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
-        let trusted: Vec<_> = self.checkpoint.into_iter().flat_map(|file| file.0).collect();
-        let key = expected_key(self.key, &trusted)?;
+        let trust = Trust::new(self.checkpoint, self.key).map_err(CliError::other)?;
         let client = self.connection.connect().await?;
-        let proof = Proof::of(&client, &trusted, key, self.key.is_some()).await?;
-        proof.print(self.output.or_table())?;
-        Ok(if proof.is_valid() { Outcome::Success } else { Outcome::Negative })
+        let report = verify_history(&client, &trust).await?;
+        report.print(self.output.or_table())?;
+        Ok(if report.is_valid() { Outcome::Success } else { Outcome::Negative })
     }
-}
-
-/// The key that must have signed every checkpoint: the given one, or that of the trusted
-/// checkpoints.
-fn expected_key(
-    given: Option<PublicKey>,
-    trusted: &[LogCheckpoint],
-) -> Result<Option<PublicKey>, CliError> {
-    let mut expected = given;
-    for LogCheckpoint { head, key } in trusted {
-        let Some(key) = *key else { continue };
-        let expected = *expected.get_or_insert(key);
-        if key != expected {
-            let position = head.position;
-            return Err(CliError::message(format!(
-                "the trusted checkpoint at position {position} is signed with key {key}, not with \
-                 {expected}"
-            )));
-        }
-    }
-    Ok(expected)
 }

@@ -1,0 +1,122 @@
+//! Verifying the history of a server without trusting it: every hash is computed here.
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    audit::{LogCheckpoint, Mismatch, MismatchCause, Trust, Verifier},
+    client::{Client, Watch},
+    event_log::Position,
+    proto::{
+        GetSignedCheckpointRequest, SignedCheckpoint, WatchUserPoolEventsRequest,
+        watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
+    },
+};
+
+use super::{connection::next_message, error::CliError, progress, report::Report, text::escape};
+
+/// How often the server may report that it has sent everything, before it has sent the
+/// events up to the checkpoint that it signed. An honest one may have reported so before.
+const MAX_EARLY_REPORTS: u32 = 3;
+
+/// Why a verification ends early.
+enum VerifyError {
+    /// A request failed.
+    Request(CliError),
+    /// The history is invalid.
+    Mismatch(Mismatch),
+}
+
+/// Verifies the history of a server, up to its end or the first mismatch.
+///
+/// # Errors
+/// A request failed.
+pub(super) async fn verify_history(client: &Client, trust: &Trust) -> Result<Report, CliError> {
+    let mut verifier = Verifier::default();
+    match verify(client, trust, &mut verifier).await {
+        Ok((checkpoint, signed)) => Ok(Report::valid(checkpoint, signed, trust)),
+        Err(VerifyError::Mismatch(mismatch)) => Ok(Report::invalid(verifier.head(), mismatch)),
+        Err(VerifyError::Request(error)) => Err(error),
+    }
+}
+
+/// Returns the checkpoint that the server signed at the end.
+async fn verify(
+    client: &Client,
+    trust: &Trust,
+    verifier: &mut Verifier,
+) -> Result<(LogCheckpoint, SignedCheckpoint), VerifyError> {
+    *verifier = Verifier::new(trust.heads())?;
+    // The length of the log is for the progress bar alone.
+    let length = signed_checkpoint(client).await?.position;
+    let bar = progress::new_bar(u64::try_from(length).unwrap_or_default());
+    let request = WatchUserPoolEventsRequest {
+        start: Some(Start::AfterPosition(0)),
+        checkpoint_interval_seconds: 1,
+        include_records: true,
+        ..WatchUserPoolEventsRequest::default()
+    };
+    let mut events = client.watch(request).await?;
+    while !take_message(client, &mut events, verifier).await? {
+        bar.set_position(verifier.head().position.0);
+    }
+    bar.finish_and_clear();
+    // Requested now, so that it covers every event that the server has sent.
+    let signed = signed_checkpoint(client).await?;
+    let checkpoint = LogCheckpoint::verify(&signed).map_err(|error| verifier.here(error))?;
+    let mut reports = 0;
+    while verifier.head().position < checkpoint.head.position && reports <= MAX_EARLY_REPORTS {
+        reports += u32::from(take_message(client, &mut events, verifier).await?);
+    }
+    verifier.finish_signed(checkpoint, trust.key)?;
+    Ok((checkpoint, signed))
+}
+
+/// Takes the next message of the server. Returns whether it reports that it has sent
+/// everything that was recorded when the watch began.
+async fn take_message(
+    client: &Client,
+    events: &mut Watch,
+    verifier: &mut Verifier,
+) -> Result<bool, VerifyError> {
+    match next_message(client, events).await {
+        Ok(Content::Event(event)) => {
+            verifier.push_event(&event)?;
+            Ok(false)
+        }
+        Ok(Content::Checkpoint(checkpoint)) => {
+            let position = Position(u64::try_from(checkpoint.position).unwrap_or_default());
+            if position > verifier.head().position {
+                return Err(verifier.next(MismatchCause::Withheld(position)).into());
+            }
+            Ok(checkpoint.caught_up)
+        }
+        Err(status) if status.code() == Code::DataLoss => Err(damage(&status, verifier).into()),
+        Err(status) => Err(status.into()),
+    }
+}
+
+/// The damage that the server reports of its own log.
+fn damage(status: &Status, verifier: &Verifier) -> Mismatch {
+    let mismatch = verifier.next(MismatchCause::Damaged(escape(status.message())));
+    let stated = status.get_details_error_info();
+    let stated = stated.and_then(|info| info.metadata.get("position")?.parse().ok());
+    Mismatch { position: stated.map_or(mismatch.position, Position), ..mismatch }
+}
+
+async fn signed_checkpoint(client: &Client) -> Result<SignedCheckpoint, CliError> {
+    let response = client.get_signed_checkpoint(GetSignedCheckpointRequest {}).await?;
+    Ok(response.checkpoint.unwrap_or_default())
+}
+
+impl From<Mismatch> for VerifyError {
+    fn from(mismatch: Mismatch) -> Self {
+        Self::Mismatch(mismatch)
+    }
+}
+
+impl<E: Into<CliError>> From<E> for VerifyError {
+    fn from(error: E) -> Self {
+        Self::Request(error.into())
+    }
+}
