@@ -1,5 +1,5 @@
-//! Events to the bodies of records and back: the one place where an event of an
-//! older form would be brought up to date.
+//! Encoding events into the bodies of records, and decoding them. An event of an older
+//! schema version would be upgraded here.
 
 use bytes::{Bytes, BytesMut};
 use prost::Message as _;
@@ -9,37 +9,37 @@ use crate::{
     proto::{UserPoolEvent, UserPoolEventType, user_pool_event::Payload},
 };
 
-/// The form of the payloads that this version writes.
+/// The schema version of the payloads that this version writes.
 pub(crate) const SCHEMA_VERSION: i32 = 1;
 
-/// A record that is intact, but holds no event that this version understands.
+/// An intact record holds no event that this version can decode.
 #[derive(Debug, thiserror::Error)]
-#[error("the record at position {position} is not understood")]
+#[error("cannot decode the record at position {position}")]
 pub struct DecodeError {
     /// The position of the record.
     pub position: Position,
-    /// Why it is not understood.
+    /// Why it cannot be decoded.
     pub source: DecodeCause,
 }
 
-/// Why an intact record is not understood.
+/// Why the event of an intact record cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeCause {
-    /// It is no event.
+    /// The body is not an event.
     #[error("the record does not hold an event")]
     NotAnEvent(#[from] prost::DecodeError),
-    /// It was written by a newer version.
+    /// A newer version wrote the event.
     #[error("the event has schema version {0}; this version knows {SCHEMA_VERSION}")]
     Newer(i32),
-    /// What happened is not there, or of a kind that this version does not know.
+    /// The payload is missing, or of a type that this version does not know.
     #[error("the event has no payload that this version knows")]
     UnknownPayload,
-    /// It is the event of another position.
+    /// The event belongs to another position.
     #[error("the event states position {0}")]
     WrongPosition(i64),
 }
 
-/// The type that goes with a payload.
+/// The type of an event with this payload.
 pub(crate) const fn event_type(event: &Payload) -> UserPoolEventType {
     match event {
         Payload::UserPoolCreated(_) => UserPoolEventType::UserPoolCreated,
@@ -50,15 +50,13 @@ pub(crate) const fn event_type(event: &Payload) -> UserPoolEventType {
     }
 }
 
-/// The body of the record: the event as it is served, without the hashes, which
-/// the log adds.
+/// Encodes the body of a record: the event without the hashes, which the log adds.
 pub(crate) fn encode(event: &UserPoolEvent) -> Bytes {
     event.encode_to_vec().into()
 }
 
-/// The event of a record as it is sent, with its hashes and, where that is asked for,
-/// the record. Nobody has to know what is in it: to put two messages one after the other
-/// is to merge them.
+/// Encodes the event of a record for a response, with its hashes and, on request, the
+/// record. The body is not decoded: concatenating two encoded messages merges them.
 pub(crate) fn sent(record: &Record, include_record: bool) -> Bytes {
     let added = UserPoolEvent {
         previous_hash: record.previous_hash.0.to_vec(),
@@ -73,7 +71,7 @@ pub(crate) fn sent(record: &Record, include_record: bool) -> Bytes {
     both.freeze()
 }
 
-/// The event of a record, with its hashes.
+/// Decodes the event of a record, with its hashes.
 pub(crate) fn decode(record: &Record) -> Result<UserPoolEvent, DecodeError> {
     let decode = || {
         let event = UserPoolEvent::decode(record.body.as_ref())?;
@@ -92,7 +90,7 @@ pub(crate) fn decode(record: &Record) -> Result<UserPoolEvent, DecodeError> {
     decode().map_err(|source| DecodeError { position: record.position, source })
 }
 
-/// The event of a record, with its hashes and the record.
+/// Decodes the event of a record, with its hashes and the record.
 ///
 /// # Errors
 /// This version cannot decode the event.

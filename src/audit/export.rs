@@ -1,5 +1,5 @@
-//! Export: a log as JSON Lines. A line is an event for people to read, with its stored
-//! record, which is what counts.
+//! Export: a log as JSON Lines. A line holds an event in readable form and its stored
+//! record, which is authoritative.
 
 use std::io::{self, Write};
 

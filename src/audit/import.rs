@@ -1,4 +1,4 @@
-//! Import: an export back to the records of a log, each verified.
+//! Import: reading an export and verifying every record of it.
 
 use std::io::{self, BufRead, Lines};
 
@@ -6,7 +6,7 @@ use crate::event_log::{Head, Record};
 
 use super::{mismatch::Mismatch, verifier::Verifier};
 
-/// How much one page has at most.
+/// The limits of a page.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 const MAX_PAGE_RECORDS: usize = 4096;
 

@@ -1,4 +1,5 @@
-//! What can be wrong with a log, and where: the texts that every verification shares.
+//! Mismatches between a log and what it must be, with the texts that every verification
+//! shares.
 
 use crate::event_log::{Defect, Hash, Position};
 

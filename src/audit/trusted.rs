@@ -1,5 +1,5 @@
-//! What an auditor trusts: checkpoints that were kept elsewhere, and the public key that
-//! signs them.
+//! The trust of an auditor: checkpoints that were kept elsewhere, and the public key that
+//! verifies them.
 
 use std::{fmt, fs, str::FromStr};
 
@@ -12,7 +12,7 @@ use crate::{
 
 use super::checkpoint::{self, CheckpointError};
 
-/// What the log of a server is verified against.
+/// The checkpoints and the key that a log is verified against.
 #[derive(Debug, Clone)]
 pub struct Trust {
     /// The checkpoints that the log must contain.

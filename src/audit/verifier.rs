@@ -1,6 +1,5 @@
-//! The chain verifier: it takes the records of a log one after another, from the first
-//! on, and reports the first that is wrong. Knows neither where they are read nor who
-//! asks.
+//! The chain verifier: it takes the records of a log one after another and reports the
+//! first mismatch. Knows nothing of the source of the records.
 
 use crate::{
     event_log::{Defect, Head, Record},

@@ -1,4 +1,4 @@
-//! Why a command failed, as a person reads it: the failure, its place, and what to do.
+//! Why a command failed, as a message for people.
 
 use std::{collections::BTreeMap, error::Error, io, path::Path, process::ExitCode};
 
@@ -98,7 +98,8 @@ impl From<Box<dyn Error>> for CliError {
     }
 }
 
-/// The message, a line for each violation, then the reason and what goes with it.
+/// Formats a status: its message, a line for each violation, then the reason and its
+/// metadata.
 fn explain(status: &Status) -> String {
     let mut text = match status.message() {
         "" => status.code().description().to_owned(),
@@ -118,7 +119,7 @@ fn explain(status: &Status) -> String {
     }
     if let Some(info) = details.error_info() {
         let mut metadata: BTreeMap<_, _> = info.metadata.iter().collect();
-        // Told only where it says that there are more than are listed.
+        // The counts say something only if not every violation is listed.
         let (total, listed) = ("violations".to_owned(), "violations_listed".to_owned());
         if metadata.get(&total) == metadata.get(&listed) {
             metadata.remove(&total);
@@ -132,9 +133,9 @@ fn explain(status: &Status) -> String {
         }
     }
     let id = status.metadata().get("x-request-id").and_then(|id| id.to_str().ok());
-    // What to look for in the server's log, where that is what is left to do.
+    // For these codes the log of the server has more.
     if let Some(id) = id.filter(|_| matches!(status.code(), Code::Internal | Code::DataLoss)) {
-        text.push_str("\n  x-request-id=");
+        text.push_str("\n  correlation_id=");
         text.push_str(&escape(id));
     }
     text

@@ -1,4 +1,4 @@
-//! The settings of TLS and tokens, and of where to listen without them.
+//! The settings of TLS and tokens.
 
 use std::path::PathBuf;
 
@@ -13,30 +13,30 @@ use super::error::CliError;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS and identity")]
-pub(super) struct Security {
-    /// The server's certificate in PEM, with those that lead to its authority. Loaded again when
-    /// the file changes, and on SIGHUP; connections stay.
+pub(super) struct SecurityArgs {
+    /// Serve TLS with the certificate chain in this PEM file. It is reloaded when it changes and on
+    /// SIGHUP; open connections stay.
     #[arg(long, env = "USERPOOL_TLS_CERT", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
-    /// The key of that certificate in PEM; not to be readable by every user of the machine.
+    /// Read the private key of --tls-cert from this PEM file, which must not be world-readable.
     #[arg(long, env = "USERPOOL_TLS_KEY", value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// The authorities in PEM that vouch for clients, who are then known by their certificates.
+    /// Authenticate clients whose certificates are signed by the authorities in this PEM file.
     #[arg(long, env = "USERPOOL_CLIENT_CA", value_name = "FILE")]
     client_ca: Option<PathBuf>,
-    /// Whether clients must have a certificate; required where --client-ca is given and nothing
-    /// else is said. One that is not valid is never accepted.
-    #[arg(long, env = "USERPOOL_CLIENT_AUTH", value_name = "WHETHER")]
+    /// Request or require a certificate from clients. If omitted, one is required if --client-ca is
+    /// set. An invalid certificate is always refused.
+    #[arg(long, env = "USERPOOL_CLIENT_AUTH", value_name = "MODE")]
     client_auth: Option<ClientAuth>,
-    /// Whose bearer tokens (JWTs) are taken: what they name in iss. It needs --token-audience and
-    /// --token-keys as well.
+    /// Accept bearer tokens (JWTs) with this issuer (iss). Requires --token-audience and
+    /// --token-keys.
     #[arg(long, env = "USERPOOL_TOKEN_ISSUER", value_name = "ISSUER")]
     token_issuer: Option<String>,
-    /// For whom they must be: what they name in aud, or among others there.
+    /// Require this audience in tokens (aud, which may name others as well).
     #[arg(long, env = "USERPOOL_TOKEN_AUDIENCE", value_name = "AUDIENCE")]
     token_audience: Option<String>,
-    /// How they may be signed, with commas between: RS256, RS384, RS512, PS256, PS384, PS512, ES256,
-    /// ES384 or EdDSA.
+    /// Accept tokens signed with these algorithms, separated by commas: RS256, RS384, RS512, PS256,
+    /// PS384, PS512, ES256, ES384 or EdDSA.
     #[arg(
         long,
         env = "USERPOOL_TOKEN_ALGORITHMS",
@@ -45,15 +45,15 @@ pub(super) struct Security {
         default_value = "RS256,ES256,EdDSA"
     )]
     token_algorithms: Vec<TokenAlgorithm>,
-    /// The issuer's public keys: a JWK set, or PEM. Loaded again when the file changes, and on
-    /// SIGHUP.
+    /// Verify tokens with the public keys in this file: a JWK set or PEM. It is reloaded when it
+    /// changes and on SIGHUP.
     #[arg(long, env = "USERPOOL_TOKEN_KEYS", value_name = "FILE")]
     token_keys: Option<PathBuf>,
-    /// Listen where other machines can reach it without TLS.
+    /// Allow listening without TLS on an address that other machines can reach.
     #[arg(
         long,
         env = "USERPOOL_INSECURE",
-        value_name = "WHETHER",
+        value_name = "BOOL",
         action = ArgAction::Set,
         num_args = 0..=1,
         require_equals = true,
@@ -65,23 +65,23 @@ pub(super) struct Security {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ClientAuth {
-    /// They are not asked for one.
+    /// Request no certificate.
     None,
-    /// Those without one are let in, too.
+    /// Accept clients without a certificate.
     Optional,
-    /// Those without one are refused.
+    /// Refuse clients without a certificate.
     Required,
 }
 
-impl Security {
+impl SecurityArgs {
     pub(super) const fn insecure(&self) -> bool {
         self.insecure
     }
 
-    /// Whose tokens are taken.
+    /// The settings of tokens, if tokens are accepted.
     ///
     /// # Errors
-    /// One of what it takes is missing.
+    /// A setting is missing.
     pub(super) fn tokens(&self) -> Result<Option<TokenSettings>, CliError> {
         match (&self.token_issuer, &self.token_audience, &self.token_keys) {
             (Some(issuer), Some(audience), Some(keys)) => Ok(Some(TokenSettings {
@@ -92,23 +92,20 @@ impl Security {
             })),
             (None, None, None) => Ok(None),
             (_, _, _) => Err(CliError::message(
-                "token-issuer, token-audience and token-keys mean something only together; give \
-                 all three",
+                "token-issuer, token-audience and token-keys must be set together",
             )),
         }
     }
 
-    /// What connections are encrypted with.
+    /// The settings of TLS, if it is on.
     ///
     /// # Errors
-    /// One is given that means nothing without another.
+    /// A setting is missing.
     pub(super) fn tls(&self) -> Result<Option<Tls>, CliError> {
         let clients = match (self.client_auth, &self.client_ca) {
             (Some(ClientAuth::None), _) | (None, None) => None,
             (Some(ClientAuth::Optional | ClientAuth::Required), None) => {
-                return Err(CliError::message(
-                    "client-auth is given without client-ca: who vouches for them?",
-                ));
+                return Err(CliError::message("client-auth requires client-ca"));
             }
             (auth, Some(authorities)) => {
                 let required = !matches!(auth, Some(ClientAuth::Optional));
@@ -119,15 +116,11 @@ impl Security {
             (Some(certificate), Some(key)) => {
                 Ok(Some(Tls { certificate: certificate.clone(), key: key.clone(), clients }))
             }
-            (Some(_), None) => {
-                Err(CliError::message("tls-cert is given without tls-key; give both"))
+            (Some(_), None) => Err(CliError::message("tls-cert requires tls-key")),
+            (None, Some(_)) => Err(CliError::message("tls-key requires tls-cert")),
+            (None, None) if clients.is_some() => {
+                Err(CliError::message("client-ca requires tls-cert and tls-key"))
             }
-            (None, Some(_)) => {
-                Err(CliError::message("tls-key is given without tls-cert; give both"))
-            }
-            (None, None) if clients.is_some() => Err(CliError::message(
-                "client-ca is given without tls-cert and tls-key; give all three",
-            )),
             (None, None) => Ok(None),
         }
     }

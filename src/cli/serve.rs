@@ -1,4 +1,4 @@
-//! `userpool serve`.
+//! `userpool serve`: the server, until a signal stops it.
 
 use std::{
     io::{self, Write as _},
@@ -24,27 +24,27 @@ use super::{
     error::CliError,
     outcome::Outcome,
     output::{print, print_note},
-    security::Security,
+    security::SecurityArgs,
     settings::Settings,
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "A flag counts before its environment variable, that before the settings \
-                        file, and that before the default.\n\nExample:\n  userpool serve \
+#[command(after_help = "A flag overrides its environment variable, which overrides the settings \
+                        file, which overrides the default.\n\nExample:\n  userpool serve \
                         --config userpool.toml --check-config")]
 pub(super) struct ServeCommand {
-    /// A TOML file with settings: the flags' names without the dashes before them, such as
-    /// listen = "127.0.0.1:50051"; lists as arrays.
+    /// Read settings from this TOML file. A key is the name of a flag without the leading dashes,
+    /// such as listen = "127.0.0.1:50051"; a list is an array.
     #[arg(long, env = "USERPOOL_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Print the settings and where each is from, as a settings file, and do nothing else.
+    /// Print the settings as a settings file, with the origin of each, and exit.
     #[arg(long)]
     print_config: bool,
-    /// Check the settings and the files that they name, tell all that is wrong, and do nothing
-    /// else. Exit code 0: they can be used. 1: they cannot.
+    /// Check the settings and the files that they name, print every problem, and exit. Exit code: 0
+    /// if they are valid, 1 if they are not.
     #[arg(long, conflicts_with = "print_config")]
     check_config: bool,
-    /// Where to listen: HOST:PORT (port 0 takes a free one) or unix:PATH.
+    /// Listen on this address: HOST:PORT (port 0 picks a free one) or unix:PATH.
     #[arg(
         long,
         env = "USERPOOL_LISTEN",
@@ -52,39 +52,39 @@ pub(super) struct ServeCommand {
         default_value = "127.0.0.1:50051"
     )]
     listen: Endpoint,
-    /// Where to keep the log and the read model; created where it does not exist.
+    /// Keep the log and the read model in this directory, which is created if it does not exist.
     #[arg(long, env = "USERPOOL_DATA_DIR", value_name = "DIR", default_value = "./data")]
     data_dir: PathBuf,
-    /// The prefix of user pool IDs; fixed for a data directory once it is there.
+    /// Use this prefix for user pool IDs. It is fixed once the data directory exists.
     #[arg(long, env = "USERPOOL_REGION", default_value = "us-east-1", value_parser = region)]
     region: String,
-    /// The AWS account ID that domains show as their owner: 12 digits.
+    /// Show this AWS account ID as the owner of domains: 12 digits.
     #[arg(long, env = "USERPOOL_ACCOUNT_ID", default_value = "000000000000", value_parser = account_id)]
     account_id: String,
-    /// How many custom attributes a user pool may have: 50 on AWS today, which is also the most
-    /// that one request can name; 25 in 2017.
+    /// Allow at most this many custom attributes per user pool. AWS allows 50, which is also the
+    /// limit of one request; in 2017 it allowed 25.
     #[arg(long, env = "USERPOOL_MAX_CUSTOM_ATTRIBUTES", value_name = "N", default_value_t = 50)]
     max_custom_attributes: usize,
-    /// How many user pools there may be.
+    /// Allow at most this many user pools.
     #[arg(long, env = "USERPOOL_MAX_USER_POOLS", value_name = "N", default_value_t = 10_000_000)]
     max_user_pools: u64,
-    /// How many tags a user pool may have.
+    /// Allow at most this many tags per user pool.
     #[arg(long, env = "USERPOOL_MAX_TAGS", value_name = "N", default_value_t = 50)]
     max_tags: usize,
-    /// How many MiB of user pools to keep in memory; the others are read from the disk. sled counts
-    /// late what it has read, so the process takes up to 300 MiB more.
+    /// Cache this many MiB of user pools in memory; the others are read from disk. The process may
+    /// use up to 300 MiB more, because sled counts late what it has read.
     #[arg(long, env = "USERPOOL_CACHE_MIB", value_name = "MIB", default_value_t = 256)]
     cache_mib: u64,
-    /// How many connections there may be, within ulimit -n; more are closed at once.
+    /// Allow at most this many connections, within ulimit -n; further ones are closed at once.
     #[arg(long, env = "USERPOOL_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000)]
     max_connections: usize,
-    /// How many calls that read may run at a time; more are refused at once.
+    /// Allow at most this many concurrent reads; further ones are rejected at once.
     #[arg(long, env = "USERPOOL_MAX_READS", value_name = "N", default_value_t = 512)]
     max_reads: usize,
-    /// How many watches may be open; more are refused at once.
+    /// Allow at most this many open watches; further ones are rejected at once.
     #[arg(long, env = "USERPOOL_MAX_WATCHES", value_name = "N", default_value_t = 4096)]
     max_watches: usize,
-    /// How many watches one connection may have open; more are refused at once.
+    /// Allow at most this many open watches per connection; further ones are rejected at once.
     #[arg(
         long,
         env = "USERPOOL_MAX_WATCHES_PER_CONNECTION",
@@ -92,29 +92,29 @@ pub(super) struct ServeCommand {
         default_value_t = 64
     )]
     max_watches_per_connection: usize,
-    /// Who may read: certificate:SUBJECT, token:SUBJECT, local:uid=N or anonymous, with commas
-    /// between them; * in a subject stands for anything without a slash, ** for anything. A
-    /// subject with a comma goes into the settings file.
+    /// Grant the role reader to these callers, separated by commas: certificate:SUBJECT,
+    /// token:SUBJECT, local:uid=N or anonymous. In a subject, * matches any text without a slash
+    /// and ** any text. A subject with a comma must be in the settings file.
     #[arg(long, env = "USERPOOL_READERS", value_name = "CALLERS", value_delimiter = ',')]
     readers: Vec<Pattern>,
-    /// Who may read and change, in the same form. With neither readers nor writers, every caller
-    /// may do everything.
+    /// Grant the role writer to these callers, in the same format; a writer can read as well. If
+    /// there are neither readers nor writers, every caller may do everything.
     #[arg(long, env = "USERPOOL_WRITERS", value_name = "CALLERS", value_delimiter = ',')]
     writers: Vec<Pattern>,
-    /// Where to serve metrics for Prometheus (/metrics), and whether the server is alive and ready
-    /// (/healthz, /readyz), over HTTP: HOST:PORT or unix:PATH. Anyone who can connect is answered.
-    /// Absent: nowhere.
+    /// Serve metrics for Prometheus (/metrics) and probes (/healthz, /readyz) over HTTP on this
+    /// address: HOST:PORT or unix:PATH. Callers are not authenticated. If omitted, they are not
+    /// served.
     #[arg(long, env = "USERPOOL_METRICS_LISTEN", value_name = "ENDPOINT")]
     metrics_listen: Option<Endpoint>,
-    /// Where to send spans: http://HOST:PORT of an OpenTelemetry collector nearby that takes OTLP
-    /// over gRPC. Only in a build with the feature otel. Absent: nowhere.
+    /// Send spans to the OpenTelemetry collector at http://HOST:PORT, with OTLP over gRPC. Requires
+    /// a build with the feature otel. If omitted, no spans are sent.
     #[arg(long, env = "USERPOOL_OTLP_ENDPOINT", value_name = "URL")]
     otlp_endpoint: Option<Collector>,
-    /// How to write the log of the process, which goes to stderr.
+    /// Write the process log, which goes to stderr, in this format.
     #[arg(long, env = "USERPOOL_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]
     log_format: logging::Format,
-    /// What to log: a level (error, warn, info, debug, trace), or directives per module. SIGUSR1
-    /// adds userpool=debug, SIGUSR2 takes it away.
+    /// Log at this level (error, warn, info, debug, trace), or with directives per module. SIGUSR1
+    /// adds userpool=debug, SIGUSR2 removes it.
     #[arg(
         long,
         env = "USERPOOL_LOG",
@@ -123,9 +123,9 @@ pub(super) struct ServeCommand {
         value_parser = logging::filter
     )]
     log: String,
-    // Last, because its heading holds for all that comes after it.
+    // Last, because its heading applies to every flag after it.
     #[command(flatten)]
-    security: Security,
+    security: SecurityArgs,
 }
 
 impl ServeCommand {
@@ -139,25 +139,25 @@ impl ServeCommand {
             return Ok(Outcome::Success);
         }
         if self.check_config {
-            return checked(&self.into_config()?).await;
+            return check(&self.into_config()?).await;
         }
         logging::start(self.log_format, &self.log)?;
         let stops = StopSignals::listen()?;
         let config = self.into_config()?;
         let stop = stops.first();
         tokio::pin!(stop);
-        let ready = tokio::select! {
-            ready = Server::start(config, source) => ready?,
-            // A read model that is half built goes on from there at the next start.
+        let server = tokio::select! {
+            server = Server::start(config, source) => server?,
+            // The next start continues with a read model that is half built.
             () = &mut stop => return Ok(Outcome::Success),
         };
-        // For whoever started it: with port 0 there is no other way to know.
-        writeln!(io::stdout(), "userpool listening on {}", ready.endpoint())?;
-        ready.serve(stop).await?;
+        // With port 0 the caller has no other way to learn the port.
+        writeln!(io::stdout(), "userpool listening on {}", server.endpoint())?;
+        server.serve(stop).await?;
         Ok(Outcome::Success)
     }
 
-    /// What the server is started with.
+    /// Converts the arguments to the configuration of the server.
     fn into_config(self) -> Result<Config, CliError> {
         Ok(Config {
             listen: self.listen,
@@ -186,44 +186,44 @@ impl ServeCommand {
     }
 }
 
-/// Says what is wrong with the settings, in a line each.
-async fn checked(config: &Config) -> Result<Outcome, CliError> {
+/// Prints the problems of the settings, one per line.
+async fn check(config: &Config) -> Result<Outcome, CliError> {
     let problems = config.check().await;
     for problem in &problems {
         print_note(&error_chain(problem));
     }
     if problems.is_empty() {
-        print("the settings can be used")?;
+        print("the settings are valid")?;
     }
     Ok(if problems.is_empty() { Outcome::Success } else { Outcome::Negative })
 }
 
-/// The signals that stop the server: the first in order, the second at once.
+/// The signals that stop the server: the first gracefully, the second at once.
 struct StopSignals {
-    terminated: Signal,
-    interrupted: Signal,
+    terminate: Signal,
+    interrupt: Signal,
 }
 
 impl StopSignals {
     fn listen() -> io::Result<Self> {
-        let terminated = signal(SignalKind::terminate())?;
-        Ok(Self { terminated, interrupted: signal(SignalKind::interrupt())? })
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
 
     async fn next(&mut self) {
         tokio::select! {
-            _ = self.terminated.recv() => (),
-            _ = self.interrupted.recv() => (),
+            _ = self.terminate.recv() => (),
+            _ = self.interrupt.recv() => (),
         }
     }
 
-    /// Waits for the first, and sees to it that a second one is not waited with.
+    /// Waits for the first signal. A second one then ends the process at once.
     async fn first(mut self) {
         self.next().await;
         tokio::spawn(async move {
             self.next().await;
-            tracing::warn!("stopped by a second signal, without waiting for what runs");
-            // Nothing is tidied up: that is what may hang. What is acknowledged is kept.
+            tracing::warn!("stopped by a second signal, without waiting for running calls");
+            // No cleanup, because that may hang. Acknowledged changes are durable.
             process::exit(1);
         });
     }

@@ -1,11 +1,12 @@
-//! The settings of the server: flags over environment over one file over defaults.
+//! The settings of the server: a flag overrides the environment, which overrides the
+//! settings file, which overrides the default.
 //!
-//! Every flag of `serve` that has an environment variable is a setting, and a key of
-//! the file by the same name. What is in the file becomes the default of its flag, so
-//! that whatever reads a flag reads the file, too. A rule between two settings cannot
-//! be one of clap's, which knows only what was typed: it is checked where they are used.
-//! A switch is to take `=false`, too, or nothing could overrule what is below it.
-//! No setting is a secret; a secret is in a file that a setting names.
+//! Every flag of `serve` that has an environment variable is a setting, and a key of the
+//! file by the same name. A value in the file becomes the default of its flag, so code
+//! that reads a flag reads the file as well. A rule between two settings is checked where
+//! they are used, because clap sees only the command line. A switch must accept `=false`,
+//! so that a flag can override the environment and the file. No setting is a secret:
+//! secrets are in files that settings name.
 
 mod file;
 mod kind;
@@ -16,15 +17,15 @@ use clap::{Arg, ArgMatches, Command, parser::ValueSource};
 use toml::Value;
 
 use self::{
-    file::File,
+    file::SettingsFile,
     kind::{CONFIG, SettingKind, settings},
 };
 use super::error::CliError;
 
-/// What the settings belong to.
+/// The command that has the settings.
 const SERVE: &str = "serve";
 
-/// Every setting as it is after all, and where it is from.
+/// Every setting with its effective value and the origin of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings(Vec<Setting>);
 
@@ -43,13 +44,13 @@ enum Origin {
     Default,
 }
 
-/// The command line with what its settings file says, and all settings of the server,
-/// where that is what is asked for.
+/// Parses the command line together with the settings file that it names. Returns the
+/// settings as well if the command is `serve`.
 ///
-/// Ends the process where the command line is wrong, as clap does.
+/// Exits if the command line is invalid, as clap does.
 ///
 /// # Errors
-/// The file cannot be used; every reason is named.
+/// The file is invalid; the error names every problem.
 pub(super) fn read(command: &Command) -> Result<(ArgMatches, Settings), CliError> {
     let typed = command.clone().get_matches();
     let Some(matches) = typed.subcommand_matches(SERVE) else {
@@ -59,12 +60,12 @@ pub(super) fn read(command: &Command) -> Result<(ArgMatches, Settings), CliError
         let settings = Settings::of(command, matches, None);
         return Ok((typed, settings));
     };
-    let file = File::read(path, &serve(command))?;
-    // What a flag or the environment says is read as before, whatever the file says.
-    let silent = |arg: &Arg| !given(matches, arg.get_id().as_str());
+    let file = SettingsFile::read(path, &serve(command))?;
+    // A flag or an environment variable overrides the file.
+    let is_unset = |arg: &Arg| !is_given(matches, arg.get_id().as_str());
     let command = command.clone().mut_subcommand(SERVE, |serve| {
-        serve.mut_args(|arg| match file.get(arg.get_long()).filter(|_| silent(&arg)) {
-            // An element of a list is one, whatever it contains.
+        serve.mut_args(|arg| match file.get(arg.get_long()).filter(|_| is_unset(&arg)) {
+            // A comma inside an element of a list does not split it.
             Some(values) => arg.default_values(values.to_vec()).value_delimiter(None),
             None => arg,
         })
@@ -76,12 +77,12 @@ pub(super) fn read(command: &Command) -> Result<(ArgMatches, Settings), CliError
 }
 
 impl Settings {
-    fn of(command: &Command, matches: &ArgMatches, file: Option<&File>) -> Self {
+    fn of(command: &Command, matches: &ArgMatches, file: Option<&SettingsFile>) -> Self {
         let serve = serve(command);
         Self(settings(&serve).map(|arg| Setting::of(arg, matches, file)).collect())
     }
 
-    /// A settings file that says the same, with where each value is from.
+    /// Formats the settings as a settings file, with the origin of each value.
     pub(super) fn to_toml(&self) -> String {
         let lines = self.0.iter().map(|setting| {
             let Setting { name, value, origin } = setting;
@@ -95,7 +96,7 @@ impl Settings {
 }
 
 impl Setting {
-    fn of(arg: &Arg, matches: &ArgMatches, file: Option<&File>) -> Self {
+    fn of(arg: &Arg, matches: &ArgMatches, file: Option<&SettingsFile>) -> Self {
         let id = arg.get_id().as_str();
         let name = arg.get_long().unwrap_or_default().to_owned();
         let variable = || arg.get_env().unwrap_or_default().to_string_lossy().into_owned();
@@ -108,7 +109,7 @@ impl Setting {
             }
         };
         let raw = matches.get_raw(id).into_iter().flatten();
-        let value = SettingKind::of(arg).value(raw.map(|raw| raw.to_string_lossy().into_owned()));
+        let value = SettingKind::of(arg).to_toml(raw.map(|raw| raw.to_string_lossy().into_owned()));
         Self { name, value, origin }
     }
 }
@@ -124,13 +125,13 @@ impl Origin {
     }
 }
 
-/// Whether somebody said it on the command line or in the environment.
-fn given(matches: &ArgMatches, id: &str) -> bool {
+/// Whether the argument was given on the command line or in the environment.
+fn is_given(matches: &ArgMatches, id: &str) -> bool {
     let source = matches.value_source(id);
     matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable))
 }
 
-/// The command of the server, to be parsed alone.
+/// The `serve` command, to be parsed alone.
 fn serve(command: &Command) -> Command {
     let serve = command.find_subcommand(SERVE).cloned().unwrap_or_default();
     serve.no_binary_name(true)

@@ -1,4 +1,4 @@
-//! Which arguments are settings, and the TOML type of each.
+//! The arguments that are settings, and the TOML type of each.
 
 use std::any::TypeId;
 
@@ -8,12 +8,12 @@ use toml::Value;
 /// The flag that names the settings file.
 pub(super) const CONFIG: &str = "config";
 
-/// What a value is in the file.
+/// The type of a setting in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SettingKind {
     Switch,
     Integer,
-    Text,
+    String,
     List,
 }
 
@@ -27,20 +27,20 @@ impl SettingKind {
         } else if parsed == TypeId::of::<u64>() || parsed == TypeId::of::<usize>() {
             Self::Integer
         } else {
-            Self::Text
+            Self::String
         }
     }
 
-    /// What was read as such, as the file has it.
-    pub(super) fn value(self, mut read: impl Iterator<Item = String>) -> Option<Value> {
+    /// Converts the values of an argument to TOML.
+    pub(super) fn to_toml(self, mut values: impl Iterator<Item = String>) -> Option<Value> {
         match self {
             Self::List => {
-                let list: Vec<_> = read.map(Value::String).collect();
+                let list: Vec<_> = values.map(Value::String).collect();
                 Some(list).filter(|list| !list.is_empty()).map(Value::Array)
             }
-            Self::Switch => read.next().map(|text| Value::Boolean(text == "true")),
-            Self::Integer => read.next()?.parse().ok().map(Value::Integer),
-            Self::Text => read.next().map(Value::String),
+            Self::Switch => values.next().map(|text| Value::Boolean(text == "true")),
+            Self::Integer => values.next()?.parse().ok().map(Value::Integer),
+            Self::String => values.next().map(Value::String),
         }
     }
 
@@ -48,8 +48,8 @@ impl SettingKind {
         match self {
             Self::Switch => "expected true or false",
             Self::Integer => "expected an integer",
-            Self::Text => "expected a text in quotes",
-            Self::List => "expected a list of texts, such as [\"a\", \"b\"]",
+            Self::String => "expected a string in quotes",
+            Self::List => "expected a list of strings, such as [\"a\", \"b\"]",
         }
     }
 }
