@@ -51,7 +51,7 @@ fn collect(path: String, value: &Value, members: &mut Vec<(String, String)>) {
         }
         Value::Null => (),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            members.push((path, format_value(value)))
+            members.push((path, format_value(value)));
         }
     }
 }
