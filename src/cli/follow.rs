@@ -30,7 +30,7 @@ pub(super) async fn follow(
             // One line for each loss of the connection, not for each attempt.
             if !disconnected {
                 let message = escape(status.message());
-                print_note(&format!("{message}; reconnecting after position {after}"));
+                print_note(&format!("{message}; will resume after position {after}"));
             }
             disconnected = true;
             continue;

@@ -92,7 +92,7 @@ async fn an_event_of_an_unknown_kind_is_refused() {
     let log = MemoryLog::default();
     let records = log.append(Head::default(), vec![body]).await.expect("appended");
     let refused = audit::decode_with_record(&records[0]).expect_err("an unknown kind");
-    assert_eq!(refused.to_string(), "the record at position 1 is not understood");
+    assert_eq!(refused.to_string(), "cannot decode the record at position 1");
     assert!(matches!(refused.source, DecodeCause::UnknownPayload), "{:?}", refused.source);
 }
 

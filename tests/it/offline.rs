@@ -88,11 +88,11 @@ async fn an_imported_export_exports_the_same() {
     let imported = elsewhere.path().join("data");
     let output = userpool(&["log", "import", file.to_str().expect("text")], &imported);
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(stdout(&output).starts_with("imported 5 events, the last with hash "));
+    assert!(stdout(&output).starts_with("imported 5 events, head hash "));
     assert_eq!(export(&imported), first);
     for data_dir in [directory.path(), &imported] {
         let verified = userpool(&["log", "verify"], data_dir);
-        assert!(stdout(&verified).starts_with("whole: 5 events"), "{}", stdout(&verified));
+        assert!(stdout(&verified).starts_with("valid: 5 events"), "{}", stdout(&verified));
         assert_eq!(code(&verified), Some(0));
     }
 }
@@ -190,9 +190,9 @@ async fn a_verifier_written_from_the_documentation_agrees() {
     assert_eq!(verdict, (Some(1), "position 3: not what was noted".to_owned()));
     let ours = userpool(&["log", "verify", "--checkpoint", &forged_note], directory.path());
     assert_eq!(code(&ours), Some(1));
-    assert!(stdout(&ours).starts_with("NOT WHOLE at position 3: "), "{}", stdout(&ours));
+    assert!(stdout(&ours).starts_with("INVALID at position 3: "), "{}", stdout(&ours));
     let ours = userpool(&["log", "verify", "--checkpoint", &note(&third)], directory.path());
-    assert!(stdout(&ours).contains("continues what was noted at position 3"));
+    assert!(stdout(&ours).contains("contains the trusted checkpoint at position 3"));
 
     let cut = lines[..4].join("\n");
     let verdict = python(&file(&cut), &note(&last));
@@ -241,7 +241,7 @@ async fn a_changed_record_is_named_by_its_position() {
     let verified = userpool(&["log", "verify"], directory.path());
     assert_eq!(code(&verified), Some(1));
     let said = stdout(&verified);
-    assert!(said.starts_with("NOT WHOLE: "), "{said}");
+    assert!(said.starts_with("INVALID: "), "{said}");
     assert!(said.contains("position 3: the record does not have the hash"), "{said}");
 }
 

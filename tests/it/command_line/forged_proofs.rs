@@ -138,7 +138,7 @@ async fn a_server_that_hides_or_adds_events_fails() {
     ] {
         let ran = verify(FalseServer { events: events.to_vec(), shown, signed }).await;
         assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
-        assert!(ran.stdout.contains(&format!("NOT PROVEN {told}")), "{}", ran.stdout);
+        assert!(ran.stdout.contains(&format!("INVALID {told}")), "{}", ran.stdout);
     }
 }
 
@@ -152,7 +152,7 @@ async fn a_server_that_shows_and_signs_half_a_batch_does_not() {
     let ran = verify(FalseServer { events: vec![first], shown: 1, signed }).await;
 
     assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
-    let told = "NOT PROVEN at position 2: the log ends inside a batch";
+    let told = "INVALID at position 2: the log ends inside a batch";
     assert!(ran.stdout.contains(told), "{}", ran.stdout);
 }
 

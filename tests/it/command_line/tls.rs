@@ -36,9 +36,9 @@ async fn a_tls_error_is_explained_with_a_remedy() {
         assert_eq!(
             refused.stderr,
             format!(
-                "userpool: {endpoint} answers, but the TLS handshake fails ({cause}): say with --ca who \
-                 vouches for the server and with --server-name what it is called, or connect \
-                 without TLS if it has none\n"
+                "userpool: {endpoint} answers, but the TLS handshake fails ({cause}): name its \
+                 authority with --ca and its name with --server-name, or connect without TLS if it \
+                 has none\n"
             )
         );
     }

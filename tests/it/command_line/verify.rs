@@ -149,12 +149,11 @@ async fn a_history_verifies_with_a_checkpoint_and_the_key() {
     assert_eq!(
         proof.stdout,
         format!(
-            "Every record up to position 2 has the hash that it states and names the one before \
-             it, and every event is shown as it was recorded.\n\
-             The log has what was noted at position 1, signed with the key that was given: \
+            "Every record up to position 2 is valid: its hash is right, it continues the chain, and \
+             the server sent its event unchanged.\n\
+             The log contains the trusted checkpoint at position 1, signed with the given key: \
              nothing up to there was changed, removed or added.\n\
-             The server signs that its log ends at position 2, hash {hash}, with the key that was \
-             given.\n"
+             The server signed that its log ends at position 2, hash {hash}, with the given key.\n"
         )
     );
     let anchor = format!("2:{hash}");
@@ -166,7 +165,7 @@ async fn a_history_verifies_with_a_checkpoint_and_the_key() {
     let alone = alone.json();
     assert_eq!((&alone["valid"], &alone["hash"]), (&true.into(), &hash.into()));
     let doubt = alone["proven"][1].as_str().expect("a sentence");
-    assert!(doubt.contains(&format!("key {public_key}, which is known from the server alone")));
+    assert!(doubt.contains(&format!("key {public_key}, which is known only from this server")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,9 +178,9 @@ async fn every_checkpoint_that_a_server_wrote_is_compared() {
     let left = server.data_dir().join("checkpoints.jsonl");
     let proof = run(&server, &["verify", "--checkpoint", left.to_str().expect("UTF-8")]).await;
     assert_eq!(proof.code, 0, "{proof:?}");
-    assert!(proof.stdout.contains("noted at position 1, signed: "));
-    assert!(proof.stdout.contains("noted at position 2, signed: "));
-    assert!(proof.stdout.ends_with("with the key of what was noted.\n"));
+    assert!(proof.stdout.contains("the trusted checkpoint at position 1, signed: "));
+    assert!(proof.stdout.contains("the trusted checkpoint at position 2, signed: "));
+    assert!(proof.stdout.ends_with("with the key of the trusted checkpoints.\n"));
 
     let empty = TestServer::start().await;
     let proof = run(&empty, &["verify"]).await;
@@ -202,12 +201,12 @@ async fn a_forged_record_is_found() {
         let server = lying_server(lie).await;
         let caught = run(&server, &["verify"]).await;
         assert_eq!((caught.code, caught.stderr.as_str()), (1, ""), "{lie:?}: {caught:?}");
-        let told = format!("NOT PROVEN at position {position}: ");
+        let told = format!("INVALID at position {position}: ");
         assert!(caught.stdout.contains(&told), "{lie:?}: {}", caught.stdout);
         assert!(caught.stdout.contains(reason), "{lie:?}: {}", caught.stdout);
         // A server that cannot read one record sends none of those that it reads with it.
         if !matches!(lie, Lie::Damaged) {
-            let right = format!("Every record up to position {} is right.\n", position - 1);
+            let right = format!("Every record up to position {} is valid.\n", position - 1);
             assert!(caught.stdout.starts_with(&right), "{lie:?}: {}", caught.stdout);
         }
 
@@ -238,14 +237,14 @@ async fn a_rewritten_or_truncated_history_fails_its_checkpoint() {
     create(&rewritten, "wicked").await;
     let caught = run(&rewritten, &["verify", "--checkpoint", file]).await;
     assert_eq!(caught.code, 1, "{caught:?}");
-    assert!(caught.stdout.contains("NOT PROVEN at position 2: the hash is "));
+    assert!(caught.stdout.contains("INVALID at position 2: the hash is "));
     assert!(caught.stdout.ends_with(": history was rewritten.\n"), "{}", caught.stdout);
 
     let cut = with_the_key_of(&server).await;
     create(&cut, "first").await;
     let caught = run(&cut, &["verify", "--checkpoint", file]).await;
     assert_eq!(caught.code, 1, "{caught:?}");
-    assert!(caught.stdout.contains("NOT PROVEN at position 2: the log ends at position 1"));
+    assert!(caught.stdout.contains("INVALID at position 2: the log ends at position 1"));
 }
 
 /// A server with an empty log and the signing key of another.

@@ -73,14 +73,14 @@ async fn a_watch_survives_a_restart_and_prints_no_event_twice() {
     let directory = server.stop().await;
     let said = watch.said();
     assert!(said.starts_with("userpool: the server is shutting down"), "{said}");
-    assert!(said.ends_with("; going on after position 2 when I can"), "{said}");
+    assert!(said.ends_with("; will resume after position 2"), "{said}");
 
     let server = TestServer::with(|config| {
         config.listen = endpoint;
         config.data_dir = directory.path().to_owned();
     })
     .await;
-    assert_eq!(watch.said(), "userpool: connected again");
+    assert_eq!(watch.said(), "userpool: reconnected");
     assert_eq!(run(&server, &["domain", "delete", "people-login", &id]).await.code, 0);
     assert_eq!(event(&watch.line()), ["3", &id, "domain-deleted", "people-login"]);
 }
@@ -108,9 +108,9 @@ async fn a_watch_survives_a_server_that_is_killed() {
     drop(server);
     let said = watch.said();
     assert!(said.starts_with("userpool: no connection to the server ("), "{said}");
-    assert!(said.ends_with("); going on after position 1 when I can"), "{said}");
+    assert!(said.ends_with("); will resume after position 1"), "{said}");
     let _server = serve();
-    assert_eq!(watch.said(), "userpool: connected again");
+    assert_eq!(watch.said(), "userpool: reconnected");
     let created = run_with(&endpoint, &["create", "-"], r#"{"PoolName": "staff"}"#).await;
     assert_eq!(created.code, 0, "{created:?}");
     assert_eq!(event(&watch.line())[0], "2");

@@ -158,9 +158,9 @@ async fn verified(data_dir: &Path, damaged: Option<u64>) {
     let said = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     match damaged {
-        None => assert!(said.starts_with("whole: "), "{said}{stderr}"),
+        None => assert!(said.starts_with("valid: "), "{said}{stderr}"),
         Some(position) => {
-            let expected = format!("NOT WHOLE at position {position}: ");
+            let expected = format!("INVALID at position {position}: ");
             assert!(said.starts_with(&expected), "{said}{stderr}");
         }
     }

@@ -157,7 +157,7 @@ async fn is_all_there(data_dir: &Path, answers: &Answers) {
     assert_eq!(server.terminate().await.code, Some(0));
     let output = offline(&["log", "verify"], data_dir).await;
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.starts_with("whole: "), "{said}");
+    assert!(said.starts_with("valid: "), "{said}");
     let checkpoints = data_dir.join("checkpoints.jsonl").display().to_string();
     let output = offline(&["log", "verify", "--checkpoint", &checkpoints], data_dir).await;
     let said = String::from_utf8_lossy(&output.stderr);

@@ -78,14 +78,14 @@ async fn errors_in_the_file_are_reported_by_line_and_stop_the_start() {
                 max-user-pools = 1.5\n[region]\nname = \"eu-west-1\"";
     let said = refused(text).await;
     let lines = [
-        "line 1: \"max_tags\" is no setting; the nearest is max-tags",
+        "line 1: unknown setting \"max_tags\"; did you mean max-tags?",
         "line 2: max-reads: expected an integer",
         "line 3: log-format: expected one of auto, pretty, json",
         "line 4: account-id: expected 12 digits",
-        "line 5: \"listn\" is no setting; the nearest is listen",
+        "line 5: unknown setting \"listn\"; did you mean listen?",
         "line 6: max-watches: invalid digit found in string",
         "line 7: max-user-pools: expected an integer",
-        "line 8: region: expected a text in quotes",
+        "line 8: region: expected a string in quotes",
     ];
     let told: Vec<_> = said.lines().skip(1).map(str::trim).collect();
     assert_eq!(told, lines);
@@ -97,7 +97,7 @@ async fn an_invalid_or_missing_settings_file_is_refused() {
     for (text, expected) in [
         ("region = \"eu-west-1\"\nlog = \"s3cr3t\n", "line 2: invalid basic string"),
         ("max-tags = 1\nmax-tags = 2\n", "line 2: duplicate key"),
-        ("config = \"s3cr3t\"", "line 1: \"config\" is no setting"),
+        ("config = \"s3cr3t\"", "line 1: unknown setting \"config\""),
     ] {
         let said = refused(text).await;
         assert!(said.contains(expected) && !said.contains("s3cr3t"), "{said}");
@@ -129,7 +129,7 @@ async fn check_config_reports_all_errors_and_changes_nothing() {
     };
 
     let good = check("localhost:50051").await;
-    assert_eq!(printed(good), "the settings can be used\n");
+    assert_eq!(printed(good), "the settings are valid\n");
     assert!(!data_dir.exists());
 
     fs::write(&data_dir, "precious").expect("written");
@@ -167,7 +167,7 @@ async fn refused(text: &str) -> String {
     let output = run(super::serve(&data_dir).arg("--config").arg(&file)).await;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
-    let first = format!("userpool: the settings in {} cannot be used:\n", file.display());
+    let first = format!("userpool: invalid settings in {}:\n", file.display());
     assert!(stderr.starts_with(&first), "{stderr}");
     assert!(!Path::new(&data_dir).exists());
     stderr

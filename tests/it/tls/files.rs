@@ -120,10 +120,10 @@ async fn a_key_that_the_group_may_read_is_accepted() {
 async fn settings_that_need_others_are_refused_without_them() {
     let directory = TempDir::new().expect("a directory");
     for (arguments, expected) in [
-        (&["--tls-cert=a"][..], "tls-cert is given without tls-key"),
-        (&["--tls-key=a"], "tls-key is given without tls-cert"),
-        (&["--client-ca=a"], "client-ca is given without tls-cert and tls-key"),
-        (&["--client-auth=required"], "client-auth is given without client-ca"),
+        (&["--tls-cert=a"][..], "tls-cert requires tls-key"),
+        (&["--tls-key=a"], "tls-key requires tls-cert"),
+        (&["--client-ca=a"], "client-ca requires tls-cert and tls-key"),
+        (&["--client-auth=required"], "client-auth requires client-ca"),
         (
             &["--tls-cert=a", "--tls-key=b", "--listen=unix:socket"],
             "unix:socket is a Unix socket, where the system identifies the callers",
