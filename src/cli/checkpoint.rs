@@ -21,7 +21,7 @@ use super::{
                         checkpoint -o jsonl >> checkpoints.jsonl\n  userpool verify \
                         --checkpoint checkpoints.jsonl")]
 pub(super) struct CheckpointCommand {
-    /// Print the public key that verifies checkpoints instead, in PEM.
+    /// Print the public key that verifies checkpoints, in PEM, instead of a checkpoint.
     #[arg(long)]
     key: bool,
     #[command(flatten)]

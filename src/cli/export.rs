@@ -35,7 +35,7 @@ pub(super) struct ExportCommand {
     #[command(flatten)]
     directory: DataDirArgs,
     /// Export from this running server instead: HOST:PORT or unix:PATH. Events that are recorded
-    /// during the export may be left out, but only from some event on.
+    /// during the export are included up to some position.
     #[arg(long, value_name = "ENDPOINT")]
     from: Option<Endpoint>,
     #[command(flatten)]
