@@ -18,6 +18,6 @@ pub use self::{
     mismatch::{Mismatch, MismatchCause},
     reader::LogReader,
     trusted::{KeyConflict, LogCheckpoint, PublicKey, Trust, TrustedCheckpoints},
-    verifier::{Verifier, record_of},
+    verifier::{Verifier, extract_record},
     verify::{Verification, verify},
 };

@@ -33,7 +33,9 @@ impl Verifier {
         let mut trusted: Vec<_> = trusted.into_iter().collect();
         trusted.sort_by_key(|head| head.position);
         let mut verifier = Self { trusted, ..Self::default() };
-        verifier.compare_trusted(Head::default()).map_err(|cause| verifier.here(cause))?;
+        verifier
+            .compare_trusted(Head::default())
+            .map_err(|cause| verifier.mismatch_at_head(cause))?;
         Ok(verifier)
     }
 
@@ -48,8 +50,8 @@ impl Verifier {
     /// # Errors
     /// The first [`Mismatch`]; the head stays where it is.
     pub fn push(&mut self, record: &Record) -> Result<UserPoolEvent, Mismatch> {
-        let event = codec::decode(record).map_err(|error| self.next(error.source))?;
-        self.accept(record).map_err(|cause| self.next(cause))?;
+        let event = codec::decode(record).map_err(|error| self.mismatch_at_next(error.source))?;
+        self.accept(record).map_err(|cause| self.mismatch_at_next(cause))?;
         Ok(event)
     }
 
@@ -58,8 +60,8 @@ impl Verifier {
     /// # Errors
     /// As for [`Self::push`].
     pub fn push_event(&mut self, event: &UserPoolEvent) -> Result<Record, Mismatch> {
-        let record = record_of(event).map_err(|cause| self.next(cause))?;
-        self.accept(&record).map_err(|cause| self.next(cause))?;
+        let record = extract_record(event).map_err(|cause| self.mismatch_at_next(cause))?;
+        self.accept(&record).map_err(|cause| self.mismatch_at_next(cause))?;
         Ok(record)
     }
 
@@ -68,7 +70,7 @@ impl Verifier {
     /// # Errors
     /// As for [`Self::push`].
     pub fn push_line(&mut self, line: &str) -> Result<Record, Mismatch> {
-        let event = proto::from_json(line).map_err(|error| self.next(error))?;
+        let event = proto::from_json(line).map_err(|error| self.mismatch_at_next(error))?;
         self.push_event(&event)
     }
 
@@ -79,11 +81,11 @@ impl Verifier {
     /// It ends too early.
     pub fn finish(&self) -> Result<(), Mismatch> {
         if self.is_inside_batch {
-            Err(self.next(Defect::PartialBatch))
+            Err(self.mismatch_at_next(Defect::PartialBatch))
         } else if self.trusted.is_empty() {
             Ok(())
         } else {
-            Err(self.next(MismatchCause::Truncated(self.head.position)))
+            Err(self.mismatch_at_next(MismatchCause::Truncated(self.head.position)))
         }
     }
 
@@ -100,30 +102,30 @@ impl Verifier {
         let Head { position: end, hash: found } = self.head;
         let LogCheckpoint { head: Head { position, hash: signed }, key } = signed;
         if position > end {
-            return Err(self.next(MismatchCause::Withheld(position)));
+            return Err(self.mismatch_at_next(MismatchCause::Withheld(position)));
         }
         if position < end {
             return Err(Mismatch { position, cause: MismatchCause::EarlyCheckpoint(end) });
         }
         self.finish()?;
         if found != signed {
-            return Err(self.here(MismatchCause::OtherCheckpoint { found, signed }));
+            return Err(self.mismatch_at_head(MismatchCause::OtherCheckpoint { found, signed }));
         }
         match (key, expected_key) {
             (Some(found), Some(expected)) if found != expected => {
-                Err(self.here(MismatchCause::OtherKey { found, expected }))
+                Err(self.mismatch_at_head(MismatchCause::OtherKey { found, expected }))
             }
             (_, _) => Ok(()),
         }
     }
 
     /// A mismatch at the record after the last valid one.
-    pub fn next(&self, cause: impl Into<MismatchCause>) -> Mismatch {
+    pub fn mismatch_at_next(&self, cause: impl Into<MismatchCause>) -> Mismatch {
         Mismatch { position: self.head.position.next(), cause: cause.into() }
     }
 
     /// A mismatch at the last valid record.
-    pub fn here(&self, cause: impl Into<MismatchCause>) -> Mismatch {
+    pub fn mismatch_at_head(&self, cause: impl Into<MismatchCause>) -> Mismatch {
         Mismatch { position: self.head.position, cause: cause.into() }
     }
 
@@ -145,11 +147,11 @@ impl Verifier {
     }
 }
 
-/// The record that came with an event, if it holds that event.
+/// Returns the record that came with an event, after checking that it holds that event.
 ///
 /// # Errors
 /// There is none, it is damaged, or it holds another event.
-pub fn record_of(event: &UserPoolEvent) -> Result<Record, MismatchCause> {
+pub fn extract_record(event: &UserPoolEvent) -> Result<Record, MismatchCause> {
     let record = Record::parse(event.record.clone().ok_or(MismatchCause::NoRecord)?)?;
     let recorded = codec::decode_with_record(&record).map_err(|error| error.source)?;
     if recorded == *event { Ok(record) } else { Err(MismatchCause::EventChanged) }

@@ -63,7 +63,8 @@ async fn verify(
     bar.finish_and_clear();
     // Requested now, so that it covers every event that the server has sent.
     let signed = signed_checkpoint(client).await?;
-    let checkpoint = LogCheckpoint::verify(&signed).map_err(|error| verifier.here(error))?;
+    let checkpoint =
+        LogCheckpoint::verify(&signed).map_err(|error| verifier.mismatch_at_head(error))?;
     let mut reports = 0;
     while verifier.head().position < checkpoint.head.position && reports <= MAX_EARLY_REPORTS {
         reports += u32::from(take_message(client, &mut events, verifier).await?);
@@ -87,7 +88,7 @@ async fn take_message(
         Ok(Content::Checkpoint(checkpoint)) => {
             let position = Position(u64::try_from(checkpoint.position).unwrap_or_default());
             if position > verifier.head().position {
-                return Err(verifier.next(MismatchCause::Withheld(position)).into());
+                return Err(verifier.mismatch_at_next(MismatchCause::Withheld(position)).into());
             }
             Ok(checkpoint.caught_up)
         }
@@ -98,7 +99,7 @@ async fn take_message(
 
 /// The damage that the server reports of its own log.
 fn damage(status: &Status, verifier: &Verifier) -> Mismatch {
-    let mismatch = verifier.next(MismatchCause::Damaged(escape(status.message())));
+    let mismatch = verifier.mismatch_at_next(MismatchCause::Damaged(escape(status.message())));
     let stated = status.get_details_error_info();
     let stated = stated.and_then(|info| info.metadata.get("position")?.parse().ok());
     Mismatch { position: stated.map_or(mismatch.position, Position), ..mismatch }

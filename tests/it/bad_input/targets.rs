@@ -93,7 +93,7 @@ fn parsed(stored: &Bytes) {
     };
     if record.follows(before).is_ok() {
         // What says of itself that it follows does so also as an event.
-        let checked = audit::record_of(&event).expect("the event of the record");
+        let checked = audit::extract_record(&event).expect("the event of the record");
         assert_eq!(checked, record);
     }
     let line = proto::to_json(&event).to_string();

@@ -46,7 +46,7 @@ pub(super) struct Recorded {
 impl Log {
     /// Takes the next event, which must be that, whole, and possible.
     pub(super) fn follow(&mut self, event: &UserPoolEvent) {
-        let record = audit::record_of(event).expect("the record of the event");
+        let record = audit::extract_record(event).expect("the record of the event");
         record.follows(self.head).expect("the record that continues the log");
         assert_eq!(event.previous_hash, self.head.hash.0, "at {}", event.position);
         assert_eq!(event.hash, record.hash.0, "at {}", event.position);
