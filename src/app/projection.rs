@@ -34,7 +34,7 @@ pub(super) async fn catch_up(
     settings: &Settings,
 ) -> Result<ReadModel, LoadError> {
     let Settings { cache, metrics, .. } = settings;
-    let progress = |position: Position| metrics.projected(position.0);
+    let progress = |position: Position| metrics.set_checkpoint(position.0);
     if let Some(read_model) = open(log, path, *cache).await? {
         match apply_rest(log, read_model, &progress).await {
             Ok(read_model) => return Ok(read_model),

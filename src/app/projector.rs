@@ -44,7 +44,7 @@ impl Projector {
         metrics: AppMetrics,
     ) -> Result<Self, ReadModelError> {
         let changes = read_model.changes()?;
-        metrics.user_pools(changes.user_pool_count());
+        metrics.set_user_pools(changes.user_pool_count());
         let (log_head, visible) = (log.head(), watch::Sender::new(changes.head()));
         Ok(Self { log, log_head, read_model, recent, visible, metrics })
     }
@@ -138,9 +138,9 @@ impl Projector {
         let user_pools = changes.user_pool_count();
         let begun = Instant::now();
         self.read_model.apply(changes)?;
-        self.metrics.applied(begun.elapsed());
-        self.metrics.projected(head.position.0);
-        self.metrics.user_pools(user_pools);
+        self.metrics.record_apply(begun.elapsed());
+        self.metrics.set_checkpoint(head.position.0);
+        self.metrics.set_user_pools(user_pools);
         self.recent.push(events.into_iter().zip(records));
         self.visible.send_replace(head);
         Ok(())

@@ -171,7 +171,7 @@ impl Writer {
         };
         // Also refusals waited: they may rest on what this batch has recorded.
         for (job, Answer { decision, outcome }) in jobs.drain(..).zip(answers) {
-            self.settings.metrics.command(outcome);
+            self.settings.metrics.count_command(outcome);
             // Nobody may be waiting any more; what was decided holds all the same.
             let _ = job.answer.send(decision);
         }

@@ -32,7 +32,7 @@ pub(super) fn register_process(
 /// Sets the position of the log, once it is open.
 pub(super) fn register_log(metrics: &Arc<Metrics>, head: watch::Receiver<Head>) {
     let app = metrics.app.clone();
-    metrics.on_scrape(move || app.head(head.borrow().position.0));
+    metrics.on_scrape(move || app.set_head(head.borrow().position.0));
 }
 
 /// Sets the length of the writer's queue, once calls are answered.
@@ -40,6 +40,6 @@ pub(super) fn register_app(metrics: &Arc<Metrics>, app: &App) {
     let (waiting, app) = (app.waiting(), metrics.app.clone());
     metrics.on_scrape(move || {
         let (waiting, capacity) = waiting().unwrap_or_default();
-        app.waiting(waiting, capacity);
+        app.set_queue(waiting, capacity);
     });
 }

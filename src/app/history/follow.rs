@@ -105,7 +105,7 @@ impl Follow {
             }
             while let Some(event) = self.read.pop_front() {
                 self.position = self.position.next();
-                self.watcher.at(self.position.0);
+                self.watcher.set_position(self.position.0);
                 if let Some(event) = event {
                     self.next_checkpoint = Instant::now() + self.interval;
                     return Ok(Followed::Event(event));

@@ -97,22 +97,22 @@ impl AppMetrics {
     }
 
     /// Counts a command that the writer has handled.
-    pub fn command(&self, outcome: Outcome) {
+    pub fn count_command(&self, outcome: Outcome) {
         self.commands.increment(outcome);
     }
 
     /// Sets the last position that the read model includes.
-    pub fn projected(&self, checkpoint: u64) {
+    pub fn set_checkpoint(&self, checkpoint: u64) {
         set(&self.checkpoint, checkpoint);
     }
 
     /// Records how long it took to apply a batch to the read model.
-    pub fn applied(&self, took: Duration) {
+    pub fn record_apply(&self, took: Duration) {
         self.apply.observe(took.as_secs_f64());
     }
 
     /// Sets the position of the log's last event, and what follows from it.
-    pub fn head(&self, head: u64) {
+    pub fn set_head(&self, head: u64) {
         set(&self.head, head);
         let included = u64::try_from(self.checkpoint.get()).unwrap_or_default().min(head);
         set(&self.lag, head.saturating_sub(included));
@@ -121,13 +121,13 @@ impl AppMetrics {
     }
 
     /// Sets the length and the capacity of the writer's queue.
-    pub fn waiting(&self, commands: usize, capacity: usize) {
+    pub fn set_queue(&self, commands: usize, capacity: usize) {
         set(&self.queue, commands);
         set(&self.queue_capacity, capacity);
     }
 
     /// Sets the number of user pools.
-    pub fn user_pools(&self, count: u64) {
+    pub fn set_user_pools(&self, count: u64) {
         set(&self.user_pools, count);
     }
 

@@ -65,7 +65,7 @@ impl Watchers {
 
 impl Watcher {
     /// Sets the last position that was sent.
-    pub fn at(&self, position: u64) {
+    pub fn set_position(&self, position: u64) {
         self.position.store(position, Ordering::Relaxed);
     }
 }
