@@ -14,36 +14,36 @@ use userpool::{
     telemetry::error_chain,
 };
 
-/// A command is many small messages, which one thread makes and another drops: the
-/// system's allocator spends a quarter of the server's time on that.
+/// A command consists of many small messages, which one thread allocates and another
+/// one frees. The system's allocator spends a quarter of the server's time on this.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long a thread that waits for the disk may keep the process from ending.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long threads that wait for the disk delay the end of the process at most.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = match Cli::read() {
         Ok(cli) => cli,
-        Err(error) => return ended(Err(error)),
+        Err(error) => return report(Err(error)),
     };
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
-        Err(error) => return ended(Err(error.into())),
+        Err(error) => return report(Err(error.into())),
     };
     let result = runtime.block_on(cli.run(Arc::new(SystemSource)));
-    // A disk that never answers must not hold up what is to be said.
-    runtime.shutdown_timeout(LINGER);
-    ended(result)
+    // A disk that does not respond must not delay the error message.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+    report(result)
 }
 
-/// Says what went wrong, if anything did.
-fn ended(result: Result<Outcome, CliError>) -> ExitCode {
+/// Prints the error, if there is one, and returns the exit code.
+fn report(result: Result<Outcome, CliError>) -> ExitCode {
     match result {
         Ok(answer) => answer.exit_code(),
         Err(error @ CliError::ClosedPipe) => error.exit_code(),
         Err(error) => {
-            // Where stderr is closed there is nobody to tell.
+            // Ignored: stderr may be closed.
             let _ = writeln!(io::stderr(), "userpool: {}", error_chain(&error));
             error.exit_code()
         }

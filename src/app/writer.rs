@@ -123,7 +123,7 @@ pub(super) fn start(
 /// What a command is answered once its batch is durable and visible.
 struct Answer {
     decision: Result<Outcome, ExecuteError>,
-    outcome: metrics::Outcome,
+    outcome: metrics::CommandOutcome,
 }
 
 #[derive(Debug)]
@@ -245,13 +245,13 @@ fn outcome_label(
     decided: &Result<Outcome, ExecuteError>,
     validate_only: bool,
     is_repeated: bool,
-) -> metrics::Outcome {
+) -> metrics::CommandOutcome {
     match decided {
-        Ok(_) if validate_only => metrics::Outcome::Validated,
-        Ok(_) if is_repeated => metrics::Outcome::Repeated,
-        Ok(_) => metrics::Outcome::CarriedOut,
+        Ok(_) if validate_only => metrics::CommandOutcome::Validated,
+        Ok(_) if is_repeated => metrics::CommandOutcome::Repeated,
+        Ok(_) => metrics::CommandOutcome::CarriedOut,
         Err(ExecuteError::Rejected(_) | ExecuteError::RequestIdReused { .. }) => {
-            metrics::Outcome::Refused
+            metrics::CommandOutcome::Refused
         }
         Err(
             ExecuteError::Overloaded
@@ -259,6 +259,6 @@ fn outcome_label(
             | ExecuteError::LogUnavailable
             | ExecuteError::Fault
             | ExecuteError::Unreadable(_),
-        ) => metrics::Outcome::Failed,
+        ) => metrics::CommandOutcome::Failed,
     }
 }

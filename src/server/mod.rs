@@ -131,7 +131,7 @@ impl Config {
     }
 
     fn tracer(&self) -> Result<Tracer, SpansError> {
-        self.otlp_endpoint.as_ref().map_or_else(|| Ok(Tracer::default()), Tracer::to)
+        self.otlp_endpoint.as_ref().map_or_else(|| Ok(Tracer::default()), Tracer::new)
     }
 }
 

@@ -1,9 +1,8 @@
-//! The log of the process, on stderr: pretty where people read it, JSON where
-//! programs do, and more of it while somebody looks into something.
+//! The log of the process, on stderr: pretty on a terminal, JSON otherwise.
 //!
-//! SIGUSR1 turns it up and SIGUSR2 back, because the system lets only root and the
-//! owner of the process send them: nothing listens for it, nobody needs a file that
-//! is managed elsewhere, and nobody can silence the record of what is done.
+//! SIGUSR1 adds debug messages, and SIGUSR2 removes them. Only root and the owner of the
+//! process can send signals, so no port and no file has to be protected, and no signal
+//! turns off the access log.
 
 mod stderr;
 
@@ -22,38 +21,41 @@ use tracing_subscriber::{
 
 use self::stderr::Stderr;
 
-/// What is logged beside what was asked for, while the log is turned up.
-const MORE: &str = "userpool=debug";
+/// The directive that SIGUSR1 adds to the filter.
+const DEBUG_DIRECTIVE: &str = "userpool=debug";
 
-/// How the log is written.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
     /// Pretty on a terminal, JSON otherwise.
     Auto,
-    /// For people.
+    /// Human-readable.
     Pretty,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Starts the log. From here on, the signals turn it up and back.
+/// Starts the log, and handles the signals from now on.
 ///
 /// # Errors
-/// The filter is none, or the signals cannot be listened for.
+/// The filter is invalid, or the signals cannot be handled.
 pub(crate) fn start(format: Format, filter: &str) -> Result<(), Box<dyn Error>> {
-    let (filtering, handle) = reload::Layer::new(parse(filter)?);
+    let (filter_layer, handle) = reload::Layer::new(parse(filter)?);
     let stderr = Stderr::default();
-    tracing_subscriber::registry().with(filtering).with(written(format, stderr.clone())).init();
-    stderr.hold_back();
+    tracing_subscriber::registry()
+        .with(filter_layer)
+        .with(output_layer(format, stderr.clone()))
+        .init();
+    stderr.start_buffering();
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
-        let says = panic.payload_as_str().unwrap_or_default();
-        tracing::error!(location, says, "panic");
+        let text = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(location, text, "panic");
     }));
-    Ok(listen(handle, filter.to_owned())?)
+    Ok(handle_signals(handle, filter.to_owned())?)
 }
 
-/// A filter, as it is written.
+/// Checks the text of a filter.
 pub(crate) fn filter(text: &str) -> Result<String, String> {
     parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
@@ -62,35 +64,38 @@ fn parse(filter: &str) -> Result<EnvFilter, Box<dyn Error>> {
     EnvFilter::try_new(filter).map_err(|error| format!("--log: {error}").into())
 }
 
-fn written<S>(format: Format, stderr: Stderr) -> Box<dyn Layer<S> + Send + Sync>
+fn output_layer<S>(format: Format, stderr: Stderr) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let terminal = io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(stderr).with_ansi(terminal);
+    let is_terminal = io::stderr().is_terminal();
+    let layer = fmt::layer().with_writer(stderr).with_ansi(is_terminal);
     match format {
         Format::Pretty => layer.boxed(),
-        Format::Auto if terminal => layer.boxed(),
+        Format::Auto if is_terminal => layer.boxed(),
         Format::Auto | Format::Json => layer.json().flatten_event(true).boxed(),
     }
 }
 
-fn listen(handle: reload::Handle<EnvFilter, Registry>, asked: String) -> io::Result<()> {
-    let mut up = signal(SignalKind::user_defined1())?;
-    let mut back = signal(SignalKind::user_defined2())?;
+fn handle_signals(
+    handle: reload::Handle<EnvFilter, Registry>,
+    configured: String,
+) -> io::Result<()> {
+    let mut add = signal(SignalKind::user_defined1())?;
+    let mut remove = signal(SignalKind::user_defined2())?;
     tokio::spawn(async move {
         loop {
             let filter = tokio::select! {
-                Some(()) = up.recv() => format!("{asked},{MORE}"),
-                Some(()) = back.recv() => asked.clone(),
+                Some(()) = add.recv() => format!("{configured},{DEBUG_DIRECTIVE}"),
+                Some(()) = remove.recv() => configured.clone(),
                 else => return,
             };
             let reloaded = parse(&filter).map(|filter| handle.reload(filter));
             match reloaded {
-                // At this level, so that it is told whatever is logged.
-                Ok(Ok(())) => tracing::warn!(filter, "what is logged was changed by a signal"),
-                Ok(Err(error)) => tracing::error!(%error, "what is logged cannot be changed"),
-                Err(error) => tracing::error!(%error, "what is logged cannot be changed"),
+                // A warning, because most filters log it.
+                Ok(Ok(())) => tracing::warn!(filter, "log level changed"),
+                Ok(Err(error)) => tracing::error!(%error, "cannot change the log level"),
+                Err(error) => tracing::error!(%error, "cannot change the log level"),
             }
         }
     });

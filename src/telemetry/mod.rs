@@ -1,4 +1,4 @@
-//! Metrics, traces and logs. Knows nothing of what they are about.
+//! Metrics, spans and logs. Knows nothing of what they describe.
 
 pub mod logging;
 pub mod metrics;

@@ -110,7 +110,7 @@ async fn calls_and_appends_send_spans_in_the_trace_of_the_caller() {
         "-> rpc.service: Str(userpool.v1.UserPoolService)",
         "-> rpc.method: Str(CreateUserPool)",
         "-> rpc.grpc.status_code: Int(0)",
-        "-> userpool.request_id: Str(call-1)",
+        "-> userpool.correlation_id: Str(call-1)",
         "-> network.peer.address: Str(127.0.0.1)",
     ] {
         assert!(create.contains(text), "{text}: {create}");
@@ -153,7 +153,7 @@ fn an_invalid_collector_endpoint_is_refused() {
     for text in
         ["", "127.0.0.1:4317", "https://collector:4317", "http://", "http://a", "http://a:b"]
     {
-        assert_eq!(text.parse::<Collector>(), Err(SpansError::NoCollector), "{text}");
+        assert_eq!(text.parse::<Collector>(), Err(SpansError::Address), "{text}");
     }
     for text in ["http://127.0.0.1:4317", "http://collector:4317/", "http://[::1]:4317"] {
         assert!(text.parse::<Collector>().is_ok(), "{text}");

@@ -1,9 +1,8 @@
-//! Stderr, whoever has closed it, and however full its disk is: what cannot be told
-//! is not told. It must not end the service.
+//! Writes log lines to stderr. A line that cannot be written, because stderr is closed
+//! or its disk is full, is lost: logging must not end the server.
 //!
-//! While there is much to say, many lines are written at a time: to write one costs
-//! as much as a tenth of a call. What tells of trouble is written at once, with
-//! everything that was said before it.
+//! Under load, many lines are written at a time: to write one costs as much as a tenth
+//! of a call. Warnings and errors are written at once, with all lines before them.
 
 use std::{
     io::{self, Write as _},
@@ -14,78 +13,78 @@ use tokio::{sync::Notify, task};
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How much is held back, in bytes.
-const HELD: usize = 64 * 1024;
+/// How many bytes are buffered at most.
+const MAX_BUFFERED: usize = 64 * 1024;
 
-/// Where lines are written to.
+/// The writer of the log.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stderr(Arc<Lines>);
+pub(super) struct Stderr(Arc<LineQueue>);
 
 #[derive(Debug, Default)]
-struct Lines {
-    held: Mutex<Held>,
-    /// Locked while lines are written, so that they leave in their order; empty
-    /// otherwise.
-    leaving: Mutex<Vec<u8>>,
-    some: Notify,
+struct LineQueue {
+    pending: Mutex<PendingLines>,
+    /// Locked while lines are written, so that they keep their order; otherwise empty.
+    writing: Mutex<Vec<u8>>,
+    /// Wakes the task when there are lines to write.
+    has_lines: Notify,
 }
 
-/// Lines that are to be written.
+/// The lines that are not written yet.
 #[derive(Debug, Default)]
-struct Held {
-    lines: Vec<u8>,
-    /// Whether there is a task that writes them.
-    watched: bool,
+struct PendingLines {
+    bytes: Vec<u8>,
+    /// Whether a task writes them.
+    has_task: bool,
 }
 
 /// Takes the line of one event.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
-    lines: &'a Lines,
-    at_once: bool,
+pub(super) struct LineWriter<'a> {
+    queue: &'a LineQueue,
+    is_urgent: bool,
 }
 
 impl Stderr {
-    /// From here on lines may be held back, for as long as the runtime runs.
-    pub(super) fn hold_back(&self) {
-        lock(&self.0.held).watched = true;
-        tokio::spawn(Watch(Arc::clone(&self.0)).run());
+    /// Buffers lines from now on, as long as the runtime runs.
+    pub(super) fn start_buffering(&self) {
+        lock(&self.0.pending).has_task = true;
+        tokio::spawn(WriteTask(Arc::clone(&self.0)).run());
     }
 }
 
-impl Lines {
+impl LineQueue {
     fn write(&self) {
-        let mut leaving = lock(&self.leaving);
-        std::mem::swap(&mut *leaving, &mut lock(&self.held).lines);
-        let _ = io::stderr().write_all(&leaving);
-        leaving.clear();
+        let mut writing = lock(&self.writing);
+        std::mem::swap(&mut *writing, &mut lock(&self.pending).bytes);
+        let _ = io::stderr().write_all(&writing);
+        writing.clear();
     }
 }
 
 impl<'a> MakeWriter<'a> for Stderr {
-    type Writer = Line<'a>;
+    type Writer = LineWriter<'a>;
 
-    fn make_writer(&'a self) -> Line<'a> {
-        Line { lines: &self.0, at_once: true }
+    fn make_writer(&'a self) -> LineWriter<'a> {
+        LineWriter { queue: &self.0, is_urgent: true }
     }
 
-    fn make_writer_for(&'a self, event: &Metadata<'_>) -> Line<'a> {
-        Line { lines: &self.0, at_once: *event.level() <= Level::WARN }
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> LineWriter<'a> {
+        LineWriter { queue: &self.0, is_urgent: *event.level() <= Level::WARN }
     }
 }
 
-impl io::Write for Line<'_> {
+impl io::Write for LineWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let (first, full) = {
-            let mut held = lock(&self.lines.held);
-            let first = held.lines.is_empty();
-            held.lines.extend_from_slice(bytes);
-            (first, !held.watched || held.lines.len() >= HELD)
+        let (is_first, is_full) = {
+            let mut pending = lock(&self.queue.pending);
+            let is_first = pending.bytes.is_empty();
+            pending.bytes.extend_from_slice(bytes);
+            (is_first, !pending.has_task || pending.bytes.len() >= MAX_BUFFERED)
         };
-        if self.at_once || full {
-            self.lines.write();
-        } else if first {
-            self.lines.some.notify_one();
+        if self.is_urgent || is_full {
+            self.queue.write();
+        } else if is_first {
+            self.queue.has_lines.notify_one();
         }
         Ok(bytes.len())
     }
@@ -95,23 +94,23 @@ impl io::Write for Line<'_> {
     }
 }
 
-/// Writes what is held back, also when the runtime ends.
-struct Watch(Arc<Lines>);
+/// Writes the pending lines, the last ones when the runtime ends.
+struct WriteTask(Arc<LineQueue>);
 
-impl Watch {
+impl WriteTask {
     async fn run(self) {
         loop {
-            self.0.some.notified().await;
-            // Whoever is ready may have something to say, too.
+            self.0.has_lines.notified().await;
+            // The tasks that are ready may add lines.
             task::yield_now().await;
             self.0.write();
         }
     }
 }
 
-impl Drop for Watch {
+impl Drop for WriteTask {
     fn drop(&mut self) {
-        lock(&self.0.held).watched = false;
+        lock(&self.0.pending).has_task = false;
         self.0.write();
     }
 }

@@ -15,7 +15,7 @@ use super::{
 
 /// The outcome of a command that the writer handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommandOutcome {
     /// It was recorded, or needed no change.
     CarriedOut,
     /// It was only validated.
@@ -28,7 +28,7 @@ pub enum Outcome {
     Failed,
 }
 
-impl LabelValue for Outcome {
+impl LabelValue for CommandOutcome {
     const ALL: &'static [Self] =
         &[Self::CarriedOut, Self::Validated, Self::Repeated, Self::Refused, Self::Failed];
 
@@ -51,7 +51,7 @@ pub struct AppMetrics {
     /// Refused calls and connections; shared with [`Metrics`](super::Metrics).
     pub refused: Refused,
     /// `userpool_commands_total`
-    commands: LabeledCounters<Outcome>,
+    commands: LabeledCounters<CommandOutcome>,
     /// `userpool_writer_queue_depth`
     queue: Gauge,
     /// `userpool_writer_queue_capacity`
@@ -97,7 +97,7 @@ impl AppMetrics {
     }
 
     /// Counts a command that the writer has handled.
-    pub fn count_command(&self, outcome: Outcome) {
+    pub fn count_command(&self, outcome: CommandOutcome) {
         self.commands.increment(outcome);
     }
 

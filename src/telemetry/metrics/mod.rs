@@ -28,7 +28,7 @@ use prometheus_client::{
 pub use prometheus_client::metrics::counter::Counter;
 
 pub use self::{
-    app::{AppMetrics, Outcome},
+    app::{AppMetrics, CommandOutcome},
     log::LogMetrics,
     refused::{Refusal, Refused},
     rpc::{Method, RpcCall, Rpcs, code_name},

@@ -1,5 +1,5 @@
-//! Sending spans by OTLP. They are sent from a thread of their own, and thrown away
-//! where a collector does not take them in time: it never holds up a call.
+//! Sends spans by OTLP from a thread of its own. Spans that the collector does not accept
+//! in time are dropped: it never delays a call.
 
 use std::time::Duration;
 
@@ -18,25 +18,26 @@ use opentelemetry_sdk::{
 
 use super::{Call, SpansError};
 
-/// How long one attempt to send spans may take.
-const SEND: Duration = Duration::from_secs(3);
-/// The numbers of the codes that are a server's own fault: Unknown, `DeadlineExceeded`,
-/// Unimplemented, Internal, Unavailable, `DataLoss`.
-const FAULTS: [i32; 6] = [2, 4, 12, 13, 14, 15];
+/// How long an attempt to send spans takes at most.
+const SEND_TIMEOUT: Duration = Duration::from_secs(3);
+/// The numbers of the codes that are server errors: UNKNOWN, `DEADLINE_EXCEEDED`,
+/// UNIMPLEMENTED, INTERNAL, UNAVAILABLE, `DATA_LOSS`.
+const SERVER_ERRORS: [i32; 6] = [2, 4, 12, 13, 14, 15];
 
-#[derive(Clone)]
-pub(super) struct Sending {
+#[derive(Debug, Clone)]
+pub(super) struct Exporter {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
 }
 
 /// A span that is sent when it ends.
-pub(super) struct Sent(Span);
+#[derive(Debug)]
+pub(super) struct ExportedSpan(Span);
 
-impl Sending {
-    pub(super) fn to(endpoint: &str) -> Result<Self, SpansError> {
+impl Exporter {
+    pub(super) fn new(endpoint: &str) -> Result<Self, SpansError> {
         let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint);
-        let exporter = exporter.with_timeout(SEND).build();
+        let exporter = exporter.with_timeout(SEND_TIMEOUT).build();
         let exporter = exporter.map_err(|error| SpansError::Exporter(error.to_string()))?;
         let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
         let resource =
@@ -49,13 +50,13 @@ impl Sending {
         Ok(Self { provider, tracer })
     }
 
-    pub(super) fn call(&self, call: Call<'_>) -> Sent {
+    pub(super) fn call(&self, call: Call<'_>) -> ExportedSpan {
         let (service, method) = call.path.split_once('/').unwrap_or_default();
         let mut attributes = vec![
             KeyValue::new("rpc.system", "grpc"),
             KeyValue::new("rpc.service", service.to_owned()),
             KeyValue::new("rpc.method", method.to_owned()),
-            KeyValue::new("userpool.request_id", call.request_id.to_owned()),
+            KeyValue::new("userpool.correlation_id", call.correlation_id.to_owned()),
         ];
         if let Some(peer) = call.peer {
             attributes.push(KeyValue::new("network.peer.address", peer.ip().to_string()));
@@ -63,38 +64,42 @@ impl Sending {
         }
         let span = self.tracer.span_builder(call.path.to_owned());
         let span = span.with_kind(SpanKind::Server).with_attributes(attributes);
-        let parent = within(call.traceparent.and_then(remote));
-        Sent(self.tracer.build_with_context(span, &parent))
+        let parent = child_of(call.traceparent.and_then(remote));
+        ExportedSpan(self.tracer.build_with_context(span, &parent))
     }
 
-    pub(super) fn append<'a>(&self, events: usize, traces: impl Iterator<Item = &'a str>) -> Sent {
+    pub(super) fn append<'a>(
+        &self,
+        events: usize,
+        traces: impl Iterator<Item = &'a str>,
+    ) -> ExportedSpan {
         let mut traces = traces.filter_map(remote);
-        let parent = within(traces.next());
+        let parent = child_of(traces.next());
         let links = traces.map(|trace| Link::new(trace, Vec::new(), 0)).collect();
         let events = KeyValue::new("userpool.events", i64::try_from(events).unwrap_or(i64::MAX));
         let span = self.tracer.span_builder("append").with_kind(SpanKind::Internal);
         let span = span.with_attributes([events]).with_links(links);
-        Sent(self.tracer.build_with_context(span, &parent))
+        ExportedSpan(self.tracer.build_with_context(span, &parent))
     }
 
     pub(super) fn flush(&self) {
         if let Err(error) = self.provider.force_flush() {
-            tracing::warn!(%error, "the last spans could not be sent");
+            tracing::warn!(%error, "cannot send the last spans");
         }
     }
 }
 
-impl Sent {
+impl ExportedSpan {
     pub(super) fn end_call(mut self, code: i32) {
         self.0.set_attribute(KeyValue::new("rpc.grpc.status_code", i64::from(code)));
-        if FAULTS.contains(&code) {
+        if SERVER_ERRORS.contains(&code) {
             self.0.set_status(Status::error(""));
         }
         self.0.end();
     }
 }
 
-/// A span elsewhere, as a `traceparent` of the legal form tells it.
+/// The span of a valid `traceparent`.
 fn remote(traceparent: &str) -> Option<SpanContext> {
     let mut parts = traceparent.split('-').skip(1);
     let trace = TraceId::from_hex(parts.next()?).ok()?;
@@ -104,8 +109,9 @@ fn remote(traceparent: &str) -> Option<SpanContext> {
     context.is_valid().then_some(context)
 }
 
-/// The context of a child, or of a new trace. Nothing is taken from the thread.
-fn within(parent: Option<SpanContext>) -> Context {
+/// The context for a child of a span, or for a new trace. Ignores the context of the
+/// thread.
+fn child_of(parent: Option<SpanContext>) -> Context {
     let context = Context::new();
     parent.map_or_else(|| context.clone(), |parent| context.with_remote_span_context(parent))
 }

@@ -46,7 +46,7 @@ impl AccessRecord {
         let span = tracer.call(Call {
             path: method,
             traceparent,
-            request_id: &correlation_id,
+            correlation_id: &correlation_id,
             peer: peer.and_then(|peer| peer.who.address()),
         });
         Self {
