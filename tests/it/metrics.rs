@@ -218,9 +218,9 @@ async fn open_watches_are_counted_and_their_largest_lag_is_shown() {
 fn a_watch_that_is_behind_shows_as_lag() {
     let metrics = userpool::telemetry::metrics::Metrics::new(&[]);
     let (slow, quick) = (metrics.app.watchers.join(2), metrics.app.watchers.join(2));
-    quick.at(9);
-    slow.at(4);
-    metrics.app.head(10);
+    quick.set_position(9);
+    slow.set_position(4);
+    metrics.app.set_head(10);
     let text = metrics.text().expect("text");
     assert!(text.contains("\nuserpool_watchers 2\n"), "{text}");
     assert!(text.contains("\nuserpool_watch_lag_events 6\n"), "{text}");
