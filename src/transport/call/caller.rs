@@ -9,7 +9,7 @@ use crate::{
     service::Caller,
 };
 
-use super::{correlation::CorrelationId, text, traceparent};
+use super::{correlation::CorrelationId, headers::text, traceparent};
 
 /// How many characters of a user agent are recorded.
 const MAX_USER_AGENT_CHARS: usize = 256;

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use crate::app::Source;
 
+use super::headers;
+
 /// The header that carries the correlation ID in both directions.
 const HEADER: &str = "x-request-id";
 /// The longest ID that is accepted from a client, in bytes.
@@ -19,7 +21,7 @@ pub(super) struct CorrelationId(pub(super) Arc<str>);
 
 /// Takes the client's ID, or a fresh one where it has none that can be logged.
 pub(super) fn establish<B>(request: &mut Request<B>, source: &dyn Source) -> Arc<str> {
-    let given = super::text(request.headers(), HEADER).filter(|id| is_loggable(id));
+    let given = headers::text(request.headers(), HEADER).filter(|id| is_loggable(id));
     let id = given.map_or_else(|| fresh(source), Arc::from);
     request.extensions_mut().insert(CorrelationId(Arc::clone(&id)));
     id

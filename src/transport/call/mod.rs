@@ -6,6 +6,7 @@ mod admission;
 mod caller;
 mod correlation;
 mod deadline;
+mod headers;
 mod request_body;
 mod response_body;
 mod stalled_responses;
@@ -19,7 +20,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use tokio::sync::watch;
 use tonic::body::Body;
 use tower::{Layer, Service};
@@ -37,7 +38,7 @@ use self::{
     access_record::AccessRecord,
     admission::{Admission, CallKind, CallPermit},
     request_body::{RequestBody, SharedMemory},
-    response_body::ResponseBody,
+    response_body::{ResponseBody, SentResponse},
     stalled_responses::StalledResponses,
 };
 use super::{Phase, Protocol};
@@ -54,7 +55,7 @@ struct Steps {
     authentication: Authentication,
     authorization: Authorization,
     admission: Admission,
-    stalled_responses: StalledResponses,
+    stalled_responses: StalledResponses<SentResponse>,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
     tracer: Tracer,
@@ -190,9 +191,4 @@ where
         let service = self.service.clone();
         Box::pin(async move { Ok(steps.run(request, service).await) })
     }
-}
-
-/// A header's value, where it is visible ASCII.
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }

@@ -23,12 +23,12 @@ use super::{
 
 /// The body of a response.
 pub(super) struct ResponseBody {
-    response: Arc<Mutex<Option<Response>>>,
-    _tracked: Option<Tracked>,
+    response: Arc<Mutex<Option<SentResponse>>>,
+    _tracked: Option<Tracked<SentResponse>>,
 }
 
 /// A response that is being sent, with all that its call holds.
-pub(super) struct Response {
+pub(super) struct SentResponse {
     body: Body,
     protocol: &'static dyn Protocol,
     record: AccessRecord,
@@ -44,21 +44,21 @@ impl ResponseBody {
         protocol: &'static dyn Protocol,
         record: AccessRecord,
         permit: Option<CallPermit>,
-        stalled: &StalledResponses,
+        stalled: &StalledResponses<SentResponse>,
     ) -> Body {
         // A stream lasts as long as its client likes; only the number of them is limited.
         let must_be_read = match permit.as_ref().map(|permit| permit.kind) {
             Some(CallKind::Read | CallKind::Write | CallKind::Probe) => true,
             Some(CallKind::Watch | CallKind::Tool) | None => false,
         };
-        let response = Response { body, protocol, record, is_ended: false, _permit: permit };
+        let response = SentResponse { body, protocol, record, is_ended: false, _permit: permit };
         let response = Arc::new(Mutex::new(Some(response)));
         let tracked = must_be_read.then(|| stalled.track(&response));
         Body::new(Self { response, _tracked: tracked })
     }
 }
 
-impl Response {
+impl SentResponse {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         if self.is_ended {
             return Poll::Ready(None);

@@ -9,69 +9,63 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use super::response_body::Response;
-
 /// How long a client may leave a response unread. HTTP/2 lets it do so for ever, even
 /// while it reads everything else, and that would cost others a place.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A response until it is dropped.
-type SharedResponse = Mutex<Option<Response>>;
 
 /// The responses that wait to be read, in the order of their deadlines.
 ///
 /// One task serves all of them: no timer wakes a body that is not polled, and a task for
 /// each would cost more than most calls do.
-#[derive(Clone)]
-pub(super) struct StalledResponses(Arc<Mutex<Deadlines>>);
+pub(super) struct StalledResponses<R>(Arc<Mutex<Deadlines<R>>>);
 
-#[derive(Default)]
-struct Deadlines {
+struct Deadlines<R> {
     last_number: u64,
-    waiting: BTreeMap<u64, (Instant, Weak<SharedResponse>)>,
+    waiting: BTreeMap<u64, (Instant, Weak<Mutex<Option<R>>>)>,
 }
 
 /// A response's entry among those that wait; removed on drop.
-pub(super) struct Tracked {
+pub(super) struct Tracked<R> {
     number: u64,
-    responses: StalledResponses,
+    deadlines: Arc<Mutex<Deadlines<R>>>,
 }
 
-impl StalledResponses {
-    /// Starts the task, which ends when the last clone is dropped.
+impl<R: Send + 'static> StalledResponses<R> {
+    /// Starts the task, which ends when this is dropped.
     pub(super) fn new() -> Self {
-        let deadlines = Arc::default();
+        let deadlines = Deadlines { last_number: 0, waiting: BTreeMap::new() };
+        let deadlines = Arc::new(Mutex::new(deadlines));
         tokio::spawn(drop_expired(Arc::downgrade(&deadlines)));
         Self(deadlines)
     }
 
     /// Gives the response its deadline.
-    pub(super) fn track(&self, response: &Arc<SharedResponse>) -> Tracked {
+    pub(super) fn track(&self, response: &Arc<Mutex<Option<R>>>) -> Tracked<R> {
         let mut deadlines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         deadlines.last_number = deadlines.last_number.wrapping_add(1);
         let number = deadlines.last_number;
         let deadline = Instant::now() + READ_TIMEOUT;
         deadlines.waiting.insert(number, (deadline, Arc::downgrade(response)));
-        Tracked { number, responses: self.clone() }
+        Tracked { number, deadlines: Arc::clone(&self.0) }
     }
 }
 
-impl fmt::Debug for StalledResponses {
+impl<R> fmt::Debug for StalledResponses<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StalledResponses").finish_non_exhaustive()
     }
 }
 
-impl Drop for Tracked {
+impl<R> Drop for Tracked<R> {
     fn drop(&mut self) {
-        let mut deadlines = self.responses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
         deadlines.waiting.remove(&self.number);
     }
 }
 
-impl Deadlines {
+impl<R> Deadlines<R> {
     /// Removes and returns the responses whose deadline has passed.
-    fn take_expired(&mut self, now: Instant) -> Vec<Weak<SharedResponse>> {
+    fn take_expired(&mut self, now: Instant) -> Vec<Weak<Mutex<Option<R>>>> {
         let next_expired = iter::from_fn(|| {
             let first = self.waiting.first_entry().filter(|first| first.get().0 <= now)?;
             Some(first.remove().1)
@@ -86,7 +80,7 @@ impl Deadlines {
     }
 }
 
-async fn drop_expired(deadlines: Weak<Mutex<Deadlines>>) {
+async fn drop_expired<R>(deadlines: Weak<Mutex<Deadlines<R>>>) {
     while let Some(deadlines) = deadlines.upgrade() {
         let now = Instant::now();
         let (expired, next) = {

@@ -2,9 +2,11 @@
 
 use http::HeaderMap;
 
+use super::headers;
+
 /// The header, where it has the one form that W3C allows.
 pub(super) fn header(headers: &HeaderMap) -> Option<&str> {
-    let given = super::text(headers, "traceparent")?;
+    let given = headers::text(headers, "traceparent")?;
     let lengths = given.split('-').map(str::len);
     let is_allowed =
         |byte: u8| byte == b'-' || byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
