@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
 use prost::Message as _;
-use sled::IVec;
 use uuid::Uuid;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     user_pool::{Event, UserPoolId},
 };
 
-use super::{FORM, ReadModel, ReadModelError, key};
+use super::{FORM, ReadModel, ReadModelError, key, store::Write};
 
 /// What events after a checkpoint add up to.
 ///
@@ -25,7 +25,7 @@ pub(in crate::app) struct Changes {
     checkpoint: Checkpoint,
     pools: HashMap<UserPoolId, Changed>,
     domains: HashMap<String, Option<UserPoolId>>,
-    writes: BTreeMap<Vec<u8>, Option<IVec>>,
+    writes: BTreeMap<Vec<u8>, Option<Bytes>>,
 }
 
 /// A user pool after its last event.
@@ -122,14 +122,14 @@ impl Changes {
         if let Some(request_id) = request_id {
             let fingerprint = event.request_fingerprint.clone().unwrap_or_default();
             let stored = StoredRequest { fingerprint, position: event.position };
-            self.write(key::request(request_id), &stored.encode_to_vec());
+            self.write(key::request(request_id), stored.encode_to_vec().into());
         }
         let key = if event.revision > 1 {
             key::revision(to_unsigned(created_position), to_unsigned(event.revision))
         } else {
             key::created(&event.user_pool_id)
         };
-        self.write(key, &event.position.to_be_bytes());
+        self.write(key, Bytes::copy_from_slice(&event.position.to_be_bytes()));
         self.checkpoint.position = to_unsigned(event.position);
         self.checkpoint.record_time = event.record_time;
     }
@@ -178,38 +178,39 @@ impl Changes {
         self.checkpoint.hash = head.hash.0.to_vec();
     }
 
-    fn write(&mut self, key: Vec<u8>, value: &[u8]) {
-        self.writes.insert(key, Some(value.into()));
+    fn write(&mut self, key: Vec<u8>, value: Bytes) {
+        self.writes.insert(key, Some(value));
     }
 
     /// The writes, in the order of their keys, what is removed after what is there
     /// instead, and at last the checkpoint: wherever a crash cuts this off, every user
     /// pool is found, and what is projected once more leads to the same.
-    pub(super) fn into_writes(mut self) -> impl Iterator<Item = (Vec<u8>, Option<IVec>)> {
+    pub(super) fn into_writes(mut self) -> Vec<Write> {
         for (prefix, owner) in self.domains {
             let stored = owner.map(|id| StoredDomain { user_pool_id: id.to_string() });
             let stored = stored.map(|stored| stored.encode_to_vec().into());
             self.writes.insert(key::domain(&prefix), stored);
         }
-        let mut buffer = Vec::new();
+        let mut buffer = BytesMut::new();
         for Changed { pool, encoded } in self.pools.into_values() {
             let created = to_unsigned(pool.created_position);
             let (key, other) = (key::pool(created), key::deleted_pool(created));
             let (key, other) = if pool.deleted { (other, Some(key)) } else { (key, None) };
-            buffer.clear();
-            // A vector takes as many bytes as there are.
+            // The buffer takes as many bytes as there are.
             let _ = match encoded {
                 Some(encoded) => encoded.encode(&mut buffer),
                 None => pool.encode(&mut buffer),
             };
-            self.writes.insert(key, Some(buffer.as_slice().into()));
+            self.writes.insert(key, Some(buffer.split().freeze()));
             self.writes.extend(other.map(|other| (other, None)));
         }
         let checkpoint = Checkpoint { form: FORM, ..self.checkpoint }.encode_to_vec();
         let checkpoint = (key::CHECKPOINT.to_vec(), Some(checkpoint.into()));
-        let is_there = |(_, value): &(Vec<u8>, Option<IVec>)| value.is_some();
-        let (there, removed): (Vec<_>, Vec<_>) = self.writes.into_iter().partition(is_there);
-        there.into_iter().chain(removed).chain([checkpoint])
+        let (mut writes, removals): (Vec<_>, Vec<_>) =
+            self.writes.into_iter().partition(|(_, value)| value.is_some());
+        writes.extend(removals);
+        writes.push(checkpoint);
+        writes
     }
 }
 
@@ -229,7 +230,7 @@ mod tests {
         let id = UserPoolId::from_trusted("eu-west-1_gone".to_owned());
         let mut changes = Changes::after(Checkpoint::default());
         changes.pools.insert(id, Changed { pool: gone, encoded: None });
-        let writes: Vec<_> = changes.into_writes().collect();
+        let writes = changes.into_writes();
         let keys: Vec<_> = writes.iter().map(|(key, value)| (&**key, value.is_some())).collect();
         let (new, old) = (key::deleted_pool(7), key::pool(7));
         assert_eq!(keys, [(&*new, true), (&*old, false), (key::CHECKPOINT, true)]);

@@ -3,6 +3,8 @@
 use uuid::Uuid;
 
 pub(super) const CHECKPOINT: &[u8] = b"m";
+/// After every key.
+pub(super) const LAST: &[u8] = b"z";
 /// Where the prefixes of domains end.
 pub(super) const AFTER_DOMAINS: &[u8] = b"e";
 

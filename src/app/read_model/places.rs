@@ -23,7 +23,9 @@ pub(super) struct Places {
 impl Default for Places {
     fn default() -> Self {
         let slots = (0..SLOTS).map(|_| AtomicU64::new(0)).collect();
-        Self { hash: RandomState::new(), slots }
+        #[expect(clippy::disallowed_methods, reason = "a read model in memory has none")]
+        let hash = RandomState::new();
+        Self { hash, slots }
     }
 }
 

@@ -1,0 +1,32 @@
+//! Where the read model keeps its keys and values, and what it needs of an engine.
+
+use std::{fmt, ops::RangeInclusive};
+
+use bytes::Bytes;
+
+use crate::event_log::BoxError;
+
+/// A key with its new value, or without one where it is removed.
+pub(super) type Write = (Vec<u8>, Option<Bytes>);
+
+/// An ordered map from keys to values. Each call blocks until it is done.
+///
+/// Nothing need be durable: records that are lost here are projected again.
+pub(super) trait Store: Send + Sync + fmt::Debug + 'static {
+    /// The value of a key.
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, BoxError>;
+
+    /// The first entries in a range of keys, in the order of the keys.
+    fn range(
+        &self,
+        keys: RangeInclusive<Vec<u8>>,
+        limit: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, BoxError>;
+
+    /// Makes all writes at once: a reader sees all of them or none.
+    fn write(&self, writes: Vec<Write>) -> Result<(), BoxError>;
+
+    /// Makes many writes one after the other, while nobody reads. A crash may cut this
+    /// off after any of them.
+    fn load(&self, writes: Vec<Write>) -> Result<(), BoxError>;
+}
