@@ -13,17 +13,12 @@ mod stored;
 mod unsynced;
 mod writer;
 
-use std::{
-    path::Path,
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    task,
+    time::timeout,
 };
 
 use crate::{
@@ -57,9 +52,7 @@ use self::{
 const QUEUE: usize = 1024;
 
 /// How long the log may take to finish what it has begun, once no call waits for it.
-const CLOSE: Duration = Duration::from_secs(10);
-/// How long apart it is asked whether it has.
-const CLOSE_PAUSE: Duration = Duration::from_millis(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Who asks, and what for: what is recorded with an event beside what happened.
 #[derive(Debug, Clone, Default)]
@@ -141,6 +134,27 @@ impl App {
             Err(error @ (LoadError::Log(_) | LoadError::Decode(_))) => return Err(error.into()),
             Err(error @ LoadError::EndLost { .. }) => return Err(StartError::EndLost(error)),
         };
+        Self::with_read_model(log, read_model, source, settings).await
+    }
+
+    /// Projects the whole of `log` into a read model in memory and starts the writer.
+    ///
+    /// # Errors
+    /// See [`StartError`]. The log is only read.
+    pub async fn start_in_memory(
+        log: Arc<dyn EventLog>,
+        source: Arc<dyn Source>,
+        settings: Settings,
+    ) -> Result<Self, StartError> {
+        Self::with_read_model(log, ReadModel::in_memory(), source, settings).await
+    }
+
+    async fn with_read_model(
+        log: Arc<dyn EventLog>,
+        read_model: ReadModel,
+        source: Arc<dyn Source>,
+        settings: Settings,
+    ) -> Result<Self, StartError> {
         let read_model = Arc::new(read_model);
         let (commands, jobs) = mpsc::channel(QUEUE);
         let (draining, drained) = watch::channel(false);
@@ -153,6 +167,7 @@ impl App {
             settings.metrics.clone(),
         )
         .map_err(LoadError::from)?;
+        projector.catch_up().await?;
         let history = History::new(
             Arc::clone(&log),
             Arc::clone(&read_model),
@@ -268,19 +283,9 @@ impl App {
     /// this. Where the log hangs, it has not after 10 seconds.
     pub async fn close(&self) -> bool {
         self.closing.send_replace(true);
-        let stopped = self.stopped.clone();
-        // On a thread, by the machine's clock: so does the writer work.
-        let wait = move || {
-            let begun = Instant::now();
-            while *stopped.borrow() == WriterState::Running {
-                if begun.elapsed() > CLOSE {
-                    return false;
-                }
-                thread::sleep(CLOSE_PAUSE);
-            }
-            true
-        };
-        task::spawn_blocking(wait).await.unwrap_or(false)
+        let mut stopped = self.stopped.clone();
+        let ended = stopped.wait_for(|state| *state != WriterState::Running);
+        timeout(CLOSE_TIMEOUT, ended).await.is_ok()
     }
 
     /// Waits until the log has failed: from then on nothing is acknowledged.

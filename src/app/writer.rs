@@ -15,9 +15,10 @@ use std::{
     thread,
 };
 
+use futures_util::FutureExt as _;
 use prost::Message;
 use tokio::{
-    runtime::Handle,
+    runtime::{Handle, RuntimeFlavor},
     sync::{mpsc, oneshot, watch},
 };
 
@@ -96,28 +97,36 @@ enum WriterError {
 }
 
 /// Starts the writer. It ends after the last of `jobs`.
+///
+/// It has a thread of its own, unless the runtime has one thread for everything.
 pub(super) fn start(
-    mut writer: Writer,
-    mut jobs: Jobs,
+    writer: Writer,
+    jobs: Jobs,
 ) -> Result<watch::Receiver<WriterState>, StartError> {
     let (state, states) = watch::channel(WriterState::Running);
+    let work = run(writer, jobs, state);
     let runtime = Handle::current();
-    let work = move || {
-        let work = AssertUnwindSafe(|| runtime.block_on(writer.work(&mut jobs)));
-        let ended = match panic::catch_unwind(work) {
-            Ok(Ok(())) => WriterState::Ended,
-            Ok(Err(error)) => {
-                tracing::error!(error = error_chain(&error), "the writer stopped");
-                WriterState::Failed
-            }
-            Err(_) => WriterState::Failed,
-        };
-        // Only once the log is let go of may the process end.
-        drop(writer);
-        state.send_replace(ended);
-    };
-    thread::Builder::new().name("writer".to_owned()).spawn(work).map_err(StartError::Thread)?;
+    if runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+        runtime.spawn(work);
+    } else {
+        let work = move || runtime.block_on(work);
+        thread::Builder::new().name("writer".to_owned()).spawn(work).map_err(StartError::Thread)?;
+    }
     Ok(states)
+}
+
+async fn run(mut writer: Writer, mut jobs: Jobs, state: watch::Sender<WriterState>) {
+    let ended = match AssertUnwindSafe(writer.work(&mut jobs)).catch_unwind().await {
+        Ok(Ok(())) => WriterState::Ended,
+        Ok(Err(error)) => {
+            tracing::error!(error = error_chain(&error), "the writer stopped");
+            WriterState::Failed
+        }
+        Err(_) => WriterState::Failed,
+    };
+    // Only once the log is let go of may the process end.
+    drop(writer);
+    state.send_replace(ended);
 }
 
 /// What a command is answered once its batch is durable and visible.

@@ -30,28 +30,41 @@ const IDENTIFIERS: u64 = 100_000_000;
 /// An application with a read model of its own.
 struct Node {
     app: Arc<App>,
-    _directory: TempDir,
+    _directory: Option<TempDir>,
 }
 
 impl Node {
+    /// Its read model is on the disk.
     async fn start(log: Arc<dyn EventLog>, number: u64) -> Self {
         let directory = TempDir::new().expect("a directory");
-        let settings = Settings {
-            region: "us-east-1".to_owned(),
-            limits: Limits::default(),
-            cache: app::CACHE,
-            metrics: AppMetrics::default(),
-            tracer: Tracer::default(),
-        };
-        let source = Arc::new(FixedSource::starting_at(number * IDENTIFIERS));
-        let app = App::start(log, directory.path(), source, settings).await.expect("started");
-        Self { app: Arc::new(app), _directory: directory }
+        let app = App::start(log, directory.path(), source(number), settings()).await;
+        Self { app: Arc::new(app.expect("started")), _directory: Some(directory) }
+    }
+
+    /// Its read model is in memory.
+    async fn start_in_memory(log: Arc<dyn EventLog>, number: u64) -> Self {
+        let app = App::start_in_memory(log, source(number), settings()).await;
+        Self { app: Arc::new(app.expect("started")), _directory: None }
     }
 
     /// Waits until everything up to this position is visible.
     async fn wait_for(&self, position: Position) {
         let mut seen = follow(&self.app, 0);
         while seen.next().await.position < position.to_int() {}
+    }
+}
+
+fn source(number: u64) -> Arc<FixedSource> {
+    Arc::new(FixedSource::starting_at(number * IDENTIFIERS))
+}
+
+fn settings() -> Settings {
+    Settings {
+        region: "us-east-1".to_owned(),
+        limits: Limits::default(),
+        cache: app::CACHE,
+        metrics: AppMetrics::default(),
+        tracer: Tracer::default(),
     }
 }
 

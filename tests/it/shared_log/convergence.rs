@@ -69,7 +69,7 @@ async fn both_read_models_end_equal_and_watches_are_complete() {
     for seen in watches.join_all().await {
         assert_eq!(seen, expected);
     }
-    let fresh = Node::start(Arc::<MemoryLog>::clone(&pair.log), 2).await;
+    let fresh = Node::start_in_memory(Arc::<MemoryLog>::clone(&pair.log), 2).await;
     let head = *pair.log.head().borrow();
     for node in pair.nodes.iter().chain([&fresh]) {
         let app = &node.app;

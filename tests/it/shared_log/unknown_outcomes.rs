@@ -78,7 +78,7 @@ impl EventLog for UncertainLog {
 /// the log afterwards.
 async fn assign_under(fate: Fate) -> (Result<i64, ExecuteError>, Vec<Record>) {
     let shared = Arc::new(MemoryLog::default());
-    let first = Node::start(Arc::<MemoryLog>::clone(&shared), 0).await;
+    let first = Node::start_in_memory(Arc::<MemoryLog>::clone(&shared), 0).await;
     let pools = [first.create().await, first.create().await];
     // What another writer would append at this head: the same domain for another pool.
     let other = {
@@ -88,7 +88,7 @@ async fn assign_under(fate: Fate) -> (Result<i64, ExecuteError>, Vec<Record>) {
             let head = *copy.head().borrow();
             copy.append(head, vec![record.body]).await.expect("appended");
         }
-        let node = Node::start(Arc::<MemoryLog>::clone(&copy), 2).await;
+        let node = Node::start_in_memory(Arc::<MemoryLog>::clone(&copy), 2).await;
         let command = assign(&pools[0], "login");
         node.app.execute(command, Context::default()).await.expect("assigned");
         let last = copy.read(Position(2), all).await.expect("readable");
@@ -100,7 +100,7 @@ async fn assign_under(fate: Fate) -> (Result<i64, ExecuteError>, Vec<Record>) {
         late: Mutex::default(),
         other,
     };
-    let node = Node::start(Arc::new(log), 1).await;
+    let node = Node::start_in_memory(Arc::new(log), 1).await;
 
     let answer = node.app.execute(assign(&pools[1], "login"), Context::default()).await;
 
