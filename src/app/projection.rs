@@ -121,6 +121,7 @@ async fn apply_rest(
         tracing::info!(events = behind, "the read model is behind the log; catching up");
     }
     let (decoded, mut pages) = mpsc::channel::<Vec<UserPoolEvent>>(AHEAD);
+    #[expect(clippy::disallowed_methods, reason = "a read model in memory is not built here")]
     let applied = task::spawn_blocking(move || {
         while let Some(events) = pages.blocking_recv() {
             read_model.load(events)?;

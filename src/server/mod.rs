@@ -231,7 +231,9 @@ impl Server {
         drop(data_dir);
         drop(monitoring);
         // Waits for the collector for a few seconds at most. Its panic changes nothing.
-        task::spawn_blocking(move || tracer.flush()).await.ok();
+        #[expect(clippy::disallowed_methods, reason = "a simulation has no collector")]
+        let flushed = task::spawn_blocking(move || tracer.flush());
+        flushed.await.ok();
         tracing::info!("stopped");
         if log_failed { Err(ServerError::LogFailed) } else { Ok(()) }
     }

@@ -113,6 +113,7 @@ async fn readyz(State(state): State<MonitoringState>) -> (StatusCode, String) {
 
 async fn scrape(State(state): State<MonitoringState>) -> impl IntoResponse {
     // File sizes are read, which a bad disk can block.
+    #[expect(clippy::disallowed_methods, reason = "a simulation has no monitoring")]
     let text = task::spawn_blocking(move || state.metrics.text()).await;
     let content = [(CONTENT_TYPE, metrics::CONTENT_TYPE)];
     match text {

@@ -64,6 +64,7 @@ async fn run(server: &TestServer, arguments: &[&str]) -> Ran {
 pub(crate) async fn run_with(endpoint: &str, arguments: &[&str], stdin: &str) -> Ran {
     let mut command = userpool(endpoint, arguments);
     let stdin = stdin.to_owned();
+    #[expect(clippy::disallowed_methods, reason = "it waits for another process")]
     let output = task::spawn_blocking(move || {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");

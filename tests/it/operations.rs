@@ -73,8 +73,9 @@ async fn the_documented_backup_and_restore_work() {
     shell.args(["-euc", &commands.concat()]).current_dir(directory.path());
     shell.env("PATH", format!("{}:{path}", binary.display()));
     shell.env("USERPOOL_ENDPOINT", server.endpoint.to_string());
-    let ran = task::spawn_blocking(move || shell.output()).await.expect("no panic");
-    let ran = ran.expect("it runs");
+    #[expect(clippy::disallowed_methods, reason = "it waits for another process")]
+    let ran = task::spawn_blocking(move || shell.output());
+    let ran = ran.await.expect("no panic").expect("it runs");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 
     let restored = directory.path().join("restored");

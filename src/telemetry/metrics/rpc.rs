@@ -1,15 +1,12 @@
 //! Metrics of calls, with the names that dashboards for gRPC servers expect.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::{Registry, Unit},
 };
+use tokio::time::Instant;
 
 use super::{Registrar, duration_histogram};
 

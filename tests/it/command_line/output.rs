@@ -26,6 +26,7 @@ async fn a_closed_pipe_ends_a_command_silently() {
         let mut command = userpool(&server.endpoint.to_string(), &arguments);
         command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
         let child = command.spawn().expect("it starts");
+        #[expect(clippy::disallowed_methods, reason = "it waits for another process")]
         let ended = task::spawn_blocking(|| child.wait_with_output().expect("it ends"));
         let ended = ended.await.expect("no panic");
         let said = String::from_utf8_lossy(&ended.stderr);
@@ -42,6 +43,7 @@ async fn colors_go_only_to_terminals_unless_forced() {
 
     let mut forced = userpool(&server.endpoint.to_string(), &["list"]);
     forced.env("CLICOLOR_FORCE", "1");
+    #[expect(clippy::disallowed_methods, reason = "it waits for another process")]
     let forced = task::spawn_blocking(move || forced.output().expect("it ends"));
     let forced = forced.await.expect("no panic").stdout;
     assert!(forced.starts_with(b"\x1b[1mID "), "{forced:?}");
