@@ -38,6 +38,24 @@ pub(super) async fn append(
     }
 }
 
+/// Confirms that the log still ends at `expected`. Refusals that go with no batch must not
+/// rest on a state that another writer has changed.
+///
+/// # Errors
+/// As for [`append`].
+pub(super) async fn confirm(log: &dyn EventLog, expected: Head) -> Result<(), AppendError> {
+    loop {
+        match log.latest().await {
+            Ok(actual) if actual == expected => return Ok(()),
+            Ok(actual) => return Err(AppendError::Conflict { expected, actual }),
+            Err(ReadError::Unavailable(_)) => sleep(RETRY_PAUSE).await,
+            Err(error @ ReadError::Damaged { .. }) => {
+                return Err(AppendError::Unknown(error.into()));
+            }
+        }
+    }
+}
+
 /// Finds out whether a batch was written whose append had an unknown outcome, and appends
 /// it again as long as no record follows `expected`.
 ///

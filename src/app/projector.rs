@@ -1,7 +1,7 @@
 //! The projector: applies the records of the log to the read model, in their order,
 //! whichever server appended them. Nothing else changes a read model that is in use.
 
-use std::{future::pending, sync::Arc};
+use std::{cmp::Ordering, future::pending, sync::Arc};
 
 use tokio::{
     sync::watch,
@@ -79,13 +79,14 @@ impl Projector {
     /// records that were applied.
     pub(super) async fn follow(&self, actual: Head) -> Result<(), LoadError> {
         let applied = self.applied();
-        if actual.position > applied.position {
-            return self.catch_up_to(actual.position).await;
+        match actual.position.cmp(&applied.position) {
+            Ordering::Greater => self.catch_up_to(actual.position).await,
+            Ordering::Equal if actual.hash == applied.hash => Ok(()),
+            Ordering::Equal => Err(broken_chain(actual.position, Defect::BrokenChain)),
+            Ordering::Less => {
+                Err(LoadError::EndLost { end: actual.position, projected: applied.position })
+            }
         }
-        if actual.position < applied.position {
-            return Err(LoadError::EndLost { end: actual.position, projected: applied.position });
-        }
-        Err(broken_chain(applied.position, Defect::BrokenChain))
     }
 
     async fn catch_up_to(&self, end: Position) -> Result<(), LoadError> {

@@ -31,7 +31,7 @@ use crate::{
 
 use super::{
     Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, Settings, Source, StartError,
-    append::append,
+    append::{append, confirm},
     batch::{Batch, Deciding, Decision},
     projector::Projector,
 };
@@ -219,9 +219,8 @@ impl Writer {
     /// Makes a batch durable and visible.
     async fn commit(&self, batch: Batch) -> Result<(), WriterError> {
         let Batch { after, events, bodies, changes, .. } = batch;
-        // A batch of refusals is none for the log.
         if events.is_empty() {
-            return Ok(());
+            return Ok(confirm(self.log.as_ref(), after).await?);
         }
         let traces = events.iter().filter_map(|event| event.traceparent.as_deref());
         let span = self.settings.tracer.append(events.len(), traces);

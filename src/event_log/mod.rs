@@ -93,6 +93,15 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// was appended is durable.
     fn head(&self) -> watch::Receiver<Head>;
 
+    /// The end of the log now: not before any record that was acknowledged before the
+    /// call, by whichever process.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] may go away.
+    async fn latest(&self) -> Result<Head, ReadError> {
+        Ok(*self.head().borrow())
+    }
+
     /// Appends `bodies` as one batch if the log ends at `expected`, and makes them
     /// durable: all of them or none.
     ///

@@ -3,6 +3,7 @@
 
 mod convergence;
 mod races;
+mod stale_state;
 mod unknown_outcomes;
 
 use std::sync::Arc;
