@@ -2,12 +2,11 @@
 //! server is killed: what they are told is what one client after the other would be
 //! told, in the order of the log.
 //!
-//! `checker` says whether that is so of a history; `objections` says of the checker
+//! `model` says whether that is so of a history; `objections` says of the checker
 //! that it notices what it is for.
 
-mod checker;
-mod clients;
-mod history;
+#[path = "../linearizability/mod.rs"]
+mod model;
 mod objections;
 
 use std::sync::Arc;
@@ -17,15 +16,10 @@ use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use userpool::proto::{
     DescribeUserPoolRequest, ListUserPoolEventsRequest, ReplayUserPoolRequest, UserPoolEvent,
-    replay_user_pool_request::AsOf, user_pool_event::Payload,
-    user_pool_history_service_client::UserPoolHistoryServiceClient,
+    replay_user_pool_request::AsOf, user_pool_history_service_client::UserPoolHistoryServiceClient,
 };
 
-use self::{
-    checker::check,
-    clients::{Run, Worker, value},
-    history::{Recorded, Told, What},
-};
+use self::model::{Run, Worker, check, entry_of, history::Told, recorded};
 use crate::{
     calls::Call,
     process::Process,
@@ -127,13 +121,8 @@ async fn agree(run: &Run, channel: &Channel) {
     let unanswered = history.iter().filter(|entry| entry.told == Told::Nothing).count();
     eprintln!("{} answers, {unanswered} without, {} events", history.len(), log.len());
     let found = check(&history, &log);
-    assert_eq!(found, Ok(()), "{:?}", found.as_ref().err().map(|objection| tell(objection, run)));
-}
-
-/// The entry that an objection is about.
-fn tell(objection: &history::Objection, run: &Run) -> Option<history::Entry> {
-    let history::Objection::Unexplained { number, .. } = objection else { return None };
-    run.history().into_iter().find(|entry| entry.number == *number)
+    let entry = found.as_ref().err().and_then(|objection| entry_of(objection, &history));
+    assert_eq!(found, Ok(()), "{entry:?}");
 }
 
 /// The whole log, as the server lists it.
@@ -150,27 +139,5 @@ async fn log(channel: &Channel) -> Vec<UserPoolEvent> {
         if page_token.is_empty() {
             return events;
         }
-    }
-}
-
-fn recorded(event: UserPoolEvent) -> Recorded {
-    let number = event.correlation_id.strip_prefix("change-").and_then(|n| n.parse().ok());
-    let what = match event.payload.expect("a payload") {
-        Payload::UserPoolCreated(created) => {
-            What::Created { value: value(&created.user_pool.expect("a user pool")) }
-        }
-        Payload::UserPoolUpdated(updated) => {
-            What::Updated { value: value(&updated.user_pool.expect("a user pool")) }
-        }
-        Payload::UserPoolDeleted(_) => What::Deleted,
-        Payload::UserPoolDomainCreated(domain) => What::Assigned { prefix: domain.domain },
-        Payload::UserPoolDomainDeleted(domain) => What::Released { prefix: domain.domain },
-    };
-    Recorded {
-        position: event.position,
-        pool: event.user_pool_id,
-        revision: event.revision,
-        number: number.expect("the number of a change"),
-        what,
     }
 }

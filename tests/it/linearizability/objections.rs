@@ -1,8 +1,8 @@
 //! The checker notices what it is for: a history that is right passes, and each
 //! known violation is named.
 
-use super::{
-    checker::check,
+use super::model::{
+    check,
     history::{Asked, Entry, Objection, Recorded, Refusal, Shown, Told, What},
 };
 

@@ -9,22 +9,21 @@ use std::{
     time::Duration,
 };
 
-use tonic::{Code, Request, Response, Status, transport::Channel};
+use bytes::Bytes;
+use http_body::Body;
+use tonic::{Code, Request, Status, client::GrpcService};
 use tonic_types::StatusExt as _;
 use userpool::proto::{
-    CreateUserPoolRequest, DeleteUserPoolDomainRequest, DeleteUserPoolRequest,
-    DescribeUserPoolDomainRequest, DescribeUserPoolRequest, ListUserPoolEventsRequest,
-    ListUserPoolsRequest, UpdateUserPoolRequest, UserPool,
+    CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
+    DeleteUserPoolRequest, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
+    ListUserPoolEventsRequest, ListUserPoolsRequest, UpdateUserPoolRequest, UserPool,
     user_pool_history_service_client::UserPoolHistoryServiceClient,
     user_pool_service_client::UserPoolServiceClient,
 };
 use uuid::Uuid;
 
 use super::history::{Asked, Entry, Moment, Refusal, Shown, Told};
-use crate::{
-    random::Random,
-    support::{domain, named},
-};
+use crate::random::Random;
 
 /// Few, so that clients meet in them.
 const PREFIXES: [&str; 4] = ["one", "two", "three", "four"];
@@ -37,7 +36,7 @@ const PAGE: usize = 60;
 
 /// What all clients of a run share.
 #[derive(Debug, Default)]
-pub(super) struct Run {
+pub(crate) struct Run {
     clock: AtomicU64,
     numbers: AtomicU64,
     /// User pools that were created, oldest first.
@@ -51,32 +50,39 @@ impl Run {
     }
 
     /// What was asked and told up to now.
-    pub(super) fn history(&self) -> Vec<Entry> {
+    pub(crate) fn history(&self) -> Vec<Entry> {
         self.history.lock().expect("no panic").clone()
     }
 
     /// How many answers there were.
-    pub(super) fn answers(&self) -> usize {
+    pub(crate) fn answers(&self) -> usize {
         self.history.lock().expect("no panic").len()
     }
 }
 
 /// One client.
 #[derive(Debug, Clone)]
-pub(super) struct Worker {
+pub(crate) struct Worker<C> {
     run: Arc<Run>,
     random: Random,
-    pools: UserPoolServiceClient<Channel>,
-    events: UserPoolHistoryServiceClient<Channel>,
+    pools: UserPoolServiceClient<C>,
+    events: UserPoolHistoryServiceClient<C>,
     /// Whether it hangs up on some calls before they are answered.
     impatient: bool,
 }
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The server is gone.
 struct Gone;
 
-impl Worker {
-    pub(super) fn new(run: &Arc<Run>, random: Random, channel: Channel, impatient: bool) -> Self {
+impl<C> Worker<C>
+where
+    C: GrpcService<tonic::body::Body, Future: Send> + Clone + Send,
+    C::ResponseBody: Body<Data = Bytes, Error: Into<BoxError> + Send> + Send + 'static,
+{
+    /// A client on a channel.
+    pub(crate) fn new(run: &Arc<Run>, random: Random, channel: C, impatient: bool) -> Self {
         Self {
             run: Arc::clone(run),
             random,
@@ -87,7 +93,7 @@ impl Worker {
     }
 
     /// Asks so many times, or until the server is gone.
-    pub(super) async fn work(mut self, times: usize) {
+    pub(crate) async fn work(mut self, times: usize) {
         for _ in 0..times {
             let asked = self.choose();
             if self.ask(asked).await.is_err() {
@@ -187,7 +193,13 @@ impl Worker {
         match asked {
             Asked::Create => {
                 let user_pool_tags = tags(number);
-                let message = CreateUserPoolRequest { request_id, user_pool_tags, ..named("a") };
+                let pool_name = Some("a".to_owned());
+                let message = CreateUserPoolRequest {
+                    pool_name,
+                    request_id,
+                    user_pool_tags,
+                    ..Default::default()
+                };
                 let request = self.request(number, message);
                 let created = self.pools.create_user_pool(request).await?.into_inner();
                 let pool = created.user_pool.expect("a user pool");
@@ -215,8 +227,12 @@ impl Worker {
                 Ok(Told::Recorded { revision: answer.revision, position: answer.position })
             }
             Asked::Assign { pool, prefix } => {
-                let mut message = domain(prefix, pool);
-                message.request_id = request_id;
+                let message = CreateUserPoolDomainRequest {
+                    domain: Some(prefix.clone()),
+                    user_pool_id: Some(pool.clone()),
+                    request_id,
+                    ..Default::default()
+                };
                 let request = self.request(number, message);
                 let answer = self.pools.create_user_pool_domain(request).await?.into_inner();
                 Ok(Told::Recorded { revision: answer.revision, position: answer.position })
@@ -266,8 +282,7 @@ impl Worker {
                 loop {
                     let message = ListUserPoolsRequest { max_results, next_token };
                     let request = self.request(number, message);
-                    let page: Response<_> = self.pools.list_user_pools(request).await?;
-                    let page = page.into_inner();
+                    let page = self.pools.list_user_pools(request).await?.into_inner();
                     assert!(page.next_token.is_none() || page.user_pools.len() == PAGE);
                     listed.extend(
                         page.user_pools.into_iter().filter_map(|p| Some((p.id?, p.revision))),
@@ -298,7 +313,7 @@ fn tags(number: u64) -> BTreeMap<String, String> {
 }
 
 /// The change that the settings of a user pool name.
-pub(super) fn value(pool: &UserPool) -> u64 {
+pub(crate) fn value(pool: &UserPool) -> u64 {
     pool.user_pool_tags.get(TAG).and_then(|value| value.parse().ok()).expect("a number")
 }
 

@@ -32,7 +32,7 @@ struct Past {
 }
 
 /// Checks a history against the log that it led to.
-pub(super) fn check(history: &[Entry], log: &[Recorded]) -> Result<(), Objection> {
+pub(crate) fn check(history: &[Entry], log: &[Recorded]) -> Result<(), Objection> {
     let past = Past::of(log)?;
     let changes: BTreeMap<u64, &Entry> =
         history.iter().filter(|entry| entry.asked.changes()).map(|e| (e.number, e)).collect();

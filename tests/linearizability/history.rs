@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 /// A moment: what happened before has a smaller one.
-pub(super) type Moment = u64;
+pub(crate) type Moment = u64;
 
 /// What a client asked for. Every change has a number of its own, which the server
 /// records with the event as the correlation ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(crate) enum Asked {
     Create,
     /// The settings afterwards name the change.
     Update {
@@ -38,7 +38,7 @@ pub(super) enum Asked {
 
 /// What it was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Told {
+pub(crate) enum Told {
     /// The change is recorded at this place.
     Recorded { revision: i64, position: i64 },
     /// Nothing that can be relied on: it may or may not be recorded, now or later.
@@ -60,7 +60,7 @@ pub(super) enum Told {
 
 /// Why a change was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     Deleted { revision: i64 },
     Revision { current: i64 },
     HasDomain { domain: String },
@@ -70,40 +70,40 @@ pub(super) enum Refusal {
 
 /// A user pool as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shown {
-    pub(super) revision: i64,
-    pub(super) position: i64,
+pub(crate) struct Shown {
+    pub(crate) revision: i64,
+    pub(crate) position: i64,
     /// The change that its settings name.
-    pub(super) value: u64,
-    pub(super) domain: Option<String>,
+    pub(crate) value: u64,
+    pub(crate) domain: Option<String>,
 }
 
 /// One call and its answer.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) number: u64,
-    pub(super) asked: Asked,
-    pub(super) told: Told,
+pub(crate) struct Entry {
+    pub(crate) number: u64,
+    pub(crate) asked: Asked,
+    pub(crate) told: Told,
     /// Before the (first) request left.
-    pub(super) invoked: Moment,
+    pub(crate) invoked: Moment,
     /// After the answer came; without one, never.
-    pub(super) returned: Moment,
+    pub(crate) returned: Moment,
 }
 
 /// An event as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Recorded {
-    pub(super) position: i64,
-    pub(super) pool: String,
-    pub(super) revision: i64,
+pub(crate) struct Recorded {
+    pub(crate) position: i64,
+    pub(crate) pool: String,
+    pub(crate) revision: i64,
     /// The change that it was recorded for.
-    pub(super) number: u64,
-    pub(super) what: What,
+    pub(crate) number: u64,
+    pub(crate) what: What,
 }
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
+pub(crate) enum What {
     Created { value: u64 },
     Updated { value: u64 },
     Deleted,
@@ -113,7 +113,7 @@ pub(super) enum What {
 
 /// What is wrong with a history.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Objection {
+pub(crate) enum Objection {
     /// The log has a gap at this position.
     Gap { position: i64 },
     /// An event cannot have happened in the state that it met.
@@ -136,6 +136,6 @@ pub(super) enum Objection {
 }
 
 /// Prefixes and user pools that a list may show, and so must be in the log.
-pub(super) fn pools(log: &[Recorded]) -> BTreeSet<&str> {
+pub(crate) fn pools(log: &[Recorded]) -> BTreeSet<&str> {
     log.iter().map(|event| event.pool.as_str()).collect()
 }
