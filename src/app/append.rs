@@ -10,6 +10,9 @@ use crate::{
     telemetry::error_chain,
 };
 
+#[cfg(sim_bugs)]
+use super::planted_bugs::PlantedBug;
+
 /// How long to wait before a log that failed is used again.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
@@ -29,6 +32,10 @@ pub(super) async fn append(
         return log.append(expected, bodies).await;
     }
     match log.append(expected, bodies.clone()).await {
+        #[cfg(sim_bugs)]
+        Err(AppendError::Unknown(_)) if PlantedBug::UnknownAsConflict.is_planted() => {
+            Err(AppendError::Conflict { expected, actual: expected })
+        }
         Err(AppendError::Unknown(error)) => {
             let error = error_chain(&*error);
             tracing::warn!(error, position = %expected.position, "an append failed; resolving it");
@@ -44,6 +51,10 @@ pub(super) async fn append(
 /// # Errors
 /// As for [`append`].
 pub(super) async fn confirm(log: &dyn EventLog, expected: Head) -> Result<(), AppendError> {
+    #[cfg(sim_bugs)]
+    if PlantedBug::StaleRefusal.is_planted() {
+        return Ok(());
+    }
     loop {
         match log.latest().await {
             Ok(actual) if actual == expected => return Ok(()),
@@ -72,11 +83,16 @@ async fn resolve(
             Ok(records) => match records.first() {
                 Some(next) if own.first() == Some(next) => return Ok(own),
                 Some(next) => return Err(AppendError::Conflict { expected, actual: next.head() }),
-                None => {
-                    if let Ok(records) = log.append(expected, bodies.clone()).await {
-                        return Ok(records);
+                None => match log.append(expected, bodies.clone()).await {
+                    #[cfg(sim_bugs)]
+                    Err(conflict @ AppendError::Conflict { .. })
+                        if PlantedBug::OwnConflict.is_planted() =>
+                    {
+                        return Err(conflict);
                     }
-                }
+                    Ok(records) => return Ok(records),
+                    Err(AppendError::Conflict { .. } | AppendError::Unknown(_)) => (),
+                },
             },
             Err(ReadError::Unavailable(_)) => (),
             Err(error @ ReadError::Damaged { .. }) => {

@@ -20,6 +20,9 @@ use super::{
     stored::{EncodedPool, StoredPool},
 };
 
+#[cfg(sim_bugs)]
+use super::planted_bugs::PlantedBug;
+
 /// How often an ID is drawn for a new user pool until one is free.
 const ID_DRAWS: usize = 8;
 
@@ -164,6 +167,10 @@ impl Deciding<'_> {
         request_id: Uuid,
         fingerprint: [u8; 32],
     ) -> Result<Option<Decision>, ExecuteError> {
+        #[cfg(sim_bugs)]
+        if PlantedBug::RequestIdIgnored.is_planted() {
+            return Ok(None);
+        }
         let reused = || ExecuteError::RequestIdReused { request_id };
         if let Some((known, outcome)) = self.batch.requests.get(&request_id) {
             let same = *known == fingerprint;

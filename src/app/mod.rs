@@ -5,6 +5,8 @@ mod append;
 mod batch;
 mod error;
 mod history;
+#[cfg(sim_bugs)]
+pub mod planted_bugs;
 mod projection;
 mod projector;
 mod read_model;

@@ -36,6 +36,9 @@ use super::{
     projector::Projector,
 };
 
+#[cfg(sim_bugs)]
+use super::planted_bugs::PlantedBug;
+
 /// How many commands one batch takes at most.
 const BATCH: usize = 512;
 
@@ -170,6 +173,13 @@ impl Writer {
             jobs.retain(|job| !job.answer.is_closed());
             let changes = self.read_model.changes().map_err(LoadError::from)?;
             let (batch, answers) = self.decide(Batch::after(changes), jobs).await;
+            #[cfg(sim_bugs)]
+            let answers = if PlantedBug::EarlyAnswer.is_planted() {
+                self.answer(jobs, answers);
+                Vec::new()
+            } else {
+                answers
+            };
             match self.commit(batch).await {
                 Err(WriterError::Append(AppendError::Conflict { expected, actual })) => {
                     tracing::debug!(%expected, %actual, "another writer was first; deciding again");
@@ -179,12 +189,16 @@ impl Writer {
             }
         };
         // Also refusals waited: they may rest on what this batch has recorded.
+        self.answer(jobs, answers);
+        Ok(())
+    }
+
+    fn answer(&self, jobs: &mut Vec<Job>, answers: Vec<Answer>) {
         for (job, Answer { decision, outcome }) in jobs.drain(..).zip(answers) {
             self.settings.metrics.count_command(outcome);
             // Nobody may be waiting any more; what was decided holds all the same.
             let _ = job.answer.send(decision);
         }
-        Ok(())
     }
 
     async fn decide(&self, batch: Batch, jobs: &[Job]) -> (Batch, Vec<Answer>) {

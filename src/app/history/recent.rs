@@ -13,6 +13,9 @@ use crate::{
     proto::UserPoolEvent,
 };
 
+#[cfg(sim_bugs)]
+use crate::app::planted_bugs::PlantedBug;
+
 /// How many events are kept.
 const EVENTS: usize = 1024;
 /// And how many bytes of stored records.
@@ -66,6 +69,11 @@ impl Recent {
         let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let oldest = kept.events.front().map_or(0, |oldest| oldest.event.position);
         let skipped = usize::try_from(position.next().to_int().saturating_sub(oldest));
+        #[cfg(sim_bugs)]
+        let skipped = skipped.map(|skipped| {
+            let is_first = skipped == 0 && oldest > 1;
+            skipped + usize::from(is_first && PlantedBug::SkippedEvent.is_planted())
+        });
         let after = |skipped| kept.events.iter().skip(skipped).take(count).cloned().collect();
         skipped.map(after).unwrap_or_default()
     }
