@@ -5,9 +5,10 @@
 
 use std::env;
 
-/// A stream of random numbers (`SplitMix64`).
-#[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
+#[path = "../linearizability/random.rs"]
+mod stream;
+
+pub(crate) use self::stream::Random;
 
 impl Random {
     /// From `USERPOOL_SEED`, or a seed of its own; a failed test shows which.
@@ -15,35 +16,7 @@ impl Random {
         let seed = env::var("USERPOOL_SEED").ok().map(|seed| seed.parse().expect("a number"));
         let seed = seed.unwrap_or_else(|| getrandom::u64().expect("randomness"));
         eprintln!("to have the same again, set USERPOOL_SEED={seed}");
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A stream of its own.
-    pub(crate) fn fork(&mut self) -> Self {
-        Self(self.next())
-    }
-
-    /// A number below `end`, which is not 0.
-    pub(crate) fn below(&mut self, end: usize) -> usize {
-        let end = u64::try_from(end).expect("a number");
-        usize::try_from(self.next() % end).expect("a small number")
-    }
-
-    /// Once in so many times.
-    pub(crate) fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    /// One of them, where there is one.
-    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        if from.is_empty() { None } else { from.get(self.below(from.len())) }
+        Self::from_seed(seed)
     }
 }
 

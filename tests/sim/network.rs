@@ -1,0 +1,146 @@
+//! The network between clients and nodes: a service in place of a connection. It loses
+//! requests and answers, delays both, and breaks off when a node dies.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Frame;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
+use tonic::{Code, Status, body::Body};
+use tower::Service;
+
+use crate::{node::Serving, plan::milliseconds, trace::What, world::World};
+
+/// How long a client waits for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
+
+/// A client's connections: each call goes to some node.
+#[derive(Debug, Clone)]
+pub(crate) struct Network(pub(crate) Arc<World>);
+
+impl Service<Request<Body>> for Network {
+    type Response = Response<Body>;
+    type Error = Status;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Answer {
+        let world = Arc::clone(&self.0);
+        Box::pin(async move {
+            let node = world.network.below(world.plan.nodes);
+            let called = timeout(ANSWER_TIMEOUT, call(&world, node, request)).await;
+            let answer = called.unwrap_or_else(|_| Err(Status::cancelled("no answer")));
+            let code = answer.as_ref().map_or_else(Status::code, code);
+            world.trace(What::Answer, node, u64::from(i32::from(code).unsigned_abs()));
+            // A node that cannot read the log says no more than this.
+            if code == Code::Internal && world.plan.can_reads_fail() {
+                return Err(Status::cancelled("the log cannot be read"));
+            }
+            answer
+        })
+    }
+}
+
+fn code(answer: &Response<Body>) -> Code {
+    Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code())
+}
+
+async fn call(
+    world: &Arc<World>,
+    node: usize,
+    request: Request<Body>,
+) -> Result<Response<Body>, Status> {
+    let World { network, plan, .. } = &**world;
+    network.delay(plan.rates.network_delay).await;
+    if world.is_cut_from_clients(node) || network.fails(plan.rates.lost_requests) {
+        return no_answer().await;
+    }
+    let mut lives = world.nodes[node].lives();
+    let Some(serving) = world.nodes[node].serving() else {
+        return Err(Status::cancelled("no connection"));
+    };
+    let mut response = tokio::select! {
+        biased;
+        _ = lives.changed() => return Err(Status::cancelled("connection reset")),
+        response = serve(world, node, serving, request) => response,
+    };
+    network.delay(plan.rates.network_delay).await;
+    if world.is_cut_from_clients(node) || network.fails(plan.rates.lost_answers) {
+        return no_answer().await;
+    }
+    let body = std::mem::take(response.body_mut());
+    *response.body_mut() = Body::new(Connected { body, reset: reset(lives) });
+    Ok(response)
+}
+
+async fn no_answer<T>() -> T {
+    std::future::pending().await
+}
+
+/// What a node answers. A read waits until the node shows every record that there was
+/// when it came: servers that share a log promise no less.
+async fn serve(
+    world: &World,
+    node: usize,
+    serving: Serving,
+    request: Request<Body>,
+) -> Response<Body> {
+    let Serving { app, mut door, .. } = serving;
+    let path = request.uri().path();
+    let is_read = ["/Describe", "/List", "/Watch"].iter().any(|read| path.contains(read));
+    if is_read && !world.has_stale_reads {
+        while world.is_cut_from_log(node) {
+            sleep(milliseconds(50)).await;
+        }
+        let latest = world.head().position;
+        while app.history().head().expect("a read model in memory").position < latest {
+            sleep(milliseconds(1)).await;
+        }
+    }
+    drop(app);
+    door.call(request).await.unwrap_or_else(|never| match never {})
+}
+
+/// Completes when the node dies.
+fn reset(mut lives: watch::Receiver<u64>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(async move {
+        // An error means that the world has ended, and the node with it.
+        let _ = lives.changed().await;
+    })
+}
+
+/// A body that breaks off when its node dies.
+struct Connected {
+    body: Body,
+    reset: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl http_body::Body for Connected {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.reset.as_mut().poll(cx).is_ready() {
+            self.reset = Box::pin(std::future::ready(()));
+            return Poll::Ready(Some(Err(Status::cancelled("connection reset"))));
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+}

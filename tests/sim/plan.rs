@@ -1,0 +1,132 @@
+//! What a simulation is made of: drawn from its seed before it begins, so that it can be
+//! shown, and taken away piece by piece.
+
+use std::time::Duration;
+
+use crate::random::Random;
+
+/// How much happens, how often calls and appends fail, and which faults come when.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) nodes: usize,
+    pub(crate) clients: usize,
+    /// How many calls each client makes.
+    pub(crate) calls: usize,
+    pub(crate) watchers: usize,
+    pub(crate) rates: Rates,
+    /// In the order of their times.
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// Chances in thousandths, and the longest delays in milliseconds.
+#[derive(Debug, Clone)]
+pub(crate) struct Rates {
+    pub(crate) network_delay: usize,
+    pub(crate) lost_requests: usize,
+    pub(crate) lost_answers: usize,
+    pub(crate) append_delay: usize,
+    /// Appends that are lost.
+    pub(crate) lost_appends: usize,
+    /// Appends that are written and get no answer.
+    pub(crate) silent_appends: usize,
+    /// Appends that are written after their outcome was reported as unknown.
+    pub(crate) late_appends: usize,
+    pub(crate) failed_reads: usize,
+    /// How late a node hears of records.
+    pub(crate) announcement_delay: usize,
+    /// How far the clock of each node is ahead of the one before.
+    pub(crate) clock_skew: usize,
+}
+
+/// A fault of one node.
+#[derive(Debug, Clone)]
+pub(crate) struct Fault {
+    /// When it begins.
+    pub(crate) at: Duration,
+    pub(crate) kind: FaultKind,
+    pub(crate) node: usize,
+    pub(crate) duration: Duration,
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    /// The node dies, and is started again afterwards.
+    Crash,
+    /// The node cannot reach the log.
+    LogPartition,
+    /// No client can reach the node.
+    ClientPartition,
+    /// No node can reach the log.
+    LogOutage,
+}
+
+impl Plan {
+    /// The plan of a seed. Each kind of fault is absent from half of the plans, and as
+    /// rare or frequent as it happens to be in the others: two kinds that are always
+    /// there together hide what each of them does alone.
+    pub(crate) fn draw(random: &mut Random) -> Self {
+        let nodes = random.below(3) + 1;
+        let mut plan = Self {
+            nodes,
+            clients: random.below(8) + 2,
+            calls: 40,
+            watchers: random.below(3),
+            rates: Rates {
+                network_delay: random.below(10) + 1,
+                lost_requests: rate(random, 40),
+                lost_answers: rate(random, 40),
+                append_delay: random.below(12) + 1,
+                lost_appends: rate(random, 60),
+                silent_appends: rate(random, 60),
+                late_appends: rate(random, 60),
+                failed_reads: rate(random, 20),
+                announcement_delay: random.below(60) + 1,
+                clock_skew: rate(random, 100_000),
+            },
+            faults: Vec::new(),
+        };
+        let kinds = [
+            FaultKind::Crash,
+            FaultKind::LogPartition,
+            FaultKind::ClientPartition,
+            FaultKind::LogOutage,
+        ];
+        let kinds: Vec<_> = kinds.into_iter().filter(|_| random.once_in(2)).collect();
+        for _ in 0..random.below(12) {
+            if let Some(kind) = random.pick(&kinds).copied() {
+                plan.faults.push(Fault {
+                    at: milliseconds(random.below(4000)),
+                    kind,
+                    node: random.below(nodes),
+                    duration: milliseconds(random.below(1500) + 1),
+                });
+            }
+        }
+        plan.faults.sort_by_key(|fault| fault.at);
+        plan
+    }
+}
+
+impl Plan {
+    /// Whether a node may fail to read from the log.
+    pub(crate) fn can_reads_fail(&self) -> bool {
+        let cuts = [FaultKind::LogPartition, FaultKind::LogOutage];
+        self.rates.failed_reads > 0 || self.faults.iter().any(|fault| cuts.contains(&fault.kind))
+    }
+}
+
+/// None in half of the cases, and up to six times the usual in a sixth.
+fn rate(random: &mut Random, usual: usize) -> usize {
+    match random.below(6) {
+        0..=2 => 0,
+        3 => random.below(usual / 4) + 1,
+        4 => random.below(usual) + 1,
+        _ => random.below(usual * 6) + 1,
+    }
+}
+
+/// A duration of so many milliseconds.
+pub(crate) fn milliseconds(number: usize) -> Duration {
+    Duration::from_millis(u64::try_from(number).expect("a small number"))
+}

@@ -1,0 +1,244 @@
+//! One simulation: nodes, clients, watchers and faults in a world whose time stands still
+//! while anybody has something to do, and afterwards every promise, held against the log.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use prost::Message as _;
+use tokio::{
+    runtime::Builder,
+    task::{self, JoinSet},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use userpool::{
+    app::{App, Domain, PoolEntry},
+    event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
+    proto::UserPoolEvent,
+    telemetry::{metrics::Metrics, panic_message},
+};
+
+use crate::{
+    linearizability::{Run, Worker, check, entry_of, history::Told, recorded},
+    network::Network,
+    node::{self, SimulatedSource},
+    plan::{Fault, FaultKind, Plan},
+    random::Random,
+    trace::What,
+    watchers::Watcher,
+    world::World,
+};
+
+/// How long clients may take, by the clock of the world: many times what they need.
+const CLIENTS_TIMEOUT: Duration = Duration::from_hours(1);
+/// How long nodes and watchers may take to catch up in a healed world.
+const CATCH_UP_TIMEOUT: Duration = Duration::from_mins(5);
+/// After this long, everything late has arrived.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// What is done differently, so that the simulator has something to find.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tampering {
+    /// Whether nodes answer reads from a state that may be behind.
+    pub(crate) has_stale_reads: bool,
+    /// The least chance, in thousandths, that an append is late.
+    pub(crate) late_appends: usize,
+}
+
+/// What a simulation came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// Tells its trace from others.
+    pub(crate) trace: u64,
+    pub(crate) calls: usize,
+    pub(crate) unanswered: usize,
+    pub(crate) events: usize,
+    pub(crate) faults: usize,
+    pub(crate) simulated: Duration,
+}
+
+/// A promise that was broken.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    seed: u64,
+    plan: Plan,
+    pub(crate) violation: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, plan, violation } = self;
+        writeln!(f, "seed {seed}: {violation}")?;
+        writeln!(f, "{plan:#?}")?;
+        write!(f, "to see it again: tests/simulate seed {seed}")
+    }
+}
+
+/// Simulates one seed.
+pub(crate) fn simulate(seed: u64, tampering: Tampering) -> Result<Report, Box<Failure>> {
+    let mut random = Random::from_seed(seed);
+    let mut plan = Plan::draw(&mut random);
+    plan.rates.late_appends = plan.rates.late_appends.max(tampering.late_appends);
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().start_paused(true);
+    #[cfg(tokio_unstable)]
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    let runtime = builder.build().expect("a runtime");
+    let shown = plan.clone();
+    let run = AssertUnwindSafe(|| runtime.block_on(run(plan, random, tampering)));
+    let ended = catch_unwind(run).unwrap_or_else(|panic| Err(panic_message(&*panic)));
+    ended.map_err(|violation| Box::new(Failure { seed, plan: shown, violation }))
+}
+
+async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Report, String> {
+    let world = World::new(plan, &mut random, tampering.has_stale_reads);
+    let plan = &world.plan;
+    for node in 0..plan.nodes {
+        node::start(&world, node).await;
+    }
+    let answers = Arc::new(Run::default());
+    let mut clients = JoinSet::new();
+    for number in 0..plan.clients {
+        let network = Network(Arc::clone(&world));
+        let client = Worker::new(&answers, random.fork(), network, number % 3 == 0);
+        clients.spawn(client.work(plan.calls));
+    }
+    let mut watchers = JoinSet::new();
+    for number in 0..plan.watchers {
+        let (world, random) = (Arc::clone(&world), random.fork());
+        watchers.spawn(Watcher { number, world, random, position: 0 }.watch());
+    }
+    let faults = task::spawn(bring_faults(Arc::clone(&world)));
+
+    let is_late = |what: &str| format!("{what} did not finish in a healed world");
+    let worked = timeout(CLIENTS_TIMEOUT, join(&mut clients)).await;
+    faults.await.map_err(|error| error.to_string())?;
+    worked.map_err(|_| is_late("a client"))??;
+    sleep(SETTLE).await;
+    check_nodes(&world).await?;
+    let watched = timeout(CATCH_UP_TIMEOUT, join(&mut watchers)).await;
+    watched.map_err(|_| is_late("a watcher"))??;
+    let events = check_log(&world, &answers).await?;
+    for node in &world.nodes {
+        node.drop_application();
+    }
+    if let Some(violation) = world.violation() {
+        return Err(violation);
+    }
+    let history = answers.history();
+    let unanswered = history.iter().filter(|entry| entry.told == Told::Nothing).count();
+    Ok(Report {
+        trace: world.traced(),
+        calls: answers.answers(),
+        unanswered,
+        events,
+        faults: plan.faults.len(),
+        simulated: world.elapsed(),
+    })
+}
+
+/// Waits for all of them; a panic in one is a failure of the simulation.
+async fn join(tasks: &mut JoinSet<()>) -> Result<(), String> {
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(|error| match error.try_into_panic() {
+            Ok(panic) => panic_message(&*panic),
+            Err(error) => error.to_string(),
+        })?;
+    }
+    Ok(())
+}
+
+/// Brings every fault of the plan in its time, and heals the world afterwards.
+async fn bring_faults(world: Arc<World>) {
+    let began = Instant::now();
+    let mut faults = JoinSet::new();
+    for fault in world.plan.faults.clone() {
+        sleep_until(began + fault.at).await;
+        world.trace(What::Fault, fault.node, fault.duration.as_secs());
+        faults.spawn(bring_fault(Arc::clone(&world), fault));
+    }
+    faults.join_all().await;
+    sleep(Duration::from_secs(1)).await;
+    world.heal();
+    for node in 0..world.plan.nodes {
+        node::start(&world, node).await;
+    }
+}
+
+async fn bring_fault(world: Arc<World>, fault: Fault) {
+    let Fault { kind, node, duration, at: _ } = fault;
+    let place = &world.nodes[node];
+    let counter = match kind {
+        FaultKind::Crash => {
+            place.kill();
+            sleep(duration).await;
+            return node::start(&world, node).await;
+        }
+        FaultKind::LogPartition => &place.log_partitions,
+        FaultKind::ClientPartition => &place.client_partitions,
+        FaultKind::LogOutage => &world.outages,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+    sleep(duration).await;
+    counter.fetch_sub(1, Ordering::Relaxed);
+}
+
+/// Every node reaches the end of the log, and shows what a fresh projection of it shows.
+async fn check_nodes(world: &Arc<World>) -> Result<(), String> {
+    let end = world.head();
+    let log = Arc::<MemoryLog>::clone(&world.log);
+    let source = Arc::new(SimulatedSource { world: Arc::clone(world), node: 0 });
+    let settings = node::settings(&Metrics::new(&[]));
+    let fresh = App::start_in_memory(log, source, settings).await;
+    let fresh = fresh.map_err(|error| error.to_string())?;
+    for (number, node) in world.nodes.iter().enumerate() {
+        let app = node.serving().ok_or_else(|| format!("node {number} does not serve"))?.app;
+        let reached = timeout(CATCH_UP_TIMEOUT, async {
+            while head(&app) != end {
+                sleep(Duration::from_millis(10)).await;
+            }
+        });
+        let found = reached.await;
+        found.map_err(|_| format!("node {number} is at {}, not at {end}", head(&app)))?;
+        if content(&app) != content(&fresh) {
+            return Err(format!("the read model of node {number} is not that of the log"));
+        }
+    }
+    Ok(())
+}
+
+fn head(app: &App) -> Head {
+    app.history().head().expect("a read model in memory")
+}
+
+fn content(app: &App) -> (Vec<PoolEntry>, Vec<Domain>) {
+    let pools = app.list(0, usize::MAX).expect("a read model in memory");
+    (pools, app.list_domains("", usize::MAX).expect("a read model in memory"))
+}
+
+/// The log is one chain, and explains every answer. Returns how many events it has.
+async fn check_log(world: &World, answers: &Run) -> Result<usize, String> {
+    let mut before = Head::default();
+    let mut log = Vec::new();
+    for stored in world.records().await {
+        let record = Record::parse(stored.stored).map_err(|defect| defect.to_string())?;
+        record.follows(before).map_err(|defect| defect.to_string())?;
+        before = record.head();
+        log.push(recorded(UserPoolEvent::decode(record.body).map_err(|error| error.to_string())?));
+    }
+    let history = answers.history();
+    check(&history, &log)
+        .map_err(|objection| format!("{objection:?}, in {:?}", entry_of(&objection, &history)))?;
+    Ok(log.len())
+}
+
+impl World {
+    /// All records.
+    async fn records(&self) -> Vec<Record> {
+        let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
+        self.log.read(Position::START, all).await.expect("a log in memory")
+    }
+}

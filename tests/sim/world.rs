@@ -1,0 +1,204 @@
+//! What all parts of one simulation share: its plan, its random streams, its log, its
+//! nodes, and the trace of what happened.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use prost::Message as _;
+use tempfile::TempDir;
+use tokio::{
+    task,
+    time::{Instant, sleep},
+};
+use userpool::{
+    audit::checkpoint::Signer,
+    event_log::{AppendError, EventLog as _, Head, MemoryLog, Record},
+    proto::UserPoolEvent,
+};
+
+use crate::{
+    node::Node,
+    plan::{Plan, milliseconds},
+    random::Random,
+    trace::{Trace, What},
+};
+
+/// The key that every node of every simulation signs with.
+static SIGNER: LazyLock<Arc<Signer>> = LazyLock::new(|| {
+    let directory = TempDir::new().expect("a directory");
+    let key = Signer::open(&directory.path().join("key.pem"), Path::new("none"));
+    Arc::new(key.expect("a key"))
+});
+
+/// One simulation.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    /// What every node appends to and reads.
+    pub(crate) log: Arc<MemoryLog>,
+    pub(crate) nodes: Vec<Node>,
+    /// How many outages of the log there are now.
+    pub(crate) outages: AtomicUsize,
+    /// Whether reads are served from a node that may be behind: a fault that is planted.
+    pub(crate) has_stale_reads: bool,
+    pub(crate) network: Chance,
+    pub(crate) disk: Chance,
+    pub(crate) identifiers: Chance,
+    began: Instant,
+    trace: Mutex<Trace>,
+    /// The position of each request ID.
+    request_ids: Mutex<BTreeMap<String, i64>>,
+    /// The first promise that was found broken.
+    violation: Mutex<Option<String>>,
+    is_healed: Arc<AtomicBool>,
+}
+
+/// A random stream that decides what happens next, until the world is healed.
+#[derive(Debug)]
+pub(crate) struct Chance {
+    random: Mutex<Random>,
+    is_healed: Arc<AtomicBool>,
+}
+
+impl Chance {
+    /// A number below `end`.
+    pub(crate) fn below(&self, end: usize) -> usize {
+        lock(&self.random).below(end.max(1))
+    }
+
+    /// Whether a failure with this chance, in thousandths, happens now.
+    pub(crate) fn fails(&self, thousandths: usize) -> bool {
+        !self.is_healed.load(Ordering::Relaxed) && self.below(1000) < thousandths
+    }
+
+    /// Takes up to so many milliseconds, and lets other tasks come first now and then.
+    pub(crate) async fn delay(&self, max: usize) {
+        let delay = self.below(max + 1);
+        if delay > 0 {
+            sleep(milliseconds(delay)).await;
+        }
+        for _ in 0..self.below(3) {
+            task::yield_now().await;
+        }
+    }
+}
+
+impl World {
+    pub(crate) fn new(plan: Plan, random: &mut Random, has_stale_reads: bool) -> Arc<Self> {
+        let is_healed = Arc::new(AtomicBool::new(false));
+        let mut chance =
+            || Chance { random: Mutex::new(random.fork()), is_healed: Arc::clone(&is_healed) };
+        let (network, disk, identifiers) = (chance(), chance(), chance());
+        Arc::new(Self {
+            nodes: (0..plan.nodes).map(|_| Node::default()).collect(),
+            plan,
+            log: Arc::default(),
+            outages: AtomicUsize::new(0),
+            has_stale_reads,
+            network,
+            disk,
+            identifiers,
+            began: Instant::now(),
+            trace: Mutex::default(),
+            request_ids: Mutex::default(),
+            violation: Mutex::default(),
+            is_healed,
+        })
+    }
+
+    /// The key that checkpoints are signed with.
+    pub(crate) fn signer() -> Arc<Signer> {
+        Arc::clone(&SIGNER)
+    }
+
+    /// How long this has gone on, by its own clock.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Writes down what happened, and to what.
+    pub(crate) fn trace(&self, what: What, subject: usize, detail: u64) {
+        lock(&self.trace).add(self.elapsed(), what, subject, detail);
+    }
+
+    /// A number that tells this trace from others.
+    pub(crate) fn traced(&self) -> u64 {
+        lock(&self.trace).hash()
+    }
+
+    /// Says that a promise is broken.
+    pub(crate) fn violate(&self, violation: String) {
+        lock(&self.violation).get_or_insert(violation);
+    }
+
+    /// The first promise that was broken.
+    pub(crate) fn violation(&self) -> Option<String> {
+        lock(&self.violation).clone()
+    }
+
+    /// Where the log ends.
+    pub(crate) fn head(&self) -> Head {
+        *self.log.head().borrow()
+    }
+
+    /// Ends every fault for good.
+    pub(crate) fn heal(&self) {
+        self.is_healed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether every fault has ended.
+    pub(crate) fn is_healed(&self) -> bool {
+        self.is_healed.load(Ordering::Relaxed)
+    }
+
+    /// Whether a node cannot reach the log now.
+    pub(crate) fn is_cut_from_log(&self, node: usize) -> bool {
+        let cuts = self.nodes[node].log_partitions.load(Ordering::Relaxed);
+        !self.is_healed() && cuts + self.outages.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether no client can reach a node now.
+    pub(crate) fn is_cut_from_clients(&self, node: usize) -> bool {
+        !self.is_healed() && self.nodes[node].client_partitions.load(Ordering::Relaxed) > 0
+    }
+
+    /// An append arrives at the log.
+    pub(crate) async fn land(
+        &self,
+        node: usize,
+        expected: Head,
+        bodies: Vec<Bytes>,
+    ) -> Result<Vec<Record>, AppendError> {
+        let landed = self.log.append(expected, bodies).await;
+        let Ok(records) = &landed else {
+            self.trace(What::Conflict, node, expected.position.0);
+            return landed;
+        };
+        for record in records {
+            self.trace(What::Landing, node, record.position.0);
+            let event = UserPoolEvent::decode(record.body.clone()).expect("an event");
+            if event.position != record.position.to_int() {
+                self.violate(format!("the record at {} says {}", record.position, event.position));
+            }
+            if let Some(id) = event.request_id
+                && let Some(before) = lock(&self.request_ids).insert(id.clone(), event.position)
+            {
+                self.violate(format!("request {id} is at {before} and at {}", event.position));
+            }
+        }
+        landed
+    }
+}
+
+/// The content of a mutex, which is only held between two awaits.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no panic")
+}
