@@ -75,7 +75,7 @@ async fn announce(log: Weak<SimulatedLog>, mut heads: watch::Receiver<Head>) {
     }
 }
 
-#[tonic::async_trait]
+#[async_trait::async_trait]
 impl EventLog for SimulatedLog {
     fn head(&self) -> watch::Receiver<Head> {
         self.head.subscribe()

@@ -21,7 +21,7 @@ struct SilentLog {
     head: watch::Sender<Head>,
 }
 
-#[tonic::async_trait]
+#[async_trait::async_trait]
 impl EventLog for SilentLog {
     fn head(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
