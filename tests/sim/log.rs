@@ -34,7 +34,7 @@ impl SimulatedLog {
     /// A node that has died hears and does nothing more.
     async fn outlive(&self) {
         if self.world.nodes[self.node].life() != self.life {
-            pending().await
+            pending::<()>().await;
         }
     }
 
