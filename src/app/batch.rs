@@ -1,5 +1,5 @@
-//! A batch while it is put together: the events decided so far, and the state
-//! that they lead to. Nothing of it has happened before it is appended.
+//! Deciding commands into a batch: the events decided so far, and the state that they
+//! lead to. Nothing has happened before the batch is appended.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::{
 
 use super::{
     Context, ExecuteError, LoadError, Outcome, ReadModel, Settings, Source,
-    read_model::{Changes, Indexed},
+    read_model::{Changes, IndexChange},
     stored::{EncodedPool, StoredPool},
 };
 
@@ -26,50 +26,50 @@ use super::planted_bugs::PlantedBug;
 /// How often an ID is drawn for a new user pool until one is free.
 const ID_DRAWS: usize = 8;
 
-/// What a command comes to.
+/// The result of deciding a command.
 pub(super) enum Decision {
-    /// An answer, to be given once the batch is durable.
+    /// The answer, to be sent once the batch is durable.
     Answer(Result<Outcome, ExecuteError>),
-    /// The same for a retry of a command that is on its way.
+    /// The answer to a retry of a command in the same batch.
     Repeated(Outcome),
-    /// Whatever the event at this position, recorded long ago, led to.
+    /// A retry of a command that was recorded before: the answer is in its event.
     Recorded {
-        /// Where the event is.
+        /// The position of the event.
         position: i64,
     },
 }
 
-/// What was decided so far.
+/// Decided events that are not appended yet.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// The end of the log that it follows.
+    /// The head at which it is appended.
     pub(super) after: Head,
-    /// The bodies of the records.
+    /// The bodies of its records.
     pub(super) bodies: Vec<Bytes>,
-    /// Their events, without the payloads, which nobody looks into any more.
+    /// Their events without payloads, which are not needed any more.
     pub(super) events: Vec<UserPoolEvent>,
-    /// What the events lead to.
+    /// The changes that the events lead to.
     pub(super) changes: Changes,
     requests: HashMap<Uuid, ([u8; 32], Outcome)>,
 }
 
 impl Batch {
-    /// Nothing yet, after the end of the log.
+    /// An empty batch after the last projected record.
     pub(super) fn after(changes: Changes) -> Self {
         let (bodies, events, requests) = Default::default();
         Self { after: changes.head(), bodies, events, changes, requests }
     }
 }
 
-/// Decides commands, and puts what they lead to in a batch.
-pub(super) struct Deciding<'a> {
+/// Decides commands and adds their events to a batch.
+pub(super) struct Decider<'a> {
     pub(super) read_model: &'a ReadModel,
     pub(super) source: &'a dyn Source,
     pub(super) settings: &'a Settings,
     pub(super) batch: Batch,
 }
 
-impl Deciding<'_> {
+impl Decider<'_> {
     /// Decides one command on the state that the ones before it lead to.
     pub(super) fn decide(&mut self, checked: Checked, context: &Context) -> Decision {
         let decided = self.try_decide(checked, context);
@@ -115,22 +115,22 @@ impl Deciding<'_> {
             };
             let body = codec::encode(&event);
             let Some(payload) = event.payload.take() else { continue };
-            let indexed = Indexed::by(&payload, &id);
+            let index_change = IndexChange::by(&payload, &id);
             after = after.after(payload, event.position, proto::timestamp(at));
-            events.push((event, body, indexed));
+            events.push((event, body, index_change));
         }
-        // Once, for the answer and for the read model.
+        // Encoded once, for the answer and for the read model.
         let encoded = EncodedPool::from(&after);
         let outcome = Outcome::from(encoded.clone());
         if options.validate_only || events.is_empty() {
             return Ok(Decision::Answer(Ok(outcome)));
         }
-        // From here on nothing can fail: the batch changes as a whole.
+        // Nothing fails from here on: a command changes the batch as a whole or not at all.
         if let Some(request_id) = options.request_id {
             self.batch.requests.insert(request_id, (context.fingerprint, outcome.clone()));
         }
-        for (event, body, indexed) in events {
-            self.batch.changes.add(&event, indexed, after.created_position);
+        for (event, body, index_change) in events {
+            self.batch.changes.add(&event, index_change, after.created_position);
             self.batch.bodies.push(body);
             self.batch.events.push(event);
         }
@@ -138,7 +138,7 @@ impl Deciding<'_> {
         Ok(Decision::Answer(Ok(outcome)))
     }
 
-    /// The event that follows those of this batch and `index` more.
+    /// The event after those of this batch and `index` more.
     fn envelope(
         &self,
         id: &UserPoolId,
@@ -204,7 +204,9 @@ impl Deciding<'_> {
                         return Ok((id, pool));
                     }
                 }
-                tracing::error!("no free user pool ID was drawn; is the randomness broken?");
+                tracing::error!(
+                    "cannot find a free user pool ID; the source of randomness may be broken"
+                );
                 Err(ExecuteError::Fault)
             }
         }

@@ -1,4 +1,4 @@
-//! Why a command is not carried out, and why the application does not start.
+//! Why a command is not carried out, and why the application cannot start.
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use super::ReadModelError;
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
-    /// A business rule said no. Nothing was recorded.
+    /// A business rule refuses it. Nothing was recorded.
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// The `request_id` was used for another request. Nothing was recorded.
@@ -24,22 +24,22 @@ pub enum ExecuteError {
         /// The idempotency key.
         request_id: Uuid,
     },
-    /// More commands wait than the writer takes on. Nothing was recorded.
+    /// Too many commands wait for the writer. Nothing was recorded.
     #[error("too many commands are waiting")]
     Overloaded,
     /// The server is stopping. Nothing was recorded.
     #[error("the server is shutting down")]
     ShuttingDown,
-    /// The log failed. The command may or may not have been recorded, and no
-    /// other will be.
+    /// The log or the read model failed. The command may or may not have been recorded;
+    /// no other will be.
     #[error("the log is unavailable")]
     LogUnavailable,
     /// A fault in this program. Nothing was recorded.
-    #[error("the command could not be carried out")]
+    #[error("the command failed in this program")]
     Fault,
-    /// What is stored cannot be read. Nothing was recorded by this call; where it was
-    /// a retry, what the first one recorded is still there.
-    #[error("what is stored cannot be read")]
+    /// Stored data cannot be read. This call recorded nothing; if it was a retry, the
+    /// event of the first call is still there.
+    #[error("stored data cannot be read")]
     Unreadable(#[from] LoadError),
 }
 
@@ -52,18 +52,18 @@ pub enum LoadError {
     /// The log.
     #[error(transparent)]
     Log(#[from] ReadError),
-    /// The log has less than was projected before: its end is lost.
+    /// The log ends before the last record that was projected: its end is lost.
     #[error(
-        "the log ends at position {end}, but position {projected} was projected before; restore \
-         the log, or delete the read model to go on without what is missing"
+        "the log ends at position {end}, but the read model shows position {projected}; restore \
+         the log, or delete the read model to accept the loss"
     )]
     EndLost {
         /// Where the log ends.
         end: Position,
-        /// Up to where it was projected.
+        /// The last position that was projected.
         projected: Position,
     },
-    /// A record of the log is intact, but not understood.
+    /// A record of the log is intact, but this version does not understand it.
     #[error(transparent)]
     Decode(#[from] DecodeError),
 }
@@ -73,25 +73,25 @@ pub enum LoadError {
 pub enum StartError {
     /// The read model can be neither used nor built again.
     #[error(
-        "the read model {} cannot be built; see to the disk, or delete it: it is built again",
+        "cannot build the read model in {}; check the disk, or delete the directory",
         path.display()
     )]
     ReadModel {
         /// Its directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: ReadModelError,
     },
     /// The log cannot be projected.
     #[error(
-        "the log cannot be projected; userpool log verify says where it is damaged: restore it \
-         from a backup, or from an export of it with userpool log import"
+        "cannot build the read model from the log; find the damage with userpool log verify, \
+         and restore the log from a backup, or from an export with userpool log import"
     )]
     Load(#[from] LoadError),
-    /// The log has less than was projected.
+    /// The end of the log is lost.
     #[error(transparent)]
     EndLost(LoadError),
     /// The thread of the writer could not be started.
-    #[error("the writer could not be started")]
+    #[error("cannot start the writer")]
     Thread(#[source] std::io::Error),
 }

@@ -1,5 +1,5 @@
-//! Commands become events, events become state: the writer, the read model and
-//! what keeps them together. Knows nothing of gRPC.
+//! Commands become events, and events become state: the writer, the projector, the read
+//! model and the history. Knows nothing of gRPC.
 
 mod append;
 mod batch;
@@ -36,8 +36,8 @@ use crate::{
 pub use self::{
     error::{ExecuteError, LoadError, StartError},
     history::{
-        AsOf, EventFilter, EventPage, EventQuery, Follow, Followed, History, HistoryError, Noted,
-        Replay, Replayed, Watch,
+        AsOf, EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, Noted,
+        Replay, ReplayResult, Watch,
     },
     projection::rebuild,
     read_model::{CACHE, Domain, PoolEntry, ReadModel, ReadModelError},
@@ -51,33 +51,33 @@ use self::{
 };
 
 /// How many commands may wait for the writer.
-const QUEUE: usize = 1024;
+const MAX_WAITING: usize = 1024;
 
-/// How long the log may take to finish what it has begun, once no call waits for it.
+/// How long the log may take to finish the running batch when the application closes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Who asks, and what for: what is recorded with an event beside what happened.
+/// The caller and the request: recorded with an event beside its payload.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
-    /// Who asks.
+    /// The caller.
     pub actor: Actor,
-    /// What ties this request to others in logs.
+    /// Ties the request to the records of other systems.
     pub correlation_id: String,
     /// The W3C trace that the request is part of.
     pub traceparent: Option<String>,
-    /// SHA-256 of the request; tells a retry from another request with its ID. Zeros
-    /// where the request has none.
+    /// SHA-256 of the request, which tells a retry from another request with the same ID.
+    /// Zeros if the request has no ID.
     pub fingerprint: [u8; 32],
 }
 
-/// What a command led to.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// The user pool after the command, encoded; the last state of a deleted one.
     pub user_pool: Bytes,
     /// Its revision.
     pub revision: i64,
-    /// The position of its last event; 0 where the command was only validated.
+    /// The position of its last event; 0 if the command was only validated.
     pub position: i64,
 }
 
@@ -88,18 +88,18 @@ impl From<EncodedPool> for Outcome {
     }
 }
 
-/// What the application is made with.
+/// What the application is started with.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The prefix of user pool IDs.
     pub region: String,
-    /// What Cognito limits.
+    /// The limits that Cognito has, too.
     pub limits: Limits,
     /// How many bytes of the read model are kept in memory, or a few more.
     pub cache: u64,
-    /// Where it counts what it does.
+    /// Counts what the application does.
     pub metrics: AppMetrics,
-    /// Where it tells what it spends time on.
+    /// Records the spans of appends.
     pub tracer: Tracer,
 }
 
@@ -110,7 +110,7 @@ pub struct App {
     commands: mpsc::Sender<writer::Job>,
     source: Arc<dyn Source>,
     settings: Settings,
-    /// Completes when the writer has stopped, with whether the log failed.
+    /// Whether the writer runs, has ended or has failed.
     stopped: watch::Receiver<WriterState>,
     history: History,
     draining: watch::Sender<bool>,
@@ -118,7 +118,8 @@ pub struct App {
 }
 
 impl App {
-    /// Brings the read model in `read_model` up to `log` and starts the writer.
+    /// Brings the read model in the directory `read_model` up to `log` and starts the
+    /// writer.
     ///
     /// # Errors
     /// See [`StartError`]. The log is only read.
@@ -158,7 +159,7 @@ impl App {
         settings: Settings,
     ) -> Result<Self, StartError> {
         let read_model = Arc::new(read_model);
-        let (commands, jobs) = mpsc::channel(QUEUE);
+        let (commands, jobs) = mpsc::channel(MAX_WAITING);
         let (draining, drained) = watch::channel(false);
         let (closing, closed) = watch::channel(false);
         let recent = Arc::new(Recent::default());
@@ -195,16 +196,16 @@ impl App {
         &self.settings.limits
     }
 
-    /// Time and fresh identifiers.
+    /// The source of time and new identifiers.
     #[must_use]
     pub fn source(&self) -> Arc<dyn Source> {
         Arc::clone(&self.source)
     }
 
-    /// Carries out a command: decided, recorded, durable and visible on return.
+    /// Carries out a command, which is durable and visible on return.
     ///
-    /// A caller that gives up before the command is taken up cancels it; after
-    /// that it completes without the caller.
+    /// Dropping the future cancels the command unless the writer has taken it; after that
+    /// it completes without its caller.
     ///
     /// # Errors
     /// See [`ExecuteError`]; each variant says whether anything was recorded.
@@ -220,13 +221,13 @@ impl App {
                 self.settings.metrics.refused.count(Refusal::Queue);
                 ExecuteError::Overloaded
             }
-            mpsc::error::TrySendError::Closed(_) => self.gone(),
+            mpsc::error::TrySendError::Closed(_) => self.closed_error(),
         })?;
-        // Without an answer the writer failed, and nobody knows how far it had come.
+        // No answer means that the writer failed, maybe after the append.
         answered.await.unwrap_or(Err(ExecuteError::LogUnavailable))
     }
 
-    /// The user pool as it is now, or nothing where there never was one.
+    /// The user pool as it is now, or nothing if it never existed.
     ///
     /// # Errors
     /// The read model cannot be read.
@@ -234,7 +235,7 @@ impl App {
         self.read_model.encoded_pool(id)
     }
 
-    /// The domain, or nothing where the prefix is free.
+    /// The domain, or nothing if the prefix is free.
     ///
     /// # Errors
     /// The read model cannot be read.
@@ -264,8 +265,8 @@ impl App {
         &self.history
     }
 
-    /// Tells how many commands wait for the writer, and how many may; nothing once the
-    /// application is gone, which this does not keep.
+    /// A function that returns how many commands wait for the writer, and how many may. It
+    /// does not keep the application, and returns nothing when that is dropped.
     pub fn waiting(&self) -> impl Fn() -> Option<(usize, usize)> + Send + Sync + 'static {
         let commands = self.commands.downgrade();
         move || {
@@ -275,14 +276,13 @@ impl App {
         }
     }
 
-    /// Tells those who follow the history that the server is about to stop.
+    /// Ends every watch, because the server is about to stop.
     pub fn drain(&self) {
         self.draining.send_replace(true);
     }
 
-    /// Takes no further command, and returns whether those that were taken are
-    /// carried out and the writer has let go of the log, whoever else still holds
-    /// this. Where the log hangs, it has not after 10 seconds.
+    /// Takes no further command and waits until the writer has carried out the commands that
+    /// wait and has released the log. Returns `false` if the log hangs for 10 seconds.
     pub async fn close(&self) -> bool {
         self.closing.send_replace(true);
         let mut stopped = self.stopped.clone();
@@ -290,17 +290,17 @@ impl App {
         timeout(CLOSE_TIMEOUT, ended).await.is_ok()
     }
 
-    /// Waits until the log has failed: from then on nothing is acknowledged.
+    /// Waits until the writer has failed: from then on no command is acknowledged.
     pub async fn failed(&self) {
         let mut stopped = self.stopped.clone();
         let ended = stopped.wait_for(|state| *state == WriterState::Failed).await.is_err();
         if ended {
-            // The writer ended in order, so the log never fails.
+            // The writer ended in order, so it never fails.
             std::future::pending::<()>().await;
         }
     }
 
-    fn gone(&self) -> ExecuteError {
+    fn closed_error(&self) -> ExecuteError {
         match *self.stopped.borrow() {
             WriterState::Failed => ExecuteError::LogUnavailable,
             WriterState::Running | WriterState::Ended => ExecuteError::ShuttingDown,

@@ -1,5 +1,5 @@
-//! Bringing the read model up to the log: what is missing is applied, and what
-//! cannot be trusted is thrown away and built again.
+//! Preparing a read model on the disk at the start: it is brought up to the log, or built
+//! again if it cannot be trusted.
 
 use std::{
     fs, io,
@@ -18,13 +18,13 @@ use crate::{
 
 use super::{LoadError, PAGE, ReadModel, ReadModelError, Settings, unsynced};
 
-/// How often progress is told, in events.
-const PROGRESS: u64 = 100_000;
-/// How many pages may be read and not applied yet.
-const AHEAD: usize = 2;
+/// How many events are applied between two messages about the progress.
+const PROGRESS_INTERVAL: u64 = 100_000;
+/// How many pages may be read ahead of those that are applied.
+const MAX_PAGES_AHEAD: usize = 2;
 
-/// Opens the read model at `path` and applies what the log has beyond it; the metrics
-/// show how far that has come.
+/// Opens the read model at `path` and applies the records that it lacks. The metrics show
+/// the progress.
 ///
 /// # Errors
 /// The log cannot be read, or the read model cannot be written.
@@ -41,7 +41,7 @@ pub(super) async fn catch_up(
             Err(LoadError::ReadModel(error)) => {
                 tracing::warn!(
                     error = error_chain(&error),
-                    "the read model is damaged; it is built again"
+                    "the read model is damaged; building it again"
                 );
             }
             Err(error @ (LoadError::Log(_) | LoadError::Decode(_) | LoadError::EndLost { .. })) => {
@@ -49,14 +49,16 @@ pub(super) async fn catch_up(
             }
         }
     } else {
-        tracing::warn!("the read model cannot be used with this log; it is built again");
+        tracing::warn!(
+            "the read model does not belong to this log, or was not closed; building it again"
+        );
     }
     rebuild(log, path, *cache, &progress).await
 }
 
-/// Throws the read model at `path` away and projects the log anew; `cache` bytes of it
-/// are kept in memory. `progress` is told where it begins, and of each position that was
-/// reached.
+/// Deletes the read model at `path` and builds it again from the log, with `cache` bytes
+/// of it in memory. `progress` is called with the first position and with each position
+/// that was reached.
 ///
 /// # Errors
 /// The log cannot be read, or the read model cannot be written.
@@ -70,7 +72,7 @@ pub async fn rebuild(
     apply_rest(log, ReadModel::open(path, cache)?, progress).await
 }
 
-/// The read model at `path`, or nothing where it cannot be used with this log.
+/// The read model at `path`, or nothing if it cannot be used with this log.
 async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Option<ReadModel>, LoadError> {
     if !unsynced::is_whole(path) {
         return Ok(None);
@@ -84,7 +86,7 @@ async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Option<Read
         Ok(Ok((read_model, Some(checkpoint)))) => (read_model, checkpoint),
         Ok(Ok((_, None))) | Err(_) => return Ok(None),
         Ok(Err(error)) => {
-            tracing::warn!(error = error_chain(&error), "the read model cannot be opened");
+            tracing::warn!(error = error_chain(&error), "cannot open the read model");
             return Ok(None);
         }
     };
@@ -98,7 +100,7 @@ async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
     }
     let end = log.head().borrow().position;
     if head.position > end {
-        // Nothing is projected before it is durable.
+        // Only durable records are projected, so these were lost.
         return Err(LoadError::EndLost { end, projected: head.position });
     }
     let before = Position(head.position.0.saturating_sub(1));
@@ -106,8 +108,8 @@ async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
     Ok(records.first().is_some_and(|record| record.hash == head.hash))
 }
 
-/// Applies what the log has beyond the read model: what is read next is checked and
-/// decoded while a thread of its own applies what was read before.
+/// Applies the records that the read model lacks. One page is read and decoded while a
+/// thread applies the page before.
 async fn apply_rest(
     log: &dyn EventLog,
     read_model: ReadModel,
@@ -120,7 +122,7 @@ async fn apply_rest(
     if behind > 0 {
         tracing::info!(events = behind, "the read model is behind the log; catching up");
     }
-    let (decoded, mut pages) = mpsc::channel::<Vec<UserPoolEvent>>(AHEAD);
+    let (decoded, mut pages) = mpsc::channel::<Vec<UserPoolEvent>>(MAX_PAGES_AHEAD);
     #[expect(clippy::disallowed_methods, reason = "a read model in memory is not built here")]
     let applied = task::spawn_blocking(move || {
         while let Some(events) = pages.blocking_recv() {
@@ -129,28 +131,28 @@ async fn apply_rest(
         Ok::<_, ReadModelError>(read_model)
     });
     let read = async {
-        // Taken along, so that the thread ends when this does.
+        // Moved in, so that the thread ends when this future does.
         let decoded = decoded;
-        let mut told = position.0;
+        let mut reported = position.0;
         loop {
             let records = log.read(position, PAGE).await?;
             let Some(last) = records.last() else { break };
             position = last.position;
             let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
-            // Nobody takes it where applying has failed, which is told below.
+            // The channel is closed if applying has failed; the error is returned below.
             if decoded.send(events).await.is_err() {
                 break;
             }
             progress(position);
-            if position.0.saturating_sub(told) >= PROGRESS {
-                told = position.0;
+            if position.0.saturating_sub(reported) >= PROGRESS_INTERVAL {
+                reported = position.0;
                 tracing::info!(%position, %head, "catching up");
             }
         }
         Ok(())
     };
     let read = read.await;
-    // Also where reading failed: the directory is in use until the thread has ended.
+    // Even if reading failed: the directory is in use until the thread has ended.
     let panicked = |panic: task::JoinError| ReadModelError::Engine(panic.into());
     let read_model = applied.await.map_err(panicked)??;
     read.map(|()| read_model)

@@ -1,4 +1,4 @@
-//! The user pools as clients read them, in a store of their own:
+//! The read model: the user pools as clients read them, in a store of its own.
 //!
 //! | key | value |
 //! |---|---|
@@ -10,11 +10,11 @@
 //! | `i` request ID | the event that the request led to |
 //! | `m` | the checkpoint |
 //!
-//! What is large is in the order of creation and not of the IDs, which are random: a
-//! new user pool is written next to the one before, and not anywhere on the disk.
+//! Large values are in the order of creation and not of the IDs, which are random: a new
+//! user pool is written next to the one before it, and not anywhere on the disk.
 //!
-//! Lookups are done where they are called: one lookup is a page that the store mostly
-//! has in memory, and costs less than a change of threads.
+//! Lookups block the calling thread: the store mostly has the page in memory, and a change
+//! of threads would cost more.
 
 mod changes;
 mod key;
@@ -37,22 +37,22 @@ use crate::{
 
 use super::stored::{self, Checkpoint, EncodedPool, StoredDomain, StoredPool, StoredRequest};
 
-pub(super) use self::changes::{Changes, Indexed};
+pub(super) use self::changes::{Changes, IndexChange};
 use self::{memory::MemoryStore, places::Places, sled::SledStore, store::Store};
 
-/// How much of a read model is kept in memory where nothing else is said, in bytes.
+/// How many bytes of the read model are kept in memory by default.
 pub const CACHE: u64 = 256 * 1024 * 1024;
-/// The form of what is stored. Another form is rebuilt.
+/// The form of the stored data. A read model with another form is built again.
 const FORM: u32 = 2;
 
-/// The read model cannot be read or written. It can be rebuilt: delete it and
-/// start again.
+/// The read model cannot be read or written. It can be built again: delete it and start
+/// the server.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadModelError {
     /// The store failed, or is damaged.
-    #[error("the read model cannot be used")]
+    #[error("cannot read or write the read model")]
     Engine(#[source] BoxError),
-    /// A value is not what was written.
+    /// A value differs from what was written.
     #[error("the read model is damaged")]
     Damaged(#[from] prost::DecodeError),
 }
@@ -62,14 +62,14 @@ pub enum ReadModelError {
 pub struct Domain {
     /// The prefix.
     pub prefix: String,
-    /// The user pool that has it.
+    /// Its owner.
     pub user_pool_id: UserPoolId,
 }
 
 /// A user pool in a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoolEntry {
-    /// The position of its creation: its place in the list.
+    /// The position of its creation, which is its place in the list.
     pub created_position: u64,
     /// The user pool.
     pub pool: StoredPool,
@@ -79,7 +79,7 @@ pub struct PoolEntry {
 #[derive(Debug)]
 pub struct ReadModel {
     store: Box<dyn Store>,
-    /// None in memory, where a lookup is as fast.
+    /// None if the store is in memory, where a lookup is as fast.
     places: Option<Places>,
 }
 
@@ -96,7 +96,7 @@ impl ReadModel {
         Self { store: Box::new(MemoryStore::default()), places: None }
     }
 
-    /// Where the projection stands, or nothing where the form is another one.
+    /// The last record that was projected, or nothing if the stored form is another one.
     pub(super) fn checkpoint(&self) -> Result<Option<Checkpoint>, ReadModelError> {
         let checkpoint = match self.message(key::CHECKPOINT)? {
             Some(checkpoint) => Some(checkpoint),
@@ -130,7 +130,7 @@ impl ReadModel {
             return Ok(Some(stored));
         }
         let Some(created) = self.created(id)? else { return Ok(None) };
-        // In this order: it may be deleted in between.
+        // In this order, because the pool may be deleted in between.
         let stored = self.get(&key::pool(created))?;
         if stored.is_none() {
             return self.get(&key::deleted_pool(created));
@@ -190,7 +190,7 @@ impl ReadModel {
         Ok(creation.into_iter().chain(rest).collect())
     }
 
-    /// Changes, of which there are none yet, after what is there.
+    /// No changes yet, after the last record that was projected.
     pub(super) fn changes(&self) -> Result<Changes, ReadModelError> {
         Ok(Changes::after(self.checkpoint()?.unwrap_or_default()))
     }
@@ -236,7 +236,7 @@ impl Checkpoint {
     }
 }
 
-/// A pool that was deleted keeps its last state; one that is there has no other.
+/// The present state of a user pool, or its last one if it was deleted.
 impl From<StoredPool> for UserPool {
     fn from(stored: StoredPool) -> Self {
         stored.user_pool.map(|pool| *pool).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Time and fresh identifiers: what no two runs have in common.
+//! Time and new identifiers, which differ between any two runs.
 
 use std::fmt;
 
@@ -10,15 +10,15 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 /// How many of them an ID has after the region, as in Cognito.
 const ID_LENGTH: usize = 9;
 
-/// Where time and identifiers come from. Tests fix it.
+/// The source of time and identifiers. Tests replace it.
 pub trait Source: Send + Sync + fmt::Debug + 'static {
-    /// The time, in whole milliseconds.
+    /// The current time, in whole milliseconds.
     fn now(&self) -> DateTime<Utc>;
 
     /// A UUID that grows with time, for events and correlation IDs.
     fn uuid(&self) -> Uuid;
 
-    /// What follows the region in a user pool ID.
+    /// A new suffix for a user pool ID, after the region.
     fn user_pool_suffix(&self) -> String;
 }
 

@@ -1,5 +1,5 @@
-//! What the read model keeps, in the form in which it keeps it. Disposable: a
-//! change here is a change of `read_model::FORM`, and the next start rebuilds.
+//! The values of the read model, as they are stored. A change here is a change of
+//! `read_model::FORM`: the next start builds the read model again.
 
 use bytes::Bytes;
 use prost::{
@@ -16,7 +16,7 @@ use crate::{
 /// A user pool and its place in the log.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct StoredPool {
-    /// As it is now; as it was last, where it was deleted.
+    /// The user pool; its last state if it was deleted.
     #[prost(message, optional, boxed, tag = "1")]
     pub user_pool: Option<Box<UserPool>>,
     /// Whether it was deleted.
@@ -33,11 +33,10 @@ pub struct StoredPool {
     pub created_position: i64,
 }
 
-/// A [`StoredPool`] whose user pool is left as it is encoded: to answer with it, nobody
-/// has to know what is in it.
+/// A [`StoredPool`] whose user pool stays encoded: answers need no more.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct EncodedPool {
-    /// As it is now; as it was last, where it was deleted.
+    /// The user pool; its last state if it was deleted.
     #[prost(bytes = "bytes", optional, tag = "1")]
     pub user_pool: Option<Bytes>,
     /// Whether it was deleted.
@@ -74,7 +73,7 @@ impl StoredPool {
         state(self.user_pool.clone(), self.deleted)
     }
 
-    /// What it is after its next event, at `position`.
+    /// The user pool after its next event, at `position`.
     pub(super) fn after(mut self, event: Event, position: i64, at: Timestamp) -> Self {
         let created_position = if self.revision == 0 { position } else { self.created_position };
         let revision = self.revision.saturating_add(1);
@@ -109,14 +108,14 @@ fn first_field(mut message: &[u8]) -> Option<&[u8]> {
     (key == (1, WireType::LengthDelimited)).then_some(field)
 }
 
-/// Which user pool has a domain.
+/// The owner of a domain.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct StoredDomain {
     #[prost(string, tag = "1")]
     pub(super) user_pool_id: String,
 }
 
-/// The event that a request with an idempotency key led to.
+/// The event that a request with a request ID led to.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct StoredRequest {
     #[prost(bytes = "vec", tag = "1")]
@@ -125,19 +124,19 @@ pub(super) struct StoredRequest {
     pub(super) position: i64,
 }
 
-/// How far the projection has come.
+/// The last record that was projected.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Checkpoint {
     /// The form of the read model.
     #[prost(uint32, tag = "1")]
     pub(super) form: u32,
-    /// The last position that was handled.
+    /// Its position.
     #[prost(uint64, tag = "2")]
     pub(super) position: u64,
-    /// The hash of that record: the read model belongs to that log.
+    /// Its hash, which tells whether the read model belongs to a log.
     #[prost(bytes = "vec", tag = "3")]
     pub(super) hash: Vec<u8>,
-    /// When that record was made.
+    /// When it was recorded.
     #[prost(message, optional, tag = "4")]
     pub(super) record_time: Option<Timestamp>,
     /// How many user pools there are.

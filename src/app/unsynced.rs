@@ -1,9 +1,8 @@
-//! Whether a read model can be trusted that is never synced while it is used.
+//! Tells whether a read model, which is never synced while it is used, can be trusted.
 //!
-//! The kernel keeps what was written when the process dies, but in a power cut any
-//! part of it may be lost, and sled does not notice each. So the directory has a
-//! mark while it is in use, with the boot that it is used in: a mark of another boot
-//! was left by a power cut, or something like it.
+//! Written data survives the end of the process, but a power cut may lose any part of it,
+//! and sled does not always notice. So the directory has a mark while it is in use, with
+//! the ID of the boot: a mark of another boot means that the machine went down meanwhile.
 
 use std::{
     fs::{self, File},
@@ -15,10 +14,11 @@ use crate::fs::{sync_all, sync_directory};
 
 /// The name of the mark.
 const MARK: &str = "in_use";
-/// Where Linux tells one boot from another. Elsewhere each counts as another one.
+/// The file with the ID of the boot on Linux. Elsewhere every mark counts as one of another
+/// boot.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The mark of a directory; taken away when it is dropped, and all else closed.
+/// The mark of a directory, which is removed on drop. Drop it after everything else.
 #[derive(Debug)]
 pub(super) struct InUse(PathBuf);
 
@@ -47,13 +47,12 @@ impl InUse {
 impl Drop for InUse {
     fn drop(&mut self) {
         if let Err(error) = self.unmark() {
-            tracing::warn!(%error, "the read model could not be synced; a reboot rebuilds it");
+            tracing::warn!(%error, "cannot sync the read model; it is built again after a reboot");
         }
     }
 }
 
-/// Whether the directory has all that was written: it was closed in order, or
-/// written in this boot.
+/// Whether no write is missing: the directory was closed in order, or used in this boot.
 pub(super) fn is_whole(directory: &Path) -> bool {
     match fs::read(directory.join(MARK)) {
         Ok(marked) => !marked.is_empty() && fs::read(BOOT).is_ok_and(|boot| boot == marked),

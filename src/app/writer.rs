@@ -32,7 +32,7 @@ use crate::{
 use super::{
     Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, Settings, Source, StartError,
     append::{append, confirm},
-    batch::{Batch, Deciding, Decision},
+    batch::{Batch, Decider, Decision},
     projector::Projector,
 };
 
@@ -40,7 +40,7 @@ use super::{
 use super::planted_bugs::PlantedBug;
 
 /// How many commands one batch takes at most.
-const BATCH: usize = 512;
+const MAX_BATCH: usize = 512;
 
 /// A command on its way to the writer.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(super) struct Job {
     pub(super) answer: oneshot::Sender<Result<Outcome, ExecuteError>>,
 }
 
-/// Where commands come from, until the application is closed.
+/// The commands that wait, until the application is closed.
 #[derive(Debug)]
 pub(super) struct Jobs {
     pub(super) waiting: mpsc::Receiver<Job>,
@@ -64,9 +64,9 @@ impl Jobs {
             biased;
             () = closed(&mut self.closed) => {
                 self.waiting.close();
-                self.waiting.recv_many(batch, BATCH).await
+                self.waiting.recv_many(batch, MAX_BATCH).await
             }
-            taken = self.waiting.recv_many(batch, BATCH) => taken,
+            taken = self.waiting.recv_many(batch, MAX_BATCH) => taken,
         }
     }
 }
@@ -127,12 +127,12 @@ async fn run(mut writer: Writer, mut jobs: Jobs, state: watch::Sender<WriterStat
         }
         Err(_) => WriterState::Failed,
     };
-    // Only once the log is let go of may the process end.
+    // The process may end only after the log is released.
     drop(writer);
     state.send_replace(ended);
 }
 
-/// What a command is answered once its batch is durable and visible.
+/// The answer to a command, once its batch is durable and visible.
 struct Answer {
     decision: Result<Outcome, ExecuteError>,
     outcome: metrics::CommandOutcome,
@@ -150,7 +150,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Carries out commands until there are no more, and follows the log in between.
     async fn work(&mut self, jobs: &mut Jobs) -> Result<(), WriterError> {
-        let mut taken = Vec::with_capacity(BATCH);
+        let mut taken = Vec::with_capacity(MAX_BATCH);
         loop {
             tokio::select! {
                 biased;
@@ -188,7 +188,7 @@ impl Writer {
                 committed => break committed.map(|()| answers)?,
             }
         };
-        // Also refusals waited: they may rest on what this batch has recorded.
+        // Refusals waited, too: they may rest on events of this batch.
         self.answer(jobs, answers);
         Ok(())
     }
@@ -196,19 +196,19 @@ impl Writer {
     fn answer(&self, jobs: &mut Vec<Job>, answers: Vec<Answer>) {
         for (job, Answer { decision, outcome }) in jobs.drain(..).zip(answers) {
             self.settings.metrics.count_command(outcome);
-            // Nobody may be waiting any more; what was decided holds all the same.
+            // The caller may have given up; the command is recorded all the same.
             let _ = job.answer.send(decision);
         }
     }
 
     async fn decide(&self, batch: Batch, jobs: &[Job]) -> (Batch, Vec<Answer>) {
         let Self { read_model, source, settings, .. } = self;
-        let mut deciding = Deciding { read_model, source: source.as_ref(), settings, batch };
+        let mut decider = Decider { read_model, source: source.as_ref(), settings, batch };
         let mut answers = Vec::with_capacity(jobs.len());
         for Job { checked, context, .. } in jobs {
             let validate_only = checked.options.validate_only;
-            // A fault in the rules costs the command that met it, and no other.
-            let decide = AssertUnwindSafe(|| deciding.decide(checked.clone(), context));
+            // A panic in the rules fails this command and no other.
+            let decide = AssertUnwindSafe(|| decider.decide(checked.clone(), context));
             let (mut decision, is_repeated) = match panic::catch_unwind(decide) {
                 Ok(Decision::Answer(answer)) => (answer, false),
                 Ok(Decision::Repeated(outcome)) => (Ok(outcome), true),
@@ -219,15 +219,15 @@ impl Writer {
                     (Err(ExecuteError::Fault), false)
                 }
             };
-            // What was only validated has no place in the log, also where the answer
-            // is that of a request which has one.
+            // A command that was only validated has no position, even if its answer is that
+            // of a recorded one.
             if validate_only && let Ok(outcome) = &mut decision {
                 outcome.position = 0;
             }
             let outcome = outcome_label(&decision, validate_only, is_repeated);
             answers.push(Answer { decision, outcome });
         }
-        (deciding.batch, answers)
+        (decider.batch, answers)
     }
 
     /// Makes a batch durable and visible.
@@ -243,8 +243,7 @@ impl Writer {
         Ok(self.projector.apply(changes, events, appended?).map_err(LoadError::from)?)
     }
 
-    /// The outcome of a command that was carried out before: what the state was
-    /// after its event.
+    /// The outcome of a command that was recorded before: the state after its event.
     async fn recorded(&self, position: i64) -> Result<Outcome, ExecuteError> {
         let position = Position(u64::try_from(position).unwrap_or_default());
         let before = Position(position.0.saturating_sub(1));
@@ -253,8 +252,8 @@ impl Writer {
         let record = records.first().ok_or(ExecuteError::Fault)?;
         let event = codec::decode(record).map_err(LoadError::from)?;
         let at = event.record_time.unwrap_or_default();
-        // Creation and update carry the whole user pool; the answers of the other
-        // commands do not show it.
+        // Creation and update have the whole user pool; the answers to the other commands
+        // do not show it.
         let payload = event.payload.ok_or(ExecuteError::Fault)?;
         let state = evolve(UserPoolState::Absent, payload, at);
         let user_pool = state.user_pool().map(Message::encode_to_vec).unwrap_or_default().into();
@@ -262,7 +261,7 @@ impl Writer {
     }
 }
 
-/// What to count a command as, once its batch is durable.
+/// How a command is counted once its batch is durable.
 fn outcome_label(
     decided: &Result<Outcome, ExecuteError>,
     validate_only: bool,

@@ -6,7 +6,7 @@ use futures_util::{Stream, stream};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    app::{App, EventQuery, Follow, Followed, Noted, Replay, Watch},
+    app::{App, EventQuery, Follow, FollowItem, Noted, Replay, Watch},
     audit::Verification,
     event_log::{Hash, Head, Position},
     proto::{
@@ -106,13 +106,13 @@ impl Operations {
 
 async fn next_content(follow: &mut Follow, app: &App) -> Result<Content, Error> {
     Ok(match follow.next().await? {
-        Followed::Event(event) => Content::Event(event),
-        Followed::Checkpoint { position, caught_up } => Content::Checkpoint(WatchCheckpoint {
+        FollowItem::Event(event) => Content::Event(event),
+        FollowItem::Checkpoint { position, caught_up } => Content::Checkpoint(WatchCheckpoint {
             position: position.to_int(),
             time: Some(proto::timestamp(app.source().now())),
             caught_up,
         }),
-        Followed::Draining => return Err(Error::watch_ended()),
+        FollowItem::Draining => return Err(Error::watch_ended()),
     })
 }
 

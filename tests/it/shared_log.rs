@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use userpool::{
-    app::{self, App, Context, ExecuteError, Followed, Outcome, Settings, Watch},
+    app::{self, App, Context, ExecuteError, FollowItem, Outcome, Settings, Watch},
     event_log::{EventLog, MemoryLog, Position},
     proto::{
         CreateUserPoolRequest, UpdateUserPoolRequest, UserPool, UserPoolEvent,
@@ -125,11 +125,11 @@ impl Events {
     async fn next(&mut self) -> UserPoolEvent {
         loop {
             match self.0.next().await.expect("readable") {
-                Followed::Event(event) => {
+                FollowItem::Event(event) => {
                     return prost::Message::decode(event).expect("an event");
                 }
-                Followed::Checkpoint { .. } => (),
-                Followed::Draining => unreachable!("nobody stops the application"),
+                FollowItem::Checkpoint { .. } => (),
+                FollowItem::Draining => unreachable!("nobody stops the application"),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Following the history: the past first, then each new event, with no seam.
+//! Following the history: past events first, then each new one, without a gap.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -14,14 +14,16 @@ use crate::{
     telemetry::metrics::Watcher,
 };
 
-use super::{EventFilter, History, HistoryError, Watch, line::Line, recent::Recorded};
+use super::{
+    EventFilter, History, HistoryError, Watch, recent::RecentEvent, sequence::EventSequence,
+};
 use crate::app::LoadError;
 
-/// How much is read at a time, and so kept in memory for one follower.
+/// How much is read at a time, and so how much memory one follower takes.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 64 * 1024 };
 
-/// A follower. A slow one falls behind and catches up; it never misses an event,
-/// because the log itself is the queue.
+/// A follower of the history. A slow one falls behind and catches up; it never misses an
+/// event, because the log itself is the queue.
 #[derive(Debug)]
 pub struct Follow {
     history: History,
@@ -30,31 +32,31 @@ pub struct Follow {
     filter: EventFilter,
     include_records: bool,
     interval: Duration,
-    /// Read, and not given out yet: for each position the event, or nothing where the
-    /// filter leaves it out.
+    /// Events that were read and not returned yet. A position whose event the filter
+    /// leaves out has none.
     read: VecDeque<Option<Bytes>>,
-    /// The last position that was dealt with.
+    /// The last position that was returned or left out.
     position: Position,
-    /// Where the history ended when this began.
+    /// The end of the history when the follower began.
     past: Position,
-    told_caught_up: bool,
+    caught_up_sent: bool,
     next_checkpoint: Instant,
     watcher: Watcher,
 }
 
-/// What a follower is told.
+/// The next item for a follower.
 #[derive(Debug)]
-pub enum Followed {
-    /// An event that the filter lets through, encoded.
+pub enum FollowItem {
+    /// An event that the filter matches, encoded.
     Event(Bytes),
-    /// Nothing up to this position is left to tell.
+    /// Every event up to this position was returned or left out.
     Checkpoint {
-        /// Where to resume after.
+        /// The position to resume after.
         position: Position,
-        /// Whether everything that was there at the beginning has been told.
+        /// Whether the follower has passed the end that the history had when it began.
         caught_up: bool,
     },
-    /// The server stops. Go on after the last position, elsewhere or later.
+    /// The server stops: resume after the last position, on another server or later.
     Draining,
 }
 
@@ -62,13 +64,13 @@ impl History {
     /// Follows the history.
     ///
     /// # Errors
-    /// The position to start after is beyond the end, or the user pool of the
-    /// filter never was.
+    /// The position to start after is beyond the end, or the user pool of the filter never
+    /// existed.
     pub fn follow(&self, watch: Watch) -> Result<Follow, HistoryError> {
         let Watch { filter, after, checkpoint_interval, include_records } = watch;
         let past = self.head()?.position;
         if let Some(id) = &filter.user_pool_id {
-            Line::stream(self, id, past)?;
+            EventSequence::stream(self, id, past)?;
         }
         let position = after.map_or(past, Position);
         if position > past {
@@ -86,7 +88,7 @@ impl History {
             read: VecDeque::new(),
             position,
             past,
-            told_caught_up: false,
+            caught_up_sent: false,
             next_checkpoint: Instant::now() + interval,
             watcher: self.watchers.join(position.0),
         })
@@ -94,25 +96,25 @@ impl History {
 }
 
 impl Follow {
-    /// What comes next; waits for it.
+    /// Waits for the next item.
     ///
     /// # Errors
     /// The log cannot be read.
-    pub async fn next(&mut self) -> Result<Followed, HistoryError> {
+    pub async fn next(&mut self) -> Result<FollowItem, HistoryError> {
         loop {
             if *self.draining.borrow() {
-                return Ok(Followed::Draining);
+                return Ok(FollowItem::Draining);
             }
             while let Some(event) = self.read.pop_front() {
                 self.position = self.position.next();
                 self.watcher.set_position(self.position.0);
                 if let Some(event) = event {
                     self.next_checkpoint = Instant::now() + self.interval;
-                    return Ok(Followed::Event(event));
+                    return Ok(FollowItem::Event(event));
                 }
             }
             let caught_up = self.position >= self.past;
-            if (caught_up && !self.told_caught_up) || Instant::now() >= self.next_checkpoint {
+            if (caught_up && !self.caught_up_sent) || Instant::now() >= self.next_checkpoint {
                 return Ok(self.checkpoint());
             }
             let head = self.visible.borrow_and_update().position;
@@ -122,16 +124,16 @@ impl Follow {
             }
             tokio::select! {
                 changed = self.visible.changed() => if changed.is_err() {
-                    return Ok(Followed::Draining);
+                    return Ok(FollowItem::Draining);
                 },
-                // An error means that the server is gone, which `visible` tells.
+                // An error means that the application is gone; `visible` then fails, too.
                 _ = self.draining.changed() => (),
                 () = sleep_until(self.next_checkpoint) => (),
             }
         }
     }
 
-    /// Reads what comes next: from memory for those who follow closely.
+    /// Reads the next events: from memory if they are recent, or else from the log.
     async fn read_on(&mut self, head: Position) -> Result<(), HistoryError> {
         let Self { history, filter, include_records, position, .. } = self;
         let recent = history.recent.after(*position, CHUNK.records);
@@ -140,14 +142,14 @@ impl Follow {
             let limit = ReadLimit { records: ahead.min(CHUNK.records), ..CHUNK };
             let records = history.log.read(*position, limit).await?;
             let sent = |record: &Record| {
-                // Only a filter has to know what is in an event.
+                // Only a filter has to decode the event.
                 let matches = filter.matches_all()
                     || filter.matches(&codec::decode(record).map_err(LoadError::from)?);
                 Ok::<_, HistoryError>(matches.then(|| codec::sent(record, *include_records)))
             };
             self.read = records.iter().map(sent).collect::<Result<_, _>>()?;
         } else {
-            let sent = |event: &Recorded| {
+            let sent = |event: &RecentEvent| {
                 filter.matches(&event.event).then(|| event.sent(*include_records))
             };
             self.read = recent.iter().map(|event| sent(event)).collect();
@@ -155,10 +157,10 @@ impl Follow {
         Ok(())
     }
 
-    fn checkpoint(&mut self) -> Followed {
+    fn checkpoint(&mut self) -> FollowItem {
         let caught_up = self.position >= self.past;
-        self.told_caught_up = caught_up;
+        self.caught_up_sent = caught_up;
         self.next_checkpoint = Instant::now() + self.interval;
-        Followed::Checkpoint { position: self.position, caught_up }
+        FollowItem::Checkpoint { position: self.position, caught_up }
     }
 }

@@ -1,12 +1,12 @@
-//! Reading the history: pages of it, user pools as they were, new events as they
-//! come, and whether it is whole. What is read is durable and projected already.
+//! Reading the history: pages of events, past states of user pools, watches, and
+//! verification. Only records that are durable and projected are read.
 
 mod follow;
-mod line;
 mod page;
 mod query;
 mod recent;
 mod replay;
+mod sequence;
 
 use std::sync::Arc;
 
@@ -23,10 +23,10 @@ use super::{LoadError, ReadModel, ReadModelError};
 
 pub(super) use self::recent::Recent;
 pub use self::{
-    follow::{Follow, Followed},
+    follow::{Follow, FollowItem},
     page::EventPage,
     query::{AsOf, EventFilter, EventQuery, Noted, Replay, Watch},
-    replay::Replayed,
+    replay::ReplayResult,
 };
 
 /// The recorded history.
@@ -35,45 +35,45 @@ pub struct History {
     log: Arc<dyn EventLog>,
     read_model: Arc<ReadModel>,
     recent: Arc<Recent>,
-    /// Moves after the log is durable and projected; wakes those who follow.
+    /// The last record that was projected; wakes followers when it moves.
     visible: watch::Receiver<Head>,
     /// Whether the server is about to stop.
     draining: watch::Receiver<bool>,
     watchers: Watchers,
 }
 
-/// Why the history does not answer.
+/// Why the history cannot answer.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// There never was such a user pool.
+    /// The user pool never existed.
     #[error("User pool {user_pool_id} does not exist.")]
     NotFound {
-        /// The ID that was asked for.
+        /// Its ID.
         user_pool_id: UserPoolId,
     },
-    /// What is asked for has not happened yet.
-    #[error("the history ends at {what} {current}; {requested} has not come yet")]
+    /// The requested point is after the end of the history.
+    #[error("{what} {requested} does not exist yet; the latest is {current}")]
     BeyondEnd {
         /// A revision, a position or a time.
         what: &'static str,
-        /// Which one.
+        /// The requested one.
         requested: String,
-        /// The last one there is.
+        /// The last one.
         current: String,
     },
-    /// What is asked for is before the user pool was created.
-    #[error("user pool {user_pool_id} was created later, at {what} {created}")]
+    /// The requested point is before the creation of the user pool.
+    #[error("user pool {user_pool_id} was created at {what} {created}, after {requested}")]
     BeforeCreation {
         /// The user pool.
         user_pool_id: UserPoolId,
         /// A position or a time.
         what: &'static str,
-        /// Which one was asked for.
+        /// The requested one.
         requested: String,
-        /// Which one was the creation.
+        /// That of the creation.
         created: String,
     },
-    /// What is stored cannot be read.
+    /// Stored data cannot be read.
     #[error(transparent)]
     Unreadable(#[from] LoadError),
 }
@@ -90,8 +90,8 @@ impl History {
         Self { log, read_model, recent, visible, draining, watchers }
     }
 
-    /// The last event that is visible: where the read model stands, so that whoever
-    /// was shown a change finds it in the history, and the other way round.
+    /// The last event that is visible. It is taken from the read model, so that a change
+    /// that was shown is in the history, too, and the other way round.
     ///
     /// # Errors
     /// The read model cannot be read.
@@ -99,14 +99,14 @@ impl History {
         Ok(self.read_model.checkpoint()?.unwrap_or_default().head())
     }
 
-    /// Recomputes the chain up to what is visible, and compares it with what was
-    /// noted before, where that is given.
+    /// Recomputes the chain up to the last visible event, and compares it with a head that
+    /// the caller trusts, if one is given.
     ///
     /// # Errors
-    /// The log cannot be read. That it is damaged is an answer, not an error.
-    pub async fn verify(&self, noted: Option<Head>) -> Result<Verification, HistoryError> {
-        let noted = noted.as_slice();
-        Ok(audit::verify(self.log.as_ref(), self.head()?.position, noted, &|_| ()).await?)
+    /// The log cannot be read. Damage is a result, not an error.
+    pub async fn verify(&self, trusted: Option<Head>) -> Result<Verification, HistoryError> {
+        let trusted = trusted.as_slice();
+        Ok(audit::verify(self.log.as_ref(), self.head()?.position, trusted, &|_| ()).await?)
     }
 }
 

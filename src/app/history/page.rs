@@ -1,4 +1,4 @@
-//! Pages of events: what matches a filter, bounded in events, bytes and work.
+//! Pages of the events that match a filter, bounded in events, bytes and work.
 
 use prost::Message as _;
 
@@ -7,33 +7,34 @@ use crate::{
     proto::UserPoolEvent,
 };
 
-use super::{EventQuery, History, HistoryError, line::Line};
+use super::{EventQuery, History, HistoryError, sequence::EventSequence};
 
-/// How many bytes of events a page has at most, unless its one event has more.
-/// gRPC clients stop at 4 MiB.
-const BYTES: usize = 1024 * 1024;
-/// How many events are looked at for one page, so that a filter which matches
-/// next to nothing does not keep a call busy for as long as the log is.
-const SCAN: u64 = 10_000;
-/// How many events are read at a time, and how many at least: those that the page
-/// still has room for may be few, but the filter may leave out many.
-const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: BYTES };
-const SMALL_CHUNK: usize = 16;
+/// How many bytes of events a page has at most, unless its only event has more. gRPC
+/// clients refuse messages over 4 MiB.
+const MAX_BYTES: usize = 1024 * 1024;
+/// How many events are read for one page, so that a filter which matches few events does
+/// not read the whole log in one call.
+const MAX_SCANNED: u64 = 10_000;
+/// How many events are read at a time.
+const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: MAX_BYTES };
+/// How many are read at least: the page may have little room left, but the filter may
+/// leave out many.
+const MIN_CHUNK: usize = 16;
 
 /// A page of events.
 #[derive(Debug, Default)]
 pub struct EventPage {
-    /// The events, in the order that was asked for.
+    /// The events, in the requested order.
     pub events: Vec<UserPoolEvent>,
-    /// The place where the next page begins; none after the last page.
+    /// Where the next page begins; none after the last page.
     pub next: Option<u64>,
     /// The last position that was visible when the page was read.
     pub head: Position,
 }
 
 impl History {
-    /// The page of events that begins at `start`, the [`EventPage::next`] of the
-    /// page before, or at the first one.
+    /// The page that begins at `start`, the [`EventPage::next`] of the page before, or the
+    /// first page.
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -43,9 +44,9 @@ impl History {
         start: Option<u64>,
     ) -> Result<EventPage, HistoryError> {
         let head = self.head()?.position;
-        let line = match &query.filter.user_pool_id {
-            Some(id) => Line::stream(self, id, head)?,
-            None => Line::log(self, head),
+        let sequence = match &query.filter.user_pool_id {
+            Some(id) => EventSequence::stream(self, id, head)?,
+            None => EventSequence::log(self, head),
         }
         .with_records(query.include_records);
         let mut page = EventPage { head, ..EventPage::default() };
@@ -53,16 +54,16 @@ impl History {
         let mut scanned = 0_u64;
         let mut place = match start {
             Some(place) => place,
-            None => first_place(&line, query).await?,
+            None => first_place(&sequence, query).await?,
         };
-        while (1..=line.length()).contains(&place) {
-            if scanned >= SCAN || page.events.len() >= query.page_size {
+        while (1..=sequence.length()).contains(&place) {
+            if scanned >= MAX_SCANNED || page.events.len() >= query.page_size {
                 page.next = Some(place);
                 return Ok(page);
             }
-            let left = query.page_size.saturating_sub(page.events.len()).max(SMALL_CHUNK);
+            let left = query.page_size.saturating_sub(page.events.len()).max(MIN_CHUNK);
             let chunk = ReadLimit { records: left.min(CHUNK.records), ..CHUNK };
-            let chunk = line.read(place, SCAN - scanned, query.backward, chunk).await?;
+            let chunk = sequence.read(place, MAX_SCANNED - scanned, query.backward, chunk).await?;
             for event in chunk {
                 let past = if query.backward {
                     query.filter.is_before(&event)
@@ -74,7 +75,7 @@ impl History {
                 }
                 if query.filter.matches(&event) {
                     bytes = bytes.saturating_add(event.encoded_len());
-                    let full = page.events.len() >= query.page_size || bytes > BYTES;
+                    let full = page.events.len() >= query.page_size || bytes > MAX_BYTES;
                     if full && !page.events.is_empty() {
                         page.next = Some(place);
                         return Ok(page);
@@ -89,12 +90,19 @@ impl History {
     }
 }
 
-/// Where the first page begins: the nearest place within the filter's times.
-async fn first_place(line: &Line<'_>, query: &EventQuery) -> Result<u64, HistoryError> {
+/// Where the first page begins: at the first event within the filter's times.
+async fn first_place(
+    sequence: &EventSequence<'_>,
+    query: &EventQuery,
+) -> Result<u64, HistoryError> {
     match (query.backward, query.filter.has_start(), query.filter.has_end()) {
         (false, false, _) => Ok(1),
-        (true, _, false) => Ok(line.length()),
-        (false, true, _) => Ok(line.count_while(|event| query.filter.is_before(event)).await? + 1),
-        (true, _, true) => line.count_while(|event| query.filter.is_before_end(event)).await,
+        (true, _, false) => Ok(sequence.length()),
+        (false, true, _) => {
+            Ok(sequence.partition_point(|event| query.filter.is_before(event)).await? + 1)
+        }
+        (true, _, true) => {
+            sequence.partition_point(|event| query.filter.is_before_end(event)).await
+        }
     }
 }

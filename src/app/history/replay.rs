@@ -1,4 +1,4 @@
-//! A user pool as it was: its events, one after the other, up to a point.
+//! A user pool as it was at some point, computed from its events.
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
@@ -9,15 +9,15 @@ use crate::{
     user_pool::{UserPoolState, evolve},
 };
 
-use super::{AsOf, History, HistoryError, Replay, line::Line};
+use super::{AsOf, History, HistoryError, Replay, sequence::EventSequence};
 
 /// How many events are read at a time.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 1024 * 1024 };
 
-/// A user pool as it was, and how its history stood then.
+/// A user pool as it was, and the end of its history at that point.
 #[derive(Debug, Default)]
-pub struct Replayed {
-    /// As it was; as it was last, where it had been deleted by then.
+pub struct ReplayResult {
+    /// The user pool; its last state if it had been deleted by then.
     pub user_pool: UserPool,
     /// Whether it had been deleted.
     pub deleted: bool,
@@ -26,8 +26,7 @@ pub struct Replayed {
 }
 
 impl History {
-    /// The user pool as of a point, computed from its events. `now` is the time
-    /// beyond which nothing is known.
+    /// The user pool as of a point. Points after `now` are refused.
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -35,21 +34,21 @@ impl History {
         &self,
         replay: &Replay,
         now: DateTime<Utc>,
-    ) -> Result<Replayed, HistoryError> {
+    ) -> Result<ReplayResult, HistoryError> {
         let Replay { user_pool_id, as_of } = replay;
         let head = self.head()?.position;
-        let line = Line::stream(self, user_pool_id, head)?;
-        // The clock may be behind the log, whose times never go back.
-        let newest = line.read(line.length(), 1, false, CHUNK).await?;
+        let sequence = EventSequence::stream(self, user_pool_id, head)?;
+        // The clock may be behind the last event of the log.
+        let newest = sequence.read(sequence.length(), 1, false, CHUNK).await?;
         let newest = newest.first().and_then(|event| event.record_time).unwrap_or_default();
         let now = proto::timestamp(now);
         let now = if proto::order(newest) > proto::order(now) { newest } else { now };
-        let last = last_place(&line, *as_of, head, now).await?;
+        let last = last_place(&sequence, *as_of, head, now).await?;
         let mut state = UserPoolState::Absent;
-        let mut replayed = Replayed::default();
+        let mut replayed = ReplayResult::default();
         let mut place = 1;
         while place <= last {
-            for mut event in line.read(place, last - place + 1, false, CHUNK).await? {
+            for mut event in sequence.read(place, last - place + 1, false, CHUNK).await? {
                 place += 1;
                 let at = event.record_time.unwrap_or_default();
                 if let Some(payload) = event.payload.take() {
@@ -65,14 +64,14 @@ impl History {
         if last > 0 {
             return Ok(replayed);
         }
-        let created = line.read(1, 1, false, CHUNK).await?;
+        let created = sequence.read(1, 1, false, CHUNK).await?;
         Err(before_creation(replay, created.first()))
     }
 }
 
-/// The last place in the line to replay.
+/// The last place of the sequence to replay.
 async fn last_place(
-    line: &Line<'_>,
+    sequence: &EventSequence<'_>,
     as_of: AsOf,
     head: Position,
     now: Timestamp,
@@ -82,13 +81,13 @@ async fn last_place(
         Err(HistoryError::BeyondEnd { what, requested, current })
     };
     match as_of {
-        AsOf::End => Ok(line.length()),
-        AsOf::Revision(revision) if revision > line.length() => {
-            beyond("revision", line.length().to_string())
+        AsOf::End => Ok(sequence.length()),
+        AsOf::Revision(revision) if revision > sequence.length() => {
+            beyond("revision", sequence.length().to_string())
         }
         AsOf::Revision(revision) => Ok(revision),
         AsOf::Position(position) if position > head.0 => beyond("position", head.to_string()),
-        AsOf::Position(position) => line.places_up_to(Position(position)),
+        AsOf::Position(position) => sequence.count_up_to(Position(position)),
         AsOf::Time(time) if proto::order(time) > proto::order(now) => {
             beyond("time", proto::shown(now))
         }
@@ -96,7 +95,7 @@ async fn last_place(
             let by_then = |event: &UserPoolEvent| {
                 event.record_time.map(proto::order) <= Some(proto::order(time))
             };
-            line.count_while(by_then).await
+            sequence.partition_point(by_then).await
         }
     }
 }

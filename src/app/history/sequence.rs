@@ -1,5 +1,5 @@
-//! Events in a row without gaps: the whole log, whose places are positions, or
-//! the stream of one user pool, whose places are revisions.
+//! Events without gaps: the whole log, whose places are positions, or the stream of one
+//! user pool, whose places are revisions.
 
 use crate::{
     audit::{codec, decode_with_record},
@@ -10,16 +10,16 @@ use crate::{
 
 use super::{super::LoadError, History, HistoryError};
 
-/// A row of events with places from 1 to its length.
+/// A sequence of events with places from 1 to its length.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
+pub(super) struct EventSequence<'a> {
     history: &'a History,
     stream: Option<UserPoolId>,
     length: u64,
     include_records: bool,
 }
 
-impl<'a> Line<'a> {
+impl<'a> EventSequence<'a> {
     /// The whole log up to `head`.
     pub(super) fn log(history: &'a History, head: Position) -> Self {
         Self { history, stream: None, length: head.0, include_records: false }
@@ -28,7 +28,7 @@ impl<'a> Line<'a> {
     /// The events of one user pool up to `head`.
     ///
     /// # Errors
-    /// There never was such a user pool, or the read model cannot be read.
+    /// The user pool never existed, or the read model cannot be read.
     pub(super) fn stream(
         history: &'a History,
         id: &UserPoolId,
@@ -38,10 +38,10 @@ impl<'a> Line<'a> {
         let pool = history.read_model.pool(id)?.ok_or_else(not_found)?;
         let stream = Some(id.clone());
         let length = u64::try_from(pool.revision).unwrap_or_default();
-        let mut line = Self { history, stream, length, include_records: false };
-        // The read model may be ahead of a head that was read before it.
-        line.length = line.places_up_to(head)?;
-        Ok(line)
+        let mut sequence = Self { history, stream, length, include_records: false };
+        // The read model may have moved on since `head` was read.
+        sequence.length = sequence.count_up_to(head)?;
+        Ok(sequence)
     }
 
     /// The same, each event with its stored record.
@@ -54,7 +54,7 @@ impl<'a> Line<'a> {
     }
 
     /// How many of its events are at this position or before.
-    pub(super) fn places_up_to(&self, position: Position) -> Result<u64, HistoryError> {
+    pub(super) fn count_up_to(&self, position: Position) -> Result<u64, HistoryError> {
         let Some(id) = &self.stream else { return Ok(self.length.min(position.0)) };
         let (mut below, mut above) = (0, self.length);
         while below < above {
@@ -69,9 +69,9 @@ impl<'a> Line<'a> {
         Ok(below)
     }
 
-    /// How many of its events, from the first on, `matches` holds for. It must
-    /// hold for none after the first that it does not hold for.
-    pub(super) async fn count_while(
+    /// How many events, from the first on, match. After the first that does not match,
+    /// none may match.
+    pub(super) async fn partition_point(
         &self,
         matches: impl Fn(&UserPoolEvent) -> bool,
     ) -> Result<u64, HistoryError> {
@@ -88,9 +88,9 @@ impl<'a> Line<'a> {
         Ok(below)
     }
 
-    /// Events from place `first` on, `count` at most, towards the end or, where
-    /// `backward`, towards the beginning: as many as the limit allows, but one at
-    /// least where there is one.
+    /// At most `count` events from place `first` on, towards the end or, if `backward`,
+    /// towards the beginning: as many as the limit allows, but one at least if there is
+    /// one.
     pub(super) async fn read(
         &self,
         first: u64,

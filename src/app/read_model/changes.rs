@@ -1,4 +1,4 @@
-//! What events change in the read model, put together before it is written.
+//! The changes of the read model that a batch of events leads to.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,40 +16,40 @@ use crate::{
 
 use super::{FORM, ReadModel, ReadModelError, key, store::Write};
 
-/// What events after a checkpoint add up to.
+/// The changes that the events after a checkpoint lead to.
 ///
-/// Each of its writes says what is to be there, and none what is to be added to it, so
-/// that to write them again after a part of them was written is the same.
+/// Each write sets a value and none adds to one. So they can be made again after only a
+/// part of them was made.
 #[derive(Debug)]
 pub(in crate::app) struct Changes {
     checkpoint: Checkpoint,
-    pools: HashMap<UserPoolId, Changed>,
+    pools: HashMap<UserPoolId, PoolChange>,
     domains: HashMap<String, Option<UserPoolId>>,
     writes: BTreeMap<Vec<u8>, Option<Bytes>>,
 }
 
 /// A user pool after its last event.
 #[derive(Debug)]
-struct Changed {
+struct PoolChange {
     pool: StoredPool,
     encoded: Option<EncodedPool>,
 }
 
-/// What an event changes beside its user pool.
+/// How an event changes the indexes beside its user pool.
 #[derive(Debug)]
-pub(in crate::app) enum Indexed {
-    /// There is one user pool more.
+pub(in crate::app) enum IndexChange {
+    /// There is one more user pool.
     Created,
-    /// There is one less.
+    /// There is one user pool less.
     Deleted,
-    /// The domain with this prefix has another owner.
+    /// The domain with this prefix has another owner, or none.
     Domain(String, Option<UserPoolId>),
-    /// Nothing.
+    /// Not at all.
     Nothing,
 }
 
-impl Indexed {
-    /// What an event with this payload changes beside its user pool.
+impl IndexChange {
+    /// The change by an event with this payload.
     pub(in crate::app) fn by(payload: &Event, id: &UserPoolId) -> Self {
         match payload {
             Event::UserPoolCreated(_) => Self::Created,
@@ -64,7 +64,7 @@ impl Indexed {
 }
 
 impl Changes {
-    /// None yet, after a checkpoint.
+    /// No changes yet, after a checkpoint.
     pub(super) fn after(checkpoint: Checkpoint) -> Self {
         let (pools, domains, writes) = Default::default();
         Self { checkpoint, pools, domains, writes }
@@ -96,27 +96,27 @@ impl Changes {
         self.pools.get(id).map(|changed| &changed.pool)
     }
 
-    /// Who has a domain that was changed.
+    /// The owner of a domain that was changed.
     pub(in crate::app) fn domain_owner(&self, prefix: &str) -> Option<&Option<UserPoolId>> {
         self.domains.get(prefix)
     }
 
-    /// Adds an event of a user pool that was created at this position. What it leads to
-    /// is [`put`](Self::put).
+    /// Adds an event of a user pool that was created at this position. The new state of the
+    /// user pool is added with [`put`](Self::put).
     pub(in crate::app) fn add(
         &mut self,
         event: &UserPoolEvent,
-        indexed: Indexed,
+        index_change: IndexChange,
         created_position: i64,
     ) {
         let count = &mut self.checkpoint.user_pool_count;
-        match indexed {
-            Indexed::Created => *count = count.saturating_add(1),
-            Indexed::Deleted => *count = count.saturating_sub(1),
-            Indexed::Domain(prefix, owner) => {
+        match index_change {
+            IndexChange::Created => *count = count.saturating_add(1),
+            IndexChange::Deleted => *count = count.saturating_sub(1),
+            IndexChange::Domain(prefix, owner) => {
                 self.domains.insert(prefix, owner);
             }
-            Indexed::Nothing => (),
+            IndexChange::Nothing => (),
         }
         let request_id = event.request_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
         if let Some(request_id) = request_id {
@@ -134,19 +134,19 @@ impl Changes {
         self.checkpoint.record_time = event.record_time;
     }
 
-    /// Says how a user pool is after its last event, and how that is encoded, where it
-    /// is that already.
+    /// Sets the state of a user pool after its last event, and its encoded form if that is
+    /// known.
     pub(in crate::app) fn put(
         &mut self,
         id: UserPoolId,
         pool: StoredPool,
         encoded: Option<EncodedPool>,
     ) {
-        self.pools.insert(id, Changed { pool, encoded });
+        self.pools.insert(id, PoolChange { pool, encoded });
     }
 
-    /// Adds an event of the log, and finds out what it leads to; its payload is taken.
-    /// One that was applied before changes nothing.
+    /// Adds an event of the log and the state that it leads to, and takes its payload. An
+    /// event that was applied before changes nothing.
     pub(in crate::app) fn project(
         &mut self,
         model: &ReadModel,
@@ -159,21 +159,21 @@ impl Changes {
         let id = UserPoolId::from_trusted(event.user_pool_id.clone());
         let before = match self.pools.remove(&id) {
             Some(changed) => changed.pool,
-            // Nothing to look for: an ID is never used again.
+            // No lookup: an ID is never used again.
             None if event.revision <= 1 => StoredPool::default(),
             None => model.pool(&id)?.unwrap_or_default(),
         };
-        let indexed = Indexed::by(&payload, &id);
+        let index_change = IndexChange::by(&payload, &id);
         let known = event.revision <= before.revision;
         let at = event.record_time.unwrap_or_default();
         let pool = if known { before } else { before.after(payload, event.position, at) };
-        self.add(event, indexed, pool.created_position);
+        self.add(event, index_change, pool.created_position);
         self.put(id, pool, None);
         self.checkpoint.hash.clone_from(&event.hash);
         Ok(())
     }
 
-    /// Says what hash the last event has in the log.
+    /// Sets the head of the log after the last event.
     pub(in crate::app) fn end(&mut self, head: Head) {
         self.checkpoint.hash = head.hash.0.to_vec();
     }
@@ -182,9 +182,9 @@ impl Changes {
         self.writes.insert(key, Some(value));
     }
 
-    /// The writes, in the order of their keys, what is removed after what is there
-    /// instead, and at last the checkpoint: wherever a crash cuts this off, every user
-    /// pool is found, and what is projected once more leads to the same.
+    /// The writes in the order of their keys, then the removals, then the checkpoint. So
+    /// every user pool is found wherever a crash cuts them off, and projecting the same
+    /// events again leads to the same state.
     pub(super) fn into_writes(mut self) -> Vec<Write> {
         for (prefix, owner) in self.domains {
             let stored = owner.map(|id| StoredDomain { user_pool_id: id.to_string() });
@@ -192,7 +192,7 @@ impl Changes {
             self.writes.insert(key::domain(&prefix), stored);
         }
         let mut buffer = BytesMut::new();
-        for Changed { pool, encoded } in self.pools.into_values() {
+        for PoolChange { pool, encoded } in self.pools.into_values() {
             let created = to_unsigned(pool.created_position);
             let (key, other) = (key::pool(created), key::deleted_pool(created));
             let (key, other) = if pool.deleted { (other, Some(key)) } else { (key, None) };
@@ -222,14 +222,13 @@ fn to_unsigned(number: i64) -> u64 {
 mod tests {
     use super::*;
 
-    // Here, because the order of writes is seen by nobody but who kills the process
-    // between two of them.
+    // A unit test, because only a crash between two writes shows their order.
     #[test]
     fn a_deleted_user_pool_is_stored_anew_before_its_old_entry_goes() {
         let gone = StoredPool { deleted: true, created_position: 7, ..StoredPool::default() };
         let id = UserPoolId::from_trusted("eu-west-1_gone".to_owned());
         let mut changes = Changes::after(Checkpoint::default());
-        changes.pools.insert(id, Changed { pool: gone, encoded: None });
+        changes.pools.insert(id, PoolChange { pool: gone, encoded: None });
         let writes = changes.into_writes();
         let keys: Vec<_> = writes.iter().map(|(key, value)| (&**key, value.is_some())).collect();
         let (new, old) = (key::deleted_pool(7), key::pool(7));

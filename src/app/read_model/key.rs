@@ -1,11 +1,11 @@
-//! The keys of the read model, as its table has them.
+//! The keys of the read model; its table lists them.
 
 use uuid::Uuid;
 
 pub(super) const CHECKPOINT: &[u8] = b"m";
 /// After every key.
 pub(super) const LAST: &[u8] = b"z";
-/// Where the prefixes of domains end.
+/// After every domain.
 pub(super) const AFTER_DOMAINS: &[u8] = b"e";
 
 pub(super) fn pool(created: u64) -> Vec<u8> {
@@ -16,7 +16,7 @@ pub(super) fn deleted_pool(created: u64) -> Vec<u8> {
     [b"x".as_slice(), &created.to_be_bytes()].concat()
 }
 
-/// The position in a key that ends with one.
+/// The position at the end of a key or a value.
 pub(super) fn position(key: &[u8]) -> u64 {
     key.last_chunk().copied().map_or(0, u64::from_be_bytes)
 }

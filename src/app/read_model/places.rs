@@ -1,6 +1,6 @@
-//! Where user pools are, as far as that is remembered: a place of fixed size for each
-//! of so many, in which the last one that was looked for takes the place of another.
-//! At worst it is one that is not there, so what is found has to be looked at.
+//! A lossy cache from the IDs of user pools to the positions of their creation. It has a
+//! fixed number of slots, in which the last lookup replaces another one. A guess may be
+//! wrong, so the caller checks the user pool that it finds there.
 
 use std::{
     collections::hash_map::RandomState,
@@ -8,9 +8,9 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// How many are remembered, in 16 MiB.
+/// How many positions are kept, in 16 MiB.
 const SLOTS: usize = 1 << 21;
-/// How many bits of a slot are a position; the others tell most IDs apart.
+/// How many bits of a slot are the position; the others tell most IDs apart.
 const POSITION: u32 = 40;
 
 /// The positions of the creation of user pools, by the hash of their IDs.
@@ -30,14 +30,14 @@ impl Default for Places {
 }
 
 impl Places {
-    /// Where the user pool with this ID may be.
+    /// The position at which the user pool with this ID was probably created.
     pub(super) fn guess(&self, id: &str) -> Option<u64> {
         let (slot, sign) = self.slot(id)?;
         let place = slot.load(Ordering::Relaxed) ^ sign;
         (place >> POSITION == 0).then_some(place)
     }
 
-    /// Remembers where it is.
+    /// Stores the position at which it was created.
     pub(super) fn note(&self, id: &str, created: u64) {
         if let Some((slot, sign)) = self.slot(id)
             && created >> POSITION == 0
@@ -46,11 +46,11 @@ impl Places {
         }
     }
 
-    /// The slot of an ID, and what its positions are signed with: bits above theirs.
+    /// The slot of an ID, and its sign: the bits above its positions.
     fn slot(&self, id: &str) -> Option<(&AtomicU64, u64)> {
         let hash = self.hash.hash_one(id);
         let number = usize::try_from(hash).unwrap_or_default() % SLOTS;
-        // The lowest of those bits is set, so that no slot is empty and signed.
+        // The lowest bit of the sign is set, so that an empty slot has no valid sign.
         let sign = ((hash >> POSITION) | 1) << POSITION;
         Some((self.slots.get(number)?, sign))
     }
