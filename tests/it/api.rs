@@ -1,5 +1,5 @@
-//! What is sent is what is shown: every member of a request, equal in the answer
-//! and in every Describe, and with it what Cognito fills in, and nothing else.
+//! A user pool shows every member of its request: in the answer and in every
+//! Describe, together with Cognito's defaults and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::{
     support::{TestServer, create, domain, metadata, named, reason},
 };
 
-/// The two requests that together have every member.
+/// Two requests that together have every member.
 const FILES: [&str; 2] = ["create-user-pool-full.json", "create-user-pool-usernames.json"];
 
 async fn describe(
@@ -28,7 +28,7 @@ async fn describe(
     client.describe_user_pool(request).await.expect("a user pool").into_inner()
 }
 
-/// Creates a user pool, sees that Describe says the same, and returns that.
+/// Creates a user pool, checks that Describe shows the same, and returns it.
 async fn created(members: Value) -> Value {
     let server = TestServer::start().await;
     let mut client = server.client().await;
@@ -45,7 +45,7 @@ async fn created(members: Value) -> Value {
 async fn the_first_example_is_shown_as_it_was_sent() {
     let sent = data(FILES[0]);
     let mut attributes = data("standard-attributes.json").as_array().expect("a list").clone();
-    // A standard attribute is changed in place, the others are put behind.
+    // A standard attribute keeps its place; custom ones follow.
     let email = attributes.iter_mut().find(|attribute| attribute["Name"] == "email");
     *email.expect("email") = sent["Schema"][0].clone();
     for (index, name) in ["custom:plan", "custom:credit", "custom:since", "dev:custom:flagged"]
@@ -65,7 +65,7 @@ async fn the_second_example_is_shown_as_it_was_sent() {
     let names = json!({
         "Name": sent["PoolName"],
         "SchemaAttributes": data("standard-attributes.json"),
-        // Filled in also where the configuration is given without it.
+        // Has a default even if the configuration omits it.
         "AdminCreateUserConfig": {
             "AllowAdminCreateUserOnly": true, "UnusedAccountValidityDays": 7,
         },
@@ -82,14 +82,14 @@ fn the_two_examples_cover_every_member() {
     assert_eq!(missing, BTreeSet::new(), "members that no file has");
 }
 
-/// The paths of all members that none of `values` has.
+/// The paths of all members that no value in `values` has.
 fn collect(
     prefix: &str,
     message: &MessageDescriptor,
     values: &[Value],
     missing: &mut BTreeSet<String>,
 ) {
-    // Members beyond Cognito's have numbers from 101.
+    // Our own members have numbers from 101.
     for field in message.fields().filter(|field| field.number() <= 100) {
         let path = format!("{prefix}{}", field.json_name());
         let given: Vec<Value> = values
@@ -117,7 +117,7 @@ async fn a_user_pool_with_only_a_name_shows_only_the_defaults() {
         "Id": answer["UserPool"]["Id"],
         "Name": "people",
         "CreationDate": answer["UserPool"]["CreationDate"],
-        // It was not modified yet.
+        // The user pool has not been modified yet.
         "LastModifiedDate": answer["UserPool"]["CreationDate"],
         "SchemaAttributes": data("standard-attributes.json"),
         "EstimatedNumberOfUsers": 0,
@@ -151,7 +151,7 @@ async fn the_maximum_number_of_user_pools_is_a_setting() {
     assert_eq!(reason(&status), "LIMIT_EXCEEDED");
     assert_eq!(metadata(&status, "limit").as_deref(), Some("2"));
     assert_eq!(metadata(&status, "aws_error").as_deref(), Some("LimitExceededException"));
-    // A deleted one makes room, and only one.
+    // A deletion makes room for one user pool.
     let delete =
         DeleteUserPoolRequest { user_pool_id: Some(first), ..DeleteUserPoolRequest::default() };
     client.delete_user_pool(delete).await.expect("deleted");
@@ -185,7 +185,7 @@ async fn a_partial_password_policy_requires_only_what_it_names() {
     let pool = created(policy(json!({ "MinimumLength": 6 }))).await;
     let none = with(partly, json!({ "MinimumLength": 6, "RequireNumbers": false }));
     assert_eq!(pool["Policies"]["PasswordPolicy"], none);
-    // Policies without one are policies that were not given.
+    // Policies without a password policy count as omitted.
     let pool = created(json!({ "PoolName": "people", "Policies": {} })).await;
     assert_eq!(pool["Policies"], defaults()["Policies"]);
 }
@@ -214,11 +214,11 @@ async fn both_names_of_a_text_show_the_same_value() {
         with(with(defaults(), more), both(texts))
     };
 
-    // Given either name, both are shown.
+    // If either name is given, both are shown.
     let one = texts("sms {####}", "mail {####}", "subject");
     assert_eq!(created(with(name.clone(), one.0.clone())).await, expected(one.clone()));
     assert_eq!(created(with(name.clone(), one.1.clone())).await, expected(one.clone()));
-    // Given both with different texts, the template counts.
+    // If both are given and differ, the template wins.
     let other = texts("other sms {####}", "other mail {####}", "other subject");
     let mixed = with(with(name, other.1), one.0.clone());
     assert_eq!(created(mixed).await, expected(one));

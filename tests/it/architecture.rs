@@ -17,20 +17,20 @@ use regex::Regex;
 use self::modules::{Crate, Target};
 use crate::tools::repository;
 
-/// The longest file that is still read from end to end.
+/// A longer file is hard to read from end to end.
 const MAX_LINES: usize = 400;
 
 /// The one file of the server that reads the clock and makes identifiers, and the one
 /// of the client, which knows nothing of the server.
 const SOURCES: [&str; 2] = ["app/source.rs", "client/random.rs"];
 
-/// The files that name what they must not, for now. Each leaves when it is true again.
+/// Files that still name an excluded path. Remove an entry once it no longer applies.
 const FOR_NOW: [(&str, &str); 2] = [
     ("fs/reload.rs", "crate::telemetry::error_chain"),
     ("server/mod.rs", "crate::user_pool::Limits"),
 ];
 
-/// The rooms with files that need each other, for now.
+/// Rooms that still have import cycles.
 const CYCLES_FOR_NOW: [&str; 7] =
     ["app", "auth", "client", "event_log", "server", "telemetry", "transport"];
 
@@ -181,7 +181,7 @@ fn rooms() -> Vec<String> {
     table().into_iter().map(|(room, _)| room).collect()
 }
 
-/// The paths into rooms that are not above the one that names them.
+/// The paths into rooms below the one that names them.
 fn order_violations(krate: &Crate, rooms: &[String]) -> Vec<String> {
     let place = |room: &str| rooms.iter().position(|other| other == room);
     let mut violations = Vec::new();
@@ -193,7 +193,7 @@ fn order_violations(krate: &Crate, rooms: &[String]) -> Vec<String> {
                 Some(there) if named[0] == "crate" => {
                     place(there).is_some_and(|there| Some(there) <= place(here))
                 }
-                // The root of the crate, or above it.
+                // The root of the crate, or a path above it.
                 _ => false,
             };
             if !allowed {

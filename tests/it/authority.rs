@@ -1,4 +1,4 @@
-//! Authorities that issue certificates for tests, and the files that they are in.
+//! Certificate authorities for tests, and their files.
 
 use std::{
     fs::{self, Permissions},
@@ -12,7 +12,7 @@ use rcgen::{
 };
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
-/// An authority of its own.
+/// A certificate authority.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pub(crate) pem: String,
@@ -34,7 +34,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// A certificate for a server that is on this machine.
+    /// A certificate for a server on this machine.
     pub(crate) fn server(&self) -> Issued {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let mut params = CertificateParams::new(names).expect("names");
@@ -65,7 +65,7 @@ impl Authority {
         Issued { certificate, key: key.serialize_pem() }
     }
 
-    /// What a client needs that believes this authority.
+    /// The TLS settings of a client that trusts this authority.
     pub(crate) fn trusted(&self) -> ClientTlsConfig {
         ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.pem))
     }
@@ -76,14 +76,14 @@ impl Issued {
         Identity::from_pem(&self.certificate, &self.key)
     }
 
-    /// Puts both into a directory, in place of those that are there.
+    /// Writes both into a directory and replaces existing ones.
     pub(crate) fn write(&self, directory: &Path) -> (PathBuf, PathBuf) {
         let certificate = replace(directory, "tls.crt", &self.certificate);
         (certificate, replace(directory, "tls.key", &self.key))
     }
 }
 
-/// Puts a file in its place, whole, for its owner alone.
+/// Replaces a file atomically; only the owner may read it.
 pub(crate) fn replace(directory: &Path, name: &str, text: &str) -> PathBuf {
     let (path, beside) = (directory.join(name), directory.join(format!("{name}.new")));
     fs::write(&beside, text).expect("written");

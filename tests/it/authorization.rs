@@ -1,4 +1,4 @@
-//! Who may call what: every RPC for every role, by a caller of each kind.
+//! Every RPC for every role, called by a caller of each kind.
 
 mod local_peers;
 mod patterns;
@@ -19,7 +19,7 @@ use userpool::{auth::Grants, proto::FILE_DESCRIPTOR_SET, transport::Endpoint};
 
 use crate::support::{TestServer, reason};
 
-/// What a caller may do.
+/// The role of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Nobody,
@@ -27,18 +27,18 @@ enum Role {
     Writer,
 }
 
-/// What a caller needs.
+/// The role that an RPC requires.
 #[derive(Debug, Clone, Copy)]
 enum Needs {
     Nothing,
-    /// To be on the machine of the server, or to be a reader.
+    /// A local peer, or the role reader.
     NearOrReader,
     Reader,
     Writer,
 }
 
 impl Needs {
-    /// Whether a caller on the machine of the server has it by its role.
+    /// Whether a local caller with this role has it.
     fn met(self, role: Role) -> bool {
         match self {
             Self::Nothing | Self::NearOrReader => true,
@@ -48,7 +48,7 @@ impl Needs {
     }
 }
 
-/// Every RPC; one that is not here fails the test.
+/// Every RPC; the test fails if one is missing.
 const RPCS: [(&str, Needs); 19] = [
     ("grpc.health.v1.Health/Check", Needs::Nothing),
     ("grpc.health.v1.Health/Watch", Needs::Nothing),
@@ -140,7 +140,7 @@ async fn only_writers_learn_that_a_method_does_not_exist() {
     }
 }
 
-/// Grants of which one gives such callers the role, and others are for others.
+/// Grants that give this role to these callers, and other roles to others.
 fn grants(callers: &str, role: Role) -> Grants {
     let pattern = |text: &str| text.parse().expect("a pattern");
     let others = vec![pattern("certificate:spiffe://example/other")];
@@ -152,7 +152,7 @@ fn grants(callers: &str, role: Role) -> Grants {
     }
 }
 
-/// A server on a Unix socket, whose callers are known.
+/// A server on a Unix socket, whose callers are identified.
 struct Server {
     server: TestServer,
     _directory: TempDir,
@@ -179,13 +179,13 @@ impl Server {
     }
 }
 
-/// The refusal of a call for want of a role, if it is refused for that.
+/// The refusal, if the call is refused for lack of a role.
 async fn refused(channel: &Channel, method: &str) -> Option<Status> {
     let status = call(channel, method).await.err()?;
     matches!(status.code(), Code::PermissionDenied | Code::Unauthenticated).then_some(status)
 }
 
-/// Calls any method with one empty message, until the answer begins.
+/// Calls any method with one empty message and waits for the beginning of the answer.
 async fn call(channel: &Channel, method: &str) -> Result<(), Status> {
     let mut grpc = Grpc::new(channel.clone());
     grpc.ready().await.expect("a connection");
@@ -194,7 +194,7 @@ async fn call(channel: &Channel, method: &str) -> Result<(), Status> {
     grpc.server_streaming(Request::new(()), path, empty).await.map(|_| ())
 }
 
-/// Every method that the descriptors of the server have.
+/// Every method in the descriptors of the server.
 fn methods() -> BTreeSet<String> {
     let mut methods = BTreeSet::new();
     for descriptors in [

@@ -1,6 +1,6 @@
-//! An export from a running server is a backup: the log up to some event, whole, and
-//! a server on it serves just that. A copy of the directory of a running server is
-//! not meant to be one, and never passes for more than it is.
+//! An export from a running server is a backup: the log up to some event, from which
+//! a server can be restored. A copy of the directory of a running server is not a
+//! backup, and is never accepted as more than a prefix of the log.
 
 use std::{
     fs,
@@ -27,10 +27,10 @@ use crate::{
 
 const WRITERS: usize = 8;
 
-/// What goes on while a backup is made.
+/// The changes that run during a backup.
 struct Writing {
     stop: Arc<AtomicBool>,
-    /// The last position that was acknowledged.
+    /// The last acknowledged position.
     acknowledged: Arc<AtomicI64>,
     writers: JoinSet<()>,
 }
@@ -55,7 +55,7 @@ impl Writing {
         Self { stop, acknowledged, writers }
     }
 
-    /// Waits until so many more changes are acknowledged; returns the last position.
+    /// Waits for so many more acknowledged changes; returns the last position.
     async fn more(&self, changes: i64) -> i64 {
         let enough = self.acknowledged.load(Ordering::SeqCst) + changes;
         loop {
@@ -73,7 +73,7 @@ impl Writing {
     }
 }
 
-/// A user pool with a domain, which is updated, and sometimes deleted.
+/// Creates a user pool with a domain, updates it, and sometimes deletes it.
 async fn change(client: &mut Client, writer: usize, turn: usize) -> i64 {
     let name = format!("writer-{writer}-turn-{turn}");
     let created = client.create_user_pool(named(&name)).await.expect("created").into_inner();
@@ -99,7 +99,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
-/// What the command prints, which must succeed.
+/// The output of the command, which must succeed.
 async fn printed(arguments: &[&str], directory: &Path) -> String {
     let output = run(arguments, directory).await;
     assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
@@ -137,8 +137,8 @@ async fn an_export_under_load_is_a_prefix_that_can_be_served() {
     server.kill().await;
 }
 
-/// Each user pool of the export is on the restored server what it was on the
-/// original when the export ended.
+/// On the restored server each user pool is equal to the original at the end of the
+/// export.
 async fn serves(restored: &Process, original: &Process, export: &str) {
     let end = i64::try_from(export.lines().count()).expect("a small number");
     let mut then = UserPoolHistoryServiceClient::new(original.channel().await);
@@ -166,7 +166,8 @@ async fn serves(restored: &Process, original: &Process, export: &str) {
     assert_eq!(pools(&mut now).await.len(), there, "and no other");
 }
 
-/// It is not a backup: mostly it is refused. What is not refused is a true prefix.
+/// Such a copy is not a backup: it is usually refused. If it is accepted, it is a
+/// prefix of the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_a_running_directory_is_refused_or_a_true_prefix() {
     let directory = TempDir::new().expect("a directory");
@@ -199,13 +200,13 @@ async fn a_copy_of_a_running_directory_is_refused_or_a_true_prefix() {
         let export = text(&output.stdout);
         assert!(whole.starts_with(&export), "a prefix of the log");
         let events = i64::try_from(export.lines().count()).expect("a small number");
-        // What was acknowledged before the copy was begun.
+        // Acknowledged before the copy began.
         if events < before {
             short += 1;
         } else {
             full += 1;
         }
-        // The read model was copied later than the log, and may be ahead of it.
+        // The read model was copied after the log and may be ahead of it.
         let copy = directory.path().join(copy);
         fs::remove_dir_all(copy.join("read_model")).expect("removed");
         Process::start(&copy).await.kill().await;

@@ -1,5 +1,5 @@
-//! Whatever bytes come from outside, they are taken or refused: nothing panics, and
-//! the next call is served as if nothing had been.
+//! Any bytes from outside are accepted or refused: nothing panics, and the next call
+//! is served normally.
 
 mod mutation;
 mod panics;
@@ -25,9 +25,9 @@ use crate::{
     support::{TestServer, create, domain, reason},
 };
 
-/// How often each reader is tried in a round.
+/// How many inputs each reader gets per round.
 const TRIES: usize = 2000;
-/// How often each method of the server is called in a round.
+/// How many calls each method gets per round.
 const CALLS: usize = 40;
 
 #[test]
@@ -44,7 +44,7 @@ fn reading_never_panics_on_any_bytes() {
     }
 }
 
-/// Shows the bytes where they are the ones.
+/// Prints the bytes if they cause a panic.
 fn tried(name: &str, target: targets::Target, bytes: &[u8]) {
     if let Err(panic) = panic::catch_unwind(|| target(bytes)) {
         eprintln!("{name}: {}", data_encoding::HEXLOWER.encode(bytes));
@@ -70,16 +70,16 @@ async fn the_server_answers_any_request_bytes_and_keeps_serving() {
             }
         }
     }
-    // It is the same as before.
+    // The server still works.
     create(&mut client, "others").await;
     let request = ListUserPoolsRequest { max_results: Some(60), next_token: None };
     client.list_user_pools(request).await.expect("a page");
     server.stop().await;
 }
 
-/// A status that an unfit request may have.
+/// A status that an invalid request may get.
 fn fits(status: &Status, call: &str) {
-    // As gRPC has it where the bytes are no message.
+    // The status of gRPC if the bytes are not a message.
     if status.message().starts_with("failed to decode Protobuf message") {
         return assert_eq!(status.code(), Code::Internal, "{call}: {status}");
     }
@@ -106,7 +106,7 @@ fn methods() -> Vec<String> {
     paths.collect()
 }
 
-/// Sends bytes as they are; returns the first message of the answer, as it came.
+/// Sends the bytes unchanged; returns the first message of the answer, undecoded.
 async fn raw(grpc: &mut Grpc<Channel>, path: &str, bytes: Bytes) -> Result<Option<Bytes>, Status> {
     grpc.ready().await.expect("a connection");
     let path = PathAndQuery::try_from(path).expect("a path");

@@ -1,4 +1,4 @@
-//! Every changing call in one form, for the promises that hold for all of them.
+//! Every changing call in one form, for tests that apply to all of them.
 
 use tonic::{Request, Status, metadata::MetadataMap, transport::Channel};
 use userpool::proto::{
@@ -19,17 +19,17 @@ pub(crate) enum Call {
     DeleteDomain(DeleteUserPoolDomainRequest),
 }
 
-/// What it was answered with.
+/// The answer to a changing call.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
-    /// Where the answer has one.
+    /// If the answer has one.
     pub(crate) user_pool: Option<UserPool>,
     pub(crate) revision: i64,
     pub(crate) position: i64,
 }
 
 impl Answer {
-    /// The ID of the user pool that it shows.
+    /// The ID of the user pool in the answer.
     pub(crate) fn id(&self) -> String {
         self.user_pool.clone().and_then(|pool| pool.id).expect("an ID")
     }
@@ -40,7 +40,7 @@ impl Call {
         Self::Create(Box::new(named(name)))
     }
 
-    /// Sets the one tag of a user pool, and everything else back to its default.
+    /// Sets the one tag of a user pool and resets everything else to its default.
     pub(crate) fn tag(id: &str, team: &str) -> Self {
         Self::Update(Box::new(UpdateUserPoolRequest {
             user_pool_id: Some(id.to_owned()),
@@ -68,7 +68,7 @@ impl Call {
         })
     }
 
-    /// The call with an idempotency key.
+    /// The call with a request ID.
     pub(crate) fn under(mut self, request_id: &str) -> Self {
         *match &mut self {
             Self::Create(request) => &mut request.request_id,
@@ -80,7 +80,7 @@ impl Call {
         self
     }
 
-    /// The call where the user pool is at `revision`; creation has none to expect.
+    /// The call with this expected revision; a creation has none.
     pub(crate) fn expecting(mut self, revision: i64) -> Self {
         *match &mut self {
             Self::Create(_) => return self,
@@ -92,7 +92,7 @@ impl Call {
         self
     }
 
-    /// The call that records nothing.
+    /// The call with `validate_only`.
     pub(crate) fn only_validated(mut self) -> Self {
         *match &mut self {
             Self::Create(request) => &mut request.validate_only,
@@ -111,7 +111,7 @@ impl Call {
         self.send_with(client, &MetadataMap::new()).await
     }
 
-    /// Sends it with metadata.
+    /// Sends the call with metadata.
     pub(crate) async fn send_with(
         self,
         client: &mut UserPoolServiceClient<Channel>,

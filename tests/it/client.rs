@@ -1,5 +1,5 @@
-//! The crate's own client: it repeats what may be repeated, and nothing else; it is
-//! never left waiting; and it goes on where it was.
+//! The client of this crate: it retries only what is safe to retry, it never waits
+//! forever, and a watch resumes where it was.
 
 mod calls;
 mod credentials;

@@ -1,5 +1,4 @@
-//! The client side of the command line: what it asks for, what it prints, and how
-//! it ends.
+//! The client commands: their requests, their output, and their exit codes.
 
 mod copies;
 mod forged_proofs;
@@ -23,7 +22,7 @@ use userpool::transport::Endpoint;
 
 use crate::support::TestServer;
 
-/// What a command printed, and its exit code.
+/// The output of a command and its exit code.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) stdout: String,
@@ -32,7 +31,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// The document that it printed.
+    /// The JSON document in the output.
     fn json(&self) -> Value {
         let document = serde_json::from_str(&self.stdout);
         assert!(document.is_ok(), "{self:?}");
@@ -45,7 +44,8 @@ async fn unix_server() -> TestServer {
     TestServer::with(|config| config.listen = Endpoint::Unix(config.data_dir.join("socket"))).await
 }
 
-/// The binary with these arguments, and with no settings of the tester's.
+/// The binary with these arguments, and without the settings of the developer's
+/// environment.
 fn userpool(endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
     command.args(arguments).env("USERPOOL_ENDPOINT", endpoint);
@@ -60,7 +60,7 @@ async fn run(server: &TestServer, arguments: &[&str]) -> Ran {
     run_with(&server.endpoint.to_string(), arguments, "").await
 }
 
-/// The same with something on stdin.
+/// The same with input on stdin.
 pub(crate) async fn run_with(endpoint: &str, arguments: &[&str], stdin: &str) -> Ran {
     let mut command = userpool(endpoint, arguments);
     let stdin = stdin.to_owned();
@@ -68,7 +68,7 @@ pub(crate) async fn run_with(endpoint: &str, arguments: &[&str], stdin: &str) ->
     let output = task::spawn_blocking(move || {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
-        // One that reads nothing may be gone already.
+        // A command that does not read stdin may have ended already.
         let _ = child.stdin.take().expect("a pipe").write_all(stdin.as_bytes());
         child.wait_with_output().expect("it ends")
     });
@@ -86,8 +86,8 @@ async fn create(server: &TestServer, name: &str) -> String {
     created.json()["UserPool"]["Id"].as_str().expect("an ID").to_owned()
 }
 
-/// The text without what differs from run to run: process IDs and ports, and the
-/// spaces that they take.
+/// The text without what differs between runs: process IDs and ports, and their
+/// padding.
 fn by_kind(text: &str) -> String {
     let mut text = text.to_owned();
     for (pattern, kind) in

@@ -1,9 +1,9 @@
-//! Every field rule of Cognito's model of 2017-12-11 is kept, to the last value
-//! that it allows and the first that it does not.
+//! Every field rule of Cognito's model of 2017-12-11 holds: its last allowed value is
+//! accepted and the next one is refused.
 //!
-//! The rules are read from `data/constraints.json`, and the requests are built by
-//! the names in it, so a member or a rule that was forgotten here or in the
-//! product fails by itself.
+//! The rules are read from `data/constraints.json`, and the requests are built from
+//! the names in it, so a member or a rule that is missing here or in the product
+//! fails the test.
 
 mod extensions;
 mod patterns;
@@ -24,7 +24,7 @@ use crate::{
     support::{TestServer, metadata, reason},
 };
 
-/// The rules that are not kept, or not as a field rule, and why.
+/// The rules that are not applied, or not as field rules, with the reason.
 const EXCEPTIONS: [(&str, Rule, &str); 1] = [(
     "Schema",
     Rule::Least,
@@ -36,7 +36,7 @@ struct Constraints {
     operations: BTreeMap<String, Vec<Member>>,
 }
 
-/// What the model says of a member of a request.
+/// The rules of the model for a member of a request.
 #[derive(Debug, Deserialize)]
 struct Member {
     path: String,
@@ -60,9 +60,9 @@ enum Rule {
     Enum,
 }
 
-/// A change to a valid request at one member, and what must come of it: nothing,
-/// or these violations, each with its reason, the value as Cognito's text shows
-/// it, and what the text says that the member must.
+/// A change of one member of a valid request, and the expected result: success, or
+/// these violations, each with its reason, the value in Cognito's text, and the
+/// constraint in the text.
 #[derive(Debug)]
 struct Case {
     change: Change,
@@ -83,16 +83,16 @@ async fn every_rule_holds_at_its_exact_bounds() {
         for member in &members {
             rules += member.rules().len();
             for case in member.cases() {
-                // Given a valid request that differs at this member alone.
+                // Given a valid request that differs only in this member.
                 let what = format!("{operation} {} {:?}", member.path, case.change);
                 let path = Path::new(&member.path);
                 let request = Request::valid(&operation, &path).with(&path, &case.change);
 
-                // When it is parsed, and when it is sent.
+                // When it is parsed and when it is sent.
                 let parsed = request.parse();
                 let answer = request.send(&mut client).await;
 
-                // Then both accept it, or both say exactly what is wrong with it.
+                // Then both accept it, or both name exactly its violations.
                 if case.refused.is_empty() {
                     accepted += 1;
                     assert_eq!(parsed, Ok(()), "{what}");
@@ -163,7 +163,7 @@ fn the_exceptions_are_rules_of_the_model() {
 }
 
 impl Member {
-    /// The rules that must be kept.
+    /// The rules that must hold.
     fn rules(&self) -> Vec<Rule> {
         let excepted =
             |rule| EXCEPTIONS.iter().any(|(path, other, _)| (*path, *other) == (&self.path, rule));
@@ -202,7 +202,7 @@ impl Member {
     fn texts(&self, pattern: &str) -> Vec<Case> {
         let samples = Samples::of(pattern);
         let limits = [self.min.map(|min| min - 1), self.min, self.max, self.max.map(|max| max + 1)];
-        // Where a rule has no limit, a long value shows that there is none.
+        // If a rule has no limit, a long value is accepted.
         let lengths = limits.into_iter().flatten().chain(self.max.is_none().then_some(5_000));
         let mut values = Vec::new();
         for length in lengths.map(|length| usize::try_from(length).expect("a length")) {
@@ -284,7 +284,7 @@ impl Member {
 }
 
 impl Case {
-    /// The message of the refusal, as Cognito's framework words it.
+    /// The message of the refusal, in the words of Cognito's framework.
     fn message(&self, path: &Path) -> String {
         let texts = self.refused.iter().map(|(_, value, must)| {
             let at = path.as_cognito_tells_it();
@@ -296,7 +296,7 @@ impl Case {
     }
 }
 
-/// A value in a message, which is cut after 128 characters.
+/// A value in a message, truncated after 128 characters.
 fn shown(value: &str) -> String {
     let start: String = value.chars().take(128).collect();
     let end = if start.len() < value.len() { "…" } else { "" };

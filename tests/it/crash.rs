@@ -1,8 +1,8 @@
-//! The server is killed, and its power is cut, again and again, at any moment and
-//! under load: nothing that was acknowledged is lost, and nothing else is invented.
+//! The server is killed, and its power is cut, again and again, at random moments and
+//! under load: no acknowledged change is lost, and no other change appears.
 //!
-//! A run is short; `USERPOOL_ROUNDS=500 tests/run crash` is a long one. A failed
-//! test shows the seed that it ran with.
+//! A run is short; `USERPOOL_ROUNDS=500 tests/run crash` is a long one. A failed test
+//! prints its seed.
 
 mod disk;
 mod ledger;
@@ -48,7 +48,7 @@ async fn repeated_kill_9_loses_and_invents_nothing() {
     eprintln!("{last} kills: {}", ledger.told());
 }
 
-/// One life of a server: it is checked, worked with, and killed.
+/// One run of a server: check it, put load on it, and kill it.
 struct Life<'a> {
     name: String,
     data_dir: &'a Path,
@@ -85,25 +85,25 @@ impl Life<'_> {
         moment(400, random).await;
         server.kill().await;
         ledger.fresh.extend(load.end().await);
-        // What sled keeps in files of their own is not there in time.
+        // A value that sled keeps in a file of its own is not written in time.
         let files = self.data_dir.join("log/records/blobs").read_dir().expect("a directory");
         assert_eq!(files.count(), 0, "sled keeps a page in a file of its own");
         Lived::Working
     }
 }
 
-/// How a life went.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lived {
-    /// It ended before it began.
+    /// The server was killed before it served.
     NotYet,
-    /// Nothing was recorded, but what there was was shown.
+    /// Nothing was recorded, but existing data was shown.
     Looking,
-    /// Until its end.
+    /// The server was killed under load.
     Working,
 }
 
-/// The moment of a kill is what is random here; nothing waits for anything.
+/// The moment of the kill is random; the test waits for nothing.
 async fn moment(most_milliseconds: u64, random: &mut Random) {
     time::sleep(Duration::from_micros(random.below(most_milliseconds * 1000))).await;
 }

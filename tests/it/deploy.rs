@@ -1,4 +1,5 @@
-//! What is in `deploy/` is accepted by the tools that read it, and fits the server.
+//! The tools that read the files in `deploy/` accept them, and the files match the
+//! server.
 
 mod image;
 mod pod;
@@ -14,9 +15,9 @@ use tempfile::TempDir;
 
 use crate::tools::{self, repository};
 
-/// How exposed systemd may find the unit, from 0 to 100. It has found 12.
+/// The highest exposure that systemd may report, from 0 to 100. Today it is 12.
 const EXPOSURE: &str = "15";
-/// The oldest version of Kubernetes that the manifests are for.
+/// The oldest supported version of Kubernetes.
 const KUBERNETES: &str = "1.33";
 
 fn deploy(file: &str) -> PathBuf {
@@ -27,7 +28,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(deploy(file)).expect("a file")
 }
 
-/// What the tool said, where it is content.
+/// The output of the tool, which must succeed.
 fn content(tool: &mut Command) -> String {
     let ran = tool.output().expect("it runs");
     let said = [ran.stdout, ran.stderr].concat();
@@ -36,7 +37,7 @@ fn content(tool: &mut Command) -> String {
     said
 }
 
-/// The unit as it is, but for the binary, which is the one of this build.
+/// The unit with the binary of this build.
 fn unit(directory: &Path) -> PathBuf {
     let unit = read("systemd/userpool.service");
     let path = directory.join("userpool.service");

@@ -1,8 +1,8 @@
-//! Damaged disks: whatever becomes of the files, what was acknowledged is served
-//! or the server says in one sentence why not. Nothing is invented, nothing hangs.
+//! Damaged disks: acknowledged data is served, or the server says in one sentence why
+//! not. Nothing is invented, and nothing hangs.
 //!
-//! `USERPOOL_ROUNDS` is how many damages are tried (a few by default), and
-//! `USERPOOL_SEED` repeats those of a run that failed.
+//! `USERPOOL_ROUNDS` is the number of damages (a few by default), and `USERPOOL_SEED`
+//! repeats those of a failed run.
 
 mod damage;
 mod engine;
@@ -15,19 +15,19 @@ mod snapshot;
 
 use std::{collections::BTreeMap, env, fs, path::Path};
 
-/// How many rounds a harness does, where the short form does `few`.
+/// The rounds of a harness, where `few` is the default.
 fn rounds(few: u64) -> u64 {
     let told = env::var("USERPOOL_ROUNDS").ok();
     told.map_or(few, |rounds| rounds.parse().expect("USERPOOL_ROUNDS is a number"))
 }
 
-/// The seed of the first round; the next ones follow it.
+/// The seed of the first round; the next rounds count up from it.
 fn seed() -> u64 {
     let told = env::var("USERPOOL_SEED").ok();
     told.map_or(1, |seed| seed.parse().expect("USERPOOL_SEED is a number"))
 }
 
-/// Numbers that look random and are the same for the same seed (`SplitMix64`).
+/// Pseudorandom numbers (`SplitMix64`).
 #[derive(Debug)]
 struct Random(u64);
 
@@ -39,7 +39,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// One of the numbers below `end`; 0 where there is none.
+    /// A number below `end`; 0 if `end` is 0.
     fn below(&mut self, end: u64) -> u64 {
         self.next() % end.max(1)
     }
@@ -50,7 +50,7 @@ impl Random {
     }
 }
 
-/// Every file in a directory, by its path in there.
+/// Every file below a directory, by its path.
 fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut contents = BTreeMap::new();
     for entry in fs::read_dir(directory).expect("a directory") {

@@ -1,5 +1,5 @@
-//! Domain prefixes: one per user pool, unique among all, without reserved words,
-//! shown while they are there, and free again once they are deleted.
+//! Domain prefixes: one per user pool, globally unique, without reserved words, shown
+//! while they exist, and free after they are deleted.
 
 use serde_json::{Value, json};
 use tonic::{Code, Status, transport::Channel};
@@ -39,7 +39,7 @@ async fn describe(client: &mut Client, prefix: &str) -> Value {
     shown(&client.describe_user_pool_domain(request).await.expect("an answer").into_inner())
 }
 
-/// What DescribeUserPool shows: the domain, and when the pool was modified.
+/// What DescribeUserPool shows: the domain, and the modification time.
 async fn pool(client: &mut Client, id: &str) -> Value {
     let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
     shown(&client.describe_user_pool(request).await.expect("a user pool").into_inner())
@@ -69,7 +69,7 @@ async fn a_domain_is_shown_with_its_user_pool_and_by_its_prefix() {
 
     let answer = take(&mut client, "people-login", &id).await.expect("taken");
     assert_eq!((answer.revision, answer.position), (2, 2));
-    // It changes the user pool by the member that it adds, and by nothing else.
+    // It changes only the member that it adds to the user pool.
     let mut expected = before.clone();
     expected["UserPool"]["Domain"] = json!("people-login");
     expected["revision"] = json!("2");
@@ -101,7 +101,7 @@ async fn an_unused_prefix_has_an_empty_description() {
     assert_eq!(describe(&mut client, "people2").await, nothing);
     free(&mut client, "people", &id).await.expect("freed");
     assert_eq!(describe(&mut client, "people").await, nothing);
-    // Words that cannot be taken can be asked for.
+    // Reserved prefixes can be looked up.
     assert_eq!(describe(&mut client, "aws-people").await, nothing);
     server.stop().await;
 }
@@ -142,7 +142,7 @@ async fn a_prefix_has_no_reserved_word() {
         ("people-aws", "aws"),
         ("cdkpf-aws-zz9x", "aws"),
     ] {
-        // Whether or not there is such a user pool.
+        // Whether or not the user pool exists.
         let answer = take(&mut client, prefix, "us-east-1_AbCdEfGhI").await;
         let text = format!("Domain cannot contain reserved word: {word}");
         let code = Code::InvalidArgument;
@@ -165,7 +165,7 @@ async fn a_user_pool_has_one_domain() {
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
     take(&mut client, "people", &id).await.expect("taken");
-    // The prefix that it has already is no exception.
+    // The prefix that it already has is no exception.
     for prefix in ["people", "people2"] {
         let answer = take(&mut client, prefix, &id).await;
         let status = assert_status(

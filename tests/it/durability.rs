@@ -1,4 +1,4 @@
-//! What was acknowledged is there after a restart, whatever became of the read model.
+//! Acknowledged changes survive a restart, whatever happened to the read model.
 
 mod clock;
 mod failed_appends;
@@ -41,7 +41,7 @@ async fn acknowledged_changes_survive_a_restart() {
     server.stop().await;
 }
 
-/// What it is called, and how it is done to a read model.
+/// The damages to a read model, by name.
 type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +61,7 @@ async fn an_unusable_read_model_is_rebuilt() {
             let mut checkpoint = db.get("m").expect("readable").expect("a checkpoint").to_vec();
             assert_eq!(checkpoint[0], 8, "the first field is the form");
             checkpoint[1] += 1;
-            // Used as it is, it would show nothing.
+            // If the server used it as it is, it would show nothing.
             db.clear().expect("emptied");
             db.insert("m", checkpoint).expect("written");
             db.flush().expect("flushed");
@@ -119,7 +119,7 @@ async fn fill(client: &mut Client) {
     client.delete_user_pool(deletion(&id)).await.expect("deleted");
 }
 
-/// All that clients can see.
+/// All data that clients can see.
 async fn seen(client: &mut Client) -> (Vec<DescribeUserPoolResponse>, Vec<DomainDescription>) {
     let list = ListUserPoolsRequest { max_results: Some(60), ..Default::default() };
     let listed = client.list_user_pools(list).await.expect("listed").into_inner();

@@ -1,4 +1,5 @@
-//! One suite that every log engine passes: what the application relies on.
+//! A suite that every log engine passes: the guarantees that the application relies
+//! on.
 
 mod damage;
 mod reopening;
@@ -281,7 +282,7 @@ fn positions(records: &[Record]) -> Vec<u64> {
     records.iter().map(|record| record.position.0).collect()
 }
 
-/// Where the caller believed the log to be, and where it was.
+/// The expected and the actual position of a conflict.
 fn lost_race(error: &AppendError) -> Option<(u64, u64)> {
     match error {
         AppendError::Conflict { expected, actual } => {

@@ -1,6 +1,6 @@
-//! Every form in which something was ever stored stays readable. The files in
-//! `tests/golden/` are added to, never changed: each has the stored bytes in
-//! hexadecimal, and beside them what they say.
+//! Every form in which something was ever stored stays readable. Files are added to
+//! `tests/golden/` and never changed: each has the stored bytes in hexadecimal, and a
+//! second file has their meaning.
 
 use std::{
     collections::BTreeSet,
@@ -56,7 +56,7 @@ fn every_kind_of_event_has_a_golden_file() {
     assert_eq!(held.collect::<BTreeSet<_>>(), kinds);
 }
 
-/// The golden events are the life of one user pool.
+/// The golden events are the history of one user pool.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_history_is_served() {
     let mut history: Vec<_> = events().iter().map(|path| bytes(path)).collect();
@@ -180,7 +180,7 @@ fn value(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(golden(name)).expect("a golden file")).expect("JSON")
 }
 
-/// What the golden record and the golden witness were made of.
+/// The input of the golden record and the golden witness.
 fn bodies() -> Vec<Bytes> {
     vec![Bytes::from_static(b"first"), Bytes::from_static(b"second")]
 }

@@ -1,5 +1,5 @@
-//! The history answers what an auditor asks: which events, a user pool as it was,
-//! and whether all of it is as it was recorded.
+//! The history shows which events there were, what a user pool was in the past, and
+//! whether all of it is as it was recorded.
 
 mod checkpoints;
 mod pages;
@@ -21,10 +21,10 @@ async fn history(server: &TestServer) -> History {
     UserPoolHistoryServiceClient::new(server.channel().await)
 }
 
-/// Two user pools and one that was deleted: six events.
+/// Three user pools, of which one was deleted, in six events.
 ///
-/// 1 people created · 2 staff created · 3 people has a domain · 4 guests created ·
-/// 5 guests deleted · 6 people has tags
+/// 1 people created · 2 staff created · 3 people has a domain · 4 guests created · 5
+/// guests deleted · 6 people has tags
 async fn six_events(server: &TestServer) -> [String; 3] {
     let mut client = server.client().await;
     let people = create(&mut client, "people").await;

@@ -1,5 +1,5 @@
-//! A retry with the same `request_id` answers as the first call did and changes
-//! nothing; what recorded nothing is not remembered.
+//! A retry with the same `request_id` gets the first answer and changes nothing; a
+//! call that recorded nothing is not remembered.
 
 mod mismatches;
 mod retries;
@@ -20,8 +20,8 @@ fn request_id(number: u128) -> String {
     uuid::Uuid::from_u128(0x0193_b5f0_7c5e_7d7a_9c55_0000_0000_0000 + number).to_string()
 }
 
-/// One call of each kind, each under an ID of its own, with its answer: the whole
-/// life of a user pool, at positions 1 to 5.
+/// One call of each kind, each with its own request ID, and its answer: the lifecycle
+/// of a user pool, at positions 1 to 5.
 async fn a_life(client: &mut Client) -> Vec<(Call, Answer)> {
     let create = Call::create("people").under(&request_id(1));
     let created = create.clone().send(client).await.expect("a user pool");
@@ -40,7 +40,7 @@ async fn a_life(client: &mut Client) -> Vec<(Call, Answer)> {
     life
 }
 
-/// Whether each call is answered as it was the first time.
+/// Whether each call gets its first answer.
 async fn assert_answers_again(client: &mut Client, calls: &[(Call, Answer)]) {
     for (call, first) in calls {
         let again = call.clone().send(client).await.expect("the same answer");
@@ -48,7 +48,7 @@ async fn assert_answers_again(client: &mut Client, calls: &[(Call, Answer)]) {
     }
 }
 
-/// The log ends at `position`: what comes next is recorded after it.
+/// Checks that the log ends at `position`: the next change is recorded after it.
 async fn assert_log_ends_at(client: &mut Client, position: i64) {
     let next = Call::create("next").send(client).await.expect("a user pool");
     assert_eq!(next.position, position + 1);

@@ -1,4 +1,4 @@
-//! Messages as the JSON that clients write and see, with Cognito's names.
+//! Messages as JSON, as clients write and see it, with Cognito's names.
 
 use std::{any, fs};
 
@@ -31,8 +31,8 @@ pub(crate) fn shown<M: Message>(message: &M) -> Value {
     dynamic.serialize_with_options(Serializer, &SerializeOptions::new()).expect("JSON")
 }
 
-/// A user pool as clients see it, without what the service gives every one: its
-/// ID, its dates, and how many users it has.
+/// A user pool as clients see it, without the members that the service assigns: its
+/// ID, its dates, and its estimated number of users.
 pub(crate) fn settings(pool: Option<&UserPool>) -> Value {
     let mut shown = shown(pool.expect("a user pool"));
     let members = shown.as_object_mut().expect("an object");
@@ -42,8 +42,8 @@ pub(crate) fn settings(pool: Option<&UserPool>) -> Value {
     shown
 }
 
-/// What a user pool has that was created with a name and nothing else, beside its
-/// name and schema.
+/// The settings of a user pool that was created with only a name, except its name and
+/// schema.
 pub(crate) fn defaults() -> Value {
     json!({
         "Policies": {
@@ -66,7 +66,7 @@ pub(crate) fn defaults() -> Value {
     })
 }
 
-/// `value` with the members of `more`, which replace those of the same name.
+/// `value` with the members of `more`, which replace members with the same names.
 pub(crate) fn with(mut value: Value, more: Value) -> Value {
     let Value::Object(more) = more else { return value };
     value.as_object_mut().expect("an object").extend(more);

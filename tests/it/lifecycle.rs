@@ -1,5 +1,5 @@
-//! The life of a user pool, for one of each kind: what it is after each step, and
-//! that it is over when it is deleted.
+//! The lifecycle of a user pool of each kind: its state after each step, and its
+//! deletion.
 
 use serde_json::{Value, json};
 use tonic::{Code, Request, transport::Channel};
@@ -12,7 +12,7 @@ use crate::{
     support::{TestServer, domain, reason},
 };
 
-/// A client, and what it knows that the user pool must be.
+/// A client, and the expected state of the user pool.
 struct Life {
     client: UserPoolServiceClient<Channel>,
     pool: Value,
@@ -30,7 +30,7 @@ impl Life {
         shown(&answer.into_inner())
     }
 
-    /// What all ways of reading say is what the steps so far led to.
+    /// Every way to read shows the expected state.
     async fn assert_is_as_known(&mut self) {
         let described = self.describe().await;
         assert_eq!(described["UserPool"], self.pool);
@@ -87,14 +87,14 @@ async fn live(members: Value) {
     life.assert_is_as_known().await;
     life.take("second").await;
 
-    // One setting is changed; the domain and all others stay.
+    // One setting is changed; the domain and all other settings stay.
     let message = json!({ "SmsAuthenticationMessage": "{####} it is" });
     let mask = json!({ "update_mask": ["sms_authentication_message"] });
     life.update(with(message.clone(), mask)).await;
     life.pool = with(life.pool, message);
     life.assert_is_as_known().await;
 
-    // All are replaced but what Cognito keeps for good.
+    // All settings are replaced except those that Cognito never changes.
     life.update(json!({ "UserPoolTags": { "stage": "test" } })).await;
     let described = life.describe().await["UserPool"].clone();
     let kept = [
@@ -119,7 +119,7 @@ async fn live(members: Value) {
     life.pool = expected;
     life.assert_is_as_known().await;
 
-    // It cannot end while it has a domain; then it can, and never comes back.
+    // It cannot be deleted while it has a domain; then it can, and never returns.
     let delete = || Request::new(request(json!({ "UserPoolId": life.pool["Id"] })));
     let refused = life.client.delete_user_pool(delete()).await.expect_err("a domain");
     assert_eq!(reason(&refused), "USER_POOL_HAS_DOMAIN");
@@ -136,7 +136,7 @@ async fn live(members: Value) {
     let page = Request::new(request(json!({ "MaxResults": 60 })));
     let list = life.client.list_user_pools(page).await.expect("a page").into_inner();
     assert_eq!(shown(&list), json!({}));
-    // Its prefixes are free for others.
+    // Its prefixes are free for other user pools.
     let other = Request::new(request(json!({ "PoolName": "other" })));
     let other = life.client.create_user_pool(other).await.expect("a user pool").into_inner();
     let id = other.user_pool.and_then(|pool| pool.id).expect("an ID");

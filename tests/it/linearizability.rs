@@ -1,9 +1,8 @@
-//! However many clients ask at once, whoever of them hangs up, and however often the
-//! server is killed: what they are told is what one client after the other would be
-//! told, in the order of the log.
+//! Many clients call at once, some cancel calls, and the server is killed repeatedly:
+//! their answers are those that one client after the other would get, in the order of
+//! the log.
 //!
-//! `model` says whether that is so of a history; `objections` says of the checker
-//! that it notices what it is for.
+//! `model` decides that for a history; `objections` tests the checker.
 
 #[path = "../linearizability/mod.rs"]
 mod model;
@@ -29,7 +28,7 @@ use crate::{
 
 const CONNECTIONS: usize = 4;
 const WORKERS: usize = 24;
-/// How often each of them asks.
+/// The number of calls per client.
 const QUESTIONS: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +73,7 @@ async fn the_answers_are_linearizable_across_kill_9() {
     }
 }
 
-/// The user pool and the history are two services, and one truth.
+/// User pools and history are two services with one state.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_described_change_is_in_the_history() {
     let server = TestServer::start().await;
@@ -103,7 +102,7 @@ async fn a_described_change_is_in_the_history() {
     server.stop().await;
 }
 
-/// Clients that ask so many times each, or until the server is gone.
+/// Clients that make this many calls each, or stop when the server is gone.
 fn start(run: &Arc<Run>, random: &mut Random, channels: &[Channel], times: usize) -> JoinSet<()> {
     let mut clients = JoinSet::new();
     for number in 0..WORKERS {
@@ -114,7 +113,7 @@ fn start(run: &Arc<Run>, random: &mut Random, channels: &[Channel], times: usize
     clients
 }
 
-/// Holds what was told against the log.
+/// Checks the answers against the log.
 async fn agree(run: &Run, channel: &Channel) {
     let log: Vec<_> = log(channel).await.into_iter().map(recorded).collect();
     let history = run.history();

@@ -1,5 +1,5 @@
-//! Lists come in pages: in a fixed order, with tokens that stay good, nothing
-//! twice, and nothing lost that was there all the time.
+//! Lists come in pages: in a fixed order, with tokens that stay valid, without
+//! repeated items, and without losing an item that exists all the time.
 
 mod elements;
 mod pages;
@@ -15,7 +15,7 @@ use crate::calls::Call;
 
 type Client = UserPoolServiceClient<Channel>;
 
-/// The two lists, for the promises that hold for both.
+/// The two lists, for tests that apply to both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum List {
     UserPools,
@@ -24,7 +24,7 @@ enum List {
 
 const LISTS: [List; 2] = [List::UserPools, List::Domains];
 
-/// What a page names, user pool IDs or prefixes, and the token for the next one.
+/// The items of a page, user pool IDs or prefixes, and the token for the next page.
 #[derive(Debug, PartialEq)]
 struct Page {
     names: Vec<String>,
@@ -55,7 +55,7 @@ impl List {
         }
     }
 
-    /// Every page after the one that `token` came with, to the last.
+    /// Every page from the one of `token` to the last.
     async fn rest(
         self,
         client: &mut Client,
@@ -79,8 +79,8 @@ impl List {
     }
 }
 
-/// Creates user pools that each have a domain; returns their IDs. The prefixes,
-/// `d10` and on, sort the other way round.
+/// Creates user pools that each have a domain; returns their IDs. The prefixes, from
+/// `d10`, sort in the opposite order.
 async fn furnish(client: &mut Client, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for index in 0..count {
@@ -92,7 +92,7 @@ async fn furnish(client: &mut Client, count: usize) -> Vec<String> {
     ids
 }
 
-/// What `list` has after [`furnish`].
+/// The items of `list` after [`furnish`].
 fn furnished(list: List, ids: &[String]) -> Vec<String> {
     match list {
         List::UserPools => ids.to_vec(),

@@ -1,5 +1,5 @@
-//! Load that the server cannot carry, and clients that it cannot trust: others are
-//! served meanwhile, whoever is too many is told at once, and all of it passes.
+//! Overload and misbehaving clients: other clients are served meanwhile, excess calls
+//! are refused at once, and the server recovers.
 
 mod capacity;
 mod deadlines;

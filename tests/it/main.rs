@@ -1,4 +1,4 @@
-//! The promises of userpool, a module each, mostly through the real server.
+//! The promises of userpool, one module each, mostly tested through the real server.
 
 #![expect(
     clippy::expect_used,

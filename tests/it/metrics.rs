@@ -1,5 +1,5 @@
-//! The metrics tell what happened, under names that are documented, and reading them
-//! shows how far the server is.
+//! The metrics have the documented names and the right values, and show how far the
+//! server is.
 
 mod calls;
 mod connections;
@@ -30,7 +30,7 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// Asks a listener for metrics.
+/// Requests a path from the metrics listener.
 pub(crate) async fn get(endpoint: &Endpoint, path: &str) -> Answer {
     let request = format!("GET {path} HTTP/1.1\r\nhost: metrics\r\nconnection: close\r\n\r\n");
     let mut answer = String::new();
@@ -70,12 +70,12 @@ impl Reading {
         Self { series: series.collect(), text: answer.body }
     }
 
-    /// The value of a series, by its name and its labels as they are written.
+    /// The value of a series, by its name and labels as they are written.
     pub(crate) fn value(&self, series: &str) -> f64 {
         self.written(series).parse().expect("a number")
     }
 
-    /// The same of a counter.
+    /// The value of a counter.
     fn count(&self, series: &str) -> u64 {
         self.written(series).parse().expect("a count")
     }

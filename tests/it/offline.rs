@@ -1,5 +1,5 @@
-//! On a data directory whose server is stopped: a log is checked, exported and
-//! imported by the real binary, and by a verifier that shares no code with it.
+//! On the data directory of a stopped server: the real binary checks, exports and
+//! imports a log, and a verifier that shares no code with it agrees.
 
 use std::{
     fs::{self, Permissions},
@@ -66,7 +66,7 @@ fn written(directory: &TempDir, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// What the verifier in Python says of an export: its exit code and its words.
+/// The exit code and the output of the Python verifier for an export.
 fn python(export: &Path, noted: &str) -> (Option<i32>, String) {
     let script = repository().join("tests/it/verify_export.py");
     let mut command = Command::new("python3");
@@ -304,7 +304,7 @@ async fn an_export_is_private_or_keeps_the_permissions_of_its_file() {
     let file = elsewhere.path().join("log.jsonl");
     let export = ["log", "export", file.to_str().expect("text")];
     let mode = || fs::metadata(&file).expect("an export").permissions().mode() & 0o777;
-    // What an export that was killed has left, open to all.
+    // The remains of an export that was killed, readable by everybody.
     let left = elsewhere.path().join("log.jsonl.unfinished");
     fs::write(&left, "").expect("written");
     fs::set_permissions(&left, Permissions::from_mode(0o666)).expect("changed");
@@ -312,7 +312,7 @@ async fn an_export_is_private_or_keeps_the_permissions_of_its_file() {
     assert_eq!(code(&userpool(&export, directory.path())), Some(0));
     assert_eq!(mode(), 0o600);
 
-    // No umask that people have takes this away.
+    // No usual umask removes this permission.
     fs::set_permissions(&file, Permissions::from_mode(0o400)).expect("changed");
     assert_eq!(code(&userpool(&export, directory.path())), Some(0));
     assert_eq!(mode(), 0o400);

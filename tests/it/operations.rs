@@ -1,5 +1,4 @@
-//! `docs/operations.md` names every error, and the commands that it tells people to
-//! rely on do what it says.
+//! `docs/operations.md` names every error, and its commands do what it says.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -17,7 +16,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(repository().join(file)).expect("a file")
 }
 
-/// A section, from its heading to the next.
+/// A section, from its heading to the next one.
 fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     let start = document.find(&format!("\n## {heading}\n")).expect("the section");
     let rest = &document[start + 4..];

@@ -1,4 +1,4 @@
-//! The real process: what it prints, how it ends, and what it refuses to start with.
+//! The real process: its output, its end, and the errors that prevent its start.
 
 mod config_file;
 mod config_warnings;
@@ -41,14 +41,14 @@ async fn the_chosen_address_is_printed() {
     assert!(server.terminate("TERM").await.status.success());
 }
 
-/// A server that was started from the binary, with nothing in its environment.
+/// A server from the binary, with an empty environment.
 pub(crate) struct Process {
     child: Child,
     address: String,
     stderr: JoinHandle<String>,
 }
 
-/// How a server ended, and what it had written.
+/// How a server ended, and its output.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
     pub(crate) stderr: String,
@@ -75,7 +75,7 @@ impl Process {
         Self { child, address: address.to_owned(), stderr }
     }
 
-    /// What it printed that it listens on.
+    /// The address that it prints.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -94,7 +94,7 @@ impl Process {
         UserPoolServiceClient::new(self.channel().await)
     }
 
-    /// The hard way.
+    /// Kills it.
     pub(crate) async fn kill(mut self) -> String {
         self.child.kill().await.expect("killed");
         self.stderr.await.expect("read to the end")
@@ -117,7 +117,7 @@ impl Process {
     }
 }
 
-/// The binary, with nothing in its environment.
+/// The binary, with an empty environment.
 pub(crate) fn userpool() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
     command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);

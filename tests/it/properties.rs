@@ -1,4 +1,4 @@
-//! What holds for every request and every sequence of commands, tried on some.
+//! Properties of every request and every sequence of commands, tested on samples.
 
 mod any_request;
 mod legal;
@@ -10,8 +10,8 @@ use std::env;
 
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
-/// Tries the same `count` cases in every run. `PROPTEST_CASES` and
-/// `PROPTEST_RNG_SEED` try more, and others.
+/// Runs the same `count` cases each time. `PROPTEST_CASES` and `PROPTEST_RNG_SEED`
+/// select more and other cases.
 fn trying(count: u32) -> TestRunner {
     let mut config = Config { failure_persistence: None, ..Config::default() };
     if env::var_os("PROPTEST_CASES").is_none() {

@@ -1,4 +1,4 @@
-//! Real clients that nobody here wrote: Python's grpcio. grpcurl is in `readme`.
+//! An independent client: Python's grpcio. grpcurl is in `readme`.
 
 use tokio::process::Command;
 

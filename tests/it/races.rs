@@ -1,5 +1,5 @@
-//! Where hundreds of callers race over connections of their own, one wins, the
-//! others are told so, and whoever was answered sees what was done.
+//! Hundreds of callers race over separate connections: one wins, the others are
+//! refused, and every answered caller sees the result.
 
 mod domains;
 mod revisions;
@@ -39,7 +39,8 @@ impl Crowd {
         self.clients[index % CONNECTIONS].clone()
     }
 
-    /// Every call at once, spread over the connections; the answers in their order.
+    /// Makes all calls at once, spread over the connections; returns the answers in
+    /// order.
     async fn race(&self, calls: impl IntoIterator<Item = Call>) -> Vec<Result<Answer, Status>> {
         let run = |(index, call): (usize, Call)| {
             let mut client = self.client(index);
@@ -87,7 +88,7 @@ async fn describe_domain(
     described.into_inner().domain_description.expect("a description")
 }
 
-/// The place of the one winner, its answer, and what the others were told.
+/// The index of the single winner, its answer, and the refusals of the others.
 fn one_winner(answers: Vec<Result<Answer, Status>>) -> (usize, Answer, Vec<Status>) {
     let (mut winners, mut losers) = (Vec::new(), Vec::new());
     for (index, answer) in answers.into_iter().enumerate() {

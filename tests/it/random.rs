@@ -1,7 +1,7 @@
-//! Numbers that look random, and how long the harnesses that use them go on.
+//! Pseudorandom numbers, and the length of the harnesses that use them.
 //!
-//! `USERPOOL_SEED` repeats the run of a test that failed, as far as the machine's
-//! own timing allows; `USERPOOL_ROUNDS` makes the harnesses longer.
+//! `USERPOOL_SEED` repeats a failed run as far as timing allows; `USERPOOL_ROUNDS`
+//! makes the harnesses longer.
 
 use std::env;
 
@@ -11,7 +11,7 @@ mod stream;
 pub(crate) use self::stream::Random;
 
 impl Random {
-    /// From `USERPOOL_SEED`, or a seed of its own; a failed test shows which.
+    /// From `USERPOOL_SEED`, or a new seed; a failed test prints it.
     pub(crate) fn seeded() -> Self {
         let seed = env::var("USERPOOL_SEED").ok().map(|seed| seed.parse().expect("a number"));
         let seed = seed.unwrap_or_else(|| getrandom::u64().expect("randomness"));
@@ -20,7 +20,7 @@ impl Random {
     }
 }
 
-/// How many rounds a harness goes: `USERPOOL_ROUNDS`, or few.
+/// The number of rounds of a harness: `USERPOOL_ROUNDS`, or `few`.
 pub(crate) fn rounds(few: usize) -> usize {
     env::var("USERPOOL_ROUNDS").map_or(few, |rounds| rounds.parse().expect("a number"))
 }

@@ -1,8 +1,8 @@
-//! The README's tour, word for word: each command in its `console` blocks is run
-//! against a real process, and must print what the README shows.
+//! The README's tour, word for word: each command in its `console` blocks runs
+//! against a real process and must print what the README shows.
 //!
-//! The command that kills the server is carried out by the test, which then starts it
-//! again as the reader is told to.
+//! The test carries out the command that kills the server, and then starts the server
+//! again as the README says.
 
 use tempfile::TempDir;
 
@@ -11,7 +11,7 @@ use crate::{
     transcript::{Reader, Server, steps},
 };
 
-/// How the README has the server started, and kills it.
+/// The commands of the README that start and kill the server.
 const SERVE: &str = "userpool serve";
 const KILL: &str = "pkill -9 -x userpool";
 

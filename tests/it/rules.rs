@@ -1,5 +1,5 @@
-//! The business rules are pure functions: every command on a user pool in every
-//! state leads to the events, or the refusal, that is written here.
+//! The business rules are pure functions: every command on a user pool in every state
+//! leads to the events, or the rejection, that is written here.
 
 mod decisions;
 mod defaults;
@@ -19,21 +19,21 @@ use userpool::{
 
 const ID: &str = "us-east-1_AbCdEfGhI";
 
-/// A user pool with a history, and what the rules know beside it.
+/// A user pool with a history, and the facts that the rules also use.
 #[derive(Debug)]
 struct Scenario {
     state: UserPoolState,
     facts: Facts,
 }
 
-/// What the rules said in it.
+/// The decision of the rules.
 #[derive(Debug)]
 struct Decision {
     scenario: Scenario,
     decided: Result<Vec<Event>, Rejection>,
 }
 
-/// A user pool that `commands` led to, one event a second.
+/// The user pool after `commands`, with one event per second.
 fn given(commands: impl IntoIterator<Item = Command>) -> Scenario {
     let facts = Facts {
         user_pool_id: id(ID),
@@ -47,13 +47,13 @@ fn given(commands: impl IntoIterator<Item = Command>) -> Scenario {
 }
 
 impl Scenario {
-    /// The prefix that the command names belongs to another user pool.
+    /// The prefix in the command belongs to another user pool.
     fn with_the_prefix_taken(mut self) -> Self {
         self.facts.domain_owner = Some(id("us-east-1_Another00"));
         self
     }
 
-    /// There are this many user pools, and may be as many.
+    /// There are this many user pools, which is also the limit.
     fn with_user_pools(mut self, count: u64, limit: u64) -> Self {
         self.facts.user_pool_count = count;
         self.facts.limits.user_pools = limit;
@@ -64,7 +64,7 @@ impl Scenario {
         self.decide(None, command)
     }
 
-    /// The caller believes the user pool to be at `revision`.
+    /// The caller expects the user pool at `revision`.
     fn when_expecting(self, revision: i64, command: Command) -> Decision {
         self.decide(Some(revision), command)
     }
@@ -84,7 +84,7 @@ impl Decision {
         assert_eq!(&self.decided, expected, "{:?}", self.scenario);
     }
 
-    /// The user pool after what was decided.
+    /// The user pool after the decided events.
     fn evolved(self) -> Scenario {
         let Scenario { mut state, mut facts } = self.scenario;
         for event in self.decided.expect("events") {
@@ -94,7 +94,7 @@ impl Decision {
         Scenario { state, facts }
     }
 
-    /// The settings that the one event carries.
+    /// The settings in the single event.
     fn settings(self) -> UserPool {
         let mut events = self.decided.expect("events");
         assert_eq!(events.len(), 1, "{events:?}");
@@ -107,7 +107,7 @@ impl Decision {
         }
     }
 
-    /// The paths that the one update changed.
+    /// The changed paths in the single update.
     fn changed_paths(self) -> Vec<String> {
         match self.decided.expect("events").as_slice() {
             [Event::UserPoolUpdated(updated)] => updated.changed_paths.clone(),
@@ -147,7 +147,7 @@ fn update(request: UpdateUserPoolRequest) -> Command {
     Checked::update_user_pool(request).expect("a legal request").command
 }
 
-/// An update of the named settings alone.
+/// An update of only the named settings.
 fn update_only(paths: &[&str], request: UpdateUserPoolRequest) -> Command {
     let update_mask = paths.iter().map(|path| (*path).to_owned()).collect();
     update(UpdateUserPoolRequest { update_mask, ..request })

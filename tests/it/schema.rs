@@ -1,6 +1,5 @@
-//! The schema of a user pool: the 20 standard attributes in Cognito's order,
-//! changed in place where requested, the custom ones behind, and Cognito's texts
-//! for what it refuses.
+//! The schema of a user pool: the 20 standard attributes in Cognito's order, changed
+//! in place where requested, then the custom ones, and Cognito's error texts.
 
 mod bounds;
 
@@ -93,7 +92,7 @@ async fn a_standard_attribute_keeps_its_omitted_members() {
         (7, json!({ "Mutable": false })),
         (13, json!({ "AttributeDataType": "String" })),
         (11, json!({ "AttributeDataType": "Boolean", "Required": true })),
-        // Bounds are one setting: given in part, they replace the default ones.
+        // Bounds are one setting: partial bounds replace the default ones.
         (14, json!({ "StringAttributeConstraints": { "MaxLength": "64" } })),
         (19, json!({ "NumberAttributeConstraints": { "MaxValue": "9" } })),
         (19, json!({ "Mutable": false })),

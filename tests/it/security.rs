@@ -1,4 +1,5 @@
-//! What two certificates see, as docs/security.md tells it, word for word.
+//! The permissions of two certificates, as docs/security.md shows them, word for
+//! word.
 
 use tempfile::TempDir;
 

@@ -1,5 +1,5 @@
-//! What holds for every call: sizes, operations that are not there, correlation
-//! IDs, health, and reflection.
+//! Properties of every call: sizes, unknown methods, correlation IDs, health, and
+//! reflection.
 
 use std::collections::BTreeMap;
 
@@ -31,12 +31,12 @@ async fn a_request_of_more_than_a_mebibyte_is_refused() {
             user_pool_tags: BTreeMap::from([("a".to_owned(), "a".repeat(length))]),
             ..named("people")
         };
-        // What protobuf puts around a text of this size stays the same.
+        // The protobuf overhead of a text of this size stays the same.
         let request = tagged(bytes - (tagged(1 << 19).encoded_len() - (1 << 19)));
         assert_eq!(request.encoded_len(), bytes);
         request
     };
-    // The last that is read; it is refused for its tag.
+    // The largest request that is read; it is refused for its tag.
     let status = client.create_user_pool(sized(1 << 20)).await.expect_err("a refusal");
     assert_eq!(reason(&status), "INVALID_REQUEST");
     let status = client.create_user_pool(sized((1 << 20) + 1)).await.expect_err("a refusal");
@@ -44,7 +44,7 @@ async fn a_request_of_more_than_a_mebibyte_is_refused() {
     assert_eq!(status.message(), "the request is larger than 1048576 bytes");
     assert_eq!(reason(&status), "LIMIT_EXCEEDED");
     assert_eq!(metadata(&status, "limit").as_deref(), Some("1048576"));
-    // The connection is as good as before.
+    // The connection still works.
     create(&mut client, "people").await;
     server.stop().await;
 }
@@ -135,8 +135,8 @@ async fn health_covers_the_server_and_each_service() {
     server.stop().await;
 }
 
-/// Asks reflection for the list of services and for the file of a symbol, in one
-/// of its two versions, which have the same messages.
+/// Requests the list of services and the file of a symbol from reflection, in one of
+/// its two versions, which have the same messages.
 macro_rules! reflect {
     ($version:ident, $server:expr, $symbols:expr) => {{
         use $version::{

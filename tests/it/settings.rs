@@ -1,5 +1,5 @@
-//! What settings mean together, in Cognito's words: SMS where it is needed, one
-//! kind of sign-in name, and tags.
+//! Rules across settings, with Cognito's texts: SMS where it is required, one kind of
+//! sign-in name, and tags.
 
 use serde_json::{Value, json};
 use tonic::Status;
@@ -11,7 +11,7 @@ use crate::{
     support::{TestServer, create, metadata},
 };
 
-/// What a user pool shows that is created with these members.
+/// The user pool after a creation with these members.
 async fn created(members: Value) -> Result<Value, Status> {
     let server = TestServer::start().await;
     let request: CreateUserPoolRequest = request(with(json!({ "PoolName": "people" }), members));
@@ -20,7 +20,7 @@ async fn created(members: Value) -> Result<Value, Status> {
     Ok(settings(answer?.into_inner().user_pool.as_ref()))
 }
 
-/// The same of one that is updated with them.
+/// The user pool after an update with these members.
 async fn updated(members: Value) -> Result<Value, Status> {
     let server = TestServer::start().await;
     let mut client = server.client().await;

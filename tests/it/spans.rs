@@ -1,4 +1,4 @@
-//! Spans go to an OpenTelemetry collector, a real one here, in the traces of the callers.
+//! Spans go to a real OpenTelemetry collector, in the traces of the callers.
 
 use std::{
     fs::{self, File},
@@ -24,7 +24,7 @@ use crate::{
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
 
-/// A collector that runs, and prints into a file what it is sent.
+/// A running collector that prints what it receives into a file.
 struct Running {
     endpoint: String,
     printed: PathBuf,
@@ -57,7 +57,7 @@ impl Running {
         running
     }
 
-    /// What it has printed, once that has such a text.
+    /// Its output, once it contains this text.
     async fn until(&self, text: &str) -> String {
         loop {
             let printed = fs::read_to_string(&self.printed).expect("a file");
@@ -92,7 +92,7 @@ async fn calls_and_appends_send_spans_in_the_trace_of_the_caller() {
     assert_eq!(absent.code(), Code::NotFound);
     drop(client);
 
-    // What has ended is sent before the process is.
+    // Finished spans are sent before the process ends.
     assert!(server.terminate("TERM").await.status.success());
 
     let printed = running.until("DescribeUserPool").await;
@@ -124,7 +124,7 @@ async fn calls_and_appends_send_spans_in_the_trace_of_the_caller() {
     assert!(printed.contains("-> service.name: Str(userpool)"), "{printed}");
 }
 
-/// Nobody listens there, and nobody waits.
+/// Nothing listens there, and no call waits.
 #[cfg(feature = "otel")]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_collector_delays_no_call() {

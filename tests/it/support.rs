@@ -1,5 +1,5 @@
-//! A real server on port 0 with a fixed clock and fixed identifiers, and clients
-//! for it.
+//! A real server on port 0 with a fixed clock and fixed identifiers, and clients for
+//! it.
 
 use std::{
     fs::{self, File},
@@ -34,7 +34,7 @@ use uuid::Uuid;
 /// A client of the service.
 pub(crate) type Client = UserPoolServiceClient<Channel>;
 
-/// A clock that moves one second per question, and identifiers that count up.
+/// A clock that moves one second each time it is read, and identifiers that count up.
 #[derive(Debug, Default)]
 pub(crate) struct FixedSource {
     asked: AtomicU64,
@@ -75,7 +75,7 @@ pub(crate) fn config(data_dir: &Path) -> Config {
 #[derive(Debug)]
 pub(crate) struct TestServer {
     pub(crate) endpoint: Endpoint,
-    /// Where its metrics are, where it was asked to serve them.
+    /// The address of its metrics, if it serves them.
     pub(crate) metrics: Option<Endpoint>,
     directory: Option<TempDir>,
     stop: oneshot::Sender<()>,
@@ -109,7 +109,8 @@ impl TestServer {
         Self::serve(ready.expect("a server"), Some(directory), source)
     }
 
-    /// A server with an empty log in memory, and time and identifiers of its own.
+    /// A server with an empty log in memory, and with this source of time and
+    /// identifiers.
     pub(crate) async fn with_source(source: Arc<dyn Source>) -> Self {
         let directory = TempDir::new().expect("a directory");
         let config = config(directory.path());
@@ -127,24 +128,24 @@ impl TestServer {
         Self { endpoint, metrics, directory, stop, served, source }
     }
 
-    /// Where the data directory is.
+    /// The path of the data directory.
     pub(crate) fn data_dir(&self) -> &Path {
         self.directory.as_ref().expect("a directory").path()
     }
 
-    /// A connection of its own.
+    /// A new connection.
     pub(crate) async fn channel(&self) -> Channel {
         let address = format!("http://{}", self.endpoint);
         let endpoint = Channel::from_shared(address).expect("an address");
         endpoint.connect().await.expect("a connection")
     }
 
-    /// A client with a connection of its own.
+    /// A client with a new connection.
     pub(crate) async fn client(&self) -> UserPoolServiceClient<Channel> {
         UserPoolServiceClient::new(self.channel().await)
     }
 
-    /// Stops in order and waits for it; returns the data directory.
+    /// Stops it gracefully and waits for the end; returns the data directory.
     pub(crate) async fn stop(mut self) -> TempDir {
         let directory = self.directory.take().expect("a directory");
         let _ = self.stop.send(());
@@ -158,13 +159,13 @@ impl TestServer {
         self.served.await.expect("no panic")
     }
 
-    /// Is told to stop, and says how that went.
+    /// Stops it gracefully; returns the result.
     pub(crate) async fn told_to_stop(self) -> Result<(), ServerError> {
         let _ = self.stop.send(());
         self.served.await.expect("no panic")
     }
 
-    /// Stops in order and starts again on the same data directory.
+    /// Stops it gracefully and starts it again on the same data directory.
     pub(crate) async fn restart(self) -> Self {
         self.restart_after(|_| ()).await
     }
@@ -180,7 +181,7 @@ impl TestServer {
     }
 }
 
-/// Copies all that is in a directory into another one.
+/// Copies the content of a directory into another one.
 pub(crate) fn copy_directory(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a directory");
     for entry in fs::read_dir(from).expect("a directory") {
@@ -194,7 +195,7 @@ pub(crate) fn copy_directory(from: &Path, to: &Path) {
     }
 }
 
-/// A request for a user pool with a name and nothing else.
+/// A request for a user pool with only a name.
 pub(crate) fn named(name: &str) -> CreateUserPoolRequest {
     CreateUserPoolRequest { pool_name: Some(name.to_owned()), ..Default::default() }
 }
@@ -214,7 +215,7 @@ pub(crate) async fn create(client: &mut UserPoolServiceClient<Channel>, name: &s
     created.user_pool.and_then(|pool| pool.id).expect("an ID")
 }
 
-/// `ErrorInfo.reason` and one key of its metadata.
+/// The reason in the `ErrorInfo`.
 pub(crate) fn reason(status: &Status) -> String {
     status.get_details_error_info().expect("an ErrorInfo").reason
 }
@@ -230,7 +231,7 @@ pub(crate) fn fields(status: &Status) -> Vec<String> {
     details.field_violations.into_iter().map(|violation| violation.field).collect()
 }
 
-/// A server whose log has one user pool with so many events.
+/// A server whose log has one user pool with this many events.
 pub(crate) async fn long_log(events: usize) -> TestServer {
     let log = MemoryLog::default();
     let bodies = (1..=events).map(|revision| event_body("us-east-1_AbCdEfGhI", revision)).collect();
@@ -263,12 +264,12 @@ pub(crate) fn event_body(user_pool_id: &str, revision: usize) -> Bytes {
     event.encode_to_vec().into()
 }
 
-/// Changes a sled database that nobody holds, and waits until it is free again.
+/// Changes a sled database that is not open, and waits until it is closed again.
 pub(crate) fn change_database(path: &Path, change: impl FnOnce(&sled::Db)) {
     let db = sled::open(path).expect("a database");
     change(&db);
     db.flush().expect("flushed");
     drop(db);
-    // Its threads let go of it a moment later.
+    // Its threads release it a moment later.
     File::open(path.join("db")).and_then(|file| file.lock()).expect("closed");
 }

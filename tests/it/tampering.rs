@@ -1,5 +1,5 @@
-//! Tampering is evident: whatever is done to stored records, the first position
-//! that is not right is named; what cannot be seen from within is seen from a note.
+//! Tampering is detected: verification names the first wrong position. A change that
+//! is consistent in itself is detected with a hash anchor.
 
 use bytes::Bytes;
 use proptest::{prelude::*, test_runner::TestRunner};
@@ -11,10 +11,10 @@ use userpool::{
 
 /// How many records the log has.
 const RECORDS: usize = 40;
-/// How many changes are tried.
+/// How many changes the test makes.
 const CHANGES: u32 = 4_000;
 
-/// What somebody does to a log; places are from 0.
+/// A change of a log; places count from 0.
 #[derive(Debug, Clone)]
 enum Tampering {
     FlipBit {
@@ -121,7 +121,7 @@ fn tampered(records: &[Record], tampering: &Tampering) -> (Vec<Bytes>, usize) {
             *length
         }
         Tampering::AppendForged { body, bit } => {
-            // In the right place, but with another hash before it.
+            // At the right position, but with another hash before it.
             let head = records.last().map(Record::head).expect("a record");
             let mut hash = head.hash;
             hash.0[bit / 8] ^= 1 << (bit % 8);
@@ -142,7 +142,7 @@ fn tampered(records: &[Record], tampering: &Tampering) -> (Vec<Bytes>, usize) {
     (stored, first + 1)
 }
 
-/// A record with right hashes, as whoever knows the layout can make it.
+/// A record with right hashes, as anyone who knows the layout can make it.
 fn forged(head: Head, body: Bytes) -> Record {
     use sha2::{Digest as _, Sha256};
     let mut stored = head.hash.0.to_vec();
@@ -155,8 +155,7 @@ fn forged(head: Head, body: Bytes) -> Record {
     Record::parse(stored.into()).expect("a record")
 }
 
-/// The first position that is not right, as an auditor finds it who noted the
-/// head of `noted`.
+/// The first wrong position that an auditor finds who has the hash anchor `noted`.
 fn first_wrong(stored: &[Bytes], noted: &[Record]) -> Option<usize> {
     let mut verifier = Verifier::new(noted.iter().map(Record::head)).expect("no note at 0");
     let mut pushed = stored.iter().map(|record| {
@@ -167,7 +166,7 @@ fn first_wrong(stored: &[Bytes], noted: &[Record]) -> Option<usize> {
     Some(usize::try_from(wrong.position.0).expect("small"))
 }
 
-/// What a server would show beside the record: a reading of it, where it has one.
+/// The decoded event that a server would show beside the record, if it has one.
 fn told(stored: &Bytes) -> UserPoolEvent {
     let record = Record::parse(stored.clone());
     record.ok().and_then(|record| audit::decode_with_record(&record).ok()).unwrap_or_default()
@@ -184,7 +183,7 @@ async fn every_change_to_a_record_is_found_at_its_position() {
     let tried = TestRunner::new(config).run(&tampering(), |tampering| {
         let (stored, first) = tampered(&records, &tampering);
         let from_within = match tampering {
-            // What is whole in itself shows only against a note.
+            // A change that is consistent in itself shows only against a hash anchor.
             Tampering::Truncate { length } => {
                 let last = length.checked_sub(1).map(|last| &records[last]);
                 last.is_some_and(|last| !last.ends_batch()).then_some(first)

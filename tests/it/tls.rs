@@ -1,4 +1,5 @@
-//! TLS: who is let in, who they are, and that certificates change without anybody noticing.
+//! TLS: which clients are accepted, their identities, and the rotation of
+//! certificates without disruption.
 
 mod clients;
 mod files;
@@ -30,8 +31,8 @@ pub(crate) struct Secured {
 }
 
 impl Secured {
-    /// One that asks its clients for certificates of the same authority, where it is
-    /// said whether they need one.
+    /// A server that requests client certificates of the same authority, required or
+    /// optional.
     pub(crate) async fn start(required: Option<bool>) -> Self {
         let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
         let tls = tls(&authority, files.path(), required);
@@ -47,7 +48,7 @@ impl Secured {
     }
 }
 
-/// What a server is started with, in files.
+/// The TLS settings of a server, in files.
 pub(crate) fn tls(authority: &Authority, directory: &Path, required: Option<bool>) -> Tls {
     let (certificate, key) = authority.server().write(directory);
     let authorities = replace(directory, "ca.crt", &authority.pem);
@@ -63,7 +64,7 @@ pub(crate) async fn connect(
     Channel::from_shared(address).expect("an address").tls_config(tls)?.connect().await
 }
 
-/// Who is recorded for what is done on a connection.
+/// The actor that is recorded for a change on a connection.
 async fn recorded(channel: Channel) -> Actor {
     let id = create(&mut Client::new(channel.clone()), "people").await;
     let filter = UserPoolEventFilter { user_pool_id: Some(id), ..Default::default() };

@@ -1,4 +1,4 @@
-//! Bearer tokens: whose are believed, and that nothing else is, nor shown anywhere.
+//! Bearer tokens: which ones are accepted, and that they are never shown.
 
 mod keys;
 mod secrecy;
@@ -29,7 +29,7 @@ use crate::{
     tls,
 };
 
-/// A key that signs, and how.
+/// A signing key and its algorithm.
 pub(crate) struct Signer {
     algorithm: Algorithm,
     key: EncodingKey,
@@ -92,7 +92,7 @@ impl Signer {
     }
 }
 
-/// Claims that are believed, with other ones in their place; `null` takes one away.
+/// Valid claims with these replacements; `null` removes a claim.
 pub(crate) fn claims(other: &Value) -> Value {
     let mut claims = json!({
         "iss": "https://issuer.example", "aud": "userpool", "sub": "alice", "exp": 4_102_444_800_u32,
@@ -103,7 +103,7 @@ pub(crate) fn claims(other: &Value) -> Value {
     claims
 }
 
-/// Settings that believe what is in a file of this directory.
+/// Settings that trust the key in a file of this directory.
 pub(crate) fn settings(directory: &TempDir, keys: &str) -> TokenSettings {
     TokenSettings {
         issuer: "https://issuer.example".to_owned(),
@@ -118,7 +118,7 @@ async fn server(directory: &TempDir, keys: &str) -> TestServer {
     TestServer::with(|config| config.tokens = Some(settings)).await
 }
 
-/// Who is recorded for a creation with this header.
+/// The actor that is recorded for a creation with this header.
 async fn recorded(channel: Channel, authorization: &str) -> Result<Actor, Status> {
     let position = created(channel.clone(), authorization).await?;
     let mut history = UserPoolHistoryServiceClient::new(channel);
@@ -128,7 +128,7 @@ async fn recorded(channel: Channel, authorization: &str) -> Result<Actor, Status
     Ok(event.expect("its event").actor.expect("an actor"))
 }
 
-/// Where a creation with this header was recorded.
+/// The position of a creation with this header.
 async fn created(channel: Channel, authorization: &str) -> Result<i64, Status> {
     let request = with(authorization, named("people"));
     Ok(Client::new(channel).create_user_pool(request).await?.into_inner().position)
@@ -153,7 +153,7 @@ async fn a_caller_with_a_token_is_its_subject() {
     let (directory, signer) = (TempDir::new().expect("a directory"), Signer::es256());
     let server = server(&directory, &signer.public).await;
     let token = signer.sign(&claims(&json!({ "aud": ["other", "userpool"], "nbf": 1.5 })));
-    // The second time it is known already.
+    // The second time, the token is in the cache.
     for scheme in ["Bearer", "bearer"] {
         let header = format!("{scheme} {token}");
         let actor = recorded(server.channel().await, &header).await.expect("believed");
@@ -179,7 +179,8 @@ async fn a_token_for_another_service_or_time_is_refused() {
         (json!({ "aud": [] }), "not for this service"),
         (json!({ "exp": "4102444800" }), "not a signed JWT"),
         (json!({ "exp": -1 }), "not a signed JWT"),
-        // The clock of the server begins at 1512950400, and it takes 30 seconds more.
+        // The clock of the server begins at 1512950400, with a tolerance of 30
+        // seconds.
         (json!({ "exp": 1_512_950_370 }), "has expired"),
         (json!({ "nbf": 1_512_951_000 }), "not valid yet"),
         (json!({ "sub": "two\nlines" }), "a subject that cannot be recorded"),
@@ -197,7 +198,7 @@ async fn a_token_for_another_service_or_time_is_refused() {
 async fn an_accepted_token_expires() {
     let (directory, signer) = (TempDir::new().expect("a directory"), Signer::es256());
     let server = server(&directory, &signer.public).await;
-    // Each question to this clock takes a second.
+    // Each reading of this clock takes a second.
     let soon = claims(&json!({ "exp": 1_512_950_400 }));
     let header = format!("Bearer {}", signer.sign(&soon));
     created(server.channel().await, &header).await.expect("believed");
@@ -221,7 +222,7 @@ async fn a_forged_token_is_refused() {
     let (_, other_claims) = other_claims.split_once('.').expect("two parts");
     let (payload, _) = other_claims.split_once('.').expect("two parts");
     let signature = good.rsplit('.').next().expect("a signature");
-    // With what everybody knows for a secret.
+    // With a public value as the secret.
     let secret = EncodingKey::from_secret(signer.public.as_bytes());
     let confused = encode(&Header::new(Algorithm::HS256), &claims(&json!({})), &secret);
     let mut critical = Header::new(Algorithm::ES256);
@@ -259,7 +260,7 @@ async fn a_forged_token_is_refused() {
     server.stop().await;
 }
 
-/// Never silently somebody else, or nobody.
+/// The identity never changes silently, and is never dropped.
 #[tokio::test]
 async fn a_server_that_takes_no_tokens_refuses_them() {
     let server = TestServer::start().await;
@@ -306,7 +307,7 @@ async fn health_answers_with_any_credentials() {
     server.stop().await;
 }
 
-/// Signed elsewhere, with openssl.
+/// Signed by openssl.
 #[tokio::test]
 async fn a_token_of_another_implementation_is_accepted() {
     let directory = TempDir::new().expect("a directory");

@@ -1,5 +1,5 @@
-//! The real clients that `tests/run` installs. Without one, which `tests/run` tells,
-//! its tests do nothing, and fail where CI is set.
+//! The tools that `tests/run` installs. If one is missing, its tests do nothing, and
+//! fail if CI is set.
 
 use std::{
     env,
@@ -11,23 +11,23 @@ pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The directory of grpcurl, or nothing where it is not there.
+/// The directory of grpcurl, or `None` if it is missing.
 pub(crate) fn grpcurl(promise: &str) -> Option<PathBuf> {
     let directory = repository().join("target/tools/bin");
     found(directory.join("grpcurl"), promise).map(|_| directory)
 }
 
-/// Prometheus' own checker, or nothing where it is not there.
+/// The checker of Prometheus, or `None` if it is missing.
 pub(crate) fn promtool(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/bin/promtool"), promise)
 }
 
-/// An OpenTelemetry collector, or nothing where it is not there.
+/// An OpenTelemetry collector, or `None` if it is missing.
 pub(crate) fn collector(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/bin/otelcol"), promise)
 }
 
-/// Python with grpcio, or nothing where it is not there.
+/// Python with grpcio, or `None` if it is missing.
 pub(crate) fn python(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/python/bin/python"), promise)
 }
@@ -38,7 +38,7 @@ pub(crate) fn grpc_tools(promise: &str) -> bool {
     found(protoc, promise).is_some()
 }
 
-/// buf, and the directory of what generates Go with it, or nothing where one is not there.
+/// buf, and the directory of its Go plugins, or `None` if one is missing.
 pub(crate) fn go_generator(promise: &str) -> Option<(PathBuf, PathBuf)> {
     let directory = repository().join("target/tools/bin");
     let buf = found(repository().join("target/tools/node_modules/.bin/buf"), promise)?;
@@ -47,23 +47,23 @@ pub(crate) fn go_generator(promise: &str) -> Option<(PathBuf, PathBuf)> {
     Some((buf, directory))
 }
 
-/// The linter of Dockerfiles, or nothing where it is not there.
+/// The linter of Dockerfiles, or `None` if it is missing.
 pub(crate) fn hadolint(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/python/bin/hadolint"), promise)
 }
 
-/// Python with the schemas of Kubernetes, or nothing where they are not there.
+/// Python with the schemas of Kubernetes, or `None` if they are missing.
 pub(crate) fn kubernetes_validate(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/python/bin/kubernetes-validate"), promise)?;
     python(promise)
 }
 
-/// The linter of manifests, or nothing where it is not there.
+/// The linter of manifests, or `None` if it is missing.
 pub(crate) fn kube_score(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/bin/kube-score"), promise)
 }
 
-/// What checks units, or nothing where it is not there.
+/// The checker of units, or `None` if it is missing.
 pub(crate) fn systemd_analyze(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/bin/systemd-analyze"), promise)
 }

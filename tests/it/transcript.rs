@@ -1,7 +1,7 @@
-//! Documents that show commands and what they print: each command is run, and must
-//! print what the document shows.
+//! Documents that show commands and their output: each command is run and must print
+//! what the document shows.
 //!
-//! IDs and times differ from run to run, so they are compared by kind alone.
+//! IDs and times differ between runs, so only their form is compared.
 
 use std::{
     collections::HashMap,
@@ -18,17 +18,18 @@ use tokio::{
 
 use crate::tools::repository;
 
-/// What documents call the server.
+/// The name of the server in documents.
 const ADDRESS: &str = "localhost:50051";
 
-/// A command, and what is shown below it.
+/// A command and its expected output.
 pub(crate) struct Step {
     pub(crate) command: String,
     shown: String,
 }
 
-/// The commands of the `console` blocks of a document: what follows `$ `, over as many
-/// lines as its quotes are open or a backslash continues it, and what is shown below.
+/// The commands of the `console` blocks of a document: the text after `$ `, with
+/// further lines while a quote is open or a backslash continues it, and the output
+/// below.
 pub(crate) fn steps(document: &str) -> Vec<Step> {
     let text = fs::read_to_string(repository().join(document)).expect("a document");
     let mut steps: Vec<Step> = Vec::new();
@@ -55,14 +56,15 @@ fn is_open(command: &str) -> bool {
     command.ends_with('\\') || command.matches('\'').count() % 2 == 1
 }
 
-/// The server that a document has its readers start.
+/// The server that a document starts.
 pub(crate) struct Server {
     process: Child,
     pub(crate) address: String,
 }
 
 impl Server {
-    /// Starts it with the command of the document, on a free port and a data directory.
+    /// Starts it with the command of the document, on a free port and a data
+    /// directory.
     pub(crate) async fn start(command: &str, data_dir: &Path) -> Self {
         let there = format!("--listen 127.0.0.1:0 --data-dir '{}'", data_dir.display());
         let mut bash = bash(&format!("exec {command} {there}"));
@@ -74,26 +76,26 @@ impl Server {
         Self { process, address }
     }
 
-    /// The hard way.
+    /// Kills it.
     pub(crate) async fn kill(mut self) {
         self.process.kill().await.expect("killed");
     }
 }
 
-/// Whoever follows a document.
+/// The state of one run of a document.
 pub(crate) struct Reader {
     tools: PathBuf,
-    /// The IDs that this reader was given for those that the document shows.
+    /// The IDs of this run for those in the document.
     ids: HashMap<String, String>,
 }
 
 impl Reader {
-    /// One with grpcurl and userpool.
+    /// A run with grpcurl and userpool.
     pub(crate) fn new(tools: PathBuf) -> Self {
         Self { tools, ids: HashMap::new() }
     }
 
-    /// Runs the command with a server at `address`, and compares.
+    /// Runs the command with a server at `address`, and compares the output.
     pub(crate) async fn take(&mut self, step: &Step, address: &str) {
         let Step { command, shown } = step;
         let id = Regex::new("us-east-1_[0-9A-Za-z]{9}").expect("a pattern");
@@ -110,7 +112,7 @@ impl Reader {
     }
 }
 
-/// The text without what differs from run to run.
+/// The text without what differs between runs.
 fn by_kind(text: &str) -> String {
     let mut text = text.trim().to_owned();
     for (pattern, kind) in [
@@ -135,7 +137,7 @@ async fn run(tools: &Path, address: &str, command: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A command at the root of the repository, where userpool is this one.
+/// A command at the root of the repository, with the userpool of this build.
 fn bash(command: &str) -> Command {
     let mut bash = Command::new("bash");
     bash.args(["-c", command]).current_dir(repository()).env("PATH", path());

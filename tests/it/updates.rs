@@ -1,5 +1,5 @@
-//! Updates: all settings are replaced, or those that are named, and nothing that
-//! Cognito keeps for good; an update that changes nothing records nothing.
+//! Updates replace all settings, or the named ones, but never those that Cognito
+//! fixes at creation; an update that changes nothing records nothing.
 
 use serde_json::{Value, json};
 use tonic::{Status, transport::Channel};
@@ -16,7 +16,7 @@ use crate::{
 
 type Client = UserPoolServiceClient<Channel>;
 
-/// What a user pool has for good.
+/// The members that are fixed at creation.
 const FOR_GOOD: [&str; 6] =
     ["Id", "Name", "CreationDate", "Domain", "SchemaAttributes", "AliasAttributes"];
 
@@ -34,7 +34,7 @@ async fn describe(client: &mut Client, id: &str) -> Value {
     shown(&client.describe_user_pool(request).await.expect("a user pool").into_inner())
 }
 
-/// Updates, and sees that Describe says the same as the answer.
+/// Updates, and checks that Describe shows the same as the answer.
 async fn update(client: &mut Client, id: &str, members: Value) -> Result<Value, Status> {
     let request: UpdateUserPoolRequest = request(with(json!({ "UserPoolId": id }), members));
     let answer = shown(&client.update_user_pool(request).await?.into_inner());
@@ -98,7 +98,8 @@ async fn each_setting_can_be_changed_alone() {
     let mut client = server.client().await;
     let sent = full_settings();
     for (name, value) in sent.as_object().expect("an object") {
-        // What needs SMS comes with it, and texts with two names under one of them.
+        // A setting that requires SMS comes with it, and a text with two names comes
+        // under one of them.
         let needs_sms = ["MfaConfiguration", "AutoVerifiedAttributes"].contains(&name.as_str());
         let path = snake(name);
         let mask = if needs_sms { vec![path, "sms_configuration".into()] } else { vec![path] };
@@ -123,7 +124,7 @@ async fn each_setting_can_be_changed_alone() {
             }
         }
         assert_eq!(settings(&answer), expected, "{name}");
-        // And the other way: what is not sent goes back to its default, alone.
+        // And the reverse: each omitted setting alone returns to its default.
         let members = json!({ "update_mask": mask });
         let answer = update(&mut client, &id, members).await.expect(name);
         assert_eq!(settings(&answer), settings(&before), "{name}");
@@ -155,7 +156,7 @@ async fn an_update_mask_reaches_into_settings() {
     expected["Policies"]["PasswordPolicy"]["MinimumLength"] = json!(20);
     expected["LambdaConfig"]["PreSignUp"] = json!("arn:aws:lambda:eu-west-1:1:function:new");
     expected["LambdaConfig"] = without(expected["LambdaConfig"].clone(), "PostConfirmation");
-    // Back to its default.
+    // Returns to its default.
     expected["AdminCreateUserConfig"]["UnusedAccountValidityDays"] = json!(7);
     expected["AdminCreateUserConfig"]["InviteMessageTemplate"]["EmailSubject"] = json!("Hello");
     expected["DeviceConfiguration"] =
@@ -203,7 +204,7 @@ async fn one_name_of_a_text_in_the_mask_changes_both() {
             expected["VerificationMessageTemplate"][member] = json!(text);
             assert_eq!(settings(&answer), expected);
         }
-        // Unset by either name, neither is left.
+        // Cleared by either name, both are gone.
         let unset = json!({ "update_mask": [snake(legacy)] });
         let answer = update(&mut client, &id, unset).await.expect("updated");
         let template = full_settings()["VerificationMessageTemplate"].clone();
@@ -225,7 +226,7 @@ async fn an_update_that_changes_nothing_records_nothing() {
         full_settings(),
         json!({ "MfaConfiguration": "OPTIONAL", "update_mask": ["mfa_configuration"] }),
     ] {
-        // Not even LastModifiedDate moves.
+        // LastModifiedDate stays too.
         assert_eq!(update(&mut client, &id, members).await.expect("nothing to do"), before);
     }
     server.stop().await;
@@ -237,14 +238,14 @@ async fn the_result_of_an_update_must_be_valid_as_a_whole() {
     let mut client = server.client().await;
     let id = full(&mut client).await;
     let before = describe(&mut client, &id).await;
-    // The user pool has MFA and verifies phone numbers, for which it needs SMS.
+    // The user pool has MFA and verifies phone numbers, and requires SMS for both.
     let answer = update(&mut client, &id, json!({ "update_mask": ["sms_configuration"] })).await;
     let status = answer.expect_err("a refusal");
     let violations = status.get_details_bad_request().expect("a BadRequest").field_violations;
     let fields: Vec<_> = violations.into_iter().map(|violation| violation.field).collect();
     assert_eq!(fields, ["sms_configuration", "sms_configuration"]);
     assert_eq!(describe(&mut client, &id).await, before);
-    // Without those it can do without.
+    // Without those, SMS is optional.
     let mask = ["sms_configuration", "mfa_configuration", "auto_verified_attributes"];
     update(&mut client, &id, json!({ "update_mask": mask })).await.expect("updated");
     server.stop().await;

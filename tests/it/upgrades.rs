@@ -1,6 +1,6 @@
-//! What an earlier version wrote is opened, served as it was, and continued. The
-//! directories in `tests/fixtures/` are added to, never changed: one for every form
-//! that there ever was, with its log as that version exported it.
+//! The data of an earlier version is opened, served, and continued. Directories are
+//! added to `tests/fixtures/` and never changed: one for every form of the data
+//! directory, with its log as that version exported it.
 
 use std::{fs, path::Path, process::Output};
 
@@ -18,7 +18,7 @@ use crate::{
     tools::repository,
 };
 
-/// The forms of the data directory that there ever were.
+/// Every form of the data directory.
 const FORMATS: [&str; 1] = ["data-directory-1"];
 
 /// A copy of the directory of a form, and its log in JSON Lines.

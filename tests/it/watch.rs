@@ -1,5 +1,5 @@
-//! A watch tells each event once and in order, the past and then the present, and
-//! whoever is slow costs nobody else anything.
+//! A watch sends each event once and in order, old and then new ones, and a slow
+//! reader costs nobody else anything.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ impl Watch {
         checkpoint
     }
 
-    /// The next so many events, which must be these positions.
+    /// The next events, which must have these positions.
     async fn expect(&mut self, positions: std::ops::RangeInclusive<i64>) {
         for position in positions {
             assert_eq!(self.event().await.position, position);
@@ -166,7 +166,7 @@ async fn an_unread_watch_delays_no_other_and_misses_nothing() {
     let server = TestServer::start().await;
     let mut slow = watch(server.channel().await, after(0)).await.expect("a watch");
     let mut quick = watch(server.channel().await, after(0)).await.expect("a watch");
-    // More than the windows of a connection hold.
+    // More than the flow-control windows of a connection hold.
     let message = format!("{{####}}{}", "x".repeat(19_994));
     let mut client = server.client().await;
     for position in 1..=200 {
@@ -255,7 +255,7 @@ async fn a_thousand_watchers_get_ten_thousand_events_in_order() {
     watched(1000, 10_000).await;
 }
 
-/// So many watchers while so many commands run, eight at a time.
+/// This many watchers while this many commands run, eight at a time.
 async fn watched(watchers: usize, commands: i64) {
     let server = TestServer::start().await;
     let mut channels = Vec::new();

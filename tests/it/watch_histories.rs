@@ -1,6 +1,6 @@
-//! Watchers that begin anywhere, filter, hang up and resume, while commands run and
-//! the server is killed: each is told every event that it asked for, once and in
-//! order, as it is in the log, and no checkpoint is ahead of what it was told.
+//! Watchers that begin anywhere, filter, cancel and resume, while commands run and
+//! the server is killed: each gets every requested event, once and in the order of
+//! the log, and no checkpoint is ahead of its events.
 
 use std::{
     collections::BTreeMap,
@@ -31,18 +31,18 @@ const WATCHERS: usize = 16;
 /// How often the server is killed in a round.
 const KILLS: usize = 2;
 
-/// What all of a round share.
+/// The shared state of a round.
 #[derive(Debug, Clone)]
 struct Shared {
-    /// The server of now.
+    /// The current server.
     channel: watch::Receiver<Channel>,
-    /// The last position that was acknowledged.
+    /// The last acknowledged position.
     acknowledged: Arc<AtomicI64>,
-    /// Whether nothing more is written.
+    /// Whether no more commands follow.
     written: Arc<AtomicBool>,
 }
 
-/// What a watcher was told, over all its streams.
+/// The messages of a watcher, over all its streams.
 #[derive(Debug)]
 struct Watched {
     filter: UserPoolEventFilter,
@@ -56,7 +56,7 @@ enum Told {
     Checkpoint {
         position: i64,
         caught_up: bool,
-        /// What was acknowledged before the stream was asked for.
+        /// The last acknowledged position before the stream was requested.
         acknowledged: i64,
     },
 }
@@ -100,7 +100,7 @@ async fn resumed_watches_are_equal_to_the_log() {
     }
 }
 
-/// Waits until so many more commands are acknowledged.
+/// Waits for this many more acknowledged commands.
 async fn acknowledged(shared: &Shared, more: usize) {
     let more = i64::try_from(more).expect("a small number");
     let enough = shared.acknowledged.load(Ordering::SeqCst) + more;
@@ -136,7 +136,7 @@ async fn write(mut shared: Shared, mut random: Random, writer: usize) {
     }
 }
 
-/// Watches until everything was told, and hangs up now and then.
+/// Watches until it has every event, and cancels now and then.
 async fn observe(mut shared: Shared, mut random: Random, pool: String) -> Watched {
     let types = [UserPoolEventType::UserPoolDomainCreated.into()];
     let filter = match random.below(4) {
@@ -160,14 +160,14 @@ async fn observe(mut shared: Shared, mut random: Random, pool: String) -> Watche
 }
 
 enum Ended {
-    /// Everything there is was told.
+    /// Every event was received.
     Done,
     HungUp,
-    /// The server is.
+    /// The server is gone.
     Gone,
 }
 
-/// One stream, after `position`, which goes on with what is told.
+/// One stream, after `position`.
 async fn stream(
     mut client: UserPoolHistoryServiceClient<Channel>,
     shared: &Shared,
@@ -214,14 +214,14 @@ async fn stream(
     }
 }
 
-/// Holds what a watcher was told against the log.
+/// Compares the messages of a watcher with the log.
 fn true_to(log: &BTreeMap<i64, UserPoolEvent>, watched: &Watched) {
     let Watched { filter, after, told } = watched;
     let matches = |event: &UserPoolEvent| {
         filter.user_pool_id.as_ref().is_none_or(|id| *id == event.user_pool_id)
             && (filter.types.is_empty() || filter.types.contains(&event.r#type))
     };
-    // What is between two positions, and should have been told.
+    // The events between two positions, which should have been sent.
     let between = |from: i64, to: i64| {
         let mut range = log.range(from + 1..to).map(|(_, event)| event);
         range.find(|event| matches(event)).map(|event| event.position)

@@ -1,5 +1,5 @@
-//! The schema is shown to whoever is on the machine, and else to readers alone. No test
-//! can call from elsewhere, so the layer is told that it was called from there.
+//! Only local callers and readers see the schema. A test cannot call from another
+//! machine, so it gives the layer a remote address.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
@@ -56,7 +56,7 @@ async fn a_local_peer_gets_nothing_else_and_health_is_open_to_all() {
     }
 }
 
-/// The code of the refusal of a call from an address, where it is refused.
+/// The status code if a call from this address is refused.
 async fn call(grants: Grants, address: &str, path: &str) -> Option<Code> {
     let (_phase, phases) = watch::channel(Phase::Serving);
     let source = Arc::<FixedSource>::default();

@@ -1,4 +1,4 @@
-//! A grant names exactly those callers that its pattern says.
+//! A grant matches exactly the callers that its pattern describes.
 
 use userpool::{
     auth::{Grants, Identity, Pattern, Role},
@@ -17,7 +17,7 @@ fn a_pattern_matches_only_the_callers_it_names() {
         ("certificate:*", CERTIFICATE, billing, false),
         ("certificate:*", CERTIFICATE, "billing.prod.example", true),
         ("certificate:*.prod.example", CERTIFICATE, "billing.prod.example", true),
-        // All of it has to fit, and nothing in it is special but the star.
+        // The whole name must match, and only the star is special.
         ("certificate:CN=billing", CERTIFICATE, "CN=billing", true),
         ("certificate:CN=*", CERTIFICATE, "CN=billing.prod.example", true),
         ("certificate:**", CERTIFICATE, "CN=billing", true),
@@ -34,14 +34,14 @@ fn a_pattern_matches_only_the_callers_it_names() {
         ("certificate:billing", CERTIFICATE, "Billing", false),
         ("certificate:billing", CERTIFICATE, "billing\n", false),
         ("certificate:billing*", CERTIFICATE, "billing\n", true),
-        // A segment is not crossed, so nobody can put themselves into another one.
+        // A star does not cross a segment, so a caller cannot enter another one.
         (
             "certificate:spiffe://prod/ns/*/sa/billing",
             CERTIFICATE,
             "spiffe://prod/ns/guest/sa/x/ns/y/sa/billing",
             false,
         ),
-        // A subject of one kind never passes for one of another.
+        // A subject of one kind never matches a pattern of another kind.
         ("certificate:alice", TOKEN, "alice", false),
         ("token:alice", CERTIFICATE, "alice", false),
         ("token:alice", TOKEN, "alice", true),

@@ -1,5 +1,5 @@
-//! A refusal says what is missing, to whom, and what helps; and it is logged
-//! and counted.
+//! A refusal names the missing role, the caller and the remedy; it is logged and
+//! counted.
 
 use serde_json::Value;
 use tempfile::TempDir;

@@ -1,27 +1,27 @@
-//! Bytes that are almost right: those of a corpus, changed here and there.
+//! Almost valid bytes: those of a corpus with a few changes.
 
 use std::fs;
 
 use crate::{random::Random, tools::repository};
 
-/// Numbers that are edges of something.
+/// Boundary values.
 const EDGES: [u8; 8] = [0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b'\\'];
-/// The longest that is made, in bytes.
+/// The longest generated input, in bytes.
 const LENGTH: usize = 16 * 1024;
 
-/// What `fuzz/corpus` has for a target.
+/// The files of `fuzz/corpus` for a target.
 pub(super) fn corpus(target: &str) -> Vec<Vec<u8>> {
     let directory = repository().join("fuzz/corpus").join(target);
     let entries = fs::read_dir(&directory).expect("a corpus");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    // The same order everywhere, so that a seed means the same.
+    // Sorted, so that a seed gives the same inputs on every machine.
     paths.sort();
     let seeds: Vec<_> = paths.iter().map(|path| fs::read(path).expect("a seed")).collect();
     assert!(!seeds.is_empty(), "{} is empty", directory.display());
     seeds
 }
 
-/// One of the corpus, or bytes out of nothing, changed in up to eight places.
+/// An input from the corpus or random bytes, with up to eight changes.
 pub(super) fn mutated(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = random.pick(corpus).cloned().unwrap_or_default();
     if random.once_in(16) {
@@ -44,7 +44,7 @@ pub(super) fn mutated(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
             2 => drop(bytes.drain(place..end)),
             3 => bytes.truncate(place),
             4 => insert(&mut bytes, place, &noise(random, 16)),
-            // A varint of every length, also of one too long.
+            // A varint of any length, including one that is too long.
             5 => insert(&mut bytes, place, &vec![0xff; random.below(12)]),
             _ => {
                 let other = random.pick(corpus).cloned().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! A panic that happens all the same, in what an answer rests on, costs the call
-//! that met it and no other, and is in the server's log under that call's ID.
+//! A panic while a call is processed fails only that call, and the server logs it
+//! with the ID of the call.
 
 use std::{
     io,
@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use crate::support::{FixedSource, TestServer, create, named, reason};
 
-/// A log that panics where it is told to.
+/// A log that panics on demand.
 #[derive(Debug, Default)]
 struct Panicking {
     kept: MemoryLog,
@@ -56,7 +56,7 @@ impl EventLog for Panicking {
     }
 }
 
-/// A source that panics once, where a user pool is to have an ID.
+/// A source that panics once when it must make the ID of a user pool.
 #[derive(Debug, Default)]
 struct PanickingSource {
     fixed: FixedSource,
@@ -78,7 +78,7 @@ impl Source for PanickingSource {
     }
 }
 
-/// What servers of this process log as errors.
+/// The errors that servers of this process log.
 static LOGGED: LazyLock<Logged> = LazyLock::new(|| {
     let logged = Logged::default();
     let logging = tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR);
@@ -91,7 +91,7 @@ static LOGGED: LazyLock<Logged> = LazyLock::new(|| {
 struct Logged(Arc<Mutex<Vec<u8>>>);
 
 impl Logged {
-    /// The line of a panic with this ID.
+    /// The log line of a panic with this ID.
     fn line(&self, request_id: &str) -> Option<String> {
         let logged = String::from_utf8_lossy(&self.0.lock().expect("no panic")).into_owned();
         logged.lines().find(|line| line.contains(request_id)).map(str::to_owned)
@@ -117,14 +117,14 @@ impl<'a> MakeWriter<'a> for Logged {
     }
 }
 
-/// A request with an ID to find it by.
+/// A request with an ID to find it in the log.
 fn under<M>(request_id: &str, message: M) -> Request<M> {
     let mut request = Request::new(message);
     request.metadata_mut().insert("x-request-id", request_id.parse().expect("ASCII"));
     request
 }
 
-/// What is promised of the answer, and of the log.
+/// Checks the answer and the log line.
 fn internal(status: &Status, request_id: &str, panic: &str) {
     assert_eq!((status.code(), reason(status).as_str()), (Code::Internal, "INTERNAL"), "{status}");
     assert!(!status.message().contains("injected"), "{status}");
@@ -182,7 +182,7 @@ async fn a_panic_while_watching_ends_only_its_own_watch() {
     let server = TestServer::on(Arc::<Panicking>::clone(&log)).await;
     let mut client = server.client().await;
     let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
-    // On the same connection, and not touched by it.
+    // This watch on the same connection is not affected.
     let from_now = history.watch_user_pool_events(WatchUserPoolEventsRequest::default());
     let mut other = from_now.await.expect("a watch").into_inner();
     other.message().await.expect("a checkpoint");
@@ -200,7 +200,7 @@ async fn a_panic_while_watching_ends_only_its_own_watch() {
     server.stop().await;
 }
 
-/// What was appended may be kept, so nothing else can be said than that nobody knows.
+/// The append may have been durable, so the outcome must be reported as unknown.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_the_log_is_never_reported_as_nothing_recorded() {
     for _ in 0..10 {
@@ -227,7 +227,7 @@ async fn a_panic_in_the_log_is_never_reported_as_nothing_recorded() {
         let kept: Vec<_> = kept.collect();
         for (asked, answer) in answers {
             let status = answer.expect_err("a panic");
-            // Whoever came too late to be taken up may be told so, and no one else.
+            // Only a command that was not started may be reported as not recorded.
             let told = status.message().contains("nothing was recorded");
             assert!(!told || !kept.contains(&asked), "{status}");
         }

@@ -1,5 +1,6 @@
-//! What bytes from outside are read by. Whatever they are, nothing here panics, and
-//! what is read can be written again. `fuzz/` gives the same functions to libFuzzer.
+//! The functions that read bytes from outside. None of them panics on any input, and
+//! a value that was read can be written again. `fuzz/` gives the same functions to
+//! libFuzzer.
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -24,10 +25,10 @@ use userpool::{
     },
 };
 
-/// Something that reads bytes.
+/// A function that reads bytes.
 pub(crate) type Target = fn(&[u8]);
 
-/// All of them; the names are those of `fuzz/corpus`.
+/// All targets; the names are those of `fuzz/corpus`.
 pub(crate) const TARGETS: [(&str, Target); 6] = [
     ("requests", requests),
     ("record", record),
@@ -37,7 +38,7 @@ pub(crate) const TARGETS: [(&str, Target); 6] = [
     ("commands", commands),
 ];
 
-/// A request of any kind, checked.
+/// A request of any kind and its checks.
 pub(crate) fn requests(bytes: &[u8]) {
     let limits = Limits::default();
     read(bytes, |request: CreateUserPoolRequest| {
@@ -61,8 +62,8 @@ pub(crate) fn requests(bytes: &[u8]) {
     read(bytes, |request: VerifyUserPoolHistoryRequest| Noted::parse(request).is_ok());
 }
 
-/// Reads a message, where it is one, and does something with it. What was read
-/// reads the same when it is written, in both forms.
+/// Reads a message and uses it if it is one. A message that is written and read again
+/// is equal, in both forms.
 fn read<M: Message + Name + Default + PartialEq + Debug>(
     bytes: &[u8],
     check: impl FnOnce(M) -> bool,
@@ -73,8 +74,8 @@ fn read<M: Message + Name + Default + PartialEq + Debug>(
     check(message);
 }
 
-/// A stored record: as it is, and with the hash that its bytes have, without which
-/// nothing gets past the hash.
+/// A stored record: as it is, and with a correct hash, since a wrong hash is refused
+/// first.
 pub(crate) fn record(bytes: &[u8]) {
     parsed(&bytes.to_vec().into());
     let hashed = bytes.len().saturating_sub(32);
@@ -92,7 +93,7 @@ fn parsed(stored: &Bytes) {
         hash: record.previous_hash,
     };
     if record.follows(before).is_ok() {
-        // What says of itself that it follows does so also as an event.
+        // A record that continues the chain does so as an event too.
         let checked = audit::extract_record(&event).expect("the event of the record");
         assert_eq!(checked, record);
     }
@@ -123,7 +124,7 @@ pub(crate) fn signed_checkpoint(bytes: &[u8]) {
     }
 }
 
-/// A JSON document as the command line takes it.
+/// A JSON document as the command line reads it.
 pub(crate) fn document(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     json(text, |request: CreateUserPoolRequest| {
@@ -142,7 +143,7 @@ fn json<M: Message + Name + Default + PartialEq + Debug>(
 ) {
     let Ok(message) = proto::from_json::<M>(text) else { return };
     let shown = proto::to_json(&message);
-    // A time out of range can be read, and has no form in JSON.
+    // A time out of range can be read but has no JSON form.
     if !shown.is_null() {
         let again: M = proto::from_json(&shown.to_string()).expect("what was shown");
         assert_eq!(again, message);
@@ -150,7 +151,7 @@ fn json<M: Message + Name + Default + PartialEq + Debug>(
     check(message);
 }
 
-/// A sequence of commands, four bytes each, on four user pools and three prefixes.
+/// A sequence of commands of four bytes each, on four user pools and three prefixes.
 pub(crate) fn commands(bytes: &[u8]) {
     let mut pools: [(UserPoolState, i64); 4] = Default::default();
     let mut owners: BTreeMap<String, usize> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The client has a method for each call, which knows whether it changes anything.
+//! The client has a method for each call and knows which calls change something.
 
 use std::{collections::BTreeMap, fs};
 

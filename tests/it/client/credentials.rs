@@ -1,4 +1,4 @@
-//! Who the two sides are: certificates and tokens, also when they change.
+//! Certificates and tokens of both sides, and their rotation.
 
 use std::{fs, path::Path};
 
@@ -59,7 +59,7 @@ async fn every_connection_option_has_a_flag() {
     }
 }
 
-/// Who vouches for the certificates of a test.
+/// The certificate authority of a test.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -74,7 +74,8 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate of this name and its key, both in PEM, and the former in DER.
+    /// A certificate with this name and its key, both in PEM, and the certificate in
+    /// DER.
     fn issue(&self, name: &str) -> (String, String, Vec<u8>) {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new([name.to_owned()]).expect("a name");
@@ -83,7 +84,7 @@ impl Authority {
     }
 }
 
-/// A server of this name that wants to know its clients.
+/// A server with this name that requests client certificates.
 async fn front(server: &TestServer, authority: &Authority, name: &str) -> Front {
     let (certificate, key, _) = authority.issue(name);
     let tls = ServerTlsConfig::new()
@@ -95,7 +96,7 @@ async fn front(server: &TestServer, authority: &Authority, name: &str) -> Front 
 
 fn write(directory: &Path, name: &str, text: &str) -> std::path::PathBuf {
     let path = directory.join(name);
-    // As Kubernetes does: another file in the place of the old one.
+    // As Kubernetes does: replaces the file by another one.
     let new = directory.join("new");
     fs::write(&new, text).expect("written");
     fs::rename(new, &path).expect("renamed");
@@ -152,7 +153,7 @@ async fn a_renewed_certificate_is_used_from_then_on() {
     let client = Options { tls: Some(tls), ..front.options() }.connect().await.expect("connected");
     list(&client).await;
 
-    // Half of it is of no use, and what was there is good still.
+    // An incomplete file is not used, and the previous certificate stays valid.
     let (certificate, key, second) = authority.issue("billing");
     write(directory, "cert.pem", &certificate);
     list(&client).await;

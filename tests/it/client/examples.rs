@@ -1,5 +1,5 @@
-//! The examples do what they say, each change once, though answers are lost on the way
-//! and calls are refused.
+//! The examples do what they promise, and make each change once, although answers are
+//! lost and calls are refused.
 
 use std::path::Path;
 
@@ -14,11 +14,11 @@ use crate::{
     tools::{go_generator, grpc_tools, python, repository},
 };
 
-/// Runs the example, which takes the endpoint and a domain prefix.
+/// Runs the example with the endpoint and a domain prefix.
 async fn works(example: &mut Command) {
     let server = TestServer::start().await;
     let gone = || Deed::Refuse(Status::unavailable("gone"));
-    // The first time each of them is called.
+    // The first call of each method.
     let deeds = [Deed::LoseAnswer, Deed::LoseAnswer, gone(), gone()];
     let front = Front::of(&server, deeds.into_iter().flat_map(|deed| [deed, Deed::Pass])).await;
     let ran = example.arg(front.endpoint.to_string()).arg("people-login").output().await;
@@ -57,7 +57,7 @@ async fn succeeds(command: &mut Command) {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
-/// A directory with the schema and the examples, to generate code in.
+/// A directory with the schema and the examples, for generated code.
 fn workshop() -> TempDir {
     let workshop = TempDir::new().expect("a directory");
     for part in ["proto", "examples"] {
@@ -70,7 +70,7 @@ fn workshop() -> TempDir {
 async fn the_example_in_rust_works() {
     let mut example = Command::new(env!("CARGO"));
     example.current_dir(repository()).args(["run", "--quiet", "--locked", "--example", "client"]);
-    // What cargo tells its tests makes builds below it start over.
+    // The variables that cargo sets for tests would make a nested build start over.
     for (name, _) in std::env::vars() {
         if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
             example.env_remove(name);

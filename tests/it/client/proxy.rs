@@ -1,5 +1,5 @@
-//! A server in front of the real one that refuses calls, or loses their answers, as
-//! it is told to, and remembers what it was asked.
+//! A server in front of the real one that refuses calls or loses their answers on
+//! demand, and records the calls.
 
 use std::{
     collections::VecDeque,
@@ -26,14 +26,14 @@ use userpool::client::{Endpoint, Options};
 
 use crate::support::TestServer;
 
-/// What to do with a call. Without a word, it is passed on.
+/// What the proxy does with a call. By default it forwards it.
 #[derive(Debug)]
 pub(super) enum Deed {
-    /// Pass it on.
+    /// Forward it.
     Pass,
-    /// Answer this.
+    /// Answer with this status.
     Refuse(Status),
-    /// Carry it out, and lose the answer.
+    /// Carry it out and lose the answer.
     LoseAnswer,
     /// Never answer.
     Silence,
@@ -56,7 +56,7 @@ struct Acting {
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
-/// Ends when it is dropped.
+/// Stops the proxy when dropped.
 #[derive(Debug)]
 pub(super) struct Front {
     pub(super) endpoint: Endpoint,
@@ -92,12 +92,12 @@ impl Front {
         Self { endpoint: endpoint.parse().expect("an endpoint"), service, serving }
     }
 
-    /// A client of it with these options.
+    /// A client of the proxy with these options.
     pub(super) fn options(&self) -> Options {
         Options::to(self.endpoint.clone())
     }
 
-    /// What it was asked until now.
+    /// The calls so far.
     pub(super) fn asked(&self) -> Vec<Asked> {
         self.service.asked.lock().expect("no panic").clone()
     }
@@ -131,7 +131,7 @@ impl Service<http::Request<axum::body::Body>> for Acting {
             at: Instant::now(),
             certificate: certificates.map(|chain| chain[0].to_vec()),
         });
-        // The token is for the front: the server behind it takes none.
+        // The token is for the proxy: the server behind it accepts none.
         request.headers_mut().remove("authorization");
         let deed = self.deeds.lock().expect("no panic").pop_front();
         let mut behind = self.behind.clone();

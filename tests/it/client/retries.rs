@@ -1,4 +1,5 @@
-//! What is repeated, when, and how often: never what was refused, and no change twice.
+//! Which calls are retried, when, and how often. A refused call is not, and no change
+//! is made twice.
 
 use std::time::Duration;
 

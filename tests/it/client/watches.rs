@@ -1,4 +1,4 @@
-//! A watch goes on after the last position, over whatever happens to its connection.
+//! A watch resumes after the last position when its connection is lost.
 
 use tonic::{Code, Status};
 use userpool::{

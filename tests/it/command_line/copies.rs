@@ -1,11 +1,11 @@
-//! A user pool that was shown is a request to create another one like it.
+//! The output of describe is a request for another user pool like it.
 
 use serde_json::Value;
 
 use super::{create, run, run_with};
 use crate::{support::TestServer, tools::repository};
 
-/// The user pool without what the service assigns.
+/// The user pool without the members that the service assigns.
 fn settings(mut shown: Value) -> Value {
     let pool = shown.get_mut("UserPool").or(None).expect("a user pool");
     let pool = pool.as_object_mut().expect("an object");

@@ -1,5 +1,5 @@
-//! A server that tells whatever it likes convinces nobody: neither by what it signs,
-//! nor by what it leaves out.
+//! A dishonest server does not pass verification, whatever it signs and whatever it
+//! omits.
 
 use futures_util::{StreamExt as _, stream};
 use tempfile::TempDir;
@@ -24,7 +24,8 @@ use userpool::{
 use super::{Ran, create, run_with};
 use crate::support::{TestServer, event_body};
 
-/// What it shows, how far it says that it has shown it, and what it signs.
+/// The events that the server shows, the position that it claims to have shown, and
+/// the checkpoint that it signs.
 #[derive(Debug)]
 struct FalseServer {
     events: Vec<UserPoolEvent>,
@@ -85,7 +86,7 @@ impl UserPoolHistoryService for FalseServer {
     }
 }
 
-/// Three events of a true server, with their records.
+/// Three events of an honest server, with their records.
 async fn three_events() -> Vec<UserPoolEvent> {
     let server = TestServer::start().await;
     for name in ["first", "second", "third"] {
@@ -96,7 +97,7 @@ async fn three_events() -> Vec<UserPoolEvent> {
     history.list_user_pool_events(request).await.expect("a page").into_inner().events
 }
 
-/// The end of a log that ends with this event, signed.
+/// A signed checkpoint of a log that ends with this event.
 fn signed(event: &UserPoolEvent) -> SignedCheckpoint {
     let directory = TempDir::new().expect("a directory");
     let signer = Signer::open(&directory.path().join("key.pem"), &directory.path().join("noted"))

@@ -1,9 +1,9 @@
-//! What happened to a user pool, what it was, and what differs.
+//! The history of a user pool, its past states, and their differences.
 
 use super::{by_kind, create, run, run_with, unix_server};
 use crate::support::TestServer;
 
-/// A user pool that was created, given a domain, and changed.
+/// A user pool that was created, got a domain, and was updated.
 async fn three_events(server: &TestServer) -> String {
     let id = create(server, "people").await;
     assert_eq!(run(server, &["domain", "create", "people-login", &id]).await.code, 0);
@@ -61,7 +61,7 @@ async fn a_history_is_limited_by_times_and_by_a_count() {
     assert_eq!(revisions(&["--since", "2017-12-11T00:00:02Z"]).await, "2 3");
     assert_eq!(revisions(&["--until", "2017-12-11T01:00:02+01:00"]).await, "1");
     assert_eq!(revisions(&["--since", "2017-12-11", "--until", "2017-12-12"]).await, "1 2 3");
-    // The command has the clock of the machine; the server's is years behind.
+    // The command uses the clock of the machine; that of the server is years behind.
     assert_eq!(revisions(&["--since", "1d12h"]).await, "");
     assert_eq!(revisions(&["--until", "90s"]).await, "1 2 3");
 }

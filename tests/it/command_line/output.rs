@@ -1,4 +1,4 @@
-//! What is printed, for people and for pipes.
+//! Output for people and for pipes.
 
 use std::{io, process::Stdio};
 
@@ -66,7 +66,7 @@ async fn columns_are_as_wide_as_their_content() {
 #[tokio::test(flavor = "multi_thread")]
 async fn control_characters_in_names_are_escaped() {
     let server = TestServer::start().await;
-    // Cognito lets names have any white space.
+    // Cognito allows any white space in names.
     let request = r#"{"PoolName": "one\ntwo\tthree"}"#;
     let created = run_with(&server.endpoint.to_string(), &["create", "-"], request).await;
     assert_eq!(created.code, 0, "{created:?}");

@@ -1,4 +1,4 @@
-//! Refusals: every line that is told, and an exit code that says which one it is.
+//! Errors: every line of their text, and their exit codes.
 
 use std::{fs, net::TcpListener};
 
@@ -67,13 +67,13 @@ async fn an_unreachable_server_is_named_with_a_remedy() {
              USERPOOL_ENDPOINT\n"
         )
     );
-    // The watch of a server that never was is not waited for.
+    // A watch does not wait for a server that was never reachable.
     assert_eq!(run_with(&endpoint, &["watch"], "").await.code, 64 + 14);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_never_answers_times_out() {
-    // It accepts, in the system, and nobody reads.
+    // The system accepts the connection, and nobody reads from it.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let endpoint = silent.local_addr().expect("an address").to_string();
     let refused = run_with(&endpoint, &["list", "--timeout", "1"], "").await;

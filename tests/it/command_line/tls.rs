@@ -1,5 +1,4 @@
-//! A server that speaks TLS otherwise than its client expects is not taken for one that is
-//! not there.
+//! A TLS mismatch between server and client is not reported as an unreachable server.
 
 use tempfile::TempDir;
 

@@ -1,4 +1,4 @@
-//! Every command that changes or shows user pools and domains, as a person runs it.
+//! Every command that changes or shows user pools and domains.
 
 use tokio::process::Command;
 
@@ -75,7 +75,7 @@ async fn an_update_changes_the_settings_that_the_mask_names() {
     assert_eq!((checked.code, checked.json().get("position")), (0, None), "0 is not printed");
     let now = run(&server, &["describe", &id]).await.json();
     assert_eq!(now["revision"], "3");
-    // Maps have no order of their own; what is printed has one.
+    // Maps have no order; the output is sorted.
     assert!(
         run(&server, &["describe", &id, "-o", "jsonl"])
             .await

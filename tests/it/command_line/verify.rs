@@ -1,4 +1,4 @@
-//! A history is proven by the client, and a server that lies is caught.
+//! The client verifies a history and detects a dishonest server.
 
 use std::{
     fs,
@@ -23,24 +23,24 @@ use userpool::{
 use super::{create, run};
 use crate::support::TestServer;
 
-/// What a log tells instead of what it holds.
+/// How a log falsifies what it holds.
 #[derive(Debug, Clone, Copy)]
 enum Lie {
-    /// A record with other bytes under the same hash.
+    /// A record with another body and the old hash.
     Bytes,
-    /// An event that is not the one in the record.
+    /// An event that differs from its record.
     Event,
-    /// Another record, with a hash that is right for it.
+    /// Another record with a correct hash.
     Record,
-    /// The same for the 3rd record, the last.
+    /// The same for the third and last record.
     LastRecord,
-    /// One record less.
+    /// One record is missing.
     Missing,
-    /// None of it: that it is damaged, which is no lie.
+    /// No record, but the error that the log is damaged, which is honest.
     Damaged,
 }
 
-/// A log that lies about one of its records, the 2nd as a rule, once it is told to.
+/// A log that falsifies one of its records, usually the second, once told to.
 #[derive(Debug)]
 struct LyingLog {
     kept: MemoryLog,
@@ -82,7 +82,7 @@ impl EventLog for LyingLog {
     }
 }
 
-/// The bytes with another name of the same length in them.
+/// The bytes with another name of the same length.
 fn renamed(bytes: &Bytes) -> Bytes {
     let names: [(&[u8], &[u8]); 2] = [(b"second", b"wicked"), (b"third", b"wrong")];
     let mut renamed = bytes.to_vec();
@@ -96,7 +96,7 @@ fn renamed(bytes: &Bytes) -> Bytes {
     renamed.into()
 }
 
-/// The record at `place` with another body, and with the hash of that.
+/// The record at `place` with another body and a matching hash.
 async fn rewritten(kept: &MemoryLog, place: Position) -> Record {
     let before = usize::try_from(place.0 - 1).expect("a small number");
     let limit = ReadLimit { records: before + 1, bytes: usize::MAX };
@@ -110,7 +110,7 @@ async fn rewritten(kept: &MemoryLog, place: Position) -> Record {
     last.remove(0)
 }
 
-/// A server with three user pools whose log begins to lie.
+/// A server with three user pools whose log begins to falsify records.
 async fn lying_server(lie: Lie) -> TestServer {
     let log = LyingLog { kept: MemoryLog::default(), lie, lying: AtomicBool::default() };
     let log = Arc::new(log);
@@ -121,7 +121,7 @@ async fn lying_server(lie: Lie) -> TestServer {
     }
     drop(client);
     server.stop().await;
-    // One that did not write the events itself has to read them.
+    // A server that did not write the events itself has to read them.
     let server = TestServer::on(Arc::<LyingLog>::clone(&log)).await;
     log.lying.store(true, Ordering::Relaxed);
     server
@@ -204,7 +204,7 @@ async fn a_forged_record_is_found() {
         let told = format!("INVALID at position {position}: ");
         assert!(caught.stdout.contains(&told), "{lie:?}: {}", caught.stdout);
         assert!(caught.stdout.contains(reason), "{lie:?}: {}", caught.stdout);
-        // A server that cannot read one record sends none of those that it reads with it.
+        // If a server cannot read a record, it sends no record of the same page.
         if !matches!(lie, Lie::Damaged) {
             let right = format!("Every record up to position {} is valid.\n", position - 1);
             assert!(caught.stdout.starts_with(&right), "{lie:?}: {}", caught.stdout);
@@ -231,7 +231,7 @@ async fn a_rewritten_or_truncated_history_fails_its_checkpoint() {
     fs::write(&file, &noted.stdout).expect("noted");
     let file = file.to_str().expect("UTF-8");
 
-    // As consistent as the first one, and signed with its key.
+    // As consistent as the first history, and signed with the same key.
     let rewritten = with_the_key_of(&server).await;
     create(&rewritten, "first").await;
     create(&rewritten, "wicked").await;
@@ -247,7 +247,7 @@ async fn a_rewritten_or_truncated_history_fails_its_checkpoint() {
     assert!(caught.stdout.contains("INVALID at position 2: the log ends at position 1"));
 }
 
-/// A server with an empty log and the signing key of another.
+/// A server with an empty log and the signing key of another server.
 async fn with_the_key_of(server: &TestServer) -> TestServer {
     let key = server.data_dir().join("signing_key.pem");
     TestServer::with(|config| {

@@ -1,4 +1,4 @@
-//! Following events: past ones, new ones, and over a server that comes back.
+//! Watching events: old ones, new ones, and across a restart of the server.
 
 use std::{
     io::{BufRead as _, BufReader, Lines},
@@ -12,7 +12,7 @@ use userpool::transport::Endpoint;
 use super::{by_kind, create, run, run_with, unix_server, userpool};
 use crate::support::TestServer;
 
-/// A command that goes on until it is dropped.
+/// A command that runs until it is dropped.
 struct Running {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
@@ -33,12 +33,12 @@ impl Running {
         Self { child, stdout, stderr }
     }
 
-    /// The next line that it prints.
+    /// The next line on stdout.
     fn line(&mut self) -> String {
         task::block_in_place(|| by_kind(&self.stdout.next().expect("a line").expect("UTF-8")))
     }
 
-    /// The next line that it says beside.
+    /// The next line on stderr.
     fn said(&mut self) -> String {
         task::block_in_place(|| self.stderr.next().expect("a line").expect("UTF-8"))
     }
@@ -51,7 +51,7 @@ impl Drop for Running {
     }
 }
 
-/// The words of a line that tell which event it is.
+/// The words of a line that identify the event.
 fn event(line: &str) -> Vec<&str> {
     let words: Vec<_> = line.split_whitespace().collect();
     let mut event = vec![words[0], words[2], words[3]];
@@ -104,7 +104,7 @@ async fn a_watch_survives_a_server_that_is_killed() {
     watch.line();
     assert_eq!(event(&watch.line()), ["1", &id, "created", "people"]);
 
-    // Dropping it is a SIGKILL.
+    // Dropping it kills it with SIGKILL.
     drop(server);
     let said = watch.said();
     assert!(said.starts_with("userpool: no connection to the server ("), "{said}");

@@ -1,4 +1,4 @@
-//! The members beyond Cognito's have rules of the same kind.
+//! Our own members have rules of the same kind as Cognito's.
 
 use userpool::{
     proto::{
@@ -12,7 +12,7 @@ use crate::support::{domain, named};
 
 const ID: &str = "us-east-1_AbCdEfGhI";
 
-/// The one violation: its field, its reason, and Cognito's kind of text.
+/// The single violation: its field, its reason, and its text in Cognito's form.
 fn only<T>(parsed: Result<T, Invalid>) -> Option<(String, &'static str, String)> {
     let refused = parsed.err()?;
     assert_eq!((refused.violations().len(), refused.found()), (1, 1), "{refused}");

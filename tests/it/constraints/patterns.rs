@@ -1,18 +1,18 @@
-//! What each of Cognito's patterns lets in and keeps out, in particular where Java
-//! and Rust read a pattern differently: `\w` and `\s` are ASCII, `.` takes line
-//! ends too, and a value must match from its first character to its last.
+//! Which values each of Cognito's patterns accepts and refuses, in particular where
+//! Java and Rust differ: `\w` and `\s` are ASCII, `.` matches line ends too, and a
+//! value must match as a whole.
 
 use std::{iter, ops::RangeInclusive};
 
-/// Values for one pattern.
+/// Sample values for a pattern.
 pub(super) struct Samples {
     pub(super) pattern: &'static str,
-    /// What a value of any length begins with.
+    /// The beginning of a value of any length.
     begins: &'static str,
-    /// What it goes on with: a character of one byte, and one of three if allowed.
+    /// Its repeated character: one of one byte, and one of three bytes if allowed.
     narrow: char,
     wide: Option<char>,
-    /// The longest value that the pattern itself lets in.
+    /// The longest value that the pattern itself accepts.
     most: usize,
     pub(super) inside: &'static [&'static str],
     pub(super) outside: &'static [&'static str],
@@ -24,7 +24,7 @@ impl Samples {
         TABLE.iter().find(|samples| samples.pattern == pattern).expect("samples of the pattern")
     }
 
-    /// How long the values are that this makes and the pattern lets in.
+    /// The lengths of the generated values that the pattern accepts.
     pub(super) fn lengths(&self) -> RangeInclusive<usize> {
         self.begins.chars().count().max(1)..=self.most
     }
@@ -130,7 +130,7 @@ static TABLE: [Samples; 11] = [
         wide: Some('プ'),
         most: usize::MAX,
         inside: &["a{####}", "a\n{####}\r\n", "\u{85}{####}\u{2028}", "{{####}}", "\u{0}{####}"],
-        // Three characters, though nine bytes.
+        // Three characters in nine bytes.
         outside: &["プール", "######", "{###}a", "{#####}", "{## ##}", "{username}"],
     },
     Samples {
@@ -220,7 +220,7 @@ static TABLE: [Samples; 11] = [
         outside: &["-", "-a", "a-", "A", "aB", "é", "a_b", "a.b", "a b", "a\n", "\na", "a\u{85}"],
     },
     Samples {
-        // Unlike the space of the other patterns, this is what is not ASCII space.
+        // Unlike the other patterns, this one excludes only ASCII space.
         pattern: r"[\S]+",
         begins: "",
         narrow: 'a',

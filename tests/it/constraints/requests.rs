@@ -1,4 +1,4 @@
-//! Requests that are built by the names in Cognito's model.
+//! Requests that are built from the names in Cognito's model.
 
 use prost_reflect::{
     DynamicMessage, EnumDescriptor, Kind, MessageDescriptor, ReflectMessage as _, Value,
@@ -12,11 +12,11 @@ use userpool::{
 
 use crate::json::data;
 
-/// Which item of a list of messages is changed: not the first, so that its place
-/// shows in the paths.
+/// The changed item of a list of messages: not the first, so that its index shows in
+/// paths.
 const ITEM: usize = 1;
 
-/// What becomes of a member.
+/// The change of a member.
 #[derive(Debug)]
 pub(super) enum Change {
     Absent,
@@ -65,8 +65,8 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// A valid request of the operation with every member that can be given
-    /// together with the one at `path`.
+    /// A valid request of the operation with every member that is allowed together
+    /// with the one at `path`.
     pub(super) fn valid(operation: &str, path: &Path) -> Self {
         let mut members = data("create-user-pool-full.json");
         let others = json!({
@@ -110,7 +110,7 @@ impl Request {
         told.join(".")
     }
 
-    /// The names of the values of the enum at `path`, in the order of their numbers.
+    /// The names of the enum values at `path`, in the order of their numbers.
     pub(super) fn enum_values(&self, path: &Path) -> Vec<String> {
         let (last, steps) = path.steps.split_last().expect("a path");
         let mut message = self.message.descriptor();
@@ -120,7 +120,7 @@ impl Request {
         in_order(kind(&message, last).as_enum().expect(last))
     }
 
-    /// What the parser says.
+    /// The result of the parser.
     pub(super) fn parse(&self) -> Result<(), Invalid> {
         let limits = Limits::default();
         match self.operation.as_str() {
@@ -137,7 +137,7 @@ impl Request {
         }
     }
 
-    /// What the server says.
+    /// The answer of the server.
     pub(super) async fn send(
         &self,
         client: &mut UserPoolServiceClient<Channel>,
@@ -167,7 +167,7 @@ impl Request {
     }
 }
 
-/// The paths of all of the operation's members that Cognito has too.
+/// The paths of all members of the operation that Cognito has too.
 pub(super) fn members(operation: &str) -> Vec<String> {
     let mut paths = Vec::new();
     collect("", &descriptor(operation), &mut paths);
@@ -175,7 +175,7 @@ pub(super) fn members(operation: &str) -> Vec<String> {
 }
 
 fn collect(prefix: &str, message: &MessageDescriptor, paths: &mut Vec<String>) {
-    // Members beyond Cognito's have numbers from 101.
+    // Our own members have numbers from 101.
     for field in message.fields().filter(|field| field.number() <= 100) {
         let path = format!("{prefix}{}", field.json_name());
         paths.push(path.clone());

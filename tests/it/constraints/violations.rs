@@ -1,5 +1,5 @@
-//! Where several rules are broken, all are told, in the order of the request, as
-//! far as an answer has room; a request that breaks very many costs no more.
+//! If several rules are broken, all violations are reported in the order of the
+//! request, as far as they fit into an answer. Very many violations cost no more.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use userpool::{
 
 use crate::support::{TestServer, create, metadata, named};
 
-/// What clients in any language take: gRPC's soft limit for all headers together.
+/// The limit of clients in all languages: gRPC's soft limit for all headers together.
 const HEADER_BYTES: usize = 8 * 1024;
 
 async fn refusal(request: CreateUserPoolRequest) -> Status {
@@ -30,8 +30,8 @@ fn told(status: &Status) -> Vec<(String, String)> {
     violations.into_iter().map(|violation| (violation.field, violation.reason)).collect()
 }
 
-/// The sizes of the message and the details as they are sent, and 32 bytes for
-/// each header, as HTTP/2 counts, with a long `x-request-id`.
+/// The sizes of the message and the details on the wire, and 32 bytes for each
+/// header, as HTTP/2 counts, with a long `x-request-id`.
 fn header_bytes(status: &Status) -> usize {
     let escaped =
         |byte: u8| byte.is_ascii_control() || !byte.is_ascii() || b" \"#%<>`?{}".contains(&byte);
@@ -97,10 +97,11 @@ async fn violations_are_reported_in_the_order_of_the_request() {
 
 #[tokio::test]
 async fn field_errors_come_before_semantic_errors() {
-    // Given a request with a bad field, and an MFA setting that needs SMS.
+    // Given a request with an invalid field and an MFA setting that requires SMS.
     let meaning = CreateUserPoolRequest { mfa_configuration: Some(2), ..named("people") };
     let both = CreateUserPoolRequest { pool_name: Some("a/b".to_owned()), ..meaning.clone() };
-    // Then only the field is told, and what it means once that is right.
+    // Then only the field is reported first, and the SMS requirement once the field
+    // is valid.
     assert_eq!(told(&refusal(both).await), [("pool_name".into(), "PATTERN".into())]);
     assert_eq!(told(&refusal(meaning).await), [("sms_configuration".into(), "REQUIRED".into())]);
 }
@@ -159,7 +160,7 @@ async fn a_refusal_lists_what_fits_and_counts_the_rest() {
 async fn a_request_with_a_million_violations_is_answered() {
     let request =
         CreateUserPoolRequest { auto_verified_attributes: vec![7; 900_000], ..named("people") };
-    // Most are counted, and nothing more.
+    // Most of them are only counted.
     let parsed = Checked::create_user_pool(request.clone(), &Limits::default());
     let parsed = parsed.expect_err("a refusal");
     assert_eq!((parsed.violations().len(), parsed.found()), (100, 900_001));

@@ -1,5 +1,5 @@
-//! A disk whose power can be cut: of what a server wrote, only what it synced is
-//! sure to be there afterwards. `power_cut.c`, which runs in the server, notes that.
+//! A disk whose power can be cut: only what the server synced is certain to survive.
+//! `power_cut.c`, which is preloaded into the server, records the syncs.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,30 +15,31 @@ use tempfile::TempDir;
 use super::random::Random;
 use crate::tools::repository;
 
-/// What a disk writes as a whole.
+/// The size of an atomic write of a disk.
 const SECTOR: usize = 512;
 
-/// What survives a power cut beside what was synced.
+/// What survives a power cut besides synced data.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Survival {
-    /// So many in a hundred of the sectors and names that were not synced.
+    /// This percentage of the unsynced sectors and names.
     pub(super) percent: u64,
-    /// And the file that notes how far the log was acknowledged, always.
+    /// The same, and always the witness file, which records how far the log was
+    /// acknowledged.
     pub(super) witness: bool,
 }
 
-/// A directory, and beside it what of it is durable.
+/// A directory, and a copy of its durable content.
 pub(super) struct Disk {
     directory: TempDir,
     library: PathBuf,
     cuts: usize,
 }
 
-/// A name in a directory: what it stands for, and whether that is a directory.
+/// A directory entry: its inode, and whether that is a directory.
 type Entries = BTreeMap<String, (String, bool)>;
 
 impl Disk {
-    /// An empty disk; nothing where there is no C compiler.
+    /// An empty disk; `None` without a C compiler.
     pub(super) fn new() -> Option<Self> {
         let directory = TempDir::new().expect("a directory");
         let library = directory.path().join("power_cut.so");
@@ -84,12 +85,12 @@ impl Disk {
         self.directory.path().join("boot")
     }
 
-    /// Where a server keeps its data.
+    /// The data directory of the server.
     pub(super) fn data_dir(&self) -> PathBuf {
         self.world().join("userpool/data")
     }
 
-    /// What a server on this disk is started with.
+    /// The environment of a server on this disk.
     pub(super) fn environment(&self) -> [(&'static str, PathBuf); 3] {
         [
             ("LD_PRELOAD", self.library.clone()),
@@ -114,15 +115,15 @@ impl Disk {
 
 struct Cut {
     durable: PathBuf,
-    /// Everything that was written, synced or not.
+    /// All written data, synced or not.
     written: BTreeMap<String, PathBuf>,
-    /// What is there is durable: where to note that.
+    /// Marks all existing data as durable.
     after: PathBuf,
     survival: Survival,
 }
 
 impl Cut {
-    /// Leaves of a directory what survives.
+    /// Keeps only what survives in a directory.
     fn directory(&self, id: &str, to: &Path, random: &mut Random) {
         let synced = noted(&self.durable.join(id));
         let written = self.written.get(id).map(|path| entries(path)).unwrap_or_default();
@@ -138,7 +139,8 @@ impl Cut {
             } else {
                 let contents = self.contents(id, name == "head", random);
                 fs::write(&to, &contents).expect("written");
-                // What only the owner may read is so from its creation.
+                // A file that only its owner may read has this mode from its
+                // creation.
                 if let Some(path) = self.written.get(id) {
                     let permissions = fs::metadata(path).expect("metadata").permissions();
                     fs::set_permissions(&to, permissions).expect("set");
@@ -153,7 +155,7 @@ impl Cut {
         let synced = fs::read(self.durable.join(id)).unwrap_or_default();
         let Some(path) = self.written.get(id) else { return synced };
         let written = fs::read(path).expect("readable");
-        // Some files are written back and others not; most in part.
+        // Some files are written back and others are not; most in part.
         let percent = match random.below(4) {
             _ if witness && self.survival.witness => 100,
             _ if self.survival.percent == 0 => 0,
@@ -173,7 +175,7 @@ impl Cut {
     }
 }
 
-/// As `power_cut.c` names it.
+/// The name that `power_cut.c` gives it.
 fn identity(path: &Path) -> String {
     let metadata = fs::symlink_metadata(path).expect("metadata");
     let birth = metadata.created().ok();
@@ -203,7 +205,7 @@ fn entries(directory: &Path) -> Entries {
     .collect()
 }
 
-/// The entries of a directory, as they were noted when it was synced.
+/// The entries of a directory at its last sync.
 fn noted(path: &Path) -> Entries {
     let lines = fs::read_to_string(path).unwrap_or_default();
     let parse = |line: &str| {

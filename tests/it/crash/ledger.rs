@@ -1,4 +1,4 @@
-//! What the clients were told, held against what the server has.
+//! Compares the answers that the clients got with the state of the server.
 
 use std::collections::BTreeSet;
 
@@ -18,18 +18,18 @@ use super::{
 };
 use crate::support::Client;
 
-/// How many retries are under way at a time.
+/// How many retries run at a time.
 const AT_A_TIME: usize = 16;
-/// How many of the acknowledged requests of old are made again each time.
+/// How many of the older acknowledged requests are retried each time.
 const OLD_RETRIES: usize = 40;
 
-/// Everything that clients were told, and the log as far as it was read.
+/// All answers that clients got, and the log as far as it was read.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) log: Log,
     /// Made since the last check.
     pub(super) fresh: Vec<Attempt>,
-    /// Acknowledged, to be made again under the same idempotency key.
+    /// Acknowledged, and to be retried with the same request ID.
     retriable: Vec<Attempt>,
     /// How many were acknowledged.
     pub(super) acknowledged: usize,
@@ -38,7 +38,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Checks a server that was started on what the one before left behind.
+    /// Checks a server that was started on the data of the previous one.
     pub(super) async fn check(&mut self, channel: &Channel, random: &mut Random) {
         let before = self.log.head.position.to_int();
         read_on(&mut self.log, channel).await;
@@ -55,7 +55,7 @@ impl Ledger {
         let now = self.log.head.position.to_int();
         assert_eq!(now, head + done_now, "retries record what was not recorded, and no more");
 
-        // Those that were just acknowledged, and some of old.
+        // Retries the latest acknowledged calls and some older ones.
         let mut again = self.some_of_old(random);
         again.extend_from_slice(&self.retriable[known..]);
         self.retry(again, &client).await;
@@ -64,8 +64,8 @@ impl Ledger {
         self.compare(&changed, &client).await;
     }
 
-    /// Reads the log, and makes a few calls again that were acknowledged: nothing is
-    /// recorded, but what was shown and answered must last.
+    /// Reads the log and retries a few acknowledged calls: they record nothing, but
+    /// all earlier answers must still hold.
     pub(super) async fn look(&mut self, channel: &Channel, random: &mut Random) {
         read_on(&mut self.log, channel).await;
         self.retry(self.some_of_old(random), &UserPoolServiceClient::new(channel.clone())).await;
@@ -76,7 +76,7 @@ impl Ledger {
         (0..OLD_RETRIES).filter_map(any).collect()
     }
 
-    /// The same as a check, for everything that there ever was, and from the beginning.
+    /// The same check for all calls, from the beginning.
     pub(super) async fn check_all(&mut self, channel: &Channel, random: &mut Random) {
         self.check(channel, random).await;
         let mut log = Log::default();
@@ -91,15 +91,15 @@ impl Ledger {
         assert_eq!(log.head, self.log.head, "retries record nothing");
     }
 
-    /// What happened, in numbers.
+    /// The results as counts.
     pub(super) fn told(&self) -> String {
         let events = self.log.head.position;
         let (acknowledged, unknown) = (self.acknowledged, self.unknown);
         format!("{events} events; {acknowledged} commands acknowledged, {unknown} unanswered")
     }
 
-    /// Holds an attempt against the log; returns it where it is open, but can be
-    /// made again.
+    /// Compares an attempt with the log; returns it if its outcome is unknown and it
+    /// can be retried.
     fn settle(&mut self, attempt: Attempt) -> Option<Attempt> {
         let recorded = self.log.marks.get(&attempt.mark);
         match attempt.outcome {
@@ -123,8 +123,7 @@ impl Ledger {
         }
     }
 
-    /// Makes a call again whose outcome is not known. Returns how many events that
-    /// recorded.
+    /// Retries a call with an unknown outcome. Returns how many events that recorded.
     async fn finish(&mut self, mut attempt: Attempt, client: &mut Client) -> i64 {
         let recorded = self.log.marks.get(&attempt.mark).copied();
         let (outcome, _) = attempt.send(client).await;
@@ -148,7 +147,7 @@ impl Ledger {
         }
     }
 
-    /// Makes acknowledged calls again; the answer is the first one.
+    /// Retries acknowledged calls; the answer is the first one.
     async fn retry(&self, attempts: Vec<Attempt>, client: &Client) {
         let retries = attempts.into_iter().map(|attempt| {
             let mut client = client.clone();
@@ -160,7 +159,7 @@ impl Ledger {
         stream::iter(retries).buffer_unordered(AT_A_TIME).collect::<Vec<_>>().await;
     }
 
-    /// Compares these user pools, as the server shows them, with the fold.
+    /// Compares these user pools, as the server shows them, with the folded log.
     async fn compare(&self, ids: &[String], client: &Client) {
         let compared = ids.iter().map(|id| {
             let mut client = client.clone();
@@ -214,7 +213,7 @@ impl Ledger {
     }
 }
 
-/// Reads the log on to its end.
+/// Reads the log to its end.
 async fn read_on(log: &mut Log, channel: &Channel) {
     let mut client = UserPoolHistoryServiceClient::new(channel.clone());
     let request = WatchUserPoolEventsRequest {

@@ -1,5 +1,4 @@
-//! Clients that change what they can, from several connections at once, until the
-//! server is gone.
+//! Clients that make changes over several connections until the server is gone.
 
 use std::{
     collections::BTreeMap,
@@ -27,11 +26,11 @@ use crate::{
 
 const CONNECTIONS: usize = 3;
 const CLIENTS_EACH: usize = 3;
-/// How many calls a client makes at most.
+/// The most calls that a client makes.
 const CALLS: usize = 60;
-/// How many user pools are worked on at a time.
+/// How many user pools are used at a time.
 const POOLS: usize = 60;
-/// Domains that all want.
+/// Domains that all clients try to get.
 const CONTENDED: u64 = 5;
 
 /// A call that was made.
@@ -44,13 +43,13 @@ pub(super) struct Attempt {
     pub(super) outcome: Outcome,
 }
 
-/// What its client knows of it.
+/// The outcome that the client knows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Outcome {
     Acknowledged {
         revision: i64,
         position: i64,
-        /// Which user pool the answer shows.
+        /// The user pool in the answer.
         shown: Option<u64>,
     },
     /// Nothing was recorded.
@@ -59,7 +58,7 @@ pub(super) enum Outcome {
     Unknown,
 }
 
-/// Some calls are long.
+/// Some calls take long.
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let call = format!("{:.200}", format!("{:?}", self.call));
@@ -68,7 +67,7 @@ impl fmt::Display for Attempt {
 }
 
 impl Attempt {
-    /// Makes the call, or makes it again.
+    /// Makes the call, or retries it.
     pub(super) async fn send(&self, client: &mut Client) -> (Outcome, Option<Answer>) {
         let mut metadata = MetadataMap::new();
         metadata.insert("x-request-id", self.mark.parse().expect("ASCII"));
@@ -84,8 +83,8 @@ impl Attempt {
     }
 }
 
-/// Whether the server said that nothing happened. It does so with a reason; what
-/// the transport says has none.
+/// Whether the server said that nothing was recorded. Such a status has a reason; an
+/// error of the transport has none.
 fn is_refusal(status: &Status) -> bool {
     let reason = status.get_details_error_info().map(|info| info.reason);
     let reason = reason.unwrap_or_default();
@@ -93,7 +92,7 @@ fn is_refusal(status: &Status) -> bool {
     !reason.is_empty()
 }
 
-/// What the clients know of the user pools there are. It need not be so any more.
+/// The user pools that the clients know. They may be out of date.
 #[derive(Debug, Default)]
 struct Known(BTreeMap<String, (i64, Option<String>)>);
 
@@ -132,11 +131,12 @@ impl Known {
     }
 }
 
-/// The clients of one life of the server.
+/// The clients of one run of the server.
 pub(super) struct Load(JoinSet<Vec<Attempt>>);
 
 impl Load {
-    /// Begins with what the log says. `name` tells the marks from those of other lives.
+    /// Begins with the state of the log. `name` separates the marks of different
+    /// runs.
     pub(super) async fn start(server: &Server, name: &str, log: &Log, random: &mut Random) -> Self {
         let newest = log.active().into_iter().rev().take(POOLS);
         let newest = newest.map(|(shown, pool)| {
@@ -155,13 +155,13 @@ impl Load {
         Self(clients)
     }
 
-    /// What was done, when the server is gone.
+    /// The calls of the run, after the server is gone.
     pub(super) async fn end(self) -> Vec<Attempt> {
         self.0.join_all().await.into_iter().flatten().collect()
     }
 }
 
-/// One call after the other, until there is no answer.
+/// Calls one after the other until there is no answer.
 async fn change(
     mut client: Client,
     name: String,
@@ -223,7 +223,7 @@ fn update(id: &str, mark: &str, random: &mut Random) -> Call {
     }))
 }
 
-/// Now and then so much that sled would keep it in a file of its own.
+/// Sometimes large enough for sled to keep the value in a file of its own.
 fn large(random: &mut Random) -> Option<VerificationMessageTemplate> {
     random.chance(4).then(|| {
         let text = "界".repeat(19_000);

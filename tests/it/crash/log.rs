@@ -1,4 +1,4 @@
-//! What the log says, folded by the rules alone: what a server must show.
+//! The log, folded by the rules alone: what a server must show.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,7 +20,7 @@ pub(super) struct Log {
     pub(super) head: Head,
     pub(super) pools: BTreeMap<String, Pool>,
     pub(super) domains: BTreeMap<String, String>,
-    /// The events by the mark of the request that they were recorded for.
+    /// The events by the mark of their request.
     pub(super) marks: HashMap<String, Recorded>,
     last_time: Option<Timestamp>,
 }
@@ -39,12 +39,13 @@ pub(super) struct Pool {
 pub(super) struct Recorded {
     pub(super) position: i64,
     pub(super) revision: i64,
-    /// Which user pool it leads to.
+    /// The user pool that it leads to.
     pub(super) shown: Option<u64>,
 }
 
 impl Log {
-    /// Takes the next event, which must be that, whole, and possible.
+    /// Applies the next event, which must have the next position, be complete, and be
+    /// possible.
     pub(super) fn follow(&mut self, event: &UserPoolEvent) {
         let record = audit::extract_record(event).expect("the record of the event");
         record.follows(self.head).expect("the record that continues the log");
@@ -87,7 +88,7 @@ impl Log {
         }
     }
 
-    /// The user pools that are there, oldest first.
+    /// The existing user pools, oldest first.
     pub(super) fn active(&self) -> Vec<(&UserPool, &Pool)> {
         let pools = self.pools.values();
         let mut active: Vec<_> =
@@ -97,7 +98,7 @@ impl Log {
     }
 }
 
-/// What stands for a user pool where many are kept.
+/// A digest that stands for a user pool.
 pub(super) fn digest(pool: &UserPool) -> u64 {
     let mut hasher = DefaultHasher::new();
     pool.encode_to_vec().hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! The power is cut: what was not synced may be gone, all of it or any of it.
+//! The power is cut: any unsynced data may be gone.
 
 use tempfile::TempDir;
 
@@ -10,7 +10,7 @@ use super::{
     server::Starting,
 };
 
-/// In a hundred rounds, how many begin with an empty disk.
+/// How many of a hundred rounds begin with an empty disk.
 const EMPTY: u64 = 6;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,8 +24,8 @@ async fn acknowledged_changes_survive_with_any_unsynced_sectors() {
     survives(|random| Survival { percent: percent(random), witness: false }).await;
 }
 
-/// The witness is not synced with each batch, and may be written back at any time.
-/// It is written last, so a log that it speaks of is there.
+/// The witness is not synced with each batch and may be written back at any time. It
+/// is written last, so the log that it describes is complete.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_witness_is_never_ahead_of_the_log() {
     survives(|random| Survival { percent: random.below(2) * 30, witness: true }).await;
@@ -46,7 +46,7 @@ async fn survives(survival: impl Fn(&mut Random) -> Survival) {
         let from_the_beginning = cuts % FROM_THE_BEGINNING == FROM_THE_BEGINNING - 1;
         let lived = life.live(&mut ledger, &environment, from_the_beginning, &mut random).await;
         if lived != Lived::Looking && random.chance(45) {
-            // Only the process dies; what it wrote is in the cache, for the next to see.
+            // Only the process dies; its writes stay in the page cache.
             kills += 1;
             continue;
         }

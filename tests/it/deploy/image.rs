@@ -1,6 +1,6 @@
-//! The image is built of what is there, by steps that work, and what it runs finds its
-//! libraries. There is no engine here: the steps are carried out in a directory, by a
-//! shell, with a cargo that only reads what it would build.
+//! The image is built from existing files, by steps that work, and its binary finds
+//! its libraries. There is no container engine here: a shell carries out the steps in
+//! a directory, with a cargo that only checks what it would build.
 
 use std::{
     collections::BTreeSet, env, fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command,
@@ -15,7 +15,7 @@ use crate::{
     tools::{self, repository},
 };
 
-/// What distroless/cc has of the libraries that a program in Rust may need.
+/// The libraries in distroless/cc that a Rust program may need.
 const LIBRARIES: [&str; 6] = [
     "linux-vdso.so.1",
     "ld-linux-x86-64.so.2",
@@ -25,8 +25,8 @@ const LIBRARIES: [&str; 6] = [
     "libgcc_s.so.1",
 ];
 
-/// Stands in for the build: that the manifest fits what was copied, and that its
-/// arguments are those of a build.
+/// Stands in for the build: checks that the manifest matches the copied files, and
+/// that the arguments are those of a build.
 const CARGO: &str = r#"#!/bin/sh
 [ "$*" = "build --profile dist --locked --bin userpool" ] || exit 1
 echo "$*" >> ../built
@@ -42,7 +42,7 @@ fn instructions() -> Vec<(String, String)> {
     words.map(|(word, rest)| (word.to_owned(), rest.trim().to_owned())).collect()
 }
 
-/// Whether `.dockerignore` lets it through to the builder.
+/// Whether `.dockerignore` lets the file through to the builder.
 fn is_sent(path: &str) -> bool {
     let ignored = fs::read_to_string(repository().join(".dockerignore")).expect("a file");
     ignored.lines().any(|line| line.strip_prefix('!') == Some(path))
@@ -64,7 +64,7 @@ fn the_build_steps_work_with_the_files_they_copy() {
             "COPY" if rest.starts_with("--from") => {
                 let from = rest.split_whitespace().rev().nth(1).expect("a source");
                 let from = from.strip_prefix("/build/").expect("a source in the build");
-                // The binary is what no build here has made.
+                // The build is not run here, so this makes the binary.
                 assert!(from.ends_with("/userpool") || build.join(from).exists(), "{from}");
             }
             "COPY" => {
@@ -147,7 +147,7 @@ fn the_image_runs_as_nobody_with_a_probe_and_a_stop_signal() {
     assert_eq!(health[0], "/usr/local/bin/userpool");
     let mut probe = Command::new(env!("CARGO_BIN_EXE_userpool"));
     probe.args(&health[1..]).env("USERPOOL_ENDPOINT", "127.0.0.1:1");
-    // As of a server that is not there, and not as of a command that is not.
+    // The error of an unreachable server, not of an unknown command.
     assert_eq!(probe.output().expect("it runs").status.code(), Some(64 + 14));
 }
 

@@ -1,5 +1,5 @@
-//! The process of the pod, with the settings and the certificates that its manifests
-//! give it, serves; and its probes find out.
+//! The process of the pod serves with the settings and certificates of its manifests,
+//! and its probes succeed.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -17,7 +17,7 @@ fn settings(manifests: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The Secret, as cert-manager makes it, with the mode that the manifests give it.
+/// The Secret as cert-manager makes it, with the mode in the manifests.
 fn secret(directory: &Path, name: &str) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -53,7 +53,7 @@ async fn the_settings_and_probes_of_the_manifests_match() {
         .collect();
     let name = environment.iter().find(|(name, _)| name == "USERPOOL_SERVER_NAME");
     secret(directory.path(), &name.expect("a name").1);
-    // On free ports of this machine, and with the mounts below this directory.
+    // With free ports of this machine and with mounts below this directory.
     let settings = settings(&manifests)
         .replace("0.0.0.0:50051", "127.0.0.1:0")
         .replace("0.0.0.0:9464", "127.0.0.1:0")
@@ -69,7 +69,7 @@ async fn the_settings_and_probes_of_the_manifests_match() {
     let probes: Vec<_> =
         probe.captures_iter(&manifests).map(|probe| probe[1].replace([',', '"'], "")).collect();
     assert_eq!(probes.len(), 2);
-    // And "kubectl exec userpool-0 -- userpool list", as the comment has it.
+    // And "kubectl exec userpool-0 -- userpool list", as the comment says.
     for command in probes.iter().map(String::as_str).chain(["list"]) {
         let mut client = userpool();
         client.args(command.split(' ')).envs(environment.clone());

@@ -1,13 +1,13 @@
-//! What happens to files on a disk, at places that a seed chooses.
+//! Damage to files, at places that follow from a seed.
 
 use std::{fmt, fs, os::unix::fs::FileExt as _, path::Path};
 
 use super::Random;
 
-/// The smallest part that a disk gives back as zeros.
+/// The smallest part that a disk returns as zeros.
 const PAGE: u64 = 4096;
 
-/// A damage: which file, and what becomes of it.
+/// A damage: a file and its change.
 #[derive(Debug, Clone)]
 pub(super) struct Damage {
     /// Its path in the data directory.
@@ -27,10 +27,10 @@ enum What {
 }
 
 impl Damage {
-    /// One that fits the data directory.
+    /// A random damage that is possible in the data directory.
     pub(super) fn draw(random: &mut Random, data_dir: &Path) -> Self {
         let all: Vec<String> = super::contents(data_dir).into_keys().collect();
-        // Most of it where most of the bytes are.
+        // Large files are damaged more often.
         let file = match random.below(10) {
             0..=3 => "log/records/db".to_owned(),
             4..=6 => "read_model/db".to_owned(),

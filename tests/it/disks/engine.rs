@@ -1,5 +1,5 @@
-//! Whatever the log engine fails with: nothing more is acknowledged, the server
-//! ends, and after a restart a `request_id` tells what became of the command.
+//! Whatever error the log engine reports: nothing more is acknowledged, the server
+//! ends, and after a restart a `request_id` resolves the outcome of the command.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ async fn a_request_id_resolves_an_unknown_outcome_after_a_restart() {
         log.set(Some(fault));
         let failed = client.create_user_pool(with_id(2)).await.expect_err("a failed log");
         assert_eq!((failed.code(), reason(&failed)), (Code::Unavailable, "LOG_UNAVAILABLE".into()));
-        // The disk has recovered, but what it did in between nobody knows.
+        // The disk has recovered, but nobody knows what it did in between.
         client.create_user_pool(with_id(3)).await.expect_err("a failed log");
         let ended = server.ended().await.expect_err("a failed log");
         assert!(matches!(ended, ServerError::LogFailed), "{ended}");
@@ -54,7 +54,7 @@ async fn a_request_id_resolves_an_unknown_outcome_after_a_restart() {
     }
 }
 
-/// Whether the caller is patient or not: the disk never answers.
+/// Whether or not the caller waits: the disk never answers.
 #[tokio::test]
 async fn a_hanging_log_does_not_prevent_shutdown() {
     let log = FaultyLog::on(Arc::new(MemoryLog::default()));
@@ -65,7 +65,7 @@ async fn a_hanging_log_does_not_prevent_shutdown() {
     let mut caller = client.clone();
     let call = tokio::spawn(async move { caller.create_user_pool(named("hangs")).await });
     log.hangs().await;
-    // What was acknowledged is still served.
+    // Acknowledged changes are still served.
     assert_eq!(names(&mut client).await, ["before"]);
 
     tokio::time::pause();
@@ -95,7 +95,7 @@ async fn damage_is_reported_by_position_and_serving_continues() {
         assert_eq!(reason(&status), "HISTORY_DAMAGED");
         assert_eq!(metadata(&status, "position").as_deref(), Some("1"));
     };
-    // The answer to a retry is in the history.
+    // A retry needs the history for its answer.
     damaged(client.create_user_pool(with_id(2)).await.expect_err("damaged"));
     assert_eq!(names(&mut client).await.len(), 3);
     client.create_user_pool(with_id(4)).await.expect("recorded");
@@ -105,7 +105,7 @@ async fn damage_is_reported_by_position_and_serving_continues() {
     assert_eq!(gone.code(), Code::Internal, "{gone}");
     assert!(!gone.message().contains("the disk is gone"), "{gone}");
 
-    // It was the disk that was away, not the history.
+    // The disk had failed, and the history is intact.
     log.set(None);
     let retried = client.create_user_pool(with_id(2)).await.expect("the first answer again");
     assert_eq!(retried.into_inner().position, 2);

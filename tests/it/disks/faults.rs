@@ -1,5 +1,5 @@
-//! A disk that fails when it is told to, under the real server: `faults.c`, which
-//! the C compiler makes a library of.
+//! A disk that fails on demand, under the real server: `faults.c`, which the C
+//! compiler makes a library of.
 
 use std::{
     env, fs,
@@ -13,14 +13,14 @@ use tokio::process::Command;
 
 use crate::tools::repository;
 
-/// What Linux says: an error of the disk, a full disk, one that is read-only, and
-/// a file that is not for us.
+/// The error texts of Linux: an I/O error, a full disk, a read-only disk, and missing
+/// permission.
 pub(super) const EIO: i32 = 5;
 pub(super) const ENOSPC: i32 = 28;
 pub(super) const EROFS: i32 = 30;
 pub(super) const EACCES: i32 = 13;
 
-/// Which calls fail; `faults.c` says what the fields are.
+/// Which calls fail; `faults.c` explains the fields.
 #[derive(Debug, Clone)]
 pub(super) struct Rule {
     pub(super) calls: &'static str,
@@ -40,7 +40,7 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// Nothing where there is no C compiler, which is told.
+    /// `None` without a C compiler, which is reported.
     pub(super) fn under(directory: &Path, promise: &str) -> Option<Self> {
         static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
         let Some(library) = LIBRARY.get_or_init(compiled) else {
@@ -52,7 +52,7 @@ impl Faults {
         Some(Self { library, under: directory.to_owned(), control })
     }
 
-    /// Puts the server of the command on this disk.
+    /// Runs the server of the command on this disk.
     pub(super) fn below(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", self.library)
@@ -60,11 +60,11 @@ impl Faults {
             .env("FAULTS_CONTROL", self.control());
     }
 
-    /// From now on, the calls of the rule fail.
+    /// From now on, the calls that match the rule fail.
     pub(super) fn set(&self, rule: &Rule) {
         let Rule { calls, path, nth, errno, times, effect } = rule;
         let text = format!("{calls} {path} {nth} {errno} {times} {effect}");
-        // In one step, for the server may be reading it.
+        // Atomically, since the server may be reading the file.
         let beside = self.control.path().join("beside");
         fs::write(&beside, text).expect("written");
         fs::rename(&beside, self.control()).expect("moved");

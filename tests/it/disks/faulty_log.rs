@@ -1,4 +1,4 @@
-//! A log on a faulty disk: any engine, with faults that a test chooses.
+//! Any log engine with injected faults.
 
 use std::{
     future::pending,
@@ -11,23 +11,23 @@ use userpool::event_log::{
     AppendError, Defect, EventLog, Head, Position, ReadError, ReadLimit, Record,
 };
 
-/// What is wrong with the disk.
+/// The fault of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// An append fails before anything is written.
     BeforeAppend,
     /// An append is written, and then fails.
     AfterAppend,
-    /// An append is written, and never says so.
+    /// An append is written and never returns.
     Hang,
     /// Nothing can be read for now.
     Read,
-    /// What is read from this position on is damaged.
+    /// All records from this position on are reported as damaged.
     DamagedFrom(Position),
 }
 
-/// Any log, with a fault that can be switched on and, like a disk that recovers,
-/// off again.
+/// Any log with a fault that can be switched on and off again, like a disk that
+/// recovers.
 #[derive(Debug)]
 pub(crate) struct FaultyLog {
     kept: Arc<dyn EventLog>,
@@ -77,7 +77,7 @@ impl EventLog for FaultyLog {
         let failed = || AppendError::Unknown("the disk is gone".into());
         match self.fault() {
             Some(fault @ (Fault::BeforeAppend | Fault::AfterAppend)) => {
-                // Once, as a disk may: what comes after must not be asked for.
+                // Fails once, as a disk may: the application must not append again.
                 self.set(None);
                 if fault == Fault::AfterAppend {
                     self.kept.append(expected, bodies).await?;

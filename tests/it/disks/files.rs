@@ -1,4 +1,4 @@
-//! Real files are damaged, and the real server is started on them.
+//! Damages real files and starts the real server on them.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -18,7 +18,7 @@ use super::{
 use crate::support::{Client, copy_directory, create, domain, named};
 
 /// How many user pools there are, and how often each is changed: more events than
-/// are checked when a log is opened.
+/// opening a log checks.
 const POOLS: usize = 40;
 const UPDATES: usize = 35;
 
@@ -26,18 +26,19 @@ const UPDATES: usize = 35;
 enum End {
     Killed,
     Stopped,
-    /// And served once more: from then on sled no longer reads all of it to open it.
+    /// And was started once more: then sled no longer reads the whole file to open
+    /// it.
     Restarted,
 }
 
-/// A data directory as a server left it, and all that was acknowledged.
+/// A data directory as a server left it, and everything that was acknowledged.
 struct Original {
     directory: TempDir,
     truth: Truth,
 }
 
 impl Original {
-    /// Made by a server that ended so.
+    /// Made by a server that ended this way.
     async fn new(end: End) -> Self {
         let directory = TempDir::new().expect("a directory");
         let server = start(&mut serve(directory.path())).await.serving("an empty directory");
@@ -104,10 +105,10 @@ async fn damaged_files_are_served_correctly_or_refused() {
     for round in 0..rounds(20) {
         let seed = seed() + round;
         let mut random = Random(seed);
-        // Twice as often: what opening does not see.
+        // Twice as often: opening does not detect this damage.
         let original = &originals[*random.one_of(&[0, 1, 2, 2])];
         let damage = Damage::draw(&mut random, original.directory.path());
-        // Shown where the round fails.
+        // Printed if the round fails.
         eprintln!("USERPOOL_SEED={seed}: {damage}");
         let outcome = survive(original, &damage).await;
         eprintln!("    {outcome}");
@@ -117,7 +118,7 @@ async fn damaged_files_are_served_correctly_or_refused() {
     eprintln!("{outcomes:#?}");
 }
 
-/// Damages a copy and sees what the server makes of it; returns that in a word.
+/// Damages a copy and starts the server on it; returns the result in a word.
 async fn survive(original: &Original, damage: &Damage) -> &'static str {
     let copy = original.copy();
     let data_dir = copy.path();
@@ -126,19 +127,19 @@ async fn survive(original: &Original, damage: &Damage) -> &'static str {
     match start(&mut serve(data_dir)).await {
         Started::Ended(ended) => {
             is_told(&ended, damage, data_dir);
-            // A refusal repairs nothing, so it is a refusal again.
+            // A refusal repairs nothing, so the second start is refused too.
             let again = start(&mut serve(data_dir)).await;
             let Started::Ended(again) = again else { unreachable!("repaired: {damage}") };
             is_told(&again, damage, data_dir);
             let after = contents(&data_dir.join("log"));
-            // The log was opened, and was right, before the key was read.
+            // The log was opened successfully before the key was read.
             assert!(after == damaged || damage.file == "signing_key.pem", "touched: {damage}");
             "refused"
         }
         Started::Serving(server) => {
             let channel = server.channel().await;
             let damaged = original.truth.check(channel.clone()).await;
-            // What was damaged does not keep others from being recorded.
+            // The damage does not prevent new changes.
             let mut client = UserPoolServiceClient::new(channel);
             let next = client.create_user_pool(named("next")).await.expect("acknowledged");
             let next = next.into_inner();
@@ -152,7 +153,7 @@ async fn survive(original: &Original, damage: &Damage) -> &'static str {
     }
 }
 
-/// The log is said to be whole, or damaged where clients were told.
+/// Verification passes, or reports the damage where clients saw it.
 async fn verified(data_dir: &Path, damaged: Option<u64>) {
     let output = offline(&["log", "verify"], data_dir).await;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -166,7 +167,7 @@ async fn verified(data_dir: &Path, damaged: Option<u64>) {
     }
 }
 
-/// The sentence names the file, and what helps.
+/// The sentence names the file and the remedy.
 fn is_told(ended: &Ended, damage: &Damage, data_dir: &Path) {
     let sentence = ended.sentence();
     eprintln!("    {}", sentence.replace(&data_dir.display().to_string(), "DATA"));

@@ -1,6 +1,6 @@
-//! Disks that are full, broken or read-only, at any moment: every caller gets an
-//! answer, the server ends by itself, and when the disk is right again everything
-//! that was acknowledged is there, and everything else once or not at all.
+//! Full, broken and read-only disks, at any moment: every caller gets an answer, the
+//! server ends by itself, and once the disk works again all acknowledged changes are
+//! there, and every other change exists once or not at all.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::support::{create, named};
 
-/// How many clients there are, and how many commands each of them has.
+/// The number of clients, and of the commands of each.
 const CLIENTS: u64 = 4;
 const COMMANDS: u64 = 12;
 
@@ -70,7 +70,7 @@ async fn a_failing_disk_loses_no_acknowledged_change() {
             Phase::Stopping,
         ]);
         let rule = Rule::draw(&mut random, phase);
-        // Shown where the round fails.
+        // Printed if the round fails.
         eprintln!("USERPOOL_SEED={seed}: {phase:?}: {rule:?}");
         let directory = TempDir::new().expect("a directory");
         let promise = "that a failing disk costs nothing that was acknowledged";
@@ -82,7 +82,7 @@ async fn a_failing_disk_loses_no_acknowledged_change() {
     eprintln!("{outcomes:#?}");
 }
 
-/// What every command came to, by its number.
+/// The result of every command, by its number.
 type Answers = BTreeMap<u64, Result<i64, Code>>;
 
 async fn survive(phase: Phase, rule: &Rule, faults: &Faults, directory: &Path) -> &'static str {
@@ -136,8 +136,8 @@ async fn survive(phase: Phase, rule: &Rule, faults: &Faults, directory: &Path) -
     outcome
 }
 
-/// On a sound disk again: what was acknowledged is there as it was acknowledged,
-/// and a retry does the rest, once.
+/// On a working disk again: acknowledged changes are unchanged, and retries complete
+/// the rest, once.
 async fn is_all_there(data_dir: &Path, answers: &Answers) {
     let server = start(&mut serve(data_dir)).await.serving("a sound disk again");
     let channel = server.channel().await;
@@ -164,7 +164,7 @@ async fn is_all_there(data_dir: &Path, answers: &Answers) {
     assert_eq!(output.status.code(), Some(0), "{said}");
 }
 
-/// Some clients, each with its commands one after the other until one fails.
+/// Clients that send their commands one after the other until one fails.
 async fn commands(channel: Channel, first: u64) -> Answers {
     let mut clients = JoinSet::new();
     for number in 0..CLIENTS {
@@ -207,13 +207,13 @@ async fn names(channel: Channel) -> Vec<String> {
     }
 }
 
-/// The sentence names a file and what the system says.
+/// The sentence names a file and the error of the system.
 fn told(sentence: &str, data_dir: &Path) {
     eprintln!("    {}", sentence.replace(&data_dir.display().to_string(), "DATA"));
     assert!(sentence.contains(&data_dir.display().to_string()), "no file: {sentence}");
 }
 
-/// Root can read everything, so it is the disk that says no.
+/// Root may read everything, so the disk refuses access.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_opened_is_named_and_unchanged() {
     let directory = TempDir::new().expect("a directory");
@@ -248,7 +248,7 @@ async fn a_file_that_cannot_be_opened_is_named_and_unchanged() {
         assert!(sentence.contains("ermission"), "{file}: {sentence}");
         let mut after = super::contents(&data_dir);
         if file == "signing_key.pem" {
-            // It is read when the log was opened already.
+            // The file is read after the log was opened.
             after.retain(|path, _| !path.starts_with("log/"));
             before.retain(|path, _| !path.starts_with("log/"));
         }
@@ -260,11 +260,11 @@ async fn a_file_that_cannot_be_opened_is_named_and_unchanged() {
     server.kill().await;
 }
 
-/// No layer here: the kernel says that the disk is full.
+/// Without the library: the kernel reports that the disk is full.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_ends_the_server_and_free_space_restores_it() {
     let directory = TempDir::new().expect("a directory");
-    // In a mount namespace of its own, the disk goes with the process.
+    // In a mount namespace of its own, the disk disappears with the process.
     let script = r#"
         mount -t tmpfs -o size=5m tmpfs "$0" || { echo unmountable; exit 0; }
         "$1" serve --listen=127.0.0.1:0 --log=off --data-dir="$0/data"

@@ -1,4 +1,4 @@
-//! The real server, which either serves or ends by itself, and does so in time.
+//! The real server, which either serves or ends by itself, in time.
 
 use std::{
     path::Path,
@@ -14,10 +14,10 @@ use tokio::{
 };
 use tonic::transport::{Channel, Endpoint};
 
-/// How long anything may take before it counts as hanging.
+/// Anything that takes longer counts as hanging.
 pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
-/// What became of a start.
+/// The result of a start.
 pub(super) enum Started {
     Serving(Server),
     Ended(Ended),
@@ -30,7 +30,7 @@ pub(super) struct Server {
     stderr: JoinHandle<String>,
 }
 
-/// How a server ended, and what it had written.
+/// How a server ended, and its output.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) code: Option<i32>,
@@ -58,7 +58,7 @@ pub(super) async fn offline(arguments: &[&str], data_dir: &Path) -> Output {
     timeout(LIMIT, output).await.expect("it ends in time").expect("the binary runs")
 }
 
-/// Starts a server and waits until it serves or has ended.
+/// Starts a server and waits until it serves or ends.
 pub(super) async fn start(command: &mut Command) -> Started {
     let mut child = command.spawn().expect("the binary runs");
     let mut stderr = child.stderr.take().expect("a pipe");
@@ -104,7 +104,7 @@ impl Server {
         self.child.try_wait().expect("a child").is_some()
     }
 
-    /// Stops it in order.
+    /// Stops it gracefully.
     pub(super) async fn terminate(self) -> Ended {
         if let Some(process) = self.child.id() {
             let kill = Command::new("kill").arg(process.to_string()).output();
@@ -114,14 +114,14 @@ impl Server {
         self.ended().await
     }
 
-    /// The hard way.
+    /// Kills it.
     pub(super) async fn kill(mut self) {
         self.child.kill().await.expect("killed");
     }
 }
 
 impl Ended {
-    /// The sentence that it ended with, after it failed.
+    /// The last sentence of a server that failed.
     pub(super) fn sentence(&self) -> &str {
         let stderr = &self.stderr;
         assert_eq!(self.code, Some(1), "{stderr}");
@@ -132,7 +132,7 @@ impl Ended {
     }
 }
 
-/// A program that prints addresses of servers, line by line.
+/// A program that prints the addresses of servers, line by line.
 pub(super) struct Lines {
     _child: Child,
     stdout: BufReader<tokio::process::ChildStdout>,
@@ -140,7 +140,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Runs a program with arguments, then a directory and the binary.
+    /// Runs a program with these arguments, then a directory and the binary.
     pub(super) fn of(program: &str, arguments: &[&str], directory: &Path) -> Self {
         let mut command = Command::new(program);
         command.args(arguments).arg(directory).arg(env!("CARGO_BIN_EXE_userpool"));
@@ -151,7 +151,7 @@ impl Lines {
         Self { _child: child, stdout, stderr }
     }
 
-    /// The next line; empty at the end.
+    /// The next line; `None` at the end.
     pub(super) async fn next(&mut self) -> String {
         let mut line = String::new();
         let read = timeout(LIMIT, self.stdout.read_line(&mut line)).await;

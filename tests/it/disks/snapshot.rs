@@ -1,4 +1,5 @@
-//! What a server showed before its disk was damaged, and whether it still does.
+//! All data that a server showed before its disk was damaged, and the comparison
+//! afterwards.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use userpool::proto::{
 
 use crate::support::{Client, metadata, reason};
 
-/// Everything that clients can see, by what they see it with.
+/// All data that clients can see, by the call that shows it.
 #[derive(Debug, PartialEq)]
 pub(super) struct Truth {
     pub(super) pools: BTreeMap<String, DescribeUserPoolResponse>,
@@ -29,8 +30,8 @@ impl Truth {
         Self { pools, domains, events: events.expect("readable") }
     }
 
-    /// Checks what a server shows of the present, all of which must be right, and
-    /// of the past, which may be damaged, and is then said to be: where?
+    /// Checks all current data, which must be right, and the history, which may be
+    /// damaged and then names its position. Returns that.
     pub(super) async fn check(&self, channel: Channel) -> Option<u64> {
         let mut client = UserPoolServiceClient::new(channel.clone());
         let pools = pools(&mut client).await.expect("the present is readable");
@@ -44,7 +45,7 @@ impl Truth {
             }
             Err(status) => place(&status),
         };
-        // The others go on.
+        // The other calls still work.
         let mut served = 0;
         for id in self.pools.keys() {
             match events(channel.clone(), Some(id)).await {
@@ -61,7 +62,7 @@ impl Truth {
     }
 }
 
-/// Where the history is damaged, as a client is told.
+/// The position at which the history is damaged, as a client learns it.
 fn place(status: &Status) -> u64 {
     assert_eq!(status.code(), Code::DataLoss, "{status}");
     assert_eq!(reason(status), "HISTORY_DAMAGED");

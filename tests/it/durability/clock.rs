@@ -1,4 +1,4 @@
-//! Times never go back, whatever the clock does.
+//! Recorded times never go back, whatever the clock does.
 
 use std::sync::{
     Arc,
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::support::{FixedSource, named};
 
-/// A clock that goes back a minute per question.
+/// A clock that goes back a minute each time it is read.
 #[derive(Debug)]
 struct BackwardSource {
     now: AtomicI64,
@@ -45,7 +45,7 @@ impl Source for BackwardSource {
 #[tokio::test(flavor = "multi_thread")]
 async fn recorded_times_do_not_go_back_with_the_clock() {
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
-    // The second start finds a clock that is a day behind the log.
+    // At the second start the clock is a day behind the log.
     for (start, first) in [(1_512_950_400, 1), (1_512_864_000, 4)] {
         let directory = TempDir::new().expect("a directory");
         let source =

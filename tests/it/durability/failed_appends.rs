@@ -1,4 +1,4 @@
-//! A log that fails ends the service: nothing is acknowledged that is not kept.
+//! A failing log ends the service: nothing is acknowledged that is not durable.
 
 use std::sync::{
     Arc,
@@ -31,7 +31,7 @@ impl EventLog for FailingLog {
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
-        // Once, as a disk may: what comes after must not be asked for.
+        // Fails once, as a disk may: the application must not append again.
         if self.failing.swap(false, Ordering::Relaxed) {
             return Err(AppendError::Unknown("the disk is gone".into()));
         }
@@ -58,7 +58,7 @@ async fn a_failed_append_acknowledges_nothing_and_ends_the_server() {
     assert_eq!(refused.code(), Code::Unavailable, "{refused}");
     assert_eq!(reason(&refused), "LOG_UNAVAILABLE");
     assert!(!refused.message().contains("the disk is gone"), "{refused}");
-    // By the server, or because it has closed the connection by now.
+    // By the server, or because it has already closed the connection.
     client.create_user_pool(named("later")).await.expect_err("a failed log");
     assert_eq!(health.next().await, Some(ServingStatus::NotServing));
     let ended = server.ended().await.expect_err("a failed log");

@@ -1,5 +1,5 @@
-//! While the log is slow: who waits, who is refused, and what becomes of those who
-//! give up.
+//! While the log is slow: commands wait, excess ones are refused, and cancelled ones
+//! are dropped.
 
 use std::{
     future::poll_fn,
@@ -30,7 +30,7 @@ use crate::support::{FixedSource, TestServer, named, reason};
 const QUEUE: usize = 1024;
 const BATCH: usize = 512;
 
-/// A log that holds every append until it is told to let go.
+/// A log that holds every append until it is released.
 #[derive(Debug)]
 pub(crate) struct HeldLog {
     kept: MemoryLog,
@@ -52,7 +52,7 @@ impl HeldLog {
         self.taken_up.acquire().await.expect("open").forget();
     }
 
-    /// Lets all appends go.
+    /// Releases all appends.
     pub(crate) fn let_go(&self) {
         self.held.close();
     }
@@ -85,7 +85,7 @@ async fn waiting_commands_are_batched_and_excess_ones_refused() {
     calls.spawn(async move { client.create_user_pool(named("first")).await });
     log.taken_up().await;
 
-    // One more than there is room for, on enough connections to have them all open.
+    // One more than the queue holds, on enough connections to have them all open.
     let mut sent = 0;
     while sent < QUEUE + 1 {
         let client = server.client().await;
@@ -126,7 +126,7 @@ async fn a_started_command_completes_without_its_caller() {
     log.let_go();
     head.wait_for(|head| head.position == Position(1)).await.expect("recorded");
 
-    // What comes after it in the log is visible after it.
+    // A change after it in the log is visible after it.
     client.create_user_pool(named("next")).await.expect("created");
     let list = ListUserPoolsRequest { max_results: Some(60), ..Default::default() };
     let pools = client.list_user_pools(list).await.expect("listed").into_inner().user_pools;

@@ -1,5 +1,5 @@
-//! Stopping in order: what runs is finished, what is new is refused, and nobody
-//! who only watches holds the server up.
+//! Graceful shutdown: running calls are finished, new ones are refused, and watches
+//! do not delay it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use tonic_health::pb::{
 use super::queue::HeldLog;
 use crate::support::{TestServer, named};
 
-/// What a watcher of the whole server's health is told.
+/// A health watch for the whole server.
 pub(super) struct Health(Streaming<HealthCheckResponse>);
 
 pub(super) async fn watch_health(server: &TestServer) -> Health {
@@ -23,9 +23,9 @@ pub(super) async fn watch_health(server: &TestServer) -> Health {
 }
 
 impl Health {
-    /// The next status, or nothing where the stream has ended in order.
+    /// The next status; `None` if the stream has ended normally.
     pub(super) async fn next(&mut self) -> Option<ServingStatus> {
-        // The limit is there so that a stream that never ends fails the test.
+        // The timeout is there so that a stream that never ends fails the test.
         let message = timeout(Duration::from_mins(1), self.0.message()).await;
         let message = message.expect("an end").expect("not cut off");
         message.map(|message| message.status())

@@ -1,4 +1,4 @@
-//! What is damaged is refused and named, never served and never repaired.
+//! Damaged records are refused and named, never served and never repaired.
 
 use std::{fs, os::unix::fs::FileExt as _, path::Path};
 
@@ -15,7 +15,7 @@ use super::{
     reopening::{key, log_of, open, record, sealed, tamper},
 };
 
-/// More than is checked when a log is opened.
+/// More records than opening a log checks.
 const LONG: u64 = 1100;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +57,7 @@ async fn damage_far_from_the_end_is_found_when_it_is_read() {
 
 type Damage = (&'static str, fn(&sled::Db), (u64, Defect));
 
-/// Ways in which the records from 6 to 10 can be wrong, and what is said of it.
+/// Ways in which the records from 6 to 10 can be wrong, with the errors.
 fn damages() -> Vec<Damage> {
     vec![
         ("a flipped bit in a body", |db| change(db, 7, |stored| stored[50] ^= 1), at(7)),
@@ -84,7 +84,7 @@ fn change(db: &sled::Db, position: u64, change: fn(&mut Vec<u8>)) {
     db.insert(key(position), stored).expect("written");
 }
 
-/// Changes record 7 and gives it the hash that belongs to the change.
+/// Changes record 7 and gives it the hash that matches the change.
 fn seal(db: &sled::Db, change: fn(&mut Vec<u8>)) {
     let mut stored = db.get(key(7)).expect("readable").expect("a record").to_vec();
     stored.truncate(stored.len() - 32);
@@ -143,7 +143,7 @@ async fn half_an_acknowledged_batch_is_refused_and_unchanged() {
     }
     tamper(directory.path(), |db| drop(db.remove(key(4))));
 
-    // Twice: the first refusal must not be what makes the second opening succeed.
+    // Twice: the first refusal must not make the second opening succeed.
     for _ in 0..2 {
         let refused = SledLog::open(directory.path()).expect_err("half a batch");
         let OpenError::Damaged { source, .. } = refused else { unreachable!("{refused}") };
@@ -158,7 +158,7 @@ async fn half_an_acknowledged_batch_is_refused_and_unchanged() {
     });
 }
 
-/// sled itself opens such files without a word and without the end of the log.
+/// sled itself opens such files without an error and without the end of the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_damage_to_the_file_loses_records_silently() {
     let original = TempDir::new().expect("a directory");
@@ -204,7 +204,7 @@ async fn log_of_one_more(directory: &Path) {
     append(&log, head, &["one more"]).await.expect("appended");
 }
 
-/// What is wrong, and where; nothing where the engine failed.
+/// The defect and its position; `None` if the engine failed.
 fn place(error: &ReadError) -> Option<(u64, Defect)> {
     match error {
         ReadError::Damaged { position, defect } => Some((position.0, *defect)),

@@ -1,4 +1,4 @@
-//! What the sled engine keeps from one opening to the next, and what it takes out.
+//! What the sled engine keeps when a log is reopened, and what it removes.
 
 use std::{fs, os::unix::fs::FileExt as _, path::Path, sync::Arc};
 
@@ -10,7 +10,7 @@ use userpool::event_log::{EventLog, Head, OpenError, Position, Record, SledLog};
 use super::{ALL, append, positions};
 use crate::support::change_database;
 
-/// Where the second slot of the witness is; the first is at 0.
+/// The offset of the second slot of the witness; the first is at 0.
 const SECOND_SLOT: u64 = 4096;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +63,7 @@ async fn half_an_unacknowledged_batch_is_removed() {
     }
 }
 
-/// Whoever was not answered cannot know, so the record may stay.
+/// The caller got no answer and knows no outcome, so the record may stay.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whole_unacknowledged_batch_stays() {
     let directory = TempDir::new().expect("a directory");
@@ -94,7 +94,8 @@ async fn a_missing_witness_is_written_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_torn_witness_slot_leaves_the_previous_one() {
     let directory = TempDir::new().expect("a directory");
-    // Opening notes position 0 in the first slot, so 1, 2, 3 go to 2nd, 1st, 2nd.
+    // Opening writes position 0 into the first slot, so 1, 2, 3 go to the second,
+    // first, second.
     log_of(directory.path(), 3).await;
     let witness = fs::OpenOptions::new().write(true).open(directory.path().join("head"));
     witness.expect("a witness").write_all_at(&[0xff; 20], SECOND_SLOT + 20).expect("torn");
@@ -123,12 +124,12 @@ async fn a_log_cannot_be_opened_twice() {
     append(&log, 1, &["b"]).await.expect("the first is not disturbed");
 }
 
-/// The log, as one that the suite takes.
+/// The log in the form that the suite uses.
 pub(super) fn open(directory: &Path) -> Arc<dyn EventLog> {
     Arc::new(SledLog::open(directory).expect("a log"))
 }
 
-/// Makes a log of batches of one record, and closes it.
+/// Makes a log with batches of one record, and closes it.
 pub(super) async fn log_of(directory: &Path, records: u64) -> Head {
     let log = open(directory);
     for position in 0..records {
@@ -137,7 +138,7 @@ pub(super) async fn log_of(directory: &Path, records: u64) -> Head {
     log.head().borrow().to_owned()
 }
 
-/// Changes the closed log behind its back.
+/// Changes the closed database directly.
 pub(super) fn tamper(directory: &Path, change: impl FnOnce(&sled::Db)) {
     change_database(&directory.join("records"), change);
 }
@@ -153,7 +154,7 @@ pub(super) fn record(head: Head, index: u32, length: u32, body: &[u8]) -> Vec<u8
     sealed([&head.hash.0[..], &[1], &position, &place, body].concat())
 }
 
-/// With the hash that makes a record whole.
+/// With the hash that completes a record.
 pub(super) fn sealed(mut stored: Vec<u8>) -> Vec<u8> {
     let hash = Sha256::digest(&stored);
     stored.extend_from_slice(&hash);

@@ -1,4 +1,4 @@
-//! The chain, and what an auditor notes of it.
+//! The hash chain and signed checkpoints.
 
 use std::fs;
 

@@ -25,7 +25,7 @@ async fn page(
     history.list_user_pool_events(request).await.expect("a page").into_inner()
 }
 
-/// The positions of all pages, one after the other.
+/// The positions on all pages, one after the other.
 async fn positions(history: &mut History, mut request: ListUserPoolEventsRequest) -> Vec<i64> {
     let mut positions = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! A user pool as it was, computed from its events alone.
+//! Past states of a user pool, computed from its events alone.
 
 use prost::Message as _;
 use prost_types::Timestamp;
@@ -92,10 +92,10 @@ async fn a_replay_does_not_depend_on_the_projection_of_a_user_pool() {
     let before = replay(&mut history(&server).await, &people, None).await.expect("shown");
     let server = server
         .restart_after(|data_dir| {
-            // Somebody changes what Describe reads, behind the log's back.
+            // Changes the data that Describe reads, without the log.
             change_database(&data_dir.join("read_model"), |db| {
                 let pool = StoredPool { revision: 3, position: 6, ..Default::default() };
-                // People was created first.
+                // The user pool people was created first.
                 let key = [b"p".as_slice(), &1_u64.to_be_bytes()].concat();
                 assert!(db.insert(key, pool.encode_to_vec()).expect("written").is_some());
             });

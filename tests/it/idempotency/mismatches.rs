@@ -1,4 +1,4 @@
-//! Another request under the same ID, and what leaves an ID unused.
+//! A different request with the same ID, and the calls that leave an ID unused.
 
 use futures_util::future::join_all;
 use tonic::Code;
@@ -16,7 +16,7 @@ async fn another_request_under_a_used_id_is_refused() {
     let mut client = server.client().await;
     let life = a_life(&mut client).await;
     let id = life[0].1.id();
-    // One that differs in a member each, against the call under the same number.
+    // For each call a request that differs in one member.
     for (call, number) in [
         (Call::create("persons"), 1),
         (Call::tag(&id, "two").expecting(1), 2),
@@ -102,7 +102,7 @@ async fn a_refused_call_leaves_its_id_unused() {
     assert_eq!((assigned.revision, assigned.position), (2, 5));
     assert_answers_again(&mut client, &[(assign, assigned)]).await;
 
-    // What breaks a field rule is not remembered either.
+    // A request that breaks a field rule is not remembered either.
     let bad = Call::create("プール").under(&request_id(2)).send(&mut client).await;
     assert_eq!(bad.expect_err("a refusal").code(), Code::InvalidArgument);
     Call::create("pool").under(&request_id(2)).send(&mut client).await.expect("a user pool");
@@ -147,7 +147,7 @@ async fn a_stale_revision_is_refused_with_both_numbers() {
             assert_eq!(metadata(&status, "user_pool_id").as_ref(), Some(&id));
         }
     }
-    // Nothing was recorded, nor the ID remembered.
+    // Nothing was recorded, and the ID was not remembered.
     let tagged = Call::tag(&id, "one").expecting(2).under(&request_id(1)).send(&mut client).await;
     assert_eq!(tagged.expect("tagged").position, 3);
     server.stop().await;

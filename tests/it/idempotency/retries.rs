@@ -1,4 +1,4 @@
-//! The same request again.
+//! The same request a second time.
 
 use std::fs;
 
@@ -39,11 +39,11 @@ async fn a_retry_answers_as_the_first_call_did_and_changes_nothing() {
 async fn a_retry_gets_the_first_answer_after_later_changes() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    // The last of these deletes the user pool, and then another has its domain.
+    // The last of these deletes the user pool, and then another one gets its domain.
     let life = a_life(&mut client).await;
     let other = Call::create("others").send(&mut client).await.expect("a user pool").id();
     Call::assign(&other, "people-login").send(&mut client).await.expect("the freed domain");
-    // On a connection of its own, in the other order.
+    // On a new connection, in reverse order.
     let mut another = server.client().await;
     let backwards: Vec<_> = life.into_iter().rev().collect();
     assert_answers_again(&mut another, &backwards).await;

@@ -1,4 +1,4 @@
-//! `validate_only`: the answer of the real call, with nothing recorded.
+//! `validate_only`: the answer of the real call, but nothing is recorded.
 
 use tonic::Status;
 use tonic_types::StatusExt as _;
@@ -18,7 +18,8 @@ async fn describe(client: &mut Client, id: &str) -> Option<UserPool> {
     client.describe_user_pool(request).await.expect("a user pool").into_inner().user_pool
 }
 
-/// An answer without what no two calls have in common: times, and a fresh ID.
+/// An answer without the parts that differ between any two calls: times, and a new
+/// ID.
 fn comparable(answer: Answer) -> Answer {
     let user_pool = answer.user_pool.map(|pool| UserPool {
         id: None,
@@ -92,7 +93,7 @@ async fn a_validated_call_leaves_its_id_unused() {
     let mut client = server.client().await;
     let validated = Call::create("people").only_validated().under(&request_id(1));
     validated.clone().send(&mut client).await.expect("valid");
-    // Also for another request, and for the same one that is now carried out.
+    // For another request too, and for the same one that is now carried out.
     Call::create("others")
         .only_validated()
         .under(&request_id(1))

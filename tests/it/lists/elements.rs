@@ -1,4 +1,4 @@
-//! What the lists show of each user pool and of each domain.
+//! The members that the lists show of each user pool and of each domain.
 
 use std::slice;
 
@@ -90,7 +90,7 @@ async fn domains_are_in_the_order_of_their_prefixes() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let longest = "z".repeat(63);
-    // Some begin like others, and a hyphen comes before a digit before a letter.
+    // Some are prefixes of others, and a hyphen sorts before a digit before a letter.
     let sorted = ["0", "a", "a-b", "a0", "aa", "ab", "b", "z", longest.as_str()];
     for prefix in ["b", "aa", "z", "a0", longest.as_str(), "a", "0", "a-b", "ab"] {
         let id = create(&mut client, "people").await;

@@ -1,4 +1,4 @@
-//! Order and pages, also while the list changes.
+//! Order and pages, even while the list changes.
 
 use std::{
     collections::BTreeSet,
@@ -67,7 +67,7 @@ async fn pages_of_any_size_add_up_to_the_list() {
     for list in LISTS {
         for (size, pages) in [(1, 12), (2, 6), (5, 3), (6, 2), (11, 2), (12, 1), (13, 1), (60, 1)] {
             let found = list.rest(&mut client, size, None).await;
-            // The last page has no token, also where it is full.
+            // The last page has no token, even if it is full.
             assert_eq!(found.len(), pages, "{list:?} by {size}");
             assert_eq!(found.concat(), furnished(list, &ids), "{list:?} by {size}");
         }
@@ -123,15 +123,15 @@ async fn changes_between_pages_lose_and_repeat_nothing() {
             let page = list.page(&mut client, size, None).await.expect("a page");
             walks.push((list, page));
         }
-        // Gone are, of each list, the first, which was seen; the one that the token
-        // names; and the last, which was still to come.
+        // Removes from each list the first item, which was seen; the one that the
+        // token names; and the last, which was still to come.
         let (place, last) = (usize::try_from(size).expect("a small number") - 1, ids.len() - 1);
         for gone in BTreeSet::from([0, place, last - place, last]) {
             let (id, prefix) = (&ids[gone], &prefixes[last - gone]);
             Call::release(id, prefix).send(&mut client).await.expect("released");
             Call::delete(id).send(&mut client).await.expect("deleted");
         }
-        // New ones: domains on both sides of the place, a user pool at the end.
+        // Adds domains on both sides of the token, and a user pool at the end.
         let new = Call::create("new").send(&mut client).await.expect("a user pool").id();
         Call::assign(&new, "a-before").send(&mut client).await.expect("a domain");
         let after = Call::create("new").send(&mut client).await.expect("a user pool").id();
@@ -141,7 +141,7 @@ async fn changes_between_pages_lose_and_repeat_nothing() {
             let now = list.all(&mut client, 60).await;
             let rest = list.rest(&mut client, size, first.next_token).await.concat();
             let before = furnished(list, &ids);
-            // Of what is to come, exactly what is there now.
+            // The rest of the list is exactly its current content.
             let to_come: Vec<_> = now
                 .iter()
                 .filter(|name| !first.names.contains(name) && *name != "a-before")
@@ -157,7 +157,7 @@ async fn changes_between_pages_lose_and_repeat_nothing() {
     }
 }
 
-/// Identifiers that count down, so that their order is not that of creation.
+/// Identifiers that count down, so that their order is not the order of creation.
 #[derive(Debug)]
 struct Backwards(AtomicU64);
 

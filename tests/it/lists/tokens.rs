@@ -1,4 +1,4 @@
-//! Tokens name a place in one list, and nothing else.
+//! A token marks a position in one list and nothing else.
 
 use std::fs;
 
@@ -40,7 +40,7 @@ async fn a_token_is_valid_after_a_restart_with_a_new_read_model() {
         .await;
     let mut client = server.client().await;
     for (list, token) in tokens {
-        // The next page may have another size, and be asked for more than once.
+        // The next page may have another size, and may be requested more than once.
         for size in [1, 3, 60] {
             let rest = list.rest(&mut client, size, Some(token.clone())).await.concat();
             assert_eq!(rest, furnished(list, &ids)[2..]);
@@ -97,7 +97,7 @@ async fn an_invalid_token_is_refused() {
         {
             assert_bad(&mut client, list, token).await;
         }
-        // Cognito's shape has one character at least, and no spaces.
+        // Cognito requires at least one character and no spaces.
         for token in ["", " ", "a b"] {
             let page = list.page(&mut client, 2, Some(token.to_owned())).await;
             assert_eq!(reason(&page.expect_err("a refusal")), "INVALID_REQUEST", "{token:?}");

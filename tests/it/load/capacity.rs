@@ -1,5 +1,5 @@
-//! There is a bound to everything that clients can ask for at a time. Beyond it
-//! they are told at once, and below it all is as before.
+//! Every resource that clients use at a time has a limit. Excess calls are refused at
+//! once, and calls within the limit work normally.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::support::{TestServer, create, named, reason};
 
-/// How many changes may be on their way, and how many calls a connection has.
+/// How many changes may run, and how many calls a connection has.
 const WRITES: usize = 2048;
 const STREAMS: usize = 128;
 
@@ -38,7 +38,7 @@ fn assert_overloaded(status: &Status) {
     assert!(retry.is_some_and(|delay| !delay.is_zero()), "{retry:?}");
 }
 
-/// Tries until there is room again, which is a moment after it was given back.
+/// Tries until the permit is free again, which is a moment after its release.
 async fn at_last<T, F: Future<Output = Result<T, Status>>>(mut call: impl FnMut() -> F) -> T {
     let trying = async {
         loop {
@@ -140,7 +140,7 @@ async fn half_sent_changes_count_toward_the_limit() {
             if let Err(refused) = client.create_user_pool(named("more")).await {
                 return refused;
             }
-            // It may have had the place that the last of the others came for.
+            // It may have taken the permit that the last of the others needed.
             half_sent.push(another.begin(CREATE, None).await);
         }
     };
@@ -163,7 +163,7 @@ async fn the_memory_of_all_requests_is_limited() {
     let address = server.endpoint.to_string();
     let mut half_sent = Vec::new();
     let mut wires = Vec::new();
-    // 64 MiB and more, each request short of its last byte.
+    // 64 MiB and more, each request without its last byte.
     let message = [&[0][..], &(1_u32 << 20).to_be_bytes(), &vec![0; MEBIBYTE - 1]].concat();
     for _ in 0..66 {
         let mut wire = Wire::connect(&address).await;

@@ -1,5 +1,5 @@
-//! A client's deadline holds: it is told so in the word of gRPC, and what is late
-//! before it begins does not happen.
+//! The deadline of a client holds: the client gets the gRPC status, and a command
+//! whose deadline has passed before it starts is not carried out.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn list() -> ListUserPoolsRequest {
     ListUserPoolsRequest { max_results: Some(60), ..Default::default() }
 }
 
-/// In one thread, so that the clock can be moved.
+/// On one thread, so that the clock can be moved.
 #[tokio::test]
 async fn a_command_whose_deadline_passed_in_the_queue_is_dropped() {
     let log = Arc::new(HeldLog::default());

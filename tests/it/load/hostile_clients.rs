@@ -1,6 +1,6 @@
-//! Connections that mean no good. Each is ended by the server within a bound, and
-//! others are served meanwhile and after it. The clock is moved by the runtime
-//! whenever nobody does anything, so a bound of minutes takes no time.
+//! Hostile connections. The server closes each within a time limit and serves others
+//! meanwhile and afterwards. The runtime moves the clock when all tasks are idle, so
+//! a limit of minutes takes no time.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use super::{
 };
 use crate::support::{TestServer, create};
 
-/// Longer than any of the server's own limits together.
+/// Longer than all time limits of the server together.
 const BOUND: Duration = Duration::from_mins(3);
 
-/// What it is called, what is sent, and whether the client goes on reading.
+/// The name of the attack, its bytes, and whether the client reads.
 type Hostility = (&'static str, Vec<u8>, bool);
 
 fn hostilities() -> Vec<Hostility> {
@@ -91,14 +91,14 @@ fn hostilities() -> Vec<Hostility> {
     ]
 }
 
-/// How long the server lets it go on.
+/// How long the server keeps the connection open.
 async fn let_go_on(address: &str, sent: &[u8], reads: bool) -> Duration {
     let begun = Instant::now();
     let (mut from, mut to) = TcpStream::connect(address).await.expect("connected").into_split();
     let sending = async {
-        // Ends with an error where the server has closed before all was sent.
+        // Fails if the server has closed the connection before everything was sent.
         let _ = to.write_all(sent).await;
-        // And where it has closed since, another byte tells.
+        // If the server has closed it since, another byte shows that.
         while !reads && to.write_all(&[0]).await.is_ok() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
@@ -119,7 +119,8 @@ async fn hostile_connections_are_closed_and_harm_no_other() {
     let address = server.endpoint.to_string();
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
-    // From here on: the writer has a thread of its own, which this clock does not wait for.
+    // From here on: the writer has a thread of its own, which this clock does not
+    // wait for.
     tokio::time::pause();
     for (what, sent, reads) in hostilities() {
         let hostile = async {
@@ -140,7 +141,7 @@ async fn hostile_connections_are_closed_and_harm_no_other() {
             }
         };
         eprintln!("{what}: ended after {lasted:?}, {calls} calls served meanwhile");
-        // All of its places have come back: there is one for somebody new.
+        // All permits were released: a new client gets one.
         let mut other = server.client().await;
         describe(&mut other, &id).await.unwrap_or_else(|status| unreachable!("{what}: {status}"));
     }
@@ -152,7 +153,8 @@ async fn a_stalled_request_times_out_and_frees_its_permit() {
     let server = TestServer::with(|config| config.capacity.reads = 1).await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
-    // From here on: the writer has a thread of its own, which this clock does not wait for.
+    // From here on: the writer has a thread of its own, which this clock does not
+    // wait for.
     tokio::time::pause();
     let mut wire = super::wire::Wire::connect(&server.endpoint.to_string()).await;
     let begun = wire.begin(DESCRIBE, None).await;

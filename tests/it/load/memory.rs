@@ -1,4 +1,4 @@
-//! How much is kept in memory is a setting; what does not fit is read from the disk.
+//! The size of the cache is a setting; other data is read from the disk.
 
 use futures_util::future::join_all;
 use userpool::proto::CreateUserPoolRequest;
@@ -6,7 +6,7 @@ use userpool::proto::CreateUserPoolRequest;
 use super::describe;
 use crate::support::{TestServer, named};
 
-/// How many user pools there are, and how large each of them is: more than the memory.
+/// The number and the size of the user pools: more than the cache holds.
 const USER_POOLS: usize = 1200;
 const TEXT: usize = 2000;
 

@@ -1,4 +1,4 @@
-//! Clients that take no answer, and what they cannot hold up.
+//! Clients that do not read their answers, and what they cannot delay.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +23,8 @@ async fn a_stalled_response_is_dropped_and_frees_its_permit() {
     let server = TestServer::with(|config| config.capacity.reads = 1).await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
-    // From here on: the writer has a thread of its own, which this clock does not wait for.
+    // From here on: the writer has a thread of its own, which this clock does not
+    // wait for.
     tokio::time::pause();
     let mut wire = Wire::with_window(&server.endpoint.to_string(), 0).await;
     let mut begun = wire.begin(LIST, None).await;
@@ -43,10 +44,11 @@ async fn a_stalled_response_is_dropped_and_frees_its_permit() {
 async fn a_stalled_response_delays_shutdown_only_to_the_limit() {
     let server = TestServer::start().await;
     create(&mut server.client().await, "people").await;
-    // From here on: the writer has a thread of its own, which this clock does not wait for.
+    // From here on: the writer has a thread of its own, which this clock does not
+    // wait for.
     tokio::time::pause();
     let mut wire = Wire::with_window(&server.endpoint.to_string(), 0).await;
-    // The answers to watches are never thrown away.
+    // The answers to watches are never dropped.
     let mut begun = wire.begin(WATCH, None).await;
     let watch = WatchUserPoolEventsRequest::default();
     begun.request.send_data(framed(&watch), true).expect("sent");
@@ -57,7 +59,7 @@ async fn a_stalled_response_delays_shutdown_only_to_the_limit() {
     let took = told.elapsed();
 
     assert!((29..40).contains(&took.as_secs()), "{took:?}");
-    // Nobody holds the data directory any more.
+    // Nothing holds the data directory any more.
     let source = Arc::new(FixedSource::default());
     Server::start(config(directory.path()), source).await.expect("started again");
 }
@@ -76,9 +78,10 @@ async fn half_sent_calls_and_dead_connections_delay_nothing() {
         socket.write_all(&greeting()).await.expect("sent");
         dead.push(socket);
     }
-    // A call later than these are there.
+    // A call that completes after these connections are open.
     client.create_user_pool(named("more")).await.expect("created");
-    // From here on: the writer has a thread of its own, which this clock does not wait for.
+    // From here on: the writer has a thread of its own, which this clock does not
+    // wait for.
     tokio::time::pause();
 
     let told = Instant::now();

@@ -1,4 +1,4 @@
-//! A server that starts says so: health is there from the first moment.
+//! Health is served from the first moment of a start.
 
 use std::sync::Arc;
 
@@ -66,8 +66,8 @@ async fn calls_are_refused_while_the_read_model_is_built() {
     served.await.expect("no panic").expect("served to the end");
 }
 
-/// Also on a connection that was there before, which may still be asked after the
-/// watchers of health were told, and before it is closed.
+/// On an older connection too, which may still be used after health watches have been
+/// notified and before it is closed.
 #[tokio::test(flavor = "multi_thread")]
 async fn health_is_never_unknown_while_the_server_stops() {
     use crate::durability::queue::HeldLog;
@@ -88,8 +88,8 @@ async fn health_is_never_unknown_while_the_server_stops() {
     let last = watched.message().await.expect("a status").expect("a status");
     assert_eq!(last.status(), ServingStatus::NotServing);
     let asked = super::wire::framed(&HealthCheckRequest::default());
-    // Given up by the server, with the connection or without it, or answered; but
-    // never NOT_FOUND.
+    // The server may drop it, with or without the connection, or answer it, but never
+    // with NOT_FOUND.
     if half_asked.request.send_data(asked, true).is_ok()
         && let Ok(status) = half_asked.ended().await
     {

@@ -1,5 +1,5 @@
-//! HTTP/2 below what a gRPC client allows: calls that stop in the middle, frames
-//! by hand.
+//! HTTP/2 below the level of a gRPC client: calls that stop in the middle, and
+//! handmade frames.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use h2::{
@@ -22,7 +22,7 @@ pub(crate) struct Wire(SendRequest<Bytes>);
 /// A call that has begun.
 pub(crate) struct Begun {
     answer: ResponseFuture,
-    /// Where the rest of the request goes.
+    /// Sends the rest of the request.
     pub(crate) request: SendStream<Bytes>,
 }
 
@@ -31,14 +31,14 @@ impl Wire {
         Self::with_window(address, 1 << 20).await
     }
 
-    /// A connection whose streams take so many bytes of an answer at first.
+    /// A connection whose streams accept only this many bytes of an answer at first.
     pub(crate) async fn with_window(address: &str, bytes: u32) -> Self {
         let socket = TcpStream::connect(address).await.expect("a connection");
         let mut builder = client::Builder::new();
         builder.initial_window_size(bytes);
         let (wire, connection) = builder.handshake(socket).await.expect("HTTP/2");
         tokio::spawn(async move {
-            // Ends with the server, in whichever way.
+            // Ends with the server, in any way.
             let _ = connection.await;
         });
         Self(wire)
@@ -58,7 +58,7 @@ impl Wire {
         Begun { answer, request }
     }
 
-    /// Makes a whole call; its status, also where that is OK.
+    /// Makes a whole call; returns its status, including `OK`.
     pub(crate) async fn call(
         &mut self,
         path: &str,
@@ -66,14 +66,15 @@ impl Wire {
         message: &impl Message,
     ) -> Status {
         let mut begun = self.begin(path, timeout).await;
-        // What was refused by its headers alone is answered, and gone, already.
+        // A call that is refused by its headers alone is answered and complete
+        // already.
         let _ = begun.request.send_data(framed(message), true);
         begun.status().await
     }
 }
 
 impl Begun {
-    /// The headers of the answer have come; what follows is left where it is.
+    /// The headers of the answer; the rest is not read.
     pub(crate) async fn answered(self) -> RecvStream {
         self.answer.await.expect("an answer").into_body()
     }
@@ -99,7 +100,7 @@ impl Begun {
     }
 }
 
-/// A message as gRPC puts it.
+/// A message in its gRPC frame.
 pub(crate) fn framed(message: &impl Message) -> Bytes {
     let mut bytes = BytesMut::new();
     bytes.put_u8(0);
@@ -108,14 +109,14 @@ pub(crate) fn framed(message: &impl Message) -> Bytes {
     bytes.freeze()
 }
 
-/// What an HTTP/2 client says first.
+/// The connection preface of an HTTP/2 client.
 pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RESET: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
 pub(crate) const CONTINUATION: u8 = 9;
-/// The flag of a block of headers that is whole.
+/// The flag `END_HEADERS`.
 pub(crate) const END_HEADERS: u8 = 4;
 
 /// One frame.
@@ -133,7 +134,7 @@ pub(crate) fn greeting() -> Vec<u8> {
     [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()
 }
 
-/// A block of headers, each as long as its length in one byte allows.
+/// A header block; the length of each header fits into one byte.
 pub(crate) fn block(path: &str) -> Vec<u8> {
     let mut block = vec![0x83, 0x86];
     let mut literal = |name: &[u8], value: &str| {

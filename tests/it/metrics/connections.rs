@@ -1,4 +1,4 @@
-//! Whoever connects to the metrics and asks nothing keeps nobody from asking.
+//! An idle connection to the metrics listener blocks nobody else.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use userpool::transport::Endpoint;
 
 use super::{get, measured};
 
-/// As many connections as there are places.
+/// As many connections as the listener accepts.
 const PLACES: usize = 32;
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Every metric is documented, and what the dashboard and the alerts use exists.
+//! Every metric is documented, and the dashboard and the alerts use existing metrics.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
@@ -18,7 +18,7 @@ const ALERTS: &str = "deploy/prometheus/alerts.yaml";
 const DASHBOARD: &str = "deploy/grafana/userpool.json";
 const OPERATIONS: &str = "docs/operations.md";
 
-/// What a server tells after it was used.
+/// The metrics of a server after some calls.
 async fn after_traffic() -> Reading {
     let server = measured().await;
     let mut client = server.client().await;
@@ -108,7 +108,7 @@ fn expressions() -> Vec<String> {
     expressions
         .extend(variables.iter().filter_map(|all| Some(all["query"]["query"].as_str()?.into())));
     assert!(expressions.len() > 30, "{expressions:?}");
-    // YAML is not read here: an alert's expression goes on to its next key.
+    // YAML is not parsed here: an alert's expression continues to its next key.
     let alerts = text(ALERTS);
     let alert = Regex::new(r"(?s)expr:(.*?)\n {8}(?:for|labels):").expect("a pattern");
     let found: Vec<_> = alert.captures_iter(&alerts).map(|alert| alert[1].to_owned()).collect();
@@ -150,7 +150,7 @@ fn prometheus_reads_the_alerts() {
     assert!(said.contains(&format!("SUCCESS: {count} rules found")), "{said}");
 }
 
-/// By the parser of Prometheus itself, which wants times where it stores what it reads.
+/// Uses the parser of Prometheus itself, which requires times in storage.
 #[tokio::test(flavor = "multi_thread")]
 async fn prometheus_reads_the_metrics() {
     let Some(promtool) = promtool("that Prometheus reads the metrics") else { return };

@@ -1,5 +1,5 @@
-//! While the read model is built, the server is alive, not ready, and shows how far
-//! it is.
+//! While it builds the read model, the server is alive, not ready, and shows its
+//! progress.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,7 +15,7 @@ use userpool::{
 use super::{Reading, get};
 use crate::support::{FixedSource, config, event_body};
 
-/// A log that gives out one record, and the others once it is told to.
+/// A log that returns one record, and the others once it is released.
 #[derive(Debug)]
 pub(crate) struct SlowLog {
     kept: MemoryLog,
@@ -23,7 +23,7 @@ pub(crate) struct SlowLog {
 }
 
 impl SlowLog {
-    /// One that has so many events of one user pool.
+    /// A log with this many events of one user pool.
     pub(crate) async fn of(events: usize) -> Arc<Self> {
         let log = Self { kept: MemoryLog::default(), others: Semaphore::new(0) };
         let bodies = (1..=events).map(|revision| event_body("us-east-1_AbCdEfGhI", revision));
@@ -31,7 +31,7 @@ impl SlowLog {
         Arc::new(log)
     }
 
-    /// Gives out all records.
+    /// Releases all records.
     pub(crate) fn let_go(&self) {
         self.others.close();
     }

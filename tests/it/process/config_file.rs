@@ -1,5 +1,5 @@
-//! Flags count before the environment, that before one file, and that before the
-//! defaults; and the server says which of them it was.
+//! Flags override the environment, which overrides the settings file, which overrides
+//! the defaults; errors name the source.
 
 use std::{fs, path::Path, process::Output};
 
@@ -158,7 +158,7 @@ async fn check_config_compares_with_a_data_directory_that_is_in_use() {
     server.kill().await;
 }
 
-/// What a server says that is to start with such a file.
+/// The output of a server that is started with such a file.
 async fn refused(text: &str) -> String {
     let directory = TempDir::new().expect("a directory");
     let file = directory.path().join("userpool.toml");
@@ -173,7 +173,7 @@ async fn refused(text: &str) -> String {
     stderr
 }
 
-/// What a command printed that did its work.
+/// The output of a command that succeeded.
 fn printed(output: Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).expect("UTF-8")

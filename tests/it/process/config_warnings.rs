@@ -1,4 +1,4 @@
-//! The check of settings tells what can be started with and can never work.
+//! The check of the settings reports combinations that start but can never work.
 
 use rcgen::KeyPair;
 use tempfile::TempDir;
@@ -9,8 +9,8 @@ use crate::{
     tls,
 };
 
-/// The settings of a server with TLS, of one that asks for certificates, and of one that
-/// takes tokens.
+/// The settings of a server with TLS, of one that requests certificates, and of one
+/// that accepts tokens.
 const TLS: &str = "--tls-cert=tls.crt --tls-key=tls.key";
 const CERTIFICATES: &str = "--client-ca=ca.crt";
 const OPTIONAL: &str = "--client-auth=optional";
@@ -38,7 +38,7 @@ async fn one_endpoint_for_calls_and_metrics_is_reported() {
         let expected = format!("userpool: {endpoint} is both --listen and --metrics-listen");
         assert!(told.starts_with(&expected), "{told}");
     }
-    // Each takes a free one.
+    // Each takes a free port.
     let free = ["--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0"];
     assert_eq!(objections(&free).await, [""; 0]);
 }
@@ -82,7 +82,7 @@ async fn a_grant_that_no_caller_can_match_is_reported() {
     }
 }
 
-/// What the check tells of such settings, in lines.
+/// The warnings about such settings, one per line.
 async fn objections(settings: &[&str]) -> Vec<String> {
     let files = TempDir::new().expect("a directory");
     tls::tls(&Authority::new("root"), files.path(), Some(true));

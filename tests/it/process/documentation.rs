@@ -1,5 +1,5 @@
-//! Every setting is in the example file, in the README and in the environment, with the
-//! default that it has.
+//! Every setting is in the example file, in the README and in the environment, with
+//! its default.
 
 use std::{collections::BTreeMap, fs};
 
@@ -17,7 +17,7 @@ async fn the_example_file_has_every_setting_once_with_its_default() {
     let settings = settings().await;
     assert!(settings.keys().eq(documented.keys()), "{settings:?}\n{documented:?}");
     for (name, default) in settings {
-        // One without a default has an example of a value.
+        // A setting without a default has an example value.
         assert!(default.is_none_or(|default| documented[&name] == default), "{name}");
     }
 }
@@ -61,10 +61,10 @@ fn row(line: &str) -> Option<(String, &str)> {
     Some((name.to_owned(), default))
 }
 
-/// Where the example is.
+/// The path of the example.
 const EXAMPLE: &str = "deploy/userpool.example.toml";
 
-/// The settings in the example, without what comments them out.
+/// The settings in the example, uncommented.
 fn example() -> impl Iterator<Item = (String, String)> {
     let text = fs::read_to_string(repository().join(EXAMPLE)).expect("the example");
     let lines: Vec<_> = text.lines().map(str::to_owned).collect();
@@ -75,7 +75,7 @@ fn example() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Every setting with its default, where it has one.
+/// Every setting with its default, if it has one.
 async fn settings() -> BTreeMap<String, Option<String>> {
     let output = run(userpool().args(["serve", "--print-config"])).await;
     let printed = String::from_utf8(output.stdout).expect("UTF-8");
@@ -91,7 +91,7 @@ async fn settings() -> BTreeMap<String, Option<String>> {
     settings
 }
 
-/// What the server prints of such a file, which is to be good.
+/// The output of the server for such a file, which must be valid.
 async fn checked(flag: &str, text: &str) -> String {
     let directory = TempDir::new().expect("a directory");
     let file = directory.path().join("example.toml");

@@ -1,4 +1,4 @@
-//! `kill -9` under load loses nothing that was acknowledged, and doubles nothing.
+//! `kill -9` under load loses no acknowledged change and duplicates none.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::support::{Client, named};
 
 const ROUNDS: usize = 3;
 const CLIENTS: usize = 12;
-/// How many are acknowledged in a round before the server is killed.
+/// The number of acknowledged changes in a round before the server is killed.
 const ACKNOWLEDGED: usize = 150;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +35,7 @@ async fn kill_9_loses_no_acknowledged_change_and_repeats_none() {
             acknowledged.insert(name, (id, position));
         }
         server.kill().await;
-        // What was answered before the end is acknowledged, too.
+        // Changes that were answered before the end are acknowledged too.
         unanswered.extend(clients.join_all().await);
         drop(answered);
         while let Some((name, id, position)) = answers.recv().await {
@@ -54,7 +54,7 @@ async fn kill_9_loses_no_acknowledged_change_and_repeats_none() {
     }
     assert!(kept.values().all(|ids| ids.len() == 1), "{kept:?}");
 
-    // Whoever got no answer asks again, with the same request_id.
+    // A client without an answer retries with the same `request_id`.
     for name in &unanswered {
         client.create_user_pool(retriable(name)).await.expect("created now or before");
     }
@@ -89,7 +89,7 @@ async fn create_until_killed(
     unreachable!("there are many numbers");
 }
 
-/// A request with an idempotency key that follows from the name.
+/// A request whose request ID follows from the name.
 fn retriable(name: &str) -> CreateUserPoolRequest {
     let mut bytes = [0; 16];
     bytes[..name.len()].copy_from_slice(name.as_bytes());

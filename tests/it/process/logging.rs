@@ -1,5 +1,5 @@
-//! The log of the process: a record for each call that says who called from where, for
-//! programs unless people read it, and more of it while somebody asks for more.
+//! The log of the process: a record for each call with its caller and address, as
+//! JSON unless a person reads it, and a level that signals change.
 
 use std::{
     fs::{self, File},
@@ -22,7 +22,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use super::serve;
 use crate::support::{Client, named};
 
-/// A server whose log is in a file, to be read while it runs.
+/// A server whose log is in a file, which the test reads while it runs.
 struct Logging {
     child: Child,
     channel: Channel,
@@ -46,10 +46,10 @@ impl Logging {
         Self { child, channel, log }
     }
 
-    /// The records so far, by what they have as `key`.
+    /// The values of `key` in the records so far.
     fn records(&self, key: &str, value: &str) -> Vec<Value> {
         let log = fs::read_to_string(&self.log).expect("a log");
-        // The last line may not be written to its end yet.
+        // The last line may be incomplete.
         let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
         let records = whole.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
         records.filter(|record| record[key] == value).collect()
@@ -65,7 +65,7 @@ impl Logging {
         }
     }
 
-    /// Sends the signal, and waits until the log says what is logged now.
+    /// Sends the signal, and waits until the log names its new level.
     async fn signal(&self, signal: &str, filter: &str) {
         let process = self.child.id().expect("it runs").to_string();
         let sent = Command::new("sh").args(["-c", "kill -s $0 $1", signal, &process]).status();

@@ -1,5 +1,5 @@
-//! Floods of connections and calls: what the process needs stays bounded, and comes
-//! back when they are over. `USERPOOL_ROUNDS` is how many times more than usual.
+//! Floods of connections and calls: the process uses bounded resources and releases
+//! them afterwards. `USERPOOL_ROUNDS` multiplies the load.
 
 use std::{env, fs, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
     support::{Client, create, named},
 };
 
-/// How long a call may take while others do their worst.
+/// The longest time that a call may take under attack.
 const BOUND: Duration = Duration::from_secs(20);
 
 fn rounds() -> usize {
@@ -44,7 +44,7 @@ impl Process {
         fs::read_dir(path).expect("readable").count()
     }
 
-    /// The time of the processor that it has taken, in hundredths of a second.
+    /// The CPU time that it has used, in hundredths of a second.
     fn processor_time(&self) -> usize {
         let stat = self.proc("stat");
         let after_name = stat.rsplit_once(") ").expect("a name").1;
@@ -78,7 +78,7 @@ async fn idle_connections_use_little_memory_and_return_it() {
     for _ in 0..count {
         connections.push(idle(&server.address).await);
     }
-    // Behind all of them.
+    // Behind all other connections.
     let (mut last, connected) = in_time(server.client()).await;
     let (_, took) = in_time(create(&mut last, "the last")).await;
     let each = server.memory().saturating_sub(memory) / count;

@@ -1,4 +1,4 @@
-//! What the server keeps is for its owner alone.
+//! The files of the server are private to their owner.
 
 use std::{
     fs::{self, Permissions},

@@ -1,4 +1,4 @@
-//! Every setting is a flag and an environment variable; the log is for programs too.
+//! Every setting is a flag and an environment variable; the log has a JSON form.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,12 @@ async fn every_flag_is_also_an_environment_variable() {
     let help = run(userpool().args(["serve", "--help"])).await;
     let help = String::from_utf8(help.stdout).expect("UTF-8");
     let flag = |word: &str| {
-        // One whose value may be left out has that in brackets.
+        // A setting whose value is optional has it in brackets.
         let flag = word.split(['[', ',', '.', ':']).next().map(str::to_owned);
         flag.filter(|flag| flag.starts_with("--"))
     };
     let flags = help.split_whitespace().filter_map(flag);
-    // What they ask for is no setting.
+    // These flags are not settings.
     let asks = ["--help", "--version", "--print-config", "--check-config"];
     let flags: Vec<_> = flags.filter(|flag| !asks.contains(&flag.as_str())).collect();
     assert!(flags.len() > 5, "{help}");

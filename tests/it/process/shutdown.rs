@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT end the process in order.
+//! SIGTERM and SIGINT end the process gracefully.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ async fn a_signal_ends_the_process_gracefully_under_load() {
                     let name = format!("{number}-{count}");
                     match client.create_user_pool(named(&name)).await {
                         Ok(_) => answered.send(name).expect("somebody listens"),
-                        // Refused while stopping, or with the connection.
+                        // Refused during shutdown, or failed with the connection.
                         Err(_) => return,
                     }
                 }

@@ -1,4 +1,5 @@
-//! A signal ends the process in order whatever is open, and a second one at once.
+//! A signal ends the process gracefully under any load, and a second signal ends it
+//! at once.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::{
     support::{create, named, reason},
 };
 
-/// The server's own limit, and a little.
+/// The limit of the server, and a little more.
 const DRAIN: Duration = Duration::from_secs(35);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,7 +95,7 @@ async fn a_second_signal_ends_the_process_at_once_and_loses_nothing() {
         let directory = TempDir::new().expect("a directory");
         let server = Process::start(directory.path()).await;
         create(&mut server.client().await, "people").await;
-        // It takes nothing of its answer, and so holds up the stop until the limit.
+        // It reads nothing of its answer, so it delays the shutdown to the limit.
         let mut wire = Wire::with_window(&server.address, 0).await;
         let mut begun = wire.begin(WATCH, None).await;
         let watch = WatchUserPoolEventsRequest::default();

@@ -1,4 +1,4 @@
-//! What cannot be served is refused with one sentence, and nothing is changed.
+//! A server that cannot start prints one sentence and changes nothing.
 
 use std::{collections::BTreeMap, fs, net::TcpListener, path::Path};
 
@@ -68,7 +68,7 @@ async fn a_data_directory_that_cannot_be_written_is_refused() {
     assert!(sentence.contains("cannot use "), "{sentence}");
 }
 
-/// What is done to the directory, and what is said of it.
+/// The change of the directory, and the expected error.
 type Case<'a> = (&'a dyn Fn(&Path), &'a str);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -100,7 +100,7 @@ async fn an_unsupported_data_directory_is_refused_and_unchanged() {
 
         assert!(sentence.contains(expected), "{sentence}");
         let mut after = contents(directory.path());
-        // sled makes its files where there are none.
+        // sled creates missing files.
         after.retain(|path, _| !path.contains("log/records") || before.contains_key(path));
         assert_eq!(after, before, "{sentence}");
     }
@@ -131,7 +131,7 @@ async fn an_unknown_flag_exits_with_2() {
     assert_eq!(run(userpool().arg("--version")).await.status.code(), Some(0));
 }
 
-/// The sentence of a server that did not start.
+/// The error of a server that did not start.
 async fn refused(mut command: impl std::borrow::BorrowMut<Command>) -> String {
     let output = run(command.borrow_mut().args(["--log", "error"])).await;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -149,7 +149,7 @@ fn on_free_port(data_dir: &Path) -> Command {
     command
 }
 
-/// What is in a directory, by path.
+/// The content of a directory, by path.
 fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut contents = BTreeMap::new();
     for entry in fs::read_dir(directory).expect("a directory") {

@@ -1,4 +1,4 @@
-//! What the process has to say of itself never ends the service.
+//! Errors on stderr never end the service.
 
 use std::{fs::File, process::Stdio};
 

@@ -1,4 +1,4 @@
-//! Whatever a request says, it is taken or refused, in few words.
+//! Any request is accepted or refused briefly.
 
 use proptest::{
     collection::{btree_map, vec},
@@ -21,7 +21,7 @@ use crate::support::{TestServer, metadata, named, reason};
 
 use super::trying;
 
-/// Texts that are almost what some field wants.
+/// Texts that are almost valid in some field.
 const ALMOST: [&str; 24] = [
     "",
     " ",
@@ -62,7 +62,7 @@ fn any_number(kind: &EnumDescriptor) -> impl Strategy<Value = i32> + use<> {
     prop_oneof![4 => select(known), 1 => any::<i32>()]
 }
 
-/// A message that the schema can carry, whatever it means.
+/// A message that the schema can carry, valid or not.
 fn any_message(descriptor: &MessageDescriptor) -> BoxedStrategy<DynamicMessage> {
     let fields: Vec<_> = descriptor.fields().collect();
     let values: Vec<_> =
@@ -125,7 +125,7 @@ fn any_request(name: &str) -> BoxedStrategy<DynamicMessage> {
     any_message(&DESCRIPTORS.get_message_by_name(&name).expect("a request"))
 }
 
-/// What clients would get in a refusal, and the server keeps of it, is bounded.
+/// The size of a refusal, for clients and in the server, is bounded.
 fn assert_in_few_words<T>(parsed: Result<T, Invalid>) {
     let Err(invalid) = parsed else { return };
     assert!(!invalid.violations().is_empty());
@@ -193,7 +193,7 @@ fn a_request_full_of_errors_is_refused_briefly() {
     const MANY: usize = 20_000;
     let unknown = CreateUserPoolRequest { auto_verified_attributes: vec![9; MANY], ..named("a") };
     let refused = Checked::create_user_pool(unknown, &Limits::default()).expect_err("a refusal");
-    // All are counted, but not all of them are kept.
+    // All are counted, but not all of them are stored.
     assert_eq!(refused.found(), MANY + 1, "each value, and their number");
     assert!(refused.to_string().starts_with("20001 validation errors detected: "));
     assert!(refused.violations().len() <= 1000, "{}", refused.violations().len());
@@ -208,7 +208,7 @@ fn a_request_full_of_errors_is_refused_briefly() {
 async fn a_client_can_read_the_refusal_of_the_largest_request() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    // As many mistakes as there are bytes.
+    // As many violations as bytes.
     let auto_verified_attributes = vec![9; 1_000_000];
     let unknown = CreateUserPoolRequest { auto_verified_attributes, ..named("a") };
     let status = client.create_user_pool(unknown).await.expect_err("a refusal");

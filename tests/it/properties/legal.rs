@@ -107,7 +107,7 @@ fn admin() -> impl Strategy<Value = AdminCreateUserConfig> {
     })
 }
 
-/// Lower and upper bounds, both, one, or none of them.
+/// Lower and upper bounds: both, one, or none of them.
 fn bounds(allowed: std::ops::RangeInclusive<i64>) -> impl Strategy<Value = [Option<String>; 2]> {
     (allowed.clone(), allowed, of(Just(())), of(Just(()))).prop_map(|(one, other, least, most)| {
         let (low, high) = (one.min(other), one.max(other));
@@ -115,7 +115,7 @@ fn bounds(allowed: std::ops::RangeInclusive<i64>) -> impl Strategy<Value = [Opti
     })
 }
 
-/// An attribute without its name and type: constraints of both kinds, as one of
+/// An attribute without its name and type: constraints of both kinds, since one of
 /// them is dropped.
 fn attribute() -> impl Strategy<Value = SchemaAttribute> {
     let (string, number) = (of(bounds(0..=2048)), of(bounds(-9..=i64::MAX)));
@@ -157,7 +157,7 @@ fn schema() -> impl Strategy<Value = Vec<SchemaAttribute>> {
     let standards = subsequence(STANDARD.as_slice(), 0..=3).prop_flat_map(|attributes| {
         attributes.into_iter().map(|(name, kind)| standard(name, kind)).collect::<Vec<_>>()
     });
-    // No standard attribute has a capital.
+    // No standard attribute has a capital letter.
     let customs = btree_set(r"[A-Z][\p{L}\p{N}_:-]{0,15}", 0..4)
         .prop_flat_map(|names| names.into_iter().map(custom).collect::<Vec<_>>());
     (standards, customs)
@@ -208,7 +208,7 @@ pub(super) fn create() -> BoxedStrategy<CreateUserPoolRequest> {
                 if by_alias { (aliases, Vec::new()) } else { (Vec::new(), usernames) };
             let alias = alias_attribute::Value::PreferredUsername.into();
             if alias_attributes.contains(&alias) {
-                // It cannot be required as well.
+                // It cannot be required at the same time.
                 schema.retain(|given| given.name.as_deref() != Some("preferred_username"));
             }
             CreateUserPoolRequest {
@@ -239,7 +239,7 @@ pub(super) fn create() -> BoxedStrategy<CreateUserPoolRequest> {
 }
 
 /// A request to update a user pool that breaks no field rule. With its mask it may
-/// lead to settings that break others.
+/// lead to settings that break other rules.
 pub(super) fn update() -> BoxedStrategy<UpdateUserPoolRequest> {
     let masks = prop_oneof![Just(Vec::new()), vec(select(mask_paths()), 1..4),];
     (create(), masks)
@@ -272,7 +272,7 @@ pub(super) fn update() -> BoxedStrategy<UpdateUserPoolRequest> {
 fn mask_paths() -> Vec<String> {
     let message = DESCRIPTORS.get_message_by_name("userpool.v1.UpdateUserPoolRequest");
     let mut paths = vec!["*".to_owned()];
-    // Cognito's members but the ID; our own fields have greater numbers.
+    // Cognito's members except the ID; our own members have greater numbers.
     for field in
         message.expect("a request").fields().filter(|field| (2..100).contains(&field.number()))
     {

@@ -1,4 +1,5 @@
-//! What is accepted is shown, member for member, with the defaults around it.
+//! An accepted request is shown member by member, with the defaults of the other
+//! members.
 
 use tokio::runtime::Runtime;
 use userpool::proto::{
@@ -11,13 +12,14 @@ use crate::{calls::Call, support::TestServer};
 
 use super::{legal, trying};
 
-/// What Describe must show after `request`, where `plain` is shown for a name alone.
+/// The expected answer of Describe after `request`; `plain` is the one for only a
+/// name.
 fn expected(request: CreateUserPoolRequest, plain: &UserPool) -> UserPool {
     let mut template = request.verification_message_template.unwrap_or_default();
     template
         .default_email_option
         .get_or_insert(default_email_option::Value::ConfirmWithCode.into());
-    // A text has two names; the template's counts.
+    // A text has two names; the template wins.
     template.sms_message = template.sms_message.or(request.sms_verification_message);
     template.email_message = template.email_message.or(request.email_verification_message);
     template.email_subject = template.email_subject.or(request.email_verification_subject);
@@ -68,7 +70,7 @@ fn completed(policy: PasswordPolicy) -> PasswordPolicy {
     }
 }
 
-/// The standard attributes, as they were asked for, and then the others.
+/// The requested standard attributes, then the others.
 fn schema(given: &[SchemaAttribute], mut shown: Vec<SchemaAttribute>) -> Vec<SchemaAttribute> {
     for given in given {
         let (is_text, is_number);

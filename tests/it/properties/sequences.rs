@@ -1,5 +1,5 @@
 //! Sequences of commands: on the rules alone, and on the real server, which must
-//! do what the rules say and show what its log says.
+//! agree with the rules and with its log.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::{calls::Call, support::TestServer};
 
 use super::{legal, trying, world::World};
 
-/// Few, so that sequences meet each other in them.
+/// Few, so that the sequences use the same ones.
 const PREFIXES: [&str; 2] = ["one", "two"];
 
-/// A command on the first, second, … user pool that was created.
+/// A command on the first, second, … created user pool.
 #[derive(Debug, Clone)]
 enum Step {
     Create(Box<CreateUserPoolRequest>),
@@ -47,7 +47,7 @@ fn steps(most: usize) -> impl Strategy<Value = Vec<(Step, Option<i64>)>> {
 }
 
 impl Step {
-    /// The call for this step where these user pools were created.
+    /// The call for this step after these user pools were created.
     fn call(self, ids: &[String], expected_revision: Option<i64>) -> Call {
         let id = |pool: usize| ids.get(pool).map_or("us-east-1_never", String::as_str);
         let call = match self {
@@ -67,7 +67,7 @@ impl Step {
     }
 }
 
-/// Which user pool a call is for, but for the one that it creates.
+/// The user pool of a call, except the one that it creates.
 fn target(call: &Call) -> Option<String> {
     match call {
         Call::Create(_) => None,
@@ -89,7 +89,7 @@ fn no_sequence_of_commands_breaks_an_invariant() {
                 ids.push(format!("us-east-1_{}", ids.len()));
                 ids[ids.len() - 1].clone()
             });
-            // Refused or not, what must hold holds.
+            // The invariants hold whether or not the command is refused.
             let _ = world.carry_out(&id, call);
             world.assert_sound();
         }
@@ -98,7 +98,7 @@ fn no_sequence_of_commands_breaks_an_invariant() {
     tried.expect("no surprise");
 }
 
-/// Everything that the server shows.
+/// All data that the server shows.
 #[derive(Debug, PartialEq)]
 struct Shown {
     pools: Vec<Result<DescribeUserPoolResponse, (Code, String)>>,
@@ -177,7 +177,7 @@ fn the_server_agrees_with_the_rules_and_with_its_log() {
             assert!(listed.map(|(prefix, id)| (prefix.as_ref(), id.as_ref())).eq(domains));
             server.stop().await;
 
-            // Another server reads the same log, and has no read model to begin with.
+            // Another server reads the same log and begins without a read model.
             let fresh = TestServer::on(log).await;
             assert_eq!(shown(&mut fresh.client().await, &ids).await, first);
             fresh.stop().await;

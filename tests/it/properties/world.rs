@@ -1,4 +1,4 @@
-//! The rules alone: every user pool there ever was, with its events.
+//! The rules alone: every user pool that ever existed, with its events.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) struct World {
     events: i64,
 }
 
-/// One of them.
+/// A user pool and its events.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     pub(super) state: UserPoolState,
@@ -35,8 +35,8 @@ impl Pool {
 }
 
 impl World {
-    /// Carries out a call as the rules have it, on the user pool `id`. Returns the
-    /// revision that it leads to.
+    /// Applies a call to the user pool `id` by the rules. Returns the resulting
+    /// revision.
     pub(super) fn carry_out(&mut self, id: &str, call: Call) -> Result<i64, Rejection> {
         let Checked { command, options, .. } = checked(call);
         let updates = matches!(command, Command::Update(_));
@@ -52,7 +52,7 @@ impl World {
         Ok(self.pools[id].revision())
     }
 
-    /// Whether the user pool is there.
+    /// Whether the user pool exists.
     pub(super) fn is_active(&self, id: &str) -> bool {
         self.pools.get(id).is_some_and(|pool| pool.state.user_pool().is_some())
     }
@@ -100,7 +100,7 @@ impl World {
         pool.events.push((event, at));
     }
 
-    /// What must hold whenever it is looked at.
+    /// The invariants of a user pool.
     pub(super) fn assert_sound(&self) {
         let mut shown = BTreeMap::new();
         for (id, pool) in &self.pools {
@@ -118,7 +118,7 @@ impl World {
         assert_eq!(shown, self.domains, "each domain is shown by its owner");
     }
 
-    /// The settings as they are shown, sent back, change nothing.
+    /// Sending back the settings as they are shown changes nothing.
     fn assert_settled(&self, id: &str, pool: &UserPool) {
         for update_mask in [Vec::new(), vec!["*".to_owned()]] {
             let request = UpdateUserPoolRequest { update_mask, ..as_update(id, pool.clone()) };

@@ -1,4 +1,4 @@
-//! Who gets a domain, and whether it can be gone at the same time.
+//! Races for a domain, and against the deletion of its user pool.
 
 use tonic::Code;
 
@@ -51,7 +51,8 @@ async fn one_of_many_prefixes_racing_for_a_user_pool_is_assigned() {
     for status in losers {
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert_eq!(reason(&status), "USER_POOL_HAS_DOMAIN");
-        // Told which one it is, also where the winner was decided in the same batch.
+        // The refusal names the domain even if the winner was decided in the same
+        // batch.
         assert_eq!(metadata(&status, "domain").as_ref(), Some(won));
     }
     let domains = crowd.domains().await;

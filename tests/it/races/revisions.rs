@@ -1,4 +1,4 @@
-//! Who may change what was seen, and where each change has its place.
+//! Races for a revision, and the positions of all changes.
 
 use std::collections::BTreeMap;
 
@@ -91,7 +91,7 @@ async fn a_user_pool_is_deleted_once() {
 async fn positions_and_revisions_are_unique_and_dense() {
     let crowd = Crowd::gather().await;
     let ids = crowd.pools(40).await;
-    // What is carried out here changes something; some of it is refused.
+    // Successful calls change something; others are refused.
     let changes = ids.iter().enumerate().flat_map(|(index, id)| {
         let free = format!("login-{index}");
         [

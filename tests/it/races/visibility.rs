@@ -1,4 +1,4 @@
-//! What was answered is seen at once, by everyone.
+//! An answered change is visible to everybody at once.
 
 use futures_util::future::join_all;
 use userpool::proto::DomainDescription;

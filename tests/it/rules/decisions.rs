@@ -157,7 +157,7 @@ fn a_user_pool_has_only_one_domain() {
         Err(Rejection::DomainConfigured { user_pool_id: id(ID), domain })
     };
     active_with_domain().when(assign("another")).then(&configured());
-    // Also where it asks for its own once more, or for one that is taken.
+    // Even if it assigns its own prefix again, or one that is taken.
     active_with_domain().when(assign("people-login")).then(&configured());
     active_with_domain().with_the_prefix_taken().when(assign("another")).then(&configured());
 }

@@ -1,4 +1,4 @@
-//! What is not given has its default in the event, so that a user pool replays
+//! The event has the default of every omitted setting, so that a user pool replays
 //! the same after defaults change.
 
 use userpool::proto::{
@@ -138,7 +138,7 @@ fn the_template_wins_over_a_text_that_is_given_twice() {
     let template = settings.verification_message_template.expect("a template");
     assert_eq!(settings.sms_verification_message, Some("new {####}".into()));
     assert_eq!(template.sms_message, Some("new {####}".into()));
-    // What the template does not say, the old name says.
+    // A text that the template omits comes from the old name.
     assert_eq!(template.email_subject, Some("old".into()));
 }
 

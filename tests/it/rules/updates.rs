@@ -1,5 +1,5 @@
-//! An update replaces every setting, or those that it names, and never leads to
-//! settings that could not have been asked for.
+//! An update replaces every setting, or the named ones, and never leads to settings
+//! that a request could not have.
 
 use userpool::{
     proto::{
@@ -87,7 +87,7 @@ fn an_update_that_changes_nothing_has_no_event() {
     let settings = as_update(furnished().user_pool().clone());
     furnished().when(update(settings.clone())).then(&Ok(Vec::new()));
     furnished().when(update_only(&["*"], settings)).then(&Ok(Vec::new()));
-    // Its default is what the password policy has already.
+    // The password policy has its default already.
     furnished().when(everything(&["policies"])).then(&Ok(Vec::new()));
     furnished().when(everything(&["sms_authentication_message"])).then(&Ok(Vec::new()));
 }
@@ -128,7 +128,7 @@ fn a_named_member_creates_its_absent_message() {
     let path = "device_configuration.challenge_required_on_new_device";
     let settings = furnished().when(update_only(&[path], request)).settings();
     assert_eq!(settings.device_configuration, Some(device));
-    // Nothing to take away from a message that is absent.
+    // An absent message has nothing to clear.
     furnished().when(everything(&[path])).then(&Ok(Vec::new()));
 }
 

@@ -88,7 +88,7 @@ async fn bounds_are_integers() {
             assert_refused(schema, &field, "PATTERN", told).await;
         }
     }
-    // The same of standard attributes, under their own name and type.
+    // The same for standard attributes, under their own name and type.
     let schema = json!([{ "Name": "email", "StringAttributeConstraints": { "MinLength": "x" } }]);
     let field = "schema[0].string_attribute_constraints.min_length";
     let told = "Invalid StringAttributeConstraints for schema attribute email";

@@ -1,4 +1,4 @@
-//! Clients are who their certificates say that they are.
+//! The certificate of a client is its identity.
 
 use rcgen::SanType;
 use tonic::Code;
@@ -34,7 +34,7 @@ async fn a_client_is_its_spiffe_id_else_its_san_else_its_common_name() {
         ("cn", vec![ip("192.0.2.1"), email("c@example")], "c@example"),
         ("cn", vec![ip("2001:db8::1")], "2001:db8::1"),
         ("Jürgen in Zürich", vec![], "CN=Jürgen in Zürich"),
-        // Whoever may choose a common name chooses nobody else's name.
+        // A client that may choose its common name cannot take the name of another.
         ("a.example", vec![], "CN=a.example"),
         (BILLING, vec![], "CN=spiffe://prod/ns/pay/sa/billing"),
     ] {
@@ -84,7 +84,7 @@ async fn a_client_without_an_optional_certificate_is_anonymous() {
     }
 }
 
-/// Never silently somebody else.
+/// The identity never changes silently.
 #[tokio::test]
 async fn a_certificate_of_another_authority_is_always_refused() {
     for required in [true, false] {
@@ -95,7 +95,7 @@ async fn a_certificate_of_another_authority_is_always_refused() {
     }
 }
 
-/// A certificate of a server is not one of a client.
+/// A server certificate is not a client certificate.
 #[tokio::test]
 async fn a_certificate_for_another_purpose_is_refused() {
     let secured = Secured::start(Some(false)).await;

@@ -1,5 +1,5 @@
-//! Files that cannot be used: at the start they are refused with what helps, and later
-//! they change nothing.
+//! Unusable files: at startup they are refused with a remedy, and later they change
+//! nothing.
 
 use std::{
     fs::{self, Permissions},
@@ -21,7 +21,7 @@ use crate::{
     process::{run, userpool},
 };
 
-/// What is wrong with the files, and what is said of it.
+/// The defect of the files, and the expected error.
 type Case = (&'static str, fn(&Path), &'static str);
 
 const CASES: &[Case] = &[
@@ -60,7 +60,7 @@ async fn unusable_files_are_refused_at_the_start_with_a_remedy() {
         let files = TempDir::new().expect("a directory");
         tls(&Authority::new("root"), files.path(), Some(true));
         spoil(files.path());
-        // The check first: a server that wrongly starts would not end.
+        // The check first: a server that starts by mistake would not end.
         for check in [true, false] {
             let mut command = serve(files.path());
             let output = run(command.args(check.then_some("--check-config"))).await;
@@ -106,7 +106,7 @@ async fn sighup_reloads_the_files() {
     server.child.kill().await.expect("killed");
 }
 
-/// Kubernetes gives a secret to a user that is not root by way of the group.
+/// Kubernetes gives a secret to a user that is not root through the group.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_the_group_may_read_is_accepted() {
     let files = TempDir::new().expect("a directory");
@@ -166,7 +166,7 @@ async fn a_remote_plaintext_listener_needs_a_flag() {
     }
 }
 
-/// A server on files of a directory, whose log is read.
+/// A server on files of a directory, whose log the test reads.
 struct Started {
     child: Child,
     address: String,

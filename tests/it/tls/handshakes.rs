@@ -1,5 +1,5 @@
-//! Connections that do not begin as they should: nobody else waits for them, and their
-//! clients are told what can be told.
+//! Connections that fail to begin: they delay no other client, and they learn the
+//! reason where possible.
 
 use std::{error::Error, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     support::{Client, TestServer, named},
 };
 
-/// The beginning of a handshake that does not go on.
+/// The beginning of a handshake that does not continue.
 const BEGUN: [u8; 9] = [22, 3, 1, 2, 0, 1, 0, 1, 252];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,7 +30,7 @@ async fn slow_handshakes_delay_no_other_client() {
     let channel = secured.connect(secured.authority.trusted()).await.expect("a connection");
     Client::new(channel).create_user_pool(named("people")).await.expect("created");
     secured.server.stop().await;
-    // Those that had not begun are closed.
+    // Connections in their handshake are closed.
     for mut socket in slow {
         let mut rest = Vec::new();
         let closed = timeout(Duration::from_secs(10), socket.read_to_end(&mut rest)).await;
@@ -57,14 +57,14 @@ async fn a_connection_counts_from_before_its_handshake() {
 
     drop(first);
 
-    // Its place is free a moment later.
+    // Its permit is free a moment later.
     while secured.connect(secured.authority.trusted()).await.is_err() {
         tokio::task::yield_now().await;
     }
     secured.server.stop().await;
 }
 
-/// Whatever they do first, and however far they come.
+/// Whatever they send first, and however far they get.
 #[tokio::test]
 async fn a_slow_handshake_or_preface_is_disconnected() {
     let secured = Secured::start(None).await;
@@ -87,7 +87,7 @@ async fn a_slow_handshake_or_preface_is_disconnected() {
 async fn a_plaintext_client_learns_that_the_server_requires_tls() {
     let secured = Secured::start(None).await;
     let socket = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
-    // What tonic makes of it depends on whether its call was on its way by then.
+    // The error of tonic depends on whether its call had already been sent.
     let (_calls, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
     let error = connection.await.expect_err("a farewell");
     assert_eq!(error.reason(), Some(h2::Reason::INADEQUATE_SECURITY), "{error}");
@@ -100,7 +100,7 @@ async fn a_plaintext_client_learns_that_the_server_requires_tls() {
     let channel = Channel::from_shared(address).expect("an address").connect_lazy();
     let call = async { Client::new(channel).create_user_pool(named("people")).await };
     timeout(Duration::from_secs(5), call).await.expect("at once").expect_err("refused");
-    // Others are served.
+    // Other clients are served.
     secured.connect(secured.authority.trusted()).await.expect("a connection");
     secured.server.stop().await;
 }
@@ -158,14 +158,14 @@ async fn failed_handshakes_are_counted() {
     secured.server.stop().await;
 }
 
-/// TLS keeps what does not leave; that must not keep the connection.
+/// TLS buffers unsent data; that must not keep the connection open.
 #[tokio::test]
 async fn a_stalled_response_is_dropped_with_tls_too() {
     let secured = Secured::start(None).await;
     let socket = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
     let mut shaken = shake_hands(&secured, socket).await;
     shaken.write_all(&crate::load::wire::greeting()).await.expect("sent");
-    // Asks for answers until none leaves any more, and reads none.
+    // Requests answers until no more can be sent, and reads none.
     let ping = crate::load::wire::frame(6, 0, 0, &[0; 8]).repeat(1000);
     let asking = async {
         loop {
@@ -210,11 +210,11 @@ async fn shake_hands(
 
 async fn closed(mut socket: impl tokio::io::AsyncRead + Unpin) {
     let mut rest = Vec::new();
-    // With or without a farewell.
+    // With or without a close notification.
     let _ = timeout(Duration::from_mins(1), socket.read_to_end(&mut rest)).await.expect("closed");
 }
 
-/// The error with everything behind it.
+/// The error with all its sources.
 fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

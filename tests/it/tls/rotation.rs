@@ -1,4 +1,4 @@
-//! Certificates change while the server serves, and nobody notices.
+//! Certificates change while the server serves, without disruption.
 
 use std::{
     fs,
@@ -21,11 +21,11 @@ use crate::{
     support::{Client, TestServer, create},
 };
 
-/// Longer than it takes to notice that a file has changed.
+/// Longer than the server needs to notice a changed file.
 const IN_TIME: Duration = Duration::from_mins(1);
-/// How often the certificates are changed.
+/// How often the certificates change.
 const ROTATIONS: usize = 10;
-/// How many clients call all the time, of each kind.
+/// How many clients of each kind call continuously.
 const CLIENTS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,7 +51,8 @@ async fn certificates_are_rotated_under_load_without_a_failed_call() {
         let (done, calls, kept) = (Arc::clone(&done), Arc::clone(&calls), first.clone());
         load.spawn(async move {
             while !done.load(Ordering::Relaxed) {
-                // Half of them on a connection that stays, half of them on ever new ones.
+                // Half of them use one connection, the others a new one for each
+                // call.
                 let channel = if client < CLIENTS {
                     kept.clone()
                 } else {
@@ -73,7 +74,7 @@ async fn certificates_are_rotated_under_load_without_a_failed_call() {
         }
     }
     done.store(true, Ordering::Relaxed);
-    // Every task has expected every one of its calls to be answered.
+    // Every call of every task was answered.
     for ended in load.join_all().await {
         let () = ended;
     }
@@ -93,7 +94,7 @@ async fn a_removed_authority_is_trusted_for_no_new_connection() {
 
     replace(secured.files.path(), "ca.crt", &new.pem);
 
-    // The connections that are there stay; new ones need the new authority.
+    // Existing connections stay; new ones need the new authority.
     let address = secured.server.endpoint.to_string();
     let channel = answering(&address, &of(&new)).await;
     assert_eq!(recorded(channel).await.subject, "spiffe://prod/client");
@@ -107,7 +108,7 @@ async fn a_removed_authority_is_trusted_for_no_new_connection() {
     secured.server.stop().await;
 }
 
-/// In Kubernetes the files are links to links, of which one is swapped.
+/// In Kubernetes the files are links to links, of which one is replaced.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_secret_volume_is_reloaded() {
     let (old, new) = (Authority::new("old"), Authority::new("new"));
@@ -139,13 +140,13 @@ async fn a_changed_secret_volume_is_reloaded() {
     server.stop().await;
 }
 
-/// Waits until the server shows a certificate that this client believes.
+/// Waits until the server shows a certificate that this client trusts.
 async fn shown(address: &str, tls: &ClientTlsConfig) {
     let shown = async { while connect(address, tls.clone()).await.is_err() {} };
     timeout(IN_TIME, shown).await.expect("the new certificate is shown");
 }
 
-/// Waits until the server believes the certificate of this client.
+/// Waits until the server trusts the certificate of this client.
 async fn answering(address: &str, tls: &ClientTlsConfig) -> Channel {
     let answering = async {
         loop {

@@ -1,4 +1,4 @@
-//! The keys that tokens are verified with: how they may be written, and how they change.
+//! The keys that verify tokens: their formats and their rotation.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use userpool::auth::TokenKeys;
 use super::{Signer, claims, created, refused, server};
 use crate::{authority::replace, support::TestServer};
 
-/// Longer than it takes to notice that a file has changed.
+/// Longer than the server needs to notice a changed file.
 const IN_TIME: Duration = Duration::from_mins(1);
 
 fn encoded(bytes: &[u8]) -> String {
@@ -113,7 +113,7 @@ async fn keys_rotate_without_a_restart_and_old_ones_are_refused() {
     timeout(IN_TIME, believed).await.expect("the new key is loaded");
     created(channel.clone(), &old_token).await.expect("still believed");
 
-    // What cannot be used changes nothing; what comes after it does.
+    // An unusable file changes nothing; the next usable one does.
     replace(directory.path(), "keys", "nothing");
     replace(directory.path(), "keys", &new.public);
     let refused = async { while created(channel.clone(), &old_token).await.is_ok() {} };

@@ -1,4 +1,4 @@
-//! No token is in the log of the process, however much is logged, nor in an answer.
+//! No token is in the log of the process at any level, nor in an answer.
 
 use serde_json::json;
 use tempfile::TempDir;
