@@ -19,7 +19,7 @@ pub(crate) struct Authority {
 }
 
 /// A certificate and its key, in PEM.
-pub(crate) struct Issued {
+pub(crate) struct IssuedCertificate {
     pub(crate) certificate: String,
     pub(crate) key: String,
 }
@@ -35,7 +35,7 @@ impl Authority {
     }
 
     /// A certificate for a server on this machine.
-    pub(crate) fn server(&self) -> Issued {
+    pub(crate) fn server(&self) -> IssuedCertificate {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let mut params = CertificateParams::new(names).expect("names");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -43,7 +43,7 @@ impl Authority {
     }
 
     /// A certificate for a client with these names.
-    pub(crate) fn client(&self, common_name: &str, names: &[SanType]) -> Issued {
+    pub(crate) fn client(&self, common_name: &str, names: &[SanType]) -> IssuedCertificate {
         let mut params = CertificateParams::default();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -55,14 +55,14 @@ impl Authority {
     }
 
     /// The same with a SPIFFE ID.
-    pub(crate) fn workload(&self, spiffe_id: &str) -> Issued {
+    pub(crate) fn workload(&self, spiffe_id: &str) -> IssuedCertificate {
         self.client("", &[uri(spiffe_id)])
     }
 
-    fn issue(&self, params: &CertificateParams) -> Issued {
+    fn issue(&self, params: &CertificateParams) -> IssuedCertificate {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
-        Issued { certificate, key: key.serialize_pem() }
+        IssuedCertificate { certificate, key: key.serialize_pem() }
     }
 
     /// The TLS settings of a client that trusts this authority.
@@ -71,7 +71,7 @@ impl Authority {
     }
 }
 
-impl Issued {
+impl IssuedCertificate {
     pub(crate) fn identity(&self) -> Identity {
         Identity::from_pem(&self.certificate, &self.key)
     }

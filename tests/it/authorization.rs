@@ -29,7 +29,7 @@ enum Role {
 
 /// The role that an RPC requires.
 #[derive(Debug, Clone, Copy)]
-enum Needs {
+enum Requirement {
     Nothing,
     /// A local peer, or the role reader.
     NearOrReader,
@@ -37,7 +37,7 @@ enum Needs {
     Writer,
 }
 
-impl Needs {
+impl Requirement {
     /// Whether a local caller with this role has it.
     fn met(self, role: Role) -> bool {
         match self {
@@ -49,26 +49,26 @@ impl Needs {
 }
 
 /// Every RPC; the test fails if one is missing.
-const RPCS: [(&str, Needs); 19] = [
-    ("grpc.health.v1.Health/Check", Needs::Nothing),
-    ("grpc.health.v1.Health/Watch", Needs::Nothing),
-    ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Needs::NearOrReader),
-    ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Needs::NearOrReader),
-    ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Needs::Reader),
-    ("userpool.v1.UserPoolHistoryService/GetSignedCheckpoint", Needs::Reader),
-    ("userpool.v1.UserPoolHistoryService/ListUserPoolEvents", Needs::Reader),
-    ("userpool.v1.UserPoolHistoryService/ReplayUserPool", Needs::Reader),
-    ("userpool.v1.UserPoolHistoryService/VerifyUserPoolHistory", Needs::Reader),
-    ("userpool.v1.UserPoolHistoryService/WatchUserPoolEvents", Needs::Reader),
-    ("userpool.v1.UserPoolService/CreateUserPool", Needs::Writer),
-    ("userpool.v1.UserPoolService/CreateUserPoolDomain", Needs::Writer),
-    ("userpool.v1.UserPoolService/DeleteUserPool", Needs::Writer),
-    ("userpool.v1.UserPoolService/DeleteUserPoolDomain", Needs::Writer),
-    ("userpool.v1.UserPoolService/DescribeUserPool", Needs::Reader),
-    ("userpool.v1.UserPoolService/DescribeUserPoolDomain", Needs::Reader),
-    ("userpool.v1.UserPoolService/ListUserPoolDomains", Needs::Reader),
-    ("userpool.v1.UserPoolService/ListUserPools", Needs::Reader),
-    ("userpool.v1.UserPoolService/UpdateUserPool", Needs::Writer),
+const RPCS: [(&str, Requirement); 19] = [
+    ("grpc.health.v1.Health/Check", Requirement::Nothing),
+    ("grpc.health.v1.Health/Watch", Requirement::Nothing),
+    ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::NearOrReader),
+    ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Requirement::NearOrReader),
+    ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Requirement::Reader),
+    ("userpool.v1.UserPoolHistoryService/GetSignedCheckpoint", Requirement::Reader),
+    ("userpool.v1.UserPoolHistoryService/ListUserPoolEvents", Requirement::Reader),
+    ("userpool.v1.UserPoolHistoryService/ReplayUserPool", Requirement::Reader),
+    ("userpool.v1.UserPoolHistoryService/VerifyUserPoolHistory", Requirement::Reader),
+    ("userpool.v1.UserPoolHistoryService/WatchUserPoolEvents", Requirement::Reader),
+    ("userpool.v1.UserPoolService/CreateUserPool", Requirement::Writer),
+    ("userpool.v1.UserPoolService/CreateUserPoolDomain", Requirement::Writer),
+    ("userpool.v1.UserPoolService/DeleteUserPool", Requirement::Writer),
+    ("userpool.v1.UserPoolService/DeleteUserPoolDomain", Requirement::Writer),
+    ("userpool.v1.UserPoolService/DescribeUserPool", Requirement::Reader),
+    ("userpool.v1.UserPoolService/DescribeUserPoolDomain", Requirement::Reader),
+    ("userpool.v1.UserPoolService/ListUserPoolDomains", Requirement::Reader),
+    ("userpool.v1.UserPoolService/ListUserPools", Requirement::Reader),
+    ("userpool.v1.UserPoolService/UpdateUserPool", Requirement::Writer),
 ];
 
 #[test]

@@ -28,14 +28,14 @@ use crate::{
 const WRITERS: usize = 8;
 
 /// The changes that run during a backup.
-struct Writing {
+struct BackgroundLoad {
     stop: Arc<AtomicBool>,
     /// The last acknowledged position.
     acknowledged: Arc<AtomicI64>,
     writers: JoinSet<()>,
 }
 
-impl Writing {
+impl BackgroundLoad {
     async fn to(server: &Process) -> Self {
         let (stop, acknowledged) = (Arc::<AtomicBool>::default(), Arc::<AtomicI64>::default());
         let mut writers = JoinSet::new();
@@ -111,7 +111,7 @@ async fn an_export_under_load_is_a_prefix_that_can_be_served() {
     let directory = TempDir::new().expect("a directory");
     let server = Process::start(&directory.path().join("data")).await;
     let from = server.address().to_owned();
-    let writing = Writing::to(&server).await;
+    let writing = BackgroundLoad::to(&server).await;
     let mut exports = Vec::new();
     for _ in 0..rounds(3) {
         let acknowledged = writing.more(50).await;
@@ -173,7 +173,7 @@ async fn a_copy_of_a_running_directory_is_refused_or_a_true_prefix() {
     let directory = TempDir::new().expect("a directory");
     let data_dir = directory.path().join("data");
     let server = Process::start(&data_dir).await;
-    let writing = Writing::to(&server).await;
+    let writing = BackgroundLoad::to(&server).await;
     let mut copies = Vec::new();
     for number in 0..rounds(3) {
         let copy = format!("copy-{number}");

@@ -24,13 +24,13 @@ use crate::support::TestServer;
 
 /// The output of a command and its exit code.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct CommandOutput {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) code: i32,
 }
 
-impl Ran {
+impl CommandOutput {
     /// The JSON document in the output.
     fn json(&self) -> Value {
         let document = serde_json::from_str(&self.stdout);
@@ -56,12 +56,12 @@ fn userpool(endpoint: &str, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(server: &TestServer, arguments: &[&str]) -> Ran {
+async fn run(server: &TestServer, arguments: &[&str]) -> CommandOutput {
     run_with(&server.endpoint.to_string(), arguments, "").await
 }
 
 /// The same with input on stdin.
-pub(crate) async fn run_with(endpoint: &str, arguments: &[&str], stdin: &str) -> Ran {
+pub(crate) async fn run_with(endpoint: &str, arguments: &[&str], stdin: &str) -> CommandOutput {
     let mut command = userpool(endpoint, arguments);
     let stdin = stdin.to_owned();
     #[expect(clippy::disallowed_methods, reason = "it waits for another process")]
@@ -75,7 +75,7 @@ pub(crate) async fn run_with(endpoint: &str, arguments: &[&str], stdin: &str) ->
     let output = output.await.expect("no panic");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let code = output.status.code().expect("no signal");
-    Ran { stdout: text(output.stdout), stderr: text(output.stderr), code }
+    CommandOutput { stdout: text(output.stdout), stderr: text(output.stderr), code }
 }
 
 /// Creates a user pool and returns its ID.

@@ -24,7 +24,7 @@ use self::{
     ledger::Ledger,
     load::Load,
     random::{Random, rounds},
-    server::Starting,
+    server::StartingServer,
 };
 
 /// After how many rounds everything is checked from the beginning.
@@ -39,42 +39,42 @@ async fn repeated_kill_9_loses_and_invents_nothing() {
     let mut ledger = Ledger::default();
     let last = rounds(6);
     for round in 1..=last {
-        let life = Life { name: format!("k{round}"), data_dir: &data_dir, said: &said };
+        let life = Run { name: format!("k{round}"), data_dir: &data_dir, said: &said };
         life.live(&mut ledger, &[], round % FROM_THE_BEGINNING == 0, &mut random).await;
     }
-    let server = Starting::spawn(&data_dir, &said, &[]).ready().await;
+    let server = StartingServer::spawn(&data_dir, &said, &[]).ready().await;
     ledger.check_all(&server.channel().await, &mut random).await;
     server.kill().await;
     eprintln!("{last} kills: {}", ledger.told());
 }
 
 /// One run of a server: check it, put load on it, and kill it.
-struct Life<'a> {
+struct Run<'a> {
     name: String,
     data_dir: &'a Path,
     said: &'a Path,
 }
 
-impl Life<'_> {
+impl Run<'_> {
     async fn live(
         self,
         ledger: &mut Ledger,
         environment: &[(&str, PathBuf)],
         from_the_beginning: bool,
         random: &mut Random,
-    ) -> Lived {
-        let server = Starting::spawn(self.data_dir, self.said, environment);
+    ) -> RunEnd {
+        let server = StartingServer::spawn(self.data_dir, self.said, environment);
         if random.chance(25) {
             moment(60, random).await;
             server.kill().await;
-            return Lived::NotYet;
+            return RunEnd::NotYet;
         }
         let server = server.ready().await;
         let channel = server.channel().await;
         if random.chance(25) {
             ledger.look(&channel, random).await;
             server.kill().await;
-            return Lived::Looking;
+            return RunEnd::Looking;
         }
         if from_the_beginning {
             ledger.check_all(&channel, random).await;
@@ -88,13 +88,13 @@ impl Life<'_> {
         // A value that sled keeps in a file of its own is not written in time.
         let files = self.data_dir.join("log/records/blobs").read_dir().expect("a directory");
         assert_eq!(files.count(), 0, "sled keeps a page in a file of its own");
-        Lived::Working
+        RunEnd::Working
     }
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lived {
+enum RunEnd {
     /// The server was killed before it served.
     NotYet,
     /// Nothing was recorded, but existing data was shown.

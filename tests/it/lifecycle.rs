@@ -13,13 +13,13 @@ use crate::{
 };
 
 /// A client, and the expected state of the user pool.
-struct Life {
+struct Lifecycle {
     client: UserPoolServiceClient<Channel>,
     pool: Value,
     revision: i64,
 }
 
-impl Life {
+impl Lifecycle {
     fn id(&self) -> String {
         self.pool["Id"].as_str().expect("an ID").to_owned()
     }
@@ -78,7 +78,7 @@ async fn live(members: Value) {
     let sent: CreateUserPoolRequest = request(members);
     let created = client.create_user_pool(sent).await.expect("a user pool").into_inner();
     let pool = shown(&created)["UserPool"].clone();
-    let mut life = Life { client, pool, revision: 1 };
+    let mut life = Lifecycle { client, pool, revision: 1 };
     life.assert_is_as_known().await;
 
     life.take("first").await;

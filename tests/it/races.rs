@@ -22,12 +22,12 @@ const CONNECTIONS: usize = 16;
 const CALLERS: usize = 320;
 
 /// Many callers of one server.
-struct Crowd {
+struct Callers {
     server: TestServer,
     clients: Vec<UserPoolServiceClient<Channel>>,
 }
 
-impl Crowd {
+impl Callers {
     async fn gather() -> Self {
         let server = TestServer::start().await;
         let clients = join_all((0..CONNECTIONS).map(|_| server.client())).await;

@@ -25,13 +25,13 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
 
 /// A running collector that prints what it receives into a file.
-struct Running {
+struct RunningCollector {
     endpoint: String,
     printed: PathBuf,
     _process: Child,
 }
 
-impl Running {
+impl RunningCollector {
     async fn start(otelcol: PathBuf, directory: &TempDir) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("a port");
         let config = directory.path().join("collector.yaml");
@@ -77,7 +77,7 @@ async fn calls_and_appends_send_spans_in_the_trace_of_the_caller() {
         return;
     }
     let directory = TempDir::new().expect("a directory");
-    let running = Running::start(otelcol, &directory).await;
+    let running = RunningCollector::start(otelcol, &directory).await;
     let mut command = serve(&directory.path().join("data"));
     command.args(["--listen=127.0.0.1:0", "--otlp-endpoint", &running.endpoint]);
     let server = Process::from(&mut command).await;

@@ -24,13 +24,13 @@ use crate::{
 };
 
 /// A server with a certificate, and its authority.
-pub(crate) struct Secured {
+pub(crate) struct TlsServer {
     pub(crate) server: TestServer,
     pub(crate) authority: Authority,
     pub(crate) files: TempDir,
 }
 
-impl Secured {
+impl TlsServer {
     /// A server that requests client certificates of the same authority, required or
     /// optional.
     pub(crate) async fn start(required: Option<bool>) -> Self {

@@ -44,7 +44,7 @@ struct Shared {
 
 /// The messages of a watcher, over all its streams.
 #[derive(Debug)]
-struct Watched {
+struct WatchRecord {
     filter: UserPoolEventFilter,
     after: i64,
     told: Vec<Told>,
@@ -137,7 +137,7 @@ async fn write(mut shared: Shared, mut random: Random, writer: usize) {
 }
 
 /// Watches until it has every event, and cancels now and then.
-async fn observe(mut shared: Shared, mut random: Random, pool: String) -> Watched {
+async fn observe(mut shared: Shared, mut random: Random, pool: String) -> WatchRecord {
     let types = [UserPoolEventType::UserPoolDomainCreated.into()];
     let filter = match random.below(4) {
         0 => UserPoolEventFilter { user_pool_id: Some(pool), ..Default::default() },
@@ -146,20 +146,20 @@ async fn observe(mut shared: Shared, mut random: Random, pool: String) -> Watche
     };
     let now = shared.acknowledged.load(Ordering::SeqCst);
     let after = if random.once_in(2) { 0 } else { now };
-    let mut watched = Watched { filter, after, told: Vec::new() };
+    let mut watched = WatchRecord { filter, after, told: Vec::new() };
     let mut position = after;
     loop {
         let client = UserPoolHistoryServiceClient::new(shared.channel.borrow_and_update().clone());
         let ended = stream(client, &shared, &mut random, &mut position, &mut watched).await;
         match ended {
-            Ended::Done => return watched,
-            Ended::HungUp => (),
-            Ended::Gone => shared.channel.changed().await.expect("another server"),
+            StreamEnd::Done => return watched,
+            StreamEnd::HungUp => (),
+            StreamEnd::Gone => shared.channel.changed().await.expect("another server"),
         }
     }
 }
 
-enum Ended {
+enum StreamEnd {
     /// Every event was received.
     Done,
     HungUp,
@@ -173,8 +173,8 @@ async fn stream(
     shared: &Shared,
     random: &mut Random,
     position: &mut i64,
-    watched: &mut Watched,
-) -> Ended {
+    watched: &mut WatchRecord,
+) -> StreamEnd {
     let request = WatchUserPoolEventsRequest {
         filter: Some(watched.filter.clone()),
         start: Some(Start::AfterPosition(*position)),
@@ -182,13 +182,13 @@ async fn stream(
         include_records: random.once_in(2),
     };
     let acknowledged = shared.acknowledged.load(Ordering::SeqCst);
-    let Ok(messages) = client.watch_user_pool_events(request).await else { return Ended::Gone };
+    let Ok(messages) = client.watch_user_pool_events(request).await else { return StreamEnd::Gone };
     let mut messages = messages.into_inner();
     let mut left = if random.once_in(4) { usize::MAX } else { 1 + random.below(80) };
     loop {
         // Read before the message, which may have been sent before it was true.
         let written = shared.written.load(Ordering::SeqCst);
-        let Ok(message) = messages.message().await else { return Ended::Gone };
+        let Ok(message) = messages.message().await else { return StreamEnd::Gone };
         match message.and_then(|message| message.content).expect("content") {
             Content::Event(event) => {
                 *position = event.position;
@@ -205,18 +205,18 @@ async fn stream(
             }
         }
         if written && *position >= shared.acknowledged.load(Ordering::SeqCst) {
-            return Ended::Done;
+            return StreamEnd::Done;
         }
         left -= 1;
         if left == 0 {
-            return Ended::HungUp;
+            return StreamEnd::HungUp;
         }
     }
 }
 
 /// Compares the messages of a watcher with the log.
-fn true_to(log: &BTreeMap<i64, UserPoolEvent>, watched: &Watched) {
-    let Watched { filter, after, told } = watched;
+fn true_to(log: &BTreeMap<i64, UserPoolEvent>, watched: &WatchRecord) {
+    let WatchRecord { filter, after, told } = watched;
     let matches = |event: &UserPoolEvent| {
         filter.user_pool_id.as_ref().is_none_or(|id| *id == event.user_pool_id)
             && (filter.types.is_empty() || filter.types.contains(&event.r#type))

@@ -32,14 +32,14 @@ use crate::support::{FixedSource, TestServer, create, named, reason};
 
 /// A log that panics on demand.
 #[derive(Debug, Default)]
-struct Panicking {
+struct PanickingLog {
     kept: MemoryLog,
     when_read: AtomicBool,
     after_append: AtomicBool,
 }
 
 #[tonic::async_trait]
-impl EventLog for Panicking {
+impl EventLog for PanickingLog {
     fn head(&self) -> watch::Receiver<Head> {
         self.kept.head()
     }
@@ -79,8 +79,8 @@ impl Source for PanickingSource {
 }
 
 /// The errors that servers of this process log.
-static LOGGED: LazyLock<Logged> = LazyLock::new(|| {
-    let logged = Logged::default();
+static LOGGED: LazyLock<LogBuffer> = LazyLock::new(|| {
+    let logged = LogBuffer::default();
     let logging = tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR);
     let logging = logging.with_ansi(false).with_writer(logged.clone()).finish();
     tracing::subscriber::set_global_default(logging).expect("no other test logs");
@@ -88,9 +88,9 @@ static LOGGED: LazyLock<Logged> = LazyLock::new(|| {
 });
 
 #[derive(Debug, Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Logged {
+impl LogBuffer {
     /// The log line of a panic with this ID.
     fn line(&self, request_id: &str) -> Option<String> {
         let logged = String::from_utf8_lossy(&self.0.lock().expect("no panic")).into_owned();
@@ -98,7 +98,7 @@ impl Logged {
     }
 }
 
-impl io::Write for Logged {
+impl io::Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().expect("no panic").extend_from_slice(bytes);
         Ok(bytes.len())
@@ -109,7 +109,7 @@ impl io::Write for Logged {
     }
 }
 
-impl<'a> MakeWriter<'a> for Logged {
+impl<'a> MakeWriter<'a> for LogBuffer {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -161,8 +161,8 @@ async fn a_panic_in_the_rules_fails_only_its_own_command() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_while_reading_fails_only_its_own_call() {
     LazyLock::force(&LOGGED);
-    let log = Arc::new(Panicking::default());
-    let server = TestServer::on(Arc::<Panicking>::clone(&log)).await;
+    let log = Arc::new(PanickingLog::default());
+    let server = TestServer::on(Arc::<PanickingLog>::clone(&log)).await;
     let mut client = server.client().await;
     create(&mut client, "before").await;
     log.when_read.store(true, Ordering::Relaxed);
@@ -177,9 +177,9 @@ async fn a_panic_while_reading_fails_only_its_own_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_while_watching_ends_only_its_own_watch() {
     LazyLock::force(&LOGGED);
-    let log = Arc::new(Panicking::default());
+    let log = Arc::new(PanickingLog::default());
     log.kept.append(Head::default(), vec![body()]).await.expect("appended");
-    let server = TestServer::on(Arc::<Panicking>::clone(&log)).await;
+    let server = TestServer::on(Arc::<PanickingLog>::clone(&log)).await;
     let mut client = server.client().await;
     let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
     // This watch on the same connection is not affected.
@@ -204,8 +204,8 @@ async fn a_panic_while_watching_ends_only_its_own_watch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_the_log_is_never_reported_as_nothing_recorded() {
     for _ in 0..10 {
-        let log = Arc::new(Panicking::default());
-        let server = TestServer::on(Arc::<Panicking>::clone(&log)).await;
+        let log = Arc::new(PanickingLog::default());
+        let server = TestServer::on(Arc::<PanickingLog>::clone(&log)).await;
         let client = server.client().await;
         log.after_append.store(true, Ordering::Relaxed);
         let mut calls = JoinSet::new();

@@ -10,14 +10,14 @@ use userpool::{
     proto::ListUserPoolsRequest,
 };
 
-use super::proxy::Front;
+use super::proxy::Proxy;
 use crate::{command_line::run_with, support::TestServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_connection_option_has_a_flag() {
     let (server, directory) = (TestServer::start().await, TempDir::new().expect("a directory"));
     let (directory, authority) = (directory.path(), Authority::new());
-    let front = front(&server, &authority, "userpool.internal").await;
+    let proxy = proxy(&server, &authority, "userpool.internal").await;
     let (certificate, key, shown) = authority.issue("billing");
     let file = |name: &str, text: &str| write(directory, name, text).display().to_string();
     let (ca, token) = (file("ca.pem", &authority.pem()), file("token", "secret"));
@@ -34,7 +34,7 @@ async fn every_connection_option_has_a_flag() {
         "--server-name",
         "userpool.internal",
     ];
-    let endpoint = front.endpoint.to_string();
+    let endpoint = proxy.endpoint.to_string();
     let backup = directory.join("backup.jsonl").display().to_string();
     for command in [
         &["list"][..],
@@ -51,7 +51,7 @@ async fn every_connection_option_has_a_flag() {
     assert_eq!(refused.code, 64 + 14);
     assert!(refused.stderr.contains("UnknownIssuer"), "{}", refused.stderr);
 
-    let asked = front.asked();
+    let asked = proxy.asked();
     assert!(asked.len() >= 4, "{asked:?}");
     for call in asked {
         assert_eq!(call.metadata["authorization"], "Bearer secret", "{}", call.method);
@@ -85,13 +85,13 @@ impl Authority {
 }
 
 /// A server with this name that requests client certificates.
-async fn front(server: &TestServer, authority: &Authority, name: &str) -> Front {
+async fn proxy(server: &TestServer, authority: &Authority, name: &str) -> Proxy {
     let (certificate, key, _) = authority.issue(name);
     let tls = ServerTlsConfig::new()
         .identity(Identity::from_pem(certificate, key))
         .client_ca_root(Certificate::from_pem(authority.pem()))
         .client_auth_optional(true);
-    Front::with_tls(server, Some(tls), []).await
+    Proxy::with_tls(server, Some(tls), []).await
 }
 
 fn write(directory: &Path, name: &str, text: &str) -> std::path::PathBuf {
@@ -121,10 +121,10 @@ async fn a_server_is_trusted_if_the_authority_signed_its_name() {
         ("userpool.internal", Some(&ca), None, false),
         ("userpool.internal", Some(&ca), Some("userpool.internal"), true),
     ] {
-        let front = front(&server, &authority, name).await;
+        let proxy = proxy(&server, &authority, name).await;
         let tls =
             Tls { ca: ca.cloned(), server_name: server_name.map(str::to_owned), identity: None };
-        let connected = Options { tls: Some(tls), ..front.options() }.connect().await;
+        let connected = Options { tls: Some(tls), ..proxy.options() }.connect().await;
         match connected {
             Ok(client) => {
                 assert!(believed, "{name} is believed");
@@ -142,7 +142,7 @@ async fn a_server_is_trusted_if_the_authority_signed_its_name() {
 async fn a_renewed_certificate_is_used_from_then_on() {
     let (server, directory) = (TestServer::start().await, TempDir::new().expect("a directory"));
     let (directory, authority) = (directory.path(), Authority::new());
-    let front = front(&server, &authority, "127.0.0.1").await;
+    let proxy = proxy(&server, &authority, "127.0.0.1").await;
     let (certificate, key, first) = authority.issue("billing");
     let identity = (write(directory, "cert.pem", &certificate), write(directory, "key.pem", &key));
     let tls = Tls {
@@ -150,7 +150,7 @@ async fn a_renewed_certificate_is_used_from_then_on() {
         identity: Some(identity),
         server_name: None,
     };
-    let client = Options { tls: Some(tls), ..front.options() }.connect().await.expect("connected");
+    let client = Options { tls: Some(tls), ..proxy.options() }.connect().await.expect("connected");
     list(&client).await;
 
     // An incomplete file is not used, and the previous certificate stays valid.
@@ -160,16 +160,16 @@ async fn a_renewed_certificate_is_used_from_then_on() {
     write(directory, "key.pem", &key);
     list(&client).await;
 
-    let shown: Vec<_> = front.asked().into_iter().map(|call| call.certificate).collect();
+    let shown: Vec<_> = proxy.asked().into_iter().map(|call| call.certificate).collect();
     assert_eq!(shown, [Some(first.clone()), Some(first), Some(second)]);
 }
 
 #[tokio::test]
 async fn a_token_is_sent_and_read_again_when_it_changes() {
     let (server, directory) = (TestServer::start().await, TempDir::new().expect("a directory"));
-    let front = Front::of(&server, []).await;
+    let proxy = Proxy::of(&server, []).await;
     let file = write(directory.path(), "token", "first\n");
-    let options = Options { token_file: Some(file.clone()), ..front.options() };
+    let options = Options { token_file: Some(file.clone()), ..proxy.options() };
     let client = options.connect().await.expect("connected");
     list(&client).await;
     write(directory.path(), "token", "second\n");
@@ -177,7 +177,7 @@ async fn a_token_is_sent_and_read_again_when_it_changes() {
     fs::remove_file(file).expect("removed");
     list(&client).await;
 
-    let sent = front.asked().into_iter().map(|call| call.metadata["authorization"].clone());
+    let sent = proxy.asked().into_iter().map(|call| call.metadata["authorization"].clone());
     assert_eq!(sent.collect::<Vec<_>>(), ["Bearer first", "Bearer second", "Bearer second"]);
     assert!(!format!("{client:?}").contains("second"), "{client:?}");
 }

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use tonic::Status;
 use userpool::proto::ListUserPoolsRequest;
 
-use super::proxy::{Deed, Front};
+use super::proxy::{Action, Proxy};
 use crate::{
     support::{TestServer, copy_directory},
     tools::{go_generator, grpc_tools, python, repository},
@@ -17,11 +17,11 @@ use crate::{
 /// Runs the example with the endpoint and a domain prefix.
 async fn works(example: &mut Command) {
     let server = TestServer::start().await;
-    let gone = || Deed::Refuse(Status::unavailable("gone"));
+    let gone = || Action::Refuse(Status::unavailable("gone"));
     // The first call of each method.
-    let deeds = [Deed::LoseAnswer, Deed::LoseAnswer, gone(), gone()];
-    let front = Front::of(&server, deeds.into_iter().flat_map(|deed| [deed, Deed::Pass])).await;
-    let ran = example.arg(front.endpoint.to_string()).arg("people-login").output().await;
+    let actions = [Action::LoseAnswer, Action::LoseAnswer, gone(), gone()];
+    let proxy = Proxy::of(&server, actions.into_iter().flat_map(|action| [action, Action::Pass])).await;
+    let ran = example.arg(proxy.endpoint.to_string()).arg("people-login").output().await;
 
     let ran = ran.expect("it runs");
     let told = String::from_utf8_lossy(&ran.stderr);
@@ -41,7 +41,7 @@ async fn works(example: &mut Command) {
     let listed = server.client().await.list_user_pools(all).await.expect("a list");
     assert_eq!(listed.into_inner().user_pools.len(), 1);
 
-    let asked = front.asked();
+    let asked = proxy.asked();
     let methods: Vec<_> = asked.iter().map(|call| call.method.as_str()).collect();
     let twice =
         ["CreateUserPool", "CreateUserPoolDomain", "DescribeUserPool", "WatchUserPoolEvents"];

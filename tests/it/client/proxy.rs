@@ -1,4 +1,4 @@
-//! A server in front of the real one that refuses calls or loses their answers on
+//! A server in proxy of the real one that refuses calls or loses their answers on
 //! demand, and records the calls.
 
 use std::{
@@ -28,7 +28,7 @@ use crate::support::TestServer;
 
 /// What the proxy does with a call. By default it forwards it.
 #[derive(Debug)]
-pub(super) enum Deed {
+pub(super) enum Action {
     /// Forward it.
     Pass,
     /// Answer with this status.
@@ -50,33 +50,33 @@ pub(super) struct Asked {
 }
 
 #[derive(Debug, Clone)]
-struct Acting {
+struct ProxyService {
     behind: Channel,
-    deeds: Arc<Mutex<VecDeque<Deed>>>,
+    actions: Arc<Mutex<VecDeque<Action>>>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 /// Stops the proxy when dropped.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(super) struct Proxy {
     pub(super) endpoint: Endpoint,
-    service: Acting,
+    service: ProxyService,
     serving: AbortHandle,
 }
 
-impl Front {
-    pub(super) async fn of(server: &TestServer, deeds: impl IntoIterator<Item = Deed>) -> Self {
-        Self::with_tls(server, None, deeds).await
+impl Proxy {
+    pub(super) async fn of(server: &TestServer, actions: impl IntoIterator<Item = Action>) -> Self {
+        Self::with_tls(server, None, actions).await
     }
 
     pub(super) async fn with_tls(
         server: &TestServer,
         tls: Option<ServerTlsConfig>,
-        deeds: impl IntoIterator<Item = Deed>,
+        actions: impl IntoIterator<Item = Action>,
     ) -> Self {
-        let service = Acting {
+        let service = ProxyService {
             behind: server.channel().await,
-            deeds: Arc::new(Mutex::new(deeds.into_iter().collect())),
+            actions: Arc::new(Mutex::new(actions.into_iter().collect())),
             asked: Arc::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -102,18 +102,18 @@ impl Front {
         self.service.asked.lock().expect("no panic").clone()
     }
 
-    pub(super) fn will(&self, deed: Deed) {
-        self.service.deeds.lock().expect("no panic").push_back(deed);
+    pub(super) fn will(&self, action: Action) {
+        self.service.actions.lock().expect("no panic").push_back(action);
     }
 }
 
-impl Drop for Front {
+impl Drop for Proxy {
     fn drop(&mut self) {
         self.serving.abort();
     }
 }
 
-impl Service<http::Request<axum::body::Body>> for Acting {
+impl Service<http::Request<axum::body::Body>> for ProxyService {
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
@@ -133,18 +133,18 @@ impl Service<http::Request<axum::body::Body>> for Acting {
         });
         // The token is for the proxy: the server behind it accepts none.
         request.headers_mut().remove("authorization");
-        let deed = self.deeds.lock().expect("no panic").pop_front();
+        let action = self.actions.lock().expect("no panic").pop_front();
         let mut behind = self.behind.clone();
         Box::pin(async move {
-            if let Some(Deed::Refuse(status)) = deed {
+            if let Some(Action::Refuse(status)) = action {
                 return Ok(status.into_http());
             }
-            if let Some(Deed::Silence) = deed {
+            if let Some(Action::Silence) = action {
                 return std::future::pending().await;
             }
             std::future::poll_fn(|context| behind.poll_ready(context)).await.expect("a server");
             let answer = behind.call(request.map(Body::new)).await;
-            if let Some(Deed::LoseAnswer) = deed {
+            if let Some(Action::LoseAnswer) = action {
                 answer.expect("carried out");
                 return Ok(Status::unavailable("the answer is lost").into_http());
             }

@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 use userpool::proto::{DescribeUserPoolRequest, ListUserPoolsRequest};
 
-use super::proxy::{Deed, Front};
+use super::proxy::{Action, Proxy};
 use crate::support::{TestServer, domain, named};
 
 fn list() -> ListUserPoolsRequest {
@@ -34,13 +34,13 @@ fn timeout(metadata: &HeaderMap) -> Duration {
 async fn a_read_is_retried_until_it_succeeds_within_its_deadline() {
     let server = TestServer::start().await;
     let refusals = [Status::unavailable("starting"), overloaded(Duration::from_millis(1))];
-    let front = Front::of(&server, refusals.map(Deed::Refuse)).await;
-    let client = front.options().connect().await.expect("connected");
+    let proxy = Proxy::of(&server, refusals.map(Action::Refuse)).await;
+    let client = proxy.options().connect().await.expect("connected");
 
     let listed = client.list_user_pools(list()).await.expect("a list");
 
     assert_eq!(listed.user_pools.len(), 0);
-    let left: Vec<_> = front.asked().iter().map(|call| timeout(&call.metadata)).collect();
+    let left: Vec<_> = proxy.asked().iter().map(|call| timeout(&call.metadata)).collect();
     assert_eq!(left.len(), 3);
     assert!(left.is_sorted_by(|one, next| one > next), "{left:?}");
     assert!(left[0] <= Duration::from_secs(30), "{left:?}");
@@ -49,32 +49,32 @@ async fn a_read_is_retried_until_it_succeeds_within_its_deadline() {
 #[tokio::test]
 async fn a_refused_call_is_not_retried() {
     let server = TestServer::start().await;
-    let front = Front::of(&server, []).await;
-    let client = front.options().connect().await.expect("connected");
+    let proxy = Proxy::of(&server, []).await;
+    let client = proxy.options().connect().await.expect("connected");
     let codes = (1..=16).map(Code::from).filter(|code| *code != Code::Unavailable);
     for (code, calls) in codes.zip(1..) {
-        front.will(Deed::Refuse(Status::new(code, "no")));
+        proxy.will(Action::Refuse(Status::new(code, "no")));
         let refused = if calls % 2 == 0 {
             client.list_user_pools(list()).await.map(|_| ())
         } else {
             client.create_user_pool(named("people")).await.map(|_| ())
         };
         assert_eq!(refused.expect_err("refused").code(), code);
-        assert_eq!(front.asked().len(), calls, "{code:?}");
+        assert_eq!(proxy.asked().len(), calls, "{code:?}");
     }
 }
 
 #[tokio::test]
 async fn a_change_whose_answer_is_lost_is_made_once() {
     let server = TestServer::start().await;
-    let front = Front::of(&server, [Deed::LoseAnswer, Deed::LoseAnswer]).await;
-    let client = front.options().connect().await.expect("connected");
+    let proxy = Proxy::of(&server, [Action::LoseAnswer, Action::LoseAnswer]).await;
+    let client = proxy.options().connect().await.expect("connected");
 
     let created = client.create_user_pool(named("people")).await.expect("created");
-    assert_eq!((created.position, front.asked().len()), (1, 3));
+    assert_eq!((created.position, proxy.asked().len()), (1, 3));
 
     let id = created.user_pool.and_then(|pool| pool.id).expect("an ID");
-    front.will(Deed::LoseAnswer);
+    proxy.will(Action::LoseAnswer);
     let assigned = client.create_user_pool_domain(domain("people-login", &id)).await;
     assert_eq!(assigned.expect("assigned").position, 2);
     assert_eq!(client.list_user_pools(list()).await.expect("a list").user_pools.len(), 1);
@@ -83,7 +83,7 @@ async fn a_change_whose_answer_is_lost_is_made_once() {
 #[tokio::test]
 async fn the_request_id_of_the_caller_is_sent() {
     let server = TestServer::start().await;
-    let client = Front::of(&server, []).await.options();
+    let client = Proxy::of(&server, []).await.options();
     let client = userpool::client::Options { endpoint: server.endpoint.clone(), ..client };
     let client = client.connect().await.expect("connected");
     let request_id = Some("0193b5f0-7c5e-7d7a-9c55-2d1d8f1b6a01".to_owned());
@@ -100,14 +100,14 @@ async fn the_request_id_of_the_caller_is_sent() {
 #[tokio::test]
 async fn a_retry_waits_as_long_as_the_server_asks() {
     let server = TestServer::start().await;
-    let deeds = [overloaded(Duration::from_secs(10)), Status::not_found("no")];
-    let front = Front::of(&server, deeds.map(Deed::Refuse)).await;
-    let client = front.options().connect().await.expect("connected");
+    let actions = [overloaded(Duration::from_secs(10)), Status::not_found("no")];
+    let proxy = Proxy::of(&server, actions.map(Action::Refuse)).await;
+    let client = proxy.options().connect().await.expect("connected");
     time::pause();
 
     client.list_user_pools(list()).await.expect_err("refused");
 
-    let asked = front.asked();
+    let asked = proxy.asked();
     let paused = asked[1].at - asked[0].at;
     assert!((10_000..10_200).contains(&paused.as_millis()), "{paused:?}");
 }
@@ -115,9 +115,9 @@ async fn a_retry_waits_as_long_as_the_server_asks() {
 #[tokio::test]
 async fn pauses_grow_and_end_before_the_deadline() {
     let server = TestServer::start().await;
-    let gone = || Deed::Refuse(Status::unavailable("gone"));
-    let front = Front::of(&server, (0..100).map(|_| gone())).await;
-    let client = front.options().connect().await.expect("connected");
+    let gone = || Action::Refuse(Status::unavailable("gone"));
+    let proxy = Proxy::of(&server, (0..100).map(|_| gone())).await;
+    let client = proxy.options().connect().await.expect("connected");
     time::pause();
     let begun = Instant::now();
 
@@ -125,7 +125,7 @@ async fn pauses_grow_and_end_before_the_deadline() {
 
     assert_eq!((refused.code(), refused.message()), (Code::Unavailable, "gone"));
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
-    let asked = front.asked();
+    let asked = proxy.asked();
     assert!((8..16).contains(&asked.len()), "{} calls", asked.len());
     let pauses: Vec<_> =
         asked.windows(2).map(|calls| (calls[1].at - calls[0].at).as_millis()).collect();
@@ -137,8 +137,8 @@ async fn pauses_grow_and_end_before_the_deadline() {
 #[tokio::test]
 async fn a_silent_server_times_out_and_the_error_names_the_change() {
     let server = TestServer::start().await;
-    let front = Front::of(&server, [Deed::Silence, Deed::Silence]).await;
-    let client = front.options().connect().await.expect("connected");
+    let proxy = Proxy::of(&server, [Action::Silence, Action::Silence]).await;
+    let client = proxy.options().connect().await.expect("connected");
     time::pause();
     let begun = Instant::now();
     let late = client.create_user_pool(named("people")).await.expect_err("late");

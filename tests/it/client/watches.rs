@@ -6,7 +6,7 @@ use userpool::{
     proto::{WatchUserPoolEventsRequest, watch_user_pool_events_request::Start},
 };
 
-use super::proxy::{Deed, Front};
+use super::proxy::{Action, Proxy};
 use crate::support::{TestServer, named};
 
 async fn create(client: &Client, name: &str) -> i64 {
@@ -59,14 +59,14 @@ async fn a_watch_resumes_after_a_restart_and_repeats_no_event() {
 #[tokio::test]
 async fn a_watch_that_is_refused_when_it_resumes_ends() {
     let server = TestServer::start().await;
-    let front = Front::of(&server, []).await;
-    let client = front.options().connect().await.expect("connected");
+    let proxy = Proxy::of(&server, []).await;
+    let client = proxy.options().connect().await.expect("connected");
     create(&client, "people").await;
     let mut watch = client.watch(from_the_beginning()).await.expect("a watch");
     assert_eq!(next(&mut watch).await.0, 1);
 
-    front.will(Deed::Refuse(Status::unavailable("not yet")));
-    front.will(Deed::Refuse(Status::permission_denied("no longer")));
+    proxy.will(Action::Refuse(Status::unavailable("not yet")));
+    proxy.will(Action::Refuse(Status::permission_denied("no longer")));
     server.stop().await;
 
     let refused = loop {
@@ -81,10 +81,10 @@ async fn a_watch_that_is_refused_when_it_resumes_ends() {
 #[tokio::test]
 async fn a_watch_has_no_deadline() {
     let server = TestServer::start().await;
-    let front = Front::of(&server, []).await;
-    let client = front.options().connect().await.expect("connected");
+    let proxy = Proxy::of(&server, []).await;
+    let client = proxy.options().connect().await.expect("connected");
     let _watch = client.watch(from_the_beginning()).await.expect("a watch");
-    let asked = front.asked();
+    let asked = proxy.asked();
     assert_eq!(asked[0].method, "WatchUserPoolEvents");
     assert!(!asked[0].metadata.contains_key("grpc-timeout"), "{asked:?}");
 }

@@ -21,20 +21,20 @@ use userpool::{
     },
 };
 
-use super::{Ran, create, run_with};
+use super::{CommandOutput, create, run_with};
 use crate::support::{TestServer, event_body};
 
 /// The events that the server shows, the position that it claims to have shown, and
 /// the checkpoint that it signs.
 #[derive(Debug)]
-struct FalseServer {
+struct DishonestServer {
     events: Vec<UserPoolEvent>,
     shown: i64,
     signed: SignedCheckpoint,
 }
 
 #[tonic::async_trait]
-impl UserPoolHistoryService for FalseServer {
+impl UserPoolHistoryService for DishonestServer {
     type WatchUserPoolEventsStream = BoxStream<WatchUserPoolEventsResponse>;
 
     async fn watch_user_pool_events(
@@ -108,7 +108,7 @@ fn signed(event: &UserPoolEvent) -> SignedCheckpoint {
     signer.sign(Head { position, hash }, at)
 }
 
-async fn verify(told: FalseServer) -> Ran {
+async fn verify(told: DishonestServer) -> CommandOutput {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let endpoint = listener.local_addr().expect("an address").to_string();
     let service = UserPoolHistoryServiceServer::new(told);
@@ -125,7 +125,7 @@ async fn verify(told: FalseServer) -> Ran {
 async fn a_server_that_shows_all_that_it_signed_passes() {
     let events = three_events().await;
     let signed = signed(&events[2]);
-    let ran = verify(FalseServer { events, shown: 3, signed }).await;
+    let ran = verify(DishonestServer { events, shown: 3, signed }).await;
     assert_eq!(ran.code, 0, "{ran:?}");
 }
 
@@ -137,7 +137,7 @@ async fn a_server_that_hides_or_adds_events_fails() {
         (&events[..2], 3, signed(&events[1]), "at position 3: the server reports events up to"),
         (&events[..], 3, signed(&events[1]), "at position 2: the server signed that its log ends"),
     ] {
-        let ran = verify(FalseServer { events: events.to_vec(), shown, signed }).await;
+        let ran = verify(DishonestServer { events: events.to_vec(), shown, signed }).await;
         assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
         assert!(ran.stdout.contains(&format!("INVALID {told}")), "{}", ran.stdout);
     }
@@ -150,7 +150,7 @@ async fn a_server_that_shows_and_signs_half_a_batch_does_not() {
     let first = audit::decode_with_record(&batch[0]).expect("an event");
     let signed = signed(&first);
 
-    let ran = verify(FalseServer { events: vec![first], shown: 1, signed }).await;
+    let ran = verify(DishonestServer { events: vec![first], shown: 1, signed }).await;
 
     assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
     let told = "INVALID at position 2: the log ends inside a batch";
@@ -167,7 +167,7 @@ async fn a_server_with_a_missing_or_wrong_signature_fails() {
         (wrong, "the checkpoint of the server is invalid: the signature is wrong"),
         (SignedCheckpoint::default(), "the checkpoint of the server is invalid: hash is not what"),
     ] {
-        let ran = verify(FalseServer { events: events.clone(), shown: 3, signed }).await;
+        let ran = verify(DishonestServer { events: events.clone(), shown: 3, signed }).await;
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(ran.stdout.contains(told), "{}", ran.stdout);
     }

@@ -25,7 +25,7 @@ use crate::support::TestServer;
 
 /// How a log falsifies what it holds.
 #[derive(Debug, Clone, Copy)]
-enum Lie {
+enum Forgery {
     /// A record with another body and the old hash.
     Bytes,
     /// An event that differs from its record.
@@ -42,14 +42,14 @@ enum Lie {
 
 /// A log that falsifies one of its records, usually the second, once told to.
 #[derive(Debug)]
-struct LyingLog {
+struct ForgingLog {
     kept: MemoryLog,
-    lie: Lie,
+    lie: Forgery,
     lying: AtomicBool,
 }
 
 #[tonic::async_trait]
-impl EventLog for LyingLog {
+impl EventLog for ForgingLog {
     fn head(&self) -> watch::Receiver<Head> {
         self.kept.head()
     }
@@ -60,19 +60,19 @@ impl EventLog for LyingLog {
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
         let mut records = self.kept.read(after, limit).await?;
-        let place = Position(if matches!(self.lie, Lie::LastRecord) { 3 } else { 2 });
+        let place = Position(if matches!(self.lie, Forgery::LastRecord) { 3 } else { 2 });
         if self.lying.load(Ordering::Relaxed)
             && let Some(index) = records.iter().position(|record| record.position == place)
         {
             let record = &mut records[index];
             match self.lie {
-                Lie::Bytes => record.stored = renamed(&record.stored),
-                Lie::Event => record.body = renamed(&record.body),
-                Lie::Record | Lie::LastRecord => *record = rewritten(&self.kept, place).await,
-                Lie::Missing => {
+                Forgery::Bytes => record.stored = renamed(&record.stored),
+                Forgery::Event => record.body = renamed(&record.body),
+                Forgery::Record | Forgery::LastRecord => *record = rewritten(&self.kept, place).await,
+                Forgery::Missing => {
                     records.remove(index);
                 }
-                Lie::Damaged => {
+                Forgery::Damaged => {
                     let defect = Defect::WrongHash;
                     return Err(ReadError::Damaged { position: place, defect });
                 }
@@ -111,10 +111,10 @@ async fn rewritten(kept: &MemoryLog, place: Position) -> Record {
 }
 
 /// A server with three user pools whose log begins to falsify records.
-async fn lying_server(lie: Lie) -> TestServer {
-    let log = LyingLog { kept: MemoryLog::default(), lie, lying: AtomicBool::default() };
+async fn forging_server(lie: Forgery) -> TestServer {
+    let log = ForgingLog { kept: MemoryLog::default(), lie, lying: AtomicBool::default() };
     let log = Arc::new(log);
-    let server = TestServer::on(Arc::<LyingLog>::clone(&log)).await;
+    let server = TestServer::on(Arc::<ForgingLog>::clone(&log)).await;
     let mut client = server.client().await;
     for name in ["first", "second", "third"] {
         crate::support::create(&mut client, name).await;
@@ -122,7 +122,7 @@ async fn lying_server(lie: Lie) -> TestServer {
     drop(client);
     server.stop().await;
     // A server that did not write the events itself has to read them.
-    let server = TestServer::on(Arc::<LyingLog>::clone(&log)).await;
+    let server = TestServer::on(Arc::<ForgingLog>::clone(&log)).await;
     log.lying.store(true, Ordering::Relaxed);
     server
 }
@@ -191,21 +191,21 @@ async fn every_checkpoint_that_a_server_wrote_is_compared() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_record_is_found() {
     for (lie, position, reason) in [
-        (Lie::Bytes, 2, "the record does not have the hash that it states"),
-        (Lie::Event, 2, "the event differs from its record"),
-        (Lie::Record, 3, "it names another record before it"),
-        (Lie::LastRecord, 3, ", but the server signed a checkpoint with "),
-        (Lie::Damaged, 2, "the stored history is damaged at position 2"),
-        (Lie::Missing, 2, "the record states position 3"),
+        (Forgery::Bytes, 2, "the record does not have the hash that it states"),
+        (Forgery::Event, 2, "the event differs from its record"),
+        (Forgery::Record, 3, "it names another record before it"),
+        (Forgery::LastRecord, 3, ", but the server signed a checkpoint with "),
+        (Forgery::Damaged, 2, "the stored history is damaged at position 2"),
+        (Forgery::Missing, 2, "the record states position 3"),
     ] {
-        let server = lying_server(lie).await;
+        let server = forging_server(lie).await;
         let caught = run(&server, &["verify"]).await;
         assert_eq!((caught.code, caught.stderr.as_str()), (1, ""), "{lie:?}: {caught:?}");
         let told = format!("INVALID at position {position}: ");
         assert!(caught.stdout.contains(&told), "{lie:?}: {}", caught.stdout);
         assert!(caught.stdout.contains(reason), "{lie:?}: {}", caught.stdout);
         // If a server cannot read a record, it sends no record of the same page.
-        if !matches!(lie, Lie::Damaged) {
+        if !matches!(lie, Forgery::Damaged) {
             let right = format!("Every record up to position {} is valid.\n", position - 1);
             assert!(caught.stdout.starts_with(&right), "{lie:?}: {}", caught.stdout);
         }

@@ -13,13 +13,13 @@ use super::{by_kind, create, run, run_with, unix_server, userpool};
 use crate::support::TestServer;
 
 /// A command that runs until it is dropped.
-struct Running {
+struct RunningCommand {
     child: Child,
     stdout: Lines<BufReader<ChildStdout>>,
     stderr: Lines<BufReader<ChildStderr>>,
 }
 
-impl Running {
+impl RunningCommand {
     fn start(server: &TestServer, arguments: &[&str]) -> Self {
         Self::at(&server.endpoint.to_string(), arguments)
     }
@@ -44,7 +44,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningCommand {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -63,7 +63,7 @@ fn event(line: &str) -> Vec<&str> {
 async fn a_watch_survives_a_restart_and_prints_no_event_twice() {
     let server = unix_server().await;
     let id = create(&server, "people").await;
-    let mut watch = Running::start(&server, &["watch", "--after", "0"]);
+    let mut watch = RunningCommand::start(&server, &["watch", "--after", "0"]);
     assert_eq!(watch.line(), "POSITION  TIME  POOL  TYPE  ACTOR  WHAT");
     assert_eq!(event(&watch.line()), ["1", &id, "created", "people"]);
     assert_eq!(run(&server, &["domain", "create", "people-login", &id]).await.code, 0);
@@ -93,14 +93,14 @@ async fn a_watch_survives_a_server_that_is_killed() {
     let serve = || {
         let data_dir = data_dir.to_str().expect("UTF-8");
         let mut server =
-            Running::at(&endpoint, &["serve", "--listen", &endpoint, "--data-dir", data_dir]);
+            RunningCommand::at(&endpoint, &["serve", "--listen", &endpoint, "--data-dir", data_dir]);
         assert_eq!(server.line(), format!("userpool listening on {endpoint}"));
         server
     };
     let server = serve();
     let created = run_with(&endpoint, &["create", "-"], r#"{"PoolName": "people"}"#).await;
     let id = created.json()["UserPool"]["Id"].as_str().expect("an ID").to_owned();
-    let mut watch = Running::at(&endpoint, &["watch", "--after", "0"]);
+    let mut watch = RunningCommand::at(&endpoint, &["watch", "--after", "0"]);
     watch.line();
     assert_eq!(event(&watch.line()), ["1", &id, "created", "people"]);
 
@@ -125,7 +125,7 @@ async fn a_watch_prints_only_the_requested_events() {
         assert_eq!(run(&server, &["domain", "create", &prefix, id]).await.code, 0);
     }
     let pool = ["watch", "--after", "0", "--pool", &staff, "-o", "jsonl"];
-    let mut watch = Running::start(&server, &pool);
+    let mut watch = RunningCommand::start(&server, &pool);
     for position in ["2", "4"] {
         let event: serde_json::Value = serde_json::from_str(&watch.line()).expect("an event");
         assert_eq!(
@@ -134,7 +134,7 @@ async fn a_watch_prints_only_the_requested_events() {
         );
     }
     let types = ["watch", "--after", "1", "--types", "created,deleted"];
-    let mut watch = Running::start(&server, &types);
+    let mut watch = RunningCommand::start(&server, &types);
     watch.line();
     assert_eq!(event(&watch.line())[0], "2");
 }
@@ -144,7 +144,7 @@ async fn a_followed_history_continues_with_new_events() {
     let server = unix_server().await;
     let id = create(&server, "people").await;
     create(&server, "staff").await;
-    let mut history = Running::start(&server, &["history", &id, "--follow"]);
+    let mut history = RunningCommand::start(&server, &["history", &id, "--follow"]);
     assert_eq!(history.line(), "REVISION  TIME  TYPE  ACTOR  WHAT");
     assert!(history.line().contains("  created  "));
     assert_eq!(run(&server, &["delete", &id]).await.code, 0);

@@ -20,7 +20,7 @@ const SECTOR: usize = 512;
 
 /// What survives a power cut besides synced data.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Survival {
+pub(super) struct Survivors {
     /// This percentage of the unsynced sectors and names.
     pub(super) percent: u64,
     /// The same, and always the witness file, which records how far the log was
@@ -100,29 +100,29 @@ impl Disk {
     }
 
     /// Cuts the power. No server may be running.
-    pub(super) fn cut(&mut self, survival: Survival, random: &mut Random) {
+    pub(super) fn cut(&mut self, survival: Survivors, random: &mut Random) {
         let (world, durable) = (self.world(), self.durable());
         self.cuts += 1;
         self.format();
         let mut written = BTreeMap::new();
         find(&world, &mut written);
-        let cut = Cut { durable, written, after: self.durable(), survival };
+        let cut = PowerCut { durable, written, after: self.durable(), survival };
         cut.directory(&identity(&world), &self.world(), random);
         fs::remove_dir_all(world).expect("removed");
         fs::remove_dir_all(cut.durable).expect("removed");
     }
 }
 
-struct Cut {
+struct PowerCut {
     durable: PathBuf,
     /// All written data, synced or not.
     written: BTreeMap<String, PathBuf>,
     /// Marks all existing data as durable.
     after: PathBuf,
-    survival: Survival,
+    survival: Survivors,
 }
 
-impl Cut {
+impl PowerCut {
     /// Keeps only what survives in a directory.
     fn directory(&self, id: &str, to: &Path, random: &mut Random) {
         let synced = noted(&self.durable.join(id));

@@ -94,9 +94,9 @@ fn is_refusal(status: &Status) -> bool {
 
 /// The user pools that the clients know. They may be out of date.
 #[derive(Debug, Default)]
-struct Known(BTreeMap<String, (i64, Option<String>)>);
+struct KnownPools(BTreeMap<String, (i64, Option<String>)>);
 
-impl Known {
+impl KnownPools {
     fn learn(&mut self, call: &Call, answer: &Answer) {
         let revision = answer.revision;
         match call {
@@ -142,7 +142,7 @@ impl Load {
         let newest = newest.map(|(shown, pool)| {
             (shown.id.clone().expect("an ID"), (pool.revision, shown.domain.clone()))
         });
-        let known = Arc::new(Mutex::new(Known(newest.collect())));
+        let known = Arc::new(Mutex::new(KnownPools(newest.collect())));
         let mut clients = JoinSet::new();
         for connection in 0..CONNECTIONS {
             let channel = server.channel().await;
@@ -165,7 +165,7 @@ impl Load {
 async fn change(
     mut client: Client,
     name: String,
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<KnownPools>>,
     mut random: Random,
 ) -> Vec<Attempt> {
     let mut attempts = Vec::new();
@@ -190,7 +190,7 @@ async fn change(
     attempts
 }
 
-fn any_call(mark: &str, known: &Known, random: &mut Random) -> Call {
+fn any_call(mark: &str, known: &KnownPools, random: &mut Random) -> Call {
     let ids: Vec<_> = known.0.keys().collect();
     let Some(id) = random.pick(&ids).filter(|_| random.chance(75)) else {
         return create(mark, random);

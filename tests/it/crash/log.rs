@@ -21,7 +21,7 @@ pub(super) struct Log {
     pub(super) pools: BTreeMap<String, Pool>,
     pub(super) domains: BTreeMap<String, String>,
     /// The events by the mark of their request.
-    pub(super) marks: HashMap<String, Recorded>,
+    pub(super) marks: HashMap<String, RecordedEvent>,
     last_time: Option<Timestamp>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Pool {
 
 /// An event.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Recorded {
+pub(super) struct RecordedEvent {
     pub(super) position: i64,
     pub(super) revision: i64,
     /// The user pool that it leads to.
@@ -69,7 +69,7 @@ impl Log {
         (pool.revision, pool.position) = (event.revision, event.position);
 
         let shown = pool.state.user_pool().map(digest);
-        let recorded = Recorded { position: event.position, revision: event.revision, shown };
+        let recorded = RecordedEvent { position: event.position, revision: event.revision, shown };
         let twice = self.marks.insert(event.correlation_id.clone(), recorded);
         assert_eq!(twice, None, "recorded twice: {event:?}");
     }

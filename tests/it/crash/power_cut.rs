@@ -3,11 +3,11 @@
 use tempfile::TempDir;
 
 use super::{
-    FROM_THE_BEGINNING, Life, Lived,
-    disk::{Disk, Survival},
+    FROM_THE_BEGINNING, Run, RunEnd,
+    disk::{Disk, Survivors},
     ledger::Ledger,
     random::{Random, rounds},
-    server::Starting,
+    server::StartingServer,
 };
 
 /// How many of a hundred rounds begin with an empty disk.
@@ -15,23 +15,23 @@ const EMPTY: u64 = 6;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_changes_survive_if_only_synced_data_does() {
-    survives(|_| Survival { percent: 0, witness: false }).await;
+    survives(|_| Survivors { percent: 0, witness: false }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_changes_survive_with_any_unsynced_sectors() {
     let percent = |random: &mut Random| *random.pick(&[3, 20, 50, 80, 97]).expect("one");
-    survives(|random| Survival { percent: percent(random), witness: false }).await;
+    survives(|random| Survivors { percent: percent(random), witness: false }).await;
 }
 
 /// The witness is not synced with each batch and may be written back at any time. It
 /// is written last, so the log that it describes is complete.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_witness_is_never_ahead_of_the_log() {
-    survives(|random| Survival { percent: random.below(2) * 30, witness: true }).await;
+    survives(|random| Survivors { percent: random.below(2) * 30, witness: true }).await;
 }
 
-async fn survives(survival: impl Fn(&mut Random) -> Survival) {
+async fn survives(survival: impl Fn(&mut Random) -> Survivors) {
     let Some(mut disk) = Disk::new() else { return };
     let elsewhere = TempDir::new().expect("a directory");
     let said = elsewhere.path().join("stderr");
@@ -42,10 +42,10 @@ async fn survives(survival: impl Fn(&mut Random) -> Survival) {
     while cuts < rounds(5) {
         let (data_dir, environment) = (disk.data_dir(), disk.environment());
         let name = format!("p{}", cuts + kills);
-        let life = Life { name, data_dir: &data_dir, said: &said };
+        let life = Run { name, data_dir: &data_dir, said: &said };
         let from_the_beginning = cuts % FROM_THE_BEGINNING == FROM_THE_BEGINNING - 1;
         let lived = life.live(&mut ledger, &environment, from_the_beginning, &mut random).await;
-        if lived != Lived::Looking && random.chance(45) {
+        if lived != RunEnd::Looking && random.chance(45) {
             // Only the process dies; its writes stay in the page cache.
             kills += 1;
             continue;
@@ -53,7 +53,7 @@ async fn survives(survival: impl Fn(&mut Random) -> Survival) {
         disk.cut(survival(&mut random), &mut random);
         cuts += 1;
         if cuts == rounds(5) || random.chance(EMPTY) {
-            let server = Starting::spawn(&disk.data_dir(), &said, &disk.environment());
+            let server = StartingServer::spawn(&disk.data_dir(), &said, &disk.environment());
             let server = server.ready().await;
             ledger.check_all(&server.channel().await, &mut random).await;
             server.kill().await;

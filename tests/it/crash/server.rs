@@ -18,7 +18,7 @@ use tonic::transport::{Channel, Endpoint};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A process that was started. It may not serve yet.
-pub(super) struct Starting {
+pub(super) struct StartingServer {
     child: Child,
     stdout: ChildStdout,
     stderr: PathBuf,
@@ -30,7 +30,7 @@ pub(super) struct Server {
     address: String,
 }
 
-impl Starting {
+impl StartingServer {
     /// On a free port, with a data directory; what it says goes to a file.
     pub(super) fn spawn(data_dir: &Path, stderr: &Path, environment: &[(&str, PathBuf)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));

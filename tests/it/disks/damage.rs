@@ -12,11 +12,11 @@ const PAGE: u64 = 4096;
 pub(super) struct Damage {
     /// Its path in the data directory.
     pub(super) file: String,
-    what: What,
+    what: Change,
 }
 
 #[derive(Debug, Clone)]
-enum What {
+enum Change {
     Truncated(u64),
     BitFlipped { byte: u64, bit: u64 },
     Zeroed(u64),
@@ -38,14 +38,14 @@ impl Damage {
         };
         let size = fs::metadata(data_dir.join(&file)).expect("a file").len();
         let what = match random.below(12) {
-            0..=2 => What::Truncated(random.below(size)),
-            3..=5 => What::BitFlipped { byte: random.below(size), bit: random.below(8) },
-            6..=8 => What::Zeroed(random.below(size) / PAGE * PAGE),
-            9 => What::Appended(random.below(2 * PAGE)),
-            10 if file.contains("/db") && random.below(2) == 0 => What::LeftOver("stray"),
-            10 if file.contains("/db") => What::LeftOver("snap.0000000000000001.generating"),
-            10 => What::Removed,
-            11.. => random.one_of(&[What::Removed, What::ReplacedByADirectory]).clone(),
+            0..=2 => Change::Truncated(random.below(size)),
+            3..=5 => Change::BitFlipped { byte: random.below(size), bit: random.below(8) },
+            6..=8 => Change::Zeroed(random.below(size) / PAGE * PAGE),
+            9 => Change::Appended(random.below(2 * PAGE)),
+            10 if file.contains("/db") && random.below(2) == 0 => Change::LeftOver("stray"),
+            10 if file.contains("/db") => Change::LeftOver("snap.0000000000000001.generating"),
+            10 => Change::Removed,
+            11.. => random.one_of(&[Change::Removed, Change::ReplacedByADirectory]).clone(),
         };
         Self { file, what }
     }
@@ -54,8 +54,8 @@ impl Damage {
         let path = data_dir.join(&self.file);
         let file = fs::OpenOptions::new().read(true).write(true).open(&path).expect("a file");
         match &self.what {
-            What::Truncated(length) => file.set_len(*length).expect("cut"),
-            What::BitFlipped { byte, bit } => {
+            Change::Truncated(length) => file.set_len(*length).expect("cut"),
+            Change::BitFlipped { byte, bit } => {
                 let mut bytes = [0];
                 // An empty file has no bit.
                 if file.read_at(&mut bytes, *byte).expect("readable") == 1 {
@@ -63,22 +63,22 @@ impl Damage {
                     file.write_all_at(&bytes, *byte).expect("flipped");
                 }
             }
-            What::Zeroed(start) => {
+            Change::Zeroed(start) => {
                 let size = file.metadata().expect("a file").len();
                 let length = usize::try_from(PAGE.min(size - start)).expect("a page");
                 file.write_all_at(&vec![0; length], *start).expect("zeroed");
             }
-            What::Appended(length) => {
+            Change::Appended(length) => {
                 let size = file.metadata().expect("a file").len();
                 let garbage = vec![0xa5; usize::try_from(*length).expect("small")];
                 file.write_all_at(&garbage, size).expect("appended");
             }
-            What::Removed => fs::remove_file(&path).expect("removed"),
-            What::ReplacedByADirectory => {
+            Change::Removed => fs::remove_file(&path).expect("removed"),
+            Change::ReplacedByADirectory => {
                 fs::remove_file(&path).expect("removed");
                 fs::create_dir(&path).expect("a directory");
             }
-            What::LeftOver(name) => {
+            Change::LeftOver(name) => {
                 fs::write(path.with_file_name(name), [0xa5; 100]).expect("written");
             }
         }

@@ -12,8 +12,8 @@ use super::{
     Random, contents,
     damage::Damage,
     rounds, seed,
-    server::{Ended, Started, offline, serve, start},
-    snapshot::Truth,
+    server::{ServerExit, Start, offline, serve, start},
+    snapshot::Snapshot,
 };
 use crate::support::{Client, copy_directory, create, domain, named};
 
@@ -34,7 +34,7 @@ enum End {
 /// A data directory as a server left it, and everything that was acknowledged.
 struct Original {
     directory: TempDir,
-    truth: Truth,
+    snapshot: Snapshot,
 }
 
 impl Original {
@@ -44,7 +44,7 @@ impl Original {
         let server = start(&mut serve(directory.path())).await.serving("an empty directory");
         let channel = server.channel().await;
         fill(&UserPoolServiceClient::new(channel.clone())).await;
-        let truth = Truth::of(channel).await;
+        let snapshot = Snapshot::of(channel).await;
         match end {
             End::Killed => server.kill().await,
             End::Stopped => assert_eq!(server.terminate().await.code, Some(0)),
@@ -54,7 +54,7 @@ impl Original {
                 assert_eq!(again.terminate().await.code, Some(0));
             }
         }
-        Self { directory, truth }
+        Self { directory, snapshot }
     }
 
     fn copy(&self) -> TempDir {
@@ -125,25 +125,25 @@ async fn survive(original: &Original, damage: &Damage) -> &'static str {
     damage.do_to(data_dir);
     let damaged = contents(&data_dir.join("log"));
     match start(&mut serve(data_dir)).await {
-        Started::Ended(ended) => {
+        Start::ServerExit(ended) => {
             is_told(&ended, damage, data_dir);
             // A refusal repairs nothing, so the second start is refused too.
             let again = start(&mut serve(data_dir)).await;
-            let Started::Ended(again) = again else { unreachable!("repaired: {damage}") };
+            let Start::ServerExit(again) = again else { unreachable!("repaired: {damage}") };
             is_told(&again, damage, data_dir);
             let after = contents(&data_dir.join("log"));
             // The log was opened successfully before the key was read.
             assert!(after == damaged || damage.file == "signing_key.pem", "touched: {damage}");
             "refused"
         }
-        Started::Serving(server) => {
+        Start::Serving(server) => {
             let channel = server.channel().await;
-            let damaged = original.truth.check(channel.clone()).await;
+            let damaged = original.snapshot.check(channel.clone()).await;
             // The damage does not prevent new changes.
             let mut client = UserPoolServiceClient::new(channel);
             let next = client.create_user_pool(named("next")).await.expect("acknowledged");
             let next = next.into_inner();
-            let expected = i64::try_from(original.truth.events.len() + 1).expect("small");
+            let expected = i64::try_from(original.snapshot.events.len() + 1).expect("small");
             assert_eq!(next.position, expected);
             let ended = server.terminate().await;
             assert_eq!(ended.code, Some(0), "{}", ended.stderr);
@@ -168,7 +168,7 @@ async fn verified(data_dir: &Path, damaged: Option<u64>) {
 }
 
 /// The sentence names the file and the remedy.
-fn is_told(ended: &Ended, damage: &Damage, data_dir: &Path) {
+fn is_told(ended: &ServerExit, damage: &Damage, data_dir: &Path) {
     let sentence = ended.sentence();
     eprintln!("    {}", sentence.replace(&data_dir.display().to_string(), "DATA"));
     let part = damage.file.split('/').next().expect("a part");

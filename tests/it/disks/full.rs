@@ -15,7 +15,7 @@ use super::{
     Random,
     faults::{EACCES, EIO, ENOSPC, EROFS, Faults, Rule},
     rounds, seed,
-    server::{LIMIT, Started, offline, serve, start},
+    server::{LIMIT, Start, offline, serve, start},
 };
 use crate::support::{create, named};
 
@@ -100,12 +100,12 @@ async fn survive(phase: Phase, rule: &Rule, faults: &Faults, directory: &Path) -
     faults.below(&mut command);
     let mut outcome = "nothing failed";
     match start(&mut command).await {
-        Started::Ended(ended) => {
+        Start::ServerExit(ended) => {
             assert!(faults.hit(), "{}", ended.stderr);
             told(ended.sentence(), &data_dir);
             outcome = "refused";
         }
-        Started::Serving(mut server) => {
+        Start::Serving(mut server) => {
             if phase == Phase::Serving {
                 faults.set(rule);
             }
@@ -239,7 +239,7 @@ async fn a_file_that_cannot_be_opened_is_named_and_unchanged() {
         let mut command = serve(&data_dir);
         faults.below(&mut command);
 
-        let Started::Ended(ended) = start(&mut command).await else { unreachable!("{file}") };
+        let Start::ServerExit(ended) = start(&mut command).await else { unreachable!("{file}") };
 
         let sentence = ended.sentence();
         eprintln!("{sentence}");

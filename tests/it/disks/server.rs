@@ -18,9 +18,9 @@ use tonic::transport::{Channel, Endpoint};
 pub(super) const LIMIT: Duration = Duration::from_mins(1);
 
 /// The result of a start.
-pub(super) enum Started {
+pub(super) enum Start {
     Serving(Server),
-    Ended(Ended),
+    ServerExit(ServerExit),
 }
 
 /// A server that serves.
@@ -32,7 +32,7 @@ pub(super) struct Server {
 
 /// How a server ended, and its output.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct ServerExit {
     pub(super) code: Option<i32>,
     pub(super) stderr: String,
 }
@@ -59,7 +59,7 @@ pub(super) async fn offline(arguments: &[&str], data_dir: &Path) -> Output {
 }
 
 /// Starts a server and waits until it serves or ends.
-pub(super) async fn start(command: &mut Command) -> Started {
+pub(super) async fn start(command: &mut Command) -> Start {
     let mut child = command.spawn().expect("the binary runs");
     let mut stderr = child.stderr.take().expect("a pipe");
     let stderr = tokio::spawn(async move {
@@ -73,15 +73,15 @@ pub(super) async fn start(command: &mut Command) -> Started {
     read.expect("it serves or ends in time").expect("readable");
     let address = line.trim_end().strip_prefix("userpool listening on ").unwrap_or_default();
     let server = Server { child, address: address.to_owned(), stderr };
-    if line.is_empty() { Started::Ended(server.ended().await) } else { Started::Serving(server) }
+    if line.is_empty() { Start::ServerExit(server.ended().await) } else { Start::Serving(server) }
 }
 
-impl Started {
+impl Start {
     /// The server, which must serve.
     pub(super) fn serving(self, promise: &str) -> Server {
         match self {
             Self::Serving(server) => server,
-            Self::Ended(ended) => unreachable!("{promise}: {}", ended.stderr),
+            Self::ServerExit(ended) => unreachable!("{promise}: {}", ended.stderr),
         }
     }
 }
@@ -93,10 +93,10 @@ impl Server {
     }
 
     /// Waits for a server that ends by itself.
-    pub(super) async fn ended(mut self) -> Ended {
+    pub(super) async fn ended(mut self) -> ServerExit {
         let status = timeout(LIMIT, self.child.wait()).await;
         let status = status.expect("it ends in time").expect("an end");
-        Ended { code: status.code(), stderr: self.stderr.await.expect("read to the end") }
+        ServerExit { code: status.code(), stderr: self.stderr.await.expect("read to the end") }
     }
 
     /// Whether it has ended by itself.
@@ -105,7 +105,7 @@ impl Server {
     }
 
     /// Stops it gracefully.
-    pub(super) async fn terminate(self) -> Ended {
+    pub(super) async fn terminate(self) -> ServerExit {
         if let Some(process) = self.child.id() {
             let kill = Command::new("kill").arg(process.to_string()).output();
             // An error means that it has ended by itself in the meantime.
@@ -120,7 +120,7 @@ impl Server {
     }
 }
 
-impl Ended {
+impl ServerExit {
     /// The last sentence of a server that failed.
     pub(super) fn sentence(&self) -> &str {
         let stderr = &self.stderr;

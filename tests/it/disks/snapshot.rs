@@ -15,13 +15,13 @@ use crate::support::{Client, metadata, reason};
 
 /// All data that clients can see, by the call that shows it.
 #[derive(Debug, PartialEq)]
-pub(super) struct Truth {
+pub(super) struct Snapshot {
     pub(super) pools: BTreeMap<String, DescribeUserPoolResponse>,
     domains: Vec<DomainDescription>,
     pub(super) events: Vec<UserPoolEvent>,
 }
 
-impl Truth {
+impl Snapshot {
     pub(super) async fn of(channel: Channel) -> Self {
         let mut client = UserPoolServiceClient::new(channel.clone());
         let pools = pools(&mut client).await.expect("readable");

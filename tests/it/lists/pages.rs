@@ -159,9 +159,9 @@ async fn changes_between_pages_lose_and_repeat_nothing() {
 
 /// Identifiers that count down, so that their order is not the order of creation.
 #[derive(Debug)]
-struct Backwards(AtomicU64);
+struct CountdownSource(AtomicU64);
 
-impl Source for Backwards {
+impl Source for CountdownSource {
     fn now(&self) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH
     }
@@ -186,7 +186,7 @@ async fn user_pools_are_listed_in_the_order_of_creation() {
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     };
-    let source = Arc::new(Backwards(AtomicU64::new(1000)));
+    let source = Arc::new(CountdownSource(AtomicU64::new(1000)));
     let log = Arc::new(MemoryLog::default());
     let app = App::start(log, directory.path(), source, settings).await.expect("started");
     let mut created = Vec::new();

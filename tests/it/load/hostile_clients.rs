@@ -24,9 +24,9 @@ use crate::support::{TestServer, create};
 const BOUND: Duration = Duration::from_mins(3);
 
 /// The name of the attack, its bytes, and whether the client reads.
-type Hostility = (&'static str, Vec<u8>, bool);
+type Attack = (&'static str, Vec<u8>, bool);
 
-fn hostilities() -> Vec<Hostility> {
+fn attacks() -> Vec<Attack> {
     let greeted = |frames: &[Vec<u8>]| [greeting(), frames.concat()].concat();
     let many = |count: u32, frames: &dyn Fn(u32) -> Vec<u8>| {
         greeted(&(0..count).map(|number| frames(2 * number + 1)).collect::<Vec<_>>())
@@ -122,7 +122,7 @@ async fn hostile_connections_are_closed_and_harm_no_other() {
     // From here on: the writer has a thread of its own, which this clock does not
     // wait for.
     tokio::time::pause();
-    for (what, sent, reads) in hostilities() {
+    for (what, sent, reads) in attacks() {
         let hostile = async {
             let (first, second) =
                 tokio::join!(let_go_on(&address, &sent, reads), let_go_on(&address, &sent, reads));

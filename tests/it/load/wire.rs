@@ -20,7 +20,7 @@ pub(crate) const WATCH: &str = "/userpool.v1.UserPoolHistoryService/WatchUserPoo
 pub(crate) struct Wire(SendRequest<Bytes>);
 
 /// A call that has begun.
-pub(crate) struct Begun {
+pub(crate) struct OpenCall {
     answer: ResponseFuture,
     /// Sends the rest of the request.
     pub(crate) request: SendStream<Bytes>,
@@ -45,7 +45,7 @@ impl Wire {
     }
 
     /// Sends the headers of a call.
-    pub(crate) async fn begin(&mut self, path: &str, timeout: Option<&str>) -> Begun {
+    pub(crate) async fn begin(&mut self, path: &str, timeout: Option<&str>) -> OpenCall {
         let mut request = Request::post(format!("http://localhost{path}"))
             .header("content-type", "application/grpc")
             .header("te", "trailers");
@@ -55,7 +55,7 @@ impl Wire {
         let mut ready = self.0.clone().ready().await.expect("room for a call");
         let request = request.body(()).expect("a request");
         let (answer, request) = ready.send_request(request, false).expect("sent");
-        Begun { answer, request }
+        OpenCall { answer, request }
     }
 
     /// Makes a whole call; returns its status, including `OK`.
@@ -73,7 +73,7 @@ impl Wire {
     }
 }
 
-impl Begun {
+impl OpenCall {
     /// The headers of the answer; the rest is not read.
     pub(crate) async fn answered(self) -> RecvStream {
         self.answer.await.expect("an answer").into_body()

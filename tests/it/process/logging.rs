@@ -23,13 +23,13 @@ use super::serve;
 use crate::support::{Client, named};
 
 /// A server whose log is in a file, which the test reads while it runs.
-struct Logging {
+struct ServerWithLog {
     child: Child,
     channel: Channel,
     log: PathBuf,
 }
 
-impl Logging {
+impl ServerWithLog {
     async fn start(directory: &Path, listen: &str) -> Self {
         let log = directory.join("stderr");
         let mut command = serve(&directory.join("data"));
@@ -93,7 +93,7 @@ impl Logging {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_record_of_a_call_names_caller_address_and_trace() {
     let directory = TempDir::new().expect("a directory");
-    let server = Logging::start(directory.path(), "127.0.0.1:0").await;
+    let server = ServerWithLog::start(directory.path(), "127.0.0.1:0").await;
     let trace = "0af7651916cd43dd8448eb211c80319c";
     server.create("traced", Some(&format!("00-{trace}-b7ad6b7169203331-01"))).await;
     server.create("plain", None).await;
@@ -112,7 +112,7 @@ async fn the_record_of_a_call_names_caller_address_and_trace() {
 async fn the_record_of_a_call_on_a_socket_names_user_and_process() {
     let directory = TempDir::new().expect("a directory");
     let listen = format!("unix:{}", directory.path().join("socket").display());
-    let server = Logging::start(directory.path(), &listen).await;
+    let server = ServerWithLog::start(directory.path(), &listen).await;
     server.create("local", None).await;
 
     let record = server.record("correlation_id", "local").await;
@@ -125,7 +125,7 @@ async fn the_record_of_a_call_on_a_socket_names_user_and_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn signals_raise_and_restore_the_log_level() {
     let directory = TempDir::new().expect("a directory");
-    let server = Logging::start(directory.path(), "127.0.0.1:0").await;
+    let server = ServerWithLog::start(directory.path(), "127.0.0.1:0").await;
     let asked = "info,sled=warn";
 
     server.probe("before").await;

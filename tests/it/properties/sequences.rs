@@ -100,13 +100,13 @@ fn no_sequence_of_commands_breaks_an_invariant() {
 
 /// All data that the server shows.
 #[derive(Debug, PartialEq)]
-struct Shown {
+struct ShownState {
     pools: Vec<Result<DescribeUserPoolResponse, (Code, String)>>,
     list: Vec<UserPoolDescription>,
     domains: Vec<DomainDescription>,
 }
 
-async fn shown(client: &mut UserPoolServiceClient<Channel>, ids: &[String]) -> Shown {
+async fn shown(client: &mut UserPoolServiceClient<Channel>, ids: &[String]) -> ShownState {
     let mut pools = Vec::new();
     for id in ids {
         let described = client
@@ -122,7 +122,7 @@ async fn shown(client: &mut UserPoolServiceClient<Channel>, ids: &[String]) -> S
     let domains = ListUserPoolDomainsRequest { max_results: Some(60), next_token: None };
     let domains =
         client.list_user_pool_domains(domains).await.expect("a page").into_inner().domains;
-    Shown { pools, list, domains }
+    ShownState { pools, list, domains }
 }
 
 fn without_times(pool: UserPool) -> UserPool {

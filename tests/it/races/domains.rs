@@ -7,11 +7,11 @@ use crate::{
     support::{metadata, reason},
 };
 
-use super::{CALLERS, Crowd, domain_of, one_winner};
+use super::{CALLERS, Callers, domain_of, one_winner};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_hundreds_racing_for_a_prefix_gets_it() {
-    let crowd = Crowd::gather().await;
+    let crowd = Callers::gather().await;
     let ids = crowd.pools(CALLERS).await;
 
     let answers = crowd.race(ids.iter().map(|id| Call::assign(id, "login"))).await;
@@ -39,7 +39,7 @@ async fn one_of_hundreds_racing_for_a_prefix_gets_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_prefixes_racing_for_a_user_pool_is_assigned() {
-    let crowd = Crowd::gather().await;
+    let crowd = Callers::gather().await;
     let id = crowd.pools(1).await.remove(0);
 
     let prefixes: Vec<_> = (0..CALLERS).map(|index| format!("login-{index}")).collect();
@@ -67,7 +67,7 @@ async fn one_of_many_prefixes_racing_for_a_user_pool_is_assigned() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_pool_is_either_deleted_or_gets_its_domain() {
-    let crowd = Crowd::gather().await;
+    let crowd = Callers::gather().await;
     let ids = crowd.pools(CALLERS / 2).await;
     let prefix = |index: usize| format!("login-{index}");
     let calls = ids.iter().enumerate().flat_map(|(index, id)| {

@@ -10,11 +10,11 @@ use crate::{
     support::{metadata, reason},
 };
 
-use super::{CALLERS, CONNECTIONS, Crowd, describe, one_winner};
+use super::{CALLERS, CONNECTIONS, Callers, describe, one_winner};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_changes_to_one_revision_succeeds() {
-    let crowd = Crowd::gather().await;
+    let crowd = Callers::gather().await;
     let id = crowd.pools(1).await.remove(0);
     for seen in 1..=4 {
         let team = |index: usize| format!("team {index} at {seen}");
@@ -41,7 +41,7 @@ async fn one_of_many_changes_to_one_revision_succeeds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_update_with_an_expected_revision_is_lost() {
     const EACH: usize = 4;
-    let crowd = Crowd::gather().await;
+    let crowd = Callers::gather().await;
     let id = crowd.pools(1).await.remove(0);
     let callers = crowd.clients.iter().cloned().map(|mut client| {
         let id = id.clone();
@@ -73,7 +73,7 @@ async fn no_update_with_an_expected_revision_is_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_pool_is_deleted_once() {
-    let crowd = Crowd::gather().await;
+    let crowd = Callers::gather().await;
     let id = crowd.pools(1).await.remove(0);
     let (_, answer, losers) = one_winner(crowd.race((0..CALLERS).map(|_| Call::delete(&id))).await);
     assert_eq!((answer.revision, answer.position), (2, 2));
@@ -89,7 +89,7 @@ async fn a_user_pool_is_deleted_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn positions_and_revisions_are_unique_and_dense() {
-    let crowd = Crowd::gather().await;
+    let crowd = Callers::gather().await;
     let ids = crowd.pools(40).await;
     // Successful calls change something; others are refused.
     let changes = ids.iter().enumerate().flat_map(|(index, id)| {

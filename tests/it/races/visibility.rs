@@ -5,11 +5,11 @@ use userpool::proto::DomainDescription;
 
 use crate::{calls::Call, support::reason};
 
-use super::{CONNECTIONS, Crowd, describe, describe_domain, domain_of};
+use super::{CONNECTIONS, Callers, describe, describe_domain, domain_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answered_change_is_visible_on_any_connection() {
-    let crowd = Crowd::gather().await;
+    let crowd = Callers::gather().await;
     let callers = (0..CONNECTIONS).map(|index| {
         let (mut writer, mut reader) = (crowd.client(index), crowd.client(index + 1));
         let prefix = format!("login-{index}");

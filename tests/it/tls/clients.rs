@@ -4,9 +4,9 @@ use rcgen::SanType;
 use tonic::Code;
 use userpool::proto::ActorKind;
 
-use super::{Secured, recorded};
+use super::{TlsServer, recorded};
 use crate::{
-    authority::{Authority, Issued, uri},
+    authority::{Authority, IssuedCertificate, uri},
     support::{Client, named},
 };
 
@@ -26,7 +26,7 @@ const BILLING: &str = "spiffe://prod/ns/pay/sa/billing";
 
 #[tokio::test]
 async fn a_client_is_its_spiffe_id_else_its_san_else_its_common_name() {
-    let secured = Secured::start(Some(true)).await;
+    let secured = TlsServer::start(Some(true)).await;
     for (common_name, names, expected) in [
         ("cn", vec![dns("a.example"), uri("https://b.example"), uri(BILLING)], BILLING),
         ("cn", vec![email("c@example"), uri("https://b.example"), dns("a.example")], "a.example"),
@@ -50,7 +50,7 @@ async fn a_client_is_its_spiffe_id_else_its_san_else_its_common_name() {
 
 #[tokio::test]
 async fn a_certificate_without_a_usable_name_is_refused() {
-    let secured = Secured::start(Some(false)).await;
+    let secured = TlsServer::start(Some(false)).await;
     for (common_name, names) in [
         ("", vec![]),
         ("cn", vec![uri(BILLING), uri("spiffe://prod/ns/pay/sa/admin")]),
@@ -67,7 +67,7 @@ async fn a_certificate_without_a_usable_name_is_refused() {
 
 #[tokio::test]
 async fn a_client_must_present_a_required_certificate() {
-    let secured = Secured::start(Some(true)).await;
+    let secured = TlsServer::start(Some(true)).await;
     let channel = secured.connect(secured.authority.trusted()).await;
     assert!(without_answer(channel).await);
     secured.server.stop().await;
@@ -76,7 +76,7 @@ async fn a_client_must_present_a_required_certificate() {
 #[tokio::test]
 async fn a_client_without_an_optional_certificate_is_anonymous() {
     for required in [Some(false), None] {
-        let secured = Secured::start(required).await;
+        let secured = TlsServer::start(required).await;
         let channel = secured.connect(secured.authority.trusted()).await.expect("a connection");
         let actor = recorded(channel).await;
         assert_eq!((actor.kind(), actor.subject.as_str()), (ActorKind::Anonymous, ""));
@@ -88,7 +88,7 @@ async fn a_client_without_an_optional_certificate_is_anonymous() {
 #[tokio::test]
 async fn a_certificate_of_another_authority_is_always_refused() {
     for required in [true, false] {
-        let secured = Secured::start(Some(required)).await;
+        let secured = TlsServer::start(Some(required)).await;
         let stranger = Authority::new("root").workload(BILLING);
         assert!(refused(&secured, &stranger).await);
         secured.server.stop().await;
@@ -98,13 +98,13 @@ async fn a_certificate_of_another_authority_is_always_refused() {
 /// A server certificate is not a client certificate.
 #[tokio::test]
 async fn a_certificate_for_another_purpose_is_refused() {
-    let secured = Secured::start(Some(false)).await;
+    let secured = TlsServer::start(Some(false)).await;
     let of_server = secured.authority.server();
     assert!(refused(&secured, &of_server).await);
     secured.server.stop().await;
 }
 
-async fn refused(secured: &Secured, issued: &Issued) -> bool {
+async fn refused(secured: &TlsServer, issued: &IssuedCertificate) -> bool {
     let tls = secured.authority.trusted().identity(issued.identity());
     without_answer(secured.connect(tls).await).await
 }

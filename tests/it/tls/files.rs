@@ -79,7 +79,7 @@ async fn unusable_files_change_nothing_later_and_are_logged() {
     let (directory, authority) = (files.path(), Authority::new("root"));
     tls(&authority, directory, Some(true));
     let client = authority.workload("spiffe://prod/client").identity();
-    let mut server = Started::on(directory).await;
+    let mut server = ServerWithLog::on(directory).await;
     for (case, spoil, expected) in CASES {
         spoil(directory);
         let told = server.told("cannot be reloaded").await;
@@ -98,7 +98,7 @@ async fn unusable_files_change_nothing_later_and_are_logged() {
 async fn sighup_reloads_the_files() {
     let files = TempDir::new().expect("a directory");
     tls(&Authority::new("root"), files.path(), None);
-    let mut server = Started::on(files.path()).await;
+    let mut server = ServerWithLog::on(files.path()).await;
     let process = server.child.id().expect("it runs").to_string();
     let sent = std::process::Command::new("sh").args(["-c", "kill -s HUP $0", &process]).status();
     assert!(sent.expect("a shell").success());
@@ -167,13 +167,13 @@ async fn a_remote_plaintext_listener_needs_a_flag() {
 }
 
 /// A server on files of a directory, whose log the test reads.
-struct Started {
+struct ServerWithLog {
     child: Child,
     address: String,
     log: Lines<BufReader<ChildStderr>>,
 }
 
-impl Started {
+impl ServerWithLog {
     async fn on(files: &Path) -> Self {
         let mut command = serve(files);
         command.args(["--log-format=json", "--client-auth=optional"]).stdin(Stdio::null());

@@ -10,7 +10,7 @@ use tokio::{
 };
 use tonic::transport::{Channel, Error as TransportError};
 
-use super::{Secured, connect, tls};
+use super::{TlsServer, connect, tls};
 use crate::{
     authority::Authority,
     metrics::{free, reading},
@@ -22,7 +22,7 @@ const BEGUN: [u8; 9] = [22, 3, 1, 2, 0, 1, 0, 1, 252];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_handshakes_delay_no_other_client() {
-    let secured = Secured::start(None).await;
+    let secured = TlsServer::start(None).await;
     let mut slow = Vec::new();
     for _ in 0..50 {
         slow.push(begun(&secured).await);
@@ -48,7 +48,7 @@ async fn a_connection_counts_from_before_its_handshake() {
         config.connections = 2;
     })
     .await;
-    let secured = Secured { server, authority, files };
+    let secured = TlsServer { server, authority, files };
     let (first, _second) = (begun(&secured).await, begun(&secured).await);
     let mut third =
         TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
@@ -67,7 +67,7 @@ async fn a_connection_counts_from_before_its_handshake() {
 /// Whatever they send first, and however far they get.
 #[tokio::test]
 async fn a_slow_handshake_or_preface_is_disconnected() {
-    let secured = Secured::start(None).await;
+    let secured = TlsServer::start(None).await;
     let nothing = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
     let begun = begun(&secured).await;
     let shaken = {
@@ -85,7 +85,7 @@ async fn a_slow_handshake_or_preface_is_disconnected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plaintext_client_learns_that_the_server_requires_tls() {
-    let secured = Secured::start(None).await;
+    let secured = TlsServer::start(None).await;
     let socket = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
     // The error of tonic depends on whether its call had already been sent.
     let (_calls, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
@@ -119,7 +119,7 @@ async fn a_tls_client_learns_at_once_that_the_server_has_no_tls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_rejects_the_server_does_not_disturb_it() {
-    let secured = Secured::start(None).await;
+    let secured = TlsServer::start(None).await;
     let stranger = Authority::new("root");
     for _ in 0..20 {
         let refused: Result<_, TransportError> = secured.connect(stranger.trusted()).await;
@@ -139,7 +139,7 @@ async fn failed_handshakes_are_counted() {
         config.metrics_listen = Some(free());
     })
     .await;
-    let secured = Secured { server, authority, files };
+    let secured = TlsServer { server, authority, files };
     let address = secured.server.endpoint.to_string();
     let mut plain = TcpStream::connect(&address).await.expect("a socket");
     plain.write_all(&crate::load::wire::greeting()).await.expect("sent");
@@ -161,7 +161,7 @@ async fn failed_handshakes_are_counted() {
 /// TLS buffers unsent data; that must not keep the connection open.
 #[tokio::test]
 async fn a_stalled_response_is_dropped_with_tls_too() {
-    let secured = Secured::start(None).await;
+    let secured = TlsServer::start(None).await;
     let socket = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
     let mut shaken = shake_hands(&secured, socket).await;
     shaken.write_all(&crate::load::wire::greeting()).await.expect("sent");
@@ -179,7 +179,7 @@ async fn a_stalled_response_is_dropped_with_tls_too() {
     secured.server.stop().await;
 }
 
-async fn begun(secured: &Secured) -> TcpStream {
+async fn begun(secured: &TlsServer) -> TcpStream {
     let address = secured.server.endpoint.to_string();
     let mut socket = TcpStream::connect(address).await.expect("a socket");
     socket.write_all(&BEGUN).await.expect("sent");
@@ -187,7 +187,7 @@ async fn begun(secured: &Secured) -> TcpStream {
 }
 
 async fn shake_hands(
-    secured: &Secured,
+    secured: &TlsServer,
     socket: TcpStream,
 ) -> tokio_rustls::client::TlsStream<TcpStream> {
     use tokio_rustls::rustls::{

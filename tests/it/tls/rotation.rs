@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 use userpool::proto::DescribeUserPoolRequest;
 
-use super::{Secured, connect, recorded};
+use super::{TlsServer, connect, recorded};
 use crate::{
     authority::{Authority, replace},
     support::{Client, TestServer, create},
@@ -30,7 +30,7 @@ const CLIENTS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_are_rotated_under_load_without_a_failed_call() {
-    let secured = Secured::start(Some(true)).await;
+    let secured = TlsServer::start(Some(true)).await;
     let directory = secured.files.path();
     let (old, new) = (&secured.authority, Authority::new("another root"));
     let both = format!("{}{}", old.pem, new.pem);
@@ -84,7 +84,7 @@ async fn certificates_are_rotated_under_load_without_a_failed_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_authority_is_trusted_for_no_new_connection() {
-    let secured = Secured::start(Some(true)).await;
+    let secured = TlsServer::start(Some(true)).await;
     let (old, new) = (&secured.authority, Authority::new("another root"));
     let of = |authority: &Authority| {
         old.trusted().identity(authority.workload("spiffe://prod/client").identity())
