@@ -191,9 +191,9 @@ async fn a_copy_of_a_running_directory_is_refused_or_a_true_prefix() {
     for (copy, before) in copies {
         let output = run(&["log", "export", "--data-dir", &copy], directory.path()).await;
         if !output.status.success() {
-            let said = text(&output.stderr);
-            assert!(said.lines().any(|line| line.contains("error: ")), "a sentence: {said}");
-            eprintln!("{}", said.lines().last().unwrap_or_default());
+            let message = text(&output.stderr);
+            assert!(message.lines().any(|line| line.contains("error: ")), "a sentence: {message}");
+            eprintln!("{}", message.lines().last().unwrap_or_default());
             refused += 1;
             continue;
         }
@@ -211,6 +211,6 @@ async fn a_copy_of_a_running_directory_is_refused_or_a_true_prefix() {
         fs::remove_dir_all(copy.join("read_model")).expect("removed");
         Process::start(&copy).await.kill().await;
     }
-    eprintln!("refused {refused}, without some that were acknowledged {short}, full {full}");
-    assert_eq!(short, 0, "acknowledged before the copy was begun, and not in it");
+    eprintln!("{refused} refused, {short} without acknowledged changes, {full} complete");
+    assert_eq!(short, 0, "acknowledged before the copy began, and missing in it");
 }

@@ -111,7 +111,7 @@ async fn every_rule_holds_at_its_exact_bounds() {
                 let total = metadata(&status, "violations");
                 assert_eq!(total, Some(case.refused.len().to_string()), "{what}");
                 let details = status.get_details_bad_request().expect("a BadRequest");
-                let told: Vec<_> = details
+                let reported: Vec<_> = details
                     .field_violations
                     .iter()
                     .map(|violation| (violation.field.as_str(), violation.reason.as_str()))
@@ -119,9 +119,12 @@ async fn every_rule_holds_at_its_exact_bounds() {
                 let field = request.proto_path(&path);
                 let expected: Vec<_> =
                     case.refused.iter().map(|(reason, ..)| (field.as_str(), *reason)).collect();
-                assert_eq!(told, expected, "{what}");
-                let spoken = details.field_violations.iter().all(|told| told.description.len() > 8);
-                assert!(spoken, "{what} is told without what is allowed");
+                assert_eq!(reported, expected, "{what}");
+                let spoken = details
+                    .field_violations
+                    .iter()
+                    .all(|violation| violation.description.len() > 8);
+                assert!(spoken, "{what} has no explanation");
             }
         }
     }
@@ -192,7 +195,7 @@ impl Member {
             ("integer", None, None) => cases.extend(self.integers()),
             ("list", None, None) => cases.extend(self.lists()),
             ("string" | "boolean" | "structure" | "map", None, None) => {
-                assert_eq!(self.rules(), [], "{} has rules that are not tried", self.path);
+                assert_eq!(self.rules(), [], "{} has untested rules", self.path);
             }
             _ => unreachable!("{self:?}"),
         }
@@ -233,7 +236,7 @@ impl Member {
     }
 
     fn integers(&self) -> Vec<Case> {
-        let (min, max) = (self.min.expect("a least value"), self.max.expect("a most value"));
+        let (min, max) = (self.min.expect("a minimum"), self.max.expect("a maximum"));
         let below = [i64::from(i32::MIN), min - 1]
             .map(|value| (value, Some(format!("have value greater than or equal to {min}"))));
         let within = [min, max].map(|value| (value, None));
@@ -287,7 +290,7 @@ impl Case {
     /// The message of the refusal, in the words of Cognito's framework.
     fn message(&self, path: &Path) -> String {
         let texts = self.refused.iter().map(|(_, value, must)| {
-            let at = path.as_cognito_tells_it();
+            let at = path.cognito_path();
             format!("Value {value} at '{at}' failed to satisfy constraint: Member must {must}")
         });
         let texts: Vec<_> = texts.collect();

@@ -34,25 +34,25 @@ const FROM_THE_BEGINNING: u64 = 25;
 async fn repeated_kill_9_loses_and_invents_nothing() {
     let directory = TempDir::new().expect("a directory");
     let data_dir = directory.path().join("data");
-    let said = directory.path().join("stderr");
+    let stderr = directory.path().join("stderr");
     let mut random = Random::seeded();
     let mut ledger = Ledger::default();
     let last = rounds(6);
     for round in 1..=last {
-        let life = Run { name: format!("k{round}"), data_dir: &data_dir, said: &said };
-        life.live(&mut ledger, &[], round % FROM_THE_BEGINNING == 0, &mut random).await;
+        let run = Run { name: format!("k{round}"), data_dir: &data_dir, stderr: &stderr };
+        run.live(&mut ledger, &[], round % FROM_THE_BEGINNING == 0, &mut random).await;
     }
-    let server = StartingServer::spawn(&data_dir, &said, &[]).ready().await;
+    let server = StartingServer::spawn(&data_dir, &stderr, &[]).ready().await;
     ledger.check_all(&server.channel().await, &mut random).await;
     server.kill().await;
-    eprintln!("{last} kills: {}", ledger.told());
+    eprintln!("{last} kills: {}", ledger.summary());
 }
 
 /// One run of a server: check it, put load on it, and kill it.
 struct Run<'a> {
     name: String,
     data_dir: &'a Path,
-    said: &'a Path,
+    stderr: &'a Path,
 }
 
 impl Run<'_> {
@@ -63,7 +63,7 @@ impl Run<'_> {
         from_the_beginning: bool,
         random: &mut Random,
     ) -> RunEnd {
-        let server = StartingServer::spawn(self.data_dir, self.said, environment);
+        let server = StartingServer::spawn(self.data_dir, self.stderr, environment);
         if random.chance(25) {
             moment(60, random).await;
             server.kill().await;

@@ -31,10 +31,10 @@ fn read(file: &str) -> String {
 /// The output of the tool, which must succeed.
 fn content(tool: &mut Command) -> String {
     let ran = tool.output().expect("it runs");
-    let said = [ran.stdout, ran.stderr].concat();
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(ran.status.success(), "{said}");
-    said
+    let printed = [ran.stdout, ran.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed).into_owned();
+    assert!(ran.status.success(), "{printed}");
+    printed
 }
 
 /// The unit with the binary of this build.
@@ -48,7 +48,7 @@ fn unit(directory: &Path) -> PathBuf {
 
 #[test]
 fn systemd_accepts_the_unit_and_rates_its_exposure_low() {
-    let promise = "that systemd takes the unit";
+    let promise = "that systemd accepts the unit";
     let Some(systemd_analyze) = tools::systemd_analyze(promise) else { return };
     let directory = TempDir::new().expect("a directory");
     let unit = unit(directory.path());
@@ -74,7 +74,7 @@ fn the_stop_timeouts_cover_a_full_shutdown() {
 
 #[test]
 fn kubernetes_accepts_the_manifests() {
-    let promise = "that Kubernetes takes the manifests";
+    let promise = "that Kubernetes accepts the manifests";
     let Some(python) = tools::kubernetes_validate(promise) else { return };
     let validate = ["-m", "kubernetes_validate", "--strict", "--quiet", "-k", KUBERNETES];
     content(Command::new(python).args(validate).arg(deploy("kubernetes/userpool.yaml")));

@@ -17,14 +17,14 @@ use std::{collections::BTreeMap, env, fs, path::Path};
 
 /// The rounds of a harness, where `few` is the default.
 fn rounds(few: u64) -> u64 {
-    let told = env::var("USERPOOL_ROUNDS").ok();
-    told.map_or(few, |rounds| rounds.parse().expect("USERPOOL_ROUNDS is a number"))
+    let value = env::var("USERPOOL_ROUNDS").ok();
+    value.map_or(few, |rounds| rounds.parse().expect("USERPOOL_ROUNDS is a number"))
 }
 
 /// The seed of the first round; the next rounds count up from it.
 fn seed() -> u64 {
-    let told = env::var("USERPOOL_SEED").ok();
-    told.map_or(1, |seed| seed.parse().expect("USERPOOL_SEED is a number"))
+    let value = env::var("USERPOOL_SEED").ok();
+    value.map_or(1, |seed| seed.parse().expect("USERPOOL_SEED is a number"))
 }
 
 /// Pseudorandom numbers (`SplitMix64`).

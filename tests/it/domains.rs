@@ -48,13 +48,13 @@ async fn pool(client: &mut Client, id: &str) -> Value {
 fn assert_status<T: std::fmt::Debug>(
     answer: Result<T, Status>,
     code: Code,
-    told: &str,
+    expected: &str,
     text: &str,
     aws_error: &str,
 ) -> Status {
     let status = answer.expect_err(text);
     assert_eq!((status.code(), status.message()), (code, text));
-    assert_eq!(reason(&status), told);
+    assert_eq!(reason(&status), expected);
     assert_eq!(metadata(&status, "aws_error").as_deref(), Some(aws_error));
     status
 }
@@ -67,7 +67,7 @@ async fn a_domain_is_shown_with_its_user_pool_and_by_its_prefix() {
     let before = pool(&mut client, &id).await;
     assert_eq!(before["UserPool"].get("Domain"), None);
 
-    let answer = take(&mut client, "people-login", &id).await.expect("taken");
+    let answer = take(&mut client, "people-login", &id).await.expect("assigned");
     assert_eq!((answer.revision, answer.position), (2, 2));
     // It changes only the member that it adds to the user pool.
     let mut expected = before.clone();
@@ -97,7 +97,7 @@ async fn an_unused_prefix_has_an_empty_description() {
     let nothing = json!({ "DomainDescription": {} });
     assert_eq!(describe(&mut client, "people").await, nothing);
     let id = create(&mut client, "people").await;
-    take(&mut client, "people", &id).await.expect("taken");
+    take(&mut client, "people", &id).await.expect("assigned");
     assert_eq!(describe(&mut client, "people2").await, nothing);
     free(&mut client, "people", &id).await.expect("freed");
     assert_eq!(describe(&mut client, "people").await, nothing);
@@ -164,7 +164,7 @@ async fn a_user_pool_has_one_domain() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
-    take(&mut client, "people", &id).await.expect("taken");
+    take(&mut client, "people", &id).await.expect("assigned");
     // The prefix that it already has is no exception.
     for prefix in ["people", "people2"] {
         let answer = take(&mut client, prefix, &id).await;
@@ -187,7 +187,7 @@ async fn a_prefix_belongs_to_one_user_pool_until_it_is_freed() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let (one, other) = (create(&mut client, "one").await, create(&mut client, "other").await);
-    take(&mut client, "people", &one).await.expect("taken");
+    take(&mut client, "people", &one).await.expect("assigned");
     let status = assert_status(
         take(&mut client, "people", &other).await,
         Code::AlreadyExists,
@@ -196,7 +196,7 @@ async fn a_prefix_belongs_to_one_user_pool_until_it_is_freed() {
         "InvalidParameterException",
     );
     assert_eq!(metadata(&status, "domain").as_deref(), Some("people"));
-    assert_eq!(metadata(&status, "user_pool_id"), None, "whose it is, is not told");
+    assert_eq!(metadata(&status, "user_pool_id"), None, "the owner is not disclosed");
 
     free(&mut client, "people", &one).await.expect("freed");
     take(&mut client, "people", &other).await.expect("taken at once");
@@ -210,7 +210,7 @@ async fn a_domain_is_deleted_only_by_its_own_name() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let (one, other) = (create(&mut client, "one").await, create(&mut client, "other").await);
-    take(&mut client, "people", &one).await.expect("taken");
+    take(&mut client, "people", &one).await.expect("assigned");
     for (prefix, id) in [
         ("people2", one.as_str()),
         ("people", other.as_str()),
@@ -237,7 +237,7 @@ async fn a_user_pool_with_a_domain_cannot_be_deleted() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
-    take(&mut client, "people", &id).await.expect("taken");
+    take(&mut client, "people", &id).await.expect("assigned");
     let delete = || DeleteUserPoolRequest {
         user_pool_id: Some(id.clone()),
         ..DeleteUserPoolRequest::default()

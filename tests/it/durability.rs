@@ -37,7 +37,7 @@ async fn acknowledged_changes_survive_a_restart() {
     let again = client.delete_user_pool(deletion(&gone)).await.expect_err("deleted before");
     assert_eq!(crate::support::reason(&again), "USER_POOL_DELETED");
     let next = client.create_user_pool(named("next")).await.expect("created").into_inner();
-    assert_eq!(next.position, 6, "the log goes on where it was");
+    assert_eq!(next.position, 6, "the log continues where it was");
     server.stop().await;
 }
 

@@ -32,7 +32,7 @@ fn the_form_of_every_event_is_stable() {
     for path in events() {
         let stored = bytes(&path);
         let event = UserPoolEvent::decode(stored.as_slice()).expect("an event");
-        let readable = fs::read_to_string(path.with_extension("json")).expect("what it says");
+        let readable = fs::read_to_string(path.with_extension("json")).expect("its JSON form");
         let expected: UserPoolEvent = proto::from_json(&readable).expect("an event");
         assert_eq!(event, expected, "{}", path.display());
         assert_eq!(expected.encode_to_vec(), stored, "{}", path.display());
@@ -71,7 +71,7 @@ async fn an_old_history_is_served() {
     let server = TestServer::on(Arc::<MemoryLog>::clone(&log)).await;
     let mut client = server.client().await;
     let described = client.describe_user_pool(request.clone()).await.expect("described");
-    let golden = fs::read_to_string(golden("described.json")).expect("what it says");
+    let golden = fs::read_to_string(golden("described.json")).expect("its JSON form");
     let expected: Value = serde_json::from_str(&golden).expect("JSON");
     assert_eq!(proto::to_json(&described.into_inner()), expected);
     server.stop().await;

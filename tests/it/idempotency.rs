@@ -22,7 +22,7 @@ fn request_id(number: u128) -> String {
 
 /// One call of each kind, each with its own request ID, and its answer: the lifecycle
 /// of a user pool, at positions 1 to 5.
-async fn a_life(client: &mut Client) -> Vec<(Call, Answer)> {
+async fn one_call_of_each_kind(client: &mut Client) -> Vec<(Call, Answer)> {
     let create = Call::create("people").under(&request_id(1));
     let created = create.clone().send(client).await.expect("a user pool");
     let id = created.id();

@@ -97,7 +97,7 @@ async fn live(members: Value) {
     // All settings are replaced except those that Cognito never changes.
     life.update(json!({ "UserPoolTags": { "stage": "test" } })).await;
     let described = life.describe().await["UserPool"].clone();
-    let kept = [
+    let fixed = [
         "Id",
         "Name",
         "SchemaAttributes",
@@ -110,7 +110,7 @@ async fn live(members: Value) {
     ];
     let mut expected =
         with(crate::json::defaults(), json!({ "UserPoolTags": { "stage": "test" } }));
-    for member in kept {
+    for member in fixed {
         if let Some(value) = life.pool.get(member) {
             expected[member] = value.clone();
         }

@@ -81,7 +81,7 @@ impl List {
 
 /// Creates user pools that each have a domain; returns their IDs. The prefixes, from
 /// `d10`, sort in the opposite order.
-async fn furnish(client: &mut Client, count: usize) -> Vec<String> {
+async fn create_pools_with_domains(client: &mut Client, count: usize) -> Vec<String> {
     let mut ids = Vec::new();
     for index in 0..count {
         let created = Call::create("people").send(client).await.expect("a user pool");
@@ -92,8 +92,8 @@ async fn furnish(client: &mut Client, count: usize) -> Vec<String> {
     ids
 }
 
-/// The items of `list` after [`furnish`].
-fn furnished(list: List, ids: &[String]) -> Vec<String> {
+/// The items of `list` after [`create_pools_with_domains`].
+fn expected_items(list: List, ids: &[String]) -> Vec<String> {
     match list {
         List::UserPools => ids.to_vec(),
         List::Domains => (0..ids.len()).map(|index| format!("d{}", 11 + index)).collect(),

@@ -3,7 +3,7 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a test stops at its first surprise"
+    reason = "a test fails at its first error"
 )]
 
 mod api;

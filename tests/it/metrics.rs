@@ -200,7 +200,7 @@ async fn open_watches_are_counted_and_their_largest_lag_is_shown() {
     };
     let mut watch = history.watch_user_pool_events(request).await.expect("a watch").into_inner();
     for _ in 0..3 {
-        watch.message().await.expect("told").expect("two events and a checkpoint");
+        watch.message().await.expect("a message").expect("two events and a checkpoint");
     }
 
     let at_the_end = reading(&server).await;

@@ -67,12 +67,12 @@ fn written(directory: &TempDir, name: &str, text: &str) -> PathBuf {
 }
 
 /// The exit code and the output of the Python verifier for an export.
-fn python(export: &Path, noted: &str) -> (Option<i32>, String) {
+fn python(export: &Path, anchor: &str) -> (Option<i32>, String) {
     let script = repository().join("tests/it/verify_export.py");
     let mut command = Command::new("python3");
     command.arg(script).arg(export);
-    if !noted.is_empty() {
-        command.arg(noted);
+    if !anchor.is_empty() {
+        command.arg(anchor);
     }
     let output = command.output().expect("python3 runs");
     (code(&output), stdout(&output).trim().to_owned())
@@ -149,7 +149,7 @@ async fn a_damaged_export_is_refused_by_position_and_leaves_nothing() {
         event.record = None;
         proto::to_json(&event).to_string()
     };
-    for (broken, said) in [
+    for (broken, expected) in [
         (renamed, "position 5: the event differs from its record"),
         (cut, "position 2: the line is not an event in JSON"),
         (without, "position 2: the record states position 3"),
@@ -163,7 +163,7 @@ async fn a_damaged_export_is_refused_by_position_and_leaves_nothing() {
         let data_dir = elsewhere.path().join("data");
         let refused = userpool(&["log", "import", file.to_str().expect("text")], &data_dir);
         assert_eq!(code(&refused), Some(1));
-        assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains(expected), "{}", stderr(&refused));
         let left = fs::read_dir(elsewhere.path()).expect("a directory").count();
         assert_eq!(left, 1, "only the export is there");
     }
@@ -208,16 +208,17 @@ async fn openssl_agrees_on_a_checkpoint() {
     let key = userpool(&["key"], directory.path());
     assert_eq!(code(&key), Some(0), "{}", stderr(&key));
     let key = written(&directory, "key.pem", &stdout(&key));
-    let noted = fs::read_to_string(directory.path().join("checkpoints.jsonl")).expect("a file");
-    let noted: SignedCheckpoint = proto::from_json(noted.trim()).expect("a checkpoint");
-    let head = checkpoint::verify(&noted).expect("a right signature");
-    let time = proto::shown(noted.time.expect("a time"));
-    let public_key = Hash(noted.public_key.as_slice().try_into().expect("32 bytes"));
+    let checkpoint =
+        fs::read_to_string(directory.path().join("checkpoints.jsonl")).expect("a file");
+    let checkpoint: SignedCheckpoint = proto::from_json(checkpoint.trim()).expect("a checkpoint");
+    let head = checkpoint::verify(&checkpoint).expect("a right signature");
+    let time = proto::shown(checkpoint.time.expect("a time"));
+    let public_key = Hash(checkpoint.public_key.as_slice().try_into().expect("32 bytes"));
     let text =
         format!("userpool checkpoint v1\n{}\n{}\n{time}\n{public_key}\n", head.position, head.hash);
     let text = written(&directory, "text", &text);
     let signature = directory.path().join("signature");
-    fs::write(&signature, &noted.signature).expect("written");
+    fs::write(&signature, &checkpoint.signature).expect("written");
     let output = Command::new("openssl")
         .args(["pkeyutl", "-verify", "-pubin", "-rawin", "-inkey"])
         .arg(&key)
@@ -240,15 +241,15 @@ async fn a_changed_record_is_named_by_its_position() {
     });
     let verified = userpool(&["log", "verify"], directory.path());
     assert_eq!(code(&verified), Some(1));
-    let said = stdout(&verified);
-    assert!(said.starts_with("INVALID: "), "{said}");
-    assert!(said.contains("position 3: the record does not have the hash"), "{said}");
+    let printed = stdout(&verified);
+    assert!(printed.starts_with("INVALID: "), "{printed}");
+    assert!(printed.contains("position 3: the record does not have the hash"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_stat_and_read_model_rebuild_work() {
     let directory = stopped().await;
-    let told = stdout(&userpool(&["log", "stat"], directory.path()));
+    let output = stdout(&userpool(&["log", "stat"], directory.path()));
     for line in [
         "events        5",
         "  USER_POOL_CREATED        4",
@@ -256,7 +257,7 @@ async fn log_stat_and_read_model_rebuild_work() {
         "first event   2017-12-11T00:00:",
         "log on disk   ",
     ] {
-        assert!(told.contains(line), "{told}");
+        assert!(output.contains(line), "{output}");
     }
     fs::remove_dir_all(directory.path().join("read_model")).expect("removed");
     let rebuilt = userpool(&["read-model", "rebuild"], directory.path());

@@ -27,7 +27,7 @@ fn section<'a>(document: &'a str, heading: &str) -> &'a str {
 fn every_error_is_documented_with_its_code_and_a_remedy() {
     let row = Regex::new(r"(?m)^\| `(\w+)` \| (\w+) \| [^|]{4,} \|.{4,} \|$").expect("a pattern");
     let document = read("docs/operations.md");
-    let told: BTreeMap<_, _> = row
+    let documented: BTreeMap<_, _> = row
         .captures_iter(section(&document, "Every error"))
         .map(|row| (row[1].to_owned(), row[2].to_owned()))
         .collect();
@@ -44,7 +44,7 @@ fn every_error_is_documented_with_its_code_and_a_remedy() {
     let reasons = (1..100).filter_map(|number| ErrorReason::try_from(number).ok());
     let names = reasons.map(|reason| reason.as_str_name().replace("ERROR_REASON_", ""));
     assert_eq!(stated.keys().cloned().collect::<Vec<_>>(), sorted(names), "the schema");
-    assert_eq!(told, stated);
+    assert_eq!(documented, stated);
 }
 
 fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {

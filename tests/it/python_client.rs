@@ -21,9 +21,9 @@ async fn a_python_client_needs_only_the_address() {
         .output()
         .await
         .expect("Python runs");
-    let said = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout);
     let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}{complained}");
-    assert_eq!(said.lines().count(), 4, "{said}");
+    assert!(output.status.success(), "{printed}{complained}");
+    assert_eq!(printed.lines().count(), 4, "{printed}");
     server.stop().await;
 }

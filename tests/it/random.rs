@@ -15,7 +15,7 @@ impl Random {
     pub(crate) fn seeded() -> Self {
         let seed = env::var("USERPOOL_SEED").ok().map(|seed| seed.parse().expect("a number"));
         let seed = seed.unwrap_or_else(|| getrandom::u64().expect("randomness"));
-        eprintln!("to have the same again, set USERPOOL_SEED={seed}");
+        eprintln!("to repeat this run, set USERPOOL_SEED={seed}");
         Self::from_seed(seed)
     }
 }

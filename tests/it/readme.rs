@@ -17,7 +17,7 @@ const KILL: &str = "pkill -9 -x userpool";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tour_of_the_readme_works() {
-    let Some(tools) = grpcurl("that the README's tour is true") else { return };
+    let Some(tools) = grpcurl("that the tour of the README works") else { return };
     let steps = steps("README.md");
     assert!(steps.len() >= 8, "the tour has {} steps", steps.len());
 

@@ -43,14 +43,14 @@ async fn refused(members: Value) -> (String, Vec<(String, String)>) {
     let aws_error = metadata(&status, "aws_error");
     assert_eq!(aws_error.as_deref(), Some("InvalidParameterException"));
     let violations = status.get_details_bad_request().expect("a BadRequest").field_violations;
-    let told = violations.into_iter().map(|violation| (violation.field, violation.reason));
-    (status.message().to_owned(), told.collect())
+    let fields = violations.into_iter().map(|violation| (violation.field, violation.reason));
+    (status.message().to_owned(), fields.collect())
 }
 
 /// Checks that this schema is refused for one reason, with this text.
 async fn assert_refused(schema: Value, field: &str, reason: &str, text: &str) {
-    let (message, told) = refused(json!({ "Schema": schema.clone() })).await;
-    assert_eq!(told, [(field.to_owned(), reason.to_owned())], "{schema}");
+    let (message, fields) = refused(json!({ "Schema": schema.clone() })).await;
+    assert_eq!(fields, [(field.to_owned(), reason.to_owned())], "{schema}");
     assert_eq!(message, text, "{schema}");
 }
 
@@ -149,11 +149,11 @@ async fn a_custom_attribute_needs_a_type_and_a_name() {
     let untyped = json!([{ "Name": "plan" }]);
     assert_refused(untyped, "schema[0].attribute_data_type", "REQUIRED", text_of_type).await;
     let nameless = json!([text("a"), { "AttributeDataType": "String" }]);
-    let told = "Schema attributes must have a name.";
-    assert_refused(nameless, "schema[1].name", "REQUIRED", told).await;
+    let expected = "Schema attributes must have a name.";
+    assert_refused(nameless, "schema[1].name", "REQUIRED", expected).await;
     let required = json!([with(text("plan"), json!({ "Required": true }))]);
-    let told = "Required custom attributes are not supported currently.";
-    assert_refused(required, "schema[0].required", "UNSUPPORTED", told).await;
+    let expected = "Required custom attributes are not supported currently.";
+    assert_refused(required, "schema[0].required", "UNSUPPORTED", expected).await;
 }
 
 #[tokio::test]
@@ -161,8 +161,8 @@ async fn a_name_has_twenty_characters_before_its_prefix() {
     let twenty = "プ".repeat(20);
     let name = custom(text(&twenty)).await["Name"].clone();
     assert_eq!(name, format!("custom:{twenty}"));
-    let (message, told) = refused(json!({ "Schema": [text(&"a".repeat(21))] })).await;
-    assert_eq!(told, [("schema[0].name".to_owned(), "LENGTH".to_owned())]);
+    let (message, fields) = refused(json!({ "Schema": [text(&"a".repeat(21))] })).await;
+    assert_eq!(fields, [("schema[0].name".to_owned(), "LENGTH".to_owned())]);
     let expected = "1 validation error detected: Value 'aaaaaaaaaaaaaaaaaaaaa' at \
                     'schema.1.member.name' failed to satisfy constraint: Member must have length \
                     less than or equal to 20";
@@ -172,17 +172,18 @@ async fn a_name_has_twenty_characters_before_its_prefix() {
 #[tokio::test]
 async fn an_attribute_is_given_once() {
     let twice = json!([text("dept"), text("plan"), text("dept")]);
-    let told =
+    let expected =
         "Duplicate custom attribute names custom:dept are not allowed in a user pool schema.";
-    assert_refused(twice, "schema[2].name", "DUPLICATE", told).await;
+    assert_refused(twice, "schema[2].name", "DUPLICATE", expected).await;
     let developers = json!({ "DeveloperOnlyAttribute": true });
     let twice = json!([with(text("a"), developers.clone()), with(text("a"), developers)]);
-    let told =
+    let expected =
         "Duplicate custom attribute names dev:custom:a are not allowed in a user pool schema.";
-    assert_refused(twice, "schema[1].name", "DUPLICATE", told).await;
+    assert_refused(twice, "schema[1].name", "DUPLICATE", expected).await;
     let twice = json!([text("email"), text("email")]);
-    let told = "Duplicate standard attribute names email are not allowed in a user pool schema.";
-    assert_refused(twice, "schema[1].name", "DUPLICATE", told).await;
+    let expected =
+        "Duplicate standard attribute names email are not allowed in a user pool schema.";
+    assert_refused(twice, "schema[1].name", "DUPLICATE", expected).await;
 }
 
 #[tokio::test]
@@ -206,8 +207,8 @@ async fn a_required_preferred_username_is_no_alias() {
     let schema = |required: bool| json!([{ "Name": "preferred_username", "Required": required }]);
     let sent_with =
         |alias: &str, required| json!({ "AliasAttributes": [alias], "Schema": schema(required) });
-    let (message, told) = refused(sent_with("preferred_username", true)).await;
-    assert_eq!(told, [("schema[0].required".to_owned(), "CONFLICT".to_owned())]);
+    let (message, fields) = refused(sent_with("preferred_username", true)).await;
+    assert_eq!(fields, [("schema[0].required".to_owned(), "CONFLICT".to_owned())]);
     assert_eq!(message, "preferred_username can not be both required and an alias.");
     for members in [sent_with("email", true), sent_with("preferred_username", false)] {
         assert!(sent(members, UNLIMITED).await.is_ok());

@@ -10,7 +10,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_chapter_on_two_certificates_works() {
-    let Some(tools) = grpcurl("that what docs/security.md shows is true") else { return };
+    let Some(tools) = grpcurl("that the output in docs/security.md is right") else { return };
     let steps = steps("docs/security.md");
     assert!(steps.len() >= 10, "the chapter has {} steps", steps.len());
     let directory = TempDir::new().expect("a directory");

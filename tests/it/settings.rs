@@ -133,7 +133,7 @@ async fn a_user_pool_without_tags_shows_none() {
 async fn an_invalid_tag_is_refused_by_its_key() {
     let wide = "プ".repeat(129);
     let cut = "プ".repeat(128);
-    for (key, value, shown, reason, told) in [
+    for (key, value, shown, reason, rule) in [
         ("", "a".into(), "", "LENGTH", "key must have 1 to 128 characters"),
         (wide.as_str(), "a".into(), cut.as_str(), "LENGTH", "key must have 1 to 128 characters"),
         ("a", "v".repeat(257), "a", "LENGTH", "value may have 256 characters"),
@@ -145,7 +145,7 @@ async fn an_invalid_tag_is_refused_by_its_key() {
     ] {
         let members = json!({ "UserPoolTags": { (key): value } });
         let field = format!("user_pool_tags[\"{shown}\"]");
-        let message = format!("Invalid tag: {field} {told}.");
+        let message = format!("Invalid tag: {field} {rule}.");
         let expected = (message, field, reason.to_owned(), "UserPoolTaggingException".to_owned());
         assert_eq!(only(created(members.clone()).await), expected);
         assert_eq!(only(updated(members).await), expected);
@@ -167,8 +167,8 @@ async fn the_maximum_number_of_tags_is_a_setting() {
             continue;
         }
         let (message, field, reason, aws_error) = only(answer.map(|_| Value::Null));
-        let told = "Invalid tag: user_pool_tags may have at most 2 tags, has 3.";
-        assert_eq!(message, told);
+        let expected = "Invalid tag: user_pool_tags may have at most 2 tags, has 3.";
+        assert_eq!(message, expected);
         assert_eq!((field.as_str(), reason.as_str()), ("user_pool_tags", "LENGTH"));
         assert_eq!(aws_error, "UserPoolTaggingException");
     }

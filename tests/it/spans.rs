@@ -71,9 +71,9 @@ impl RunningCollector {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_and_appends_send_spans_in_the_trace_of_the_caller() {
-    let Some(otelcol) = collector("that a collector takes spans") else { return };
+    let Some(otelcol) = collector("that a collector accepts spans") else { return };
     if cfg!(not(feature = "otel")) {
-        eprintln!("NOT TESTED: that a collector takes spans; this build has no feature otel");
+        eprintln!("NOT TESTED: that a collector accepts spans; this build has no feature otel");
         return;
     }
     let directory = TempDir::new().expect("a directory");
@@ -144,8 +144,8 @@ async fn a_build_without_spans_refuses_a_collector() {
     command.args(["--listen=127.0.0.1:0", "--otlp-endpoint=http://127.0.0.1:4317"]);
     let refused = command.output().await.expect("it ends");
     assert_eq!(refused.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(said.contains("build it with --features otel"), "{said}");
+    let stderr = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(stderr.contains("build it with --features otel"), "{stderr}");
 }
 
 #[test]

@@ -37,20 +37,20 @@ pub(crate) type Client = UserPoolServiceClient<Channel>;
 /// A clock that moves one second each time it is read, and identifiers that count up.
 #[derive(Debug, Default)]
 pub(crate) struct FixedSource {
-    asked: AtomicU64,
+    reads: AtomicU64,
     drawn: AtomicU64,
 }
 
 impl FixedSource {
     /// A source whose identifiers begin at this number.
     pub(crate) fn starting_at(number: u64) -> Self {
-        Self { asked: AtomicU64::default(), drawn: AtomicU64::new(number) }
+        Self { reads: AtomicU64::default(), drawn: AtomicU64::new(number) }
     }
 }
 
 impl Source for FixedSource {
     fn now(&self) -> DateTime<Utc> {
-        let seconds = self.asked.fetch_add(1, Ordering::Relaxed);
+        let seconds = self.reads.fetch_add(1, Ordering::Relaxed);
         let start = DateTime::from_timestamp(1_512_950_400, 0).expect("2017-12-11");
         start + TimeDelta::seconds(i64::try_from(seconds).expect("a small number"))
     }
@@ -160,7 +160,7 @@ impl TestServer {
     }
 
     /// Stops it gracefully; returns the result.
-    pub(crate) async fn told_to_stop(self) -> Result<(), ServerError> {
+    pub(crate) async fn try_stop(self) -> Result<(), ServerError> {
         let _ = self.stop.send(());
         self.served.await.expect("no panic")
     }

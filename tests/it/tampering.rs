@@ -156,18 +156,18 @@ fn forged(head: Head, body: Bytes) -> Record {
 }
 
 /// The first wrong position that an auditor finds who has the hash anchor `noted`.
-fn first_wrong(stored: &[Bytes], noted: &[Record]) -> Option<usize> {
-    let mut verifier = Verifier::new(noted.iter().map(Record::head)).expect("no note at 0");
+fn first_wrong(stored: &[Bytes], anchors: &[Record]) -> Option<usize> {
+    let mut verifier = Verifier::new(anchors.iter().map(Record::head)).expect("no anchor at 0");
     let mut pushed = stored.iter().map(|record| {
-        let told = UserPoolEvent { record: Some(record.clone()), ..told(record) };
-        verifier.push_event(&told).map(drop)
+        let event = UserPoolEvent { record: Some(record.clone()), ..decoded(record) };
+        verifier.push_event(&event).map(drop)
     });
     let wrong = pushed.find_map(Result::err).or_else(|| verifier.finish().err())?;
     Some(usize::try_from(wrong.position.0).expect("small"))
 }
 
 /// The decoded event that a server would show beside the record, if it has one.
-fn told(stored: &Bytes) -> UserPoolEvent {
+fn decoded(stored: &Bytes) -> UserPoolEvent {
     let record = Record::parse(stored.clone());
     record.ok().and_then(|record| audit::decode_with_record(&record).ok()).unwrap_or_default()
 }
@@ -199,5 +199,5 @@ async fn every_change_to_a_record_is_found_at_its_position() {
         prop_assert_eq!(first_wrong(&stored, &records), Some(first));
         Ok(())
     });
-    tried.expect("no surprise");
+    tried.expect("no failing case");
 }

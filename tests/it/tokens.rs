@@ -156,7 +156,7 @@ async fn a_caller_with_a_token_is_its_subject() {
     // The second time, the token is in the cache.
     for scheme in ["Bearer", "bearer"] {
         let header = format!("{scheme} {token}");
-        let actor = recorded(server.channel().await, &header).await.expect("believed");
+        let actor = recorded(server.channel().await, &header).await.expect("accepted");
         assert_eq!((actor.kind(), actor.subject.as_str()), (ActorKind::Token, "alice"));
         assert!(actor.peer_address.starts_with("127.0.0.1:"), "{actor:?}");
     }
@@ -201,7 +201,7 @@ async fn an_accepted_token_expires() {
     // Each reading of this clock takes a second.
     let soon = claims(&json!({ "exp": 1_512_950_400 }));
     let header = format!("Bearer {}", signer.sign(&soon));
-    created(server.channel().await, &header).await.expect("believed");
+    created(server.channel().await, &header).await.expect("accepted");
     loop {
         if let Err(status) = created(server.channel().await, &header).await {
             assert!(status.message().contains("has expired"), "{status}");
@@ -247,8 +247,8 @@ async fn a_forged_token_is_refused() {
             "a key that is not known here",
         ),
     ] {
-        let told = refused(server.channel().await, &header).await;
-        assert!(told.contains(expected), "{header}: {told}");
+        let message = refused(server.channel().await, &header).await;
+        assert!(message.contains(expected), "{header}: {message}");
     }
     let mut twice = Request::new(named("people"));
     for _ in 0..2 {
@@ -287,12 +287,12 @@ async fn a_certificate_wins_over_a_token_which_must_be_valid() {
     let channel = tls::connect(&address, trusted).await.expect("a connection");
     let header = format!("Bearer {}", signer.sign(&claims(&json!({}))));
 
-    let actor = recorded(channel.clone(), &header).await.expect("believed");
+    let actor = recorded(channel.clone(), &header).await.expect("accepted");
     assert_eq!(actor.subject, "spiffe://prod/client");
     refused(channel, "Bearer none").await;
     // Without a certificate, the token counts.
     let channel = tls::connect(&address, authority.trusted()).await.expect("a connection");
-    let actor = recorded(channel, &header).await.expect("believed");
+    let actor = recorded(channel, &header).await.expect("accepted");
     assert_eq!((actor.kind(), actor.subject.as_str()), (ActorKind::Token, "alice"));
     server.stop().await;
 }
@@ -315,7 +315,7 @@ async fn a_token_of_another_implementation_is_accepted() {
     let read = |name: &str| fs::read_to_string(data.join(name)).expect("readable");
     let server = server(&directory, &read("token-rs256.pub.pem")).await;
     let header = format!("Bearer {}", read("token-rs256.txt").trim());
-    let actor = recorded(server.channel().await, &header).await.expect("believed");
+    let actor = recorded(server.channel().await, &header).await.expect("accepted");
     assert_eq!((actor.kind(), actor.subject.as_str()), (ActorKind::Token, "rsa"));
     server.stop().await;
 }

@@ -79,9 +79,9 @@ async fn an_update_resets_omitted_settings_to_their_defaults() {
         let answer =
             update(&mut client, &id, json!({ "update_mask": mask })).await.expect("updated");
         assert_eq!(settings(&answer), defaults());
-        for kept in FOR_GOOD {
-            assert_eq!(answer["UserPool"][kept], before["UserPool"][kept], "{kept}");
-            assert!(!answer["UserPool"][kept].is_null(), "{kept}");
+        for fixed in FOR_GOOD {
+            assert_eq!(answer["UserPool"][fixed], before["UserPool"][fixed], "{fixed}");
+            assert!(!answer["UserPool"][fixed].is_null(), "{fixed}");
         }
         let modified = |answer: &Value| answer["UserPool"]["LastModifiedDate"].to_string();
         assert!(modified(&answer) > modified(&before));
@@ -257,14 +257,14 @@ async fn a_path_cannot_clear_a_required_member() {
     let mut client = server.client().await;
     let id = full(&mut client).await;
     let before = describe(&mut client, &id).await;
-    for (path, told) in [
+    for (path, member) in [
         ("sms_configuration.sns_caller_arn", "smsConfiguration.snsCallerArn"),
         ("user_pool_add_ons.advanced_security_mode", "userPoolAddOns.advancedSecurityMode"),
     ] {
         let answer = update(&mut client, &id, json!({ "update_mask": [path] })).await;
         let status = answer.expect_err(path);
         let text = format!(
-            "1 validation error detected: Value null at '{told}' failed to satisfy constraint: \
+            "1 validation error detected: Value null at '{member}' failed to satisfy constraint: \
              Member must not be null"
         );
         assert_eq!(status.message(), text);

@@ -97,10 +97,10 @@ async fn a_directory_of_a_later_version_is_refused_and_unchanged() {
     for command in [&["serve"][..], &["log", "verify"], &["log", "export"]] {
         let refused = run(command, directory.path()).await;
         assert_eq!(refused.status.code(), Some(1), "{command:?}");
-        let said = String::from_utf8_lossy(&refused.stderr);
+        let stderr = String::from_utf8_lossy(&refused.stderr);
         let sentence = "has format 2, which is newer than format 1 of this version; use the \
                         version that wrote it, or a newer one";
-        assert!(said.contains(sentence), "{said}");
+        assert!(stderr.contains(sentence), "{stderr}");
     }
     assert_eq!(fs::read_to_string(&path).expect("a manifest"), later);
 }

@@ -47,11 +47,11 @@ struct Shared {
 struct WatchRecord {
     filter: UserPoolEventFilter,
     after: i64,
-    told: Vec<Told>,
+    messages: Vec<Message>,
 }
 
 #[derive(Debug)]
-enum Told {
+enum Message {
     Event(Box<UserPoolEvent>),
     Checkpoint {
         position: i64,
@@ -91,10 +91,10 @@ async fn resumed_watches_are_equal_to_the_log() {
         writers.join_all().await;
         let watched = watchers.join_all().await;
         let log = log(server.channel().await).await;
-        let told: usize = watched.iter().map(|watched| watched.told.len()).sum();
-        eprintln!("{} events, {told} messages to {WATCHERS} watchers", log.len());
+        let messages: usize = watched.iter().map(|watched| watched.messages.len()).sum();
+        eprintln!("{} events, {messages} messages to {WATCHERS} watchers", log.len());
         for watched in watched {
-            true_to(&log, &watched);
+            assert_equal_to_log(&log, &watched);
         }
         server.kill().await;
     }
@@ -146,7 +146,7 @@ async fn observe(mut shared: Shared, mut random: Random, pool: String) -> WatchR
     };
     let now = shared.acknowledged.load(Ordering::SeqCst);
     let after = if random.once_in(2) { 0 } else { now };
-    let mut watched = WatchRecord { filter, after, told: Vec::new() };
+    let mut watched = WatchRecord { filter, after, messages: Vec::new() };
     let mut position = after;
     loop {
         let client = UserPoolHistoryServiceClient::new(shared.channel.borrow_and_update().clone());
@@ -192,12 +192,12 @@ async fn stream(
         match message.and_then(|message| message.content).expect("content") {
             Content::Event(event) => {
                 *position = event.position;
-                watched.told.push(Told::Event(event));
+                watched.messages.push(Message::Event(event));
             }
             Content::Checkpoint(checkpoint) => {
                 *position = checkpoint.position;
                 let caught_up = checkpoint.caught_up;
-                watched.told.push(Told::Checkpoint {
+                watched.messages.push(Message::Checkpoint {
                     position: checkpoint.position,
                     caught_up,
                     acknowledged,
@@ -215,8 +215,8 @@ async fn stream(
 }
 
 /// Compares the messages of a watcher with the log.
-fn true_to(log: &BTreeMap<i64, UserPoolEvent>, watched: &WatchRecord) {
-    let WatchRecord { filter, after, told } = watched;
+fn assert_equal_to_log(log: &BTreeMap<i64, UserPoolEvent>, watched: &WatchRecord) {
+    let WatchRecord { filter, after, messages } = watched;
     let matches = |event: &UserPoolEvent| {
         filter.user_pool_id.as_ref().is_none_or(|id| *id == event.user_pool_id)
             && (filter.types.is_empty() || filter.types.contains(&event.r#type))
@@ -227,18 +227,18 @@ fn true_to(log: &BTreeMap<i64, UserPoolEvent>, watched: &WatchRecord) {
         range.find(|event| matches(event)).map(|event| event.position)
     };
     let mut position = *after;
-    for told in told {
-        match told {
-            Told::Event(event) => {
+    for message in messages {
+        match message {
+            Message::Event(event) => {
                 assert!(event.position > position, "{} after {position}", event.position);
                 assert_eq!(between(position, event.position), None, "passed over");
-                let recorded = log.get(&event.position).expect("what was told is recorded");
+                let recorded = log.get(&event.position).expect("the event is recorded");
                 let event = UserPoolEvent { record: None, ..event.as_ref().clone() };
                 assert_eq!(event, *recorded);
                 assert!(matches(&event));
                 position = event.position;
             }
-            Told::Checkpoint { position: checkpoint, caught_up, acknowledged } => {
+            Message::Checkpoint { position: checkpoint, caught_up, acknowledged } => {
                 assert!(*checkpoint >= position, "checkpoint {checkpoint} after {position}");
                 assert_eq!(between(position, checkpoint + 1), None, "checkpoint {checkpoint}");
                 assert!(*checkpoint <= i64::try_from(log.len()).expect("a small number"));

@@ -70,12 +70,15 @@ async fn only_the_first_refusal_in_a_minute_is_a_warning() {
     let stderr = server.terminate("TERM").await.stderr;
 
     let records = stderr.lines().map(|line| serde_json::from_str(line).expect("JSON"));
-    let told: Vec<Value> =
+    let records: Vec<Value> =
         records.filter(|record: &Value| record["message"] == "a call is refused").collect();
-    let levels: Vec<_> = told.iter().map(|told| &told["level"]).collect();
+    let levels: Vec<_> = records.iter().map(|records| &records["level"]).collect();
     assert_eq!(levels, ["WARN", "DEBUG", "DEBUG"]);
-    assert_eq!(told[0]["method"], "userpool.v1.UserPoolService/CreateUserPool");
-    assert_eq!((&told[0]["role"], &told[0]["caller"]), (&"writer".into(), &"anonymous".into()));
+    assert_eq!(records[0]["method"], "userpool.v1.UserPoolService/CreateUserPool");
+    assert_eq!(
+        (&records[0]["role"], &records[0]["caller"]),
+        (&"writer".into(), &"anonymous".into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,8 +110,8 @@ async fn a_remote_listener_without_grants_logs_a_warning() {
         command.args(["serve", "--insecure", "--listen", listen]).args(writers);
         let server = Process::from(command.arg("--data-dir").arg(directory.path())).await;
         let stderr = server.terminate("TERM").await.stderr;
-        let told = stderr.contains("every client that can connect has every role");
-        assert_eq!(told, expected, "{listen} {writers:?}: {stderr}");
+        let warns = stderr.contains("every client that can connect has every role");
+        assert_eq!(warns, expected, "{listen} {writers:?}: {stderr}");
     }
 }
 

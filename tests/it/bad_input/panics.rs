@@ -33,7 +33,7 @@ use crate::support::{FixedSource, TestServer, create, named, reason};
 /// A log that panics on demand.
 #[derive(Debug, Default)]
 struct PanickingLog {
-    kept: MemoryLog,
+    inner: MemoryLog,
     when_read: AtomicBool,
     after_append: AtomicBool,
 }
@@ -41,18 +41,18 @@ struct PanickingLog {
 #[tonic::async_trait]
 impl EventLog for PanickingLog {
     fn head(&self) -> watch::Receiver<Head> {
-        self.kept.head()
+        self.inner.head()
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
-        let appended = self.kept.append(expected, bodies).await;
+        let appended = self.inner.append(expected, bodies).await;
         assert!(!self.after_append.load(Ordering::Relaxed), "injected after an append");
         appended
     }
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
         assert!(!self.when_read.load(Ordering::Relaxed), "injected into a read");
-        self.kept.read(after, limit).await
+        self.inner.read(after, limit).await
     }
 }
 
@@ -178,7 +178,7 @@ async fn a_panic_while_reading_fails_only_its_own_call() {
 async fn a_panic_while_watching_ends_only_its_own_watch() {
     LazyLock::force(&LOGGED);
     let log = Arc::new(PanickingLog::default());
-    log.kept.append(Head::default(), vec![body()]).await.expect("appended");
+    log.inner.append(Head::default(), vec![body()]).await.expect("appended");
     let server = TestServer::on(Arc::<PanickingLog>::clone(&log)).await;
     let mut client = server.client().await;
     let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
@@ -213,23 +213,23 @@ async fn a_panic_in_the_log_is_never_reported_as_nothing_recorded() {
             let mut client = client.clone();
             let request_id = Some(Uuid::from_u128(number).to_string());
             let request = CreateUserPoolRequest { request_id, ..named("a") };
-            let asked = request.request_id.clone();
-            calls.spawn(async move { (asked, client.create_user_pool(request).await) });
+            let id = request.request_id.clone();
+            calls.spawn(async move { (id, client.create_user_pool(request).await) });
         }
         let answers = calls.join_all().await;
         assert!(matches!(server.ended().await, Err(ServerError::LogFailed)));
         let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
-        let kept = log.kept.read(Position::START, all).await.expect("readable");
-        assert!(!kept.is_empty(), "what the panic came after was recorded");
-        let kept = kept
+        let recorded = log.inner.read(Position::START, all).await.expect("readable");
+        assert!(!recorded.is_empty(), "the append before the panic was recorded");
+        let recorded = recorded
             .iter()
             .map(|record| audit::decode_with_record(record).expect("an event").request_id);
-        let kept: Vec<_> = kept.collect();
-        for (asked, answer) in answers {
+        let recorded: Vec<_> = recorded.collect();
+        for (id, answer) in answers {
             let status = answer.expect_err("a panic");
             // Only a command that was not started may be reported as not recorded.
-            let told = status.message().contains("nothing was recorded");
-            assert!(!told || !kept.contains(&asked), "{status}");
+            let denied = status.message().contains("nothing was recorded");
+            assert!(!denied || !recorded.contains(&id), "{status}");
         }
     }
 }

@@ -51,9 +51,9 @@ async fn every_connection_option_has_a_flag() {
     assert_eq!(refused.code, 64 + 14);
     assert!(refused.stderr.contains("UnknownIssuer"), "{}", refused.stderr);
 
-    let asked = proxy.asked();
-    assert!(asked.len() >= 4, "{asked:?}");
-    for call in asked {
+    let calls = proxy.calls();
+    assert!(calls.len() >= 4, "{calls:?}");
+    for call in calls {
         assert_eq!(call.metadata["authorization"], "Bearer secret", "{}", call.method);
         assert_eq!(call.certificate.as_ref(), Some(&shown), "{}", call.method);
     }
@@ -127,7 +127,7 @@ async fn a_server_is_trusted_if_the_authority_signed_its_name() {
         let connected = Options { tls: Some(tls), ..proxy.options() }.connect().await;
         match connected {
             Ok(client) => {
-                assert!(believed, "{name} is believed");
+                assert!(believed, "{name} is trusted");
                 list(&client).await;
             }
             Err(ConnectError::Tls { cause, .. }) => {
@@ -160,7 +160,7 @@ async fn a_renewed_certificate_is_used_from_then_on() {
     write(directory, "key.pem", &key);
     list(&client).await;
 
-    let shown: Vec<_> = proxy.asked().into_iter().map(|call| call.certificate).collect();
+    let shown: Vec<_> = proxy.calls().into_iter().map(|call| call.certificate).collect();
     assert_eq!(shown, [Some(first.clone()), Some(first), Some(second)]);
 }
 
@@ -177,7 +177,7 @@ async fn a_token_is_sent_and_read_again_when_it_changes() {
     fs::remove_file(file).expect("removed");
     list(&client).await;
 
-    let sent = proxy.asked().into_iter().map(|call| call.metadata["authorization"].clone());
+    let sent = proxy.calls().into_iter().map(|call| call.metadata["authorization"].clone());
     assert_eq!(sent.collect::<Vec<_>>(), ["Bearer first", "Bearer second", "Bearer second"]);
     assert!(!format!("{client:?}").contains("second"), "{client:?}");
 }
@@ -210,10 +210,10 @@ async fn an_unusable_file_is_named_in_the_error() {
     let endpoint = || "127.0.0.1:1".parse().expect("an endpoint");
     let missing = directory.path().join("missing");
     let empty = write(directory.path(), "empty", "\n");
-    for (file, said) in [(&missing, "missing"), (&empty, "empty does not contain a token")] {
+    for (file, expected) in [(&missing, "missing"), (&empty, "empty does not contain a token")] {
         let options = Options { token_file: Some(file.clone()), ..Options::to(endpoint()) };
         let error = options.connect_lazy().expect_err("no client");
-        assert!(error.to_string().contains(said), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
     }
     let tls = Tls { ca: Some(missing), ..Tls::default() };
     let error = Options { tls: Some(tls), ..Options::to(endpoint()) }.connect_lazy();

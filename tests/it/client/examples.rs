@@ -20,17 +20,18 @@ async fn works(example: &mut Command) {
     let gone = || Action::Refuse(Status::unavailable("gone"));
     // The first call of each method.
     let actions = [Action::LoseAnswer, Action::LoseAnswer, gone(), gone()];
-    let proxy = Proxy::of(&server, actions.into_iter().flat_map(|action| [action, Action::Pass])).await;
+    let proxy =
+        Proxy::of(&server, actions.into_iter().flat_map(|action| [action, Action::Pass])).await;
     let ran = example.arg(proxy.endpoint.to_string()).arg("people-login").output().await;
 
     let ran = ran.expect("it runs");
-    let told = String::from_utf8_lossy(&ran.stderr);
-    assert!(ran.status.success(), "{told}");
-    let said = String::from_utf8_lossy(&ran.stdout);
-    let said: Vec<_> = said.lines().collect();
-    assert!(said[0].starts_with("created us-east-1_"), "{said:?}");
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{stderr}");
+    let printed = String::from_utf8_lossy(&ran.stdout);
+    let printed: Vec<_> = printed.lines().collect();
+    assert!(printed[0].starts_with("created us-east-1_"), "{printed:?}");
     assert_eq!(
-        said[1..],
+        printed[1..],
         [
             "example has the domain people-login at revision 2",
             "event 1: USER_POOL_EVENT_TYPE_USER_POOL_CREATED",
@@ -41,12 +42,12 @@ async fn works(example: &mut Command) {
     let listed = server.client().await.list_user_pools(all).await.expect("a list");
     assert_eq!(listed.into_inner().user_pools.len(), 1);
 
-    let asked = proxy.asked();
-    let methods: Vec<_> = asked.iter().map(|call| call.method.as_str()).collect();
+    let calls = proxy.calls();
+    let methods: Vec<_> = calls.iter().map(|call| call.method.as_str()).collect();
     let twice =
         ["CreateUserPool", "CreateUserPoolDomain", "DescribeUserPool", "WatchUserPoolEvents"];
     assert_eq!(methods, twice.map(|method| [method, method]).concat());
-    for call in asked {
+    for call in calls {
         let watch = call.method == "WatchUserPoolEvents";
         assert_eq!(call.metadata.contains_key("grpc-timeout"), !watch, "{}", call.method);
     }

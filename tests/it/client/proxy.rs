@@ -41,7 +41,7 @@ pub(super) enum Action {
 
 /// A call that arrived.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct ReceivedCall {
     pub(super) method: String,
     pub(super) metadata: HeaderMap,
     pub(super) at: Instant,
@@ -53,7 +53,7 @@ pub(super) struct Asked {
 struct ProxyService {
     behind: Channel,
     actions: Arc<Mutex<VecDeque<Action>>>,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    calls: Arc<Mutex<Vec<ReceivedCall>>>,
 }
 
 /// Stops the proxy when dropped.
@@ -77,7 +77,7 @@ impl Proxy {
         let service = ProxyService {
             behind: server.channel().await,
             actions: Arc::new(Mutex::new(actions.into_iter().collect())),
-            asked: Arc::default(),
+            calls: Arc::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = listener.local_addr().expect("an address").to_string();
@@ -98,8 +98,8 @@ impl Proxy {
     }
 
     /// The calls so far.
-    pub(super) fn asked(&self) -> Vec<Asked> {
-        self.service.asked.lock().expect("no panic").clone()
+    pub(super) fn calls(&self) -> Vec<ReceivedCall> {
+        self.service.calls.lock().expect("no panic").clone()
     }
 
     pub(super) fn will(&self, action: Action) {
@@ -125,7 +125,7 @@ impl Service<http::Request<axum::body::Body>> for ProxyService {
     fn call(&mut self, mut request: http::Request<axum::body::Body>) -> Self::Future {
         let connection = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
         let certificates = connection.and_then(TlsConnectInfo::peer_certs);
-        self.asked.lock().expect("no panic").push(Asked {
+        self.calls.lock().expect("no panic").push(ReceivedCall {
             method: request.uri().path().rsplit('/').next().unwrap_or_default().to_owned(),
             metadata: request.headers().clone(),
             at: Instant::now(),

@@ -40,7 +40,7 @@ async fn a_read_is_retried_until_it_succeeds_within_its_deadline() {
     let listed = client.list_user_pools(list()).await.expect("a list");
 
     assert_eq!(listed.user_pools.len(), 0);
-    let left: Vec<_> = proxy.asked().iter().map(|call| timeout(&call.metadata)).collect();
+    let left: Vec<_> = proxy.calls().iter().map(|call| timeout(&call.metadata)).collect();
     assert_eq!(left.len(), 3);
     assert!(left.is_sorted_by(|one, next| one > next), "{left:?}");
     assert!(left[0] <= Duration::from_secs(30), "{left:?}");
@@ -60,7 +60,7 @@ async fn a_refused_call_is_not_retried() {
             client.create_user_pool(named("people")).await.map(|_| ())
         };
         assert_eq!(refused.expect_err("refused").code(), code);
-        assert_eq!(proxy.asked().len(), calls, "{code:?}");
+        assert_eq!(proxy.calls().len(), calls, "{code:?}");
     }
 }
 
@@ -71,7 +71,7 @@ async fn a_change_whose_answer_is_lost_is_made_once() {
     let client = proxy.options().connect().await.expect("connected");
 
     let created = client.create_user_pool(named("people")).await.expect("created");
-    assert_eq!((created.position, proxy.asked().len()), (1, 3));
+    assert_eq!((created.position, proxy.calls().len()), (1, 3));
 
     let id = created.user_pool.and_then(|pool| pool.id).expect("an ID");
     proxy.will(Action::LoseAnswer);
@@ -107,8 +107,8 @@ async fn a_retry_waits_as_long_as_the_server_asks() {
 
     client.list_user_pools(list()).await.expect_err("refused");
 
-    let asked = proxy.asked();
-    let paused = asked[1].at - asked[0].at;
+    let calls = proxy.calls();
+    let paused = calls[1].at - calls[0].at;
     assert!((10_000..10_200).contains(&paused.as_millis()), "{paused:?}");
 }
 
@@ -125,10 +125,10 @@ async fn pauses_grow_and_end_before_the_deadline() {
 
     assert_eq!((refused.code(), refused.message()), (Code::Unavailable, "gone"));
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
-    let asked = proxy.asked();
-    assert!((8..16).contains(&asked.len()), "{} calls", asked.len());
+    let calls = proxy.calls();
+    assert!((8..16).contains(&calls.len()), "{} calls", calls.len());
     let pauses: Vec<_> =
-        asked.windows(2).map(|calls| (calls[1].at - calls[0].at).as_millis()).collect();
+        calls.windows(2).map(|calls| (calls[1].at - calls[0].at).as_millis()).collect();
     for (pause, longest) in pauses.iter().zip([100, 200, 400, 800, 1600, 3200, 5000, 5000]) {
         assert!((longest / 2..longest + 20).contains(pause), "{pauses:?}");
     }

@@ -21,7 +21,7 @@ fn from_the_beginning() -> WatchUserPoolEventsRequest {
 async fn next(watch: &mut Watch) -> (i64, usize) {
     let mut lost = 0;
     loop {
-        match watch.next().await.expect("told") {
+        match watch.next().await.expect("a message") {
             WatchItem::Event(event) => return (event.position, lost),
             WatchItem::Checkpoint(_) => (),
             WatchItem::Disconnected { .. } => lost += 1,
@@ -84,7 +84,7 @@ async fn a_watch_has_no_deadline() {
     let proxy = Proxy::of(&server, []).await;
     let client = proxy.options().connect().await.expect("connected");
     let _watch = client.watch(from_the_beginning()).await.expect("a watch");
-    let asked = proxy.asked();
-    assert_eq!(asked[0].method, "WatchUserPoolEvents");
-    assert!(!asked[0].metadata.contains_key("grpc-timeout"), "{asked:?}");
+    let calls = proxy.calls();
+    assert_eq!(calls[0].method, "WatchUserPoolEvents");
+    assert!(!calls[0].metadata.contains_key("grpc-timeout"), "{calls:?}");
 }

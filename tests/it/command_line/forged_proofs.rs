@@ -100,18 +100,21 @@ async fn three_events() -> Vec<UserPoolEvent> {
 /// A signed checkpoint of a log that ends with this event.
 fn signed(event: &UserPoolEvent) -> SignedCheckpoint {
     let directory = TempDir::new().expect("a directory");
-    let signer = Signer::open(&directory.path().join("key.pem"), &directory.path().join("noted"))
-        .expect("a key");
+    let signer = Signer::open(
+        &directory.path().join("key.pem"),
+        &directory.path().join("checkpoints.jsonl"),
+    )
+    .expect("a key");
     let position = Position(event.position.try_into().expect("a position"));
     let hash = Hash(event.hash.as_slice().try_into().expect("a hash"));
     let at = chrono::DateTime::from_timestamp(1_512_950_400, 0).expect("2017-12-11");
     signer.sign(Head { position, hash }, at)
 }
 
-async fn verify(told: DishonestServer) -> CommandOutput {
+async fn verify(server: DishonestServer) -> CommandOutput {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let endpoint = listener.local_addr().expect("an address").to_string();
-    let service = UserPoolHistoryServiceServer::new(told);
+    let service = UserPoolHistoryServiceServer::new(server);
     let serving = Server::builder()
         .add_service(service)
         .serve_with_incoming(TcpListenerStream::new(listener));
@@ -132,14 +135,14 @@ async fn a_server_that_shows_all_that_it_signed_passes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_hides_or_adds_events_fails() {
     let events = three_events().await;
-    for (events, shown, signed, told) in [
+    for (events, shown, signed, expected) in [
         (&events[..2], 2, signed(&events[2]), "at position 3: the server reports events up to"),
         (&events[..2], 3, signed(&events[1]), "at position 3: the server reports events up to"),
         (&events[..], 3, signed(&events[1]), "at position 2: the server signed that its log ends"),
     ] {
         let ran = verify(DishonestServer { events: events.to_vec(), shown, signed }).await;
         assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
-        assert!(ran.stdout.contains(&format!("INVALID {told}")), "{}", ran.stdout);
+        assert!(ran.stdout.contains(&format!("INVALID {expected}")), "{}", ran.stdout);
     }
 }
 
@@ -153,8 +156,8 @@ async fn a_server_that_shows_and_signs_half_a_batch_does_not() {
     let ran = verify(DishonestServer { events: vec![first], shown: 1, signed }).await;
 
     assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
-    let told = "INVALID at position 2: the log ends inside a batch";
-    assert!(ran.stdout.contains(told), "{}", ran.stdout);
+    let expected = "INVALID at position 2: the log ends inside a batch";
+    assert!(ran.stdout.contains(expected), "{}", ran.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,12 +166,12 @@ async fn a_server_with_a_missing_or_wrong_signature_fails() {
     let right = signed(&events[2]);
     let signature = vec![0; 64];
     let wrong = SignedCheckpoint { signature, ..right };
-    for (signed, told) in [
+    for (signed, expected) in [
         (wrong, "the checkpoint of the server is invalid: the signature is wrong"),
         (SignedCheckpoint::default(), "the checkpoint of the server is invalid: hash is not what"),
     ] {
         let ran = verify(DishonestServer { events: events.clone(), shown: 3, signed }).await;
         assert_eq!(ran.code, 1, "{ran:?}");
-        assert!(ran.stdout.contains(told), "{}", ran.stdout);
+        assert!(ran.stdout.contains(expected), "{}", ran.stdout);
     }
 }

@@ -29,8 +29,8 @@ async fn a_closed_pipe_ends_a_command_silently() {
         #[expect(clippy::disallowed_methods, reason = "it waits for another process")]
         let ended = task::spawn_blocking(|| child.wait_with_output().expect("it ends"));
         let ended = ended.await.expect("no panic");
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert_eq!((ended.status.code(), &*said), (Some(141), ""), "{arguments:?}");
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*stderr), (Some(141), ""), "{arguments:?}");
     }
 }
 

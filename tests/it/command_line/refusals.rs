@@ -34,7 +34,7 @@ async fn a_refusal_has_its_exit_code_and_a_remedy() {
     assert_eq!(domain.code, 0);
 
     let id = id.as_str();
-    for (arguments, code, told) in [
+    for (arguments, code, message) in [
         (vec!["describe", "us-east-1_AbCdEfGhI"], 5, "USER_POOL_NOT_FOUND"),
         (vec!["domain", "create", "people-login", &other], 6, "DOMAIN_TAKEN"),
         (vec!["delete", id], 9, "USER_POOL_HAS_DOMAIN"),
@@ -49,7 +49,7 @@ async fn a_refusal_has_its_exit_code_and_a_remedy() {
         let refused = run(&server, &arguments).await;
         assert_eq!((refused.code, refused.stdout.as_str()), (64 + code, ""), "{refused:?}");
         assert!(refused.stderr.starts_with("userpool: "), "{}", refused.stderr);
-        assert!(refused.stderr.contains(&format!("\n  {told}")), "{}", refused.stderr);
+        assert!(refused.stderr.contains(&format!("\n  {message}")), "{}", refused.stderr);
     }
 }
 
@@ -107,8 +107,8 @@ async fn an_invalid_request_file_is_named_with_its_error() {
     let id = create(&server, "people").await;
     let other = run(&server, &["update", &id, file.to_str().expect("UTF-8")]).await;
     assert_eq!(other.code, 1);
-    let told = format!("is for user pool us-east-1_AbCdEfGhI, not {id}\n");
-    assert!(other.stderr.ends_with(&told), "{}", other.stderr);
+    let message = format!("is for user pool us-east-1_AbCdEfGhI, not {id}\n");
+    assert!(other.stderr.ends_with(&message), "{}", other.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

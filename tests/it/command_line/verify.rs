@@ -43,7 +43,7 @@ enum Forgery {
 /// A log that falsifies one of its records, usually the second, once told to.
 #[derive(Debug)]
 struct ForgingLog {
-    kept: MemoryLog,
+    inner: MemoryLog,
     lie: Forgery,
     lying: AtomicBool,
 }
@@ -51,15 +51,15 @@ struct ForgingLog {
 #[tonic::async_trait]
 impl EventLog for ForgingLog {
     fn head(&self) -> watch::Receiver<Head> {
-        self.kept.head()
+        self.inner.head()
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
-        self.kept.append(expected, bodies).await
+        self.inner.append(expected, bodies).await
     }
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
-        let mut records = self.kept.read(after, limit).await?;
+        let mut records = self.inner.read(after, limit).await?;
         let place = Position(if matches!(self.lie, Forgery::LastRecord) { 3 } else { 2 });
         if self.lying.load(Ordering::Relaxed)
             && let Some(index) = records.iter().position(|record| record.position == place)
@@ -68,7 +68,9 @@ impl EventLog for ForgingLog {
             match self.lie {
                 Forgery::Bytes => record.stored = renamed(&record.stored),
                 Forgery::Event => record.body = renamed(&record.body),
-                Forgery::Record | Forgery::LastRecord => *record = rewritten(&self.kept, place).await,
+                Forgery::Record | Forgery::LastRecord => {
+                    *record = rewritten(&self.inner, place).await;
+                }
                 Forgery::Missing => {
                     records.remove(index);
                 }
@@ -97,12 +99,12 @@ fn renamed(bytes: &Bytes) -> Bytes {
 }
 
 /// The record at `place` with another body and a matching hash.
-async fn rewritten(kept: &MemoryLog, place: Position) -> Record {
+async fn rewritten(inner: &MemoryLog, place: Position) -> Record {
     let before = usize::try_from(place.0 - 1).expect("a small number");
     let limit = ReadLimit { records: before + 1, bytes: usize::MAX };
     let log = MemoryLog::default();
     let mut last = Vec::new();
-    for record in kept.read(Position::START, limit).await.expect("records") {
+    for record in inner.read(Position::START, limit).await.expect("records") {
         let body = if record.position == place { renamed(&record.body) } else { record.body };
         let head = *log.head().borrow();
         last = log.append(head, vec![body]).await.expect("appended");
@@ -112,7 +114,7 @@ async fn rewritten(kept: &MemoryLog, place: Position) -> Record {
 
 /// A server with three user pools whose log begins to falsify records.
 async fn forging_server(lie: Forgery) -> TestServer {
-    let log = ForgingLog { kept: MemoryLog::default(), lie, lying: AtomicBool::default() };
+    let log = ForgingLog { inner: MemoryLog::default(), lie, lying: AtomicBool::default() };
     let log = Arc::new(log);
     let server = TestServer::on(Arc::<ForgingLog>::clone(&log)).await;
     let mut client = server.client().await;
@@ -132,13 +134,14 @@ async fn a_history_verifies_with_a_checkpoint_and_the_key() {
     let server = TestServer::start().await;
     create(&server, "people").await;
     let directory = TempDir::new().expect("a directory");
-    let (noted, key) = (directory.path().join("noted.json"), directory.path().join("key.pem"));
-    fs::write(&noted, run(&server, &["checkpoint"]).await.stdout).expect("noted");
-    fs::write(&key, run(&server, &["checkpoint", "--key"]).await.stdout).expect("noted");
+    let (checkpoint, key) =
+        (directory.path().join("checkpoint.json"), directory.path().join("key.pem"));
+    fs::write(&checkpoint, run(&server, &["checkpoint"]).await.stdout).expect("written");
+    fs::write(&key, run(&server, &["checkpoint", "--key"]).await.stdout).expect("written");
     create(&server, "staff").await;
 
-    let (noted, key) = (noted.to_str().expect("UTF-8"), key.to_str().expect("UTF-8"));
-    let proof = run(&server, &["verify", "--checkpoint", noted, "--key", key]).await;
+    let (checkpoint, key) = (checkpoint.to_str().expect("UTF-8"), key.to_str().expect("UTF-8"));
+    let proof = run(&server, &["verify", "--checkpoint", checkpoint, "--key", key]).await;
     assert_eq!(proof.code, 0, "{proof:?}");
     let table = run(&server, &["checkpoint", "-o", "table"]).await.stdout;
     let line = |member| {
@@ -201,8 +204,8 @@ async fn a_forged_record_is_found() {
         let server = forging_server(lie).await;
         let caught = run(&server, &["verify"]).await;
         assert_eq!((caught.code, caught.stderr.as_str()), (1, ""), "{lie:?}: {caught:?}");
-        let told = format!("INVALID at position {position}: ");
-        assert!(caught.stdout.contains(&told), "{lie:?}: {}", caught.stdout);
+        let expected = format!("INVALID at position {position}: ");
+        assert!(caught.stdout.contains(&expected), "{lie:?}: {}", caught.stdout);
         assert!(caught.stdout.contains(reason), "{lie:?}: {}", caught.stdout);
         // If a server cannot read a record, it sends no record of the same page.
         if !matches!(lie, Forgery::Damaged) {
@@ -225,14 +228,14 @@ async fn a_rewritten_or_truncated_history_fails_its_checkpoint() {
     let server = TestServer::start().await;
     create(&server, "first").await;
     create(&server, "second").await;
-    let noted = run(&server, &["checkpoint", "-o", "jsonl"]).await;
+    let checkpoint = run(&server, &["checkpoint", "-o", "jsonl"]).await;
     let directory = TempDir::new().expect("a directory");
-    let file = directory.path().join("noted.jsonl");
-    fs::write(&file, &noted.stdout).expect("noted");
+    let file = directory.path().join("checkpoint.jsonl");
+    fs::write(&file, &checkpoint.stdout).expect("written");
     let file = file.to_str().expect("UTF-8");
 
     // As consistent as the first history, and signed with the same key.
-    let rewritten = with_the_key_of(&server).await;
+    let rewritten = empty_server_with_key_of(&server).await;
     create(&rewritten, "first").await;
     create(&rewritten, "wicked").await;
     let caught = run(&rewritten, &["verify", "--checkpoint", file]).await;
@@ -240,7 +243,7 @@ async fn a_rewritten_or_truncated_history_fails_its_checkpoint() {
     assert!(caught.stdout.contains("INVALID at position 2: the hash is "));
     assert!(caught.stdout.ends_with(": history was rewritten.\n"), "{}", caught.stdout);
 
-    let cut = with_the_key_of(&server).await;
+    let cut = empty_server_with_key_of(&server).await;
     create(&cut, "first").await;
     let caught = run(&cut, &["verify", "--checkpoint", file]).await;
     assert_eq!(caught.code, 1, "{caught:?}");
@@ -248,7 +251,7 @@ async fn a_rewritten_or_truncated_history_fails_its_checkpoint() {
 }
 
 /// A server with an empty log and the signing key of another server.
-async fn with_the_key_of(server: &TestServer) -> TestServer {
+async fn empty_server_with_key_of(server: &TestServer) -> TestServer {
     let key = server.data_dir().join("signing_key.pem");
     TestServer::with(|config| {
         fs::copy(key, config.data_dir.join("signing_key.pem")).expect("copied");
@@ -260,9 +263,11 @@ async fn with_the_key_of(server: &TestServer) -> TestServer {
 async fn a_wrong_key_or_a_changed_checkpoint_is_found() {
     let server = TestServer::start().await;
     create(&server, "people").await;
-    let other =
-        Signer::open(&server.data_dir().join("other.pem"), &server.data_dir().join("noted"))
-            .expect("a key");
+    let other = Signer::open(
+        &server.data_dir().join("other.pem"),
+        &server.data_dir().join("checkpoints.jsonl"),
+    )
+    .expect("a key");
     let key = HEXLOWER.encode(&other.public_key());
     let caught = run(&server, &["verify", "--key", &key]).await;
     assert_eq!(caught.code, 1, "{caught:?}");
@@ -271,7 +276,7 @@ async fn a_wrong_key_or_a_changed_checkpoint_is_found() {
     let directory = TempDir::new().expect("a directory");
     let signed = run(&server, &["checkpoint"]).await.stdout;
     let file = directory.path().join("signed.json");
-    fs::write(&file, &signed).expect("noted");
+    fs::write(&file, &signed).expect("written");
     let both = ["verify", "--key", &key, "--checkpoint", file.to_str().expect("UTF-8")];
     let caught = run(&server, &both).await;
     assert_eq!((caught.code, caught.stdout.as_str()), (1, ""), "{caught:?}");
@@ -284,9 +289,9 @@ async fn a_wrong_key_or_a_changed_checkpoint_is_found() {
 
 /// The checkpoint with another position.
 fn changed_checkpoint(directory: &Path, signed: &str) -> String {
-    let file = directory.join("noted.json");
+    let file = directory.join("checkpoint.json");
     let changed = signed.replace("\"position\": \"1\"", "\"position\": \"0\"");
     assert_ne!(signed, changed);
-    fs::write(&file, changed).expect("noted");
+    fs::write(&file, changed).expect("written");
     file.to_str().expect("UTF-8").to_owned()
 }

@@ -39,7 +39,7 @@ impl RunningCommand {
     }
 
     /// The next line on stderr.
-    fn said(&mut self) -> String {
+    fn stderr_line(&mut self) -> String {
         task::block_in_place(|| self.stderr.next().expect("a line").expect("UTF-8"))
     }
 }
@@ -71,16 +71,16 @@ async fn a_watch_survives_a_restart_and_prints_no_event_twice() {
 
     let endpoint = server.endpoint.clone();
     let directory = server.stop().await;
-    let said = watch.said();
-    assert!(said.starts_with("userpool: the server is shutting down"), "{said}");
-    assert!(said.ends_with("; will resume after position 2"), "{said}");
+    let stderr_line = watch.stderr_line();
+    assert!(stderr_line.starts_with("userpool: the server is shutting down"), "{stderr_line}");
+    assert!(stderr_line.ends_with("; will resume after position 2"), "{stderr_line}");
 
     let server = TestServer::with(|config| {
         config.listen = endpoint;
         config.data_dir = directory.path().to_owned();
     })
     .await;
-    assert_eq!(watch.said(), "userpool: reconnected");
+    assert_eq!(watch.stderr_line(), "userpool: reconnected");
     assert_eq!(run(&server, &["domain", "delete", "people-login", &id]).await.code, 0);
     assert_eq!(event(&watch.line()), ["3", &id, "domain-deleted", "people-login"]);
 }
@@ -92,8 +92,10 @@ async fn a_watch_survives_a_server_that_is_killed() {
     let data_dir = directory.path().join("data");
     let serve = || {
         let data_dir = data_dir.to_str().expect("UTF-8");
-        let mut server =
-            RunningCommand::at(&endpoint, &["serve", "--listen", &endpoint, "--data-dir", data_dir]);
+        let mut server = RunningCommand::at(
+            &endpoint,
+            &["serve", "--listen", &endpoint, "--data-dir", data_dir],
+        );
         assert_eq!(server.line(), format!("userpool listening on {endpoint}"));
         server
     };
@@ -106,11 +108,11 @@ async fn a_watch_survives_a_server_that_is_killed() {
 
     // Dropping it kills it with SIGKILL.
     drop(server);
-    let said = watch.said();
-    assert!(said.starts_with("userpool: no connection to the server ("), "{said}");
-    assert!(said.ends_with("); will resume after position 1"), "{said}");
+    let stderr_line = watch.stderr_line();
+    assert!(stderr_line.starts_with("userpool: no connection to the server ("), "{stderr_line}");
+    assert!(stderr_line.ends_with("); will resume after position 1"), "{stderr_line}");
     let _server = serve();
-    assert_eq!(watch.said(), "userpool: reconnected");
+    assert_eq!(watch.stderr_line(), "userpool: reconnected");
     let created = run_with(&endpoint, &["create", "-"], r#"{"PoolName": "staff"}"#).await;
     assert_eq!(created.code, 0, "{created:?}");
     assert_eq!(event(&watch.line())[0], "2");

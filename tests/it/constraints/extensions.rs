@@ -63,8 +63,8 @@ fn a_request_id_is_a_uuid() {
         for parsed in each(bad) {
             let (field, reason, text) = only(parsed).expect("a refusal");
             assert_eq!((field.as_str(), reason), ("request_id", "PATTERN"));
-            let told = "failed to satisfy constraint: Member must be a UUID";
-            assert_eq!(text, format!("Value '{bad}' at 'requestId' {told}"));
+            let constraint = "failed to satisfy constraint: Member must be a UUID";
+            assert_eq!(text, format!("Value '{bad}' at 'requestId' {constraint}"));
         }
     }
 }

@@ -38,8 +38,8 @@ impl Path {
     }
 
     /// `schema.2.member.name`: the path in Cognito's messages.
-    pub(super) fn as_cognito_tells_it(&self) -> String {
-        let mut told = Vec::new();
+    pub(super) fn cognito_path(&self) -> String {
+        let mut segments = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
             let last = index + 1 == self.steps.len();
             let name = step.trim_end_matches("[]");
@@ -48,12 +48,12 @@ impl Path {
                 "SMSMessage" => "smsMessage".to_owned(),
                 name => name[..1].to_lowercase() + &name[1..],
             };
-            told.push(name);
+            segments.push(name);
             if step.ends_with("[]") && !last {
-                told.extend([(ITEM + 1).to_string(), "member".to_owned()]);
+                segments.extend([(ITEM + 1).to_string(), "member".to_owned()]);
             }
         }
-        told.join(".")
+        segments.join(".")
     }
 }
 
@@ -94,7 +94,7 @@ impl Request {
 
     /// `schema[1].name`: the path in our messages.
     pub(super) fn proto_path(&self, path: &Path) -> String {
-        let mut told = Vec::new();
+        let mut segments = Vec::new();
         let mut message = self.message.descriptor();
         for (index, step) in path.steps.iter().enumerate() {
             let last = index + 1 == path.steps.len();
@@ -102,12 +102,12 @@ impl Request {
             let field = message.get_field_by_json_name(name).expect(name);
             let item = if last { 0 } else { ITEM };
             let suffix = if step.ends_with("[]") { format!("[{item}]") } else { String::new() };
-            told.push(format!("{}{suffix}", field.name()));
+            segments.push(format!("{}{suffix}", field.name()));
             if let Some(nested) = field.kind().as_message() {
                 message = nested.clone();
             }
         }
-        told.join(".")
+        segments.join(".")
     }
 
     /// The names of the enum values at `path`, in the order of their numbers.

@@ -25,7 +25,7 @@ async fn refusal(request: CreateUserPoolRequest) -> Status {
     refused
 }
 
-fn told(status: &Status) -> Vec<(String, String)> {
+fn reported(status: &Status) -> Vec<(String, String)> {
     let violations = status.get_details_bad_request().expect("a BadRequest").field_violations;
     violations.into_iter().map(|violation| (violation.field, violation.reason)).collect()
 }
@@ -68,9 +68,9 @@ async fn violations_are_reported_in_the_order_of_the_request() {
         ..CreateUserPoolRequest::default()
     })
     .await;
-    let told = told(&refused);
-    let told: Vec<_> =
-        told.iter().map(|(field, reason)| (field.as_str(), reason.as_str())).collect();
+    let reported = reported(&refused);
+    let reported: Vec<_> =
+        reported.iter().map(|(field, reason)| (field.as_str(), reason.as_str())).collect();
     let expected = [
         ("pool_name", "REQUIRED"),
         ("policies.password_policy.minimum_length", "RANGE"),
@@ -84,7 +84,7 @@ async fn violations_are_reported_in_the_order_of_the_request() {
         ("schema[2].name", "PATTERN"),
         ("request_id", "PATTERN"),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(metadata(&refused, "violations").as_deref(), Some("11"));
     assert_eq!(metadata(&refused, "violations_listed").as_deref(), Some("11"));
     let start = "11 validation errors detected: Value null at 'poolName' failed to satisfy \
@@ -102,8 +102,11 @@ async fn field_errors_come_before_semantic_errors() {
     let both = CreateUserPoolRequest { pool_name: Some("a/b".to_owned()), ..meaning.clone() };
     // Then only the field is reported first, and the SMS requirement once the field
     // is valid.
-    assert_eq!(told(&refusal(both).await), [("pool_name".into(), "PATTERN".into())]);
-    assert_eq!(told(&refusal(meaning).await), [("sms_configuration".into(), "REQUIRED".into())]);
+    assert_eq!(reported(&refusal(both).await), [("pool_name".into(), "PATTERN".into())]);
+    assert_eq!(
+        reported(&refusal(meaning).await),
+        [("sms_configuration".into(), "REQUIRED".into())]
+    );
 }
 
 #[tokio::test]
@@ -119,7 +122,7 @@ async fn all_semantic_violations_are_joined_in_one_text() {
         ..named("people")
     })
     .await;
-    let fields: Vec<_> = told(&refused).into_iter().map(|(field, _)| field).collect();
+    let fields: Vec<_> = reported(&refused).into_iter().map(|(field, _)| field).collect();
     let expected = [
         "username_attributes",
         "schema[0].attribute_data_type",
@@ -147,7 +150,7 @@ async fn a_refusal_lists_what_fits_and_counts_the_rest() {
     let schema = vec![attribute("a name that is far too long"); 50];
     let refused = refusal(CreateUserPoolRequest { schema, ..named("people") }).await;
     assert_eq!(metadata(&refused, "violations").as_deref(), Some("100"));
-    let listed = told(&refused).len();
+    let listed = reported(&refused).len();
     assert!((10..100).contains(&listed), "{listed} are listed");
     assert_eq!(metadata(&refused, "violations_listed"), Some(listed.to_string()));
     let message = refused.message();
@@ -201,14 +204,14 @@ async fn a_refusal_of_the_longest_values_fits_into_an_answer() {
         ..CreateUserPoolRequest::default()
     })
     .await;
-    assert!(told(&refused).len() > 5);
+    assert!(reported(&refused).len() > 5);
     assert_fits(&refused);
 
     for key in ["\u{10ffff}", "a", "\"", "\0"].map(|key| key.repeat(50_000)) {
         let tags = BTreeMap::from([(key, longest.clone())]);
         let refused =
             refusal(CreateUserPoolRequest { user_pool_tags: tags, ..named("people") }).await;
-        assert!(!told(&refused).is_empty(), "{}", refused.message());
+        assert!(!reported(&refused).is_empty(), "{}", refused.message());
         assert_fits(&refused);
     }
 }
@@ -217,6 +220,6 @@ async fn a_refusal_of_the_longest_values_fits_into_an_answer() {
 async fn too_many_tags_are_reported_once() {
     let tags = (0..20_000).map(|tag| (format!("!{tag}"), "!".to_owned())).collect();
     let refused = refusal(CreateUserPoolRequest { user_pool_tags: tags, ..named("people") }).await;
-    assert_eq!(told(&refused), [("user_pool_tags".into(), "LENGTH".into())]);
+    assert_eq!(reported(&refused), [("user_pool_tags".into(), "LENGTH".into())]);
     assert_eq!(metadata(&refused, "aws_error").as_deref(), Some("UserPoolTaggingException"));
 }

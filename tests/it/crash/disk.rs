@@ -51,7 +51,7 @@ impl Disk {
             .status();
         let Ok(compiled) = compiled else {
             assert!(env::var_os("CI").is_none(), "cc is missing");
-            eprintln!("NOT TESTED: that what is acknowledged survives a power cut; cc is missing");
+            eprintln!("NOT TESTED: that acknowledged changes survive a power cut; cc is missing");
             return None;
         };
         assert!(compiled.success(), "power_cut.c compiles");
@@ -125,7 +125,7 @@ struct PowerCut {
 impl PowerCut {
     /// Keeps only what survives in a directory.
     fn directory(&self, id: &str, to: &Path, random: &mut Random) {
-        let synced = noted(&self.durable.join(id));
+        let synced = synced_entries(&self.durable.join(id));
         let written = self.written.get(id).map(|path| entries(path)).unwrap_or_default();
         let names: BTreeSet<_> = synced.keys().chain(written.keys()).collect();
         for name in names {
@@ -206,7 +206,7 @@ fn entries(directory: &Path) -> Entries {
 }
 
 /// The entries of a directory at its last sync.
-fn noted(path: &Path) -> Entries {
+fn synced_entries(path: &Path) -> Entries {
     let lines = fs::read_to_string(path).unwrap_or_default();
     let parse = |line: &str| {
         let (id, rest) = line.split_once(' ').expect("an identity");

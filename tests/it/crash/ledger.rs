@@ -53,10 +53,10 @@ impl Ledger {
         let head = self.log.head.position.to_int();
         read_on(&mut self.log, channel).await;
         let now = self.log.head.position.to_int();
-        assert_eq!(now, head + done_now, "retries record what was not recorded, and no more");
+        assert_eq!(now, head + done_now, "retries record only what was not recorded");
 
         // Retries the latest acknowledged calls and some older ones.
-        let mut again = self.some_of_old(random);
+        let mut again = self.older_attempts(random);
         again.extend_from_slice(&self.retriable[known..]);
         self.retry(again, &client).await;
         let changed = self.log.pools.iter().filter(|(_, pool)| pool.position > before);
@@ -68,10 +68,10 @@ impl Ledger {
     /// all earlier answers must still hold.
     pub(super) async fn look(&mut self, channel: &Channel, random: &mut Random) {
         read_on(&mut self.log, channel).await;
-        self.retry(self.some_of_old(random), &UserPoolServiceClient::new(channel.clone())).await;
+        self.retry(self.older_attempts(random), &UserPoolServiceClient::new(channel.clone())).await;
     }
 
-    fn some_of_old(&self, random: &mut Random) -> Vec<Attempt> {
+    fn older_attempts(&self, random: &mut Random) -> Vec<Attempt> {
         let any = |_| random.pick(&self.retriable).cloned();
         (0..OLD_RETRIES).filter_map(any).collect()
     }
@@ -81,7 +81,7 @@ impl Ledger {
         self.check(channel, random).await;
         let mut log = Log::default();
         read_on(&mut log, channel).await;
-        assert!(log == self.log, "the log is what it was when it was read in parts");
+        assert!(log == self.log, "the log is equal to its parts");
         let client = UserPoolServiceClient::new(channel.clone());
         self.retry(self.retriable.clone(), &client).await;
         let all: Vec<_> = self.log.pools.keys().cloned().collect();
@@ -92,7 +92,7 @@ impl Ledger {
     }
 
     /// The results as counts.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         let events = self.log.head.position;
         let (acknowledged, unknown) = (self.acknowledged, self.unknown);
         format!("{events} events; {acknowledged} commands acknowledged, {unknown} unanswered")

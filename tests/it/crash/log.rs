@@ -82,7 +82,7 @@ impl Log {
             }
             Event::UserPoolDomainDeleted(deleted) => {
                 let owner = self.domains.remove(&deleted.domain);
-                assert_eq!(owner.as_deref(), Some(id), "only its owner gives a domain back");
+                assert_eq!(owner.as_deref(), Some(id), "only its owner releases a domain");
             }
             Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) | Event::UserPoolDeleted(_) => (),
         }

@@ -34,7 +34,7 @@ async fn the_witness_is_never_ahead_of_the_log() {
 async fn survives(survival: impl Fn(&mut Random) -> Survivors) {
     let Some(mut disk) = Disk::new() else { return };
     let elsewhere = TempDir::new().expect("a directory");
-    let said = elsewhere.path().join("stderr");
+    let stderr = elsewhere.path().join("stderr");
     let mut random = Random::seeded();
     let mut ledger = Ledger::default();
     let (mut cuts, mut kills) = (0, 0);
@@ -42,9 +42,9 @@ async fn survives(survival: impl Fn(&mut Random) -> Survivors) {
     while cuts < rounds(5) {
         let (data_dir, environment) = (disk.data_dir(), disk.environment());
         let name = format!("p{}", cuts + kills);
-        let life = Run { name, data_dir: &data_dir, said: &said };
+        let run = Run { name, data_dir: &data_dir, stderr: &stderr };
         let from_the_beginning = cuts % FROM_THE_BEGINNING == FROM_THE_BEGINNING - 1;
-        let lived = life.live(&mut ledger, &environment, from_the_beginning, &mut random).await;
+        let lived = run.live(&mut ledger, &environment, from_the_beginning, &mut random).await;
         if lived != RunEnd::Looking && random.chance(45) {
             // Only the process dies; its writes stay in the page cache.
             kills += 1;
@@ -53,7 +53,7 @@ async fn survives(survival: impl Fn(&mut Random) -> Survivors) {
         disk.cut(survival(&mut random), &mut random);
         cuts += 1;
         if cuts == rounds(5) || random.chance(EMPTY) {
-            let server = StartingServer::spawn(&disk.data_dir(), &said, &disk.environment());
+            let server = StartingServer::spawn(&disk.data_dir(), &stderr, &disk.environment());
             let server = server.ready().await;
             ledger.check_all(&server.channel().await, &mut random).await;
             server.kill().await;

@@ -13,7 +13,7 @@ impl Random {
     pub(super) fn seeded() -> Self {
         let seed = env::var("USERPOOL_SEED").ok().map(|seed| seed.parse().expect("a number"));
         let seed = seed.unwrap_or_else(|| getrandom::u64().expect("randomness"));
-        eprintln!("to have the same again, set USERPOOL_SEED={seed}");
+        eprintln!("to repeat this run, set USERPOOL_SEED={seed}");
         Self(seed)
     }
 

@@ -47,8 +47,8 @@ impl StartingServer {
         let mut lines = BufReader::new(self.stdout).lines();
         let line = time::timeout(PATIENCE, lines.next_line()).await.ok().and_then(Result::ok);
         let Some(line) = line.flatten() else {
-            let said = fs::read_to_string(&self.stderr).unwrap_or_default();
-            unreachable!("the server refused to start:\n{said}")
+            let stderr = fs::read_to_string(&self.stderr).unwrap_or_default();
+            unreachable!("the server refused to start:\n{stderr}")
         };
         let address = line.strip_prefix("userpool listening on ").expect("an address").to_owned();
         Server { child: self.child, address }

@@ -85,13 +85,13 @@ fn the_build_steps_work_with_the_files_they_copy() {
             }
             "FROM" | "WORKDIR" | "USER" | "VOLUME" | "ENV" | "EXPOSE" | "STOPSIGNAL"
             | "HEALTHCHECK" | "ENTRYPOINT" | "CMD" => (),
-            other => assert_eq!(other, "", "an instruction that nobody knows"),
+            other => assert_eq!(other, "", "an unknown instruction"),
         }
     }
     let runs = fs::read_to_string(directory.path().join("built")).expect("builds");
     assert_eq!(runs.lines().count(), 2, "{runs}");
     let main = fs::read_to_string(build.join("src/main.rs")).expect("a file");
-    assert!(main.len() > 100, "the sources took the place of what stood in for them");
+    assert!(main.len() > 100, "the sources replaced their stand-ins");
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -77,6 +77,6 @@ async fn the_settings_and_probes_of_the_manifests_match() {
         assert!(ran.status.success(), "{command}: {}", String::from_utf8_lossy(&ran.stderr));
     }
     let stranger = run(userpool().args(["health", "--endpoint", server.address()])).await;
-    assert!(!stranger.status.success(), "without TLS, nobody is answered");
+    assert!(!stranger.status.success(), "a client without TLS is refused");
     server.kill().await;
 }

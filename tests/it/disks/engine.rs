@@ -28,8 +28,8 @@ async fn names(client: &mut Client) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_id_resolves_an_unknown_outcome_after_a_restart() {
     for (fault, recorded) in [(Fault::BeforeAppend, 1), (Fault::AfterAppend, 2)] {
-        let kept: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
-        let log = FaultyLog::on(Arc::clone(&kept));
+        let inner: Arc<dyn EventLog> = Arc::new(MemoryLog::default());
+        let log = FaultyLog::on(Arc::clone(&inner));
         let server = TestServer::on(Arc::<FaultyLog>::clone(&log)).await;
         let mut client = server.client().await;
         client.create_user_pool(with_id(1)).await.expect("acknowledged");
@@ -41,9 +41,9 @@ async fn a_request_id_resolves_an_unknown_outcome_after_a_restart() {
         client.create_user_pool(with_id(3)).await.expect_err("a failed log");
         let ended = server.ended().await.expect_err("a failed log");
         assert!(matches!(ended, ServerError::LogFailed), "{ended}");
-        assert_eq!(kept.head().borrow().position, Position(recorded), "{fault:?}");
+        assert_eq!(inner.head().borrow().position, Position(recorded), "{fault:?}");
 
-        let server = TestServer::on(Arc::clone(&kept)).await;
+        let server = TestServer::on(Arc::clone(&inner)).await;
         let mut client = server.client().await;
         for number in [1, 2, 3] {
             let retried = client.create_user_pool(with_id(number)).await.expect("an answer");
@@ -69,7 +69,7 @@ async fn a_hanging_log_does_not_prevent_shutdown() {
     assert_eq!(names(&mut client).await, ["before"]);
 
     tokio::time::pause();
-    let ended = server.told_to_stop().await.expect_err("it cannot stop in order");
+    let ended = server.try_stop().await.expect_err("the log hangs");
 
     assert!(matches!(ended, ServerError::LogHangs), "{ended}");
     call.await.expect("no panic").expect_err("not acknowledged");

@@ -30,14 +30,14 @@ pub(crate) enum Fault {
 /// recovers.
 #[derive(Debug)]
 pub(crate) struct FaultyLog {
-    kept: Arc<dyn EventLog>,
+    inner: Arc<dyn EventLog>,
     fault: Mutex<Option<Fault>>,
     hanging: Semaphore,
 }
 
 impl FaultyLog {
-    pub(crate) fn on(kept: Arc<dyn EventLog>) -> Arc<Self> {
-        Arc::new(Self { kept, fault: Mutex::default(), hanging: Semaphore::new(0) })
+    pub(crate) fn on(inner: Arc<dyn EventLog>) -> Arc<Self> {
+        Arc::new(Self { inner, fault: Mutex::default(), hanging: Semaphore::new(0) })
     }
 
     pub(crate) fn set(&self, fault: Option<Fault>) {
@@ -70,7 +70,7 @@ impl FaultyLog {
 #[tonic::async_trait]
 impl EventLog for FaultyLog {
     fn head(&self) -> watch::Receiver<Head> {
-        self.kept.head()
+        self.inner.head()
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
@@ -80,23 +80,23 @@ impl EventLog for FaultyLog {
                 // Fails once, as a disk may: the application must not append again.
                 self.set(None);
                 if fault == Fault::AfterAppend {
-                    self.kept.append(expected, bodies).await?;
+                    self.inner.append(expected, bodies).await?;
                 }
                 Err(failed())
             }
             Some(Fault::Hang) => {
-                self.kept.append(expected, bodies).await?;
+                self.inner.append(expected, bodies).await?;
                 self.hanging.add_permits(1);
                 pending().await
             }
             Some(Fault::Read | Fault::DamagedFrom(_)) | None => {
-                self.kept.append(expected, bodies).await
+                self.inner.append(expected, bodies).await
             }
         }
     }
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
-        let records = self.kept.read(after, limit).await?;
+        let records = self.inner.read(after, limit).await?;
         self.failing_read(records.last().map(|record| record.position).unwrap_or_default())?;
         Ok(records)
     }

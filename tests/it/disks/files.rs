@@ -126,11 +126,11 @@ async fn survive(original: &Original, damage: &Damage) -> &'static str {
     let damaged = contents(&data_dir.join("log"));
     match start(&mut serve(data_dir)).await {
         Start::ServerExit(ended) => {
-            is_told(&ended, damage, data_dir);
+            assert_names_file_and_remedy(&ended, damage, data_dir);
             // A refusal repairs nothing, so the second start is refused too.
             let again = start(&mut serve(data_dir)).await;
             let Start::ServerExit(again) = again else { unreachable!("repaired: {damage}") };
-            is_told(&again, damage, data_dir);
+            assert_names_file_and_remedy(&again, damage, data_dir);
             let after = contents(&data_dir.join("log"));
             // The log was opened successfully before the key was read.
             assert!(after == damaged || damage.file == "signing_key.pem", "touched: {damage}");
@@ -148,7 +148,7 @@ async fn survive(original: &Original, damage: &Damage) -> &'static str {
             let ended = server.terminate().await;
             assert_eq!(ended.code, Some(0), "{}", ended.stderr);
             verified(data_dir, damaged).await;
-            if damaged.is_some() { "served, damage told" } else { "served" }
+            if damaged.is_some() { "served, damage reported" } else { "served" }
         }
     }
 }
@@ -156,19 +156,19 @@ async fn survive(original: &Original, damage: &Damage) -> &'static str {
 /// Verification passes, or reports the damage where clients saw it.
 async fn verified(data_dir: &Path, damaged: Option<u64>) {
     let output = offline(&["log", "verify"], data_dir).await;
-    let said = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     match damaged {
-        None => assert!(said.starts_with("valid: "), "{said}{stderr}"),
+        None => assert!(printed.starts_with("valid: "), "{printed}{stderr}"),
         Some(position) => {
             let expected = format!("INVALID at position {position}: ");
-            assert!(said.starts_with(&expected), "{said}{stderr}");
+            assert!(printed.starts_with(&expected), "{printed}{stderr}");
         }
     }
 }
 
 /// The sentence names the file and the remedy.
-fn is_told(ended: &ServerExit, damage: &Damage, data_dir: &Path) {
+fn assert_names_file_and_remedy(ended: &ServerExit, damage: &Damage, data_dir: &Path) {
     let sentence = ended.sentence();
     eprintln!("    {}", sentence.replace(&data_dir.display().to_string(), "DATA"));
     let part = damage.file.split('/').next().expect("a part");

@@ -73,7 +73,7 @@ async fn a_failing_disk_loses_no_acknowledged_change() {
         // Printed if the round fails.
         eprintln!("USERPOOL_SEED={seed}: {phase:?}: {rule:?}");
         let directory = TempDir::new().expect("a directory");
-        let promise = "that a failing disk costs nothing that was acknowledged";
+        let promise = "that a failing disk loses no acknowledged change";
         let Some(faults) = Faults::under(directory.path(), promise) else { return };
         let outcome = survive(phase, &rule, &faults, directory.path()).await;
         eprintln!("    {outcome}");
@@ -102,7 +102,7 @@ async fn survive(phase: Phase, rule: &Rule, faults: &Faults, directory: &Path) -
     match start(&mut command).await {
         Start::ServerExit(ended) => {
             assert!(faults.hit(), "{}", ended.stderr);
-            told(ended.sentence(), &data_dir);
+            assert_names_file_and_error(ended.sentence(), &data_dir);
             outcome = "refused";
         }
         Start::Serving(mut server) => {
@@ -132,13 +132,13 @@ async fn survive(phase: Phase, rule: &Rule, faults: &Faults, directory: &Path) -
             }
         }
     }
-    is_all_there(&data_dir, &before).await;
+    check_and_retry(&data_dir, &before).await;
     outcome
 }
 
 /// On a working disk again: acknowledged changes are unchanged, and retries complete
 /// the rest, once.
-async fn is_all_there(data_dir: &Path, answers: &Answers) {
+async fn check_and_retry(data_dir: &Path, answers: &Answers) {
     let server = start(&mut serve(data_dir)).await.serving("a sound disk again");
     let channel = server.channel().await;
     let mut client = UserPoolServiceClient::new(channel.clone());
@@ -156,12 +156,12 @@ async fn is_all_there(data_dir: &Path, answers: &Answers) {
     assert_eq!(found, expected);
     assert_eq!(server.terminate().await.code, Some(0));
     let output = offline(&["log", "verify"], data_dir).await;
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(said.starts_with("valid: "), "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.starts_with("valid: "), "{printed}");
     let checkpoints = data_dir.join("checkpoints.jsonl").display().to_string();
     let output = offline(&["log", "verify", "--checkpoint", &checkpoints], data_dir).await;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
 }
 
 /// Clients that send their commands one after the other until one fails.
@@ -208,7 +208,7 @@ async fn names(channel: Channel) -> Vec<String> {
 }
 
 /// The sentence names a file and the error of the system.
-fn told(sentence: &str, data_dir: &Path) {
+fn assert_names_file_and_error(sentence: &str, data_dir: &Path) {
     eprintln!("    {}", sentence.replace(&data_dir.display().to_string(), "DATA"));
     assert!(sentence.contains(&data_dir.display().to_string()), "no file: {sentence}");
 }
@@ -217,7 +217,7 @@ fn told(sentence: &str, data_dir: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_opened_is_named_and_unchanged() {
     let directory = TempDir::new().expect("a directory");
-    let promise = "that a file which cannot be opened is named and left alone";
+    let promise = "that a file that cannot be opened is named and unchanged";
     let Some(faults) = Faults::under(directory.path(), promise) else { return };
     let data_dir = directory.path().join("data");
     let server = start(&mut serve(&data_dir)).await.serving("an empty directory");
@@ -276,7 +276,7 @@ async fn a_full_disk_ends_the_server_and_free_space_restores_it() {
         super::server::Lines::of("unshare", &["-m", "sh", "-c", script], directory.path());
     let first = shell.next().await;
     if first == "unmountable" || first.is_empty() {
-        eprintln!("NOT TESTED: that a disk which is really full ends the server; it takes root");
+        eprintln!("NOT TESTED: that a full disk ends the server; this test needs root");
         return;
     }
     let mut client = UserPoolServiceClient::new(shell.channel(&first).await);

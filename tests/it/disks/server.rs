@@ -125,8 +125,9 @@ impl ServerExit {
     pub(super) fn sentence(&self) -> &str {
         let stderr = &self.stderr;
         assert_eq!(self.code, Some(1), "{stderr}");
-        let said: Vec<_> = stderr.lines().filter(|line| line.starts_with("userpool: ")).collect();
-        let [sentence] = said[..] else { unreachable!("one sentence: {stderr}") };
+        let sentences: Vec<_> =
+            stderr.lines().filter(|line| line.starts_with("userpool: ")).collect();
+        let [sentence] = sentences[..] else { unreachable!("one sentence: {stderr}") };
         assert_eq!(stderr.lines().last(), Some(sentence), "{stderr}");
         sentence
     }

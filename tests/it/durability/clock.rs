@@ -57,8 +57,8 @@ async fn recorded_times_do_not_go_back_with_the_clock() {
             metrics: AppMetrics::default(),
             tracer: Tracer::default(),
         };
-        let kept = Arc::clone(&log);
-        let app = App::start(kept, directory.path(), Arc::new(source), settings).await;
+        let shared = Arc::clone(&log);
+        let app = App::start(shared, directory.path(), Arc::new(source), settings).await;
         let app = app.expect("started");
         for position in first..first + 3 {
             let checked = Checked::create_user_pool(named("people"), app.limits());
@@ -68,7 +68,7 @@ async fn recorded_times_do_not_go_back_with_the_clock() {
             let shown = UserPool::decode(outcome.user_pool).expect("a user pool").creation_date;
             assert_eq!(shown, Some(Timestamp { seconds: 1_512_950_400, nanos: 0 }), "{position}");
         }
-        assert!(app.close().await, "closed in order");
+        assert!(app.close().await, "closed gracefully");
     }
     let all = ReadLimit { records: 100, bytes: usize::MAX };
     let records = log.read(Position::START, all).await.expect("readable");

@@ -20,14 +20,14 @@ use crate::support::{TestServer, create, named, reason};
 /// A log whose appends fail from some point on.
 #[derive(Debug, Default)]
 struct FailingLog {
-    kept: MemoryLog,
+    inner: MemoryLog,
     failing: AtomicBool,
 }
 
 #[tonic::async_trait]
 impl EventLog for FailingLog {
     fn head(&self) -> watch::Receiver<Head> {
-        self.kept.head()
+        self.inner.head()
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
@@ -35,11 +35,11 @@ impl EventLog for FailingLog {
         if self.failing.swap(false, Ordering::Relaxed) {
             return Err(AppendError::Unknown("the disk is gone".into()));
         }
-        self.kept.append(expected, bodies).await
+        self.inner.append(expected, bodies).await
     }
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
-        self.kept.read(after, limit).await
+        self.inner.read(after, limit).await
     }
 }
 

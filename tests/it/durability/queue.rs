@@ -33,7 +33,7 @@ const BATCH: usize = 512;
 /// A log that holds every append until it is released.
 #[derive(Debug)]
 pub(crate) struct HeldLog {
-    kept: MemoryLog,
+    inner: MemoryLog,
     held: Semaphore,
     taken_up: Semaphore,
     batches: Mutex<Vec<usize>>,
@@ -42,7 +42,7 @@ pub(crate) struct HeldLog {
 impl Default for HeldLog {
     fn default() -> Self {
         let (held, taken_up) = (Semaphore::new(0), Semaphore::new(0));
-        Self { kept: MemoryLog::default(), held, taken_up, batches: Mutex::default() }
+        Self { inner: MemoryLog::default(), held, taken_up, batches: Mutex::default() }
     }
 }
 
@@ -53,7 +53,7 @@ impl HeldLog {
     }
 
     /// Releases all appends.
-    pub(crate) fn let_go(&self) {
+    pub(crate) fn release(&self) {
         self.held.close();
     }
 }
@@ -61,18 +61,18 @@ impl HeldLog {
 #[tonic::async_trait]
 impl EventLog for HeldLog {
     fn head(&self) -> watch::Receiver<Head> {
-        self.kept.head()
+        self.inner.head()
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         self.batches.lock().expect("no panic").push(bodies.len());
         self.taken_up.add_permits(1);
         self.held.acquire().await.expect_err("closed to let go");
-        self.kept.append(expected, bodies).await
+        self.inner.append(expected, bodies).await
     }
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
-        self.kept.read(after, limit).await
+        self.inner.read(after, limit).await
     }
 }
 
@@ -103,7 +103,7 @@ async fn waiting_commands_are_batched_and_excess_ones_refused() {
     let retry = refused.get_details_retry_info().expect("a RetryInfo").retry_delay;
     assert!(retry.is_some_and(|delay| !delay.is_zero()), "{retry:?}");
 
-    log.let_go();
+    log.release();
     while let Some(call) = calls.join_next().await {
         call.expect("no panic").expect("created");
     }
@@ -123,7 +123,7 @@ async fn a_started_command_completes_without_its_caller() {
     call.abort();
     call.await.expect_err("given up");
     let mut head = log.head();
-    log.let_go();
+    log.release();
     head.wait_for(|head| head.position == Position(1)).await.expect("recorded");
 
     // A change after it in the log is visible after it.
@@ -160,14 +160,14 @@ async fn a_cancelled_command_in_the_queue_is_not_carried_out() {
     assert!(is_waiting(patient.as_mut()).await);
 
     drop(given_up);
-    log.let_go();
+    log.release();
 
     let names = [first.await, patient.await].map(|outcome| {
         UserPool::decode(outcome.expect("created").user_pool).expect("a user pool").name
     });
     assert_eq!(names, [Some("first".to_owned()), Some("patient".to_owned())]);
     assert_eq!(log.head().borrow().position, Position(2));
-    assert!(app.close().await, "closed in order");
+    assert!(app.close().await, "closed gracefully");
 }
 
 async fn execute(app: &App, name: &str) -> Result<Outcome, ExecuteError> {

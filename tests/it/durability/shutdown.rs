@@ -51,10 +51,10 @@ async fn a_running_call_is_answered_during_shutdown() {
         tokio::task::yield_now().await;
     }
     assert!(!running.is_finished());
-    log.let_go();
+    log.release();
     let answer = running.await.expect("no panic").expect("an answer").into_inner();
     assert_eq!(answer.position, 1);
-    stopped.await.expect("stopped in order");
+    stopped.await.expect("stopped gracefully");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,5 +66,5 @@ async fn a_health_watch_does_not_delay_shutdown() {
     server.stop().await;
 
     assert_eq!(health.next().await, Some(ServingStatus::NotServing));
-    assert_eq!(health.next().await, None, "ended, not cut off");
+    assert_eq!(health.next().await, None, "ended normally");
 }

@@ -114,8 +114,8 @@ async fn a_log_without_its_acknowledged_end_is_refused() {
             unreachable!("{sentence}");
         };
         assert_eq!((found, acknowledged), (Position(left), Position(5)));
-        let says = format!("ends at position {left}, but position 5 was acknowledged");
-        assert!(sentence.contains(&says), "{sentence}");
+        let expected = format!("ends at position {left}, but position 5 was acknowledged");
+        assert!(sentence.contains(&expected), "{sentence}");
         assert!(sentence.contains("from a backup, or from an export"), "{sentence}");
     }
 }

@@ -36,23 +36,23 @@ async fn a_hash_anchor_is_valid_only_in_its_own_log() {
     let whole = verify(&mut client, None).await;
     assert!(whole.valid);
     assert_eq!(whole.event_count, 6);
-    let noted = whole.head.clone().expect("a head");
+    let anchor = whole.head.clone().expect("a head");
 
     create(&mut server.client().await, "later").await;
     let server = server.restart().await;
     let mut client = history(&server).await;
-    let continued = verify(&mut client, Some(noted.clone())).await;
+    let continued = verify(&mut client, Some(anchor.clone())).await;
     assert!(continued.valid, "{continued:?}");
     assert_eq!(continued.event_count, 7);
 
-    let mut hash = noted.hash.clone();
+    let mut hash = anchor.hash.clone();
     hash[31] ^= 1;
-    let other = verify(&mut client, Some(HashAnchor { hash, ..noted.clone() })).await;
+    let other = verify(&mut client, Some(HashAnchor { hash, ..anchor.clone() })).await;
     assert!(!other.valid);
     assert_eq!(other.first_invalid_position, Some(6));
     assert!(other.problem.expect("a problem").contains("the trusted checkpoint has "));
 
-    let beyond = verify(&mut client, Some(HashAnchor { position: 8, ..noted.clone() })).await;
+    let beyond = verify(&mut client, Some(HashAnchor { position: 8, ..anchor.clone() })).await;
     assert_eq!((beyond.valid, beyond.first_invalid_position), (false, Some(8)));
 
     let nonsense = HashAnchor { position: -1, hash: vec![1] };
@@ -128,11 +128,11 @@ async fn the_key_survives_a_restart_and_each_stop_saves_a_checkpoint() {
     assert_eq!(after.hash, before.hash);
 
     let directory = server.stop().await;
-    let noted = fs::read_to_string(directory.path().join("checkpoints.jsonl")).expect("a file");
-    assert_eq!(noted.lines().count(), 2);
-    for line in noted.lines() {
-        let noted: SignedCheckpoint = proto::from_json(line).expect("a checkpoint");
-        let head = checkpoint::verify(&noted).expect("a right signature");
+    let saved = fs::read_to_string(directory.path().join("checkpoints.jsonl")).expect("a file");
+    assert_eq!(saved.lines().count(), 2);
+    for line in saved.lines() {
+        let signed: SignedCheckpoint = proto::from_json(line).expect("a checkpoint");
+        let head = checkpoint::verify(&signed).expect("a right signature");
         assert_eq!(head.hash.0.as_slice(), before.hash);
     }
 }

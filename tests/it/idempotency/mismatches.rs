@@ -8,14 +8,16 @@ use crate::{
     support::{TestServer, metadata, reason},
 };
 
-use super::{a_life, assert_answers_again, assert_log_ends_at, assert_mismatch, request_id};
+use super::{
+    assert_answers_again, assert_log_ends_at, assert_mismatch, one_call_of_each_kind, request_id,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_request_under_a_used_id_is_refused() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    let life = a_life(&mut client).await;
-    let id = life[0].1.id();
+    let calls = one_call_of_each_kind(&mut client).await;
+    let id = calls[0].1.id();
     // For each call a request that differs in one member.
     for (call, number) in [
         (Call::create("persons"), 1),
@@ -31,7 +33,7 @@ async fn another_request_under_a_used_id_is_refused() {
         let other = call.under(&request_id(number)).send(&mut client).await;
         assert_mismatch(other, &request_id(number));
     }
-    assert_answers_again(&mut client, &life).await;
+    assert_answers_again(&mut client, &calls).await;
     assert_log_ends_at(&mut client, 5).await;
     server.stop().await;
 }
@@ -40,9 +42,9 @@ async fn another_request_under_a_used_id_is_refused() {
 async fn another_method_under_a_used_id_is_refused() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    let life = a_life(&mut client).await;
-    let id = life[0].1.id();
-    for (number, (used, _)) in (1..).zip(&life) {
+    let calls = one_call_of_each_kind(&mut client).await;
+    let id = calls[0].1.id();
+    for (number, (used, _)) in (1..).zip(&calls) {
         for other in [
             Call::create("people"),
             Call::tag(&id, "one").expecting(1),

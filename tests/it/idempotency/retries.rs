@@ -12,7 +12,9 @@ use crate::{
     support::{TestServer, metadata, reason},
 };
 
-use super::{a_life, assert_answers_again, assert_log_ends_at, assert_mismatch, request_id};
+use super::{
+    assert_answers_again, assert_log_ends_at, assert_mismatch, one_call_of_each_kind, request_id,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_answers_as_the_first_call_did_and_changes_nothing() {
@@ -40,12 +42,12 @@ async fn a_retry_gets_the_first_answer_after_later_changes() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     // The last of these deletes the user pool, and then another one gets its domain.
-    let life = a_life(&mut client).await;
+    let calls = one_call_of_each_kind(&mut client).await;
     let other = Call::create("others").send(&mut client).await.expect("a user pool").id();
     Call::assign(&other, "people-login").send(&mut client).await.expect("the freed domain");
     // On a new connection, in reverse order.
     let mut another = server.client().await;
-    let backwards: Vec<_> = life.into_iter().rev().collect();
+    let backwards: Vec<_> = calls.into_iter().rev().collect();
     assert_answers_again(&mut another, &backwards).await;
     assert_log_ends_at(&mut client, 7).await;
     server.stop().await;
@@ -54,10 +56,10 @@ async fn a_retry_gets_the_first_answer_after_later_changes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_is_recognized_after_a_restart() {
     let server = TestServer::start().await;
-    let life = a_life(&mut server.client().await).await;
+    let calls = one_call_of_each_kind(&mut server.client().await).await;
     let server = server.restart().await;
     let mut client = server.client().await;
-    assert_answers_again(&mut client, &life).await;
+    assert_answers_again(&mut client, &calls).await;
     let other = Call::create("another").under(&request_id(1)).send(&mut client).await;
     assert_mismatch(other, &request_id(1));
     assert_log_ends_at(&mut client, 5).await;
@@ -67,13 +69,13 @@ async fn a_retry_is_recognized_after_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retry_is_recognized_after_the_read_model_was_deleted() {
     let server = TestServer::start().await;
-    let life = a_life(&mut server.client().await).await;
+    let calls = one_call_of_each_kind(&mut server.client().await).await;
     let delete = |data_dir: &std::path::Path| {
         fs::remove_dir_all(data_dir.join("read_model")).expect("a read model");
     };
     let server = server.restart_after(delete).await;
     let mut client = server.client().await;
-    assert_answers_again(&mut client, &life).await;
+    assert_answers_again(&mut client, &calls).await;
     assert_log_ends_at(&mut client, 5).await;
     server.stop().await;
 }

@@ -10,7 +10,8 @@ use crate::{
 };
 
 use super::{
-    Client, a_life, assert_answers_again, assert_log_ends_at, assert_mismatch, request_id,
+    Client, assert_answers_again, assert_log_ends_at, assert_mismatch, one_call_of_each_kind,
+    request_id,
 };
 
 async fn describe(client: &mut Client, id: &str) -> Option<UserPool> {
@@ -111,8 +112,8 @@ async fn a_validated_call_leaves_its_id_unused() {
 async fn a_validated_retry_gets_the_answer_without_a_position() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    let life = a_life(&mut client).await;
-    for (call, first) in life {
+    let calls = one_call_of_each_kind(&mut client).await;
+    for (call, first) in calls {
         let validated = call.only_validated().send(&mut client).await.expect("valid");
         assert_eq!(validated, Answer { position: 0, ..first });
     }

@@ -27,7 +27,7 @@ use crate::{
     support::{TestServer, named, reason},
 };
 
-use super::{LISTS, List, Page, furnish, furnished};
+use super::{LISTS, List, Page, create_pools_with_domains, expected_items};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn max_results_is_required_from_1_to_60() {
@@ -63,13 +63,13 @@ async fn an_empty_list_is_one_empty_page() {
 async fn pages_of_any_size_add_up_to_the_list() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    let ids = furnish(&mut client, 12).await;
+    let ids = create_pools_with_domains(&mut client, 12).await;
     for list in LISTS {
         for (size, pages) in [(1, 12), (2, 6), (5, 3), (6, 2), (11, 2), (12, 1), (13, 1), (60, 1)] {
             let found = list.rest(&mut client, size, None).await;
             // The last page has no token, even if it is full.
             assert_eq!(found.len(), pages, "{list:?} by {size}");
-            assert_eq!(found.concat(), furnished(list, &ids), "{list:?} by {size}");
+            assert_eq!(found.concat(), expected_items(list, &ids), "{list:?} by {size}");
         }
     }
     server.stop().await;
@@ -79,11 +79,11 @@ async fn pages_of_any_size_add_up_to_the_list() {
 async fn a_list_of_many_pages_is_whole() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    let ids = furnish(&mut client, 75).await;
+    let ids = create_pools_with_domains(&mut client, 75).await;
     for list in LISTS {
         let found = list.rest(&mut client, 60, None).await;
         assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [60, 15]);
-        assert_eq!(found.concat(), furnished(list, &ids));
+        assert_eq!(found.concat(), expected_items(list, &ids));
     }
     server.stop().await;
 }
@@ -92,7 +92,7 @@ async fn a_list_of_many_pages_is_whole() {
 async fn a_change_does_not_move_a_user_pool_in_its_list() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    let ids = furnish(&mut client, 3).await;
+    let ids = create_pools_with_domains(&mut client, 3).await;
     Call::tag(&ids[0], "changed").send(&mut client).await.expect("tagged");
     Call::release(&ids[1], "d12").send(&mut client).await.expect("released");
     assert_eq!(List::UserPools.all(&mut client, 2).await, ids);
@@ -103,7 +103,7 @@ async fn a_change_does_not_move_a_user_pool_in_its_list() {
 async fn deleted_user_pools_and_domains_are_not_listed() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    let ids = furnish(&mut client, 3).await;
+    let ids = create_pools_with_domains(&mut client, 3).await;
     Call::release(&ids[1], "d12").send(&mut client).await.expect("released");
     Call::delete(&ids[1]).send(&mut client).await.expect("deleted");
     assert_eq!(List::UserPools.all(&mut client, 60).await, [ids[0].clone(), ids[2].clone()]);
@@ -116,8 +116,8 @@ async fn changes_between_pages_lose_and_repeat_nothing() {
     for size in [1, 2, 3] {
         let server = TestServer::start().await;
         let mut client = server.client().await;
-        let ids = furnish(&mut client, 9).await;
-        let prefixes = furnished(List::Domains, &ids);
+        let ids = create_pools_with_domains(&mut client, 9).await;
+        let prefixes = expected_items(List::Domains, &ids);
         let mut walks = Vec::new();
         for list in LISTS {
             let page = list.page(&mut client, size, None).await.expect("a page");
@@ -140,7 +140,7 @@ async fn changes_between_pages_lose_and_repeat_nothing() {
         for (list, first) in walks {
             let now = list.all(&mut client, 60).await;
             let rest = list.rest(&mut client, size, first.next_token).await.concat();
-            let before = furnished(list, &ids);
+            let before = expected_items(list, &ids);
             // The rest of the list is exactly its current content.
             let to_come: Vec<_> = now
                 .iter()
@@ -200,5 +200,5 @@ async fn user_pools_are_listed_in_the_order_of_creation() {
     let listed: Vec<_> =
         listed.into_iter().map(|entry| entry.pool.user_pool.and_then(|pool| pool.id)).collect();
     assert_eq!(listed, created);
-    assert!(app.close().await, "closed in order");
+    assert!(app.close().await, "closed gracefully");
 }

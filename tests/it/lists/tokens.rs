@@ -6,7 +6,7 @@ use tonic::Code;
 
 use crate::support::{TestServer, reason};
 
-use super::{Client, LISTS, List, furnish, furnished};
+use super::{Client, LISTS, List, create_pools_with_domains, expected_items};
 
 async fn assert_bad(client: &mut Client, list: List, token: &str) {
     let status = list.page(client, 2, Some(token.to_owned())).await.expect_err("a refusal");
@@ -22,7 +22,7 @@ async fn first_token(client: &mut Client, list: List) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_valid_after_a_restart_with_a_new_read_model() {
     let server = TestServer::start().await;
-    let ids = furnish(&mut server.client().await, 5).await;
+    let ids = create_pools_with_domains(&mut server.client().await, 5).await;
     let mut tokens = Vec::new();
     for list in LISTS {
         tokens.push((list, first_token(&mut server.client().await, list).await));
@@ -31,7 +31,7 @@ async fn a_token_is_valid_after_a_restart_with_a_new_read_model() {
     let mut client = server.client().await;
     for (list, token) in &tokens {
         let rest = list.rest(&mut client, 2, Some(token.clone())).await.concat();
-        assert_eq!(rest, furnished(*list, &ids)[2..]);
+        assert_eq!(rest, expected_items(*list, &ids)[2..]);
     }
     let server = server
         .restart_after(|data_dir| {
@@ -43,7 +43,7 @@ async fn a_token_is_valid_after_a_restart_with_a_new_read_model() {
         // The next page may have another size, and may be requested more than once.
         for size in [1, 3, 60] {
             let rest = list.rest(&mut client, size, Some(token.clone())).await.concat();
-            assert_eq!(rest, furnished(list, &ids)[2..]);
+            assert_eq!(rest, expected_items(list, &ids)[2..]);
         }
     }
     server.stop().await;
@@ -53,7 +53,7 @@ async fn a_token_is_valid_after_a_restart_with_a_new_read_model() {
 async fn a_token_of_another_list_is_refused() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    furnish(&mut client, 3).await;
+    create_pools_with_domains(&mut client, 3).await;
     let pools = first_token(&mut client, List::UserPools).await;
     let domains = first_token(&mut client, List::Domains).await;
     assert_bad(&mut client, List::Domains, &pools).await;
@@ -65,7 +65,7 @@ async fn a_token_of_another_list_is_refused() {
 async fn a_token_with_any_wrong_character_is_refused() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    furnish(&mut client, 3).await;
+    create_pools_with_domains(&mut client, 3).await;
     for list in LISTS {
         let token = first_token(&mut client, list).await;
         for index in 0..token.len() {
@@ -90,7 +90,7 @@ async fn a_token_with_any_wrong_character_is_refused() {
 async fn an_invalid_token_is_refused() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
-    furnish(&mut client, 3).await;
+    create_pools_with_domains(&mut client, 3).await;
     for list in LISTS {
         for token in
             ["0", "2", "d11", "us-east-1_000000000", "プール", "AAAAAAAA", "AAAAAAAAAAAAAAAA"]

@@ -48,7 +48,7 @@ async fn at_last<T, F: Future<Output = Result<T, Status>>>(mut call: impl FnMut(
             }
         }
     };
-    timeout(Duration::from_mins(1), trying).await.expect("room again")
+    timeout(Duration::from_mins(1), trying).await.expect("a free permit")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -213,7 +213,7 @@ async fn excess_connections_are_closed_at_once() {
     drop(second);
 
     let again = async { while third().await.is_err() {} };
-    timeout(Duration::from_mins(1), again).await.expect("room again");
+    timeout(Duration::from_mins(1), again).await.expect("a free permit");
     server.stop().await;
 }
 

@@ -37,7 +37,7 @@ async fn a_command_whose_deadline_passed_in_the_queue_is_dropped() {
 
     assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
     assert_eq!(reason(&late), "DEADLINE_EXCEEDED");
-    log.let_go();
+    log.release();
     first.await.expect("no panic").expect("created");
     client.create_user_pool(named("next")).await.expect("created");
     let pools = client.list_user_pools(list()).await.expect("listed").into_inner().user_pools;
@@ -62,7 +62,7 @@ async fn a_started_command_completes_after_its_deadline() {
 
     assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
     let mut head = log.head();
-    log.let_go();
+    log.release();
     head.wait_for(|head| head.position == Position(1)).await.expect("recorded");
     server.stop().await;
 }

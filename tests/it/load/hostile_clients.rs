@@ -92,7 +92,7 @@ fn attacks() -> Vec<Attack> {
 }
 
 /// How long the server keeps the connection open.
-async fn let_go_on(address: &str, sent: &[u8], reads: bool) -> Duration {
+async fn time_until_closed(address: &str, sent: &[u8], reads: bool) -> Duration {
     let begun = Instant::now();
     let (mut from, mut to) = TcpStream::connect(address).await.expect("connected").into_split();
     let sending = async {
@@ -124,8 +124,10 @@ async fn hostile_connections_are_closed_and_harm_no_other() {
     tokio::time::pause();
     for (what, sent, reads) in attacks() {
         let hostile = async {
-            let (first, second) =
-                tokio::join!(let_go_on(&address, &sent, reads), let_go_on(&address, &sent, reads));
+            let (first, second) = tokio::join!(
+                time_until_closed(&address, &sent, reads),
+                time_until_closed(&address, &sent, reads)
+            );
             first.max(second)
         };
         tokio::pin!(hostile);

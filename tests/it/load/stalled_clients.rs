@@ -34,9 +34,9 @@ async fn a_stalled_response_is_dropped_and_frees_its_permit() {
     let begun = Instant::now();
     while describe(&mut client, &id).await.is_err() {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(begun.elapsed() < Duration::from_mins(1), "the place is kept");
+        assert!(begun.elapsed() < Duration::from_mins(1), "the permit is not released");
     }
-    assert!(begun.elapsed() > Duration::from_secs(20), "it was given time");
+    assert!(begun.elapsed() > Duration::from_secs(20), "it had time");
     server.stop().await;
 }
 
@@ -54,9 +54,9 @@ async fn a_stalled_response_delays_shutdown_only_to_the_limit() {
     begun.request.send_data(framed(&watch), true).expect("sent");
     let _left_there = begun.answered().await;
 
-    let told = Instant::now();
+    let start = Instant::now();
     let directory = server.stop().await;
-    let took = told.elapsed();
+    let took = start.elapsed();
 
     assert!((29..40).contains(&took.as_secs()), "{took:?}");
     // Nothing holds the data directory any more.
@@ -84,10 +84,10 @@ async fn half_sent_calls_and_dead_connections_delay_nothing() {
     // wait for.
     tokio::time::pause();
 
-    let told = Instant::now();
+    let start = Instant::now();
     server.stop().await;
 
-    assert!(told.elapsed() < Duration::from_secs(5), "{:?}", told.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     let status = half_sent.status().await;
     assert_eq!(reason(&status), "SHUTTING_DOWN", "{status}");
 }

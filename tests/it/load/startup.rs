@@ -49,7 +49,7 @@ async fn calls_are_refused_while_the_read_model_is_built() {
     assert_eq!(first.status(), ServingStatus::NotServing);
     assert!(!starting.is_finished());
 
-    log.let_go();
+    log.release();
     let ready = starting.await.expect("no panic").expect("a server");
 
     let second = watched.message().await.expect("a status").expect("a status");
@@ -62,7 +62,7 @@ async fn calls_are_refused_while_the_read_model_is_built() {
     stop.send(()).expect("it serves");
     let last = watched.message().await.expect("a status").expect("a status");
     assert_eq!(last.status(), ServingStatus::NotServing);
-    assert!(watched.message().await.expect("ended in order").is_none());
+    assert!(watched.message().await.expect("ended gracefully").is_none());
     served.await.expect("no panic").expect("served to the end");
 }
 
@@ -82,20 +82,20 @@ async fn health_is_never_unknown_while_the_server_stops() {
     let mut watched =
         health.watch(HealthCheckRequest::default()).await.expect("watched").into_inner();
     watched.message().await.expect("a status").expect("a status");
-    let mut half_asked = wire.begin("/grpc.health.v1.Health/Check", None).await;
+    let mut half_sent = wire.begin("/grpc.health.v1.Health/Check", None).await;
 
     let stopped = tokio::spawn(server.stop());
     let last = watched.message().await.expect("a status").expect("a status");
     assert_eq!(last.status(), ServingStatus::NotServing);
-    let asked = super::wire::framed(&HealthCheckRequest::default());
+    let body = super::wire::framed(&HealthCheckRequest::default());
     // The server may drop it, with or without the connection, or answer it, but never
     // with NOT_FOUND.
-    if half_asked.request.send_data(asked, true).is_ok()
-        && let Ok(status) = half_asked.ended().await
+    if half_sent.request.send_data(body, true).is_ok()
+        && let Ok(status) = half_sent.ended().await
     {
         assert!(matches!(status.code(), Code::Ok | Code::Unavailable), "{status}");
     }
-    log.let_go();
+    log.release();
     held.await.expect("no panic").expect("created");
-    stopped.await.expect("stopped in order");
+    stopped.await.expect("stopped gracefully");
 }

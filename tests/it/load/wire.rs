@@ -52,7 +52,7 @@ impl Wire {
         if let Some(timeout) = timeout {
             request = request.header("grpc-timeout", timeout);
         }
-        let mut ready = self.0.clone().ready().await.expect("room for a call");
+        let mut ready = self.0.clone().ready().await.expect("capacity for a call");
         let request = request.body(()).expect("a request");
         let (answer, request) = ready.send_request(request, false).expect("sent");
         OpenCall { answer, request }
@@ -92,7 +92,7 @@ impl OpenCall {
         let mut body = response.into_body();
         while let Some(data) = body.data().await {
             let bytes = data?.len();
-            body.flow_control().release_capacity(bytes).expect("room");
+            body.flow_control().release_capacity(bytes).expect("flow-control capacity");
         }
         let trailers = body.trailers().await?;
         let status = trailers.as_ref().and_then(Status::from_header_map);

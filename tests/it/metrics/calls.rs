@@ -87,7 +87,7 @@ async fn unknown_methods_are_counted_under_one_label() {
         (&format!("grpc_server_started_total{{{labels}}}"), 2.0),
         (&format!("grpc_server_handled_total{{{labels},grpc_code=\"UNIMPLEMENTED\"}}"), 2.0),
     ]);
-    assert_eq!(reading.names().count(), before, "clients cannot make series");
+    assert_eq!(reading.names().count(), before, "clients cannot create series");
     server.stop().await;
 }
 

@@ -47,24 +47,24 @@ async fn the_table_has_every_metric_with_its_type_and_labels() {
         .captures_iter(&documented)
         .map(|row| (row[1].to_owned(), row[2].to_owned(), labels(row[3].split(", "))))
         .collect();
-    let told = Regex::new(r"(?m)^# TYPE (\w+) (\w+)$").expect("a pattern");
-    let told: BTreeSet<_> = told
+    let exported = Regex::new(r"(?m)^# TYPE (\w+) (\w+)$").expect("a pattern");
+    let exported: BTreeSet<_> = exported
         .captures_iter(&reading.text)
-        .map(|told| {
-            let suffix = match &told[2] {
+        .map(|exported| {
+            let suffix = match &exported[2] {
                 "counter" => "_total",
                 "info" => "_info",
                 "histogram" => "_count",
                 _ => "",
             };
-            let series = format!("{}{suffix}", &told[1]);
+            let series = format!("{}{suffix}", &exported[1]);
             let suffix = suffix.trim_end_matches("_count");
             let names = labels_of(&reading, &series);
-            (format!("{}{suffix}", &told[1]), told[2].to_owned(), names)
+            (format!("{}{suffix}", &exported[1]), exported[2].to_owned(), names)
         })
         .collect();
-    assert!(told.len() > 30, "{told:?}");
-    let differing: Vec<_> = told.symmetric_difference(&documented).collect();
+    assert!(exported.len() > 30, "{exported:?}");
+    let differing: Vec<_> = exported.symmetric_difference(&documented).collect();
     assert!(differing.is_empty(), "{differing:#?}");
 }
 
@@ -75,7 +75,7 @@ fn labels<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
 fn labels_of(reading: &Reading, series: &str) -> BTreeSet<String> {
     let line = Regex::new(&format!(r"(?m)^{series}(\{{(.*)\}})? ")).expect("a pattern");
     let found = line.captures(&reading.text);
-    let found = found.unwrap_or_else(|| unreachable!("{series} is not told"));
+    let found = found.unwrap_or_else(|| unreachable!("{series} is not exported"));
     let label = Regex::new("([a-z_]+)=\"").expect("a pattern");
     let inside = found.get(2).map_or("", |inside| inside.as_str());
     labels(label.captures_iter(inside).map(|found| found.extract::<1>().1[0]))
@@ -144,10 +144,10 @@ fn prometheus_reads_the_alerts() {
         .current_dir(repository())
         .output()
         .expect("promtool runs");
-    let said = String::from_utf8_lossy(&checked.stdout);
-    assert!(checked.status.success(), "{said}{}", String::from_utf8_lossy(&checked.stderr));
+    let printed = String::from_utf8_lossy(&checked.stdout);
+    assert!(checked.status.success(), "{printed}{}", String::from_utf8_lossy(&checked.stderr));
     let count = text(ALERTS).matches("- alert:").count();
-    assert!(said.contains(&format!("SUCCESS: {count} rules found")), "{said}");
+    assert!(printed.contains(&format!("SUCCESS: {count} rules found")), "{printed}");
 }
 
 /// Uses the parser of Prometheus itself, which requires times in storage.

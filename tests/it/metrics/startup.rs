@@ -18,21 +18,21 @@ use crate::support::{FixedSource, config, event_body};
 /// A log that returns one record, and the others once it is released.
 #[derive(Debug)]
 pub(crate) struct SlowLog {
-    kept: MemoryLog,
+    inner: MemoryLog,
     others: Semaphore,
 }
 
 impl SlowLog {
     /// A log with this many events of one user pool.
     pub(crate) async fn of(events: usize) -> Arc<Self> {
-        let log = Self { kept: MemoryLog::default(), others: Semaphore::new(0) };
+        let log = Self { inner: MemoryLog::default(), others: Semaphore::new(0) };
         let bodies = (1..=events).map(|revision| event_body("us-east-1_AbCdEfGhI", revision));
         log.append(Head::default(), bodies.collect()).await.expect("appended");
         Arc::new(log)
     }
 
     /// Releases all records.
-    pub(crate) fn let_go(&self) {
+    pub(crate) fn release(&self) {
         self.others.close();
     }
 }
@@ -40,19 +40,19 @@ impl SlowLog {
 #[tonic::async_trait]
 impl EventLog for SlowLog {
     fn head(&self) -> watch::Receiver<Head> {
-        self.kept.head()
+        self.inner.head()
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
-        self.kept.append(expected, bodies).await
+        self.inner.append(expected, bodies).await
     }
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
         if after == Position::START {
-            return self.kept.read(after, ReadLimit { records: 1, ..limit }).await;
+            return self.inner.read(after, ReadLimit { records: 1, ..limit }).await;
         }
         self.others.acquire().await.expect_err("closed to let go");
-        self.kept.read(after, limit).await
+        self.inner.read(after, limit).await
     }
 }
 
@@ -85,7 +85,7 @@ async fn a_server_that_builds_its_read_model_shows_its_progress() {
         ("userpool_read_model_built_ratio", 0.25),
     ]);
 
-    log.let_go();
+    log.release();
     let ready = starting.await.expect("no panic");
 
     assert_eq!(get(&socket, "/readyz").await.body, "serving\n");

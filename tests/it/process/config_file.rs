@@ -76,7 +76,7 @@ async fn errors_in_the_file_are_reported_by_line_and_stop_the_start() {
     let text = "max_tags = 5\nmax-reads = \"5\"\nlog-format = \"xml\"\naccount-id = \"s3cr3t\"\n\
                 listn = \"127.0.0.1:0\"\nmax-watches = -1\n\
                 max-user-pools = 1.5\n[region]\nname = \"eu-west-1\"";
-    let said = refused(text).await;
+    let stderr = refused(text).await;
     let lines = [
         "line 1: unknown setting \"max_tags\"; did you mean max-tags?",
         "line 2: max-reads: expected an integer",
@@ -87,9 +87,9 @@ async fn errors_in_the_file_are_reported_by_line_and_stop_the_start() {
         "line 7: max-user-pools: expected an integer",
         "line 8: region: expected a string in quotes",
     ];
-    let told: Vec<_> = said.lines().skip(1).map(str::trim).collect();
-    assert_eq!(told, lines);
-    assert!(!said.contains("s3cr3t"), "a value may be a secret: {said}");
+    let reported: Vec<_> = stderr.lines().skip(1).map(str::trim).collect();
+    assert_eq!(reported, lines);
+    assert!(!stderr.contains("s3cr3t"), "a value may be a secret: {stderr}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,8 +99,8 @@ async fn an_invalid_or_missing_settings_file_is_refused() {
         ("max-tags = 1\nmax-tags = 2\n", "line 2: duplicate key"),
         ("config = \"s3cr3t\"", "line 1: unknown setting \"config\""),
     ] {
-        let said = refused(text).await;
-        assert!(said.contains(expected) && !said.contains("s3cr3t"), "{said}");
+        let stderr = refused(text).await;
+        assert!(stderr.contains(expected) && !stderr.contains("s3cr3t"), "{stderr}");
     }
     let output = run(userpool().args(["serve", "--config=/no/such/file"])).await;
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -33,10 +33,10 @@ async fn a_limit_that_admits_nothing_is_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_endpoint_for_calls_and_metrics_is_reported() {
     for endpoint in ["127.0.0.1:50051", "unix:socket"] {
-        let told =
+        let message =
             objections(&["--listen", endpoint, "--metrics-listen", endpoint]).await.join("\n");
         let expected = format!("userpool: {endpoint} is both --listen and --metrics-listen");
-        assert!(told.starts_with(&expected), "{told}");
+        assert!(message.starts_with(&expected), "{message}");
     }
     // Each takes a free port.
     let free = ["--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0"];
@@ -68,15 +68,15 @@ async fn a_grant_that_no_caller_can_match_is_reported() {
     ] {
         for setting in ["readers", "writers"] {
             let grants = format!("--{setting}={grants}");
-            let told = objections(&[settings, &[&grants]].concat()).await;
-            let whole = format!("{settings:?} {grants}: {told:?}");
-            assert_eq!(told.len(), usize::from(expected.is_some()), "{whole}");
-            for (told, expected) in told.iter().zip(expected) {
+            let messages = objections(&[settings, &[&grants]].concat()).await;
+            let whole = format!("{settings:?} {grants}: {messages:?}");
+            assert_eq!(messages.len(), usize::from(expected.is_some()), "{whole}");
+            for (message, expected) in messages.iter().zip(expected) {
                 assert!(
-                    told.starts_with(&format!("userpool: --{setting} grants a role to ")),
+                    message.starts_with(&format!("userpool: --{setting} grants a role to ")),
                     "{whole}"
                 );
-                assert!(told.contains(expected), "{whole}");
+                assert!(message.contains(expected), "{whole}");
             }
         }
     }
@@ -91,7 +91,7 @@ async fn objections(settings: &[&str]) -> Vec<String> {
     check.current_dir(&files).args(["serve", "--check-config"]);
     let output = run(check.args(settings.iter().flat_map(|settings| settings.split(' ')))).await;
     let stderr = String::from_utf8(output.stderr).expect("UTF-8");
-    let told: Vec<_> = stderr.lines().map(str::to_owned).collect();
-    assert_eq!(output.status.success(), told.is_empty(), "{settings:?}: {stderr}");
-    told
+    let messages: Vec<_> = stderr.lines().map(str::to_owned).collect();
+    assert_eq!(output.status.success(), messages.is_empty(), "{settings:?}: {stderr}");
+    messages
 }

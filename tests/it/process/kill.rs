@@ -45,14 +45,14 @@ async fn kill_9_loses_no_acknowledged_change_and_repeats_none() {
 
     let server = Process::start(directory.path()).await;
     let mut client = server.client().await;
-    let kept = by_name(&mut client).await;
+    let stored = by_name(&mut client).await;
     for (name, (id, _)) in &acknowledged {
-        assert_eq!(kept.get(name), Some(&vec![id.clone()]), "{name}");
+        assert_eq!(stored.get(name), Some(&vec![id.clone()]), "{name}");
     }
-    for name in kept.keys() {
+    for name in stored.keys() {
         assert!(acknowledged.contains_key(name) || unanswered.contains(name), "{name}");
     }
-    assert!(kept.values().all(|ids| ids.len() == 1), "{kept:?}");
+    assert!(stored.values().all(|ids| ids.len() == 1), "{stored:?}");
 
     // A client without an answer retries with the same `request_id`.
     for name in &unanswered {
@@ -84,7 +84,7 @@ async fn create_until_killed(
         let Ok(created) = client.create_user_pool(retriable(&name)).await else { return name };
         let created = created.into_inner();
         let id = created.user_pool.and_then(|pool| pool.id).expect("an ID");
-        answered.send((name, id, created.position)).expect("somebody listens");
+        answered.send((name, id, created.position)).expect("a receiver");
     }
     unreachable!("there are many numbers");
 }

@@ -126,13 +126,13 @@ async fn the_record_of_a_call_on_a_socket_names_user_and_process() {
 async fn signals_raise_and_restore_the_log_level() {
     let directory = TempDir::new().expect("a directory");
     let server = ServerWithLog::start(directory.path(), "127.0.0.1:0").await;
-    let asked = "info,sled=warn";
+    let filter = "info,sled=warn";
 
     server.probe("before").await;
-    server.signal("USR1", &format!("{asked},userpool=debug")).await;
+    server.signal("USR1", &format!("{filter},userpool=debug")).await;
     server.probe("during").await;
     server.record("correlation_id", "during").await;
-    server.signal("USR2", asked).await;
+    server.signal("USR2", filter).await;
     server.probe("after").await;
     server.create("last", None).await;
     server.record("correlation_id", "last").await;

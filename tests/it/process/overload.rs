@@ -120,7 +120,7 @@ async fn without_descriptors_the_log_works_and_the_cpu_is_idle() {
     for number in 0..50 {
         in_time(create(&mut client, &number.to_string())).await;
     }
-    assert!(server.descriptors() < 128, "some are kept for the log");
+    assert!(server.descriptors() < 128, "some are reserved for the log");
     let took = server.processor_time() - before;
     eprintln!("{} connections, 50 changes: {took} hundredths of a second", connections.len());
     assert!(took < 500, "it spins: {took} hundredths of a second");
@@ -136,11 +136,11 @@ async fn without_descriptors_the_log_works_and_the_cpu_is_idle() {
             }
         }
     };
-    timeout(BOUND, room).await.expect("room again");
+    timeout(BOUND, room).await.expect("a free permit");
     let ended = server.terminate("TERM").await;
     assert!(ended.status.success(), "{}", ended.stderr);
-    let told = ended.stderr.matches("connection limit reached").count();
-    assert_eq!(told, 1, "told once: {}", ended.stderr);
+    let warnings = ended.stderr.matches("connection limit reached").count();
+    assert_eq!(warnings, 1, "one warning: {}", ended.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +182,11 @@ async fn excess_changes_are_refused_at_once_and_leave_nothing() {
     let (_, took) = in_time(create(&mut client, "after")).await;
     eprintln!("the next call took {took:?}");
     if created < 5000 {
-        assert_eq!(pools(&mut client).await.len(), created + 1, "what was acknowledged is there");
+        assert_eq!(
+            pools(&mut client).await.len(),
+            created + 1,
+            "every acknowledged change is there"
+        );
     }
     assert!(server.terminate("TERM").await.status.success());
 }

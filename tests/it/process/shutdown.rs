@@ -25,7 +25,7 @@ async fn a_signal_ends_the_process_gracefully_under_load() {
                 for count in 0.. {
                     let name = format!("{number}-{count}");
                     match client.create_user_pool(named(&name)).await {
-                        Ok(_) => answered.send(name).expect("somebody listens"),
+                        Ok(_) => answered.send(name).expect("a receiver"),
                         // Refused during shutdown, or failed with the connection.
                         Err(_) => return,
                     }
@@ -46,10 +46,10 @@ async fn a_signal_ends_the_process_gracefully_under_load() {
             acknowledged.insert(name);
         }
         let server = Process::start(directory.path()).await;
-        let kept = pools(&mut server.client().await).await;
-        let names: BTreeSet<_> = kept.iter().filter_map(|pool| pool.name.clone()).collect();
-        assert!(acknowledged.is_subset(&names), "SIG{signal} lost what was acknowledged");
-        assert_eq!(names.len(), kept.len());
+        let stored = pools(&mut server.client().await).await;
+        let names: BTreeSet<_> = stored.iter().filter_map(|pool| pool.name.clone()).collect();
+        assert!(acknowledged.is_subset(&names), "SIG{signal} lost acknowledged changes");
+        assert_eq!(names.len(), stored.len());
         server.kill().await;
     }
 }

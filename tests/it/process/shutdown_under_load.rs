@@ -72,10 +72,10 @@ async fn shutdown_is_graceful_with_many_connections_and_watches() {
     assert!(first, "it serves");
 
     let address = server.address.clone();
-    let told = Instant::now();
+    let start = Instant::now();
     let ended = timeout(DRAIN, server.terminate("TERM")).await.expect("ended within the limit");
 
-    eprintln!("ended after {:?}", told.elapsed());
+    eprintln!("ended after {:?}", start.elapsed());
     assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
     while let Some(watch) = watches.join_next().await {
         assert_eq!(reason(&watch.expect("no panic")), "SHUTTING_DOWN");
@@ -84,8 +84,8 @@ async fn shutdown_is_graceful_with_many_connections_and_watches() {
     let acknowledged = 1 + writers.join_all().await.into_iter().filter(|created| *created).count();
     drop(half_sent);
     let server = Process::start(directory.path()).await;
-    let kept = pools(&mut server.client().await).await.len();
-    assert!(kept >= acknowledged, "{kept} of {acknowledged} are kept");
+    let stored = pools(&mut server.client().await).await.len();
+    assert!(stored >= acknowledged, "{stored} of {acknowledged} are there");
     server.kill().await;
 }
 
@@ -109,11 +109,11 @@ async fn a_second_signal_ends_the_process_at_once_and_loses_nothing() {
         server.signal(first).await;
         let last = watched.message().await.expect("a status").expect("a status");
         assert_eq!(last.status(), ServingStatus::NotServing);
-        let told = Instant::now();
+        let start = Instant::now();
         let ended = server.terminate(second).await;
 
         assert_eq!(ended.status.code(), Some(1), "{first}, {second}: {}", ended.stderr);
-        assert!(told.elapsed() < Duration::from_secs(10), "{:?}", told.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
         let server = Process::start(directory.path()).await;
         assert_eq!(pools(&mut server.client().await).await.len(), 1);
         server.kill().await;

@@ -129,8 +129,8 @@ fn any_request(name: &str) -> BoxedStrategy<DynamicMessage> {
 fn assert_in_few_words<T>(parsed: Result<T, Invalid>) {
     let Err(invalid) = parsed else { return };
     assert!(!invalid.violations().is_empty());
-    let said = invalid.to_string();
-    assert!(said.len() < 4096, "{} bytes: {said}", said.len());
+    let text = invalid.to_string();
+    assert!(text.len() < 4096, "{} bytes: {text}", text.len());
     for violation in invalid.violations() {
         let size = violation.field.len() + violation.description.len() + violation.text.len();
         assert!(size < 8192, "{size} bytes for {}", violation.field);
@@ -146,7 +146,7 @@ fn any_create_request_is_accepted_or_refused_briefly() {
         assert_in_few_words(Checked::create_user_pool(request, &limits));
         Ok(())
     });
-    tried.expect("no surprise");
+    tried.expect("no failing case");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn any_update_request_is_accepted_or_refused_briefly() {
         assert_in_few_words(Checked::update_user_pool(request));
         Ok(())
     });
-    tried.expect("no surprise");
+    tried.expect("no failing case");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn any_other_request_is_accepted_or_refused_briefly() {
         }));
         Ok(())
     });
-    tried.expect("no surprise");
+    tried.expect("no failing case");
 }
 
 #[test]

@@ -137,6 +137,6 @@ fn an_accepted_request_is_shown_member_by_member() {
         assert_eq!(shown(request.clone()), expected(request, &plain));
         Ok(())
     });
-    tried.expect("no surprise");
+    tried.expect("no failing case");
     runtime.block_on(server.stop());
 }

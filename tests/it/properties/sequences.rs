@@ -95,7 +95,7 @@ fn no_sequence_of_commands_breaks_an_invariant() {
         }
         Ok(())
     });
-    tried.expect("no surprise");
+    tried.expect("no failing case");
 }
 
 /// All data that the server shows.
@@ -184,5 +184,5 @@ fn the_server_agrees_with_the_rules_and_with_its_log() {
         });
         Ok(())
     });
-    tried.expect("no surprise");
+    tried.expect("no failing case");
 }

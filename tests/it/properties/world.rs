@@ -85,7 +85,7 @@ impl World {
             }
             Event::UserPoolDomainDeleted(deleted) => {
                 let owner = self.domains.remove(&deleted.domain);
-                assert_eq!(owner.as_deref(), Some(id), "only its owner gives a domain back");
+                assert_eq!(owner.as_deref(), Some(id), "only its owner releases a domain");
             }
             Event::UserPoolUpdated(updated) => {
                 let paths = &updated.changed_paths;
@@ -95,7 +95,7 @@ impl World {
             Event::UserPoolCreated(_) | Event::UserPoolDeleted(_) => (),
         }
         let pool = self.pools.entry(id.to_owned()).or_default();
-        assert_ne!(pool.state, UserPoolState::Deleted, "what is deleted has no later event");
+        assert_ne!(pool.state, UserPoolState::Deleted, "a deleted user pool has no later event");
         pool.state = evolve(pool.state.clone(), event.clone(), at);
         pool.events.push((event, at));
     }

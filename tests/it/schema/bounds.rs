@@ -78,21 +78,21 @@ async fn bounds_are_integers() {
         for (member, path) in [("MinLength", "min_length"), ("MaxLength", "max_length")] {
             let schema = json!([text_of("a", &json!({ member: bad }))]);
             let field = format!("schema[0].string_attribute_constraints.{path}");
-            let told = "Invalid StringAttributeConstraints for schema attribute custom:a";
-            assert_refused(schema, &field, "PATTERN", told).await;
+            let message = "Invalid StringAttributeConstraints for schema attribute custom:a";
+            assert_refused(schema, &field, "PATTERN", message).await;
         }
         for (member, path) in [("MinValue", "min_value"), ("MaxValue", "max_value")] {
             let schema = json!([text("b"), number_of("a", &json!({ member: bad }))]);
             let field = format!("schema[1].number_attribute_constraints.{path}");
-            let told = "Invalid NumberAttributeConstraints for schema attribute custom:a";
-            assert_refused(schema, &field, "PATTERN", told).await;
+            let message = "Invalid NumberAttributeConstraints for schema attribute custom:a";
+            assert_refused(schema, &field, "PATTERN", message).await;
         }
     }
     // The same for standard attributes, under their own name and type.
     let schema = json!([{ "Name": "email", "StringAttributeConstraints": { "MinLength": "x" } }]);
     let field = "schema[0].string_attribute_constraints.min_length";
-    let told = "Invalid StringAttributeConstraints for schema attribute email";
-    assert_refused(schema, field, "PATTERN", told).await;
+    let message = "Invalid StringAttributeConstraints for schema attribute email";
+    assert_refused(schema, field, "PATTERN", message).await;
 }
 
 #[tokio::test]
@@ -100,11 +100,11 @@ async fn lengths_are_from_0_to_2048() {
     let field = |member: &str| format!("schema[0].string_attribute_constraints.{member}");
     for (member, path) in [("MinLength", "min_length"), ("MaxLength", "max_length")] {
         let below = json!([text_of("a", &json!({ member: "-1" }))]);
-        let told = "Invalid StringAttributeConstraints for schema attribute custom:a";
-        assert_refused(below, &field(path), "PATTERN", told).await;
+        let message = "Invalid StringAttributeConstraints for schema attribute custom:a";
+        assert_refused(below, &field(path), "PATTERN", message).await;
         let above = json!([text_of("a", &json!({ member: "2049" }))]);
-        let told = "user.a: String attributes cannot have a length of more than 2048";
-        assert_refused(above, &field(path), "RANGE", told).await;
+        let message = "user.a: String attributes cannot have a length of more than 2048";
+        assert_refused(above, &field(path), "RANGE", message).await;
     }
 }
 
@@ -112,10 +112,10 @@ async fn lengths_are_from_0_to_2048() {
 async fn the_upper_bound_is_not_below_the_lower_one() {
     let schema = json!([text_of("level", &json!({ "MinLength": "2", "MaxLength": "1" }))]);
     let field = "schema[0].string_attribute_constraints.max_length";
-    let told = "Attribute custom:level cannot have a max length shorter than it's min length";
-    assert_refused(schema, field, "RANGE", told).await;
+    let message = "Attribute custom:level cannot have a max length shorter than it's min length";
+    assert_refused(schema, field, "RANGE", message).await;
     let schema = json!([number_of("n2", &json!({ "MinValue": "2", "MaxValue": "-3" }))]);
     let field = "schema[0].number_attribute_constraints.max_value";
-    let told = "Attribute custom:n2 cannot have a max value smaller than it's min value";
-    assert_refused(schema, field, "RANGE", told).await;
+    let message = "Attribute custom:n2 cannot have a max value smaller than it's min value";
+    assert_refused(schema, field, "RANGE", message).await;
 }

@@ -82,14 +82,14 @@ async fn unusable_files_change_nothing_later_and_are_logged() {
     let mut server = ServerWithLog::on(directory).await;
     for (case, spoil, expected) in CASES {
         spoil(directory);
-        let told = server.told("cannot be reloaded").await;
-        assert!(told.contains(expected), "{case}: {told}");
-        assert!(told.contains("\"WARN\""), "{case}: {told}");
+        let line = server.next_line("cannot be reloaded").await;
+        assert!(line.contains(expected), "{case}: {line}");
+        assert!(line.contains("\"WARN\""), "{case}: {line}");
         let trusted: ClientTlsConfig = authority.trusted().identity(client.clone());
         connect(&server.address, trusted).await.expect("as before");
 
         tls(&authority, directory, Some(true));
-        server.told("reloaded\"").await;
+        server.next_line("reloaded\"").await;
     }
     server.child.kill().await.expect("killed");
 }
@@ -102,7 +102,7 @@ async fn sighup_reloads_the_files() {
     let process = server.child.id().expect("it runs").to_string();
     let sent = std::process::Command::new("sh").args(["-c", "kill -s HUP $0", &process]).status();
     assert!(sent.expect("a shell").success());
-    server.told("reloaded\"").await;
+    server.next_line("reloaded\"").await;
     server.child.kill().await.expect("killed");
 }
 
@@ -186,7 +186,7 @@ impl ServerWithLog {
     }
 
     /// The next line of the log with this text.
-    async fn told(&mut self, text: &str) -> String {
+    async fn next_line(&mut self, text: &str) -> String {
         loop {
             let line = self.log.next_line().await.expect("readable").expect("a line");
             if line.contains(text) {

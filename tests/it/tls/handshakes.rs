@@ -72,7 +72,7 @@ async fn a_slow_handshake_or_preface_is_disconnected() {
     let begun = begun(&secured).await;
     let shaken = {
         let socket = TcpStream::connect(secured.server.endpoint.to_string()).await;
-        shake_hands(&secured, socket.expect("a socket")).await
+        handshake(&secured, socket.expect("a socket")).await
     };
     tokio::time::pause();
     let start = Instant::now();
@@ -89,7 +89,7 @@ async fn a_plaintext_client_learns_that_the_server_requires_tls() {
     let socket = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
     // The error of tonic depends on whether its call had already been sent.
     let (_calls, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
-    let error = connection.await.expect_err("a farewell");
+    let error = connection.await.expect_err("a closed connection");
     assert_eq!(error.reason(), Some(h2::Reason::INADEQUATE_SECURITY), "{error}");
     assert!(error.is_go_away() && error.is_remote(), "{error}");
     assert!(
@@ -163,7 +163,7 @@ async fn failed_handshakes_are_counted() {
 async fn a_stalled_response_is_dropped_with_tls_too() {
     let secured = TlsServer::start(None).await;
     let socket = TcpStream::connect(secured.server.endpoint.to_string()).await.expect("a socket");
-    let mut shaken = shake_hands(&secured, socket).await;
+    let mut shaken = handshake(&secured, socket).await;
     shaken.write_all(&crate::load::wire::greeting()).await.expect("sent");
     // Requests answers until no more can be sent, and reads none.
     let ping = crate::load::wire::frame(6, 0, 0, &[0; 8]).repeat(1000);
@@ -186,7 +186,7 @@ async fn begun(secured: &TlsServer) -> TcpStream {
     socket
 }
 
-async fn shake_hands(
+async fn handshake(
     secured: &TlsServer,
     socket: TcpStream,
 ) -> tokio_rustls::client::TlsStream<TcpStream> {

@@ -48,13 +48,13 @@ async fn certificates_are_rotated_under_load_without_a_failed_call() {
     let mut load = tokio::task::JoinSet::new();
     for client in 0..2 * CLIENTS {
         let (address, tls, id) = (address.clone(), trusting(&both), id.clone());
-        let (done, calls, kept) = (Arc::clone(&done), Arc::clone(&calls), first.clone());
+        let (done, calls, first_channel) = (Arc::clone(&done), Arc::clone(&calls), first.clone());
         load.spawn(async move {
             while !done.load(Ordering::Relaxed) {
                 // Half of them use one connection, the others a new one for each
                 // call.
                 let channel = if client < CLIENTS {
-                    kept.clone()
+                    first_channel.clone()
                 } else {
                     connect(&address, tls.clone()).await.expect("a connection")
                 };
@@ -89,8 +89,8 @@ async fn a_removed_authority_is_trusted_for_no_new_connection() {
     let of = |authority: &Authority| {
         old.trusted().identity(authority.workload("spiffe://prod/client").identity())
     };
-    let kept = secured.connect(of(old)).await.expect("a connection");
-    let id = create(&mut Client::new(kept.clone()), "people").await;
+    let old_channel = secured.connect(of(old)).await.expect("a connection");
+    let id = create(&mut Client::new(old_channel.clone()), "people").await;
 
     replace(secured.files.path(), "ca.crt", &new.pem);
 
@@ -98,13 +98,13 @@ async fn a_removed_authority_is_trusted_for_no_new_connection() {
     let address = secured.server.endpoint.to_string();
     let channel = answering(&address, &of(&new)).await;
     assert_eq!(recorded(channel).await.subject, "spiffe://prod/client");
-    describe(kept, &id).await;
+    describe(old_channel, &id).await;
     let refused = connect(&address, of(old)).await;
     let answer = match refused {
         Ok(channel) => Client::new(channel).list_user_pools(list()).await.err().is_some(),
         Err(_) => true,
     };
-    assert!(answer, "the old authority still vouches");
+    assert!(answer, "the old authority is still trusted");
     secured.server.stop().await;
 }
 
@@ -157,7 +157,7 @@ async fn answering(address: &str, tls: &ClientTlsConfig) -> Channel {
             }
         }
     };
-    timeout(IN_TIME, answering).await.expect("the new authority is believed")
+    timeout(IN_TIME, answering).await.expect("the new authority is trusted")
 }
 
 fn list() -> userpool::proto::ListUserPoolsRequest {

@@ -52,11 +52,11 @@ async fn a_key_of_a_set_verifies_tokens_that_name_it() {
         second.sign_as(&with_id(Algorithm::EdDSA, "b"), &good),
         second.sign(&good),
     ] {
-        created(server.channel().await, &format!("Bearer {token}")).await.expect("believed");
+        created(server.channel().await, &format!("Bearer {token}")).await.expect("accepted");
     }
     let unknown = first.sign_as(&with_id(Algorithm::ES256, "c"), &good);
-    let told = refused(server.channel().await, &format!("Bearer {unknown}")).await;
-    assert!(told.contains("a key that is not known here"), "{told}");
+    let message = refused(server.channel().await, &format!("Bearer {unknown}")).await;
+    assert!(message.contains("a key that is not known here"), "{message}");
     server.stop().await;
 }
 
@@ -106,19 +106,19 @@ async fn keys_rotate_without_a_restart_and_old_ones_are_refused() {
     let (old_token, new_token) = (old.sign(&claims(&json!({}))), new.sign(&claims(&json!({}))));
     let (old_token, new_token) = (format!("Bearer {old_token}"), format!("Bearer {new_token}"));
     let channel = server.channel().await;
-    created(channel.clone(), &old_token).await.expect("believed");
+    created(channel.clone(), &old_token).await.expect("accepted");
 
     replace(directory.path(), "keys", &format!("{}{}", old.public, new.public));
     let believed = async { while created(channel.clone(), &new_token).await.is_err() {} };
     timeout(IN_TIME, believed).await.expect("the new key is loaded");
-    created(channel.clone(), &old_token).await.expect("still believed");
+    created(channel.clone(), &old_token).await.expect("still accepted");
 
     // An unusable file changes nothing; the next usable one does.
     replace(directory.path(), "keys", "nothing");
     replace(directory.path(), "keys", &new.public);
     let refused = async { while created(channel.clone(), &old_token).await.is_ok() {} };
     timeout(IN_TIME, refused).await.expect("the old key is gone");
-    created(channel, &new_token).await.expect("believed");
+    created(channel, &new_token).await.expect("accepted");
     server.stop().await;
 }
 
