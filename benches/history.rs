@@ -1,6 +1,6 @@
-//! What the history of one user pool costs, whatever the log around it: the first
-//! page and a replay at the middle of 10,000 events, in a log of those alone and
-//! in one of a million. Through the real server and a real client.
+//! The cost of the history of one user pool: the first page, and a replay at the
+//! middle of 10,000 events, in a log of only those events and in one of a million.
+//! Through the real server and a real client.
 //!
 //! `cargo bench --bench history`; `USERPOOL_EVENTS=100000` for a smaller log.
 
@@ -8,10 +8,10 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a bench stops at its first surprise, and measures real time"
+    reason = "a bench stops at its first error, prints its figures and measures real time"
 )]
 
-mod made;
+mod data_directory;
 
 use std::{
     env,
@@ -34,9 +34,9 @@ use userpool::{
     transport::Endpoint,
 };
 
-use self::made::{Made, POOL};
+use self::data_directory::{DataDirectory, POOL};
 
-/// How many events the user pool has.
+/// The number of events of the user pool.
 const OWN: u64 = 10_000;
 const ROUNDS: usize = 51;
 
@@ -53,11 +53,11 @@ async fn main() {
     }
 }
 
-/// Medians, in a log of so many events.
+/// The medians in a log with this many events.
 async fn measure(events: u64) -> Vec<(&'static str, Duration)> {
     let directory = TempDir::new().expect("a directory");
     let started = Instant::now();
-    Made { events, own: OWN, pool: UserPool::default() }.write(directory.path()).await;
+    DataDirectory { events, own: OWN, pool: UserPool::default() }.write(directory.path()).await;
     println!("{events} events written in {:.1?}", started.elapsed());
 
     let listen = Endpoint::Tcp("127.0.0.1:0".to_owned());

@@ -1,10 +1,10 @@
-//! Creates a user pool, gives it a domain, shows it, and follows what happens:
+//! Creates a user pool, assigns a domain to it, shows it, and watches its events:
 //! `cargo run --example client -- 127.0.0.1:50051 people-login`
 //!
-//! The client sets the deadlines, repeats what may be repeated, and makes the
-//! `request_id`s that keep a repeated change from being made twice.
+//! The client sets deadlines, retries calls that are safe to retry, and generates the
+//! `request_id` that keeps a retried change from being made twice.
 
-#![expect(clippy::print_stdout, reason = "it is what an example is for")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use std::error::Error;
 
@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let assign = CreateUserPoolDomainRequest {
         domain: Some(domain),
         user_pool_id: Some(id.clone()),
-        // Only if nobody else has changed it since.
+        // The call fails if the user pool has changed since.
         expected_revision: Some(created.revision),
         ..CreateUserPoolDomainRequest::default()
     };
@@ -46,8 +46,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let pool = described.user_pool.unwrap_or_default();
     println!("{} has the domain {} at revision {}", pool.name(), pool.domain(), described.revision);
 
-    // What happened to it, from the beginning, and then what happens. A program keeps
-    // the position of the last event that it dealt with, and starts after it.
+    // Old events from the beginning, then new ones. A program stores the position of
+    // the last event that it processed, and starts after it.
     let filter = UserPoolEventFilter { user_pool_id: Some(id), ..UserPoolEventFilter::default() };
     let request = WatchUserPoolEventsRequest {
         filter: Some(filter),
@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 seen = event.revision;
                 println!("event {seen}: {}", event.r#type().as_str_name());
             }
-            // The place is kept, also over a connection that is lost.
+            // The watch resumes by itself after a lost connection.
             WatchItem::Checkpoint(_) | WatchItem::Disconnected { .. } => (),
         }
     }

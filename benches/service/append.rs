@@ -1,5 +1,5 @@
-//! The limit for durability: the same bytes appended to a file, so many at a time,
-//! with a sync of the data after each batch.
+//! The limit of durability: the same bytes are appended to a file in batches, with a
+//! sync of the data after each batch.
 
 use std::{
     env,
@@ -14,11 +14,11 @@ use crate::{figures::Run, settings::Settings};
 
 /// The argument that makes this executable the appender.
 pub(crate) const ARGUMENT: &str = "append";
-/// How much room there is before the first batch. A file that grows has its length
-/// synced as well, which takes several times as long; logs make room, so this does.
+/// The space allocated before the first batch. For a file that grows, its length is
+/// synced too, which takes several times as long; logs allocate ahead, so this does.
 const ROOM: usize = 64 * 1024 * 1024;
 
-/// A file with room to append to.
+/// A file with allocated space.
 pub(crate) fn here(directory: &Path) -> PathBuf {
     let path = directory.join("appended");
     if !path.exists() {
@@ -28,7 +28,7 @@ pub(crate) fn here(directory: &Path) -> PathBuf {
     path
 }
 
-/// Appends for a while, in a process of its own: a batch of so many records at a time.
+/// Appends for one turn, in a separate process, in batches of this many records.
 pub(crate) fn turn(settings: &Settings, file: &Path, record: &Path, batch: usize) -> Run {
     let executable = env::current_exe().expect("this executable");
     let mut command = Command::new(executable);
@@ -40,7 +40,7 @@ pub(crate) fn turn(settings: &Settings, file: &Path, record: &Path, batch: usize
     serde_json::from_str(&text).expect("a run")
 }
 
-/// The appender itself. Prints its run.
+/// The appender itself. Prints its result.
 pub(crate) fn append() {
     let arguments: Vec<String> = env::args().skip(2).collect();
     let [file, record, batch, milliseconds] = arguments.as_slice() else {

@@ -1,5 +1,5 @@
-//! The limit for any RPC: a server of nothing but tonic, with the settings of ours,
-//! that reads each request and answers with bytes that it holds ready.
+//! The limit of any RPC: a tonic server with our settings and no service, which reads
+//! each request and answers with prepared bytes.
 
 use std::{
     convert::Infallible,
@@ -26,7 +26,7 @@ use crate::raw::Raw;
 pub(crate) const ARGUMENT: &str = "bare-tonic";
 
 /// Serves until it is killed. The arguments are files: the answer to
-/// `DescribeUserPool`, and the one to anything else.
+/// `DescribeUserPool`, and the one to any other method.
 pub(crate) fn serve() {
     let mut answers =
         env::args().skip(2).map(|path| Bytes::from(fs::read(path).expect("an answer")));

@@ -1,5 +1,5 @@
-//! Load from a client of tonic: a check of the other generators, and the one for
-//! calls that are not the same each time.
+//! Load from a tonic client: a check of the other generators, and the one for calls
+//! that differ each time.
 
 use std::{
     sync::{
@@ -15,8 +15,8 @@ use tonic::{Request, client::Grpc, transport::Channel};
 
 use crate::{Bench, figures::Run, load::CONNECTIONS, messages::connect, raw::Raw};
 
-/// Makes calls for one turn, so many at once. `body` is asked for the message of
-/// each, by its number.
+/// Makes calls for one turn, this many at once. `body` makes the message of each call
+/// from its number.
 pub(crate) fn turn(
     bench: &Bench,
     address: &str,
@@ -71,9 +71,9 @@ async fn call(channel: Channel, path: &'static str, message: Bytes) {
     client.unary(Request::new(message), path, Raw).await.expect("an answer");
 }
 
-/// Numbers in no order, each below `bound`.
+/// Pseudorandom numbers below `bound`.
 pub(crate) fn scattered(number: u64, bound: u64) -> u64 {
-    // The finalizer of MurmurHash3: each bit of the number changes half of those here.
+    // The finalizer of MurmurHash3: each bit of the number changes half of the bits.
     let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);

@@ -1,5 +1,5 @@
-//! `CreateUserPool`, durable, against a bare tonic server, against nothing but
-//! syncs, and against etcd.
+//! `CreateUserPool`, durable, against a bare tonic server, against syncs alone, and
+//! against etcd.
 
 use std::path::Path;
 
@@ -13,13 +13,13 @@ use crate::{
     rounds::{Rounds, Side, alternate},
 };
 
-/// What is drawn.
+/// The plotted figures.
 pub(crate) const PLOT: &str = "create-throughput";
-/// How many calls are in flight; the targets are about 1, 64 and 512.
+/// The numbers of calls in flight; the targets are for 1, 64 and 512.
 const IN_FLIGHT: [usize; 5] = [1, 8, 64, 256, 512];
 const PUT: &str = "/etcdserverpb.KV/Put";
 
-/// etcd's `PutRequest`, as far as it is used here.
+/// etcd's `PutRequest`, with only the members used here.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Put {
     #[prost(bytes = "vec", tag = "1")]
@@ -32,7 +32,8 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let put =
         Put { key: b"pools/us-east-1_AbCdEfGhI".to_vec(), value: bench.messages.record.clone() };
     let put = bench.messages.file("put", &framed(&put));
-    // Not the syncs: they go far beyond what any server does, and would flatten it.
+    // Without the syncs: their rate is far beyond that of any server and would
+    // flatten the plot.
     let mut curves = ["userpool", "bare tonic", "etcd"].map(|side| (side, Vec::new()));
     let mut at_64 = Spread::of([]);
     for in_flight in IN_FLIGHT {
@@ -59,7 +60,8 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     }
 }
 
-/// Fresh directories for each number of calls, so that none works on the leavings of another.
+/// New directories for each number of calls, so that no run works on the data of
+/// another.
 fn by_turns(bench: &Bench, what: &str, in_flight: usize, put: &Path) -> Rounds {
     let settings = &bench.settings;
     let briefly = settings.briefly();
@@ -79,7 +81,7 @@ fn by_turns(bench: &Bench, what: &str, in_flight: usize, put: &Path) -> Rounds {
     ];
     if let Some(etcd) = &etcd {
         let address = etcd.address.clone();
-        // A header with a revision is all that it answers.
+        // The answer is only a header with a revision.
         let put = Call { address, path: PUT, body: put.to_owned(), answer_bytes: 10 };
         sides.push(Side::new("etcd", move || h2load(settings, &put, in_flight)));
     }
@@ -102,8 +104,8 @@ fn one(report: &mut Report, what: &str, rounds: &Rounds) {
             shown(most)
         ),
         ratio: Some(rounds.of("userpool", P50).over(most)),
-        // On a busy machine a process waits longer for its turn than for the disk, and
-        // what is slower than the server is no limit of it.
+        // On a busy machine a process waits longer for the CPU than for the disk, and
+        // a result that is slower than the server is not its limit.
         reached: (sync <= ours).then_some(ours <= most),
     });
 }

@@ -11,9 +11,9 @@ use crate::{
 };
 use userpool::proto::user_pool_service_client::UserPoolServiceClient;
 
-/// What is drawn.
+/// The plotted figures.
 pub(crate) const PLOT: &str = "describe-throughput";
-/// How many calls are in flight; the targets are about 64.
+/// The numbers of calls in flight; the targets are for 64.
 const IN_FLIGHT: [usize; 5] = [1, 8, 64, 256, 512];
 
 pub(crate) fn compare(bench: &Bench, report: &mut Report) {
@@ -73,7 +73,7 @@ fn judge(report: &mut Report, what: &str, rounds: &Rounds) {
     });
 }
 
-/// The ID of a user pool that is made there.
+/// The ID of a user pool that exists in the log.
 pub(crate) fn created(bench: &Bench, server: &Server) -> String {
     let request = bench.messages.request.clone();
     bench.runtime.block_on(async {

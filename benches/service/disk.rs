@@ -1,4 +1,4 @@
-//! What the log takes on the disk for what is in it.
+//! The disk space of the log compared with its content.
 
 use prost::Message as _;
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::{
     report::{Report, Row},
 };
 
-/// What a stored record has besides what was appended: the chain, and its place.
+/// What a stored record adds to the appended bytes: the chain, and its position.
 const RECORD_OVERHEAD: u64 = 81;
 
 pub(crate) fn compare(bench: &Bench, report: &mut Report) {

@@ -1,10 +1,10 @@
-//! Figures: what one run measured, and what many runs come to.
+//! Figures: the results of one run, and the summary of many.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What one side did in one round.
+/// The result of one side in one round.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Run {
     pub(crate) per_second: f64,
@@ -13,7 +13,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// From what each call took, in microseconds.
+    /// From the duration of each call, in microseconds.
     pub(crate) fn of(per_second: f64, mut microseconds: Vec<u64>) -> Self {
         microseconds.sort_unstable();
         let at = |share| percentile(&microseconds, share) / 1000.0;
@@ -28,7 +28,7 @@ pub(crate) const PER_SECOND: Figure = |run| run.per_second;
 pub(crate) const P50: Figure = |run| run.p50_ms;
 pub(crate) const P99: Figure = |run| run.p99_ms;
 
-/// The value that so large a share of the sorted values does not exceed.
+/// The quantile of sorted values.
 pub(crate) fn percentile(sorted: &[u64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     let index = (last as f64 * share).round() as usize;
@@ -53,7 +53,7 @@ impl Spread {
         Self { median, min: at(0), max: at(last) }
     }
 
-    /// As a share of something.
+    /// As a ratio to another figure.
     pub(crate) fn over(self, whole: f64) -> Self {
         Self { median: self.median / whole, min: self.min / whole, max: self.max / whole }
     }
@@ -65,7 +65,7 @@ impl fmt::Display for Spread {
     }
 }
 
-/// A number as people read it: three digits that count, and thousands apart.
+/// A number for people: three significant digits, and separated thousands.
 pub(crate) fn shown(number: f64) -> String {
     match number.abs() {
         large if large >= 100.0 => grouped(number),

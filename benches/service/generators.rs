@@ -1,5 +1,5 @@
-//! The same load from three generators: h2load, ghz, and a client of tonic. They
-//! cost the machine differently, but the servers should compare alike.
+//! The same load from three generators: h2load, ghz, and a tonic client. They use
+//! different amounts of CPU, but the ratios between servers should be equal.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -64,7 +64,7 @@ fn judge(
     });
 }
 
-/// One turn of ghz, which answers for the status of every call.
+/// One turn of ghz, which checks the status of every call.
 fn ghz(program: &Path, time: Duration, address: &str, request: &Path) -> Run {
     let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
     let output = Command::new(program)

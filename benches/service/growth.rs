@@ -1,4 +1,4 @@
-//! The same figures, however many user pools there are.
+//! The same figures with more user pools.
 
 use std::path::PathBuf;
 
@@ -9,16 +9,16 @@ use crate::{
     Bench,
     client::{scattered, turn},
     data,
+    data_directory::{POOL, id_at},
     figures::{P50, P99, PER_SECOND, Run, shown},
     load::h2load,
-    made::{POOL, id_at},
     messages::{DESCRIBE, LIST_EVENTS},
     process::Server,
     report::{Curve, Report, Row},
     rounds::{Rounds, Side, alternate},
 };
 
-/// What is drawn.
+/// The plotted figures.
 pub(crate) const DESCRIBE_PLOT: &str = "describe-by-pools";
 pub(crate) const CREATE_PLOT: &str = "create-by-pools";
 const IN_FLIGHT: usize = 64;
@@ -87,7 +87,7 @@ fn page(bench: &Bench, report: &mut Report, sizes: &[Size<'_>]) {
     });
 }
 
-/// Where a user pool was made that has one event.
+/// The position at which a user pool with one event was created.
 fn position(number: u64, events: u64) -> u64 {
     let every = events / data::OWN.min(events / 2);
     let position = 1 + scattered(number, events - 1);

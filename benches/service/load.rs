@@ -1,5 +1,4 @@
-//! Load from generators that nobody here wrote: h2load, whose calls are counted
-//! and timed by its own log.
+//! Load from independent generators: h2load, whose log counts and times the calls.
 
 use std::{
     fs,
@@ -10,23 +9,23 @@ use std::{
 
 use crate::{figures::Run, settings::Settings};
 
-/// The connections that calls in flight are spread over, where there are as many.
+/// The connections over which calls in flight are spread, if there are that many.
 pub(crate) const CONNECTIONS: usize = 8;
 
-/// A call that is made again and again.
+/// A call that is repeated.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    /// Whom it is made to: an address and a port.
+    /// Its target: an address and a port.
     pub(crate) address: String,
     pub(crate) path: &'static str,
     /// A file with the body of the request.
     pub(crate) body: PathBuf,
-    /// The least number of bytes that a right answer has. A status other than OK
-    /// comes without a message, and h2load would count it as well.
+    /// The least number of bytes of a right answer. An answer with a status other
+    /// than OK has no message, and h2load would count it too.
     pub(crate) answer_bytes: usize,
 }
 
-/// Has h2load make the call so many times at once, for one turn.
+/// Runs h2load with this many calls in flight, for one turn.
 pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run {
     let log = in_memory(&format!("userpool-bench-{}.log", std::process::id()));
     let connections = in_flight.min(CONNECTIONS);
@@ -44,7 +43,7 @@ pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run 
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
 
-    // A line is: when it began, the HTTP status, what it took in microseconds.
+    // A line has the start time, the HTTP status, and the duration in microseconds.
     let lines = fs::read_to_string(&log).expect("the log of h2load");
     let _ = fs::remove_file(&log);
     let took: Vec<u64> = lines.lines().filter_map(took).collect();
@@ -52,7 +51,7 @@ pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run 
     Run::of(took.len() as f64 / settings.time.as_secs_f64(), took)
 }
 
-/// What a call took, if it was answered.
+/// The duration of a call, if it was answered.
 fn took(line: &str) -> Option<u64> {
     let mut columns = line.split('\t').skip(1);
     if columns.next()? != "200" {
@@ -61,7 +60,7 @@ fn took(line: &str) -> Option<u64> {
     columns.next()?.parse().ok()
 }
 
-/// Whether the answers that h2load counted were the right ones.
+/// Whether h2load counted right answers.
 fn check(text: &str, call: &Call) {
     let done = number_before(text, " succeeded");
     let bytes = number_before(text, ") data");
@@ -80,7 +79,8 @@ fn milliseconds(time: Duration) -> String {
     format!("{}ms", time.as_millis())
 }
 
-/// A file that no sync of anybody writes to the disk, where there is such a place.
+/// A file in memory, which no sync writes to the disk, if the system has such a
+/// place.
 fn in_memory(name: &str) -> PathBuf {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { memory.join(name) } else { std::env::temp_dir().join(name) }

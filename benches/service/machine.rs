@@ -1,18 +1,18 @@
-//! The machine that the figures are of.
+//! The machine on which the figures were measured.
 
 use std::{fmt, fs, path::Path, process::Command, thread};
 
 use serde::Serialize;
 
-/// What somebody else needs to know to compare with.
+/// What a reader needs to know to compare the figures.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
     cpu: String,
     cores: usize,
     kernel: String,
-    /// What holds the data directories: the device and the file system.
+    /// The device and the file system of the data directories.
     disk: String,
-    /// What one sync of a few KB takes there.
+    /// The duration of one sync of a few KB there.
     pub(crate) fdatasync_p50_ms: f64,
     /// How many threads wanted to run in the last minute before the bench began.
     load_before: f64,

@@ -1,10 +1,11 @@
-//! How fast the service is: against the limits of what it stands on, and against
-//! others. Each comparison takes turns between its sides within one run.
+//! The speed of the service, compared with the limits of its parts and with other
+//! servers. Each comparison takes turns between its sides within one run.
 //!
-//! `benches/run` installs what this needs and runs it. In the environment:
-//! `USERPOOL_BENCH_ONLY=describe,create` names comparisons, `USERPOOL_BENCH_SECONDS`
-//! and `USERPOOL_BENCH_ROUNDS` their length, `USERPOOL_BENCH_EVENTS` the size of the
-//! large log, and `USERPOOL_BENCH_QUICK=1`, or `--quick`, only tries the bench.
+//! `benches/run` installs what this needs and runs it. The environment:
+//! `USERPOOL_BENCH_ONLY=describe,create` selects comparisons,
+//! `USERPOOL_BENCH_SECONDS` and `USERPOOL_BENCH_ROUNDS` set their length,
+//! `USERPOOL_BENCH_EVENTS` the size of the large log, and `USERPOOL_BENCH_QUICK=1`,
+//! or `--quick`, only tests the bench.
 
 #![expect(
     clippy::as_conversions,
@@ -15,7 +16,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a bench stops at its first surprise, and prints figures for people"
+    reason = "a bench stops at its first error, and prints figures for people"
 )]
 
 mod append;
@@ -23,6 +24,8 @@ mod bare;
 mod client;
 mod create;
 mod data;
+#[path = "../data_directory.rs"]
+mod data_directory;
 mod describe;
 mod disk;
 mod figures;
@@ -30,8 +33,6 @@ mod generators;
 mod growth;
 mod load;
 mod machine;
-#[path = "../made.rs"]
-mod made;
 mod messages;
 mod moto;
 mod plot;
@@ -57,21 +58,21 @@ use self::{
     machine::Machine, messages::Messages, report::Report, settings::Settings, tools::Tools,
 };
 
-/// Also the bare server has the allocator of ours: it is to be a limit.
+/// The bare server uses our allocator too, since it is meant as a limit.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What every comparison works with.
+/// The common input of every comparison.
 struct Bench {
     settings: Settings,
     tools: Tools,
     runtime: Runtime,
     messages: Messages,
-    /// Where the servers keep their data: on the disk that `target` is on.
+    /// The directory for data, on the disk of `target`.
     scratch: TempDir,
 }
 
-/// How the names of directories begin that are for one run.
+/// The prefix of directories for one run.
 const SCRATCH: &str = "run-";
 
 /// How many threads may want to run before the bench begins.
@@ -133,7 +134,7 @@ fn run() {
     publish::publish(&report, &bench.settings, &machine, &target);
 }
 
-/// A directory for this run. One that was ended by force leaves its own behind.
+/// A directory for this run. A run that was killed leaves its directory behind.
 fn scratch(target: &Path) -> TempDir {
     let entries = fs::read_dir(target).expect("target/bench").filter_map(Result::ok);
     for left in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(SCRATCH)) {

@@ -1,5 +1,5 @@
-//! The messages of every comparison: the request of a user pool of about 2 KB, and
-//! what the real server makes of it.
+//! The messages of every comparison: the request for a user pool of about 2 KB, and
+//! the answers of the real server to it.
 
 use std::{
     fs,
@@ -22,16 +22,16 @@ pub(crate) const DESCRIBE: &str = "/userpool.v1.UserPoolService/DescribeUserPool
 
 pub(crate) const LIST_EVENTS: &str = "/userpool.v1.UserPoolHistoryService/ListUserPoolEvents";
 
-/// By how many bytes answers may differ: by their times and positions.
+/// How many bytes answers may differ by: their times and positions.
 const TIMES: usize = 32;
 
-/// The messages, and the files in which load generators and baselines find them.
+/// The messages, and their files for load generators and baselines.
 #[derive(Debug)]
 pub(crate) struct Messages {
     pub(crate) request: CreateUserPoolRequest,
-    /// The user pool that it makes.
+    /// The created user pool.
     pub(crate) pool: UserPool,
-    /// The record of that in the log.
+    /// Its record in the log.
     pub(crate) record: Vec<u8>,
     pub(crate) request_file: PathBuf,
     pub(crate) record_file: PathBuf,
@@ -42,7 +42,7 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// Asks the real server, on a directory of its own.
+    /// Gets the answers from the real server, on a new directory.
     pub(crate) async fn make(directory: &Path) -> Self {
         let directory = &directory.join("messages");
         fs::create_dir(directory).expect("a directory");
@@ -93,7 +93,7 @@ impl Messages {
         call(server, DESCRIBE, body, self.described_bytes.saturating_sub(TIMES))
     }
 
-    /// Another file with what is to be sent.
+    /// Another file with a message to send.
     pub(crate) fn file(&self, name: &str, bytes: &[u8]) -> PathBuf {
         written(&self.directory, name, bytes)
     }
@@ -108,7 +108,7 @@ fn call(server: &Server, path: &'static str, body: PathBuf, answer_bytes: usize)
     Call { address: server.address.clone(), path, body, answer_bytes }
 }
 
-/// A message as gRPC has it on the wire: not compressed, its length, its bytes.
+/// A message in its gRPC frame: not compressed, its length, its bytes.
 pub(crate) fn framed(message: &impl Message) -> BytesMut {
     let length = u32::try_from(message.encoded_len()).expect("a small message");
     let mut frame = BytesMut::new();
@@ -132,7 +132,7 @@ pub(crate) async fn head(server: &Server) -> u64 {
     u64::try_from(page.head_position).expect("a position")
 }
 
-/// Writes a file, and says where.
+/// Writes a file and returns its path.
 fn written(directory: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = directory.join(name);
     fs::write(&path, bytes).expect("written");

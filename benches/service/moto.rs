@@ -1,4 +1,4 @@
-//! The same operations of moto's server, which is what many use instead of Cognito.
+//! The same operations on moto's server, which many use instead of Cognito.
 
 use std::{thread, time::Instant};
 
@@ -19,7 +19,7 @@ use crate::{
 
 const IN_FLIGHT: usize = 8;
 const TYPE: &str = "Content-Type: application/x-amz-json-1.1";
-/// moto takes the region from it, and believes it.
+/// moto takes the region from it and does not check it.
 const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=bench/20171211/us-east-1/\
                       cognito-idp/aws4_request, SignedHeaders=host, Signature=0";
 const CREATE: [&str; 3] =
@@ -30,12 +30,12 @@ const DESCRIBE: [&str; 3] =
 pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let Some(moto) = Server::moto(&bench.tools) else { return };
     let server = Server::userpool(&bench.scratch.path().join("moto"));
-    // The same JSON that AWS's own clients send.
+    // The JSON that AWS's own clients send.
     let request = to_json(&bench.messages.request).to_string();
-    let made: Value =
+    let answer: Value =
         serde_json::from_str(&exchange(&moto.address, "POST", "/", &CREATE, &request))
-            .expect("what moto made");
-    let id = made.get("UserPool").and_then(|pool| pool.get("Id")).expect("its ID");
+            .expect("the answer of moto");
+    let id = answer.get("UserPool").and_then(|pool| pool.get("Id")).expect("its ID");
     let describe = serde_json::json!({ "UserPoolId": id }).to_string();
 
     let id = Some(created(bench, &server));
@@ -77,8 +77,8 @@ fn by_turns(
     });
 }
 
-/// As many threads as there are calls in flight. h2load's HTTP/1.1 stalls where a
-/// server closes the connection after each answer, as this one does.
+/// As many threads as there are calls in flight. h2load's HTTP/1.1 stalls if a server
+/// closes the connection after each answer, as this one does.
 fn turn(settings: &Settings, address: &str, headers: &[&str], body: &str) -> Run {
     let end = Instant::now() + settings.time;
     let call = || {

@@ -1,5 +1,5 @@
-//! Plots, as small SVG files: the places on the x axis are a logarithm apart, so
-//! they are drawn at equal distances.
+//! Plots, as small SVG files. The values of the x axis are placed at equal distances,
+//! which makes it logarithmic.
 
 use std::fmt::Write as _;
 
@@ -11,14 +11,14 @@ const LEFT: f64 = 92.0;
 const RIGHT: f64 = 130.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 52.0;
-/// How many lines there are across.
+/// The number of horizontal lines.
 const STEPS: u32 = 5;
-/// Told apart by those who see few colours as well (Okabe and Ito).
+/// Colors that people with color blindness can distinguish (Okabe and Ito).
 const COLOURS: [&str; 5] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
 
-/// What is written around the curves.
+/// The texts around the curves.
 pub(crate) struct Plot {
-    /// The file, without its ending; what curves name.
+    /// The file name without its extension; curves refer to it.
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) x: &'static str,
@@ -26,14 +26,14 @@ pub(crate) struct Plot {
 }
 
 impl Plot {
-    /// The picture, or nothing where there is no curve.
+    /// The picture, or `None` without a curve.
     pub(crate) fn draw(&self, curves: &[Curve]) -> Option<String> {
         let curves: Vec<&Curve> = curves.iter().filter(|curve| curve.plot == self.name).collect();
         let places: Vec<f64> = curves.first()?.points.iter().map(|(x, _)| *x).collect();
         let all = curves.iter().flat_map(|curve| &curve.points);
         let top = round_up(all.map(|(_, spread)| spread.max).fold(0.0, f64::max));
         let mut svg = String::new();
-        // A string takes everything, so no line below can fail.
+        // Writing to a string cannot fail.
         let _ = self.frame(&mut svg, &places, top);
         for (index, (curve, colour)) in curves.iter().zip(COLOURS.iter().cycle()).enumerate() {
             let _ = line(&mut svg, curve, colour, places.len(), top);
@@ -87,7 +87,7 @@ impl Plot {
     }
 }
 
-/// The medians joined, with a bar from the smallest to the largest at each.
+/// The medians joined by a line, with a bar from the smallest to the largest at each.
 fn line(
     svg: &mut String,
     curve: &Curve,
@@ -121,12 +121,12 @@ fn height(value: f64, top: f64) -> f64 {
     (1.0 - value / top).mul_add(height, TOP)
 }
 
-/// A number at an axis: whole where it is.
+/// A number at an axis, without decimals if it is whole.
 fn tick(value: f64) -> String {
     if value < 100.0 { format!("{value}") } else { shown(value) }
 }
 
-/// The next number that divides well.
+/// The next greater round number.
 fn round_up(number: f64) -> f64 {
     let unit = 10.0_f64.powf(number.max(1e-9).log10().floor());
     let steps = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().map(|step| step * unit);

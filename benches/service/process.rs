@@ -1,4 +1,4 @@
-//! The servers, each a process of its own that ends with its handle.
+//! The servers, each a process that ends with its handle.
 
 use std::{
     env,
@@ -16,10 +16,11 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{bare, tools::Tools};
 
-/// How long a server may take to answer. One that builds its read model takes long.
+/// How long a server may take to answer. A server that builds its read model takes
+/// long.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// A server that runs. Dropped, it is killed.
+/// A running server; it is killed on drop.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -30,7 +31,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The real server, as it comes, on a data directory.
+    /// The real server with its defaults, on a data directory.
     pub(crate) fn userpool(data_dir: &Path) -> Self {
         Self::userpool_with(data_dir, &[])
     }
@@ -40,7 +41,8 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(data_dir);
         command.args(settings);
-        // A setting of whoever runs the bench must not become one of the server.
+        // A setting in the environment of the bench must not become one of the
+        // server.
         for (name, _) in
             env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"USERPOOL_"))
         {
@@ -56,7 +58,7 @@ impl Server {
         Self::that_says(command, "bare tonic listening on ")
     }
 
-    /// etcd as it comes, a cluster of one.
+    /// etcd with its defaults, a cluster of one.
     pub(crate) fn etcd(tools: &Tools, directory: &Path) -> Option<Self> {
         let (client, peer) = (free_address(), free_address());
         let mut command = Command::new(tools.etcd()?);
@@ -85,7 +87,7 @@ impl Server {
     /// A server that prints its address once it listens.
     fn that_says(mut command: Command, before: &str) -> Self {
         let started = Instant::now();
-        // Its records are written, but not to the disk that is being measured.
+        // Its log is written, but not to the measured disk.
         let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("a server");
         let stdout = child.stdout.take().expect("its stdout");
@@ -95,7 +97,7 @@ impl Server {
         Self { child, address, started_in }
     }
 
-    /// A server that is asked until it answers.
+    /// A server that is polled until it answers.
     fn that_answers(mut command: Command, address: String, ready: impl Fn(&str) -> bool) -> Self {
         let started = Instant::now();
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a server");
@@ -108,21 +110,21 @@ impl Server {
         server
     }
 
-    /// Tells the server to stop, and waits until it has.
+    /// Stops the server, and waits until it has ended.
     pub(crate) fn stop(mut self) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("its ID");
         kill_process(pid, Signal::TERM).expect("a server that runs");
         assert!(self.child.wait().expect("its end").success(), "the server did not stop in order");
     }
 
-    /// What the system says of the server under this name, in `status`.
+    /// A value of the server in `/proc/PID/status`.
     pub(crate) fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         field(&status.expect("its status"), name)
     }
 
-    /// How often any of its threads gave up its processor by itself, which is how
-    /// often it was woken.
+    /// How often its threads gave up the CPU voluntarily, which is how often it was
+    /// woken.
     pub(crate) fn wakeups(&self) -> u64 {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
         let statuses =
@@ -130,11 +132,12 @@ impl Server {
         statuses.map(|status| field(&status, "voluntary_ctxt_switches")).sum()
     }
 
-    /// How long it has used processors, in ticks of 10 ms.
+    /// Its CPU time, in ticks of 10 ms.
     pub(crate) fn ticks(&self) -> u64 {
         let stat =
             fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("its state");
-        // After the name, which is in parentheses: user time is the 12th, system time the 13th.
+        // After the name, which is in parentheses: user time is the 12th, system time
+        // the 13th.
         let (_, rest) = stat.rsplit_once(')').expect("a name");
         rest.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
     }
@@ -159,7 +162,7 @@ fn free_address() -> String {
     listener.local_addr().expect("its address").to_string()
 }
 
-/// One exchange of HTTP/1.1; the body of the answer, or nothing where there is none.
+/// One exchange of HTTP/1.1; returns the body of the answer, or `None` without one.
 pub(crate) fn exchange(
     address: &str,
     method: &str,
@@ -174,7 +177,7 @@ pub(crate) fn exchange(
         request.push_str(header);
         request.push_str("\r\n");
     }
-    // A string takes everything.
+    // Writing to a string cannot fail.
     let _ = write!(request, "Content-Length: {}\r\n\r\n{body}", body.len());
     let mut answer = String::new();
     let exchanged =

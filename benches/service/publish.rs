@@ -1,5 +1,5 @@
-//! Where the figures go: the plots and the table of a whole run into the docs, those
-//! of any other run beside the raw results.
+//! Publishes the figures: the plots and the table of a complete run go into the docs,
+//! those of any other run beside the raw results.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use crate::{
     create, describe, growth, machine::Machine, plot::Plot, report::Report, settings::Settings,
 };
 
-/// Between these, in a page, stands what the last whole run found.
+/// A page has the result of the last complete run between these marks.
 const BEGIN: &str = "<!-- Written by benches/run, from here -->\n";
 const END: &str = "<!-- to here -->\n";
 
@@ -65,7 +65,7 @@ pub(crate) fn publish(report: &Report, settings: &Settings, machine: &Machine, r
     println!("plots in {}, the rest in {}", plots.display(), results.display());
 }
 
-/// Puts what was found between the marks, if the page has them.
+/// Replaces the text between the marks, if the page has them.
 fn refresh(page: &Path, found: &str) {
     let text = fs::read_to_string(page).expect("a page");
     let marked =

@@ -1,4 +1,4 @@
-//! Messages as they are: nothing is decoded, nothing encoded.
+//! Messages as bytes: nothing is decoded or encoded.
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use tonic::{
@@ -6,7 +6,7 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-/// The codec for that.
+/// The codec for them.
 pub(crate) struct Raw;
 
 impl Codec for Raw {

@@ -1,4 +1,4 @@
-//! What comes out: a table for people, and everything measured for programs.
+//! The results: a table for people, and all figures for programs.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -11,22 +11,22 @@ use crate::{
     settings::Settings,
 };
 
-/// What the bench found.
+/// The results of the bench.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
     raw: Vec<Value>,
-    /// What is to be drawn.
+    /// The plots.
     pub(crate) curves: Vec<Curve>,
 }
 
-/// One thing that has a target.
+/// A result that has a target.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) what: String,
     pub(crate) target: &'static str,
     pub(crate) measured: String,
-    /// What the target is compared with, if it is a ratio.
+    /// The measured value, if the target is a ratio.
     pub(crate) ratio: Option<Spread>,
     pub(crate) reached: Option<bool>,
 }
@@ -46,7 +46,7 @@ impl Report {
         self.rows.push(row);
     }
 
-    /// How many events a second something gets through.
+    /// The throughput in events per second.
     pub(crate) fn events(&mut self, what: String, rate: Spread) {
         self.row(Row {
             what,
@@ -57,12 +57,12 @@ impl Report {
         });
     }
 
-    /// Keeps all of a comparison.
+    /// Adds a comparison.
     pub(crate) fn keep(&mut self, what: &str, rounds: &Rounds) {
         self.raw.push(rounds.to_json(what));
     }
 
-    /// Keeps anything else that was measured.
+    /// Adds any other measurement.
     pub(crate) fn keep_value(&mut self, what: &str, value: &Value) {
         self.raw.push(json!({"comparison": what, "value": value}));
     }
@@ -76,7 +76,7 @@ impl Report {
             let ratio = row.ratio.map(|ratio| ratio.to_string()).unwrap_or_default();
             let Row { what, target, measured, ratio: _, reached: met } = row;
             let met = reached(*met);
-            // A string takes everything.
+            // Writing to a string cannot fail.
             let _ = writeln!(table, "| {what} | {target} | {measured} | {ratio} | {met} |");
         }
         table

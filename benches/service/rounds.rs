@@ -1,4 +1,4 @@
-//! Taking turns: whatever else the machine does, it does to every side.
+//! Taking turns: other load on the machine affects every side.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::{
     settings::Settings,
 };
 
-/// One side of a comparison: its name, and what it does when it is its turn.
+/// One side of a comparison: its name, and its action in a turn.
 pub(crate) struct Side<'a> {
     name: &'static str,
     turn: Box<dyn FnMut() -> Run + 'a>,
@@ -19,11 +19,11 @@ impl<'a> Side<'a> {
     }
 }
 
-/// What every side did in every round.
+/// The results of every side in every round.
 #[derive(Debug, Default)]
 pub(crate) struct Rounds(Vec<(&'static str, Vec<Run>)>);
 
-/// Lets the sides take turns, forwards and backwards, so that none is always first.
+/// Runs the sides in turns, forwards and backwards, so that none is always first.
 pub(crate) fn alternate(settings: &Settings, what: &str, mut sides: Vec<Side<'_>>) -> Rounds {
     let mut rounds = Rounds(sides.iter().map(|side| (side.name, Vec::new())).collect());
     for round in 0..settings.rounds {

@@ -1,26 +1,26 @@
-//! What a run of the bench is told by its environment.
+//! The settings of a bench run from its environment.
 
 use std::{env, str::FromStr, time::Duration};
 
-/// How long, how often, how much, and which.
+/// The length, the number of rounds, the sizes, and the selection.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
-    /// For trying the bench; the figures say nothing.
+    /// For testing the bench; the figures mean nothing.
     pub(crate) quick: bool,
-    /// How long one side has in one round.
+    /// The duration of one side in one round.
     pub(crate) time: Duration,
-    /// How often each side has its turn.
+    /// The number of turns of each side.
     pub(crate) rounds: usize,
-    /// How many events the small, the middle and the large log have.
+    /// The number of events in the small, the middle and the large log.
     pub(crate) events: [u64; 3],
-    /// How long the idle server is looked at.
+    /// How long the idle server is observed.
     pub(crate) idle: Duration,
-    /// The comparisons that were asked for; all where it is empty.
+    /// The selected comparisons; empty means all.
     only: Vec<String>,
 }
 
 impl Settings {
-    /// `quick` is what the command line asks for; a variable has the last word.
+    /// `quick` comes from the command line; a variable overrides it.
     pub(crate) fn read(quick: bool) -> Self {
         let quick = quick || env::var_os("USERPOOL_BENCH_QUICK").is_some();
         let (seconds, rounds, events, idle) = if quick {
@@ -44,28 +44,28 @@ impl Settings {
         }
     }
 
-    /// What was asked for that there is none of.
+    /// Selected names that no comparison has.
     pub(crate) fn unknown(&self, names: &[&str]) -> Option<&str> {
         self.only.iter().map(String::as_str).find(|only| !names.contains(only))
     }
 
-    /// Whether the comparison of this name was asked for.
+    /// Whether the comparison of this name is selected.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 
-    /// Whether this run leaves nothing out, so that its figures may stand in the docs.
+    /// Whether this run is complete, so that its figures may be published.
     pub(crate) fn is_whole(&self) -> bool {
         let [.., events] = self.events;
         !self.quick && self.only.is_empty() && events >= 1_000_000
     }
 
-    /// The same with fewer rounds, for what has no target.
+    /// The same with fewer rounds, for comparisons without a target.
     pub(crate) fn briefly(&self) -> Self {
         Self { rounds: self.rounds.min(3), ..self.clone() }
     }
 
-    /// What a side does before it is measured.
+    /// The time that a side runs before it is measured.
     pub(crate) fn warm_up(&self) -> Duration {
         self.time.mul_f64(0.25)
     }

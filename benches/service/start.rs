@@ -1,5 +1,5 @@
 //! How long a start takes, how much memory a server has then, and what it does when
-//! there is nothing to do.
+//! it is idle.
 
 use std::{
     fs,
@@ -19,11 +19,11 @@ use crate::{
     report::{Report, Row},
 };
 
-/// How long a read model is built again and again. Once it is built in any case.
+/// How long a read model is rebuilt repeatedly. It is built at least once.
 const REBUILDS: Duration = Duration::from_secs(30);
-/// What is given to a server that is to need less memory, in MiB.
+/// The cache size of a server with less memory, in MiB.
 const SMALL_CACHE: u64 = 32;
-/// How long a server may take to come to rest.
+/// How long a server may take to become idle.
 const REST: Duration = Duration::from_secs(2);
 
 pub(crate) fn compare(bench: &Bench, report: &mut Report) {
@@ -90,7 +90,7 @@ fn idle(bench: &Bench, report: &mut Report, server: &Server, events: u64) {
     thread::sleep(bench.settings.idle);
     let seconds = bench.settings.idle.as_secs_f64();
     let ticks = server.ticks() - ticks;
-    // A tick is 10 ms, so this is in percent of one processor.
+    // A tick is 10 ms, so this is a percentage of one CPU.
     let percent = ticks as f64 / seconds;
     let wakeups = server.wakeups().saturating_sub(wakeups) as f64 / seconds;
     report.keep_value("idle", &json!({"cpu_percent": percent, "wakeups_per_second": wakeups}));
@@ -106,12 +106,12 @@ fn idle(bench: &Bench, report: &mut Report, server: &Server, events: u64) {
         target: "none that are not needed",
         measured: format!("{}/s", shown(wakeups)),
         ratio: None,
-        // Nothing has to be done more often than the health of connections is asked.
+        // Nothing has to run more often than the health check of connections.
         reached: Some(wakeups < 1.0),
     });
 }
 
-/// The most that was ever resident, in MiB, once every user pool has been listed.
+/// The peak resident memory, in MiB, once every user pool has been listed.
 fn memory(bench: &Bench, report: &mut Report, server: &Server, how: &str, events: u64) -> f64 {
     let started = server.status("VmRSS");
     let pools = bench.runtime.block_on(list_all(server));

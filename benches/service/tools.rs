@@ -1,4 +1,4 @@
-//! What others wrote, where `benches/run` has put it.
+//! Third-party tools, as `benches/run` installs them.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Watching: how fast a client catches up, and how soon it hears of what is new.
+//! Watching: how fast a client catches up, and how soon it receives new events.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use crate::{
 /// When each event was acknowledged, or arrived, by its position.
 type Times = HashMap<i64, Instant>;
 
-/// How long an event that was acknowledged may take to arrive.
+/// How long an acknowledged event may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn compare(bench: &Bench, report: &mut Report) {
@@ -80,7 +80,8 @@ fn live(bench: &Bench, report: &mut Report, in_flight: usize) {
                 arrived.insert(position, Instant::now());
             }
         };
-        // Events arrive while there are creations, and for a moment after the last.
+        // Events arrive while there are creations, and for a moment after the last
+        // one.
         let created: usize = tokio::select! {
             created = async {
                 let created = created.await.expect("creations");
@@ -112,7 +113,7 @@ fn live(bench: &Bench, report: &mut Report, in_flight: usize) {
     });
 }
 
-/// Creates user pools until the time is up; says how many.
+/// Creates user pools until the time is up; returns their number.
 fn create(
     bench: &Bench,
     server: &Server,

@@ -1,4 +1,4 @@
-// Creates a user pool, gives it a domain, shows it, and follows what happens:
+// Creates a user pool, assigns a domain to it, shows it, and watches its events:
 //
 //	buf generate && go run . 127.0.0.1:50051 people-login
 package main
@@ -21,10 +21,10 @@ import (
 	userpoolv1 "example/gen/userpool/v1"
 )
 
-// Every call has 30 seconds, its retries and the time to connect included, and is
-// repeated when it got no answer. A change must have a request_id for that, which
-// keeps it from being made twice. Without one, do not retry it. A watch has no
-// deadline: it is the last rule that names it.
+// Every call has 30 seconds, including retries and the time to connect, and gRPC
+// retries it if it got no answer. A change must have a request_id, which keeps a
+// retry from making it twice. Do not retry a change without one. A watch has no
+// deadline: see the last rule.
 const serviceConfig = `{"methodConfig": [{
 	"name": [{"service": "userpool.v1.UserPoolService"}, {"service": "userpool.v1.UserPoolHistoryService"}],
 	"timeout": "30s",
@@ -55,7 +55,7 @@ func run(ctx context.Context, endpoint, domain string) error {
 		// With TLS: credentials.NewTLS(&tls.Config{RootCAs: …, Certificates: …}).
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultServiceConfig(serviceConfig),
-		// A server that is silent is asked whether it is still there.
+		// Detects a server that no longer responds.
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 15 * time.Second, Timeout: 5 * time.Second}),
 	)
 	if err != nil {
@@ -78,7 +78,7 @@ func run(ctx context.Context, endpoint, domain string) error {
 		Domain:     proto.String(domain),
 		UserPoolId: proto.String(id),
 		RequestId:  proto.String(uuid.NewString()),
-		// Only if nobody else has changed it since.
+		// The call fails if the user pool has changed since.
 		ExpectedRevision: proto.Int64(created.GetRevision()),
 	})
 	if err != nil {
@@ -95,8 +95,8 @@ func run(ctx context.Context, endpoint, domain string) error {
 	return watch(ctx, userpoolv1.NewUserPoolHistoryServiceClient(connection), id, described.GetRevision())
 }
 
-// watch prints what happened to the user pool, up to this revision. A program keeps
-// the position of the last event that it dealt with, and starts after it.
+// watch prints the events of the user pool up to this revision. A program stores the
+// position of the last event that it processed, and starts after it.
 func watch(ctx context.Context, history userpoolv1.UserPoolHistoryServiceClient, id string, until int64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -123,7 +123,7 @@ func watch(ctx context.Context, history userpoolv1.UserPoolHistoryServiceClient,
 				}
 			}
 		}
-		// The server has gone, and comes back. Anything else is a refusal.
+		// The server is restarting. Any other status is final.
 		if status.Code(err) != codes.Unavailable {
 			return err
 		}

@@ -1,4 +1,4 @@
-"""Creates a user pool, gives it a domain, shows it, and follows what happens:
+"""Creates a user pool, assigns a domain to it, shows it, and watches its events:
 
     pip install -r requirements.txt
     python -m grpc_tools.protoc -I ../../proto --python_out=. --grpc_python_out=. \\
@@ -21,8 +21,8 @@ from userpool.v1 import (
     user_pool_service_pb2_grpc as pools_grpc,
 )
 
-# A call is repeated when it got no answer. A change must have a request_id for that,
-# which keeps it from being made twice. Without one, do not retry it.
+# gRPC retries a call that got no answer. A change must have a request_id, which keeps
+# a retry from making it twice. Do not retry a change without one.
 SERVICE_CONFIG = {
     "methodConfig": [
         {
@@ -42,11 +42,11 @@ SERVICE_CONFIG = {
 }
 OPTIONS = [
     ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
-    # A server that is silent is asked whether it is still there.
+    # Detects a server that no longer responds.
     ("grpc.keepalive_time_ms", 15_000),
     ("grpc.keepalive_timeout_ms", 5_000),
 ]
-# For every call but the watch: seconds, its retries and the time to connect included.
+# For every call except the watch: seconds, including retries and the time to connect.
 DEADLINE = {"timeout": 30, "wait_for_ready": True}
 
 
@@ -63,7 +63,7 @@ def run(endpoint, domain):
             domain=domain,
             user_pool_id=pool_id,
             request_id=str(uuid.uuid4()),
-            # Only if nobody else has changed it since.
+            # The call fails if the user pool has changed since.
             expected_revision=created.revision,
         )
         pools.CreateUserPoolDomain(assign, **DEADLINE)
@@ -80,8 +80,8 @@ def run(endpoint, domain):
 
 
 def watch(history, pool_id, position=0):
-    """What happened to the user pool after this position, and then what happens. A program
-    keeps the position of the last event that it dealt with, and starts after it."""
+    """Yields the events of the user pool after this position, old and new. A program stores
+    the position of the last event that it processed, and starts after it."""
     pause = 0.1
     while True:
         request = history_pb.WatchUserPoolEventsRequest(
@@ -96,7 +96,7 @@ def watch(history, pool_id, position=0):
                 else:
                     position = sent.checkpoint.position
         except grpc.RpcError as error:
-            # The server has gone, and comes back. Anything else is a refusal.
+            # The server is restarting. Any other status is final.
             if error.code() != grpc.StatusCode.UNAVAILABLE:
                 raise
         time.sleep(pause)

@@ -1,5 +1,5 @@
-"""A Python client that has nothing but the server's address and a JSON file: it
-learns the API by reflection. Run by clients.rs; prints what it checked."""
+"""A Python client that has only the server's address and a JSON file: it learns the
+API by reflection. Run by python_client.rs; prints its checks."""
 
 import json
 import sys
@@ -59,7 +59,7 @@ assert described == created
 for member, value in request.items():
     if member not in ("PoolName", "Schema"):
         assert described[member] == value, member
-print("create, assign, describe: equal to the request, member for member")
+print("create, assign, describe: equal to the request")
 
 error, details = refusal("CreateUserPool", {"PoolName": "a/b", "MfaConfiguration": "ON"})
 assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
@@ -74,7 +74,7 @@ assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
 info = details["ErrorInfo"].metadata
 assert info["violations"] == "50", info
 assert 0 < int(info["violations_listed"]) <= 50, info
-print("many violations: told within the limits of a header")
+print("many violations: reported within the limits of a header")
 
 health = health_pb2_grpc.HealthStub(channel)
 for name in ("", "userpool.v1.UserPoolService", "userpool.v1.UserPoolHistoryService"):

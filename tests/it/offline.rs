@@ -187,7 +187,7 @@ async fn a_verifier_written_from_the_documentation_agrees() {
     assert_eq!(python(&file(&whole), &note(&third)), (Some(0), note(&last)));
     let forged_note = format!("3:{}", "0".repeat(64));
     let verdict = python(&file(&whole), &forged_note);
-    assert_eq!(verdict, (Some(1), "position 3: not what was noted".to_owned()));
+    assert_eq!(verdict, (Some(1), "position 3: not the given hash".to_owned()));
     let ours = userpool(&["log", "verify", "--checkpoint", &forged_note], directory.path());
     assert_eq!(code(&ours), Some(1));
     assert!(stdout(&ours).starts_with("INVALID at position 3: "), "{}", stdout(&ours));
@@ -196,7 +196,7 @@ async fn a_verifier_written_from_the_documentation_agrees() {
 
     let cut = lines[..4].join("\n");
     let verdict = python(&file(&cut), &note(&last));
-    assert_eq!(verdict, (Some(1), "position 5: ends before what was noted".to_owned()));
+    assert_eq!(verdict, (Some(1), "position 5: ends before the given position".to_owned()));
     let without = [lines[0], lines[2]].join("\n");
     let verdict = python(&file(&without), "");
     assert_eq!(verdict, (Some(1), "position 2: does not continue the chain".to_owned()));

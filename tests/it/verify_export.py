@@ -1,8 +1,8 @@
-"""Verifies an export as docs/audit.md describes it, with Python alone.
+"""Verifies an export by the description in docs/audit.md, with Python alone.
 
 usage: verify_export.py EXPORT [POSITION:HASH]
-Prints the head and exits with 0, or names the first position that is not right
-and exits with 1."""
+Prints the head and exits with 0, or names the first wrong position and exits
+with 1."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ def number(record, start, end):
     return int.from_bytes(record[start:end], "big")
 
 
-noted = dict([sys.argv[2].split(":")]) if len(sys.argv) > 2 else {}
+anchors = dict([sys.argv[2].split(":")]) if len(sys.argv) > 2 else {}
 position, previous, to_come = 0, bytes(32), 0
 with open(sys.argv[1], encoding="utf-8") as export:
     for line in export:
@@ -35,13 +35,13 @@ with open(sys.argv[1], encoding="utf-8") as export:
         if record[:32] != previous:
             refuse(position, "does not continue the chain")
         if record[32] != 1 or number(record, 33, 41) != position:
-            refuse(position, "another layout or position")
+            refuse(position, "wrong layout or position")
         previous = record[-32:]
         to_come = number(record, 45, 49) - number(record, 41, 45) - 1
-        if noted.get(str(position), previous.hex()) != previous.hex():
-            refuse(position, "not what was noted")
+        if anchors.get(str(position), previous.hex()) != previous.hex():
+            refuse(position, "not the given hash")
 if to_come != 0:
-    refuse(position + 1, "ends among those written together")
-if any(int(at) > position for at in noted):
-    refuse(position + 1, "ends before what was noted")
+    refuse(position + 1, "ends inside a batch")
+if any(int(at) > position for at in anchors):
+    refuse(position + 1, "ends before the given position")
 print(f"{position}:{previous.hex()}")

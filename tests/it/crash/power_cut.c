@@ -1,20 +1,20 @@
 /* A disk with a volatile cache, for a process that is started with this library
- * in LD_PRELOAD. It keeps, in $POWER_CUT_DURABLE, what is there after a power cut:
+ * in LD_PRELOAD. It keeps in $POWER_CUT_DURABLE what survives a power cut:
  *
- *   of a file that was synced, its contents when it was;
- *   of a directory that was synced, its entries when it was.
+ *   for a synced file, its contents at the sync;
+ *   for a synced directory, its entries at the sync.
  *
- * Nothing else is durable. Writing, creating, renaming and removing need no hook:
- * they are what is lost. sync_file_range promises nothing, so it is left alone.
+ * Nothing else is durable. Writing, creating, renaming and removing need no hook,
+ * since they are lost. sync_file_range guarantees nothing, so it is not hooked.
  *
- * A file or directory is known by its inode and the time of its birth, as inodes
- * are used again. An entry of $POWER_CUT_DURABLE is named for that; the one of a
- * directory has a line for each entry: its identity, f or d, and its name.
+ * A file or directory is identified by its inode and birth time, since inodes are
+ * reused. This identity is the name of its entry in $POWER_CUT_DURABLE; the one of
+ * a directory has a line for each entry: its identity, f or d, and its name.
  *
- * The real sync is not called. The copy stands for it, and costs less.
+ * The real sync is not called; the copy stands for it and is cheaper.
  *
- * After a power cut the machine is started again: $POWER_CUT_BOOT is the file that
- * says which boot this is. */
+ * After a power cut the machine boots again: the file $POWER_CUT_BOOT identifies
+ * the boot. */
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -50,7 +50,7 @@ static int identify(int directory, const char *name, int flags, struct identity 
 
 static int copy_file(int descriptor, FILE *to) {
     static char buffer[1 << 20];
-    /* Opened anew: the descriptor may be for writing only. */
+    /* Opened again, since the descriptor may be write-only. */
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
     int from = open(path, O_RDONLY | O_CLOEXEC);
@@ -76,7 +76,7 @@ static int copy_entries(int descriptor, FILE *to) {
     while ((entry = readdir(directory))) {
         struct identity of;
         if (identify(dirfd(directory), entry->d_name, AT_SYMLINK_NOFOLLOW, &of) != 0)
-            continue; /* It is gone again. */
+            continue; /* It was removed meanwhile. */
         if (entry->d_name[0] == '.' || !(S_ISREG(of.mode) || S_ISDIR(of.mode)))
             continue;
         fprintf(to, "%llu-%llu %c %s\n", of.inode, of.birth, S_ISDIR(of.mode) ? 'd' : 'f',
@@ -86,7 +86,7 @@ static int copy_entries(int descriptor, FILE *to) {
     return 0;
 }
 
-/* A process that is killed here has not synced: what was durable before still is. */
+/* If the process is killed here, the sync has not happened and the old copy stays. */
 static int make_durable(int descriptor) {
     const char *durable = getenv("POWER_CUT_DURABLE");
     struct identity of;

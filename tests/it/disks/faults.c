@@ -1,6 +1,6 @@
 /*
- * A disk that fails when it is told to: loaded before libc into the server, it
- * makes chosen calls on files below one directory fail.
+ * A disk that fails on demand: preloaded into the server, this library makes
+ * selected calls on files below one directory fail.
  *
  * FAULTS_UNDER    the directory
  * FAULTS_CONTROL  a file with the rule, read again at every call:
@@ -10,12 +10,12 @@
  * CALLS   letters: o open, w write, s sync, r sync_file_range, t truncate,
  *         n rename, m mkdir, d read
  * PATH    a part of the path, or "*" for any
- * NTH     the first call to fail, from 1; counted from when the rule was read first
- * ERRNO   with what
- * TIMES   how often; 0 for ever
- * EFFECT  how much of a write happens all the same: 0 nothing, 1 half, 2 all
+ * NTH     the first call to fail, from 1; counted since the rule was first read
+ * ERRNO   the error number
+ * TIMES   how many calls fail; 0 means all
+ * EFFECT  how much of a failing write still happens: 0 nothing, 1 half, 2 all
  *
- * The file FAULTS_CONTROL.hit is made when a call fails. No rule, no faults.
+ * The file FAULTS_CONTROL.hit is created when a call fails. No rule means no faults.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -119,8 +119,8 @@ int open64(const char *path, int flags, ...) { MODE(mode, flags) return opened(A
 int openat(int directory, const char *path, int flags, ...) { MODE(mode, flags) return opened(directory, path, flags, mode); }
 int openat64(int directory, const char *path, int flags, ...) { MODE(mode, flags) return opened(directory, path, flags, mode); }
 
-/* What is to be written although the call fails. */
-static size_t kept(struct fault fault, size_t length)
+/* The bytes that a failing write still writes. */
+static size_t bytes_written(struct fault fault, size_t length)
 {
     return fault.effect == 0 ? 0 : fault.effect == 1 ? length / 2 : length;
 }
@@ -130,7 +130,7 @@ ssize_t write(int fd, const void *bytes, size_t length)
     struct fault fault = fault_at('w', fd);
     if (!fault.number)
         return syscall(SYS_write, fd, bytes, length);
-    syscall(SYS_write, fd, bytes, kept(fault, length));
+    syscall(SYS_write, fd, bytes, bytes_written(fault, length));
     return failed(fault);
 }
 
@@ -139,7 +139,7 @@ static ssize_t written_at(int fd, const void *bytes, size_t length, off_t at)
     struct fault fault = fault_at('w', fd);
     if (!fault.number)
         return syscall(SYS_pwrite64, fd, bytes, length, at);
-    syscall(SYS_pwrite64, fd, bytes, kept(fault, length), at);
+    syscall(SYS_pwrite64, fd, bytes, bytes_written(fault, length), at);
     return failed(fault);
 }
 

@@ -1,4 +1,4 @@
-//! Data directories as a server leaves them, with as many events as one likes.
+//! Data directories as a server leaves them, with any number of events.
 
 use std::path::Path;
 
@@ -15,22 +15,22 @@ use userpool::{
     server::data_dir::DataDir,
 };
 
-/// The user pool that has many events.
+/// The user pool with many events.
 pub(crate) const POOL: &str = "us-east-1_AbCdEfGhI";
 
-/// What a directory has.
+/// The content of a directory.
 #[derive(Debug)]
-pub(crate) struct Made {
-    /// How many events there are.
+pub(crate) struct DataDirectory {
+    /// The number of events.
     pub(crate) events: u64,
     /// How many of them are those of [`POOL`]; every other user pool has one.
     pub(crate) own: u64,
-    /// What every user pool has besides its name and its tag.
+    /// The settings of every user pool besides its name and its tag.
     pub(crate) pool: UserPool,
 }
 
-impl Made {
-    /// Writes the log, and says how many bytes were to be kept. There is no read
+impl DataDirectory {
+    /// Writes the log, and returns the number of appended bytes. There is no read
     /// model: the first server builds it.
     pub(crate) async fn write(&self, data_dir: &Path) -> u64 {
         let now = SystemSource.now();
@@ -86,7 +86,7 @@ impl Made {
     }
 }
 
-/// The user pool that was made at a position, where that is not [`POOL`].
+/// The user pool that was created at a position, unless that is [`POOL`].
 pub(crate) fn id_at(position: u64) -> String {
     format!("us-east-1_{position:09}")
 }
