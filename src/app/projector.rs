@@ -114,7 +114,9 @@ impl Projector {
         let mut changes = self.read_model.changes()?;
         let mut events = Vec::with_capacity(records.len());
         for record in &records {
-            record.follows(head).map_err(|defect| broken_chain(head.position.next(), defect))?;
+            record
+                .check_follows(head)
+                .map_err(|defect| broken_chain(head.position.next(), defect))?;
             head = record.head();
             let mut event = codec::decode(record)?;
             changes.project(&self.read_model, &mut event)?;

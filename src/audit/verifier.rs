@@ -130,10 +130,10 @@ impl Verifier {
     }
 
     fn accept(&mut self, record: &Record) -> Result<(), MismatchCause> {
-        record.follows(self.head)?;
+        record.check_follows(self.head)?;
         self.compare_trusted(record.head())?;
         self.head = record.head();
-        self.is_inside_batch = !record.ends_batch();
+        self.is_inside_batch = !record.is_last_in_batch();
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! An ordered log of opaque records, chained by their hashes, and the engines
 //! that keep it. Knows nothing of user pools, messages or gRPC.
 
+mod hash;
 mod memory;
+mod position;
 mod record;
 mod sled;
 mod witness;
@@ -12,59 +14,17 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-pub(crate) use self::sled::DbFile;
+pub(crate) use self::sled::DbHandle;
 pub use self::{
+    hash::{Hash, ParseHashError},
     memory::MemoryLog,
-    record::{Batch, Defect, Hash, NotAHash, Record},
+    position::{Head, Position},
+    record::{BatchPlace, Defect, Record},
     sled::{OpenError, RestoreError, SledLog},
 };
 
 /// The cause of a failure, as the engine put it. It is for logs, not for clients.
 pub type BoxError = Box<dyn Error + Send + Sync>;
-
-/// A place in the log. The first record is at 1; 0 is before all records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Position(pub u64);
-
-impl Position {
-    /// Before all records: where an empty log is.
-    pub const START: Self = Self(0);
-
-    /// The place after this one.
-    #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
-    }
-
-    /// The number as messages have it.
-    #[must_use]
-    pub fn to_int(self) -> i64 {
-        i64::try_from(self.0).unwrap_or(i64::MAX)
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// The end of the log: the position and the hash of the last durable record.
-///
-/// An empty log has position 0 and a hash of 32 zero bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Head {
-    /// The position of the last record.
-    pub position: Position,
-    /// The hash of the last record.
-    pub hash: Hash,
-}
-
-impl fmt::Display for Head {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "position {} with hash {}", self.position, self.hash)
-    }
-}
 
 /// How much one read returns: whatever is reached first, but one record at least.
 #[derive(Debug, Clone, Copy)]

@@ -1,20 +1,20 @@
-//! The log in a sled database: `DIR/records`, with `DIR/head` as its witness.
+//! The log in a sled database: `DIR/records`, with the witness `DIR/head`.
 //!
-//! One tree, which has the records in pieces. sled's own promises are weaker than
-//! ours, so this room adds to them: what `flush` leaves in the page cache is synced,
-//! what `open` drops in silence is noticed, what outgrows sled's file is cut up, and
-//! what sled answers with a panic becomes an error.
+//! One tree has the records in chunks. sled promises less than a log must, so this
+//! engine adds the rest: it syncs what `flush` leaves in the page cache, detects what
+//! `open` drops without an error, splits what would become a file of its own, and turns
+//! the panics of sled into errors.
 
 #![expect(
     clippy::disallowed_methods,
     reason = "the engine waits for real disks on threads of its own; a simulation replaces it"
 )]
 
+mod chunks;
 mod files;
-mod opening;
-mod pieces;
+mod open;
+mod scratch_copy;
 mod tail;
-mod trial;
 
 use std::{
     collections::HashSet,
@@ -33,55 +33,55 @@ use tokio::{sync::watch, task, time};
 
 use crate::telemetry::metrics::LogMetrics;
 
-pub(crate) use self::files::DbFile;
+use self::chunks::key;
+pub(crate) use self::files::DbHandle;
 use self::files::sync_blobs;
-use self::pieces::key;
 use super::{
     AppendError, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit, Record,
     witness::Witness,
 };
 
-/// How long a batch may take. After a failed write, sled at times waits for ever.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an append may take. After a failed write, sled sometimes hangs.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What helps where the log itself is lost or damaged.
+/// What to do about a lost or damaged log.
 const REMEDY: &str = "restore it from a backup, or from an export of it with userpool log import";
 
 /// A log in a sled database.
 #[derive(Debug, Clone)]
 pub struct SledLog(Arc<Engine>);
 
-/// Why a log could not be opened. Nothing in it was changed.
+/// Why a log cannot be opened. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// A file of the log cannot be created, read or synced.
-    #[error("{} cannot be used; see to the disk, its owner and its permissions", path.display())]
+    #[error("cannot use {}; check the disk, the owner and the permissions", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// Another process has it open.
-    #[error("the log in {} is in use by another process; stop that one", .0.display())]
+    #[error("cannot open the log in {}: another process holds its lock; stop that process first", .0.display())]
     InUse(PathBuf),
-    /// sled refuses the database, or gave up on it: it is damaged.
+    /// sled cannot open the database: it is damaged.
     #[error("sled cannot open the log in {}; {REMEDY}", path.display())]
     Engine {
         /// The directory of the database.
         path: PathBuf,
-        /// What sled says.
+        /// The error of sled.
         source: BoxError,
     },
-    /// A record near the end is not as it was written.
+    /// A record near the end differs from what was written.
     #[error("the log in {} cannot be trusted; {REMEDY}", path.display())]
     Damaged {
         /// The directory of the database.
         path: PathBuf,
-        /// Where and why.
+        /// The position and the defect.
         source: ReadError,
     },
-    /// Acknowledged records are missing at the end.
+    /// Acknowledged records at the end are missing.
     #[error(
         "the log in {} ends at position {found}, but position {acknowledged} was acknowledged; \
          {REMEDY}",
@@ -90,15 +90,15 @@ pub enum OpenError {
     TailLost {
         /// The directory of the database.
         path: PathBuf,
-        /// Where the log ends.
+        /// The last position of the log.
         found: Position,
-        /// Up to where it was acknowledged.
+        /// The last acknowledged position.
         acknowledged: Position,
     },
 }
 
 impl OpenError {
-    /// Whether the log itself is wrong, and not what is around it.
+    /// Whether the log itself is damaged, rather than inaccessible.
     #[must_use]
     pub const fn is_damage(&self) -> bool {
         match self {
@@ -108,43 +108,43 @@ impl OpenError {
     }
 }
 
-/// Why records could not be restored.
+/// Why records cannot be restored.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// A record does not continue the log.
     #[error("the record for position {position} does not continue the log")]
     Defect {
-        /// Where it would go.
+        /// The position that it would have.
         position: Position,
-        /// What is wrong with it.
+        /// What is wrong with the record.
         #[source]
         source: Defect,
     },
-    /// The log takes nothing.
+    /// The append failed.
     #[error(transparent)]
     Append(#[from] AppendError),
 }
 
 impl SledLog {
-    /// Opens the log in `directory`, creating it where there is none, and checks
-    /// its end. Blocks while sled recovers. Appending takes a runtime with a timer.
+    /// Opens the log in `directory`, creating it if it is missing, and checks its end.
+    /// Blocks while sled recovers. Appending needs a runtime with a timer.
     ///
     /// # Errors
-    /// See [`OpenError`]. A log that cannot be trusted is not touched.
+    /// See [`OpenError`]. A damaged log is not changed.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        Self::open_measured(directory, LogMetrics::default())
+        Self::open_with_metrics(directory, LogMetrics::default())
     }
 
-    /// The same, with what it does counted in `metrics`.
+    /// Like [`open`](Self::open), and records metrics.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
-    pub fn open_measured(directory: &Path, metrics: LogMetrics) -> Result<Self, OpenError> {
+    pub fn open_with_metrics(directory: &Path, metrics: LogMetrics) -> Result<Self, OpenError> {
         Engine::open(directory, metrics).map(|engine| Self(Arc::new(engine)))
     }
 
-    /// Appends records of another log as they are, and makes them durable. For a
-    /// log that is restored: its batches need not end where this call's do.
+    /// Appends the records of another log unchanged, and makes them durable. `records`
+    /// may end inside a batch.
     ///
     /// # Errors
     /// [`RestoreError::Defect`]: nothing was written. [`RestoreError::Append`]: as
@@ -153,8 +153,8 @@ impl SledLog {
         self.0.restore(records)
     }
 
-    /// Runs `work` where it may block. A panic in sled becomes an error.
-    async fn blocking<T: Send + 'static>(
+    /// Runs `work` on a thread that may block. A panic in sled becomes an error.
+    async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Engine) -> T + Send + 'static,
     ) -> Result<T, BoxError> {
@@ -170,18 +170,19 @@ impl EventLog for SledLog {
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
-        let appended = self.blocking(move |engine| engine.append(expected, bodies));
-        let Ok(appended) = time::timeout(PATIENCE, appended).await else {
+        let appended = self.run_blocking(move |engine| engine.append(expected, bodies));
+        let Ok(appended) = time::timeout(APPEND_TIMEOUT, appended).await else {
             self.0.metrics.append_failed();
             let path = self.0.path.display();
-            let cause = format!("{path}: no answer for {} seconds", PATIENCE.as_secs());
+            let cause =
+                format!("{path}: no answer from sled within {} seconds", APPEND_TIMEOUT.as_secs());
             return Err(AppendError::Unknown(cause.into()));
         };
         appended.map_err(AppendError::Unknown)?
     }
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
-        let read = self.blocking(move |engine| engine.read(after, limit)).await;
+        let read = self.run_blocking(move |engine| engine.read(after, limit)).await;
         read.map_err(ReadError::Unavailable)?
     }
 
@@ -190,75 +191,76 @@ impl EventLog for SledLog {
         positions: Vec<Position>,
         limit: ReadLimit,
     ) -> Result<Vec<Record>, ReadError> {
-        let read = self.blocking(move |engine| engine.read_at(&positions, limit)).await;
+        let read = self.run_blocking(move |engine| engine.read_at(&positions, limit)).await;
         read.map_err(ReadError::Unavailable)?
     }
 }
 
-/// Dropped in this order: the database first, then the file that waits for it.
+/// The fields drop in this order: the database first, then the handle that waits until
+/// it is closed.
 #[derive(Debug)]
 struct Engine {
     db: Db,
-    file: DbFile,
+    handle: DbHandle,
     /// The directory of the database.
     path: PathBuf,
-    writer: Mutex<Writer>,
+    state: Mutex<AppendState>,
     head: watch::Sender<Head>,
     metrics: LogMetrics,
 }
 
 #[derive(Debug)]
-struct Writer {
+struct AppendState {
     witness: Witness,
     synced_blobs: HashSet<OsString>,
-    /// A sync that failed once proves nothing when it succeeds later.
+    /// After a failed sync, a later sync that succeeds proves nothing.
     failed: bool,
 }
 
 impl Engine {
     fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
-        let mut writer = self.writer();
+        let mut state = self.state();
         let actual = *self.head.borrow();
         if actual != expected {
             return Err(AppendError::Conflict { expected, actual });
         }
         let records = Record::chain(actual, bodies);
-        self.commit(&records, &mut writer)?;
+        self.commit(&records, &mut state)?;
         Ok(records)
     }
 
     fn restore(&self, records: &[Record]) -> Result<(), RestoreError> {
-        let mut writer = self.writer();
+        let mut state = self.state();
         let mut head = *self.head.borrow();
         for record in records {
             let position = head.position.next();
             let defect = |source| RestoreError::Defect { position, source };
-            record.follows(head).map_err(defect)?;
+            record.check_follows(head).map_err(defect)?;
             head = record.head();
         }
-        Ok(self.commit(records, &mut writer)?)
+        Ok(self.commit(records, &mut state)?)
     }
 
-    fn commit(&self, records: &[Record], writer: &mut Writer) -> Result<(), AppendError> {
-        if writer.failed {
-            let cause = "a sync failed before; whether it took effect cannot be known";
+    fn commit(&self, records: &[Record], state: &mut AppendState) -> Result<(), AppendError> {
+        if state.failed {
+            let cause = "an earlier sync failed, so the state of the disk is unknown";
             return Err(AppendError::Unknown(cause.into()));
         }
         let Some(last) = records.last().map(Record::head) else { return Ok(()) };
-        let begun = Instant::now();
+        let start = Instant::now();
 
-        // Until the sync has succeeded, this log has failed: an early return or
-        // a panic on the way must not let the next batch in.
-        writer.failed = true;
-        self.make_durable(records, &mut writer.synced_blobs).map_err(|cause| {
+        // The log counts as failed until the sync succeeds, so that an early return or
+        // a panic rejects the next batch.
+        state.failed = true;
+        self.make_durable(records, &mut state.synced_blobs).map_err(|cause| {
             self.metrics.append_failed();
             AppendError::Unknown(format!("{}: {cause}", self.path.display()).into())
         })?;
-        writer.failed = false;
-        self.metrics.appended(records.len(), begun.elapsed());
+        state.failed = false;
+        self.metrics.appended(records.len(), start.elapsed());
 
-        if let Err(error) = writer.witness.note(last) {
-            tracing::warn!(%error, "the acknowledged head could not be noted");
+        if let Err(error) = state.witness.record(last) {
+            tracing::warn!(%error, "cannot record the acknowledged head");
         }
         self.head.send_replace(last);
         Ok(())
@@ -271,31 +273,30 @@ impl Engine {
     ) -> Result<(), BoxError> {
         let mut batch = sled::Batch::default();
         for record in records {
-            pieces::insert(&mut batch, record);
+            chunks::insert(&mut batch, record);
         }
         self.db.apply_batch(batch)?;
         let written = Instant::now();
         self.db.flush()?;
         sync_blobs(&self.path.join("blobs"), synced_blobs)?;
-        self.file.sync_data()?;
+        self.handle.sync_data()?;
         self.metrics.synced(written.elapsed());
         Ok(())
     }
 
     fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
-        // What is past the head may be in sled, but it is not durable yet.
+        // Records after the head may be in sled, but they are not durable yet.
         let end = self.head.borrow().position;
         let mut records: Vec<Record> = Vec::new();
         let mut left = limit;
         let mut expected = after.next();
-        let mut found = pieces::join(self.db.range(key(expected)..key(end.next())));
-        while let Some(entry) = caught(expected, || found.next().transpose())? {
-            let (found, stored) = entry;
+        let mut entries = chunks::join(self.db.range(key(expected)..key(end.next())));
+        while let Some((key, stored)) = catch(expected, || entries.next().transpose())? {
             if !left.admits(records.len(), stored.len()) {
                 return Ok(records);
             }
             let previous = records.last().map(|record| record.hash);
-            let record = parse_entry(expected, &found, stored, previous)?;
+            let record = parse_entry(expected, &key, stored, previous)?;
             records.push(record);
             expected = expected.next();
         }
@@ -312,31 +313,31 @@ impl Engine {
         for &position in positions {
             let missing = ReadError::Damaged { position, defect: Defect::Missing };
             let entries = self.db.range(key(position)..key(position.next()));
-            let found = caught(position, || pieces::join(entries).next().transpose())?;
-            let (found, stored) = found.filter(|_| position <= end).ok_or(missing)?;
+            let entry = catch(position, || chunks::join(entries).next().transpose())?;
+            let (key, stored) = entry.filter(|_| position <= end).ok_or(missing)?;
             if !left.admits(records.len(), stored.len()) {
                 break;
             }
-            records.push(parse_entry(position, &found, stored, None)?);
+            records.push(parse_entry(position, &key, stored, None)?);
         }
         Ok(records)
     }
 
-    fn writer(&self) -> MutexGuard<'_, Writer> {
-        // A panic while it was held left `failed` set.
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, AppendState> {
+        // A panic under the lock leaves `failed` set.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Err(error) = self.writer().witness.sync() {
-            tracing::warn!(%error, "the acknowledged head could not be synced");
+        if let Err(error) = self.state().witness.sync() {
+            tracing::warn!(%error, "cannot sync the acknowledged head");
         }
     }
 }
 
-/// What the system said to sled, or else what sled says.
+/// The error of the system that sled reports, or else the error of sled.
 fn system_error(error: sled::Error) -> Result<io::Error, sled::Error> {
     match error {
         sled::Error::Io(error) if error.raw_os_error().is_some() => Ok(error),
@@ -349,35 +350,36 @@ fn system_error(error: sled::Error) -> Result<io::Error, sled::Error> {
 }
 
 fn parse_entry(
-    expected: Position,
+    position: Position,
     found: &IVec,
     stored: Bytes,
     previous: Option<Hash>,
 ) -> Result<Record, ReadError> {
-    if **found != key(expected) {
-        return Err(ReadError::Damaged { position: expected, defect: Defect::Missing });
+    let damaged = |defect| ReadError::Damaged { position, defect };
+    if **found != key(position) {
+        return Err(damaged(Defect::Missing));
     }
-    Record::parse_at(expected, stored, previous)
+    Record::parse_at(position, stored, previous).map_err(damaged)
 }
 
-/// The position of the record that the entry with this key is a piece of.
+/// The position in the key of a chunk.
 fn position_of(key: &IVec) -> Result<Position, ReadError> {
-    let position = key.first_chunk().ok_or_else(|| unavailable("a key is no position"))?;
+    let position = key.first_chunk().ok_or_else(|| unavailable("a key is not a position"))?;
     Ok(Position(u64::from_be_bytes(*position)))
 }
 
-/// What sled reads at `position`. Damage is an error to it, a surprise, or a panic.
-fn caught<T>(
+/// Reads from sled at `position`. Turns a panic, which damage can cause, into an error.
+fn catch<T>(
     position: Position,
     read: impl FnOnce() -> Result<T, sled::Error>,
 ) -> Result<T, ReadError> {
     panic::catch_unwind(AssertUnwindSafe(read))
         .map_err(|_| ReadError::Damaged { position, defect: Defect::Unreadable })?
-        .map_err(|error| unreadable(position, error))
+        .map_err(|error| read_error(position, error))
 }
 
-/// What sled says about the record at `position`.
-fn unreadable(position: Position, error: sled::Error) -> ReadError {
+/// The error for a record that sled cannot read.
+fn read_error(position: Position, error: sled::Error) -> ReadError {
     match system_error(error) {
         Ok(error) => unavailable(error),
         Err(error) => {

@@ -1,13 +1,14 @@
-//! A second place that knows how far the log was acknowledged.
+//! The witness: a file beside the database that has the acknowledged head.
 //!
-//! A damaged sled file can open without a word and without its tail, so the
-//! engine compares what it finds with this file and refuses to go on from less.
-//! Two slots, written in turn, so that a torn write leaves the one before:
+//! sled can open a damaged database without an error and without its last records.
+//! So the engine compares the end of the database with this file, and refuses a
+//! database that ends earlier. The file has two slots, which are written in turn, so
+//! that a torn write leaves the older slot intact:
 //!
-//! | bytes of a slot | what |
+//! | bytes of a slot | content |
 //! |---|---|
 //! | 0–7 | the position of the head, big-endian |
-//! | 8–39 | its hash |
+//! | 8–39 | the hash of the head |
 //! | 40–71 | SHA-256 of the 40 bytes before |
 
 use std::{
@@ -23,9 +24,9 @@ use super::{Hash, Head, Position};
 
 /// Far enough apart that no sector holds both slots.
 const SLOT_DISTANCE: u64 = 4096;
-const SLOT: usize = 72;
+const SLOT_BYTES: usize = 72;
 
-/// The file that notes the acknowledged head.
+/// The file that records the acknowledged head.
 #[derive(Debug)]
 pub(super) struct Witness {
     file: File,
@@ -33,7 +34,7 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    /// Opens or creates the file, and reads the newest head that it notes.
+    /// Opens or creates the file, and reads the newest head in it.
     ///
     /// # Errors
     /// The file cannot be opened, created or read.
@@ -43,24 +44,24 @@ impl Witness {
         let mut newest = Head::default();
         let mut next_slot = 0;
         for slot in 0..2 {
-            let noted = read_slot(&file, slot)?.unwrap_or_default();
-            if noted.position > newest.position {
-                newest = noted;
+            let head = read_slot(&file, slot)?.unwrap_or_default();
+            if head.position > newest.position {
+                newest = head;
                 next_slot = 1 - slot;
             }
         }
         Ok((Self { file, next_slot }, newest))
     }
 
-    /// Notes that everything up to `head` is durable in the log.
+    /// Records that the log is durable up to `head`.
     ///
-    /// Written, not synced: the log itself is what is durable. The kernel keeps
-    /// the note when the process dies, and writes it back in its own time.
+    /// Writes, but does not sync: the database itself is durable. The write outlives
+    /// the process, because the kernel has it.
     ///
     /// # Errors
-    /// The file cannot be written; the older note stays.
-    pub(super) fn note(&mut self, head: Head) -> io::Result<()> {
-        let mut slot = Vec::with_capacity(SLOT);
+    /// The file cannot be written; the older slot stays.
+    pub(super) fn record(&mut self, head: Head) -> io::Result<()> {
+        let mut slot = Vec::with_capacity(SLOT_BYTES);
         slot.extend_from_slice(&head.position.0.to_be_bytes());
         slot.extend_from_slice(&head.hash.0);
         let digest = Sha256::digest(&slot);
@@ -70,7 +71,7 @@ impl Witness {
         Ok(())
     }
 
-    /// Makes the newest note durable.
+    /// Makes the newest slot durable.
     ///
     /// # Errors
     /// The file cannot be synced.
@@ -79,19 +80,19 @@ impl Witness {
     }
 }
 
-/// The head noted in a slot, or nothing where the slot was never written whole.
+/// The head in a slot, or nothing where the slot was never written completely.
 fn read_slot(file: &File, slot: u64) -> io::Result<Option<Head>> {
-    let mut bytes = [0; SLOT];
+    let mut bytes = [0; SLOT_BYTES];
     match file.read_exact_at(&mut bytes, slot * SLOT_DISTANCE) {
         Ok(()) => (),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(error),
     }
-    let (noted, digest) = bytes.split_at(SLOT - 32);
-    let parsed = || {
-        let (position, hash) = noted.split_first_chunk::<8>()?;
+    let (head, digest) = bytes.split_at(SLOT_BYTES - 32);
+    let parse = || {
+        let (position, hash) = head.split_first_chunk::<8>()?;
         let position = Position(u64::from_be_bytes(*position));
         Some(Head { position, hash: Hash(hash.try_into().ok()?) })
     };
-    Ok(if Sha256::digest(noted).as_slice() == digest { parsed() } else { None })
+    Ok(if Sha256::digest(head).as_slice() == digest { parse() } else { None })
 }

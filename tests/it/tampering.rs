@@ -186,7 +186,7 @@ async fn every_change_to_a_record_is_found_at_its_position() {
             // A change that is consistent in itself shows only against a hash anchor.
             Tampering::Truncate { length } => {
                 let last = length.checked_sub(1).map(|last| &records[last]);
-                last.is_some_and(|last| !last.ends_batch()).then_some(first)
+                last.is_some_and(|last| !last.is_last_in_batch()).then_some(first)
             }
             Tampering::Rewrite { .. } => None,
             Tampering::FlipBit { .. }

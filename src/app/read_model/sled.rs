@@ -8,7 +8,7 @@ use sled::IVec;
 
 use crate::{
     app::unsynced::InUse,
-    event_log::{BoxError, DbFile},
+    event_log::{BoxError, DbHandle},
 };
 
 use super::store::{Store, Write};
@@ -21,7 +21,7 @@ const MIN_CACHE: u64 = 1024 * 1024;
 pub(super) struct SledStore {
     db: sled::Db,
     /// Dropped after the database, so that the next process does not find it held.
-    _file: DbFile,
+    _file: DbHandle,
     /// Dropped last, when nothing is written any more.
     _in_use: InUse,
 }
@@ -34,7 +34,7 @@ impl SledStore {
         // Neither flushed nor synced: records that a crash takes are projected again.
         let config = sled::Config::new().path(path).cache_capacity(cache.max(MIN_CACHE));
         let db = config.flush_every_ms(None).open()?;
-        let file = DbFile::new(&db, File::open(path.join("db"))?);
+        let file = DbHandle::new(&db, File::open(path.join("db"))?);
         Ok(Self { db, _file: file, _in_use: in_use })
     }
 }

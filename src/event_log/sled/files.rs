@@ -1,4 +1,4 @@
-//! sled's files, and what sled leaves undone with them.
+//! The files of a sled database, and the syncs that sled omits.
 
 use std::{
     collections::HashSet,
@@ -16,22 +16,23 @@ use sled::Db;
 use crate::fs::sync_directory;
 
 /// How long sled may take to close a database.
-const CLOSE: Duration = Duration::from_secs(10);
-/// How often, and how long apart, a closed database is asked whether it is free.
-const RELEASE_TRIES: usize = 1000;
-const RELEASE_PAUSE: Duration = Duration::from_millis(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often, and at which interval, the lock of a closed database is tried.
+const RELEASE_ATTEMPTS: usize = 1000;
+const RELEASE_INTERVAL: Duration = Duration::from_millis(1);
 
-/// sled's own file, opened a second time: `flush` leaves what it wrote in the
-/// disk's cache, and the file's new size in the kernel's.
+/// The last handle of a sled database, and its file opened a second time.
 ///
-/// Has the last handle of the database, so it is dropped after the others.
+/// Syncs the file, because sled's `flush` leaves what it wrote in the cache of the
+/// disk, and the new size of the file in the cache of the kernel. Drop it after all
+/// other handles: it waits until sled has closed the database.
 #[derive(Debug)]
-pub(crate) struct DbFile {
+pub(crate) struct DbHandle {
     last: Option<Db>,
     file: File,
 }
 
-impl DbFile {
+impl DbHandle {
     pub(crate) fn new(db: &Db, file: File) -> Self {
         Self { last: Some(db.clone()), file }
     }
@@ -41,51 +42,51 @@ impl DbFile {
     }
 }
 
-impl Drop for DbFile {
-    /// sled's threads let go of a database a moment after its last handle; whoever
-    /// opens it next must not find it held.
+impl Drop for DbHandle {
+    /// sled's threads hold the lock for a moment after the last handle is dropped;
+    /// the next one to open the database must find it free.
     fn drop(&mut self) {
-        // Where a write has failed, sled panics while it closes, or waits for ever.
+        // After a failed write, sled can panic or hang while it closes.
         let last = self.last.take();
-        let (working, ended) = mpsc::channel::<()>();
+        let (closing, closed) = mpsc::channel::<()>();
         let close = move || {
             drop(last);
-            drop(working);
+            drop(closing);
         };
         let closer = thread::Builder::new().name("closer".to_owned()).spawn(close);
-        if closer.is_ok() && ended.recv_timeout(CLOSE) == Err(RecvTimeoutError::Timeout) {
-            tracing::error!("a database does not close; it is left to the end of the process");
+        if closer.is_ok() && closed.recv_timeout(CLOSE_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
+            tracing::error!("sled does not close a database; it stays open until the process ends");
             return;
         }
-        if !is_released(&self.file) {
-            tracing::warn!("sled still holds a database that was closed");
+        if !wait_released(&self.file) {
+            tracing::warn!("sled still holds the lock of a closed database");
         }
     }
 }
 
-/// Waits until nobody holds a database that was closed, for a while.
-pub(super) fn is_released(file: &File) -> bool {
-    for _ in 0..RELEASE_TRIES {
+/// Waits for the lock of a database, and returns whether it is free.
+pub(super) fn wait_released(file: &File) -> bool {
+    for _ in 0..RELEASE_ATTEMPTS {
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) => thread::sleep(RELEASE_PAUSE),
+            Err(TryLockError::WouldBlock) => thread::sleep(RELEASE_INTERVAL),
             Ok(()) | Err(TryLockError::Error(_)) => return true,
         }
     }
     false
 }
 
-/// Whether somebody has the database in `path` open, as far as its lock tells.
-pub(super) fn is_held(path: &Path) -> io::Result<bool> {
+/// Whether another process, or this one, holds the lock of the database in `path`.
+pub(super) fn is_locked(path: &Path) -> io::Result<bool> {
     match File::open(path.join("db")) {
-        Ok(file) => Ok(!is_released(&file)),
+        Ok(file) => Ok(!wait_released(&file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// sled leaves these behind when it dies while it writes one, and trips over
-/// them later.
-pub(super) fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
+/// Removes incomplete snapshots. sled leaves one behind when the process dies while
+/// it writes the snapshot, and fails on it later.
+pub(super) fn remove_incomplete_snapshots(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().ends_with(".generating") {
@@ -95,7 +96,7 @@ pub(super) fn remove_unfinished_snapshots(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Syncs what sled put beside its file since `synced`.
+/// Syncs the blob files that are not in `synced` yet, and updates it.
 pub(super) fn sync_blobs(path: &Path, synced: &mut HashSet<OsString>) -> io::Result<()> {
     let mut found = HashSet::new();
     let mut new = false;

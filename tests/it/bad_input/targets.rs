@@ -86,13 +86,13 @@ pub(crate) fn record(bytes: &[u8]) {
 fn parsed(stored: &Bytes) {
     let Ok(record) = Record::parse(stored.clone()) else { return };
     assert_eq!(record.stored, *stored);
-    record.follows(Head::default()).ok();
+    record.check_follows(Head::default()).ok();
     let Ok(event) = audit::decode_with_record(&record) else { return };
     let before = Head {
         position: userpool::event_log::Position(record.position.0.wrapping_sub(1)),
         hash: record.previous_hash,
     };
-    if record.follows(before).is_ok() {
+    if record.check_follows(before).is_ok() {
         // A record that continues the chain does so as an event too.
         let checked = audit::extract_record(&event).expect("the event of the record");
         assert_eq!(checked, record);

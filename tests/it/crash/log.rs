@@ -48,7 +48,7 @@ impl Log {
     /// possible.
     pub(super) fn follow(&mut self, event: &UserPoolEvent) {
         let record = audit::extract_record(event).expect("the record of the event");
-        record.follows(self.head).expect("the record that continues the log");
+        record.check_follows(self.head).expect("the record that continues the log");
         assert_eq!(event.previous_hash, self.head.hash.0, "at {}", event.position);
         assert_eq!(event.hash, record.hash.0, "at {}", event.position);
         self.head = record.head();

@@ -1,0 +1,49 @@
+//! Positions in the log.
+
+use std::fmt;
+
+use super::Hash;
+
+/// A position in the log. The first record is at 1; 0 is before all records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// Before all records: the end of an empty log.
+    pub const START: Self = Self(0);
+
+    /// The next position.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The position as messages carry it.
+    #[must_use]
+    pub fn to_int(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The end of the log: the position and the hash of the last durable record.
+///
+/// An empty log has position 0 and a hash of 32 zero bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The position of the last record.
+    pub position: Position,
+    /// The hash of the last record.
+    pub hash: Hash,
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "position {} with hash {}", self.position, self.hash)
+    }
+}

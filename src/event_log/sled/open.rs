@@ -1,0 +1,155 @@
+//! Opening a log: syncs what a crash left behind, then checks the end of the log. A
+//! rejected database stays as it was found.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    sync::Mutex,
+    thread,
+    time::Duration,
+};
+
+use sled::Db;
+use tokio::sync::watch;
+
+use crate::{
+    event_log::{Head, Position, witness::Witness},
+    fs::sync_all,
+    telemetry::metrics::LogMetrics,
+};
+
+use super::{
+    AppendState, Engine, OpenError,
+    files::{DbHandle, is_locked, remove_incomplete_snapshots, sync_blobs},
+    scratch_copy::ScratchCopy,
+    system_error, tail,
+};
+
+/// How much of the log sled keeps in memory. Appending and following need only the end
+/// of the log.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+impl Engine {
+    pub(super) fn open(directory: &Path, metrics: LogMetrics) -> Result<Self, OpenError> {
+        let path = directory.join("records");
+        fs::create_dir_all(directory).map_err(unusable(directory))?;
+        let witness_path = directory.join("head");
+        let (mut witness, acknowledged) =
+            Witness::open(&witness_path).map_err(unusable(&witness_path))?;
+        if is_locked(&path).map_err(unusable(&path))? {
+            return Err(OpenError::InUse(path));
+        }
+        if !path.join("db").exists() {
+            if acknowledged.position > Position::START {
+                // sled would create an empty database.
+                return Err(tail_lost(&path, Position::START, acknowledged));
+            }
+            create_database(&path)?;
+        }
+        // A killed process may have left writes in the cache of the kernel. Callers
+        // read them from here on, so they must be durable.
+        sync_all(&path).map_err(unusable(&path))?;
+        if let Some(copy) = ScratchCopy::of(&path).map_err(unusable(&path))? {
+            open_checked(copy.path(), &path, acknowledged)?;
+        }
+        let OpenDatabase { db, handle, head } = open_checked(&path, &path, acknowledged)?;
+
+        let blobs = path.join("blobs");
+        let mut synced_blobs = HashSet::new();
+        sync_blobs(&blobs, &mut synced_blobs).map_err(unusable(&blobs))?;
+        witness.record(head).and_then(|()| witness.sync()).map_err(unusable(&witness_path))?;
+        sync_all(directory).map_err(unusable(directory))?;
+        let state = Mutex::new(AppendState { witness, synced_blobs, failed: false });
+        Ok(Self { db, handle, path, state, head: watch::Sender::new(head), metrics })
+    }
+}
+
+/// A database that has every acknowledged record. The fields drop in this order.
+struct OpenDatabase {
+    db: Db,
+    handle: DbHandle,
+    head: Head,
+}
+
+/// Opens the database `at` a path, and checks its end. Errors name `path`.
+fn open_checked(at: &Path, path: &Path, acknowledged: Head) -> Result<OpenDatabase, OpenError> {
+    remove_incomplete_snapshots(at).map_err(unusable(path))?;
+    let db = open_database(at, path)?;
+    let file = File::open(at.join("db")).map_err(unusable(path))?;
+    let handle = DbHandle::new(&db, file);
+    let mut opened = OpenDatabase { db, handle, head: Head::default() };
+
+    let check = || tail::check(&opened.db, acknowledged);
+    let panicked = |_| OpenError::Engine { path: path.to_owned(), source: PANICKED.into() };
+    let found = panic::catch_unwind(AssertUnwindSafe(check)).map_err(panicked)?;
+    let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
+    opened.head = found.map_err(damaged)?;
+    if opened.head.position < acknowledged.position {
+        return Err(tail_lost(path, opened.head.position, acknowledged));
+    }
+    Ok(opened)
+}
+
+fn tail_lost(path: &Path, found: Position, acknowledged: Head) -> OpenError {
+    OpenError::TailLost { path: path.to_owned(), found, acknowledged: acknowledged.position }
+}
+
+/// How often, and at which interval, a locked database is tried again.
+const LOCK_ATTEMPTS: usize = 500;
+const LOCK_INTERVAL: Duration = Duration::from_millis(2);
+const PANICKED: &str = "sled panicked";
+
+/// sled panics when it opens some damaged databases.
+fn open_database(at: &Path, path: &Path) -> Result<Db, OpenError> {
+    let config = sled::Config::new().path(at).cache_capacity(CACHE_BYTES).flush_every_ms(None);
+    let engine = |source| OpenError::Engine { path: path.to_owned(), source };
+    let open = || {
+        for _ in 0..LOCK_ATTEMPTS {
+            match config.open() {
+                // A process that was just forked holds the files of this one for a moment.
+                Err(error) if is_lock_error(&error) => thread::sleep(LOCK_INTERVAL),
+                opened => return opened,
+            }
+        }
+        config.open()
+    };
+    panic::catch_unwind(AssertUnwindSafe(open)).map_err(|_| engine(PANICKED.into()))?.map_err(
+        |error| match system_error(error) {
+            // An error of the system concerns the disk, not the database.
+            Ok(error) => unusable(path)(error),
+            Err(error) => engine(error.into()),
+        },
+    )
+}
+
+/// Only its text tells this error from other errors of sled.
+fn is_lock_error(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
+}
+
+/// Creates a database atomically: under another name, synced, then renamed. sled syncs
+/// nothing of a new database, and cannot open one that a power cut left incomplete.
+fn create_database(path: &Path) -> Result<(), OpenError> {
+    let new = path.with_extension("new");
+    // Without the file of sled, the directory has no acknowledged record.
+    for incomplete in [path, &new] {
+        if incomplete.exists() {
+            fs::remove_dir_all(incomplete).map_err(unusable(incomplete))?;
+        }
+    }
+    fs::create_dir(&new).map_err(unusable(&new))?;
+    let db = open_database(&new, path)?;
+    let file = File::open(new.join("db")).map_err(unusable(&new))?;
+    let handle = DbHandle::new(&db, file);
+    drop((db, handle));
+    sync_all(&new).map_err(unusable(&new))?;
+    fs::rename(&new, path).map_err(unusable(path))
+}
+
+fn unusable(path: &Path) -> impl FnOnce(io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io { path, source }
+}
