@@ -14,7 +14,7 @@ use userpool::{
         CreateUserPoolRequest, DESCRIPTORS, SchemaAttribute, StringAttributeConstraints,
         attribute_data_type,
     },
-    user_pool::{Checked, Limits},
+    user_pool::{CheckedCommand, Limits},
 };
 
 fn full() -> CreateUserPoolRequest {
@@ -44,7 +44,8 @@ fn check(criterion: &mut Criterion) {
             bencher.iter(|| black_box(&request).encode_to_vec());
         });
         group.bench_function("check", |bencher| {
-            let check = |request| Checked::create_user_pool(request, &limits).expect("legal");
+            let check =
+                |request| CheckedCommand::create_user_pool(request, &limits).expect("legal");
             bencher.iter_batched(|| request.clone(), check, BatchSize::SmallInput);
         });
         group.finish();

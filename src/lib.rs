@@ -24,7 +24,7 @@
 //! | [`client`] | a client of the service: deadlines, retries, watches that resume | anything but `proto` and `endpoint` |
 //! | [`cli`] | the command line: the server, its clients, and work on its files | — |
 //!
-//! The way of a command: [`user_pool::Checked`] is a request whose fields were
+//! The way of a command: [`user_pool::CheckedCommand`] is a request whose fields were
 //! checked; [`app::App::execute`] hands it to the writer, which calls
 //! [`user_pool::decide`] on the current state, appends the events with
 //! [`event_log::EventLog::append`], and once they are durable projects them into

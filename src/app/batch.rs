@@ -11,7 +11,7 @@ use crate::{
     audit::codec,
     event_log::Head,
     proto::{self, UserPoolEvent},
-    user_pool::{Checked, Command, Event, Facts, Target, UserPoolId, UserPoolState, decide},
+    user_pool::{CheckedCommand, Command, Event, Facts, Target, UserPoolId, UserPoolState, decide},
 };
 
 use super::{
@@ -71,17 +71,17 @@ pub(super) struct Decider<'a> {
 
 impl Decider<'_> {
     /// Decides one command on the state that the ones before it lead to.
-    pub(super) fn decide(&mut self, checked: Checked, context: &Context) -> Decision {
+    pub(super) fn decide(&mut self, checked: CheckedCommand, context: &Context) -> Decision {
         let decided = self.try_decide(checked, context);
         decided.unwrap_or_else(|error| Decision::Answer(Err(error)))
     }
 
     fn try_decide(
         &mut self,
-        checked: Checked,
+        checked: CheckedCommand,
         context: &Context,
     ) -> Result<Decision, ExecuteError> {
-        let Checked { target, command, options } = checked;
+        let CheckedCommand { target, command, options } = checked;
         if let Some(request_id) = options.request_id
             && let Some(decided) = self.decided_before(request_id, context.fingerprint)?
         {

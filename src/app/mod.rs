@@ -30,14 +30,14 @@ use crate::{
         metrics::{AppMetrics, Refusal},
         spans::Tracer,
     },
-    user_pool::{Checked, DomainPrefix, Limits, UserPoolId},
+    user_pool::{CheckedCommand, DomainPrefix, Limits, UserPoolId},
 };
 
 pub use self::{
     error::{ExecuteError, LoadError, StartError},
     history::{
-        AsOf, EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, Noted,
-        Replay, ReplayResult, Watch,
+        ReplayPoint, EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, Noted,
+        ReplayQuery, ReplayResult, WatchQuery,
     },
     projection::rebuild,
     read_model::{CACHE, Domain, PoolEntry, ReadModel, ReadModelError},
@@ -211,7 +211,7 @@ impl App {
     /// See [`ExecuteError`]; each variant says whether anything was recorded.
     pub async fn execute(
         &self,
-        checked: Checked,
+        checked: CheckedCommand,
         context: Context,
     ) -> Result<Outcome, ExecuteError> {
         let (answer, answered) = oneshot::channel();

@@ -26,7 +26,7 @@ use crate::{
     audit::codec,
     event_log::{AppendError, EventLog, Position, ReadLimit},
     telemetry::{error_chain, metrics, panic_message},
-    user_pool::{Checked, UserPoolState, evolve},
+    user_pool::{CheckedCommand, UserPoolState, evolve},
 };
 
 use super::{
@@ -45,7 +45,7 @@ const MAX_BATCH: usize = 512;
 /// A command on its way to the writer.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) checked: Checked,
+    pub(super) checked: CheckedCommand,
     pub(super) context: Context,
     pub(super) answer: oneshot::Sender<Result<Outcome, ExecuteError>>,
 }

@@ -66,7 +66,7 @@ impl Document {
         };
         pool.retain(|member, _| !OUTPUT_ONLY.contains(&member.as_str()));
         let pool: UserPool = self.message(pool)?;
-        Ok(user_pool::creation_of(pool))
+        Ok(user_pool::to_create_request(pool))
     }
 
     /// Reads a message.

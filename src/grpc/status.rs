@@ -8,7 +8,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 use crate::{
     proto::ErrorReason,
     service::{Error, Refusal},
-    user_pool::Invalid,
+    user_pool::InvalidRequest,
 };
 
 /// `ErrorInfo.domain`.
@@ -27,7 +27,7 @@ impl From<Error> for Status {
         let aws_exception = aws_exception.map(|name| ("aws_error", name.to_owned()));
         let counts = invalid.iter().zip(&violations).flat_map(|(invalid, listed)| {
             [
-                ("violations", invalid.found().to_string()),
+                ("violations", invalid.violation_count().to_string()),
                 ("violations_listed", listed.len().to_string()),
             ]
         });
@@ -73,11 +73,11 @@ const fn code(reason: ErrorReason) -> Code {
 
 /// As many violations as the details have room for beside the message, which is sent in
 /// them once more.
-fn listed(invalid: &Invalid, message: &str) -> Vec<FieldViolation> {
+fn listed(invalid: &InvalidRequest, message: &str) -> Vec<FieldViolation> {
     let mut room = MAX_DETAIL_BYTES.saturating_sub(MAX_INFO_BYTES + message.len());
     let mut listed = Vec::new();
     for violation in invalid.violations() {
-        let reason = violation.reason.name();
+        let reason = violation.rule.name();
         // 16: what protobuf adds to the three texts.
         let size = violation.field.len() + violation.description.len() + reason.len() + 16;
         match room.checked_sub(size) {

@@ -10,7 +10,7 @@ use crate::{
     event_log::ReadError,
     proto::{ActorKind, ErrorReason},
     telemetry::error_chain,
-    user_pool::{Invalid, Rejection, UserPoolId},
+    user_pool::{InvalidRequest, Rejection, UserPoolId},
 };
 
 /// How many characters of a caller's subject a refusal repeats.
@@ -39,7 +39,7 @@ pub(crate) struct Refusal {
     /// The exception that Cognito raises; absent where it has none for the case.
     pub(crate) aws_exception: Option<&'static str>,
     /// The violated field rules of an [`ErrorReason::InvalidRequest`].
-    pub(crate) invalid: Option<Invalid>,
+    pub(crate) invalid: Option<InvalidRequest>,
     /// What the reason's documentation in the proto promises.
     pub(crate) metadata: Vec<(&'static str, String)>,
     /// When the same request may be sent again; absent where nothing is gained by it.
@@ -150,8 +150,8 @@ impl Error {
     }
 }
 
-impl From<Invalid> for Error {
-    fn from(invalid: Invalid) -> Self {
+impl From<InvalidRequest> for Error {
+    fn from(invalid: InvalidRequest) -> Self {
         let exception = invalid.aws_error().name();
         let mut error =
             Self::new(ErrorReason::InvalidRequest, invalid.to_string()).raises(exception);

@@ -6,7 +6,7 @@ use futures_util::{Stream, stream};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    app::{App, EventQuery, Follow, FollowItem, Noted, Replay, Watch},
+    app::{App, EventQuery, Follow, FollowItem, Noted, ReplayQuery, WatchQuery},
     audit::Verification,
     event_log::{Hash, Head, Position},
     proto::{
@@ -44,7 +44,7 @@ impl Operations {
         &self,
         request: ReplayUserPoolRequest,
     ) -> Result<ReplayUserPoolResponse, Error> {
-        let replay = Replay::parse(request)?;
+        let replay = ReplayQuery::parse(request)?;
         let replayed = self.app.history().replay(&replay, self.app.source().now()).await?;
         Ok(ReplayUserPoolResponse {
             user_pool: Some(replayed.user_pool),
@@ -61,7 +61,7 @@ impl Operations {
         &self,
         request: WatchUserPoolEventsRequest,
     ) -> Result<impl Stream<Item = Result<WatchUserPoolEventsResponse, Error>> + use<>, Error> {
-        let watch = Watch::parse(request)?;
+        let watch = WatchQuery::parse(request)?;
         let follow = self.app.history().follow(watch)?;
         let watching = Some((follow, Arc::clone(&self.app)));
         Ok(stream::unfold(watching, |watching| async {

@@ -14,7 +14,7 @@ use crate::{
     app::{App, Context, Outcome},
     audit::checkpoint::Signer,
     proto::Actor,
-    user_pool::{Checked, Invalid},
+    user_pool::{CheckedCommand, InvalidRequest},
 };
 
 pub use self::error::Error;
@@ -53,7 +53,7 @@ impl Operations {
         &self,
         mut request: M,
         caller: Caller,
-        check: impl FnOnce(M) -> Result<Checked, Invalid>,
+        check: impl FnOnce(M) -> Result<CheckedCommand, InvalidRequest>,
     ) -> Result<Outcome, Error> {
         let fingerprint = fingerprint(&mut request);
         let Caller { actor, correlation_id, traceparent } = caller;

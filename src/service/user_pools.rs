@@ -12,7 +12,7 @@ use crate::{
         served::{CreateUserPoolResponse, DescribeUserPoolResponse, UpdateUserPoolResponse},
         user_pool_domain_status,
     },
-    user_pool::{Checked, DomainPrefix, Page, UserPoolId},
+    user_pool::{CheckedCommand, DomainPrefix, PageRequest, UserPoolId},
 };
 
 use super::{Caller, Error, Operations, page_token};
@@ -26,7 +26,7 @@ impl Operations {
         request: CreateUserPoolRequest,
         caller: Caller,
     ) -> Result<CreateUserPoolResponse, Error> {
-        let check = |request| Checked::create_user_pool(request, self.app.limits());
+        let check = |request| CheckedCommand::create_user_pool(request, self.app.limits());
         let Outcome { user_pool, revision, position } =
             self.execute(request, caller, check).await?;
         Ok(CreateUserPoolResponse { user_pool: Some(user_pool), revision, position })
@@ -50,7 +50,7 @@ impl Operations {
         request: UpdateUserPoolRequest,
         caller: Caller,
     ) -> Result<UpdateUserPoolResponse, Error> {
-        let outcome = self.execute(request, caller, Checked::update_user_pool).await?;
+        let outcome = self.execute(request, caller, CheckedCommand::update_user_pool).await?;
         let Outcome { user_pool, revision, position } = outcome;
         Ok(UpdateUserPoolResponse { user_pool: Some(user_pool), revision, position })
     }
@@ -60,7 +60,7 @@ impl Operations {
         request: DeleteUserPoolRequest,
         caller: Caller,
     ) -> Result<DeleteUserPoolResponse, Error> {
-        let outcome = self.execute(request, caller, Checked::delete_user_pool).await?;
+        let outcome = self.execute(request, caller, CheckedCommand::delete_user_pool).await?;
         let Outcome { revision, position, .. } = outcome;
         Ok(DeleteUserPoolResponse { revision, position })
     }
@@ -69,7 +69,7 @@ impl Operations {
         &self,
         request: ListUserPoolsRequest,
     ) -> Result<ListUserPoolsResponse, Error> {
-        let Page { max_results, next_token } = Page::of_user_pools(request)?;
+        let PageRequest { max_results, next_token } = PageRequest::of_user_pools(request)?;
         let after = match next_token {
             Some(token) => page_token::decode_number(LIST_USER_POOLS, &token)?,
             None => 0,
@@ -94,7 +94,8 @@ impl Operations {
         request: CreateUserPoolDomainRequest,
         caller: Caller,
     ) -> Result<CreateUserPoolDomainResponse, Error> {
-        let outcome = self.execute(request, caller, Checked::create_user_pool_domain).await?;
+        let outcome =
+            self.execute(request, caller, CheckedCommand::create_user_pool_domain).await?;
         let Outcome { revision, position, .. } = outcome;
         Ok(CreateUserPoolDomainResponse { revision, position })
     }
@@ -115,7 +116,8 @@ impl Operations {
         request: DeleteUserPoolDomainRequest,
         caller: Caller,
     ) -> Result<DeleteUserPoolDomainResponse, Error> {
-        let outcome = self.execute(request, caller, Checked::delete_user_pool_domain).await?;
+        let outcome =
+            self.execute(request, caller, CheckedCommand::delete_user_pool_domain).await?;
         let Outcome { revision, position, .. } = outcome;
         Ok(DeleteUserPoolDomainResponse { revision, position })
     }
@@ -124,7 +126,7 @@ impl Operations {
         &self,
         request: ListUserPoolDomainsRequest,
     ) -> Result<ListUserPoolDomainsResponse, Error> {
-        let Page { max_results, next_token } = Page::of_domains(request)?;
+        let PageRequest { max_results, next_token } = PageRequest::of_domains(request)?;
         let after = match next_token {
             Some(token) => page_token::decode_text(LIST_USER_POOL_DOMAINS, &token)?,
             None => String::new(),

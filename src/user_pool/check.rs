@@ -1,51 +1,50 @@
-//! Finding every broken field rule of a request, each with its path.
+//! The building blocks of field rules. They collect every violation, with its path.
 //!
-//! The rules themselves are in `fields`; here is what they are made of. Texts
-//! are those of Cognito's framework: `Value '…' at 'schema.1.member.name' failed
-//! to satisfy constraint: Member must …`.
+//! The texts are those of Cognito's framework: `Value '…' at 'schema.1.member.name'
+//! failed to satisfy constraint: Member must …`.
 
 use std::{borrow::Cow, fmt::Display, ops::RangeInclusive};
 
 use prost_types::Timestamp;
 
 use super::{
-    patterns::Pattern,
-    violation::{AwsError, Invalid, Reason, Violation},
+    patterns::FieldPattern,
+    violation::{AwsError, InvalidRequest, Rule, Violation},
 };
 
-/// How many characters of a refused value a message repeats.
-const SHOWN: usize = 128;
+/// How many characters of an invalid value a message repeats.
+const MAX_SHOWN_CHARS: usize = 128;
 
-/// How many violations are kept, which is more than an answer has room for. A
-/// request of 1 MiB can break a million rules; the others are only counted.
-const KEPT: usize = 100;
+/// How many violations are collected, which is more than a response has space for. A
+/// request of 1 MiB can break a million rules; the rest are only counted.
+const MAX_VIOLATIONS: usize = 100;
 
-/// Collects violations while the rules walk a request.
+/// Collects violations while the rules visit a request.
 #[derive(Debug, Default)]
 pub(crate) struct Check {
-    path: Vec<Step>,
+    path: Vec<PathStep>,
     violations: Vec<Violation>,
-    found: usize,
+    violation_count: usize,
 }
 
 #[derive(Debug)]
-enum Step {
+enum PathStep {
     Field(&'static str),
     Item(usize),
 }
 
 impl Check {
-    /// Runs `rules` over a request.
+    /// Checks a request against `rules`.
     ///
     /// # Errors
-    /// Every rule that it breaks.
-    pub(crate) fn run(rules: impl FnOnce(&mut Self)) -> Result<(), Invalid> {
+    /// The rules that it breaks.
+    pub(crate) fn run(rules: impl FnOnce(&mut Self)) -> Result<(), InvalidRequest> {
         let mut check = Self::default();
         rules(&mut check);
-        Invalid::fields(check.violations, check.found)
+        InvalidRequest::fields(check.violations, check.violation_count)
     }
 
-    /// Applies `rules` to a nested message, where it is given.
+    /// Applies `rules` to a nested message, if it is present.
     pub(crate) fn message<M>(
         &mut self,
         field: &'static str,
@@ -53,7 +52,7 @@ impl Check {
         rules: impl FnOnce(&mut Self, &M),
     ) {
         if let Some(message) = message {
-            self.within(Step::Field(field), |check| rules(check, message));
+            self.within(PathStep::Field(field), |check| rules(check, message));
         }
     }
 
@@ -64,21 +63,21 @@ impl Check {
         items: &[M],
         rules: impl Fn(&mut Self, &M),
     ) {
-        self.within(Step::Field(field), |check| {
+        self.within(PathStep::Field(field), |check| {
             for (index, item) in items.iter().enumerate() {
-                check.within(Step::Item(index), |check| rules(check, item));
+                check.within(PathStep::Item(index), |check| rules(check, item));
             }
         });
     }
 
-    /// The field must be given.
+    /// The field is required.
     pub(super) fn required<T>(&mut self, field: &'static str, value: Option<&T>) {
         if value.is_none() {
-            self.refuse(field, Reason::Required, None, "must be given", "not be null");
+            self.refuse(field, Rule::Required, None, "is required", "not be null");
         }
     }
 
-    /// The text must have this many characters.
+    /// The text must have this number of characters.
     pub(crate) fn length(
         &mut self,
         field: &'static str,
@@ -87,18 +86,18 @@ impl Check {
     ) {
         let Some(value) = value else { return };
         let (least, most) = allowed.into_inner();
-        // The number of bytes bounds the number of characters on both sides.
+        // A character has 1 to 4 bytes, so most texts need no count.
         if value.len() / 4 >= least && value.len() <= most {
             return;
         }
         let count = value.chars().count();
         let allowed = if most == usize::MAX {
-            format!("must have {least} characters or more, has {count}")
+            format!("must have at least {least} characters, has {count}")
         } else {
             format!("must have {least} to {most} characters, has {count}")
         };
         let mut refuse =
-            |limit: String| self.refuse(field, Reason::Length, Some(value), &allowed, &limit);
+            |limit: String| self.refuse(field, Rule::Length, Some(value), &allowed, &limit);
         if count < least {
             refuse(format!("have length greater than or equal to {least}"));
         }
@@ -107,13 +106,13 @@ impl Check {
         }
     }
 
-    /// The list must not have more items than this.
+    /// The list must have at most this number of items.
     pub(super) fn items(&mut self, field: &'static str, count: usize, most: usize) {
         if count > most {
             let shown = format!("[{count} items]");
             let allowed = format!("must have at most {most} items, has {count}");
             let constraint = format!("have length less than or equal to {most}");
-            self.refuse(field, Reason::Length, Some(&shown), &allowed, &constraint);
+            self.refuse(field, Rule::Length, Some(&shown), &allowed, &constraint);
         }
     }
 
@@ -122,11 +121,11 @@ impl Check {
         &mut self,
         field: &'static str,
         value: Option<&String>,
-        pattern: &Pattern,
+        pattern: &FieldPattern,
     ) {
         if let Some(value) = value.filter(|value| !pattern.matches(value)) {
             let constraint = format!("satisfy regular expression pattern: {}", pattern.cognito);
-            self.refuse(field, Reason::Pattern, Some(value), pattern.allows, &constraint);
+            self.refuse(field, Rule::Pattern, Some(value), pattern.description, &constraint);
         }
     }
 
@@ -145,44 +144,44 @@ impl Check {
             format!("have value less than or equal to {most}")
         };
         let allowed = format!("must be between {least} and {most}");
-        self.refuse(field, Reason::Range, Some(&value), &allowed, &constraint);
+        self.refuse(field, Rule::Range, Some(&value), &allowed, &constraint);
     }
 
-    /// The number must be one of an enum's, and not the zero that means "not given".
-    pub(crate) fn known<E: TryFrom<i32>>(
+    /// The number must be a value of the enum other than zero, which means "unspecified".
+    pub(crate) fn enum_value<E: TryFrom<i32>>(
         &mut self,
         field: &'static str,
         value: Option<i32>,
         name: fn(&E) -> &'static str,
     ) {
-        if let Some(value) = value.filter(|value| !is_known::<E>(*value)) {
+        if let Some(value) = value.filter(|value| !is_specified::<E>(*value)) {
             let names = names(name);
             let constraint = format!("satisfy enum value set: [{names}]");
             let allowed = format!("must be one of {names}");
-            self.refuse(field, Reason::Enum, Some(&value), &allowed, &constraint);
+            self.refuse(field, Rule::Enum, Some(&value), &allowed, &constraint);
         }
     }
 
-    /// The same for each item of a list, which may not have more items than there
-    /// are values.
-    pub(crate) fn all_known<E: TryFrom<i32>>(
+    /// Each item must be such a value, and the list must not have more items than the enum
+    /// has values.
+    pub(crate) fn enum_values<E: TryFrom<i32>>(
         &mut self,
         field: &'static str,
         values: &[i32],
         name: fn(&E) -> &'static str,
     ) {
         self.items(field, values.len(), (1..).map_while(|value| E::try_from(value).ok()).count());
-        if values.iter().all(|value| is_known::<E>(*value)) {
+        if values.iter().all(|value| is_specified::<E>(*value)) {
             return;
         }
-        let (shown, names) = (quoted(&format!("{values:?}")), names(name));
+        let (shown, names) = (quote(&format!("{values:?}")), names(name));
         for (index, value) in values.iter().enumerate() {
-            if is_known::<E>(*value) {
+            if is_specified::<E>(*value) {
                 continue;
             }
-            self.note(|check| Violation {
+            self.record(|check| Violation {
                 field: check.proto_path(&format!("{field}[{index}]")),
-                reason: Reason::Enum,
+                rule: Rule::Enum,
                 description: format!("must be one of {names}"),
                 text: format!(
                     "Value {shown} at '{}' failed to satisfy constraint: Member must satisfy \
@@ -194,51 +193,51 @@ impl Check {
         }
     }
 
-    /// The field may not be given here.
-    pub(crate) fn absent<T>(&mut self, field: &'static str, value: Option<&T>) {
+    /// The field must be absent.
+    pub(crate) fn forbid<T>(&mut self, field: &'static str, value: Option<&T>) {
         if value.is_some() {
-            self.refuse(field, Reason::Conflict, Some(&"…"), "may not be given here", "be null");
+            self.refuse(field, Rule::Conflict, Some(&"…"), "must not be set here", "be null");
         }
     }
 
-    /// There must be this many bytes.
+    /// The value must have this number of bytes.
     pub(crate) fn bytes(&mut self, field: &'static str, value: &[u8], count: usize) {
         if value.len() != count {
             let shown = format!("[{} bytes]", value.len());
             let allowed = format!("must have {count} bytes, has {}", value.len());
             let constraint = format!("have length equal to {count}");
-            self.refuse(field, Reason::Length, Some(&shown), &allowed, &constraint);
+            self.refuse(field, Rule::Length, Some(&shown), &allowed, &constraint);
         }
     }
 
-    /// The time must be one: in the years 1 to 9999, with whole nanoseconds.
+    /// The time must be valid: the years 1 to 9999, with 0 to 999,999,999 nanoseconds.
     pub(crate) fn time(&mut self, field: &'static str, value: Option<&Timestamp>) {
         let years = -62_135_596_800..=253_402_300_799;
-        let legal = |time: &&Timestamp| {
+        let is_valid = |time: &&Timestamp| {
             years.contains(&time.seconds) && (0..1_000_000_000).contains(&time.nanos)
         };
-        if let Some(time) = value.filter(|time| !legal(time)) {
+        if let Some(time) = value.filter(|time| !is_valid(time)) {
             let shown = format!("{}s {}ns", time.seconds, time.nanos);
             let allowed = "must be a time in the years 1 to 9999";
-            self.refuse(field, Reason::Range, Some(&shown), allowed, "be a time");
+            self.refuse(field, Rule::Range, Some(&shown), allowed, "be a time");
         }
     }
 
-    /// Notes a rule that `field` breaks. `constraint` goes on "Member must".
+    /// Records that `field` breaks a rule. `constraint` continues "Member must".
     pub(super) fn refuse(
         &mut self,
         field: &str,
-        reason: Reason,
+        rule: Rule,
         value: Option<&dyn Display>,
         description: &str,
         constraint: &str,
     ) {
-        self.note(|check| {
-            let shown = value.map_or(Cow::from("null"), |value| quoted(&value.to_string()).into());
+        self.record(|check| {
+            let shown = value.map_or(Cow::from("null"), |value| quote(&value.to_string()).into());
             let path = check.aws_path(field);
             Violation {
                 field: check.proto_path(field),
-                reason,
+                rule,
                 description: description.to_owned(),
                 text: format!(
                     "Value {shown} at '{path}' failed to satisfy constraint: Member must \
@@ -249,40 +248,40 @@ impl Check {
         });
     }
 
-    fn note(&mut self, violation: impl FnOnce(&Self) -> Violation) {
-        self.found += 1;
-        if self.violations.len() < KEPT {
+    fn record(&mut self, violation: impl FnOnce(&Self) -> Violation) {
+        self.violation_count += 1;
+        if self.violations.len() < MAX_VIOLATIONS {
             let violation = violation(self);
             self.violations.push(violation);
         }
     }
 
-    fn within(&mut self, step: Step, rules: impl FnOnce(&mut Self)) {
+    fn within(&mut self, step: PathStep, rules: impl FnOnce(&mut Self)) {
         self.path.push(step);
         rules(self);
         self.path.pop();
     }
 
-    /// `schema[2].name`: the path in our messages.
+    /// The path in the schema of this service: `schema[2].name`.
     fn proto_path(&self, field: &str) -> String {
         let mut path = String::new();
         for step in &self.path {
             match step {
-                Step::Field(name) if path.is_empty() => path.push_str(name),
-                Step::Field(name) => path.extend([".", name]),
-                Step::Item(index) => path.extend(["[", &index.to_string(), "]"]),
+                PathStep::Field(name) if path.is_empty() => path.push_str(name),
+                PathStep::Field(name) => path.extend([".", name]),
+                PathStep::Item(index) => path.extend(["[", &index.to_string(), "]"]),
             }
         }
         if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
     }
 
-    /// `schema.3.member.name`: the path as Cognito writes it.
+    /// The path as Cognito writes it: `schema.3.member.name`.
     fn aws_path(&self, field: &str) -> String {
         let mut path = String::new();
         for step in &self.path {
             match step {
-                Step::Field(name) => path.push_str(&lower_camel(name)),
-                Step::Item(index) => path.extend([&(index + 1).to_string(), ".member"]),
+                PathStep::Field(name) => path.push_str(&lower_camel(name)),
+                PathStep::Item(index) => path.extend([&(index + 1).to_string(), ".member"]),
             }
             path.push('.');
         }
@@ -291,7 +290,7 @@ impl Check {
     }
 }
 
-fn is_known<E: TryFrom<i32>>(value: i32) -> bool {
+fn is_specified<E: TryFrom<i32>>(value: i32) -> bool {
     value != 0 && E::try_from(value).is_ok()
 }
 
@@ -300,15 +299,15 @@ fn names<E: TryFrom<i32>>(name: fn(&E) -> &'static str) -> String {
     values.map(|value| name(&value)).collect::<Vec<_>>().join(", ")
 }
 
-fn quoted(value: &str) -> String {
-    match value.char_indices().nth(SHOWN) {
+fn quote(value: &str) -> String {
+    match value.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("'{}…'", value.get(..end).unwrap_or_default()),
         None => format!("'{value}'"),
     }
 }
 
-/// `minimum_length` → `minimumLength`, but for the one member that Cognito
-/// calls by another name in its messages.
+/// `minimum_length` → `minimumLength`, except for the one member that has another name in
+/// Cognito's messages.
 fn lower_camel(field: &str) -> String {
     if field == "invite_message_template" {
         return "inviteMessage".to_owned();

@@ -9,17 +9,18 @@ use crate::proto::{
 };
 
 use super::{
-    DomainPrefix, Invalid, Limits, UserPoolId, check::Check, fields, paths::Mask, schema, semantics,
+    DomainPrefix, InvalidRequest, Limits, UserPoolId, check::Check, fields, paths::UpdateMask,
+    schema, semantics,
 };
 
-/// What a caller wants changed.
+/// A change to one user pool.
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Create the user pool.
     Create(CreateUserPool),
-    /// Replace its settings, all or the named ones.
+    /// Replace its settings: all of them, or those that a mask names.
     Update(UpdateUserPool),
-    /// Delete it.
+    /// Delete the user pool.
     Delete,
     /// Associate a domain prefix with it.
     CreateDomain(DomainPrefix),
@@ -27,64 +28,61 @@ pub enum Command {
     DeleteDomain(DomainPrefix),
 }
 
-/// Which user pool a command is for.
+/// The user pool that a command changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// One that does not exist yet.
+    /// A user pool that does not exist yet.
     New,
-    /// The one with this ID.
+    /// The user pool with this ID.
     Existing(UserPoolId),
 }
 
-/// What any changing request may ask for beyond Cognito's members.
+/// The options that this service adds to each request for a change.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct CommandOptions {
     /// The idempotency key.
     pub request_id: Option<Uuid>,
-    /// The revision that the caller has seen.
+    /// The revision that the user pool must have.
     pub expected_revision: Option<i64>,
-    /// Whether to answer without recording anything.
+    /// Whether to decide the command without recording anything.
     pub validate_only: bool,
 }
 
-/// A command that was checked, and how to carry it out.
+/// A command from a checked request, and its options.
 #[derive(Debug, Clone)]
-pub struct Checked {
-    /// The user pool.
+pub struct CheckedCommand {
+    /// The user pool to change.
     pub target: Target,
-    /// What to change.
+    /// The change.
     pub command: Command,
-    /// How.
-    pub options: Options,
+    /// The options.
+    pub options: CommandOptions,
 }
 
-/// The settings of a new user pool, as requested: defaults are not filled in.
+/// The settings of a new user pool, as requested: without defaults.
 #[derive(Debug, Clone)]
 pub struct CreateUserPool {
     pub(super) requested: Box<UserPool>,
 }
 
-/// Settings to replace, and which.
+/// The new settings of a user pool, and which of them to replace.
 #[derive(Debug, Clone)]
 pub struct UpdateUserPool {
     pub(super) requested: Box<UserPool>,
-    pub(super) mask: Mask,
+    pub(super) mask: UpdateMask,
 }
 
-impl Checked {
+impl CheckedCommand {
     /// Checks a request to create a user pool.
     ///
     /// # Errors
-    /// Every field rule that it breaks, or else every other rule.
+    /// The field rules that it breaks. If there are none, the rules about what the fields
+    /// mean.
     pub fn create_user_pool(
         request: CreateUserPoolRequest,
         limits: &Limits,
-    ) -> Result<Self, Invalid> {
-        Check::run(|check| {
-            fields::create_user_pool(check, &request);
-            fields::options(check, request.request_id.as_ref(), None);
-        })?;
-        // Named in full, so that a field added to the schema stops the build here.
+    ) -> Result<Self, InvalidRequest> {
+        // Names every field, so that a field added to the schema stops the build here.
         let CreateUserPoolRequest {
             pool_name,
             policies,
@@ -130,10 +128,15 @@ impl Checked {
             user_pool_add_ons,
             ..UserPool::default()
         };
+        Check::run(|check| {
+            fields::pool_name(check, requested.name.as_ref());
+            fields::settings(check, &requested);
+            fields::options(check, request_id.as_ref(), None);
+        })?;
         let mut violations = semantics::creation(&requested);
         violations.extend(schema::violations(&requested, limits));
         violations.extend(semantics::settings(&requested, limits));
-        Invalid::semantics(violations)?;
+        InvalidRequest::semantics(violations)?;
         Ok(Self {
             target: Target::New,
             command: Command::Create(CreateUserPool { requested: Box::new(requested) }),
@@ -141,17 +144,12 @@ impl Checked {
         })
     }
 
-    /// Checks a request to change a user pool. What its settings mean together
-    /// with those that stay is decided later.
+    /// Checks a request to update a user pool, except for what its settings mean together
+    /// with those that stay, which is decided later.
     ///
     /// # Errors
-    /// Every field rule that it breaks.
-    pub fn update_user_pool(request: UpdateUserPoolRequest) -> Result<Self, Invalid> {
-        Check::run(|check| {
-            fields::update_user_pool(check, &request);
-            fields::options(check, request.request_id.as_ref(), request.expected_revision);
-            Mask::check(check, &request.update_mask);
-        })?;
+    /// The field rules that it breaks.
+    pub fn update_user_pool(request: UpdateUserPoolRequest) -> Result<Self, InvalidRequest> {
         let UpdateUserPoolRequest {
             user_pool_id,
             policies,
@@ -192,7 +190,13 @@ impl Checked {
             user_pool_add_ons,
             ..UserPool::default()
         });
-        let mask = Mask::new(update_mask);
+        Check::run(|check| {
+            fields::user_pool_id(check, user_pool_id.as_ref());
+            fields::settings(check, &requested);
+            fields::options(check, request_id.as_ref(), expected_revision);
+            UpdateMask::check(check, &update_mask);
+        })?;
+        let mask = UpdateMask::new(update_mask);
         Ok(Self {
             target: existing(user_pool_id),
             command: Command::Update(UpdateUserPool { requested, mask }),
@@ -203,8 +207,8 @@ impl Checked {
     /// Checks a request to delete a user pool.
     ///
     /// # Errors
-    /// Every field rule that it breaks.
-    pub fn delete_user_pool(request: DeleteUserPoolRequest) -> Result<Self, Invalid> {
+    /// The field rules that it breaks.
+    pub fn delete_user_pool(request: DeleteUserPoolRequest) -> Result<Self, InvalidRequest> {
         Check::run(|check| {
             fields::user_pool_id(check, request.user_pool_id.as_ref());
             fields::options(check, request.request_id.as_ref(), request.expected_revision);
@@ -221,8 +225,10 @@ impl Checked {
     /// Checks a request to associate a domain prefix with a user pool.
     ///
     /// # Errors
-    /// Every field rule that it breaks, or else the reserved word in the prefix.
-    pub fn create_user_pool_domain(request: CreateUserPoolDomainRequest) -> Result<Self, Invalid> {
+    /// The field rules that it breaks. If there are none, the reserved word in the prefix.
+    pub fn create_user_pool_domain(
+        request: CreateUserPoolDomainRequest,
+    ) -> Result<Self, InvalidRequest> {
         Check::run(|check| {
             fields::domain(check, request.domain.as_ref());
             fields::user_pool_id(check, request.user_pool_id.as_ref());
@@ -236,7 +242,7 @@ impl Checked {
             expected_revision,
         } = request;
         let domain = DomainPrefix::new(domain.unwrap_or_default());
-        Invalid::semantics(domain.reserved_word().into_iter().collect())?;
+        InvalidRequest::semantics(domain.reserved_word().into_iter().collect())?;
         Ok(Self {
             target: existing(user_pool_id),
             command: Command::CreateDomain(domain),
@@ -247,8 +253,10 @@ impl Checked {
     /// Checks a request to remove a domain prefix from its user pool.
     ///
     /// # Errors
-    /// Every field rule that it breaks.
-    pub fn delete_user_pool_domain(request: DeleteUserPoolDomainRequest) -> Result<Self, Invalid> {
+    /// The field rules that it breaks.
+    pub fn delete_user_pool_domain(
+        request: DeleteUserPoolDomainRequest,
+    ) -> Result<Self, InvalidRequest> {
         Check::run(|check| {
             fields::domain(check, request.domain.as_ref());
             fields::user_pool_id(check, request.user_pool_id.as_ref());
@@ -277,7 +285,7 @@ fn options(
     request_id: Option<&str>,
     expected_revision: Option<i64>,
     validate_only: bool,
-) -> Options {
+) -> CommandOptions {
     let request_id = request_id.and_then(|id| Uuid::try_parse(id).ok());
-    Options { request_id, expected_revision, validate_only }
+    CommandOptions { request_id, expected_revision, validate_only }
 }

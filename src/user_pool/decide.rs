@@ -1,4 +1,4 @@
-//! The business rules: a state and a command in, events or a refusal out.
+//! The business rules: decide which events a command leads to, or why it is rejected.
 
 use crate::proto::{
     UserPool, UserPoolCreated, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted,
@@ -6,61 +6,61 @@ use crate::proto::{
 };
 
 use super::{
-    Command, DomainPrefix, Event, Invalid, Limits, UpdateUserPool, UserPoolId, UserPoolState,
-    check::Check, fields, paths, semantics, settle,
+    Command, DomainPrefix, Event, InvalidRequest, Limits, UpdateUserPool, UserPoolId,
+    UserPoolState, check::Check, defaults, fields, paths, semantics,
 };
 
-/// What the rules need to know beyond the user pool itself.
+/// The facts that the rules need beyond the state of the user pool.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    /// The ID of the user pool, also of one that is to be created.
+    /// The ID of the user pool, also for a new one.
     pub user_pool_id: UserPoolId,
-    /// How many events the user pool has.
+    /// The revision of the user pool; 0 for a new one.
     pub revision: i64,
-    /// The user pool that has the domain prefix that the command names.
+    /// The user pool that owns the domain prefix in the command.
     pub domain_owner: Option<UserPoolId>,
     /// How many user pools there are.
     pub user_pool_count: u64,
-    /// What Cognito limits.
+    /// The limits.
     pub limits: Limits,
 }
 
-/// A business rule said no. Nothing was recorded.
+/// Why a command is rejected. Nothing was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// There never was such a user pool. The same command may succeed once there is.
+    /// The user pool never existed. The command may succeed after it is created.
     #[error("User pool {user_pool_id} does not exist.")]
     NotFound {
-        /// The ID that was asked for.
+        /// The ID in the request.
         user_pool_id: UserPoolId,
     },
-    /// The user pool was deleted, for good.
+    /// The user pool was deleted. It cannot be restored.
     #[error("User pool {user_pool_id} does not exist.")]
     Deleted {
-        /// The ID that was asked for.
+        /// The ID in the request.
         user_pool_id: UserPoolId,
         /// The last revision.
         revision: i64,
     },
-    /// The ID of a new user pool is in use. Try again with a fresh one.
+    /// The generated ID of a new user pool is in use. Try again with another one.
     #[error("the user pool ID {user_pool_id} is in use")]
     IdInUse {
         /// The ID.
         user_pool_id: UserPoolId,
     },
-    /// The user pool is at another revision. Read it again, then decide again.
+    /// The user pool has another revision than expected. Read it again, then try again.
     #[error(
         "User pool {user_pool_id} is at revision {current}, but the request expects {expected}."
     )]
     RevisionMismatch {
         /// The user pool.
         user_pool_id: UserPoolId,
-        /// The revision that the request names.
+        /// The revision that the request expects.
         expected: i64,
-        /// The revision that it has.
+        /// The revision of the user pool.
         current: i64,
     },
-    /// A user pool has one domain at most: delete it first.
+    /// The user pool has a domain, and cannot have a second one. Delete that one first.
     #[error("User pool already has a domain configured.")]
     DomainConfigured {
         /// The user pool.
@@ -68,13 +68,13 @@ pub enum Rejection {
         /// The domain that it has.
         domain: String,
     },
-    /// Another user pool has the domain prefix. Choose another, or free that one.
+    /// Another user pool owns the domain prefix. Choose another prefix.
     #[error("Domain already associated with another user pool.")]
     DomainTaken {
         /// The prefix.
         domain: DomainPrefix,
     },
-    /// The domain prefix does not belong to this user pool.
+    /// The user pool does not own the domain prefix.
     #[error("No such domain or user pool exists.")]
     DomainNotFound {
         /// The user pool.
@@ -82,7 +82,7 @@ pub enum Rejection {
         /// The prefix.
         domain: DomainPrefix,
     },
-    /// A user pool with a domain cannot be deleted: delete the domain first.
+    /// The user pool has a domain. Delete the domain first.
     #[error(
         "User pool cannot be deleted. It has a domain configured that should be deleted first."
     )]
@@ -92,22 +92,21 @@ pub enum Rejection {
         /// The domain that it has.
         domain: String,
     },
-    /// There are as many user pools as the server allows.
+    /// The server has the maximum number of user pools.
     #[error("Maximum number of user pools exceeded: the limit is {limit}.")]
     TooManyUserPools {
-        /// How many.
+        /// The maximum.
         limit: u64,
     },
-    /// The settings that the change would lead to break rules.
+    /// The settings after the update would break rules.
     #[error(transparent)]
-    Invalid(#[from] Invalid),
+    Invalid(#[from] InvalidRequest),
 }
 
-/// Decides which events a command leads to. An update that changes nothing leads
-/// to none.
+/// Decides which events a command leads to. An update that changes nothing leads to none.
 ///
 /// # Errors
-/// The first business rule that says no.
+/// The first business rule that the command breaks.
 pub fn decide(
     state: &UserPoolState,
     facts: &Facts,
@@ -122,7 +121,7 @@ pub fn decide(
                 return Err(Rejection::TooManyUserPools { limit });
             }
             let id = Some(user_pool_id.to_string());
-            let user_pool = Some(UserPool { id, ..settle::new_user_pool(*create.requested) });
+            let user_pool = Some(UserPool { id, ..defaults::new_user_pool(*create.requested) });
             Ok(vec![Event::UserPoolCreated(Box::new(UserPoolCreated { user_pool }))])
         }
         (UserPoolState::Active(_) | UserPoolState::Deleted, Command::Create(_)) => {
@@ -178,14 +177,14 @@ fn decide_update(
     limits: &Limits,
 ) -> Result<Vec<Event>, Rejection> {
     let UpdateUserPool { requested, mask } = update;
-    let merged = settle::merged(current, &requested, &mask);
+    let merged = defaults::merged(current, &requested, &mask);
     Check::run(|check| fields::merged_settings(check, &merged))?;
-    Invalid::semantics(semantics::settings(&merged, limits))?;
+    InvalidRequest::semantics(semantics::settings(&merged, limits))?;
     let changed_paths = paths::changed(current, &merged);
     if changed_paths.is_empty() {
         return Ok(Vec::new());
     }
-    // When it was modified is when the event is recorded; see `evolve`.
+    // `evolve` sets the modification date to the time of the event.
     let user_pool = Some(UserPool { last_modified_date: None, ..merged });
     Ok(vec![Event::UserPoolUpdated(Box::new(UserPoolUpdated { changed_paths, user_pool }))])
 }

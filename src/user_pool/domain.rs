@@ -1,17 +1,17 @@
-//! Domain prefixes and the words that they may not contain.
+//! Domain prefixes, and the words that they must not contain.
 
 use std::fmt;
 
 use crate::proto::DescribeUserPoolDomainRequest;
 
 use super::{
-    Invalid,
+    InvalidRequest,
     check::Check,
     fields,
-    violation::{Reason, Violation},
+    violation::{Rule, Violation},
 };
 
-/// The prefix of a user pool's hosted domain, in the form that Cognito allows.
+/// The prefix of the hosted domain of a user pool, in the form that Cognito allows.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainPrefix(String);
 
@@ -19,13 +19,13 @@ impl DomainPrefix {
     /// Checks a request to describe a domain.
     ///
     /// # Errors
-    /// Every field rule that it breaks.
-    pub fn parse(request: DescribeUserPoolDomainRequest) -> Result<Self, Invalid> {
+    /// The field rules that it breaks.
+    pub fn parse(request: DescribeUserPoolDomainRequest) -> Result<Self, InvalidRequest> {
         Check::run(|check| fields::domain(check, request.domain.as_ref()))?;
         Ok(Self::new(request.domain.unwrap_or_default()))
     }
 
-    /// The prefix of a request that was checked.
+    /// Trusts a prefix that was checked.
     pub(super) const fn new(prefix: String) -> Self {
         Self(prefix)
     }
@@ -36,17 +36,17 @@ impl DomainPrefix {
         &self.0
     }
 
-    /// The reserved word that the prefix contains, where it does.
+    /// The violation for a reserved word in the prefix, if there is one.
     ///
-    /// Source: refusals seen on AWS. `newcognito` is refused and `awsome` is not,
-    /// so "aws" counts as a word between hyphens, the others anywhere.
+    /// Source: rejections observed on AWS, which rejects `newcognito` and accepts `awsome`.
+    /// So "aws" is reserved as a whole word between hyphens, the other words anywhere.
     pub(super) fn reserved_word(&self) -> Option<Violation> {
-        let anywhere = ["cognito", "amazon"].into_iter().find(|word| self.0.contains(word));
-        let word = anywhere.or_else(|| self.0.split('-').find(|word| *word == "aws"))?;
+        let substring = ["cognito", "amazon"].into_iter().find(|word| self.0.contains(word));
+        let word = substring.or_else(|| self.0.split('-').find(|word| *word == "aws"))?;
         Some(Violation::new(
             "domain",
-            Reason::Reserved,
-            format!("may not contain \"{word}\""),
+            Rule::Reserved,
+            format!("must not contain \"{word}\""),
             format!("Domain cannot contain reserved word: {word}"),
         ))
     }

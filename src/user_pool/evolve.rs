@@ -1,4 +1,4 @@
-//! State from events: what happened, happened, so nothing here can fail.
+//! State from events. Nothing here can fail, because the events have happened.
 
 use prost_types::Timestamp;
 
@@ -6,20 +6,20 @@ use crate::proto::UserPool;
 
 use super::Event;
 
-/// Where a user pool is in its life.
+/// The state of a user pool.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum UserPoolState {
     /// It was never created.
     #[default]
     Absent,
-    /// It is there.
+    /// It exists.
     Active(Box<UserPool>),
-    /// It was deleted. It never comes back.
+    /// It was deleted. It cannot be restored.
     Deleted,
 }
 
 impl UserPoolState {
-    /// The user pool, where there is one.
+    /// The user pool, if it exists.
     #[must_use]
     pub fn user_pool(&self) -> Option<&UserPool> {
         match self {
@@ -29,7 +29,7 @@ impl UserPoolState {
     }
 }
 
-/// The state after `event`, which was recorded at `at`.
+/// Returns the state after `event`, which was recorded at `at`.
 #[must_use]
 pub fn evolve(state: UserPoolState, event: Event, at: Timestamp) -> UserPoolState {
     match event {
@@ -45,13 +45,13 @@ pub fn evolve(state: UserPoolState, event: Event, at: Timestamp) -> UserPoolStat
         }
         Event::UserPoolDeleted(_) => UserPoolState::Deleted,
         Event::UserPoolDomainCreated(created) => {
-            changed(state, |pool| pool.domain = Some(created.domain))
+            change_pool(state, |pool| pool.domain = Some(created.domain))
         }
-        Event::UserPoolDomainDeleted(_) => changed(state, |pool| pool.domain = None),
+        Event::UserPoolDomainDeleted(_) => change_pool(state, |pool| pool.domain = None),
     }
 }
 
-fn changed(mut state: UserPoolState, change: impl FnOnce(&mut UserPool)) -> UserPoolState {
+fn change_pool(mut state: UserPoolState, change: impl FnOnce(&mut UserPool)) -> UserPoolState {
     if let UserPoolState::Active(pool) = &mut state {
         change(pool);
     }

@@ -1,14 +1,13 @@
-//! The field rules: what each member of a request may be, on its own.
+//! The field rules: what each field of a request may be, by itself.
 //! One function per Cognito shape, one line per rule.
 
 use uuid::Uuid;
 
 use crate::proto::{
-    AdminCreateUserConfig, CreateUserPoolRequest, EmailConfiguration, LambdaConfig,
-    MessageTemplate, PasswordPolicy, SchemaAttribute, SmsConfiguration, UpdateUserPoolRequest,
-    UserPool, UserPoolAddOns, UserPoolPolicies, VerificationMessageTemplate,
-    advanced_security_mode, alias_attribute, attribute_data_type, default_email_option,
-    mfa_configuration, username_attribute, verified_attribute,
+    AdminCreateUserConfig, EmailConfiguration, LambdaConfig, MessageTemplate, PasswordPolicy,
+    SchemaAttribute, SmsConfiguration, UserPool, UserPoolAddOns, UserPoolPolicies,
+    VerificationMessageTemplate, advanced_security_mode, alias_attribute, attribute_data_type,
+    default_email_option, mfa_configuration, username_attribute, verified_attribute,
 };
 
 use super::{
@@ -17,89 +16,71 @@ use super::{
         ARN, ATTRIBUTE_NAME, DOMAIN, EMAIL_ADDRESS, EMAIL_MESSAGE, EMAIL_MESSAGE_BY_LINK,
         EMAIL_SUBJECT, PAGINATION_KEY, POOL_NAME, SMS_MESSAGE, USER_POOL_ID,
     },
-    violation::Reason,
+    violation::Rule,
 };
 
-/// Source: Cognito `CreateUserPoolRequest`.
-pub(super) fn create_user_pool(check: &mut Check, request: &CreateUserPoolRequest) {
-    check.required("pool_name", request.pool_name.as_ref());
-    check.length("pool_name", request.pool_name.as_ref(), 1..=128);
-    check.pattern("pool_name", request.pool_name.as_ref(), &POOL_NAME);
-    check.message("policies", request.policies.as_ref(), policies);
-    check.message("lambda_config", request.lambda_config.as_ref(), lambda_config);
-    auto_verified_attributes(check, &request.auto_verified_attributes);
-    check.all_known(
+/// Source: Cognito `UserPoolNameType`, required by `CreateUserPoolRequest`.
+pub(super) fn pool_name(check: &mut Check, name: Option<&String>) {
+    check.required("pool_name", name);
+    check.length("pool_name", name, 1..=128);
+    check.pattern("pool_name", name, &POOL_NAME);
+}
+
+/// The settings in a request to create or to update a user pool.
+///
+/// Source: Cognito `CreateUserPoolRequest` and `UpdateUserPoolRequest`.
+pub(super) fn settings(check: &mut Check, pool: &UserPool) {
+    check.message("policies", pool.policies.as_ref(), policies);
+    check.message("lambda_config", pool.lambda_config.as_ref(), lambda_config);
+    check.enum_values(
+        "auto_verified_attributes",
+        &pool.auto_verified_attributes,
+        verified_attribute::Value::as_str_name,
+    );
+    check.enum_values(
         "alias_attributes",
-        &request.alias_attributes,
+        &pool.alias_attributes,
         alias_attribute::Value::as_str_name,
     );
-    check.all_known(
+    check.enum_values(
         "username_attributes",
-        &request.username_attributes,
+        &pool.username_attributes,
         username_attribute::Value::as_str_name,
     );
-    sms_message(check, "sms_verification_message", request.sms_verification_message.as_ref());
-    email_message(check, "email_verification_message", request.email_verification_message.as_ref());
-    email_subject(check, "email_verification_subject", request.email_verification_subject.as_ref());
+    sms_message(check, "sms_verification_message", pool.sms_verification_message.as_ref());
+    email_message(check, "email_verification_message", pool.email_verification_message.as_ref());
+    email_subject(check, "email_verification_subject", pool.email_verification_subject.as_ref());
     check.message(
         "verification_message_template",
-        request.verification_message_template.as_ref(),
+        pool.verification_message_template.as_ref(),
         verification_message_template,
     );
-    sms_message(check, "sms_authentication_message", request.sms_authentication_message.as_ref());
-    mfa_configuration(check, request.mfa_configuration);
-    check.message("email_configuration", request.email_configuration.as_ref(), email_configuration);
-    check.message("sms_configuration", request.sms_configuration.as_ref(), sms_configuration);
+    sms_message(check, "sms_authentication_message", pool.sms_authentication_message.as_ref());
+    check.enum_value(
+        "mfa_configuration",
+        pool.mfa_configuration,
+        mfa_configuration::Value::as_str_name,
+    );
+    check.message("email_configuration", pool.email_configuration.as_ref(), email_configuration);
+    check.message("sms_configuration", pool.sms_configuration.as_ref(), sms_configuration);
     check.message(
         "admin_create_user_config",
-        request.admin_create_user_config.as_ref(),
+        pool.admin_create_user_config.as_ref(),
         admin_create_user_config,
     );
-    check.items("schema", request.schema.len(), 50);
-    check.each("schema", &request.schema, schema_attribute);
-    check.message("user_pool_add_ons", request.user_pool_add_ons.as_ref(), |check, add_ons| {
-        user_pool_add_ons(check, *add_ons);
-    });
+    check.items("schema", pool.schema_attributes.len(), 50);
+    check.each("schema", &pool.schema_attributes, schema_attribute);
+    check.message("user_pool_add_ons", pool.user_pool_add_ons.as_ref(), user_pool_add_ons);
 }
 
-/// Source: Cognito `UpdateUserPoolRequest`.
-pub(super) fn update_user_pool(check: &mut Check, request: &UpdateUserPoolRequest) {
-    user_pool_id(check, request.user_pool_id.as_ref());
-    check.message("policies", request.policies.as_ref(), policies);
-    check.message("lambda_config", request.lambda_config.as_ref(), lambda_config);
-    auto_verified_attributes(check, &request.auto_verified_attributes);
-    sms_message(check, "sms_verification_message", request.sms_verification_message.as_ref());
-    email_message(check, "email_verification_message", request.email_verification_message.as_ref());
-    email_subject(check, "email_verification_subject", request.email_verification_subject.as_ref());
-    check.message(
-        "verification_message_template",
-        request.verification_message_template.as_ref(),
-        verification_message_template,
-    );
-    sms_message(check, "sms_authentication_message", request.sms_authentication_message.as_ref());
-    mfa_configuration(check, request.mfa_configuration);
-    check.message("email_configuration", request.email_configuration.as_ref(), email_configuration);
-    check.message("sms_configuration", request.sms_configuration.as_ref(), sms_configuration);
-    check.message(
-        "admin_create_user_config",
-        request.admin_create_user_config.as_ref(),
-        admin_create_user_config,
-    );
-    check.message("user_pool_add_ons", request.user_pool_add_ons.as_ref(), |check, add_ons| {
-        user_pool_add_ons(check, *add_ons);
-    });
-}
-
-/// The messages that have a required member, in settings that an update put
-/// together: a mask can name the other members alone.
+/// The messages with a required field, after an update was merged: a mask can name their
+/// other fields alone.
 pub(super) fn merged_settings(check: &mut Check, pool: &UserPool) {
     check.message("sms_configuration", pool.sms_configuration.as_ref(), sms_configuration);
-    check.message("user_pool_add_ons", pool.user_pool_add_ons.as_ref(), |check, add_ons| {
-        user_pool_add_ons(check, *add_ons);
-    });
+    check.message("user_pool_add_ons", pool.user_pool_add_ons.as_ref(), user_pool_add_ons);
 }
 
-/// Cognito requires the ID wherever it appears.
+/// Every request of Cognito that has the ID requires it.
 pub(crate) fn user_pool_id(check: &mut Check, id: Option<&String>) {
     check.required("user_pool_id", id);
     optional_user_pool_id(check, id);
@@ -111,7 +92,7 @@ pub(crate) fn optional_user_pool_id(check: &mut Check, id: Option<&String>) {
     check.pattern("user_pool_id", id, &USER_POOL_ID);
 }
 
-/// Source: Cognito `DomainType`, required wherever it appears.
+/// Source: Cognito `DomainType`. Every request that has it requires it.
 pub(super) fn domain(check: &mut Check, domain: Option<&String>) {
     check.required("domain", domain);
     check.length("domain", domain, 1..=63);
@@ -126,14 +107,14 @@ pub(super) fn page(check: &mut Check, max_results: Option<i32>, next_token: Opti
     check.pattern("next_token", next_token, &PAGINATION_KEY);
 }
 
-/// What every changing request may carry beyond Cognito's members.
+/// The fields that this service adds to each request for a change.
 pub(super) fn options(
     check: &mut Check,
     request_id: Option<&String>,
     expected_revision: Option<i64>,
 ) {
     if let Some(id) = request_id.filter(|id| Uuid::try_parse(id).is_err()) {
-        check.refuse("request_id", Reason::Pattern, Some(id), "must be a UUID", "be a UUID");
+        check.refuse("request_id", Rule::Pattern, Some(id), "must be a UUID", "be a UUID");
     }
     check.range("expected_revision", expected_revision, 1..=i64::MAX);
 }
@@ -173,7 +154,7 @@ fn verification_message_template(check: &mut Check, template: &VerificationMessa
         &EMAIL_MESSAGE_BY_LINK,
     );
     email_subject(check, "email_subject_by_link", template.email_subject_by_link.as_ref());
-    check.known(
+    check.enum_value(
         "default_email_option",
         template.default_email_option,
         default_email_option::Value::as_str_name,
@@ -213,7 +194,7 @@ fn message_template(check: &mut Check, template: &MessageTemplate) {
 fn schema_attribute(check: &mut Check, attribute: &SchemaAttribute) {
     check.length("name", attribute.name.as_ref(), 1..=20);
     check.pattern("name", attribute.name.as_ref(), &ATTRIBUTE_NAME);
-    check.known(
+    check.enum_value(
         "attribute_data_type",
         attribute.attribute_data_type,
         attribute_data_type::Value::as_str_name,
@@ -221,24 +202,14 @@ fn schema_attribute(check: &mut Check, attribute: &SchemaAttribute) {
 }
 
 /// Source: Cognito `UserPoolAddOnsType`.
-fn user_pool_add_ons(check: &mut Check, add_ons: UserPoolAddOns) {
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the rules of all messages take references")]
+fn user_pool_add_ons(check: &mut Check, add_ons: &UserPoolAddOns) {
     check.required("advanced_security_mode", add_ons.advanced_security_mode.as_ref());
-    check.known(
+    check.enum_value(
         "advanced_security_mode",
         add_ons.advanced_security_mode,
         advanced_security_mode::Value::as_str_name,
     );
-}
-
-/// Source: Cognito `VerifiedAttributesListType`.
-fn auto_verified_attributes(check: &mut Check, attributes: &[i32]) {
-    let name = verified_attribute::Value::as_str_name;
-    check.all_known("auto_verified_attributes", attributes, name);
-}
-
-/// Source: Cognito `UserPoolMfaType`.
-fn mfa_configuration(check: &mut Check, value: Option<i32>) {
-    check.known("mfa_configuration", value, mfa_configuration::Value::as_str_name);
 }
 
 /// Source: Cognito `ArnType`.

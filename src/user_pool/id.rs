@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::proto::DescribeUserPoolRequest;
 
-use super::{Invalid, check::Check, fields};
+use super::{InvalidRequest, check::Check, fields};
 
-/// The name of a user pool for good: `<region>_<nine letters and digits>`.
+/// The ID of a user pool: `<region>_<nine letters and digits>`. It never changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserPoolId(String);
 
@@ -14,13 +14,13 @@ impl UserPoolId {
     /// Checks a request to describe a user pool.
     ///
     /// # Errors
-    /// Every field rule that it breaks.
-    pub fn parse(request: DescribeUserPoolRequest) -> Result<Self, Invalid> {
+    /// The field rules that it breaks.
+    pub fn parse(request: DescribeUserPoolRequest) -> Result<Self, InvalidRequest> {
         Check::run(|check| fields::user_pool_id(check, request.user_pool_id.as_ref()))?;
         Ok(Self(request.user_pool_id.unwrap_or_default()))
     }
 
-    /// An ID that this service made, stored, or checked before.
+    /// Trusts an ID that this service generated, stored or checked.
     pub(crate) const fn from_trusted(id: String) -> Self {
         Self(id)
     }

@@ -1,13 +1,14 @@
 //! User pools: commands, rules and state, as pure functions over plain data.
 //! Knows nothing of the log, of time, of randomness, or of async.
 //!
-//! A request is **parsed** into a checked [`Command`], **decided** into events,
-//! and state is **evolved** from those.
+//! A request is **parsed** into a [`CheckedCommand`]. A command is **decided** into events,
+//! and the state is **evolved** from them.
 
 mod check;
 mod command;
-mod copy;
+mod create_request;
 mod decide;
+mod defaults;
 mod domain;
 mod evolve;
 pub(crate) mod fields;
@@ -17,7 +18,6 @@ mod paths;
 mod patterns;
 mod schema;
 mod semantics;
-mod settle;
 mod tags;
 mod violation;
 
@@ -25,27 +25,27 @@ use crate::proto::user_pool_event::Payload;
 
 pub(crate) use self::check::Check;
 pub use self::{
-    command::{Checked, Command, CreateUserPool, Options, Target, UpdateUserPool},
-    copy::creation_of,
+    command::{CheckedCommand, Command, CommandOptions, CreateUserPool, Target, UpdateUserPool},
+    create_request::to_create_request,
     decide::{Facts, Rejection, decide},
     domain::DomainPrefix,
     evolve::{UserPoolState, evolve},
     id::UserPoolId,
-    page::Page,
-    violation::{AwsError, Invalid, Reason, Violation},
+    page::PageRequest,
+    violation::{AwsError, InvalidRequest, Rule, Violation},
 };
 
-/// What happened to a user pool: the payload of a recorded event.
+/// A change of a user pool: the payload of a recorded event.
 pub type Event = Payload;
 
-/// What Cognito limits and has raised over the years.
+/// The limits that Cognito has raised over the years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Custom attributes in one user pool: 25 in 2017, 50 today.
     pub custom_attributes: usize,
-    /// User pools in all: 1,000 in an AWS account and region, more on request.
+    /// User pools: 1,000 in an AWS account and region, more on request.
     pub user_pools: u64,
-    /// Tags on one user pool.
+    /// Tags of one user pool.
     pub tags: usize,
 }
 

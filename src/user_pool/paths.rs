@@ -1,4 +1,4 @@
-//! Settings by the path of their field: which ones to change, and which changed.
+//! Settings by the path of their field: those to replace, and those that changed.
 
 use std::collections::BTreeSet;
 
@@ -9,9 +9,9 @@ use prost_reflect::{
 
 use crate::proto::{DESCRIPTORS, UserPool};
 
-use super::{check::Check, violation::Reason};
+use super::{check::Check, violation::Rule};
 
-/// The settings that an update can name: the members of Cognito's
+/// The settings that an update can replace: the members of Cognito's
 /// `UpdateUserPoolRequest`, which have the same names in `UserPool`.
 const SETTINGS: [&str; 15] = [
     "admin_create_user_config",
@@ -31,47 +31,48 @@ const SETTINGS: [&str; 15] = [
     "verification_message_template",
 ];
 
-/// Texts with two names; see `settle`.
+/// The texts that have two fields; see `defaults`.
 const MIRRORED: [(&str, &str); 3] = [
     ("sms_verification_message", "verification_message_template.sms_message"),
     ("email_verification_message", "verification_message_template.email_message"),
     ("email_verification_subject", "verification_message_template.email_subject"),
 ];
 
-/// The paths of the settings to change.
+/// The paths of the settings to replace.
 #[derive(Debug, Clone)]
-pub(super) struct Mask(Vec<String>);
+pub(super) struct UpdateMask(Vec<String>);
 
-impl Mask {
-    /// Every path must lead to a setting.
+impl UpdateMask {
+    /// Checks that every path is the path of a setting.
     pub(super) fn check(check: &mut Check, paths: &[String]) {
         let settings = SETTINGS.join(", ");
-        let allowed = format!("must be \"*\" or begin with one of {settings}, and lead to a field");
+        let allowed =
+            format!("must be \"*\" or the path of a field that begins with one of {settings}");
         for (index, path) in paths.iter().enumerate() {
             if path != "*" && resolve(path).is_none() {
                 let field = format!("update_mask[{index}]");
-                check.refuse(&field, Reason::Pattern, Some(path), &allowed, "name a setting");
+                check.refuse(&field, Rule::Pattern, Some(path), &allowed, "name a setting");
             }
         }
     }
 
-    /// The paths of a checked mask; all settings where it names none, or "*".
+    /// Makes a mask of checked paths. No paths, or "*", stand for all settings.
     pub(super) fn new(paths: Vec<String>) -> Self {
         if paths.is_empty() || paths.iter().any(|path| path == "*") {
             return Self(SETTINGS.map(str::to_owned).to_vec());
         }
-        // In order, and each once: a mask may name a path as often as it likes.
+        // Sorted and without duplicates, which a request may have.
         let paths: BTreeSet<String> = paths.into_iter().collect();
         Self(paths.into_iter().collect())
     }
 
-    /// Takes the named settings from `requested`; what is not set there is unset.
+    /// Replaces the named settings by those in `requested`, or clears them.
     pub(super) fn apply(&self, pool: &mut UserPool, requested: &UserPool) {
-        let mut target = dynamic(pool);
-        let source = dynamic(requested);
+        let mut target = to_dynamic(pool);
+        let source = to_dynamic(requested);
         for (legacy, template) in MIRRORED {
-            // Where just one name of a text is meant, the other follows.
-            let (named, other) = match (self.names(legacy), self.names(template)) {
+            // If the mask names one field of a text, the other field gets the same value.
+            let (named, other) = match (self.includes(legacy), self.includes(template)) {
                 (true, false) => (legacy, template),
                 (false, true) => (template, legacy),
                 (true, true) | (false, false) => continue,
@@ -81,12 +82,12 @@ impl Mask {
         for path in &self.0 {
             copy(&source, path, &mut target, path);
         }
-        #[expect(clippy::expect_used, reason = "the message was made of a user pool")]
+        #[expect(clippy::expect_used, reason = "the message was made from a user pool")]
         let changed = target.transcode_to().expect("a user pool");
         *pool = changed;
     }
 
-    fn names(&self, path: &str) -> bool {
+    fn includes(&self, path: &str) -> bool {
         self.0.iter().any(|named| {
             path.strip_prefix(named.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -94,9 +95,10 @@ impl Mask {
     }
 }
 
-/// The settings that differ, as sorted paths, as deep as both sides go.
+/// The sorted paths of the settings that differ. A path goes as deep as both sides have
+/// messages.
 pub(super) fn changed(before: &UserPool, after: &UserPool) -> Vec<String> {
-    let (before, after) = (dynamic(before), dynamic(after));
+    let (before, after) = (to_dynamic(before), to_dynamic(after));
     let mut paths = Vec::new();
     collect_changes("", &before, &after, &mut paths);
     paths.sort();
@@ -111,7 +113,7 @@ fn collect_changes(
 ) {
     for field in before.descriptor().fields() {
         let path = format!("{prefix}{}", field.name());
-        match (has(before, &field), has(after, &field)) {
+        match (get_if_set(before, &field), get_if_set(after, &field)) {
             (Some(Value::Message(before)), Some(Value::Message(after))) => {
                 collect_changes(&format!("{path}."), &before, &after, paths);
             }
@@ -120,11 +122,11 @@ fn collect_changes(
     }
 }
 
-fn has(message: &DynamicMessage, field: &FieldDescriptor) -> Option<Value> {
+fn get_if_set(message: &DynamicMessage, field: &FieldDescriptor) -> Option<Value> {
     message.has_field(field).then(|| message.get_field(field).into_owned())
 }
 
-/// Sets `to` in `target` to what `from` is in `source`, set or not.
+/// Copies the field `from` of `source` to the field `to` of `target`, also when it is unset.
 fn copy(source: &DynamicMessage, from: &str, target: &mut DynamicMessage, to: &str) {
     let value = get(source, from);
     set(target, to, value);
@@ -133,7 +135,7 @@ fn copy(source: &DynamicMessage, from: &str, target: &mut DynamicMessage, to: &s
 fn get(message: &DynamicMessage, path: &str) -> Option<Value> {
     let (name, rest) = split(path);
     let field = message.descriptor().get_field_by_name(name)?;
-    match (has(message, &field)?, rest) {
+    match (get_if_set(message, &field)?, rest) {
         (Value::Message(nested), Some(rest)) => get(&nested, rest),
         (value, _) => Some(value),
     }
@@ -145,7 +147,7 @@ fn set(message: &mut DynamicMessage, path: &str, value: Option<Value>) {
     match (rest, value) {
         (None, Some(value)) => message.set_field(&field, value),
         (None, None) => message.clear_field(&field),
-        // Nothing to unset in a message that is not there.
+        // An absent message has nothing to clear.
         (Some(_), None) if !message.has_field(&field) => (),
         (Some(rest), value) => {
             if let Value::Message(nested) = message.get_field_mut(&field) {
@@ -155,13 +157,13 @@ fn set(message: &mut DynamicMessage, path: &str, value: Option<Value>) {
     }
 }
 
-/// The field that a path leads to, by way of messages alone.
+/// The field at a path, unless the path goes through a list or a map.
 fn resolve(path: &str) -> Option<FieldDescriptor> {
     let (first, _) = split(path);
     if !SETTINGS.contains(&first) {
         return None;
     }
-    let mut message = user_pool();
+    let mut message = descriptor();
     let mut rest = Some(path);
     let mut found = None;
     while let Some(path) = rest {
@@ -184,13 +186,13 @@ fn split(path: &str) -> (&str, Option<&str>) {
     path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)))
 }
 
-fn user_pool() -> MessageDescriptor {
+fn descriptor() -> MessageDescriptor {
     #[expect(clippy::expect_used, reason = "the message is in the compiled-in schema")]
     DESCRIPTORS.get_message_by_name("userpool.v1.UserPool").expect("userpool.v1.UserPool")
 }
 
-fn dynamic(pool: &UserPool) -> DynamicMessage {
-    let mut message = DynamicMessage::new(user_pool());
+fn to_dynamic(pool: &UserPool) -> DynamicMessage {
+    let mut message = DynamicMessage::new(descriptor());
     #[expect(clippy::expect_used, reason = "a message always reads its own encoding")]
     message.merge(pool.encode_to_vec().as_slice()).expect("a user pool");
     message

@@ -1,7 +1,7 @@
 //! The patterns of Cognito's shapes.
 //!
-//! They are Java's: `\w` and `\s` are ASCII, and the whole value must match. The
-//! service lets `.` match line ends (its patterns begin with `(?s)` today).
+//! They are patterns of Java: `\w` and `\s` are ASCII, and the whole value must match. In
+//! Cognito, `.` also matches line breaks (today its patterns begin with `(?s)`).
 
 use std::sync::LazyLock;
 
@@ -9,31 +9,31 @@ use regex::Regex;
 
 /// A pattern that a whole value must match.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(super) struct FieldPattern {
     /// The pattern as Cognito shows it.
     pub(super) cognito: &'static str,
-    /// What it allows, for people.
-    pub(super) allows: &'static str,
+    /// The rule, for people.
+    pub(super) description: &'static str,
     regex: LazyLock<Regex>,
 }
 
-impl Pattern {
+impl FieldPattern {
     pub(super) fn matches(&self, value: &str) -> bool {
         self.regex.is_match(value)
     }
 }
 
-#[expect(clippy::expect_used, reason = "constants, each of which a test compiles")]
+#[expect(clippy::expect_used, reason = "the patterns are constants; a test compiles each of them")]
 fn compile(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a regular expression")
 }
 
-/// A pattern with Cognito's spelling and, where Rust reads it otherwise, ours.
+/// A pattern in Cognito's spelling, then in one that means the same in Rust.
 macro_rules! pattern {
-    ($name:ident, $cognito:literal, $rust:expr, $allows:literal) => {
-        pub(super) static $name: Pattern = Pattern {
+    ($name:ident, $cognito:literal, $rust:expr, $description:literal) => {
+        pub(super) static $name: FieldPattern = FieldPattern {
             cognito: $cognito,
-            allows: $allows,
+            description: $description,
             regex: LazyLock::new(|| compile(concat!(r"\A(?s:", $rust, r")\z"))),
         };
     };
@@ -58,7 +58,7 @@ pattern!(
     POOL_NAME,
     r"[\w\s+=,.@-]+",
     concat!(r"[0-9A-Za-z_", space!(), r"+=,.@\-]+"),
-    "may have ASCII letters, digits, spaces and _ + = , . @ -"
+    "may contain only ASCII letters, digits, spaces and _ + = , . @ -"
 );
 
 // Source: Cognito `UserPoolIdType`.
@@ -85,7 +85,7 @@ pattern!(
     SMS_MESSAGE,
     r".*\{####\}.*",
     r".*\{####\}.*",
-    "must contain {####}, the place of the code"
+    "must contain {####}, the placeholder for the code"
 );
 
 // Source: Cognito `EmailVerificationMessageType`.
@@ -93,7 +93,8 @@ pattern!(
     EMAIL_MESSAGE,
     r"[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]*\{####\}[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]*",
     concat!("[", printable!(), space!(), r"]*\{####\}[", printable!(), space!(), "]*"),
-    "must contain {####}, the place of the code, and no control characters but line ends and tabs"
+    "must contain {####}, the placeholder for the code, and no control characters except line \
+     breaks and tabs"
 );
 
 // Source: Cognito `EmailVerificationMessageByLinkType`.
@@ -112,7 +113,7 @@ pattern!(
         space!(),
         "]*"
     ),
-    "must contain {##text of the link##}, and no control characters but line ends and tabs"
+    "must contain {##text of the link##}, and no control characters except line breaks and tabs"
 );
 
 // Source: Cognito `EmailVerificationSubjectType`, `EmailVerificationSubjectByLinkType`.
@@ -120,7 +121,7 @@ pattern!(
     EMAIL_SUBJECT,
     r"[\p{L}\p{M}\p{S}\p{N}\p{P}\s]+",
     concat!("[", printable!(), space!(), "]+"),
-    "may have letters, digits, symbols, punctuation and spaces"
+    "may contain only letters, digits, symbols, punctuation and spaces"
 );
 
 // Source: Cognito `EmailAddressType`.
@@ -128,7 +129,7 @@ pattern!(
     EMAIL_ADDRESS,
     r"[\p{L}\p{M}\p{S}\p{N}\p{P}]+@[\p{L}\p{M}\p{S}\p{N}\p{P}]+",
     concat!("[", printable!(), "]+@[", printable!(), "]+"),
-    "must be an email address, without spaces"
+    "must be an email address without spaces"
 );
 
 // Source: Cognito `CustomAttributeNameType`.
@@ -136,7 +137,7 @@ pattern!(
     ATTRIBUTE_NAME,
     r"[\p{L}\p{M}\p{S}\p{N}\p{P}]+",
     concat!("[", printable!(), "]+"),
-    "may have letters, digits, symbols and punctuation, but no spaces"
+    "may contain only letters, digits, symbols and punctuation"
 );
 
 // Source: Cognito `DomainType`.
@@ -144,8 +145,13 @@ pattern!(
     DOMAIN,
     r"^[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?$",
     r"[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?",
-    "may have lower-case letters, digits and, not at either end, hyphens"
+    "may contain only lower-case letters, digits and hyphens, and no hyphen at either end"
 );
 
 // Source: Cognito `PaginationKeyType`.
-pattern!(PAGINATION_KEY, r"[\S]+", concat!("[^", space!(), "]+"), "must be a token from a page");
+pattern!(
+    PAGINATION_KEY,
+    r"[\S]+",
+    concat!("[^", space!(), "]+"),
+    "must be the token of a previous page"
+);

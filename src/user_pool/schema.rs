@@ -1,7 +1,7 @@
-//! The schema of a user pool: the standard attributes, the custom ones, and the
-//! rules for both. Texts are Cognito's.
+//! The schema of a user pool: the standard attributes, the custom attributes, and the rules
+//! for both. The texts are those of Cognito.
 
-use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
+use std::{borrow::Cow, collections::HashSet, num::ParseIntError, sync::LazyLock};
 
 use crate::proto::{
     NumberAttributeConstraints, SchemaAttribute, StringAttributeConstraints, UserPool,
@@ -11,15 +11,15 @@ use crate::proto::{
 
 use super::{
     Limits,
-    violation::{Reason, Violation},
+    violation::{Rule, Violation},
 };
 
-/// The longest value of a text attribute, in bytes.
-const TEXT_MAX: i64 = 2048;
+/// The highest length limit of a string attribute.
+const MAX_STRING_LENGTH: i64 = 2048;
 
-/// The standard attributes in the order in which Cognito shows them.
+/// The standard attributes, in the order of Cognito.
 ///
-/// Source: what DescribeUserPool shows of a new pool.
+/// Source: DescribeUserPool of a new user pool.
 static STANDARD: LazyLock<Vec<SchemaAttribute>> = LazyLock::new(|| {
     let text = |name, least: u16, most: u16| standard(name, DataType::String, bounds(least, most));
     let flag = |name| standard(name, DataType::Boolean, Constraints::None);
@@ -49,37 +49,37 @@ static STANDARD: LazyLock<Vec<SchemaAttribute>> = LazyLock::new(|| {
     ]
 });
 
-/// The attributes of a user pool that was created with `requested`: the standard
-/// ones, changed in place where requested, then the custom ones in order.
+/// Returns the attributes of a new user pool: the standard attributes with the requested
+/// changes, then the requested custom attributes in order.
 pub(super) fn merge(requested: &[SchemaAttribute]) -> Vec<SchemaAttribute> {
     let mut attributes = STANDARD.clone();
     for request in requested {
         let named = |attribute: &&mut SchemaAttribute| attribute.name == request.name;
         match attributes.iter_mut().take(STANDARD.len()).find(named) {
             Some(attribute) => override_standard(attribute, request),
-            None => attributes.push(custom(request)),
+            None => attributes.push(custom_attribute(request)),
         }
     }
     attributes
 }
 
-/// Whether this is a standard attribute as it is where nothing was requested.
-pub(super) fn is_standard(attribute: &SchemaAttribute) -> bool {
+/// Whether the attribute is a standard attribute without changes.
+pub(super) fn is_unchanged_standard(attribute: &SchemaAttribute) -> bool {
     STANDARD.contains(attribute)
 }
 
-/// Every rule that the requested schema breaks.
+/// Checks the requested schema.
 pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut seen = HashSet::new();
-    let mut customs = 0_usize;
+    let mut custom_count = 0_usize;
     for (index, attribute) in requested.schema_attributes.iter().enumerate() {
-        let place = Place(index);
+        let place = AttributePath(index);
         let Some(name) = attribute.name.as_ref() else {
             violations.push(Violation::new(
                 place.member("name"),
-                Reason::Required,
-                "must be given",
+                Rule::Required,
+                "is required",
                 "Schema attributes must have a name.",
             ));
             continue;
@@ -93,8 +93,8 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
             let kind = if builtin.is_some() { "standard" } else { "custom" };
             violations.push(Violation::new(
                 place.member("name"),
-                Reason::Duplicate,
-                format!("is the second attribute named {shown}"),
+                Rule::Duplicate,
+                format!("another attribute is named {shown}"),
                 format!(
                     "Duplicate {kind} attribute names {shown} are not allowed in a user pool \
                      schema."
@@ -104,48 +104,48 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
         if let Some(standard) = builtin {
             violations.extend(standard_violations(place, requested, attribute, standard));
         } else {
-            customs += 1;
+            custom_count += 1;
             violations.extend(custom_violations(place, attribute));
         }
         violations.extend(bounds_violations(place, &shown, attribute, builtin));
     }
-    if customs > limits.custom_attributes {
+    if custom_count > limits.custom_attributes {
         let limit = limits.custom_attributes;
         violations.push(Violation::new(
             "schema",
-            Reason::Length,
-            format!("may have at most {limit} custom attributes, has {customs}"),
+            Rule::Length,
+            format!("must have at most {limit} custom attributes, has {custom_count}"),
             format!("Number of custom attributes exceeds the limit of {limit}."),
         ));
     }
     violations
 }
 
-/// Source: refusals seen on AWS; that a required alias is refused, Cognito's
-/// developer guide.
+/// Source: rejections observed on AWS; for the required alias, the developer guide of
+/// Cognito.
 fn standard_violations(
-    place: Place,
+    place: AttributePath,
     requested: &UserPool,
     attribute: &SchemaAttribute,
     standard: &SchemaAttribute,
 ) -> Vec<Violation> {
     let mut violations = Vec::new();
     let name = standard.name.as_deref().unwrap_or_default();
-    let retyped = attribute.attribute_data_type.is_some()
+    let changes_type = attribute.attribute_data_type.is_some()
         && attribute.attribute_data_type != standard.attribute_data_type;
     let text = format!(
         "You can not change AttributeDataType or set developerOnlyAttribute for standard schema \
          attribute {name}"
     );
-    if retyped {
+    if changes_type {
         let field = place.member("attribute_data_type");
-        let kept = "must be left out, or be the type of the standard attribute";
-        violations.push(Violation::new(field, Reason::Conflict, kept, text.clone()));
+        let description = "must be absent or the type of the standard attribute";
+        violations.push(Violation::new(field, Rule::Conflict, description, text.clone()));
     }
     if attribute.developer_only_attribute == Some(true) {
         let field = place.member("developer_only_attribute");
-        let kept = "may not be true for a standard attribute";
-        violations.push(Violation::new(field, Reason::Conflict, kept, text));
+        let description = "must not be true for a standard attribute";
+        violations.push(Violation::new(field, Rule::Conflict, description, text));
     }
     let alias = i32::from(alias_attribute::Value::PreferredUsername);
     if name == "preferred_username"
@@ -154,47 +154,47 @@ fn standard_violations(
     {
         violations.push(Violation::new(
             place.member("required"),
-            Reason::Conflict,
-            "may not be true while alias_attributes has preferred_username",
+            Rule::Conflict,
+            "must not be true when alias_attributes has preferred_username",
             "preferred_username can not be both required and an alias.",
         ));
     }
     violations
 }
 
-/// Source: refusals seen on AWS.
-fn custom_violations(place: Place, attribute: &SchemaAttribute) -> Vec<Violation> {
+/// Source: rejections observed on AWS.
+fn custom_violations(place: AttributePath, attribute: &SchemaAttribute) -> Vec<Violation> {
     let mut violations = Vec::new();
     if attribute.attribute_data_type.is_none() {
         violations.push(Violation::new(
             place.member("attribute_data_type"),
-            Reason::Required,
-            "must be given for a custom attribute",
+            Rule::Required,
+            "is required for a custom attribute",
             "Invalid AttributeDataType input, consider using the provided AttributeDataType enum.",
         ));
     }
     if attribute.required == Some(true) {
         violations.push(Violation::new(
             place.member("required"),
-            Reason::Unsupported,
-            "may not be true for a custom attribute",
+            Rule::Unsupported,
+            "must not be true for a custom attribute",
             "Required custom attributes are not supported currently.",
         ));
     }
     violations
 }
 
-/// Source: refusals seen on AWS and those that moto repeats from it.
+/// Source: rejections observed on AWS, and those that moto copies from AWS.
 fn bounds_violations(
-    place: Place,
+    place: AttributePath,
     name: &str,
     attribute: &SchemaAttribute,
     builtin: Option<&SchemaAttribute>,
 ) -> Vec<Violation> {
     let standard_type = builtin.and_then(|standard| standard.attribute_data_type);
     let mut violations = Vec::new();
-    let mut refuse = |path: &str, reason, description: &str, text| {
-        violations.push(Violation::new(place.member(path), reason, description, text));
+    let mut refuse = |path: &str, rule, description: &str, text| {
+        violations.push(Violation::new(place.member(path), rule, description, text));
     };
     match data_type(attribute.attribute_data_type.or(standard_type)) {
         DataType::String => {
@@ -209,16 +209,16 @@ fn bounds_violations(
             for (member, length) in [("min_length", &least), ("max_length", &most)] {
                 let path = format!("{path}.{member}");
                 match length {
-                    Ok(Some(..0)) | Err(NotAnInteger) => {
-                        refuse(&path, Reason::Pattern, "must be an integer from 0", invalid());
+                    Ok(Some(..0)) | Err(_) => {
+                        refuse(&path, Rule::Pattern, "must be an integer, 0 or more", invalid());
                     }
-                    Ok(Some(length)) if *length > TEXT_MAX => {
+                    Ok(Some(length)) if *length > MAX_STRING_LENGTH => {
                         let text = format!(
                             "user.{}: String attributes cannot have a length of more than \
-                             {TEXT_MAX}",
+                             {MAX_STRING_LENGTH}",
                             attribute.name.as_deref().unwrap_or_default()
                         );
-                        refuse(&path, Reason::Range, "must be at most 2048", text);
+                        refuse(&path, Rule::Range, "must be at most 2048", text);
                     }
                     Ok(Some(_) | None) => (),
                 }
@@ -230,7 +230,7 @@ fn bounds_violations(
                     "Attribute {name} cannot have a max length shorter than it's min length"
                 );
                 let path = format!("{path}.max_length");
-                refuse(&path, Reason::Range, "must not be less than min_length", text);
+                refuse(&path, Rule::Range, "must not be less than min_length", text);
             }
         }
         DataType::Number => {
@@ -245,7 +245,7 @@ fn bounds_violations(
             for (member, value) in [("min_value", &least), ("max_value", &most)] {
                 if value.is_err() {
                     let path = format!("{path}.{member}");
-                    refuse(&path, Reason::Pattern, "must be an integer", invalid());
+                    refuse(&path, Rule::Pattern, "must be an integer", invalid());
                 }
             }
             if let (Ok(Some(least)), Ok(Some(most))) = (least, most)
@@ -254,29 +254,27 @@ fn bounds_violations(
                 let text =
                     format!("Attribute {name} cannot have a max value smaller than it's min value");
                 let path = format!("{path}.max_value");
-                refuse(&path, Reason::Range, "must not be less than min_value", text);
+                refuse(&path, Rule::Range, "must not be less than min_value", text);
             }
         }
-        // Constraints of another type are not looked at; they are dropped.
+        // Constraints of another type are ignored, and not stored.
         DataType::Boolean | DataType::DateTime | DataType::Unspecified => (),
     }
     violations
 }
 
-/// The place of an attribute in the request.
+/// The path of an attribute in the request, by its index.
 #[derive(Clone, Copy)]
-struct Place(usize);
+struct AttributePath(usize);
 
-impl Place {
+impl AttributePath {
     fn member(self, name: &str) -> String {
         format!("schema[{}].{name}", self.0)
     }
 }
 
-struct NotAnInteger;
-
-fn bound(text: Option<&String>) -> Result<Option<i64>, NotAnInteger> {
-    text.map(String::as_str).map(str::parse).transpose().map_err(|_| NotAnInteger)
+fn bound(text: Option<&String>) -> Result<Option<i64>, ParseIntError> {
+    text.map(|text| text.parse()).transpose()
 }
 
 fn override_standard(attribute: &mut SchemaAttribute, request: &SchemaAttribute) {
@@ -297,7 +295,7 @@ fn override_standard(attribute: &mut SchemaAttribute, request: &SchemaAttribute)
     }
 }
 
-fn custom(request: &SchemaAttribute) -> SchemaAttribute {
+fn custom_attribute(request: &SchemaAttribute) -> SchemaAttribute {
     let (mut number, mut string) = (None, None);
     match data_type(request.attribute_data_type) {
         DataType::String => {
@@ -325,7 +323,7 @@ fn custom_name(request: &SchemaAttribute) -> String {
     format!("{}custom:{name}", if developer_only { "dev:" } else { "" })
 }
 
-/// The bounds of an attribute, in the form that its type has.
+/// The constraints of an attribute, by its type.
 enum Constraints {
     None,
     String(StringAttributeConstraints),

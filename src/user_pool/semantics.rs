@@ -1,42 +1,42 @@
-//! The rules about what settings mean together. Texts are Cognito's.
+//! The rules for the meaning of settings together. The texts are those of Cognito.
 
 use crate::proto::{UserPool, mfa_configuration, verified_attribute};
 
 use super::{
     Limits, tags,
-    violation::{Reason, Violation},
+    violation::{Rule, Violation},
 };
 
-/// The rules about settings that only creation can set.
+/// The rules for settings that only a new user pool can have.
 pub(super) fn creation(requested: &UserPool) -> Vec<Violation> {
     let mut violations = Vec::new();
-    // Source: refusal seen on AWS.
+    // Source: a rejection observed on AWS.
     if !requested.alias_attributes.is_empty() && !requested.username_attributes.is_empty() {
         violations.push(Violation::new(
             "username_attributes",
-            Reason::Conflict,
-            "may not be given together with alias_attributes",
+            Rule::Conflict,
+            "must not be set together with alias_attributes",
             "Only one of the aliasAttributes or usernameAttributes can be set in a User pool.",
         ));
     }
     violations
 }
 
-/// The rules about settings that an update can also set.
+/// The rules for settings that an update can also replace.
 pub(super) fn settings(pool: &UserPool, limits: &Limits) -> Vec<Violation> {
     let mut violations = Vec::new();
     let sms = pool.sms_configuration.is_some();
     let phone = i32::from(verified_attribute::Value::PhoneNumber);
-    // Source: refusal seen on AWS. A phone number as username needs no SMS.
+    // Source: a rejection observed on AWS. A phone number as username needs no SMS.
     if pool.auto_verified_attributes.contains(&phone) && !sms {
         violations.push(Violation::new(
             "sms_configuration",
-            Reason::Required,
-            "must be given where auto_verified_attributes has phone_number",
+            Rule::Required,
+            "is required when auto_verified_attributes has phone_number",
             "SMS configuration is required when phone_number is selected for auto verification",
         ));
     }
-    // Source: refusals seen on AWS. Despite the text, SMS alone is enough.
+    // Source: rejections observed on AWS. Despite the text, SMS alone is enough.
     let mfa = pool.mfa_configuration.unwrap_or_default();
     let mode = match mfa_configuration::Value::try_from(mfa) {
         Ok(mfa_configuration::Value::On) => Some("required"),
@@ -46,8 +46,8 @@ pub(super) fn settings(pool: &UserPool, limits: &Limits) -> Vec<Violation> {
     if let Some(mode) = mode.filter(|_| !sms) {
         violations.push(Violation::new(
             "sms_configuration",
-            Reason::Required,
-            "must be given where mfa_configuration is ON or OPTIONAL",
+            Rule::Required,
+            "is required when mfa_configuration is ON or OPTIONAL",
             format!(
                 "SMS configuration and Auto verification for phone_number are required when MFA \
                  is {mode}"

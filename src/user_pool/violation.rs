@@ -1,17 +1,17 @@
-//! A broken rule about what a request says, and all of them together.
+//! Violations: which rules a request breaks, and the message that lists them.
 
 use std::fmt;
 
-/// How much of the rules' texts goes into one message, in bytes as gRPC sends
-/// them. Clients give up on headers of 8 KiB, and the details need room as well.
-const MESSAGE_BYTES: usize = 2 * 1024;
+/// How many bytes of the message are violations, as gRPC encodes them. Clients reject
+/// headers of more than 8 KiB, and the details need space as well.
+const MAX_MESSAGE_BYTES: usize = 2 * 1024;
 
-/// The exception that Amazon Cognito would raise.
+/// The exception that Amazon Cognito raises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AwsError {
-    /// Most of what can be wrong with a request.
+    /// The request breaks a rule.
     InvalidParameter,
-    /// A tag that cannot be set.
+    /// The request breaks a rule for tags.
     UserPoolTagging,
 }
 
@@ -26,31 +26,31 @@ impl AwsError {
     }
 }
 
-/// Why a field was refused, for programs.
+/// The kinds of rules, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The field must be given.
+pub enum Rule {
+    /// The field is required.
     Required,
-    /// The value has too few or too many characters, or the list too many items.
+    /// The number of characters or items is limited.
     Length,
-    /// The number is too small or too large.
+    /// The number is limited.
     Range,
-    /// The value has characters, or a form, that are not allowed.
+    /// The value must match a pattern.
     Pattern,
-    /// The value is not one of the enum's.
+    /// The value must be one of an enum.
     Enum,
-    /// The value excludes, or needs, another field.
+    /// The value depends on another field.
     Conflict,
-    /// The value is given twice.
+    /// The value must be unique.
     Duplicate,
-    /// The value is reserved.
+    /// The value must not be a reserved one.
     Reserved,
-    /// What the value asks for is not supported.
+    /// The value must be a supported one.
     Unsupported,
 }
 
-impl Reason {
-    /// The reason as `BadRequest` shows it.
+impl Rule {
+    /// The reason of the violation, as `BadRequest` has it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -70,100 +70,105 @@ impl Reason {
 /// One broken rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The path in the request message: `schema[2].name`.
+    /// The path of the field in the request message: `schema[2].name`.
     pub field: String,
-    /// Why, for programs.
-    pub reason: Reason,
-    /// What is allowed, for people.
+    /// The rule, for programs.
+    pub rule: Rule,
+    /// The rule, for people.
     pub description: String,
-    /// What Cognito says.
+    /// The text of Cognito.
     pub text: String,
-    /// The exception that Cognito would raise.
+    /// The exception that Cognito raises.
     pub aws_error: AwsError,
 }
 
 impl Violation {
-    /// A broken rule about what a value means, with Cognito's text for it.
     pub(super) fn new(
         field: impl Into<String>,
-        reason: Reason,
+        rule: Rule,
         description: impl Into<String>,
         text: impl Into<String>,
     ) -> Self {
         let (field, description, text) = (field.into(), description.into(), text.into());
-        Self { field, reason, description, text, aws_error: AwsError::InvalidParameter }
+        Self { field, rule, description, text, aws_error: AwsError::InvalidParameter }
     }
 }
 
-/// A request that breaks rules, in the order of the request: all that an answer
-/// has room for, and how many there are.
+/// A request that breaks rules: the first violations, in the order of the request, and
+/// their number.
 ///
-/// Nothing was recorded; the same request will always be refused.
+/// Nothing was recorded. The same request is refused every time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Invalid {
-    kind: Kind,
+pub struct InvalidRequest {
+    stage: CheckStage,
     violations: Vec<Violation>,
-    found: usize,
+    violation_count: usize,
 }
 
-/// Cognito looks at fields one by one first, and only then at what they mean.
+/// Cognito checks each field by itself first, and then what the fields mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Field,
-    Semantic,
+enum CheckStage {
+    Fields,
+    Semantics,
 }
 
-impl Invalid {
-    /// Refuses where a field on its own breaks a rule. `found` counts also the
-    /// violations that were not kept.
-    pub(super) fn fields(violations: Vec<Violation>, found: usize) -> Result<(), Self> {
-        Self::unless_empty(Kind::Field, violations, found)
+impl InvalidRequest {
+    /// Fails when a field by itself breaks a rule. `violations` may omit some of them.
+    pub(super) fn fields(violations: Vec<Violation>, violation_count: usize) -> Result<(), Self> {
+        Self::unless_empty(CheckStage::Fields, violations, violation_count)
     }
 
-    /// Refuses where fields together, or their meaning, break a rule.
+    /// Fails when the meaning of the fields breaks a rule.
     pub(super) fn semantics(violations: Vec<Violation>) -> Result<(), Self> {
-        let found = violations.len();
-        Self::unless_empty(Kind::Semantic, violations, found)
+        let violation_count = violations.len();
+        Self::unless_empty(CheckStage::Semantics, violations, violation_count)
     }
 
-    fn unless_empty(kind: Kind, violations: Vec<Violation>, found: usize) -> Result<(), Self> {
-        if violations.is_empty() { Ok(()) } else { Err(Self { kind, violations, found }) }
+    fn unless_empty(
+        stage: CheckStage,
+        violations: Vec<Violation>,
+        violation_count: usize,
+    ) -> Result<(), Self> {
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(Self { stage, violations, violation_count })
+        }
     }
 
-    /// The broken rules; there is one at least.
+    /// The violations: at least one, but not more than a response has space for.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
         &self.violations
     }
 
-    /// How many rules are broken, which may be more than are kept.
+    /// How many rules the request breaks.
     #[must_use]
-    pub const fn found(&self) -> usize {
-        self.found
+    pub const fn violation_count(&self) -> usize {
+        self.violation_count
     }
 
-    /// The exception that Cognito would raise.
+    /// The exception that Cognito raises: that of the first violation.
     #[must_use]
     pub fn aws_error(&self) -> AwsError {
         self.violations.first().map_or(AwsError::InvalidParameter, |first| first.aws_error)
     }
 }
 
-/// Cognito's own text, so that people find it when they search for it.
-impl fmt::Display for Invalid {
+/// The message of Cognito, which people search for.
+impl fmt::Display for InvalidRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.found;
-        if self.kind == Kind::Field {
+        let count = self.violation_count;
+        if self.stage == CheckStage::Fields {
             let plural = if count == 1 { "" } else { "s" };
             write!(f, "{count} validation error{plural} detected: ")?;
         }
-        let mut room = MESSAGE_BYTES;
+        let mut left = MAX_MESSAGE_BYTES;
         for (index, violation) in self.violations.iter().enumerate() {
             let separator = if index == 0 { "" } else { "; " };
-            let left = room.checked_sub(sent_bytes(separator) + sent_bytes(&violation.text));
-            match left {
-                Some(left) => room = left,
-                None if index == 0 => room = 0,
+            match left.checked_sub(encoded_bytes(separator) + encoded_bytes(&violation.text)) {
+                Some(rest) => left = rest,
+                None if index == 0 => left = 0,
                 None => return write!(f, "; and {} more", count - index),
             }
             write!(f, "{separator}{}", violation.text)?;
@@ -175,7 +180,8 @@ impl fmt::Display for Invalid {
     }
 }
 
-/// How many bytes gRPC sends for a text: it escapes, as "%E3", what is not plain.
-fn sent_bytes(text: &str) -> usize {
+/// How many bytes of a gRPC header a text takes: each byte that is not a letter or a digit
+/// may be escaped, as in "%E3".
+fn encoded_bytes(text: &str) -> usize {
     text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { 1 } else { 3 }).sum()
 }

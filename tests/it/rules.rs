@@ -12,8 +12,8 @@ use userpool::{
         UpdateUserPoolRequest, UserPool,
     },
     user_pool::{
-        Checked, Command, DomainPrefix, Event, Facts, Limits, Rejection, UserPoolId, UserPoolState,
-        decide, evolve,
+        CheckedCommand, Command, DomainPrefix, Event, Facts, Limits, Rejection, UserPoolId,
+        UserPoolState, decide, evolve,
     },
 };
 
@@ -139,12 +139,12 @@ fn prefix(text: &str) -> DomainPrefix {
 }
 
 fn create(request: CreateUserPoolRequest) -> Command {
-    Checked::create_user_pool(request, &Limits::default()).expect("a legal request").command
+    CheckedCommand::create_user_pool(request, &Limits::default()).expect("a legal request").command
 }
 
 fn update(request: UpdateUserPoolRequest) -> Command {
     let request = UpdateUserPoolRequest { user_pool_id: Some(ID.to_owned()), ..request };
-    Checked::update_user_pool(request).expect("a legal request").command
+    CheckedCommand::update_user_pool(request).expect("a legal request").command
 }
 
 /// An update of only the named settings.

@@ -136,16 +136,34 @@ async fn an_invalid_tag_is_refused_by_its_key() {
     for (key, value, shown, reason, rule) in [
         ("", "a".into(), "", "LENGTH", "key must have 1 to 128 characters"),
         (wide.as_str(), "a".into(), cut.as_str(), "LENGTH", "key must have 1 to 128 characters"),
-        ("a", "v".repeat(257), "a", "LENGTH", "value may have 256 characters"),
-        ("aws:a", "a".into(), "aws:a", "RESERVED", "key may not begin with \"aws:\""),
-        ("AWS:a", "a".into(), "AWS:a", "RESERVED", "key may not begin with \"aws:\""),
-        ("a!", "a".into(), "a!", "PATTERN", "may have letters, digits, spaces and _ . : / = + - @"),
-        ("a", "#".into(), "a", "PATTERN", "may have letters, digits, spaces and _ . : / = + - @"),
-        ("a", "\n".into(), "a", "PATTERN", "may have letters, digits, spaces and _ . : / = + - @"),
+        ("a", "v".repeat(257), "a", "LENGTH", "value must have at most 256 characters"),
+        ("aws:a", "a".into(), "aws:a", "RESERVED", "key must not begin with \"aws:\""),
+        ("AWS:a", "a".into(), "AWS:a", "RESERVED", "key must not begin with \"aws:\""),
+        (
+            "a!",
+            "a".into(),
+            "a!",
+            "PATTERN",
+            "may contain only letters, digits, spaces and _ . : / = + - @",
+        ),
+        (
+            "a",
+            "#".into(),
+            "a",
+            "PATTERN",
+            "may contain only letters, digits, spaces and _ . : / = + - @",
+        ),
+        (
+            "a",
+            "\n".into(),
+            "a",
+            "PATTERN",
+            "may contain only letters, digits, spaces and _ . : / = + - @",
+        ),
     ] {
         let members = json!({ "UserPoolTags": { (key): value } });
         let field = format!("user_pool_tags[\"{shown}\"]");
-        let message = format!("Invalid tag: {field} {rule}.");
+        let message = format!("InvalidRequest tag: {field} {rule}.");
         let expected = (message, field, reason.to_owned(), "UserPoolTaggingException".to_owned());
         assert_eq!(only(created(members.clone()).await), expected);
         assert_eq!(only(updated(members).await), expected);
@@ -167,7 +185,7 @@ async fn the_maximum_number_of_tags_is_a_setting() {
             continue;
         }
         let (message, field, reason, aws_error) = only(answer.map(|_| Value::Null));
-        let expected = "Invalid tag: user_pool_tags may have at most 2 tags, has 3.";
+        let expected = "InvalidRequest tag: user_pool_tags may have at most 2 tags, has 3.";
         assert_eq!(message, expected);
         assert_eq!((field.as_str(), reason.as_str()), ("user_pool_tags", "LENGTH"));
         assert_eq!(aws_error, "UserPoolTaggingException");

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tempfile::TempDir;
 use userpool::{
-    app::{self, App, Context, ExecuteError, FollowItem, Outcome, Settings, Watch},
+    app::{self, App, Context, ExecuteError, FollowItem, Outcome, Settings, WatchQuery},
     event_log::{EventLog, MemoryLog, Position},
     proto::{
         CreateUserPoolRequest, UpdateUserPoolRequest, UserPool, UserPoolEvent,
         WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
     },
     telemetry::{metrics::AppMetrics, spans::Tracer},
-    user_pool::{Checked, Limits},
+    user_pool::{CheckedCommand, Limits},
 };
 
 use crate::support::{FixedSource, domain, named};
@@ -87,9 +87,9 @@ impl Pair {
     /// the others on the other; the answers are in their order.
     async fn race(
         &self,
-        commands: impl IntoIterator<Item = Checked>,
+        commands: impl IntoIterator<Item = CheckedCommand>,
     ) -> Vec<Result<Outcome, ExecuteError>> {
-        let run = |(index, command): (usize, Checked)| {
+        let run = |(index, command): (usize, CheckedCommand)| {
             let app = Arc::clone(&self.nodes[index % 2].app);
             tokio::spawn(async move { app.execute(command, Context::default()).await })
         };
@@ -117,7 +117,7 @@ struct Events(app::Follow);
 
 fn follow(app: &App, after: i64) -> Events {
     let start = Some(Start::AfterPosition(after));
-    let watch = Watch::parse(WatchUserPoolEventsRequest { start, ..Default::default() });
+    let watch = WatchQuery::parse(WatchUserPoolEventsRequest { start, ..Default::default() });
     Events(app.history().follow(watch.expect("a legal request")).expect("followed"))
 }
 
@@ -135,23 +135,23 @@ impl Events {
     }
 }
 
-fn create(request_id: Option<String>) -> Checked {
+fn create(request_id: Option<String>) -> CheckedCommand {
     let request = CreateUserPoolRequest { request_id, ..named("people") };
-    Checked::create_user_pool(request, &Limits::default()).expect("a legal request")
+    CheckedCommand::create_user_pool(request, &Limits::default()).expect("a legal request")
 }
 
-fn tag(id: &str, team: &str, expected_revision: Option<i64>) -> Checked {
+fn tag(id: &str, team: &str, expected_revision: Option<i64>) -> CheckedCommand {
     let request = UpdateUserPoolRequest {
         user_pool_id: Some(id.to_owned()),
         user_pool_tags: [("team".to_owned(), team.to_owned())].into(),
         expected_revision,
         ..Default::default()
     };
-    Checked::update_user_pool(request).expect("a legal request")
+    CheckedCommand::update_user_pool(request).expect("a legal request")
 }
 
-fn assign(id: &str, prefix: &str) -> Checked {
-    Checked::create_user_pool_domain(domain(prefix, id)).expect("a legal request")
+fn assign(id: &str, prefix: &str) -> CheckedCommand {
+    CheckedCommand::create_user_pool_domain(domain(prefix, id)).expect("a legal request")
 }
 
 fn user_pool(outcome: &Outcome) -> UserPool {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    EventFilter, History, HistoryError, Watch, recent::RecentEvent, sequence::EventSequence,
+    EventFilter, History, HistoryError, WatchQuery, recent::RecentEvent, sequence::EventSequence,
 };
 use crate::app::LoadError;
 
@@ -66,8 +66,8 @@ impl History {
     /// # Errors
     /// The position to start after is beyond the end, or the user pool of the filter never
     /// existed.
-    pub fn follow(&self, watch: Watch) -> Result<Follow, HistoryError> {
-        let Watch { filter, after, checkpoint_interval, include_records } = watch;
+    pub fn follow(&self, watch: WatchQuery) -> Result<Follow, HistoryError> {
+        let WatchQuery { filter, after, checkpoint_interval, include_records } = watch;
         let past = self.head()?.position;
         if let Some(id) = &filter.user_pool_id {
             EventSequence::stream(self, id, past)?;

@@ -25,7 +25,7 @@ pub(super) use self::recent::Recent;
 pub use self::{
     follow::{Follow, FollowItem},
     page::EventPage,
-    query::{AsOf, EventFilter, EventQuery, Noted, Replay, Watch},
+    query::{ReplayPoint, EventFilter, EventQuery, Noted, ReplayQuery, WatchQuery},
     replay::ReplayResult,
 };
 

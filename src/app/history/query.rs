@@ -9,7 +9,7 @@ use crate::{
         UserPoolEventFilter, UserPoolEventType, VerifyUserPoolHistoryRequest,
         WatchUserPoolEventsRequest, replay_user_pool_request, watch_user_pool_events_request,
     },
-    user_pool::{Check, Invalid, UserPoolId, fields},
+    user_pool::{Check, InvalidRequest, UserPoolId, fields},
 };
 
 /// How many events a page has where the request does not say.
@@ -44,16 +44,16 @@ pub struct EventQuery {
 
 /// A user pool as it was.
 #[derive(Debug, Clone)]
-pub struct Replay {
+pub struct ReplayQuery {
     /// The user pool.
     pub user_pool_id: UserPoolId,
     /// Up to where.
-    pub as_of: AsOf,
+    pub as_of: ReplayPoint,
 }
 
 /// Up to where a history is replayed, inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AsOf {
+pub enum ReplayPoint {
     /// To the end.
     End,
     /// To this revision of the user pool, from 1.
@@ -66,7 +66,7 @@ pub enum AsOf {
 
 /// Events as they are recorded.
 #[derive(Debug, Clone)]
-pub struct Watch {
+pub struct WatchQuery {
     /// Which events.
     pub filter: EventFilter,
     /// After which position; after the last one there is, where absent.
@@ -91,7 +91,7 @@ impl EventQuery {
     ///
     /// # Errors
     /// Every field rule that it breaks.
-    pub fn parse(request: ListUserPoolEventsRequest) -> Result<Self, Invalid> {
+    pub fn parse(request: ListUserPoolEventsRequest) -> Result<Self, InvalidRequest> {
         Check::run(|check| check_list(check, &request))?;
         let backward = request.direction() == ReadDirection::Backward;
         let ListUserPoolEventsRequest {
@@ -110,34 +110,34 @@ impl EventQuery {
     }
 }
 
-impl Replay {
+impl ReplayQuery {
     /// Checks a request to replay a user pool.
     ///
     /// # Errors
     /// Every field rule that it breaks.
-    pub fn parse(request: ReplayUserPoolRequest) -> Result<Self, Invalid> {
+    pub fn parse(request: ReplayUserPoolRequest) -> Result<Self, InvalidRequest> {
         Check::run(|check| check_replay(check, &request))?;
         let as_of = match request.as_of {
-            None => AsOf::End,
+            None => ReplayPoint::End,
             Some(replay_user_pool_request::AsOf::Revision(revision)) => {
-                AsOf::Revision(u64::try_from(revision).unwrap_or_default())
+                ReplayPoint::Revision(u64::try_from(revision).unwrap_or_default())
             }
             Some(replay_user_pool_request::AsOf::Position(position)) => {
-                AsOf::Position(u64::try_from(position).unwrap_or_default())
+                ReplayPoint::Position(u64::try_from(position).unwrap_or_default())
             }
-            Some(replay_user_pool_request::AsOf::Time(time)) => AsOf::Time(time),
+            Some(replay_user_pool_request::AsOf::Time(time)) => ReplayPoint::Time(time),
         };
         let user_pool_id = UserPoolId::from_trusted(request.user_pool_id.unwrap_or_default());
         Ok(Self { user_pool_id, as_of })
     }
 }
 
-impl Watch {
+impl WatchQuery {
     /// Checks a request to watch events.
     ///
     /// # Errors
     /// Every field rule that it breaks.
-    pub fn parse(request: WatchUserPoolEventsRequest) -> Result<Self, Invalid> {
+    pub fn parse(request: WatchUserPoolEventsRequest) -> Result<Self, InvalidRequest> {
         Check::run(|check| check_watch(check, &request))?;
         let WatchUserPoolEventsRequest {
             filter,
@@ -162,7 +162,7 @@ impl Noted {
     ///
     /// # Errors
     /// Every field rule that it breaks.
-    pub fn parse(request: VerifyUserPoolHistoryRequest) -> Result<Option<Self>, Invalid> {
+    pub fn parse(request: VerifyUserPoolHistoryRequest) -> Result<Option<Self>, InvalidRequest> {
         Check::run(|check| check_verify(check, &request))?;
         let noted = request.expected.unwrap_or_default();
         let position = u64::try_from(noted.position).unwrap_or_default();
@@ -254,7 +254,7 @@ fn is_from(address: &str, wanted: &str) -> bool {
 fn check_list(check: &mut Check, request: &ListUserPoolEventsRequest) {
     check.message("filter", request.filter.as_ref(), check_filter);
     if request.direction != 0 {
-        check.known("direction", Some(request.direction), ReadDirection::as_str_name);
+        check.enum_value("direction", Some(request.direction), ReadDirection::as_str_name);
     }
     check.range("page_size", Some(request.page_size), 0..=i32::MAX);
 }
@@ -278,8 +278,8 @@ fn check_replay(check: &mut Check, request: &ReplayUserPoolRequest) {
 fn check_watch(check: &mut Check, request: &WatchUserPoolEventsRequest) {
     check.message("filter", request.filter.as_ref(), |check, filter| {
         check_filter(check, filter);
-        check.absent("start_time", filter.start_time.as_ref());
-        check.absent("end_time", filter.end_time.as_ref());
+        check.forbid("start_time", filter.start_time.as_ref());
+        check.forbid("end_time", filter.end_time.as_ref());
     });
     if let Some(watch_user_pool_events_request::Start::AfterPosition(position)) = request.start {
         check.range("after_position", Some(position), 0..=i64::MAX);
@@ -298,7 +298,7 @@ fn check_verify(check: &mut Check, request: &VerifyUserPoolHistoryRequest) {
 
 fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
     fields::optional_user_pool_id(check, filter.user_pool_id.as_ref());
-    check.all_known("types", &filter.types, UserPoolEventType::as_str_name);
+    check.enum_values("types", &filter.types, UserPoolEventType::as_str_name);
     check.time("start_time", filter.start_time.as_ref());
     check.time("end_time", filter.end_time.as_ref());
 }

@@ -9,7 +9,7 @@ use crate::{
     user_pool::{UserPoolState, evolve},
 };
 
-use super::{AsOf, History, HistoryError, Replay, sequence::EventSequence};
+use super::{ReplayPoint, History, HistoryError, ReplayQuery, sequence::EventSequence};
 
 /// How many events are read at a time.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 1024 * 1024 };
@@ -32,10 +32,10 @@ impl History {
     /// See [`HistoryError`].
     pub async fn replay(
         &self,
-        replay: &Replay,
+        replay: &ReplayQuery,
         now: DateTime<Utc>,
     ) -> Result<ReplayResult, HistoryError> {
-        let Replay { user_pool_id, as_of } = replay;
+        let ReplayQuery { user_pool_id, as_of } = replay;
         let head = self.head()?.position;
         let sequence = EventSequence::stream(self, user_pool_id, head)?;
         // The clock may be behind the last event of the log.
@@ -72,7 +72,7 @@ impl History {
 /// The last place of the sequence to replay.
 async fn last_place(
     sequence: &EventSequence<'_>,
-    as_of: AsOf,
+    as_of: ReplayPoint,
     head: Position,
     now: Timestamp,
 ) -> Result<u64, HistoryError> {
@@ -81,17 +81,17 @@ async fn last_place(
         Err(HistoryError::BeyondEnd { what, requested, current })
     };
     match as_of {
-        AsOf::End => Ok(sequence.length()),
-        AsOf::Revision(revision) if revision > sequence.length() => {
+        ReplayPoint::End => Ok(sequence.length()),
+        ReplayPoint::Revision(revision) if revision > sequence.length() => {
             beyond("revision", sequence.length().to_string())
         }
-        AsOf::Revision(revision) => Ok(revision),
-        AsOf::Position(position) if position > head.0 => beyond("position", head.to_string()),
-        AsOf::Position(position) => sequence.count_up_to(Position(position)),
-        AsOf::Time(time) if proto::order(time) > proto::order(now) => {
+        ReplayPoint::Revision(revision) => Ok(revision),
+        ReplayPoint::Position(position) if position > head.0 => beyond("position", head.to_string()),
+        ReplayPoint::Position(position) => sequence.count_up_to(Position(position)),
+        ReplayPoint::Time(time) if proto::order(time) > proto::order(now) => {
             beyond("time", proto::shown(now))
         }
-        AsOf::Time(time) => {
+        ReplayPoint::Time(time) => {
             let by_then = |event: &UserPoolEvent| {
                 event.record_time.map(proto::order) <= Some(proto::order(time))
             };
@@ -100,18 +100,20 @@ async fn last_place(
     }
 }
 
-fn before_creation(replay: &Replay, created: Option<&UserPoolEvent>) -> HistoryError {
+fn before_creation(replay: &ReplayQuery, created: Option<&UserPoolEvent>) -> HistoryError {
     let time = created.and_then(|event| event.record_time).unwrap_or_default();
     let position = created.map_or(0, |event| event.position);
     let (what, created) = match replay.as_of {
-        AsOf::Time(_) => ("time", proto::shown(time)),
-        AsOf::Position(_) | AsOf::Revision(_) | AsOf::End => ("position", position.to_string()),
+        ReplayPoint::Time(_) => ("time", proto::shown(time)),
+        ReplayPoint::Position(_) | ReplayPoint::Revision(_) | ReplayPoint::End => {
+            ("position", position.to_string())
+        }
     };
     let user_pool_id = replay.user_pool_id.clone();
     HistoryError::BeforeCreation { user_pool_id, what, requested: replay.as_of.shown(), created }
 }
 
-impl AsOf {
+impl ReplayPoint {
     fn shown(self) -> String {
         match self {
             Self::End => "the end".to_owned(),

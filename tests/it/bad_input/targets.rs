@@ -9,7 +9,7 @@ use prost::{Message, Name};
 use prost_types::Timestamp;
 use sha2::{Digest as _, Sha256};
 use userpool::{
-    app::{EventQuery, Noted, Replay, Watch},
+    app::{EventQuery, Noted, ReplayQuery, WatchQuery},
     audit::{self, Verifier, checkpoint},
     event_log::{Head, Record},
     proto::{
@@ -20,7 +20,7 @@ use userpool::{
         VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
     },
     user_pool::{
-        self, Checked, Command, DomainPrefix, Event, Facts, Limits, Page, UserPoolId,
+        self, CheckedCommand, Command, DomainPrefix, Event, Facts, Limits, PageRequest, UserPoolId,
         UserPoolState, decide, evolve,
     },
 };
@@ -42,23 +42,23 @@ pub(crate) const TARGETS: [(&str, Target); 6] = [
 pub(crate) fn requests(bytes: &[u8]) {
     let limits = Limits::default();
     read(bytes, |request: CreateUserPoolRequest| {
-        Checked::create_user_pool(request, &limits).is_ok()
+        CheckedCommand::create_user_pool(request, &limits).is_ok()
     });
-    read(bytes, |request: UpdateUserPoolRequest| Checked::update_user_pool(request).is_ok());
-    read(bytes, |request: DeleteUserPoolRequest| Checked::delete_user_pool(request).is_ok());
+    read(bytes, |request: UpdateUserPoolRequest| CheckedCommand::update_user_pool(request).is_ok());
+    read(bytes, |request: DeleteUserPoolRequest| CheckedCommand::delete_user_pool(request).is_ok());
     read(bytes, |request: CreateUserPoolDomainRequest| {
-        Checked::create_user_pool_domain(request).is_ok()
+        CheckedCommand::create_user_pool_domain(request).is_ok()
     });
     read(bytes, |request: DeleteUserPoolDomainRequest| {
-        Checked::delete_user_pool_domain(request).is_ok()
+        CheckedCommand::delete_user_pool_domain(request).is_ok()
     });
     read(bytes, |request: DescribeUserPoolRequest| UserPoolId::parse(request).is_ok());
     read(bytes, |request: DescribeUserPoolDomainRequest| DomainPrefix::parse(request).is_ok());
-    read(bytes, |request: ListUserPoolsRequest| Page::of_user_pools(request).is_ok());
-    read(bytes, |request: ListUserPoolDomainsRequest| Page::of_domains(request).is_ok());
+    read(bytes, |request: ListUserPoolsRequest| PageRequest::of_user_pools(request).is_ok());
+    read(bytes, |request: ListUserPoolDomainsRequest| PageRequest::of_domains(request).is_ok());
     read(bytes, |request: ListUserPoolEventsRequest| EventQuery::parse(request).is_ok());
-    read(bytes, |request: ReplayUserPoolRequest| Replay::parse(request).is_ok());
-    read(bytes, |request: WatchUserPoolEventsRequest| Watch::parse(request).is_ok());
+    read(bytes, |request: ReplayUserPoolRequest| ReplayQuery::parse(request).is_ok());
+    read(bytes, |request: WatchUserPoolEventsRequest| WatchQuery::parse(request).is_ok());
     read(bytes, |request: VerifyUserPoolHistoryRequest| Noted::parse(request).is_ok());
 }
 
@@ -128,12 +128,12 @@ pub(crate) fn signed_checkpoint(bytes: &[u8]) {
 pub(crate) fn document(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     json(text, |request: CreateUserPoolRequest| {
-        Checked::create_user_pool(request, &Limits::default()).is_ok()
+        CheckedCommand::create_user_pool(request, &Limits::default()).is_ok()
     });
-    json(text, |request: UpdateUserPoolRequest| Checked::update_user_pool(request).is_ok());
+    json(text, |request: UpdateUserPoolRequest| CheckedCommand::update_user_pool(request).is_ok());
     json(text, |pool: UserPool| {
-        let request = user_pool::creation_of(pool);
-        Checked::create_user_pool(request, &Limits::default()).is_ok()
+        let request = user_pool::to_create_request(pool);
+        CheckedCommand::create_user_pool(request, &Limits::default()).is_ok()
     });
 }
 
@@ -200,22 +200,23 @@ fn command(what: u8, id: &str, prefix: &str, variant: u8) -> Command {
             let pool_name = Some(format!("pool {variant}"));
             let request =
                 CreateUserPoolRequest { pool_name, user_pool_tags: tags, ..Default::default() };
-            Checked::create_user_pool(request, &limits)
+            CheckedCommand::create_user_pool(request, &limits)
         }
         2 => {
             let request =
                 UpdateUserPoolRequest { user_pool_id, user_pool_tags: tags, ..Default::default() };
-            Checked::update_user_pool(request)
+            CheckedCommand::update_user_pool(request)
         }
-        3 => {
-            Checked::delete_user_pool(DeleteUserPoolRequest { user_pool_id, ..Default::default() })
-        }
-        4 => Checked::create_user_pool_domain(CreateUserPoolDomainRequest {
+        3 => CheckedCommand::delete_user_pool(DeleteUserPoolRequest {
+            user_pool_id,
+            ..Default::default()
+        }),
+        4 => CheckedCommand::create_user_pool_domain(CreateUserPoolDomainRequest {
             user_pool_id,
             domain: Some(prefix.to_owned()),
             ..Default::default()
         }),
-        _ => Checked::delete_user_pool_domain(DeleteUserPoolDomainRequest {
+        _ => CheckedCommand::delete_user_pool_domain(DeleteUserPoolDomainRequest {
             user_pool_id,
             domain: Some(prefix.to_owned()),
             ..Default::default()

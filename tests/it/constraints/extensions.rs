@@ -5,7 +5,7 @@ use userpool::{
         CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
         DeleteUserPoolRequest, ListUserPoolDomainsRequest, UpdateUserPoolRequest,
     },
-    user_pool::{Checked, Invalid, Limits, Page},
+    user_pool::{CheckedCommand, InvalidRequest, Limits, PageRequest},
 };
 
 use crate::support::{domain, named};
@@ -13,11 +13,11 @@ use crate::support::{domain, named};
 const ID: &str = "us-east-1_AbCdEfGhI";
 
 /// The single violation: its field, its reason, and its text in Cognito's form.
-fn only<T>(parsed: Result<T, Invalid>) -> Option<(String, &'static str, String)> {
+fn only<T>(parsed: Result<T, InvalidRequest>) -> Option<(String, &'static str, String)> {
     let refused = parsed.err()?;
-    assert_eq!((refused.violations().len(), refused.found()), (1, 1), "{refused}");
+    assert_eq!((refused.violations().len(), refused.violation_count()), (1, 1), "{refused}");
     let violation = &refused.violations()[0];
-    Some((violation.field.clone(), violation.reason.name(), violation.text.clone()))
+    Some((violation.field.clone(), violation.rule.name(), violation.text.clone()))
 }
 
 #[test]
@@ -26,27 +26,27 @@ fn a_request_id_is_a_uuid() {
         let request_id = Some(request_id.to_owned());
         let (domain, user_pool_id) = (Some("people".to_owned()), Some(ID.to_owned()));
         [
-            Checked::create_user_pool(
+            CheckedCommand::create_user_pool(
                 CreateUserPoolRequest { request_id: request_id.clone(), ..named("people") },
                 &Limits::default(),
             ),
-            Checked::update_user_pool(UpdateUserPoolRequest {
+            CheckedCommand::update_user_pool(UpdateUserPoolRequest {
                 user_pool_id: user_pool_id.clone(),
                 request_id: request_id.clone(),
                 ..UpdateUserPoolRequest::default()
             }),
-            Checked::delete_user_pool(DeleteUserPoolRequest {
+            CheckedCommand::delete_user_pool(DeleteUserPoolRequest {
                 user_pool_id: user_pool_id.clone(),
                 request_id: request_id.clone(),
                 ..DeleteUserPoolRequest::default()
             }),
-            Checked::create_user_pool_domain(CreateUserPoolDomainRequest {
+            CheckedCommand::create_user_pool_domain(CreateUserPoolDomainRequest {
                 domain: domain.clone(),
                 user_pool_id: user_pool_id.clone(),
                 request_id: request_id.clone(),
                 ..CreateUserPoolDomainRequest::default()
             }),
-            Checked::delete_user_pool_domain(DeleteUserPoolDomainRequest {
+            CheckedCommand::delete_user_pool_domain(DeleteUserPoolDomainRequest {
                 domain,
                 user_pool_id,
                 request_id,
@@ -75,21 +75,21 @@ fn an_expected_revision_begins_at_one() {
         let expected_revision = Some(expected_revision);
         let (prefix, user_pool_id) = (Some("people".to_owned()), Some(ID.to_owned()));
         [
-            Checked::update_user_pool(UpdateUserPoolRequest {
+            CheckedCommand::update_user_pool(UpdateUserPoolRequest {
                 user_pool_id: user_pool_id.clone(),
                 expected_revision,
                 ..UpdateUserPoolRequest::default()
             }),
-            Checked::delete_user_pool(DeleteUserPoolRequest {
+            CheckedCommand::delete_user_pool(DeleteUserPoolRequest {
                 user_pool_id: user_pool_id.clone(),
                 expected_revision,
                 ..DeleteUserPoolRequest::default()
             }),
-            Checked::create_user_pool_domain(CreateUserPoolDomainRequest {
+            CheckedCommand::create_user_pool_domain(CreateUserPoolDomainRequest {
                 expected_revision,
                 ..domain("people", ID)
             }),
-            Checked::delete_user_pool_domain(DeleteUserPoolDomainRequest {
+            CheckedCommand::delete_user_pool_domain(DeleteUserPoolDomainRequest {
                 domain: prefix,
                 user_pool_id,
                 expected_revision,
@@ -114,7 +114,7 @@ fn an_update_mask_names_settings() {
             update_mask: vec!["policies".to_owned(), path.to_owned()],
             ..UpdateUserPoolRequest::default()
         };
-        only(Checked::update_user_pool(request))
+        only(CheckedCommand::update_user_pool(request))
     };
     for good in [
         "*",
@@ -153,7 +153,8 @@ fn an_update_mask_names_settings() {
 fn a_page_of_domains_follows_the_rules_of_user_pools() {
     let parse = |max_results, next_token: Option<&str>| {
         let next_token = next_token.map(str::to_owned);
-        let parsed = Page::of_domains(ListUserPoolDomainsRequest { max_results, next_token });
+        let parsed =
+            PageRequest::of_domains(ListUserPoolDomainsRequest { max_results, next_token });
         only(parsed).map(|(field, reason, _)| (field, reason))
     };
     let refused = |field: &str, reason| Some((field.to_owned(), reason));
@@ -169,6 +170,6 @@ fn a_page_of_domains_follows_the_rules_of_user_pools() {
 fn a_rule_without_a_maximum_names_none() {
     let request =
         ListUserPoolDomainsRequest { max_results: Some(1), next_token: Some(String::new()) };
-    let refused = Page::of_domains(request).expect_err("a refusal");
-    assert_eq!(refused.violations()[0].description, "must have 1 characters or more, has 0");
+    let refused = PageRequest::of_domains(request).expect_err("a refusal");
+    assert_eq!(refused.violations()[0].description, "must have at least 1 characters, has 0");
 }

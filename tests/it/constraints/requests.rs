@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use tonic::{Status, transport::Channel};
 use userpool::{
     proto::{DESCRIPTORS, user_pool_service_client::UserPoolServiceClient},
-    user_pool::{Checked, DomainPrefix, Invalid, Limits, Page, UserPoolId},
+    user_pool::{CheckedCommand, DomainPrefix, InvalidRequest, Limits, PageRequest, UserPoolId},
 };
 
 use crate::json::data;
@@ -121,18 +121,22 @@ impl Request {
     }
 
     /// The result of the parser.
-    pub(super) fn parse(&self) -> Result<(), Invalid> {
+    pub(super) fn parse(&self) -> Result<(), InvalidRequest> {
         let limits = Limits::default();
         match self.operation.as_str() {
-            "CreateUserPool" => Checked::create_user_pool(self.typed(), &limits).map(drop),
+            "CreateUserPool" => CheckedCommand::create_user_pool(self.typed(), &limits).map(drop),
             "DescribeUserPool" => UserPoolId::parse(self.typed()).map(drop),
-            "UpdateUserPool" => Checked::update_user_pool(self.typed()).map(drop),
-            "DeleteUserPool" => Checked::delete_user_pool(self.typed()).map(drop),
-            "ListUserPools" => Page::of_user_pools(self.typed()).map(drop),
-            "CreateUserPoolDomain" => Checked::create_user_pool_domain(self.typed()).map(drop),
+            "UpdateUserPool" => CheckedCommand::update_user_pool(self.typed()).map(drop),
+            "DeleteUserPool" => CheckedCommand::delete_user_pool(self.typed()).map(drop),
+            "ListUserPools" => PageRequest::of_user_pools(self.typed()).map(drop),
+            "CreateUserPoolDomain" => {
+                CheckedCommand::create_user_pool_domain(self.typed()).map(drop)
+            }
             "DescribeUserPoolDomain" => DomainPrefix::parse(self.typed()).map(drop),
-            "DeleteUserPoolDomain" => Checked::delete_user_pool_domain(self.typed()).map(drop),
-            "ListUserPoolDomains" => Page::of_domains(self.typed()).map(drop),
+            "DeleteUserPoolDomain" => {
+                CheckedCommand::delete_user_pool_domain(self.typed()).map(drop)
+            }
+            "ListUserPoolDomains" => PageRequest::of_domains(self.typed()).map(drop),
             operation => unreachable!("{operation} has no parser"),
         }
     }

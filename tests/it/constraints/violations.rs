@@ -10,7 +10,7 @@ use userpool::{
         CreateUserPoolRequest, PasswordPolicy, SchemaAttribute, SmsConfiguration,
         UpdateUserPoolRequest, UserPoolPolicies,
     },
-    user_pool::{Checked, Limits},
+    user_pool::{CheckedCommand, Limits},
 };
 
 use crate::support::{TestServer, create, metadata, named};
@@ -134,11 +134,11 @@ async fn all_semantic_violations_are_joined_in_one_text() {
     assert_eq!(
         refused.message(),
         "Only one of the aliasAttributes or usernameAttributes can be set in a User pool.; \
-         Invalid AttributeDataType input, consider using the provided AttributeDataType enum.; \
+         InvalidRequest AttributeDataType input, consider using the provided AttributeDataType enum.; \
          SMS configuration is required when phone_number is selected for auto verification; \
          SMS configuration and Auto verification for phone_number are required when MFA is \
          optional; \
-         Invalid tag: user_pool_tags[\"aws:a\"] key may not begin with \"aws:\"."
+         InvalidRequest tag: user_pool_tags[\"aws:a\"] key must not begin with \"aws:\"."
     );
     assert_eq!(metadata(&refused, "aws_error").as_deref(), Some("InvalidParameterException"));
 }
@@ -164,9 +164,9 @@ async fn a_request_with_a_million_violations_is_answered() {
     let request =
         CreateUserPoolRequest { auto_verified_attributes: vec![7; 900_000], ..named("people") };
     // Most of them are only counted.
-    let parsed = Checked::create_user_pool(request.clone(), &Limits::default());
+    let parsed = CheckedCommand::create_user_pool(request.clone(), &Limits::default());
     let parsed = parsed.expect_err("a refusal");
-    assert_eq!((parsed.violations().len(), parsed.found()), (100, 900_001));
+    assert_eq!((parsed.violations().len(), parsed.violation_count()), (100, 900_001));
     let refused = refusal(request).await;
     assert_eq!(metadata(&refused, "violations").as_deref(), Some("900001"));
     let start = "900001 validation errors detected: Value '[900000 items]' ";

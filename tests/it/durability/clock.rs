@@ -14,7 +14,7 @@ use userpool::{
     event_log::{EventLog, MemoryLog, Position, ReadLimit},
     proto::{UserPool, UserPoolEvent},
     telemetry::{metrics::AppMetrics, spans::Tracer},
-    user_pool::{Checked, Limits},
+    user_pool::{CheckedCommand, Limits},
 };
 use uuid::Uuid;
 
@@ -61,7 +61,7 @@ async fn recorded_times_do_not_go_back_with_the_clock() {
         let app = App::start(shared, directory.path(), Arc::new(source), settings).await;
         let app = app.expect("started");
         for position in first..first + 3 {
-            let checked = Checked::create_user_pool(named("people"), app.limits());
+            let checked = CheckedCommand::create_user_pool(named("people"), app.limits());
             let checked = checked.expect("a legal request");
             let outcome = app.execute(checked, Context::default()).await.expect("created");
             assert_eq!(outcome.position, position);

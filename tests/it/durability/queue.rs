@@ -21,7 +21,7 @@ use userpool::{
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
     proto::{ListUserPoolsRequest, UserPool},
     telemetry::{metrics::AppMetrics, spans::Tracer},
-    user_pool::{Checked, Limits},
+    user_pool::{CheckedCommand, Limits},
 };
 
 use crate::support::{FixedSource, TestServer, named, reason};
@@ -171,7 +171,8 @@ async fn a_cancelled_command_in_the_queue_is_not_carried_out() {
 }
 
 async fn execute(app: &App, name: &str) -> Result<Outcome, ExecuteError> {
-    let checked = Checked::create_user_pool(named(name), app.limits()).expect("a legal request");
+    let checked =
+        CheckedCommand::create_user_pool(named(name), app.limits()).expect("a legal request");
     app.execute(checked, Context::default()).await
 }
 

@@ -18,7 +18,7 @@ use userpool::{
     event_log::MemoryLog,
     proto::UserPool,
     telemetry::{metrics::AppMetrics, spans::Tracer},
-    user_pool::{Checked, Limits},
+    user_pool::{CheckedCommand, Limits},
 };
 use uuid::Uuid;
 
@@ -191,7 +191,7 @@ async fn user_pools_are_listed_in_the_order_of_creation() {
     let app = App::start(log, directory.path(), source, settings).await.expect("started");
     let mut created = Vec::new();
     for name in ["one", "two", "three"] {
-        let checked = Checked::create_user_pool(named(name), &limits).expect("legal");
+        let checked = CheckedCommand::create_user_pool(named(name), &limits).expect("legal");
         let outcome = app.execute(checked, Context::default()).await.expect("a user pool");
         created.push(UserPool::decode(outcome.user_pool).expect("a user pool").id);
     }

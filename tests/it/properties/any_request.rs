@@ -14,7 +14,7 @@ use userpool::{
         CreateUserPoolRequest, DESCRIPTORS, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
         ListUserPoolsRequest, UpdateUserPoolRequest,
     },
-    user_pool::{Checked, DomainPrefix, Invalid, Limits, Page, UserPoolId},
+    user_pool::{CheckedCommand, DomainPrefix, InvalidRequest, Limits, PageRequest, UserPoolId},
 };
 
 use crate::support::{TestServer, metadata, named, reason};
@@ -143,7 +143,7 @@ fn any_create_request_is_accepted_or_refused_briefly() {
     let requests = any_request("CreateUserPoolRequest");
     let tried = trying(256).run(&requests, |request| {
         let request: CreateUserPoolRequest = request.transcode_to().expect("a request");
-        assert_in_few_words(Checked::create_user_pool(request, &limits));
+        assert_in_few_words(CheckedCommand::create_user_pool(request, &limits));
         Ok(())
     });
     tried.expect("no failing case");
@@ -154,7 +154,7 @@ fn any_update_request_is_accepted_or_refused_briefly() {
     let requests = any_request("UpdateUserPoolRequest");
     let tried = trying(256).run(&requests, |request| {
         let request: UpdateUserPoolRequest = request.transcode_to().expect("a request");
-        assert_in_few_words(Checked::update_user_pool(request));
+        assert_in_few_words(CheckedCommand::update_user_pool(request));
         Ok(())
     });
     tried.expect("no failing case");
@@ -171,13 +171,15 @@ fn any_other_request_is_accepted_or_refused_briefly() {
     );
     let tried = trying(256).run(&requests, |(delete, create_domain, delete_domain, list, text)| {
         let as_request = "a request";
-        assert_in_few_words(Checked::delete_user_pool(delete.transcode_to().expect(as_request)));
+        assert_in_few_words(CheckedCommand::delete_user_pool(
+            delete.transcode_to().expect(as_request),
+        ));
         let create_domain = create_domain.transcode_to().expect(as_request);
-        assert_in_few_words(Checked::create_user_pool_domain(create_domain));
+        assert_in_few_words(CheckedCommand::create_user_pool_domain(create_domain));
         let delete_domain = delete_domain.transcode_to().expect(as_request);
-        assert_in_few_words(Checked::delete_user_pool_domain(delete_domain));
+        assert_in_few_words(CheckedCommand::delete_user_pool_domain(delete_domain));
         let list: ListUserPoolsRequest = list.transcode_to().expect(as_request);
-        assert_in_few_words(Page::of_user_pools(list));
+        assert_in_few_words(PageRequest::of_user_pools(list));
         let request = DescribeUserPoolRequest { user_pool_id: Some(text.clone()) };
         assert_in_few_words(UserPoolId::parse(request));
         assert_in_few_words(DomainPrefix::parse(DescribeUserPoolDomainRequest {
@@ -201,7 +203,7 @@ fn a_request_full_of_errors_is_refused_briefly() {
 
     let user_pool_tags = [("k".repeat(500_000), String::new())].into();
     let long = CreateUserPoolRequest { user_pool_tags, ..named("a") };
-    assert_in_few_words(Checked::create_user_pool(long, &Limits::default()));
+    assert_in_few_words(CheckedCommand::create_user_pool(long, &Limits::default()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

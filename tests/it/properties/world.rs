@@ -6,8 +6,8 @@ use prost_types::Timestamp;
 use userpool::{
     proto::{DescribeUserPoolRequest, UpdateUserPoolRequest, UserPool},
     user_pool::{
-        Checked, Command, Event, Facts, Limits, Rejection, UserPoolId, UserPoolState, decide,
-        evolve,
+        CheckedCommand, Command, Event, Facts, Limits, Rejection, UserPoolId, UserPoolState,
+        decide, evolve,
     },
 };
 
@@ -38,7 +38,7 @@ impl World {
     /// Applies a call to the user pool `id` by the rules. Returns the resulting
     /// revision.
     pub(super) fn carry_out(&mut self, id: &str, call: Call) -> Result<i64, Rejection> {
-        let Checked { command, options, .. } = checked(call);
+        let CheckedCommand { command, options, .. } = checked(call);
         let updates = matches!(command, Command::Update(_));
         let (state, facts) = self.facts(id, &command);
         let decided = decide(&state, &facts, options.expected_revision, command)?;
@@ -139,14 +139,14 @@ fn replay(events: &[(Event, Timestamp)]) -> UserPoolState {
     events.fold(UserPoolState::Absent, |state, (event, at)| evolve(state, event, at))
 }
 
-fn checked(call: Call) -> Checked {
+fn checked(call: Call) -> CheckedCommand {
     let limits = Limits::default();
     let checked = match call {
-        Call::Create(request) => Checked::create_user_pool(*request, &limits),
-        Call::Update(request) => Checked::update_user_pool(*request),
-        Call::Delete(request) => Checked::delete_user_pool(request),
-        Call::CreateDomain(request) => Checked::create_user_pool_domain(request),
-        Call::DeleteDomain(request) => Checked::delete_user_pool_domain(request),
+        Call::Create(request) => CheckedCommand::create_user_pool(*request, &limits),
+        Call::Update(request) => CheckedCommand::update_user_pool(*request),
+        Call::Delete(request) => CheckedCommand::delete_user_pool(request),
+        Call::CreateDomain(request) => CheckedCommand::create_user_pool_domain(request),
+        Call::DeleteDomain(request) => CheckedCommand::delete_user_pool_domain(request),
     };
     checked.expect("a legal request")
 }

@@ -7,7 +7,7 @@ use userpool::{
     app::Context,
     event_log::{EventLog as _, MemoryLog, Position, ReadLimit},
     proto::DeleteUserPoolRequest,
-    user_pool::Checked,
+    user_pool::CheckedCommand,
 };
 
 use super::{CALLERS, Node, Pair, assign, create, follow, tag};
@@ -83,7 +83,7 @@ async fn both_read_models_end_equal_and_watches_are_complete() {
     }
 }
 
-fn delete(id: &str) -> Checked {
+fn delete(id: &str) -> CheckedCommand {
     let request = DeleteUserPoolRequest { user_pool_id: Some(id.to_owned()), ..Default::default() };
-    Checked::delete_user_pool(request).expect("a legal request")
+    CheckedCommand::delete_user_pool(request).expect("a legal request")
 }

@@ -1,14 +1,14 @@
-//! A user pool again: the request that creates one like one that was shown.
+//! The request that creates a copy of a user pool.
 
 use crate::proto::{CreateUserPoolRequest, SchemaAttribute, UserPool};
 
 use super::schema;
 
-/// The request for a user pool with the settings and the schema of `pool`. What the
-/// service assigns is left out: ID, dates, status, domain.
+/// Returns the request that creates a user pool with the settings and the schema of `pool`,
+/// but without the fields that the service assigns: ID, dates, status and domain.
 #[must_use]
-pub fn creation_of(pool: UserPool) -> CreateUserPoolRequest {
-    // Named in full, so that a field added to the schema stops the build here.
+pub fn to_create_request(pool: UserPool) -> CreateUserPoolRequest {
+    // Names every field, so that a field added to the schema stops the build here.
     let UserPool {
         id: _,
         name,
@@ -56,16 +56,16 @@ pub fn creation_of(pool: UserPool) -> CreateUserPoolRequest {
         sms_configuration,
         user_pool_tags,
         admin_create_user_config,
-        schema: schema_attributes.into_iter().filter_map(requested).collect(),
+        schema: schema_attributes.into_iter().filter_map(to_requested).collect(),
         user_pool_add_ons,
         request_id: None,
         validate_only: false,
     }
 }
 
-/// The attribute as it is requested; nothing where every user pool has it so.
-fn requested(attribute: SchemaAttribute) -> Option<SchemaAttribute> {
-    if schema::is_standard(&attribute) {
+/// Returns the attribute as a request has it, or nothing for an unchanged standard attribute.
+fn to_requested(attribute: SchemaAttribute) -> Option<SchemaAttribute> {
+    if schema::is_unchanged_standard(&attribute) {
         return None;
     }
     let name = attribute.name.map(|name| {

@@ -1,41 +1,41 @@
-//! What Cognito fills in. Settled when a command is decided and written into the
-//! event, so that a user pool replays the same after defaults change.
+//! The defaults of Cognito. They are applied when a command is decided, and become part of
+//! the event, so that a user pool replays the same after defaults change.
 
 use crate::proto::{
     AdminCreateUserConfig, PasswordPolicy, UserPool, UserPoolPolicies, default_email_option,
     mfa_configuration,
 };
 
-use super::{paths::Mask, schema};
+use super::{paths::UpdateMask, schema};
 
-/// The settings of a new user pool, with every default.
+/// Returns the settings of a new user pool, with defaults.
 pub(super) fn new_user_pool(requested: UserPool) -> UserPool {
     let mut pool = UserPool {
         schema_attributes: schema::merge(&requested.schema_attributes),
         estimated_number_of_users: Some(0),
         ..requested
     };
-    settle(&mut pool);
+    apply(&mut pool);
     pool
 }
 
-/// `current` with the settings that `mask` names taken from `requested`, or all
-/// of them where it names none, and with every default.
-pub(super) fn merged(current: &UserPool, requested: &UserPool, mask: &Mask) -> UserPool {
+/// Returns `current` with the settings in `mask` replaced by those in `requested`, and with
+/// defaults.
+pub(super) fn merged(current: &UserPool, requested: &UserPool, mask: &UpdateMask) -> UserPool {
     let mut pool = current.clone();
     mask.apply(&mut pool, requested);
-    settle(&mut pool);
+    apply(&mut pool);
     pool
 }
 
-/// Fills in what is not set. Doing it again changes nothing.
+/// Sets defaults where a setting is absent. Idempotent.
 ///
-/// Source: what DescribeUserPool shows of a pool that was created with a name
-/// and nothing else, seen in January 2019.
-fn settle(pool: &mut UserPool) {
+/// Source: DescribeUserPool of a user pool that was created with a name alone, observed in
+/// January 2019.
+fn apply(pool: &mut UserPool) {
     let policies = pool.policies.get_or_insert_with(UserPoolPolicies::default);
     match &mut policies.password_policy {
-        None => policies.password_policy = Some(strict_password_policy()),
+        None => policies.password_policy = Some(default_password_policy()),
         Some(policy) => complete_password_policy(policy),
     }
     pool.lambda_config.get_or_insert_default();
@@ -47,7 +47,7 @@ fn settle(pool: &mut UserPool) {
     mirror_templates(pool);
 }
 
-fn strict_password_policy() -> PasswordPolicy {
+fn default_password_policy() -> PasswordPolicy {
     PasswordPolicy {
         minimum_length: Some(8),
         require_uppercase: Some(true),
@@ -57,7 +57,7 @@ fn strict_password_policy() -> PasswordPolicy {
     }
 }
 
-/// Where a policy is given, what it leaves out is not required.
+/// A policy that is present requires nothing that it leaves out.
 fn complete_password_policy(policy: &mut PasswordPolicy) {
     policy.minimum_length.get_or_insert(8);
     policy.require_uppercase.get_or_insert(false);
@@ -66,10 +66,10 @@ fn complete_password_policy(policy: &mut PasswordPolicy) {
     policy.require_symbols.get_or_insert(false);
 }
 
-/// Three texts have two names each, and show each other. Where both are given,
-/// the template counts.
+/// Three texts have two fields each, which always have the same value. If a request sets
+/// both, the one in the template wins.
 ///
-/// Source: what Terraform's acceptance tests see on AWS.
+/// Source: the acceptance tests of Terraform, which run on AWS.
 fn mirror_templates(pool: &mut UserPool) {
     let template = pool.verification_message_template.get_or_insert_default();
     template
