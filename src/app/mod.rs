@@ -36,7 +36,7 @@ use crate::{
 pub use self::{
     error::{ExecuteError, LoadError, StartError},
     history::{
-        ReplayPoint, EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, Noted,
+        ReplayPoint, EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, parse_hash_anchor,
         ReplayQuery, ReplayResult, WatchQuery,
     },
     projection::rebuild,

@@ -69,7 +69,9 @@ pub enum Defect {
     #[error("the record states position {0}")]
     WrongPosition(Position),
     /// It is intact, but follows another record than the one before it.
-    #[error("the record does not continue the chain: its previous hash is another one")]
+    #[error(
+        "the record does not continue the chain: its previous hash is not that of the record before it"
+    )]
     BrokenChain,
     /// The engine reports damage and returns no bytes.
     #[error("the record is damaged; the log engine cannot read it")]

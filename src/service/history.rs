@@ -6,9 +6,9 @@ use futures_util::{Stream, stream};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    app::{App, EventQuery, Follow, FollowItem, Noted, ReplayQuery, WatchQuery},
+    app::{self, App, EventQuery, Follow, FollowItem, ReplayQuery, WatchQuery},
     audit::Verification,
-    event_log::{Hash, Head, Position},
+    event_log::Hash,
     proto::{
         self, GetCheckpointKeyResponse, GetSignedCheckpointResponse, HashAnchor,
         ListUserPoolEventsRequest, ListUserPoolEventsResponse, ReplayUserPoolRequest,
@@ -77,10 +77,7 @@ impl Operations {
         &self,
         request: VerifyUserPoolHistoryRequest,
     ) -> Result<VerifyUserPoolHistoryResponse, Error> {
-        let anchor = Noted::parse(request)?.map(|Noted { position, hash }| Head {
-            position: Position(position),
-            hash: Hash(hash),
-        });
+        let anchor = app::parse_hash_anchor(request)?;
         let Verification { head, mismatch } = self.app.history().verify(anchor).await?;
         Ok(VerifyUserPoolHistoryResponse {
             valid: mismatch.is_none(),

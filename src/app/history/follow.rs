@@ -67,17 +67,16 @@ impl History {
     /// The position to start after is beyond the end, or the user pool of the filter never
     /// existed.
     pub fn follow(&self, watch: WatchQuery) -> Result<Follow, HistoryError> {
-        let WatchQuery { filter, after, checkpoint_interval, include_records } = watch;
+        let WatchQuery { filter, after, checkpoint_interval: interval, include_records } = watch;
         let past = self.head()?.position;
         if let Some(id) = &filter.user_pool_id {
             EventSequence::stream(self, id, past)?;
         }
-        let position = after.map_or(past, Position);
+        let position = after.unwrap_or(past);
         if position > past {
             let (requested, current) = (position.to_string(), past.to_string());
             return Err(HistoryError::BeyondEnd { what: "position", requested, current });
         }
-        let interval = Duration::from_secs(checkpoint_interval);
         Ok(Follow {
             history: self.clone(),
             visible: self.visible.clone(),

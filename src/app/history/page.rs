@@ -66,7 +66,7 @@ impl History {
             let chunk = sequence.read(place, MAX_SCANNED - scanned, query.backward, chunk).await?;
             for event in chunk {
                 let past = if query.backward {
-                    query.filter.is_before(&event)
+                    query.filter.is_before_start(&event)
                 } else {
                     !query.filter.is_before_end(&event)
                 };
@@ -99,7 +99,7 @@ async fn first_place(
         (false, false, _) => Ok(1),
         (true, _, false) => Ok(sequence.length()),
         (false, true, _) => {
-            Ok(sequence.partition_point(|event| query.filter.is_before(event)).await? + 1)
+            Ok(sequence.partition_point(|event| query.filter.is_before_start(event)).await? + 1)
         }
         (true, _, true) => {
             sequence.partition_point(|event| query.filter.is_before_end(event)).await

@@ -81,13 +81,13 @@ async fn last_place(
         Err(HistoryError::BeyondEnd { what, requested, current })
     };
     match as_of {
-        ReplayPoint::End => Ok(sequence.length()),
+        ReplayPoint::Latest => Ok(sequence.length()),
         ReplayPoint::Revision(revision) if revision > sequence.length() => {
             beyond("revision", sequence.length().to_string())
         }
         ReplayPoint::Revision(revision) => Ok(revision),
-        ReplayPoint::Position(position) if position > head.0 => beyond("position", head.to_string()),
-        ReplayPoint::Position(position) => sequence.count_up_to(Position(position)),
+        ReplayPoint::Position(position) if position > head => beyond("position", head.to_string()),
+        ReplayPoint::Position(position) => sequence.count_up_to(position),
         ReplayPoint::Time(time) if proto::order(time) > proto::order(now) => {
             beyond("time", proto::shown(now))
         }
@@ -105,7 +105,7 @@ fn before_creation(replay: &ReplayQuery, created: Option<&UserPoolEvent>) -> His
     let position = created.map_or(0, |event| event.position);
     let (what, created) = match replay.as_of {
         ReplayPoint::Time(_) => ("time", proto::shown(time)),
-        ReplayPoint::Position(_) | ReplayPoint::Revision(_) | ReplayPoint::End => {
+        ReplayPoint::Position(_) | ReplayPoint::Revision(_) | ReplayPoint::Latest => {
             ("position", position.to_string())
         }
     };
@@ -116,8 +116,9 @@ fn before_creation(replay: &ReplayQuery, created: Option<&UserPoolEvent>) -> His
 impl ReplayPoint {
     fn shown(self) -> String {
         match self {
-            Self::End => "the end".to_owned(),
-            Self::Revision(number) | Self::Position(number) => number.to_string(),
+            Self::Latest => "the latest event".to_owned(),
+            Self::Revision(revision) => revision.to_string(),
+            Self::Position(position) => position.to_string(),
             Self::Time(time) => proto::shown(time),
         }
     }

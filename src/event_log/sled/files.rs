@@ -53,8 +53,8 @@ impl Drop for DbHandle {
             drop(last);
             drop(closing);
         };
-        let closer = thread::Builder::new().name("closer".to_owned()).spawn(close);
-        if closer.is_ok() && closed.recv_timeout(CLOSE_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
+        let thread = thread::Builder::new().name("closer".to_owned()).spawn(close);
+        if thread.is_ok() && closed.recv_timeout(CLOSE_TIMEOUT) == Err(RecvTimeoutError::Timeout) {
             tracing::error!("sled does not close a database; it stays open until the process ends");
             return;
         }

@@ -9,7 +9,7 @@ use prost::{Message, Name};
 use prost_types::Timestamp;
 use sha2::{Digest as _, Sha256};
 use userpool::{
-    app::{EventQuery, Noted, ReplayQuery, WatchQuery},
+    app::{EventQuery, ReplayQuery, WatchQuery, parse_hash_anchor},
     audit::{self, Verifier, checkpoint},
     event_log::{Head, Record},
     proto::{
@@ -59,7 +59,7 @@ pub(crate) fn requests(bytes: &[u8]) {
     read(bytes, |request: ListUserPoolEventsRequest| EventQuery::parse(request).is_ok());
     read(bytes, |request: ReplayUserPoolRequest| ReplayQuery::parse(request).is_ok());
     read(bytes, |request: WatchUserPoolEventsRequest| WatchQuery::parse(request).is_ok());
-    read(bytes, |request: VerifyUserPoolHistoryRequest| Noted::parse(request).is_ok());
+    read(bytes, |request: VerifyUserPoolHistoryRequest| parse_hash_anchor(request).is_ok());
 }
 
 /// Reads a message and uses it if it is one. A message that is written and read again

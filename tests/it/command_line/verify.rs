@@ -196,7 +196,7 @@ async fn a_forged_record_is_found() {
     for (lie, position, reason) in [
         (Forgery::Bytes, 2, "the record does not have the hash that it states"),
         (Forgery::Event, 2, "the event differs from its record"),
-        (Forgery::Record, 3, "it names another record before it"),
+        (Forgery::Record, 3, "its previous hash is not that of the record before it"),
         (Forgery::LastRecord, 3, ", but the server signed a checkpoint with "),
         (Forgery::Damaged, 2, "the stored history is damaged at position 2"),
         (Forgery::Missing, 2, "the record states position 3"),
