@@ -36,8 +36,8 @@ use crate::{
 pub use self::{
     error::{ExecuteError, LoadError, StartError},
     history::{
-        ReplayPoint, EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, parse_hash_anchor,
-        ReplayQuery, ReplayResult, WatchQuery,
+        EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, ReplayPoint,
+        ReplayQuery, ReplayResult, WatchQuery, parse_hash_anchor,
     },
     projection::rebuild,
     read_model::{CACHE, Domain, PoolEntry, ReadModel, ReadModelError},

@@ -225,7 +225,7 @@ async fn check_log(world: &World, answers: &Run) -> Result<usize, String> {
     let mut log = Vec::new();
     for stored in world.records().await {
         let record = Record::parse(stored.stored).map_err(|defect| defect.to_string())?;
-        record.follows(before).map_err(|defect| defect.to_string())?;
+        record.check_follows(before).map_err(|defect| defect.to_string())?;
         before = record.head();
         log.push(recorded(UserPoolEvent::decode(record.body).map_err(|error| error.to_string())?));
     }

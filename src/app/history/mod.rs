@@ -25,7 +25,7 @@ pub(super) use self::recent::Recent;
 pub use self::{
     follow::{Follow, FollowItem},
     page::EventPage,
-    query::{ReplayPoint, EventFilter, EventQuery, ReplayQuery, WatchQuery, parse_hash_anchor},
+    query::{EventFilter, EventQuery, ReplayPoint, ReplayQuery, WatchQuery, parse_hash_anchor},
     replay::ReplayResult,
 };
 

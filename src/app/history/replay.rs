@@ -9,7 +9,7 @@ use crate::{
     user_pool::{UserPoolState, evolve},
 };
 
-use super::{ReplayPoint, History, HistoryError, ReplayQuery, sequence::EventSequence};
+use super::{History, HistoryError, ReplayPoint, ReplayQuery, sequence::EventSequence};
 
 /// How many events are read at a time.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 1024 * 1024 };

@@ -102,8 +102,6 @@ impl Span {
         }
     }
 
-    /// Ends the span.
-    pub fn end(self) {
-        drop(self.0);
-    }
+    /// Ends the span, which every drop does.
+    pub fn end(self) {}
 }

@@ -19,9 +19,12 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// each would cost more than most calls do.
 pub(super) struct StalledResponses<R>(Arc<Mutex<Deadlines<R>>>);
 
+/// A response until it is dropped.
+type SharedResponse<R> = Mutex<Option<R>>;
+
 struct Deadlines<R> {
     last_number: u64,
-    waiting: BTreeMap<u64, (Instant, Weak<Mutex<Option<R>>>)>,
+    waiting: BTreeMap<u64, (Instant, Weak<SharedResponse<R>>)>,
 }
 
 /// A response's entry among those that wait; removed on drop.
@@ -40,7 +43,7 @@ impl<R: Send + 'static> StalledResponses<R> {
     }
 
     /// Gives the response its deadline.
-    pub(super) fn track(&self, response: &Arc<Mutex<Option<R>>>) -> Tracked<R> {
+    pub(super) fn track(&self, response: &Arc<SharedResponse<R>>) -> Tracked<R> {
         let mut deadlines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         deadlines.last_number = deadlines.last_number.wrapping_add(1);
         let number = deadlines.last_number;
@@ -65,7 +68,7 @@ impl<R> Drop for Tracked<R> {
 
 impl<R> Deadlines<R> {
     /// Removes and returns the responses whose deadline has passed.
-    fn take_expired(&mut self, now: Instant) -> Vec<Weak<Mutex<Option<R>>>> {
+    fn take_expired(&mut self, now: Instant) -> Vec<Weak<SharedResponse<R>>> {
         let next_expired = iter::from_fn(|| {
             let first = self.waiting.first_entry().filter(|first| first.get().0 <= now)?;
             Some(first.remove().1)

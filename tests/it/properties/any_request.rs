@@ -126,7 +126,7 @@ fn any_request(name: &str) -> BoxedStrategy<DynamicMessage> {
 }
 
 /// The size of a refusal, for clients and in the server, is bounded.
-fn assert_in_few_words<T>(parsed: Result<T, Invalid>) {
+fn assert_in_few_words<T>(parsed: Result<T, InvalidRequest>) {
     let Err(invalid) = parsed else { return };
     assert!(!invalid.violations().is_empty());
     let text = invalid.to_string();
@@ -194,9 +194,10 @@ fn any_other_request_is_accepted_or_refused_briefly() {
 fn a_request_full_of_errors_is_refused_briefly() {
     const MANY: usize = 20_000;
     let unknown = CreateUserPoolRequest { auto_verified_attributes: vec![9; MANY], ..named("a") };
-    let refused = Checked::create_user_pool(unknown, &Limits::default()).expect_err("a refusal");
+    let refused =
+        CheckedCommand::create_user_pool(unknown, &Limits::default()).expect_err("a refusal");
     // All are counted, but not all of them are stored.
-    assert_eq!(refused.found(), MANY + 1, "each value, and their number");
+    assert_eq!(refused.violation_count(), MANY + 1, "each value, and their number");
     assert!(refused.to_string().starts_with("20001 validation errors detected: "));
     assert!(refused.violations().len() <= 1000, "{}", refused.violations().len());
     assert_in_few_words(Err::<(), _>(refused));

@@ -9,7 +9,7 @@ use userpool::{
     app::Context,
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
     proto::DeleteUserPoolDomainRequest,
-    user_pool::Checked,
+    user_pool::CheckedCommand,
 };
 
 use super::{Node, assign, create, id};
@@ -59,7 +59,7 @@ async fn a_domain_that_the_other_application_released_is_not_refused() {
         user_pool_id: Some(pools[0].clone()),
         ..Default::default()
     };
-    let release = Checked::delete_user_pool_domain(release).expect("a legal request");
+    let release = CheckedCommand::delete_user_pool_domain(release).expect("a legal request");
     first.app.execute(release, Context::default()).await.expect("released");
 
     let assigned = second.app.execute(assign(&pools[1], "login"), Context::default()).await;
