@@ -146,8 +146,8 @@ async fn a_silent_server_times_out_and_the_error_names_the_change() {
     assert_eq!(late.code(), Code::DeadlineExceeded);
     assert!(
         late.message().starts_with(
-            "no answer within 30s; the change may or may not have been recorded, and may be \
-             repeated safely with request_id "
+            "no answer within 30s; the change may or may not have been recorded; it is safe \
+             to retry it with request_id "
         ),
         "{late}"
     );

@@ -98,6 +98,7 @@ fn copy(from: &Path, to: &Path) {
     if from.is_dir() {
         copy_directory(from, to);
     } else {
+        fs::create_dir_all(to.parent().expect("a directory")).expect("created");
         fs::copy(from, to).expect("copied");
     }
 }
