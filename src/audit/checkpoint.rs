@@ -1,5 +1,5 @@
-//! Signed checkpoints: what an auditor notes, to prove later that the log was
-//! continued and not rewritten. Knows nothing of what is in the log.
+//! Signed checkpoints, which an auditor keeps to prove later that the log was continued
+//! and not rewritten. Knows nothing of the content of the log.
 
 mod ed25519;
 
@@ -23,88 +23,87 @@ use crate::{
 #[derive(Debug)]
 pub struct Signer(KeyPair);
 
-/// Why there is no key to sign with.
+/// The signing key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The file cannot be read or written.
-    #[error("{} cannot be used; see to the disk, its owner and its permissions", path.display())]
+    #[error("cannot read or write {}; check the disk, its owner and its permissions", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Others than the owner can read it, so anyone may have it.
-    #[error("the signing key {} is open to every user of this machine; run chmod 600 on it", .0.display())]
+    /// Every user of this machine may read or write it, so it may be known to others.
+    #[error("every user of this machine can access the signing key {}; run chmod 600 on it", .0.display())]
     Exposed(PathBuf),
-    /// It is no key.
+    /// It is not a key.
     #[error("{} is not an Ed25519 key in PKCS #8 PEM; restore it from a backup", .0.display())]
     NotAKey(PathBuf),
-    /// It is gone, or another one, but checkpoints were signed with it.
+    /// It is missing or differs from the key that signed the checkpoints.
     #[error(
-        "{} is not the key that the checkpoints in {} were signed with; restore it from a backup, \
-         or move both away to go on with a new key, which auditors then have to be told",
+        "{} is not the key that signed the checkpoints in {}; restore it from a backup, or move \
+         both away to start with a new key and tell the auditors",
         key.display(),
         checkpoints.display()
     )]
-    NotTheKey {
-        /// Where the key is, or was.
+    WrongKey {
+        /// The path of the key.
         key: PathBuf,
-        /// The checkpoints.
+        /// The path of the checkpoints.
         checkpoints: PathBuf,
     },
-    /// The system has no randomness to make a key of.
-    #[error("the system gives no random bytes for a signing key")]
+    /// The system has no random bytes to create a key from.
+    #[error("the system provides no random bytes for a signing key")]
     Randomness,
 }
 
-/// Why a checkpoint proves nothing.
+/// The checkpoint proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
     /// A field has a length or value that no checkpoint has.
-    #[error("{0} is not what a checkpoint has there")]
+    #[error("{0} has a length or value that no checkpoint has")]
     Malformed(&'static str),
-    /// The signature is not that of the key and what was signed.
-    #[error("the signature is wrong: the checkpoint was changed, or never signed with its key")]
+    /// The signature does not fit the key and the signed text.
+    #[error("the signature is invalid: the checkpoint was changed, or not signed with its key")]
     WrongSignature,
 }
 
 impl Signer {
-    /// Reads the key in `path`; makes one, for the owner's eyes alone, where there
-    /// is none. It must be the one that the last of `checkpoints` was signed with:
-    /// to auditors another one looks like another log.
+    /// Reads the key at `path`, or creates one that only the owner can read. It must be
+    /// the key that signed the last of `checkpoints`: another key looks like another log.
     ///
     /// # Errors
     /// See [`KeyError`].
     pub fn open(path: &Path, checkpoints: &Path) -> Result<Self, KeyError> {
-        let unusable = |source| KeyError::Io { path: checkpoints.to_owned(), source };
-        let signed_with = last_key(checkpoints).map_err(unusable)?;
-        let other =
-            || KeyError::NotTheKey { key: path.to_owned(), checkpoints: checkpoints.to_owned() };
-        let unusable = |source| KeyError::Io { path: path.to_owned(), source };
-        if !path.try_exists().map_err(unusable)? {
-            if signed_with.is_some() {
-                return Err(other());
+        let io_error = |source| KeyError::Io { path: checkpoints.to_owned(), source };
+        let last_key = last_key(checkpoints).map_err(io_error)?;
+        let wrong_key =
+            || KeyError::WrongKey { key: path.to_owned(), checkpoints: checkpoints.to_owned() };
+        let io_error = |source| KeyError::Io { path: path.to_owned(), source };
+        if !path.try_exists().map_err(io_error)? {
+            if last_key.is_some() {
+                return Err(wrong_key());
             }
             let (pair, pem) = KeyPair::generate().ok_or(KeyError::Randomness)?;
-            write(path, pem.as_bytes(), 0o600).map_err(unusable)?;
+            write(path, pem.as_bytes(), 0o600).map_err(io_error)?;
             return Ok(Self(pair));
         }
-        let mode = fs::metadata(path).map_err(unusable)?.permissions().mode();
-        // The group may: Kubernetes gives a volume to its group, whatever it was before.
+        let mode = fs::metadata(path).map_err(io_error)?.permissions().mode();
+        // The group may read it: Kubernetes gives a volume to its group.
         if mode & 0o007 != 0 {
             return Err(KeyError::Exposed(path.to_owned()));
         }
-        let pem = fs::read(path).map_err(unusable)?;
+        let pem = fs::read(path).map_err(io_error)?;
         let pair = KeyPair::from_pem(&pem);
         let signer = pair.map(Self).ok_or_else(|| KeyError::NotAKey(path.to_owned()))?;
-        if signed_with.is_some_and(|key| key != signer.public_key()) {
-            return Err(other());
+        if last_key.is_some_and(|key| key != signer.public_key()) {
+            return Err(wrong_key());
         }
         Ok(signer)
     }
 
-    /// Signs that the log ends, or ended, with `head`.
+    /// Signs a checkpoint: at the time `at`, the log ended with `head`.
     #[must_use]
     pub fn sign(&self, head: Head, at: DateTime<Utc>) -> SignedCheckpoint {
         let public_key = self.public_key();
@@ -117,22 +116,21 @@ impl Signer {
         }
     }
 
-    /// The 32 bytes that signatures are checked with.
+    /// The public key that verifies the signatures.
     #[must_use]
     pub fn public_key(&self) -> [u8; 32] {
         self.0.public_key
     }
 
-    /// The same in PEM, as openssl takes it.
+    /// The public key in PEM, as openssl reads it.
     #[must_use]
     pub fn public_key_pem(&self) -> String {
         ed25519::public_key_to_pem(self.public_key())
     }
 }
 
-/// Checks the signature of a checkpoint with the key that it states, and returns
-/// the head that it vouches for. Whether that key is the server's, the caller
-/// must know by another way.
+/// Verifies the signature of a checkpoint with the key in it, and returns its head. The
+/// caller must verify that the key is the server's.
 ///
 /// # Errors
 /// See [`CheckpointError`].
@@ -150,21 +148,20 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
     verified.map(|()| head).map_err(|_| CheckpointError::WrongSignature)
 }
 
-/// Adds a checkpoint to those noted in the file at `path`, a line each.
+/// Appends a checkpoint to the file at `path`, which has one per line.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn note(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
-    let mut noted = match fs::read(path) {
+pub fn append(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
+    let mut lines = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         read => read?,
     };
-    writeln!(noted, "{}", proto::to_json(checkpoint))?;
-    write(path, &noted, 0o644)
+    writeln!(lines, "{}", proto::to_json(checkpoint))?;
+    write(path, &lines, 0o644)
 }
 
-/// The key that the last of the checkpoints noted at `path` was signed with, if
-/// there is any. A line that proves nothing is passed over.
+/// The key that signed the last valid checkpoint in the file at `path`, if there is one.
 fn last_key(path: &Path) -> io::Result<Option<[u8; 32]>> {
     let lines = match fs::read(path) {
         Ok(lines) => lines,
@@ -179,7 +176,7 @@ fn last_key(path: &Path) -> io::Result<Option<[u8; 32]>> {
     Ok(String::from_utf8_lossy(&lines).lines().rev().find_map(key))
 }
 
-/// What is signed; `SignedCheckpoint` in the proto states it for other languages.
+/// The signed text, which is documented at `SignedCheckpoint` in the proto.
 fn signed_text(head: Head, at: DateTime<Utc>, public_key: &[u8; 32]) -> String {
     let Head { position, hash } = head;
     let time = at.to_rfc3339_opts(SecondsFormat::Millis, true);
@@ -187,7 +184,7 @@ fn signed_text(head: Head, at: DateTime<Utc>, public_key: &[u8; 32]) -> String {
     format!("userpool checkpoint v1\n{position}\n{hash}\n{time}\n{key}\n")
 }
 
-/// Whole or not at all: written beside, synced, and moved into place.
+/// Replaces a file atomically: writes and syncs a new one, and renames it.
 fn write(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let beside = path.with_added_extension("new");
     let mut options = OpenOptions::new();

@@ -1,12 +1,12 @@
-//! Who may call what, as the settings say it.
+//! The access settings of the server.
 
-use super::{Grants, Tokens};
+use super::{Grants, TokenVerifier};
 
-/// What decides whether a call is allowed.
+/// Decides whether a call is allowed.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// The tokens that are accepted; absent where calls with a token are refused.
-    pub tokens: Option<Tokens>,
-    /// What callers are granted.
+    /// Verifies tokens; absent, calls with a token are refused.
+    pub tokens: Option<TokenVerifier>,
+    /// The roles of callers.
     pub grants: Grants,
 }

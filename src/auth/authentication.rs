@@ -1,5 +1,5 @@
-//! Who calls: the one place where that is established, and where a token that is not
-//! believed is told of.
+//! Authentication: the one place that establishes the identity of a caller, and that logs
+//! refused tokens.
 
 use std::sync::Arc;
 
@@ -8,75 +8,78 @@ use http::Request;
 use crate::{
     app::Source,
     proto::ActorKind,
-    telemetry::metrics::{self, Refusal},
+    telemetry::{
+        WarnLimiter,
+        metrics::{self, Refusal},
+    },
 };
 
 use super::{
-    Identity, Peer, Tokens,
-    token::{self, BadToken},
+    Identity, Peer,
+    token::{self, BadToken, TokenVerifier},
 };
-use crate::telemetry::WarnLimiter;
 
-/// The service that answers whatever comes with the call.
+/// The service that ignores tokens, so that a health check succeeds with any metadata.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
-/// Establishes who calls.
+/// Establishes the identity of callers.
 #[derive(Debug)]
 pub(crate) struct Authentication {
-    tokens: Option<Tokens>,
+    tokens: Option<TokenVerifier>,
     source: Arc<dyn Source>,
     counts: metrics::Refused,
-    /// The refusals that are no warnings are there for who asks for them.
+    /// Refusals beyond the rate limit are logged at debug.
     warnings: WarnLimiter,
 }
 
 impl Authentication {
-    /// Believes `tokens`, at the time that `source` tells.
+    /// Accepts `tokens`, at the time of `source`; without any, refuses every token.
     pub(crate) fn new(
-        tokens: Option<Tokens>,
+        tokens: Option<TokenVerifier>,
         source: Arc<dyn Source>,
         counts: metrics::Refused,
     ) -> Self {
         Self { tokens, source, counts, warnings: WarnLimiter::default() }
     }
 
-    /// Puts into the request whom the certificate names, else the token, else the socket.
+    /// Adds the caller's [`Identity`] to the request: the certificate's, else the token's,
+    /// else the socket's.
     ///
-    /// A token has to be good also where a certificate says enough, so that nobody is
-    /// silently taken for somebody else.
-    pub(crate) fn establish<B>(&self, request: &mut Request<B>) -> Result<(), BadToken> {
-        let named = self.by_token(request);
+    /// An invalid token is an error even next to a certificate, so that no caller is
+    /// silently taken for another.
+    pub(crate) fn authenticate<B>(&self, request: &mut Request<B>) -> Result<(), BadToken> {
+        let token = self.token_identity(request);
         let peer = request.extensions().get::<Peer>();
         let connection = peer.map_or_else(Identity::anonymous, |peer| peer.identity.clone());
-        let (identity, established) = match named {
-            Ok(Some(named)) if connection.kind != ActorKind::Certificate => (named, Ok(())),
+        let (identity, result) = match token {
+            Ok(Some(token)) if connection.kind != ActorKind::Certificate => (token, Ok(())),
             Ok(_) => (connection, Ok(())),
-            Err(bad) => {
-                self.tell(request, bad);
-                (connection, Err(bad))
+            Err(error) => {
+                self.log_refusal(request, error);
+                (connection, Err(error))
             }
         };
         request.extensions_mut().insert(identity);
-        established
+        result
     }
 
-    fn by_token<B>(&self, request: &mut Request<B>) -> Result<Option<Identity>, BadToken> {
+    fn token_identity<B>(&self, request: &mut Request<B>) -> Result<Option<Identity>, BadToken> {
         let token = token::bearer(request.headers_mut());
         if request.uri().path().starts_with(HEALTH) {
             return Ok(None);
         }
         let Some(token) = token? else { return Ok(None) };
-        let tokens = self.tokens.as_ref().ok_or(BadToken::NotTaken)?;
-        tokens.identity(&token, self.source.now()).map(Some)
+        let verifier = self.tokens.as_ref().ok_or(BadToken::NotAccepted)?;
+        verifier.verify(&token, self.source.now()).map(Some)
     }
 
-    fn tell<B>(&self, request: &Request<B>, bad: BadToken) {
+    fn log_refusal<B>(&self, request: &Request<B>, error: BadToken) {
         self.counts.count(Refusal::Unauthenticated);
         let method = request.uri().path().trim_start_matches('/');
         if self.warnings.allow() {
-            tracing::warn!(method, cause = %bad, "a token is refused");
+            tracing::warn!(method, cause = %error, "token refused");
         } else {
-            tracing::debug!(method, cause = %bad, "a token is refused");
+            tracing::debug!(method, cause = %error, "token refused");
         }
     }
 }

@@ -1,60 +1,62 @@
-//! Who may call what: the one place where that is decided, and where a refusal is
-//! told.
+//! Authorization: the one place that decides whether a caller may call a method, and that
+//! logs refused calls.
 
 use http::Extensions;
 
-use crate::telemetry::metrics::{self, Refusal};
+use crate::telemetry::{
+    WarnLimiter,
+    metrics::{self, Refusal},
+};
 
-use super::{Grants, Identity, Peer, Role, Who};
-use crate::telemetry::WarnLimiter;
+use super::{Grants, Identity, Peer, Role};
 
-/// What a call needs.
+/// What a method requires of its caller.
 #[derive(Debug, Clone, Copy)]
-enum Need {
-    /// Nothing: whoever asks whether the server is well is told.
+enum Requirement {
+    /// Nothing: everyone may check the health of the server.
     Nothing,
     /// A role.
     Role(Role),
-    /// To be on this machine, or to read.
+    /// To be on this machine, or to have the role of a reader.
     ///
-    /// The peer counts, not the listener: a server may listen on every address, and who
-    /// is on its machine has its binary, and in that all that reflection tells.
-    NearOrReader,
+    /// The address of the peer decides, not the listener's. A local caller can read the
+    /// binary, which contains everything that reflection answers.
+    LocalOrReader,
 }
 
-/// Every method of every service, and what it needs.
-const NEEDS: [(&str, Need); 19] = [
-    ("grpc.health.v1.Health/Check", Need::Nothing),
-    ("grpc.health.v1.Health/Watch", Need::Nothing),
-    ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Need::NearOrReader),
-    ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Need::NearOrReader),
-    ("userpool.v1.UserPoolService/CreateUserPool", Need::Role(Role::Writer)),
-    ("userpool.v1.UserPoolService/DescribeUserPool", Need::Role(Role::Reader)),
-    ("userpool.v1.UserPoolService/UpdateUserPool", Need::Role(Role::Writer)),
-    ("userpool.v1.UserPoolService/DeleteUserPool", Need::Role(Role::Writer)),
-    ("userpool.v1.UserPoolService/ListUserPools", Need::Role(Role::Reader)),
-    ("userpool.v1.UserPoolService/CreateUserPoolDomain", Need::Role(Role::Writer)),
-    ("userpool.v1.UserPoolService/DescribeUserPoolDomain", Need::Role(Role::Reader)),
-    ("userpool.v1.UserPoolService/DeleteUserPoolDomain", Need::Role(Role::Writer)),
-    ("userpool.v1.UserPoolService/ListUserPoolDomains", Need::Role(Role::Reader)),
-    ("userpool.v1.UserPoolHistoryService/ListUserPoolEvents", Need::Role(Role::Reader)),
-    ("userpool.v1.UserPoolHistoryService/ReplayUserPool", Need::Role(Role::Reader)),
-    ("userpool.v1.UserPoolHistoryService/WatchUserPoolEvents", Need::Role(Role::Reader)),
-    ("userpool.v1.UserPoolHistoryService/VerifyUserPoolHistory", Need::Role(Role::Reader)),
-    ("userpool.v1.UserPoolHistoryService/GetSignedCheckpoint", Need::Role(Role::Reader)),
-    ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Need::Role(Role::Reader)),
+/// The requirement of every method of every service.
+const REQUIREMENTS: [(&str, Requirement); 19] = [
+    ("grpc.health.v1.Health/Check", Requirement::Nothing),
+    ("grpc.health.v1.Health/Watch", Requirement::Nothing),
+    ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::LocalOrReader),
+    ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Requirement::LocalOrReader),
+    ("userpool.v1.UserPoolService/CreateUserPool", Requirement::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/DescribeUserPool", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolService/UpdateUserPool", Requirement::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/DeleteUserPool", Requirement::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/ListUserPools", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolService/CreateUserPoolDomain", Requirement::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/DescribeUserPoolDomain", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolService/DeleteUserPoolDomain", Requirement::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/ListUserPoolDomains", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/ListUserPoolEvents", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/ReplayUserPool", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/WatchUserPoolEvents", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/VerifyUserPoolHistory", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/GetSignedCheckpoint", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Requirement::Role(Role::Reader)),
 ];
 
-impl Need {
-    /// What is not in the table, or not in the service, needs the most: a method that
-    /// somebody forgets here is closed rather than open.
+impl Requirement {
+    /// Returns the requirement of a method. One that is not in the table requires the most,
+    /// so that a forgotten method is closed.
     fn of(method: &str) -> Self {
-        let row = NEEDS.iter().find(|(name, _)| *name == method);
-        row.map_or(Self::Role(Role::Writer), |(_, need)| *need)
+        let row = REQUIREMENTS.iter().find(|(name, _)| *name == method);
+        row.map_or(Self::Role(Role::Writer), |(_, requirement)| *requirement)
     }
 }
 
-/// A call that its caller may not make.
+/// The caller lacks the role that the method requires.
 #[derive(Debug)]
 pub(crate) struct MissingRole {
     pub(crate) method: String,
@@ -62,12 +64,12 @@ pub(crate) struct MissingRole {
     pub(crate) caller: Identity,
 }
 
-/// Decides by what was granted.
+/// Decides by the grants of the settings.
 #[derive(Debug)]
 pub(crate) struct Authorization {
     grants: Grants,
     counts: metrics::Refused,
-    /// The refusals that are no warnings are there for who asks for them.
+    /// Refusals beyond the rate limit are logged at debug.
     warnings: WarnLimiter,
 }
 
@@ -76,27 +78,27 @@ impl Authorization {
         Self { grants, counts, warnings: WarnLimiter::default() }
     }
 
-    /// Whether the caller, whom the layer has established, may call this.
+    /// Checks that the authenticated caller may call this method.
     pub(crate) fn check(&self, method: &str, caller: &Extensions) -> Result<(), MissingRole> {
         if self.grants.is_empty() {
             return Ok(());
         }
-        let role = match Need::of(method) {
-            Need::Nothing => return Ok(()),
-            Need::NearOrReader if caller.get().is_some_and(is_near) => return Ok(()),
-            Need::NearOrReader => Role::Reader,
-            Need::Role(role) => role,
+        let role = match Requirement::of(method) {
+            Requirement::Nothing => return Ok(()),
+            Requirement::LocalOrReader if caller.get().is_some_and(Peer::is_local) => return Ok(()),
+            Requirement::LocalOrReader => Role::Reader,
+            Requirement::Role(role) => role,
         };
         let caller = caller.get().cloned().unwrap_or_else(Identity::anonymous);
-        if self.grants.give(role, &caller) {
+        if self.grants.allows(role, &caller) {
             return Ok(());
         }
         let missing = MissingRole { method: method.to_owned(), role, caller };
-        self.tell(&missing);
+        self.log_refusal(&missing);
         Err(missing)
     }
 
-    fn tell(&self, missing: &MissingRole) {
+    fn log_refusal(&self, missing: &MissingRole) {
         let MissingRole { method, role, caller } = missing;
         let refusal = if caller.is_anonymous() {
             Refusal::Unauthenticated
@@ -106,17 +108,9 @@ impl Authorization {
         self.counts.count(refusal);
         let (role, caller) = (role.name(), caller.to_string());
         if self.warnings.allow() {
-            tracing::warn!(method, role, caller, "a call is refused");
+            tracing::warn!(method, role, caller, "call refused");
         } else {
-            tracing::debug!(method, role, caller, "a call is refused");
+            tracing::debug!(method, role, caller, "call refused");
         }
-    }
-}
-
-/// Whether the peer is on this machine.
-fn is_near(peer: &Peer) -> bool {
-    match peer.who {
-        Who::Address(address) => address.ip().to_canonical().is_loopback(),
-        Who::Process(_) => true,
     }
 }

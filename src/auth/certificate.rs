@@ -1,4 +1,4 @@
-//! The name in a client's certificate.
+//! The name of a caller in its certificate.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -14,49 +14,51 @@ use crate::{
     proto::ActorKind,
 };
 
-/// How a SPIFFE ID begins.
+/// The scheme of SPIFFE IDs.
 const SPIFFE: &str = "spiffe://";
-/// The longest name that is taken, in bytes; SPIFFE's own limit.
-const NAME_BYTES: usize = 2048;
+/// The longest accepted name, in bytes; the limit of SPIFFE.
+const MAX_NAME_BYTES: usize = 2048;
 
-/// Why a certificate that was issued by the right authority names nobody.
+/// A certificate that was issued by a trusted authority has no usable name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Nameless {
-    #[error("the certificate cannot be read")]
+pub(crate) enum SubjectError {
+    #[error("cannot parse the certificate")]
     Unreadable,
-    #[error("the certificate has no name: neither a subject alternative name nor a common name")]
+    #[error("the certificate has neither a subject alternative name nor a common name")]
     NoName,
     #[error("the certificate has more than one SPIFFE ID")]
     SeveralSpiffeIds,
-    #[error("the certificate has a name that looks like a SPIFFE ID or common name and is none")]
-    Pretended,
-    #[error("the certificate has a name with control characters, or a longer one than is taken")]
+    #[error(
+        "a DNS name, email address or URI in the certificate imitates a SPIFFE ID or common name"
+    )]
+    Spoofed,
+    #[error(
+        "the name in the certificate has control characters or more than {MAX_NAME_BYTES} bytes"
+    )]
     Unprintable,
 }
 
-/// Whom a certificate names: its SPIFFE ID, else the first of its subject
-/// alternative names (DNS, then URI, e-mail and IP address), else `CN=` and its common
-/// name.
-///
-/// That the certificate is to be believed was established before.
-pub(crate) fn identity(certificate: &[u8]) -> Result<Identity, Nameless> {
-    let certificate = Certificate::from_der(certificate).map_err(|_| Nameless::Unreadable)?;
-    let subject = name(&certificate)?;
-    if subject.len() > NAME_BYTES || subject.chars().any(char::is_control) {
-        return Err(Nameless::Unprintable);
+/// Returns the identity in a certificate that was verified before: its SPIFFE ID, else the
+/// first of its subject alternative names (DNS, then URI, email and IP address), else
+/// `CN=` and its common name.
+pub(crate) fn identity(certificate: &[u8]) -> Result<Identity, SubjectError> {
+    let certificate = Certificate::from_der(certificate).map_err(|_| SubjectError::Unreadable)?;
+    let subject = subject(&certificate)?;
+    if subject.len() > MAX_NAME_BYTES || subject.chars().any(char::is_control) {
+        return Err(SubjectError::Unprintable);
     }
     Ok(Identity { kind: ActorKind::Certificate, subject })
 }
 
-fn name(certificate: &Certificate) -> Result<String, Nameless> {
+fn subject(certificate: &Certificate) -> Result<String, SubjectError> {
     let certificate = certificate.tbs_certificate();
-    let alternatives = certificate.get_extension().map_err(|_| Nameless::Unreadable)?;
+    let alternatives = certificate.get_extension().map_err(|_| SubjectError::Unreadable)?;
     let alternatives = alternatives.map(|(_, SubjectAltName(names))| names).unwrap_or_default();
 
     let mut spiffe = alternatives.iter().filter_map(uri).filter(|uri| uri.starts_with(SPIFFE));
     match (spiffe.next(), spiffe.next()) {
         (Some(id), None) => return Ok(id.to_owned()),
-        (Some(_), Some(_)) => return Err(Nameless::SeveralSpiffeIds),
+        (Some(_), Some(_)) => return Err(SubjectError::SeveralSpiffeIds),
         (None, _) => (),
     }
     let first = |of: fn(&GeneralName) -> Option<String>| {
@@ -67,15 +69,15 @@ fn name(certificate: &Certificate) -> Result<String, Nameless> {
         .or_else(|| first(email))
         .or_else(|| first(ip_address));
     match alternative {
-        // Nobody checks that a DNS name is one.
+        // The authority need not have checked that a DNS name is one.
         Some(name) if name.starts_with(SPIFFE) || name.starts_with(COMMON_NAME) => {
-            Err(Nameless::Pretended)
+            Err(SubjectError::Spoofed)
         }
         Some(name) => Ok(name),
         None => {
             let name = certificate.subject().iter().find_map(common_name);
             let name = name.filter(|name| !name.is_empty());
-            name.map(|name| format!("{COMMON_NAME}{name}")).ok_or(Nameless::NoName)
+            name.map(|name| format!("{COMMON_NAME}{name}")).ok_or(SubjectError::NoName)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who was granted what: patterns of callers, by role.
+//! Grants: patterns of callers, by role.
 
 use std::str::FromStr;
 
@@ -8,17 +8,17 @@ use crate::proto::ActorKind;
 
 use super::{COMMON_NAME, Identity};
 
-/// What a caller may do. Whoever may do more may do less.
+/// What a caller may do. A writer may do everything that a reader may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// To see: Describe, List, the history, and the proof of it.
+    /// Read: Describe, List, the history and its proof.
     Reader,
-    /// To change, too.
+    /// Read and change.
     Writer,
 }
 
 impl Role {
-    /// As it is written in settings and refusals.
+    /// The name of the role in settings and error messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -28,18 +28,18 @@ impl Role {
     }
 }
 
-/// What callers were granted. With nothing in it, everybody may do everything; with
-/// anything in it, whoever it does not name may do nothing.
+/// The roles of callers. Without any pattern, everyone may do everything; with one,
+/// callers that match none may do nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
-    /// Who may see.
-    pub readers: Vec<Pattern>,
-    /// Who may see and change.
-    pub writers: Vec<Pattern>,
+    /// The callers that may read.
+    pub readers: Vec<CallerPattern>,
+    /// The callers that may read and change.
+    pub writers: Vec<CallerPattern>,
 }
 
 impl Grants {
-    /// Whether nobody was granted anything.
+    /// Whether there are no grants.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         let Self { readers, writers } = self;
@@ -48,83 +48,83 @@ impl Grants {
 
     /// Whether a caller has a role.
     #[must_use]
-    pub fn give(&self, role: Role, caller: &Identity) -> bool {
-        let named = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.names(caller));
+    pub fn allows(&self, role: Role, caller: &Identity) -> bool {
+        let matches = |all: &[CallerPattern]| all.iter().any(|pattern| pattern.matches(caller));
         match role {
-            Role::Reader => named(&self.readers) || named(&self.writers),
-            Role::Writer => named(&self.writers),
+            Role::Reader => matches(&self.readers) || matches(&self.writers),
+            Role::Writer => matches(&self.writers),
         }
     }
 }
 
-/// Callers of one kind: `certificate:SUBJECT`, `token:SUBJECT` or `local:uid=N`, where
-/// in the subject `*` stands for anything without a slash, and `**` for anything; or
-/// `anonymous`.
+/// A pattern of callers of one kind: `certificate:SUBJECT`, `token:SUBJECT` or
+/// `local:uid=N`, where `*` in the subject matches any text without a slash, and `**` any
+/// text; or `anonymous`.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub struct CallerPattern {
     kind: ActorKind,
     subject: Regex,
-    /// Whether certificates with nothing but a common name can be meant.
-    common_names: bool,
+    /// Whether it matches certificates that have only a common name.
+    matches_common_names: bool,
 }
 
-/// A text that is no pattern.
+/// The text is not a [`CallerPattern`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected certificate:SUBJECT, token:SUBJECT, local:uid=N or anonymous, where * in a subject \
-     stands for anything without a slash, and ** for anything"
+     matches any text without a slash, and ** any text"
 )]
-pub struct PatternError;
+pub struct CallerPatternError;
 
-impl Pattern {
-    /// What the callers are that it names.
+impl CallerPattern {
+    /// The kind of callers that it matches.
     #[must_use]
     pub const fn kind(&self) -> ActorKind {
         self.kind
     }
 
-    /// Whether the caller is one of them. All of its subject has to fit.
+    /// Whether the caller matches, with all of its subject.
     #[must_use]
-    pub fn names(&self, caller: &Identity) -> bool {
+    pub fn matches(&self, caller: &Identity) -> bool {
         let common_name =
             caller.kind == ActorKind::Certificate && caller.subject.starts_with(COMMON_NAME);
-        let meant = self.common_names || !common_name;
-        self.kind == caller.kind && meant && self.subject.is_match(&caller.subject)
+        let possible = self.matches_common_names || !common_name;
+        self.kind == caller.kind && possible && self.subject.is_match(&caller.subject)
     }
 }
 
-impl FromStr for Pattern {
-    type Err = PatternError;
+impl FromStr for CallerPattern {
+    type Err = CallerPatternError;
 
-    fn from_str(text: &str) -> Result<Self, PatternError> {
+    fn from_str(text: &str) -> Result<Self, CallerPatternError> {
         if text == "anonymous" {
-            return Self::of(ActorKind::Anonymous, "");
+            return Self::new(ActorKind::Anonymous, "");
         }
-        let (kind, subject) = text.split_once(':').ok_or(PatternError)?;
+        let (kind, subject) = text.split_once(':').ok_or(CallerPatternError)?;
         let kind = match kind {
             "certificate" => ActorKind::Certificate,
             "token" => ActorKind::Token,
-            // Nothing else is known of a process that could be trusted.
+            // The user ID is all that a process cannot choose.
             "local" if subject.starts_with("uid=") || subject.starts_with('*') => {
                 ActorKind::LocalProcess
             }
-            _ => return Err(PatternError),
+            _ => return Err(CallerPatternError),
         };
-        if subject.is_empty() { Err(PatternError) } else { Self::of(kind, subject) }
+        if subject.is_empty() { Err(CallerPatternError) } else { Self::new(kind, subject) }
     }
 }
 
-impl Pattern {
-    fn of(kind: ActorKind, subject: &str) -> Result<Self, PatternError> {
+impl CallerPattern {
+    fn new(kind: ActorKind, subject: &str) -> Result<Self, CallerPatternError> {
         let segment = |text: &str| {
             let parts: Vec<_> = text.split('*').map(regex::escape).collect();
             parts.join("[^/]*")
         };
-        // "*.example" is not to mean whoever chose a common name that ends like that.
-        let common_names = subject == "**" || subject.starts_with(COMMON_NAME);
+        // "*.example" must not match a common name, which its owner may have chosen.
+        let matches_common_names = subject == "**" || subject.starts_with(COMMON_NAME);
         let parts: Vec<_> = subject.split("**").map(segment).collect();
         let expression = format!(r"(?s)\A{}\z", parts.join(".*"));
-        let subject = Regex::new(&expression).map_err(|_| PatternError)?;
-        Ok(Self { kind, subject, common_names })
+        let subject = Regex::new(&expression).map_err(|_| CallerPatternError)?;
+        Ok(Self { kind, subject, matches_common_names })
     }
 }

@@ -1,5 +1,5 @@
-//! Who calls, established by a certificate, a token or a socket, and what they may do.
-//! Knows nothing of the doors they come through.
+//! The identity of callers, established by a certificate, a token or a socket, and what
+//! they may do. Knows nothing of the protocols of their calls.
 
 mod access;
 mod authentication;
@@ -13,11 +13,11 @@ mod token_settings;
 
 pub use self::{
     access::Access,
-    grants::{Grants, Pattern, PatternError, Role},
+    grants::{CallerPattern, CallerPatternError, Grants, Role},
     identity::{COMMON_NAME, Identity},
-    peer::{Peer, Who},
-    token::{TokenAlgorithm, TokenKeys, TokenKeysError, Tokens, UnknownAlgorithm},
-    token_settings::{TokenSettings, TokensError},
+    peer::{Peer, PeerAddress},
+    token::{TokenAlgorithm, TokenKeys, TokenKeysError, TokenVerifier, UnknownAlgorithm},
+    token_settings::{TokenSettings, TokenSettingsError},
 };
 pub(crate) use self::{
     authentication::Authentication,

@@ -1,63 +1,83 @@
-//! Whom a connection is with, and what it has open beyond single calls.
+//! The other end of a connection, and how many watches it may open.
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use tokio::{net::unix::UCred, sync::Semaphore};
+
+use crate::proto::ActorKind;
 
 use super::Identity;
 
 /// The other end of a connection, the same for all of its calls.
 #[derive(Debug, Clone)]
 pub struct Peer {
-    pub(crate) who: Who,
-    /// Who the connection says that it is.
+    pub(crate) address: PeerAddress,
+    /// The identity of the certificate, else of the socket.
     pub(crate) identity: Identity,
-    /// The watches that it may open beside those that it has.
+    /// Permits for the watches that it may still open.
     pub(crate) watches: Arc<Semaphore>,
 }
 
-/// Who is at the other end.
+/// The address of a [`Peer`].
 #[derive(Debug, Clone, Copy)]
-pub enum Who {
-    /// A client on the network.
-    Address(SocketAddr),
-    /// A process on this machine, where the system tells which one.
-    Process(Option<UCred>),
+pub enum PeerAddress {
+    /// An address on the network.
+    Tcp(SocketAddr),
+    /// A process on this machine; its credentials, if the system provides them.
+    Unix(Option<UCred>),
 }
 
 impl Peer {
-    /// A peer that may have so many watches open at a time, with the identity that
-    /// its certificate has, where it showed one.
+    /// Creates a peer that may have `watches` open at a time, with the identity of its
+    /// certificate, if it sent one.
     #[must_use]
-    pub fn new(who: Who, certificate: Option<Identity>, watches: usize) -> Self {
-        let identity = certificate.unwrap_or_else(|| Identity::of(who));
+    pub fn new(address: PeerAddress, certificate: Option<Identity>, watches: usize) -> Self {
         Self {
-            who,
-            identity,
+            address,
+            identity: certificate.unwrap_or_else(|| address.identity()),
             watches: Arc::new(Semaphore::new(watches.min(Semaphore::MAX_PERMITS))),
         }
     }
-}
 
-impl Who {
-    /// Where a client on the network is.
-    pub(crate) const fn address(self) -> Option<SocketAddr> {
-        match self {
-            Self::Address(address) => Some(address),
-            Self::Process(_) => None,
+    /// Whether the peer is on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        match self.address {
+            PeerAddress::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            PeerAddress::Unix(_) => true,
         }
     }
 }
 
-/// `ADDRESS:PORT`, or `pid=N` on a socket of this machine.
-impl fmt::Display for Who {
+impl PeerAddress {
+    /// The address on the network, if it is one.
+    pub(crate) const fn tcp(self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(address),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The identity of a peer without a certificate.
+    fn identity(self) -> Identity {
+        match self {
+            Self::Unix(Some(process)) => Identity {
+                kind: ActorKind::LocalProcess,
+                subject: format!("uid={}", process.uid()),
+            },
+            Self::Unix(None) | Self::Tcp(_) => Identity::anonymous(),
+        }
+    }
+}
+
+/// `ADDRESS:PORT`, or `pid=N` for a Unix socket.
+impl fmt::Display for PeerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address(address) => {
-                // A client of IPv4 is one, also where the listener speaks IPv6.
+            Self::Tcp(address) => {
+                // A listener on IPv6 reports IPv4 clients as mapped addresses.
                 SocketAddr::new(address.ip().to_canonical(), address.port()).fmt(f)
             }
-            Self::Process(process) => match process.and_then(|process| process.pid()) {
+            Self::Unix(process) => match process.and_then(|process| process.pid()) {
                 Some(pid) => write!(f, "pid={pid}"),
                 None => f.write_str("unix"),
             },

@@ -1,65 +1,67 @@
-//! Bearer tokens, as they are told apart from what nobody believes: by settings, and
-//! by keys in a file.
+//! The settings that tokens are verified with, and the file of the issuer's keys.
 
 use std::{fs, io, path::PathBuf};
 
-use super::{TokenAlgorithm, TokenKeys, TokenKeysError, Tokens};
+use super::{TokenAlgorithm, TokenKeys, TokenKeysError, TokenVerifier};
 
 use crate::fs::reload::FileLoader;
 
-/// Whose tokens are taken.
+/// Which tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenSettings {
-    /// The issuer, as tokens name it in `iss`.
+    /// The issuer, as in the claim `iss`.
     pub issuer: String,
-    /// This service, as tokens name it in `aud`.
+    /// This service, as in the claim `aud`.
     pub audience: String,
-    /// How they may be signed.
+    /// The allowed signature algorithms.
     pub algorithms: Vec<TokenAlgorithm>,
-    /// The issuer's public keys: a JWK set, or PEM.
+    /// The file with the issuer's public keys: a JWK set, or PEM.
     pub keys: PathBuf,
 }
 
-/// Why no token could be verified.
+/// The keys that verify tokens cannot be loaded.
 #[derive(Debug, thiserror::Error)]
-pub enum TokensError {
+pub enum TokenSettingsError {
     /// The file cannot be read.
-    #[error("{} cannot be read; see to its name, its owner and its permissions", path.display())]
+    #[error("cannot read {}; check its name, owner and permissions", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// What is in it cannot be used.
-    #[error("the keys of tokens in {} cannot be used", path.display())]
+    /// Its content is invalid.
+    #[error("cannot use the token keys in {}", path.display())]
     Keys {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// What is wrong.
         source: TokenKeysError,
     },
 }
 
 impl TokenSettings {
-    /// Loads the keys, to be loaded again, and says how tokens are verified with them.
-    pub(crate) fn loader(self) -> Result<(FileLoader<TokenKeys>, Tokens), TokensError> {
+    /// Loads the keys, and returns the loader that reloads them, with a verifier that uses
+    /// the current ones.
+    pub(crate) fn loader(
+        self,
+    ) -> Result<(FileLoader<TokenKeys>, TokenVerifier), TokenSettingsError> {
         let (issuer, audience) = (self.issuer.clone(), self.audience.clone());
         let files = vec![self.keys.clone()];
-        let keys = FileLoader::new("keys of tokens", files, move || self.load())?;
-        let tokens = Tokens::new(issuer, audience, keys.current());
-        Ok((keys, tokens))
+        let keys = FileLoader::new("token keys", files, move || self.load())?;
+        let verifier = TokenVerifier::new(issuer, audience, keys.current());
+        Ok((keys, verifier))
     }
 
     /// Reads the keys.
     ///
     /// # Errors
-    /// See [`TokensError`].
-    pub(crate) fn load(&self) -> Result<TokenKeys, TokensError> {
+    /// See [`TokenSettingsError`].
+    pub(crate) fn load(&self) -> Result<TokenKeys, TokenSettingsError> {
         let path = || self.keys.clone();
         let text = fs::read(&self.keys)
-            .map_err(|source| TokensError::Unreadable { path: path(), source })?;
+            .map_err(|source| TokenSettingsError::Unreadable { path: path(), source })?;
         TokenKeys::parse(&text, &self.algorithms)
-            .map_err(|source| TokensError::Keys { path: path(), source })
+            .map_err(|source| TokenSettingsError::Keys { path: path(), source })
     }
 }

@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::telemetry::logging;
 use crate::{
     app::Source,
-    auth::{Grants, Pattern},
+    auth::{CallerPattern, Grants},
     server::{Config, Server},
     telemetry::{error_chain, spans::Collector},
     transport::{Capacity, Endpoint},
@@ -96,11 +96,11 @@ pub(super) struct ServeCommand {
     /// token:SUBJECT, local:uid=N or anonymous. In a subject, * matches any text without a slash
     /// and ** any text. A subject with a comma must be in the settings file.
     #[arg(long, env = "USERPOOL_READERS", value_name = "CALLERS", value_delimiter = ',')]
-    readers: Vec<Pattern>,
+    readers: Vec<CallerPattern>,
     /// Grant the role writer to these callers, in the same format; a writer can read as well. If
     /// there are neither readers nor writers, every caller may do everything.
     #[arg(long, env = "USERPOOL_WRITERS", value_name = "CALLERS", value_delimiter = ',')]
-    writers: Vec<Pattern>,
+    writers: Vec<CallerPattern>,
     /// Serve metrics for Prometheus (/metrics) and probes (/healthz, /readyz) over HTTP on this
     /// address: HOST:PORT or unix:PATH. Callers are not authenticated. If omitted, they are not
     /// served.

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{ConnectError, error_chain};
+use super::error::{ConnectError, error_chain};
 
 /// A value that is read from files. Each use compares the files' metadata, which costs
 /// one system call per file and needs neither a task nor a watch.

@@ -33,13 +33,15 @@
 //! ```
 
 mod calls;
+mod error;
 mod file_backed;
 mod options;
 mod random;
 mod retry;
+mod transport;
 mod watch;
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{self, Instant};
 use tonic::{Request, Response, Status, transport::Channel};
@@ -48,12 +50,13 @@ use tonic_health::pb::{
 };
 
 pub use self::{
-    options::{ConnectError, Options, Tls},
+    error::ConnectError,
+    options::{Options, Tls},
     watch::{Watch, WatchItem},
 };
 pub use crate::endpoint::{Endpoint, EndpointError};
 
-use self::{options::Transport, retry::Backoff};
+use self::{retry::Backoff, transport::Transport};
 
 /// A connection to a server, which reconnects when it is lost. Clones share it.
 ///
@@ -68,11 +71,30 @@ pub struct Client {
     deadline: Duration,
 }
 
-impl Client {
-    fn new(transport: Transport, deadline: Duration) -> Self {
-        Self { transport: Arc::new(transport), deadline }
+impl Options {
+    /// Connects.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(self) -> Result<Client, ConnectError> {
+        let deadline = self.deadline;
+        let transport = Arc::new(Transport::connect(self).await?);
+        Ok(Client { transport, deadline })
     }
 
+    /// Returns a client that connects on its first call, for programs that may start
+    /// before the server. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// Any [`ConnectError`] but [`ConnectError::Unreachable`] and [`ConnectError::Tls`].
+    pub fn connect_lazy(self) -> Result<Client, ConnectError> {
+        let deadline = self.deadline;
+        let transport = Arc::new(Transport::connect_lazy(self)?);
+        Ok(Client { transport, deadline })
+    }
+}
+
+impl Client {
     /// Returns a client with another deadline on the same connection.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
@@ -136,10 +158,4 @@ impl Client {
             }
         }
     }
-}
-
-/// An error and its sources, joined by colons.
-fn error_chain(error: &dyn Error) -> String {
-    let source = error.source().map(|source| format!(": {}", error_chain(source)));
-    format!("{error}{}", source.unwrap_or_default())
 }

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use crate::{
     app::StartError,
     audit::checkpoint::KeyError,
-    auth::TokensError,
+    auth::TokenSettingsError,
     event_log::OpenError,
     telemetry::spans::SpansError,
     transport::{Endpoint, TlsError},
@@ -68,7 +68,7 @@ pub enum ServerError {
     Tls(#[from] TlsError),
     /// The keys of tokens cannot be used.
     #[error(transparent)]
-    Tokens(#[from] TokensError),
+    Tokens(#[from] TokenSettingsError),
     /// A setting can never have the intended effect. Only [`Config::check`] reports it.
     ///
     /// [`Config::check`]: super::Config::check

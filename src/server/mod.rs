@@ -220,7 +220,7 @@ impl Server {
         }
         // While the data directory is still locked.
         let added = app.history().head().map_err(io::Error::other).and_then(|head| {
-            checkpoint::note(&checkpoints, &signer.sign(head, app.source().now())).map(|()| head)
+            checkpoint::append(&checkpoints, &signer.sign(head, app.source().now())).map(|()| head)
         });
         match added {
             Ok(Head { position, .. }) => tracing::info!(%position, "checkpoint signed"),

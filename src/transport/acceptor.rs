@@ -12,7 +12,7 @@ use tokio::{
 use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
-    auth::{Peer, Who},
+    auth::{Peer, PeerAddress},
     fs::reload::Current,
     telemetry::{
         WarnLimiter,
@@ -109,7 +109,7 @@ impl Acceptor {
 
     /// Returns the connection if it is within the limit and needs no handshake, and
     /// starts the handshake if it does.
-    fn admit(&mut self, socket: AcceptedSocket, who: Who) -> Option<Connection> {
+    fn admit(&mut self, socket: AcceptedSocket, who: PeerAddress) -> Option<Connection> {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             self.metrics.refused.count(Refusal::Connections);
             if self.accept_warnings.allow() {
@@ -124,7 +124,7 @@ impl Acceptor {
             Connection::new(socket, Peer::new(who, identity, watches), permit, abort, deadline)
         };
         match (socket, who, &self.tls) {
-            (AcceptedSocket::Tcp(socket), Who::Address(address), Some(tls)) => {
+            (AcceptedSocket::Tcp(socket), PeerAddress::Tcp(address), Some(tls)) => {
                 let config = Arc::clone(&tls.borrow());
                 self.handshakes.spawn(async move {
                     let handshake = handshake(socket, config, deadline).await;

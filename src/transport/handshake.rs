@@ -11,7 +11,7 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
 use crate::auth::{
     Identity,
-    certificate::{self, Nameless},
+    certificate::{self, SubjectError},
 };
 
 /// The first byte of a TLS connection: the type of a handshake record.
@@ -36,7 +36,7 @@ pub(super) enum HandshakeError {
     #[error("the handshake failed: {0}")]
     Failed(#[from] io::Error),
     #[error(transparent)]
-    Subject(#[from] Nameless),
+    Subject(#[from] SubjectError),
 }
 
 /// Performs the handshake until `deadline`. Returns the identity in the client's

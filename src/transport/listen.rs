@@ -11,7 +11,7 @@ use std::{
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream, lookup_host};
 
-use crate::{auth::Who, endpoint::Endpoint, fs::parent_directory};
+use crate::{auth::PeerAddress, endpoint::Endpoint, fs::parent_directory};
 
 use super::connection::Socket;
 
@@ -114,18 +114,18 @@ impl Listener {
         }
     }
 
-    pub(crate) async fn accept(&self) -> io::Result<(AcceptedSocket, Who)> {
+    pub(crate) async fn accept(&self) -> io::Result<(AcceptedSocket, PeerAddress)> {
         match self {
             Self::Tcp(listener, _) => {
                 let (socket, address) = listener.accept().await?;
                 // Responses are small and must not wait for more data.
                 socket.set_nodelay(true)?;
-                Ok((AcceptedSocket::Tcp(socket), Who::Address(address)))
+                Ok((AcceptedSocket::Tcp(socket), PeerAddress::Tcp(address)))
             }
             Self::Unix(listener, _) => {
                 let (socket, _) = listener.accept().await?;
                 let process = socket.peer_cred().ok();
-                Ok((AcceptedSocket::Unix(socket), Who::Process(process)))
+                Ok((AcceptedSocket::Unix(socket), PeerAddress::Unix(process)))
             }
         }
     }

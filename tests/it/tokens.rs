@@ -173,18 +173,21 @@ async fn a_token_for_another_service_or_time_is_refused() {
         (json!({ "exp": null }), "the token has no exp"),
         (json!({ "sub": null }), "the token has no sub"),
         (json!({ "sub": "" }), "the token has no sub"),
-        (json!({ "iss": "https://issuer.example/" }), "not from the issuer"),
+        (
+            json!({ "iss": "https://issuer.example/" }),
+            "the issuer (iss) of the token is not accepted",
+        ),
         (json!({ "iss": ["https://issuer.example"] }), "not a signed JWT"),
-        (json!({ "aud": "userpools" }), "not for this service"),
-        (json!({ "aud": [] }), "not for this service"),
+        (json!({ "aud": "userpools" }), "does not include this service"),
+        (json!({ "aud": [] }), "does not include this service"),
         (json!({ "exp": "4102444800" }), "not a signed JWT"),
         (json!({ "exp": -1 }), "not a signed JWT"),
         // The clock of the server begins at 1512950400, with a tolerance of 30
         // seconds.
         (json!({ "exp": 1_512_950_370 }), "has expired"),
         (json!({ "nbf": 1_512_951_000 }), "not valid yet"),
-        (json!({ "sub": "two\nlines" }), "a subject that cannot be recorded"),
-        (json!({ "sub": "s".repeat(1025) }), "a subject that cannot be recorded"),
+        (json!({ "sub": "two\nlines" }), "is too long or has control characters"),
+        (json!({ "sub": "s".repeat(1025) }), "is too long or has control characters"),
     ] {
         let token = signer.sign(&claims(&other));
         let message = refused(server.channel().await, &format!("Bearer {token}")).await;
@@ -229,22 +232,22 @@ async fn a_forged_token_is_refused() {
     critical.crit = Some(vec!["b64".to_owned()]);
     let none = data_encoding::BASE64URL_NOPAD.encode(br#"{"alg":"none"}"#);
     for (header, expected) in [
-        (format!("Basic {good}"), "one \"Bearer\" and a token"),
-        (good.clone(), "one \"Bearer\" and a token"),
+        (format!("Basic {good}"), "must be one \"Bearer TOKEN\""),
+        (good.clone(), "must be one \"Bearer TOKEN\""),
         ("Bearer ".to_owned(), "not a signed JWT"),
         ("Bearer a.b.c".to_owned(), "not a signed JWT"),
-        (format!("Bearer {message}."), "signature of the token is wrong"),
-        (format!("Bearer {head}.{payload}.{signature}"), "signature of the token is wrong"),
+        (format!("Bearer {message}."), "signature of the token is invalid"),
+        (format!("Bearer {head}.{payload}.{signature}"), "signature of the token is invalid"),
         (format!("Bearer {none}.{payload}."), "not a signed JWT"),
-        (format!("Bearer {}", confused.expect("a token")), "an algorithm that is not allowed"),
+        (format!("Bearer {}", confused.expect("a token")), "algorithm of the token is not allowed"),
         (format!("Bearer {}", signer.sign_as(&critical, &claims(&json!({})))), "not a signed JWT"),
         (
             format!("Bearer {}", Signer::es256().sign(&claims(&json!({})))),
-            "signature of the token is wrong",
+            "signature of the token is invalid",
         ),
         (
             format!("Bearer {}", Signer::ed25519().sign(&claims(&json!({})))),
-            "a key that is not known here",
+            "no configured key has",
         ),
     ] {
         let message = refused(server.channel().await, &header).await;
@@ -266,7 +269,7 @@ async fn a_server_that_takes_no_tokens_refuses_them() {
     let server = TestServer::start().await;
     let token = Signer::es256().sign(&claims(&json!({})));
     let message = refused(server.channel().await, &format!("Bearer {token}")).await;
-    assert!(message.contains("takes no tokens"), "{message}");
+    assert!(message.contains("accepts no tokens"), "{message}");
     server.stop().await;
 }
 

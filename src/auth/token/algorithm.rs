@@ -1,8 +1,8 @@
-//! The algorithms that tokens are signed with, by their names in JWTs.
+//! The signature algorithms of tokens, by their names in JWTs.
 
 use std::{fmt, str::FromStr};
 
-/// A signature algorithm. None of them needs a secret that this server would share.
+/// A signature algorithm with a public key. Those with a shared secret are not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenAlgorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.

@@ -6,16 +6,17 @@ use serde::{
     de::{DeserializeOwned, IgnoredAny},
 };
 
-/// A token in its parts. Nothing of it is to be believed before its signature is verified.
+/// A token that is split into its parts. Its claims must not be trusted before its
+/// signature is verified.
 pub(super) struct Jws<'a> {
     pub(super) header: Header,
-    /// The text that is signed.
+    /// The signed text.
     pub(super) message: &'a str,
     claims: &'a str,
     pub(super) signature: Vec<u8>,
 }
 
-/// How a token is signed.
+/// The header of a token, with the members that matter here.
 #[derive(Deserialize)]
 pub(super) struct Header {
     pub(super) alg: String,
@@ -24,8 +25,8 @@ pub(super) struct Header {
 }
 
 impl<'a> Jws<'a> {
-    /// Splits a token. Nothing where it is not one that is signed, or says that it must
-    /// be understood in a way that this server does not know.
+    /// Splits a signed token. Returns `None` if it is malformed or not signed, or if its
+    /// header has critical extensions, of which this server supports none.
     pub(super) fn parse(token: &'a str) -> Option<Self> {
         let (message, signature) = token.rsplit_once('.')?;
         let (header, claims) = message.split_once('.')?;
@@ -37,7 +38,7 @@ impl<'a> Jws<'a> {
         Some(Self { header, message, claims, signature })
     }
 
-    /// Reads what it claims.
+    /// Decodes the claims.
     pub(super) fn claims<T: DeserializeOwned>(&self) -> Option<T> {
         decode(self.claims)
     }

@@ -1,51 +1,50 @@
-//! The public keys that tokens are signed with: a JWK set, or PEM.
-
-use std::str::FromStr as _;
+//! The public keys that verify tokens: read from a JWK set or from PEM.
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 use tokio_rustls::rustls::pki_types::{SubjectPublicKeyInfoDer, pem::PemObject as _};
 
-use super::{BadToken, TokenAlgorithm, jws::Jws, public_key::PublicKey};
+use super::{BadToken, TokenAlgorithm, jws::Jws, verification_key::VerificationKey};
 
-/// Keys, each with what it may be used for.
+/// The public keys of an issuer.
 #[derive(Debug)]
 pub struct TokenKeys {
     allowed: Vec<TokenAlgorithm>,
-    keys: Vec<Key>,
+    keys: Vec<IssuerKey>,
 }
 
+/// A key, and the allowed algorithms that it fits.
 #[derive(Debug)]
-struct Key {
-    /// What tokens call it.
+struct IssuerKey {
+    /// The `kid` of tokens that it signs.
     id: Option<String>,
-    public: PublicKey,
+    key: VerificationKey,
     algorithms: Vec<TokenAlgorithm>,
 }
 
-/// Why a text has no keys that can be used.
+/// The text contains no usable keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenKeysError {
     /// It is neither a JWK set nor PEM.
-    #[error("it is neither a JWK set ({{\"keys\": [...]}}) nor public keys in PEM")]
+    #[error("expected a JWK set ({{\"keys\": [...]}}) or public keys in PEM")]
     Unreadable,
-    /// It has what nobody but the issuer should have.
-    #[error("it has a private key; leave that with the issuer, and put only public keys here")]
+    /// It contains a key that only the issuer may have.
+    #[error("it contains a private key; it must contain only public keys")]
     Private,
-    /// It has a key that cannot be used.
-    #[error("key {number} cannot be used: {problem}")]
+    /// It contains an invalid key.
+    #[error("key {number} is invalid: {problem}")]
     Key {
-        /// Which one, from 1.
+        /// The number of the key, from 1.
         number: usize,
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// It has keys for other algorithms only.
-    #[error("it has no key to verify signatures with, for any algorithm that is allowed")]
+    /// It contains only keys for other algorithms.
+    #[error("it contains no signature key for an allowed algorithm")]
     NoneUsable,
 }
 
-/// One key of a JWK set. Members that are not here do not matter.
+/// A key of a JWK set, with the members that matter here.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -66,7 +65,7 @@ struct JwkSet {
 }
 
 impl TokenKeys {
-    /// Reads keys, of which those are taken that are for one of the algorithms.
+    /// Reads keys, and keeps those that fit one of the algorithms.
     ///
     /// # Errors
     /// See [`TokenKeysError`].
@@ -81,112 +80,105 @@ impl TokenKeys {
         Ok(Self { allowed: algorithms.to_vec(), keys })
     }
 
-    /// Whether one of the keys signed the token.
+    /// Verifies that one of the keys signed the token.
     pub(super) fn verify(&self, token: &Jws<'_>) -> Result<(), BadToken> {
         let algorithm = token.header.alg.parse().map_err(|_| BadToken::Algorithm)?;
         if !self.allowed.contains(&algorithm) {
             return Err(BadToken::Algorithm);
         }
         let id = token.header.kid.as_deref();
-        let mut keys = self.keys.iter().filter(|key| key.is_for(algorithm, id)).peekable();
+        let mut keys = self.keys.iter().filter(|key| key.matches(algorithm, id)).peekable();
         if keys.peek().is_none() {
             return Err(BadToken::UnknownKey);
         }
         let message = token.message.as_bytes();
-        let signed =
-            keys.any(|key| key.public.verify(algorithm, message, &token.signature).is_ok());
-        if signed { Ok(()) } else { Err(BadToken::Signature) }
+        let mut results = keys.map(|key| key.key.verify(algorithm, message, &token.signature));
+        if results.any(|result| result.is_ok()) { Ok(()) } else { Err(BadToken::Signature) }
     }
 }
 
-impl Key {
-    /// Nothing where it is for none of the algorithms that are allowed.
+impl IssuerKey {
+    /// Returns `None` for a key that fits none of the allowed algorithms.
     fn new(
         id: Option<String>,
-        public: PublicKey,
-        allowed: impl Fn(TokenAlgorithm) -> bool,
+        key: VerificationKey,
+        is_allowed: impl Fn(TokenAlgorithm) -> bool,
     ) -> Result<Option<Self>, &'static str> {
-        let mut algorithms = public.algorithms().to_vec();
-        algorithms.retain(|algorithm| allowed(*algorithm));
+        let mut algorithms = key.algorithms().to_vec();
+        algorithms.retain(|algorithm| is_allowed(*algorithm));
         if algorithms.is_empty() {
             return Ok(None);
         }
-        public.check()?;
-        Ok(Some(Self { id, public, algorithms }))
+        key.check()?;
+        Ok(Some(Self { id, key, algorithms }))
     }
 
-    /// Whether a token that is signed like this, and names this key, may be signed with it.
-    fn is_for(&self, algorithm: TokenAlgorithm, id: Option<&str>) -> bool {
-        let named = match (self.id.as_deref(), id) {
+    /// Whether it may have signed a token with this algorithm and key ID.
+    fn matches(&self, algorithm: TokenAlgorithm, id: Option<&str>) -> bool {
+        let same_id = match (self.id.as_deref(), id) {
             (Some(own), Some(id)) => own == id,
             (None, _) | (_, None) => true,
         };
-        named && self.algorithms.contains(&algorithm)
+        same_id && self.algorithms.contains(&algorithm)
     }
 }
 
-fn jwk_set(text: &[u8], allowed: &[TokenAlgorithm]) -> Result<Vec<Key>, TokenKeysError> {
+fn jwk_set(text: &[u8], allowed: &[TokenAlgorithm]) -> Result<Vec<IssuerKey>, TokenKeysError> {
     let set: JwkSet = serde_json::from_slice(text).map_err(|_| TokenKeysError::Unreadable)?;
     let mut keys = Vec::new();
     for (number, jwk) in (1..).zip(set.keys) {
-        // A secret that is shared is private, too.
+        // A shared secret is private, too.
         if jwk.d.is_some() || jwk.kty == "oct" {
             return Err(TokenKeysError::Private);
         }
-        let of_key = |problem| TokenKeysError::Key { number, problem };
-        let Some(public) = jwk.public_key().map_err(of_key)? else { continue };
-        let pinned = jwk.alg.as_deref().map(TokenAlgorithm::from_str);
-        let key = Key::new(jwk.kid, public, |algorithm| {
-            let pinned = pinned.is_none_or(|pinned| pinned.is_ok_and(|it| it == algorithm));
-            pinned && allowed.contains(&algorithm)
+        let invalid = |problem| TokenKeysError::Key { number, problem };
+        let Some(key) = jwk.verification_key().map_err(invalid)? else { continue };
+        let only: Option<Result<TokenAlgorithm, _>> = jwk.alg.as_deref().map(str::parse);
+        let key = IssuerKey::new(jwk.kid, key, |algorithm| {
+            only.is_none_or(|only| only == Ok(algorithm)) && allowed.contains(&algorithm)
         });
-        keys.extend(key.map_err(of_key)?);
+        keys.extend(key.map_err(invalid)?);
     }
     Ok(keys)
 }
 
 impl Jwk {
-    /// Nothing where it is for something else, or of a kind that is not known here.
-    fn public_key(&self) -> Result<Option<PublicKey>, &'static str> {
+    /// Returns `None` for a key of another use or of an unknown type.
+    fn verification_key(&self) -> Result<Option<VerificationKey>, &'static str> {
         if self.r#use.as_deref().is_some_and(|purpose| purpose != "sig") {
             return Ok(None);
         }
         let member = |text: &Option<String>| {
-            let text = text.as_deref().ok_or("a member is missing")?;
-            BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| "a member is no base64url")
+            let text = text.as_deref().ok_or("a required member is missing")?;
+            BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| "a member is not base64url")
         };
         let point =
             |x, y| -> Result<_, &'static str> { Ok([vec![4], member(x)?, member(y)?].concat()) };
         Ok(match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", _) => Some(PublicKey::rsa(&member(&self.n)?, &member(&self.e)?)),
-            ("EC", Some("P-256")) => Some(PublicKey::P256(point(&self.x, &self.y)?)),
-            ("EC", Some("P-384")) => Some(PublicKey::P384(point(&self.x, &self.y)?)),
-            ("OKP", Some("Ed25519")) => Some(PublicKey::Ed25519(member(&self.x)?)),
+            ("RSA", _) => Some(VerificationKey::rsa(&member(&self.n)?, &member(&self.e)?)),
+            ("EC", Some("P-256")) => Some(VerificationKey::P256(point(&self.x, &self.y)?)),
+            ("EC", Some("P-384")) => Some(VerificationKey::P384(point(&self.x, &self.y)?)),
+            ("OKP", Some("Ed25519")) => Some(VerificationKey::Ed25519(member(&self.x)?)),
             (_, _) => None,
         })
     }
 }
 
-fn pem(text: &[u8], allowed: &[TokenAlgorithm]) -> Result<Vec<Key>, TokenKeysError> {
-    const BEGIN: &str = "-----BEGIN ";
-    let text_of_keys = str::from_utf8(text).map_err(|_| TokenKeysError::Unreadable)?;
-    let mut labels = text_of_keys.lines().filter_map(|line| line.strip_prefix(BEGIN)).peekable();
-    if labels.peek().is_none() {
-        return Err(TokenKeysError::Unreadable);
+fn pem(text: &[u8], allowed: &[TokenAlgorithm]) -> Result<Vec<IssuerKey>, TokenKeysError> {
+    // The reader skips sections with other labels.
+    let lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let labels: Vec<_> = lines.filter_map(|line| line.strip_prefix(b"-----BEGIN ")).collect();
+    if labels.iter().any(|label| label.trim_ascii_end().ends_with(b"PRIVATE KEY-----")) {
+        return Err(TokenKeysError::Private);
     }
-    for label in labels {
-        if label.contains("PRIVATE KEY-----") {
-            return Err(TokenKeysError::Private);
-        }
-        if !label.starts_with("PUBLIC KEY-----") {
-            return Err(TokenKeysError::Unreadable);
-        }
+    if labels.is_empty() || !labels.iter().all(|label| label.starts_with(b"PUBLIC KEY-----")) {
+        return Err(TokenKeysError::Unreadable);
     }
     let mut keys = Vec::new();
     for (number, der) in (1..).zip(SubjectPublicKeyInfoDer::pem_slice_iter(text)) {
         let der = der.map_err(|_| TokenKeysError::Unreadable)?;
-        let key = PublicKey::from_der(&der)
-            .and_then(|public| Key::new(None, public, |algorithm| allowed.contains(&algorithm)));
+        let key = VerificationKey::from_der(&der)
+            .and_then(|key| IssuerKey::new(None, key, |algorithm| allowed.contains(&algorithm)));
         keys.extend(key.map_err(|problem| TokenKeysError::Key { number, problem })?);
     }
     Ok(keys)

@@ -6,7 +6,7 @@ use http::Request;
 use tonic::Code;
 
 use crate::{
-    auth::{Identity, Peer, Who},
+    auth::{Identity, Peer, PeerAddress},
     telemetry::{
         metrics::{RpcCall, code_name},
         spans::{Call, Span, Tracer},
@@ -21,7 +21,7 @@ pub(super) struct AccessRecord {
     method: String,
     correlation_id: Arc<str>,
     identity: Identity,
-    peer: Option<Who>,
+    peer: Option<PeerAddress>,
     trace_id: Option<String>,
     call: RpcCall,
     span: Span,
@@ -47,13 +47,13 @@ impl AccessRecord {
             path: method,
             traceparent,
             correlation_id: &correlation_id,
-            peer: peer.and_then(|peer| peer.who.address()),
+            peer: peer.and_then(|peer| peer.address.tcp()),
         });
         Self {
             method: method.to_owned(),
             correlation_id,
             identity: identity.unwrap_or_else(Identity::anonymous),
-            peer: peer.map(|peer| peer.who),
+            peer: peer.map(|peer| peer.address),
             trace_id: traceparent.and_then(traceparent::trace_id).map(str::to_owned),
             call,
             span,

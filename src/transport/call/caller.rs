@@ -4,7 +4,7 @@
 use http::{Extensions, HeaderMap};
 
 use crate::{
-    auth::{Identity, Peer, Who},
+    auth::{Identity, Peer, PeerAddress},
     proto::Actor,
     service::Caller,
 };
@@ -28,13 +28,13 @@ fn actor(extensions: &Extensions, headers: &HeaderMap) -> Actor {
     let user_agent = text(headers, "user-agent").unwrap_or_default();
     let user_agent = user_agent.chars().take(MAX_USER_AGENT_CHARS).collect();
     let identity = extensions.get::<Identity>().cloned().unwrap_or_else(Identity::anonymous);
-    let (peer_address, process) = match extensions.get::<Peer>().map(|peer| peer.who) {
-        Some(who @ Who::Address(_)) => (who.to_string(), None),
-        Some(Who::Process(Some(process))) => {
+    let (peer_address, process) = match extensions.get::<Peer>().map(|peer| peer.address) {
+        Some(who @ PeerAddress::Tcp(_)) => (who.to_string(), None),
+        Some(PeerAddress::Unix(Some(process))) => {
             let pid = process.pid().map(|pid| format!(" pid={pid}")).unwrap_or_default();
             (String::new(), Some(format!("gid={}{pid}", process.gid())))
         }
-        Some(Who::Process(None)) | None => (String::new(), None),
+        Some(PeerAddress::Unix(None)) | None => (String::new(), None),
     };
     let Identity { kind, subject } = identity;
     Actor { kind: kind.into(), subject, peer_address, user_agent, process }

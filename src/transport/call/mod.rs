@@ -110,7 +110,7 @@ impl Steps {
         let deadline = deadline::of(self.protocol.timeout(request.headers()));
         let call = self.metrics.rpcs.start(request.uri().path());
         let correlation_id = correlation::establish(&mut request, self.source.as_ref());
-        let authenticated = self.authentication.establish(&mut request);
+        let authenticated = self.authentication.authenticate(&mut request);
         let record = AccessRecord::new(self.protocol, &request, call, &self.tracer);
 
         let admitted = authenticated.map_err(Error::from).and_then(|()| self.admit(&mut request));

@@ -15,7 +15,7 @@ use http::{HeaderMap, Request, Response};
 use tokio::{io::duplex, sync::Semaphore, task::JoinSet, time::timeout};
 
 use super::*;
-use crate::{auth::Who, telemetry::metrics::ServerMetrics};
+use crate::{auth::PeerAddress, telemetry::metrics::ServerMetrics};
 
 /// What can happen between an owner, a connection and its socket.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +132,7 @@ fn connection(socket: Box<dyn Socket>) -> Connection {
     let (sender, abort) = watch::channel(false);
     // Aborts nothing as long as the test runs.
     mem::forget(sender);
-    let peer = Peer::new(Who::Process(None), None, 1);
+    let peer = Peer::new(PeerAddress::Unix(None), None, 1);
     Connection::new(socket, peer, permit, abort, Instant::now() + PREFACE_TIMEOUT)
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer as _, Service as _, service_fn};
 use userpool::{
-    auth::{Access, Grants, Peer, Who},
+    auth::{Access, Grants, Peer, PeerAddress},
     grpc::{Grpc, methods},
     telemetry::{metrics::Metrics, spans::Tracer},
     transport::{CallLayer, Capacity, Phase},
@@ -68,7 +68,7 @@ async fn call(grants: Grants, address: &str, path: &str) -> Option<Code> {
     let address: SocketAddr = address.parse().expect("an address");
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = path.parse().expect("a path");
-    request.extensions_mut().insert(Peer::new(Who::Address(address), None, 1));
+    request.extensions_mut().insert(Peer::new(PeerAddress::Tcp(address), None, 1));
     let response = layer.layer(service_fn(reached)).call(request).await.expect("an answer");
     Status::from_header_map(response.headers()).map(|status| status.code())
 }

@@ -1,7 +1,7 @@
 //! A grant matches exactly the callers that its pattern describes.
 
 use userpool::{
-    auth::{Grants, Identity, Pattern, Role},
+    auth::{CallerPattern, Grants, Identity, Role},
     proto::ActorKind,
 };
 
@@ -56,9 +56,9 @@ fn a_pattern_matches_only_the_callers_it_names() {
         ("anonymous", CERTIFICATE, "", false),
         ("anonymous", LOCAL, "uid=0", false),
     ] {
-        let parsed: Pattern = pattern.parse().expect(pattern);
+        let parsed: CallerPattern = pattern.parse().expect(pattern);
         let caller = Identity { kind, subject: subject.to_owned() };
-        assert_eq!(parsed.names(&caller), expected, "{pattern} for {subject:?} ({kind:?})");
+        assert_eq!(parsed.matches(&caller), expected, "{pattern} for {subject:?} ({kind:?})");
     }
 }
 
@@ -80,7 +80,7 @@ fn an_invalid_pattern_is_refused() {
         "*",
         "*:*",
     ] {
-        assert!(text.parse::<Pattern>().is_err(), "{text:?}");
+        assert!(text.parse::<CallerPattern>().is_err(), "{text:?}");
     }
 }
 
@@ -93,8 +93,8 @@ fn a_writer_may_read_and_a_reader_may_not_write() {
     for (subject, reads, writes) in
         [("reader", true, false), ("writer", true, true), ("other", false, false)]
     {
-        assert_eq!(grants.give(Role::Reader, &caller(subject)), reads, "{subject}");
-        assert_eq!(grants.give(Role::Writer, &caller(subject)), writes, "{subject}");
+        assert_eq!(grants.allows(Role::Reader, &caller(subject)), reads, "{subject}");
+        assert_eq!(grants.allows(Role::Writer, &caller(subject)), writes, "{subject}");
     }
 }
 

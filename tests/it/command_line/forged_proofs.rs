@@ -167,8 +167,8 @@ async fn a_server_with_a_missing_or_wrong_signature_fails() {
     let signature = vec![0; 64];
     let wrong = SignedCheckpoint { signature, ..right };
     for (signed, expected) in [
-        (wrong, "the checkpoint of the server is invalid: the signature is wrong"),
-        (SignedCheckpoint::default(), "the checkpoint of the server is invalid: hash is not what"),
+        (wrong, "the checkpoint of the server is invalid: the signature is invalid"),
+        (SignedCheckpoint::default(), "the checkpoint of the server is invalid: hash has a length"),
     ] {
         let ran = verify(DishonestServer { events: events.clone(), shown: 3, signed }).await;
         assert_eq!(ran.code, 1, "{ran:?}");

@@ -284,7 +284,7 @@ async fn a_wrong_key_or_a_changed_checkpoint_is_found() {
     let changed = changed_checkpoint(directory.path(), &signed);
     let refused = run(&server, &["verify", "--checkpoint", &changed]).await;
     assert_eq!(refused.code, 2, "{refused:?}");
-    assert!(refused.stderr.contains("the signature is wrong"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the signature is invalid"), "{}", refused.stderr);
 }
 
 /// The checkpoint with another position.

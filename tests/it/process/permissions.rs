@@ -45,7 +45,8 @@ async fn a_signing_key_may_be_group_but_not_world_readable() {
     let refused = run(serve(directory.path()).arg("--listen=127.0.0.1:0")).await;
     let stderr = String::from_utf8(refused.stderr).expect("UTF-8");
     assert_eq!(refused.status.code(), Some(1), "{stderr}");
-    assert!(stderr.contains("is open to every user of this machine; run chmod 600"), "{stderr}");
+    assert!(stderr.contains("every user of this machine can access the signing key"), "{stderr}");
+    assert!(stderr.contains("; run chmod 600 on it"), "{stderr}");
 }
 
 fn mode(path: &Path) -> u32 {

@@ -56,7 +56,7 @@ async fn a_key_of_a_set_verifies_tokens_that_name_it() {
     }
     let unknown = first.sign_as(&with_id(Algorithm::ES256, "c"), &good);
     let message = refused(server.channel().await, &format!("Bearer {unknown}")).await;
-    assert!(message.contains("a key that is not known here"), "{message}");
+    assert!(message.contains("no configured key has"), "{message}");
     server.stop().await;
 }
 
@@ -93,7 +93,7 @@ async fn a_token_is_believed_with_each_algorithm_that_its_key_fits() {
         signature[8] ^= 1;
         let forged = format!("Bearer {message}.{}", encoded(&signature));
         let told = refused(server.channel().await, &forged).await;
-        assert!(told.contains("signature of the token is wrong"), "{algorithm:?}: {told}");
+        assert!(told.contains("signature of the token is invalid"), "{algorithm:?}: {told}");
     }
     server.stop().await;
 }
@@ -132,23 +132,29 @@ fn unusable_keys_are_refused_with_the_reason() {
     let data = crate::tools::repository().join("tests/it/data/token-rsa-1024.pub.pem");
     let small = std::fs::read_to_string(data).expect("readable");
     for (text, expected) in [
-        (String::new(), "neither a JWK set"),
-        ("nothing".to_owned(), "neither a JWK set"),
-        ("{}".to_owned(), "neither a JWK set"),
-        ("{\"keys\": []}".to_owned(), "no key to verify signatures with"),
-        (set(jwk(&es256, &json!({ "use": "enc" }))), "no key to verify signatures with"),
-        (set(jwk(&es256, &json!({ "alg": "ES384" }))), "no key to verify signatures with"),
+        (String::new(), "expected a JWK set"),
+        ("nothing".to_owned(), "expected a JWK set"),
+        ("{}".to_owned(), "expected a JWK set"),
+        ("{\"keys\": []}".to_owned(), "no signature key for an allowed algorithm"),
+        (set(jwk(&es256, &json!({ "use": "enc" }))), "no signature key for an allowed algorithm"),
+        (set(jwk(&es256, &json!({ "alg": "ES384" }))), "no signature key for an allowed algorithm"),
         (set(jwk(&es256, &json!({ "d": "AAAA" }))), "a private key"),
         (set(json!({ "kty": "oct", "k": "c2VjcmV0" })), "a private key"),
-        (set(jwk(&es256, &off_the_curve)), "key 1 cannot be used: it is none of its kind"),
-        (set(jwk(&es256, &json!({ "x": "!" }))), "key 1 cannot be used: a member is no base64url"),
+        (set(jwk(&es256, &off_the_curve)), "key 1 is invalid: the point is not on the curve"),
+        (set(jwk(&es256, &json!({ "x": "!" }))), "key 1 is invalid: a member is not base64url"),
         (set(json!({ "kty": "RSA", "n": "AQAB", "e": "AQAB" })), "2048 to 4096 bits"),
-        (set(json!({ "kty": "RSA", "n": odd, "e": "AQ" })), "key 1 cannot be used"),
-        (set(json!({ "kty": "RSA", "n": even, "e": "AQAB" })), "key 1 cannot be used"),
-        (small, "key 1 cannot be used: an RSA key is to have 2048 to 4096 bits"),
+        (
+            set(json!({ "kty": "RSA", "n": odd, "e": "AQ" })),
+            "key 1 is invalid: the modulus or exponent is invalid",
+        ),
+        (
+            set(json!({ "kty": "RSA", "n": even, "e": "AQAB" })),
+            "key 1 is invalid: the modulus or exponent is invalid",
+        ),
+        (small, "key 1 is invalid: an RSA key must have 2048 to 4096 bits"),
         (private, "a private key"),
-        (es256.public[..80].to_owned(), "neither a JWK set"),
-        (Signer::ed25519().public, "no key to verify signatures with"),
+        (es256.public[..80].to_owned(), "expected a JWK set"),
+        (Signer::ed25519().public, "no signature key for an allowed algorithm"),
     ] {
         let algorithms = ["ES256", "RS256"].map(|name| name.parse().expect("one"));
         let error = TokenKeys::parse(text.as_bytes(), &algorithms).expect_err(&text).to_string();
@@ -167,7 +173,7 @@ fn an_unusable_key_of_an_unused_algorithm_is_ignored() {
     };
     parse(&["ES256"]).expect("one key that can be used");
     let error = parse(&["ES256", "EdDSA"]).expect_err("not usable").to_string();
-    assert_eq!(error, "key 1 cannot be used: it is no key of Ed25519");
+    assert_eq!(error, "key 1 is invalid: an Ed25519 key must have 32 bytes");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! One public key: read from its parts or from DER, and used to verify a signature.
+//! A public key that verifies signatures of tokens.
 
 use ring::{
     agreement::{self, EphemeralPrivateKey, agree_ephemeral},
@@ -13,11 +13,11 @@ use x509_cert::{
 
 use super::TokenAlgorithm::{self, EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
 
-/// How many bytes the modulus of an RSA key may have: 2048 to 4096 bits.
-const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=512;
-/// The public exponents that ring accepts; they are odd as well.
+/// The size of an RSA modulus, in bytes: 2048 to 4096 bits.
+const RSA_MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=512;
+/// The range of RSA exponents that ring accepts; they must be odd as well.
 const RSA_EXPONENTS: std::ops::Range<u64> = 3..1 << 33;
-/// How many bytes an Ed25519 key has.
+/// The size of an Ed25519 key.
 const ED25519_BYTES: usize = 32;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
@@ -26,27 +26,28 @@ const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// A public key. Points of elliptic curves are uncompressed.
+/// A public key. The points on P-256 and P-384 are uncompressed.
 #[derive(Debug)]
-pub(super) enum PublicKey {
+pub(super) enum VerificationKey {
     Rsa(RsaPublicKeyComponents<Vec<u8>>),
     P256(Vec<u8>),
     P384(Vec<u8>),
     Ed25519(Vec<u8>),
 }
 
-impl PublicKey {
-    /// An RSA key of a modulus and an exponent, which may begin with zeros.
+impl VerificationKey {
+    /// Creates an RSA key from its modulus and exponent, which may have leading zeros.
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Self {
-        Self::Rsa(RsaPublicKeyComponents { n: significant(n), e: significant(e) })
+        Self::Rsa(RsaPublicKeyComponents { n: trim(n), e: trim(e) })
     }
 
     /// Reads a `SubjectPublicKeyInfo`.
     pub(super) fn from_der(der: &[u8]) -> Result<Self, &'static str> {
-        const UNKNOWN: &str = "expected a key of RSA, P-256, P-384 or Ed25519";
-        let damaged = |_: der::Error| "it is damaged";
+        const DAMAGED: &str = "its DER encoding is invalid";
+        const UNSUPPORTED: &str = "expected an RSA, P-256, P-384 or Ed25519 key";
+        let damaged = |_: der::Error| DAMAGED;
         let info = SubjectPublicKeyInfoRef::from_der(der).map_err(damaged)?;
-        let key = info.subject_public_key.as_bytes().ok_or("it is damaged")?;
+        let key = info.subject_public_key.as_bytes().ok_or(DAMAGED)?;
         match (info.algorithm.oid, info.algorithm.parameters) {
             (RSA, _) => {
                 let mut reader = SliceReader::new(key).map_err(damaged)?;
@@ -60,14 +61,14 @@ impl PublicKey {
             (EC, Some(curve)) => match curve.decode_as().map_err(damaged)? {
                 P256 => Ok(Self::P256(key.to_vec())),
                 P384 => Ok(Self::P384(key.to_vec())),
-                _ => Err(UNKNOWN),
+                _ => Err(UNSUPPORTED),
             },
             (ED25519, _) => Ok(Self::Ed25519(key.to_vec())),
-            (_, _) => Err(UNKNOWN),
+            (_, _) => Err(UNSUPPORTED),
         }
     }
 
-    /// The algorithms that it may be used with.
+    /// The algorithms that it can verify.
     pub(super) const fn algorithms(&self) -> &'static [TokenAlgorithm] {
         match self {
             Self::Rsa(_) => &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512],
@@ -77,12 +78,14 @@ impl PublicKey {
         }
     }
 
-    /// Refuses a key that could verify nothing. Verification itself does not tell a bad
-    /// key from a bad signature; that 32 bytes are not a point of Ed25519 shows nowhere.
+    /// Refuses an invalid key, because [`Self::verify`] does not distinguish it from an
+    /// invalid signature. ring cannot check whether an Ed25519 key is a point on the curve.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let (problem, usable) = match self {
-            Self::Rsa(RsaPublicKeyComponents { n, .. }) if !RSA_BYTES.contains(&n.len()) => {
-                ("an RSA key is to have 2048 to 4096 bits", false)
+            Self::Rsa(RsaPublicKeyComponents { n, .. })
+                if !RSA_MODULUS_BYTES.contains(&n.len()) =>
+            {
+                ("an RSA key must have 2048 to 4096 bits", false)
             }
             Self::Rsa(RsaPublicKeyComponents { n, e }) => {
                 let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
@@ -90,20 +93,20 @@ impl PublicKey {
                     Some(value.checked_mul(256)? | u64::from(*byte))
                 });
                 let in_range = exponent.is_some_and(|value| RSA_EXPONENTS.contains(&value));
-                ("it is none of its kind", is_odd(n) && is_odd(e) && in_range)
+                ("the modulus or exponent is invalid", is_odd(n) && is_odd(e) && in_range)
             }
             Self::P256(point) => {
-                ("it is none of its kind", is_on_curve(&agreement::ECDH_P256, point))
+                ("the point is not on the curve", is_on_curve(&agreement::ECDH_P256, point))
             }
             Self::P384(point) => {
-                ("it is none of its kind", is_on_curve(&agreement::ECDH_P384, point))
+                ("the point is not on the curve", is_on_curve(&agreement::ECDH_P384, point))
             }
-            Self::Ed25519(key) => ("it is no key of Ed25519", key.len() == ED25519_BYTES),
+            Self::Ed25519(key) => ("an Ed25519 key must have 32 bytes", key.len() == ED25519_BYTES),
         };
         if usable { Ok(()) } else { Err(problem) }
     }
 
-    /// Whether it made this signature of the message with this algorithm.
+    /// Verifies a signature of the message.
     pub(super) fn verify(
         &self,
         algorithm: TokenAlgorithm,
@@ -130,12 +133,12 @@ impl PublicKey {
     }
 }
 
-/// A number without the zeros before it, as ring expects it.
-fn significant(number: &[u8]) -> Vec<u8> {
+/// Removes leading zeros, which ring refuses.
+fn trim(number: &[u8]) -> Vec<u8> {
     number.iter().copied().skip_while(|byte| *byte == 0).collect()
 }
 
-/// Whether a point is on its curve, which key agreement with it tells.
+/// Whether a point is on its curve: ring's key agreement refuses one that is not.
 fn is_on_curve(curve: &'static agreement::Algorithm, point: &[u8]) -> bool {
     let own = EphemeralPrivateKey::generate(curve, &SystemRandom::new());
     let point = agreement::UnparsedPublicKey::new(curve, point);
