@@ -1,4 +1,4 @@
-//! Compiles `proto/` with protox, so that a machine with cargo alone builds it.
+//! Compiles `proto/` with protox, so that the build needs no other tool than cargo.
 
 use std::{env, error::Error, fs, path::PathBuf};
 
@@ -17,25 +17,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_source_info(true).include_imports(true).open_files(FILES)?;
 
-    // Served by reflection, and read by whatever walks a message by field name.
+    // For reflection, and for code that finds fields by name.
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("userpool.bin");
     fs::write(descriptors, compiler.encode_file_descriptor_set())?;
 
     if has_feature("SERVER") {
-        serve_stored_bytes(compiler.file_descriptor_set())?;
+        generate_servers(compiler.file_descriptor_set())?;
     }
 
-    // The JSON form of a message is found by its name.
+    // The JSON form of a message is looked up by its type name.
     let mut config = prost_build::Config::new();
     config.enable_type_names();
     tonic_prost_build::configure()
         .build_client(has_feature("CLIENT"))
         .build_server(has_feature("SERVER"))
-        // Sorted maps: equal messages are equal bytes, which the log relies on.
+        // Sorted maps: equal messages have equal bytes, which the log relies on.
         .btree_map(".")
-        // A stored record is passed on, not copied.
+        // Avoids copying stored records.
         .bytes(".userpool.v1.UserPoolEvent.record")
-        // A user pool is large; boxed, it does not make every event so.
+        // A user pool is large; boxing it keeps other events small.
         .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_created")
         .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_updated")
         .boxed(".userpool.v1.WatchUserPoolEventsResponse.content.event")
@@ -47,12 +47,12 @@ fn has_feature(name: &str) -> bool {
     env::var_os(format!("CARGO_FEATURE_{name}")).is_some()
 }
 
-/// Generates the servers with a second form of some messages, in which what is stored
-/// is bytes: on the wire the two are the same. What is stored encoded is answered as
-/// it is.
-fn serve_stored_bytes(mut descriptors: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
+/// Generates the servers with a second form of some messages, in which a stored message
+/// is a field of type `bytes`. The two forms are equal on the wire, so that stored bytes
+/// are sent without decoding them.
+fn generate_servers(mut descriptors: FileDescriptorSet) -> Result<(), Box<dyn Error>> {
     const PACKAGE: &str = "userpool.v1";
-    const STORED: [(&str, &str); 4] = [
+    const STORED_FIELDS: [(&str, &str); 4] = [
         ("CreateUserPoolResponse", "user_pool"),
         ("DescribeUserPoolResponse", "user_pool"),
         ("UpdateUserPoolResponse", "user_pool"),
@@ -66,11 +66,11 @@ fn serve_stored_bytes(mut descriptors: FileDescriptorSet) -> Result<(), Box<dyn 
         }
         for message in &mut file.message_type {
             let name = message.name();
-            if let Some((_, stored)) = STORED.iter().find(|(message, _)| *message == name) {
+            if let Some((_, stored)) = STORED_FIELDS.iter().find(|(message, _)| *message == name) {
                 for field in message.field.iter_mut().filter(|field| field.name() == *stored) {
                     field.set_type(Type::Bytes);
                     field.type_name = None;
-                    // One of several is told apart from none anyhow.
+                    // A member of a oneof has presence already.
                     field.proto3_optional = field.oneof_index.is_none().then_some(true);
                 }
             } else {
