@@ -71,10 +71,8 @@ fn the_build_steps_work_with_the_files_they_copy() {
                 let (sources, target) = rest.rsplit_once(' ').expect("a target");
                 for source in sources.split_whitespace() {
                     assert!(is_sent(source), "{source} is ignored");
-                    copy(
-                        &repository().join(source),
-                        &build.join(target).join(if target == "./" { source } else { "" }),
-                    );
+                    let target = if target == "./" { source } else { target };
+                    copy(&repository().join(source), &build.join(target));
                 }
             }
             "RUN" => {
