@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use crate::{
     auth::{TokenAlgorithm, TokenSettings},
-    transport::{ClientCertificates, Tls},
+    transport::{ClientCertificates, ServerTls},
 };
 
 use super::error::CliError;
@@ -101,7 +101,7 @@ impl SecurityArgs {
     ///
     /// # Errors
     /// A setting is missing.
-    pub(super) fn tls(&self) -> Result<Option<Tls>, CliError> {
+    pub(super) fn tls(&self) -> Result<Option<ServerTls>, CliError> {
         let clients = match (self.client_auth, &self.client_ca) {
             (Some(ClientAuth::None), _) | (None, None) => None,
             (Some(ClientAuth::Optional | ClientAuth::Required), None) => {
@@ -114,7 +114,7 @@ impl SecurityArgs {
         };
         match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => {
-                Ok(Some(Tls { certificate: certificate.clone(), key: key.clone(), clients }))
+                Ok(Some(ServerTls { certificate: certificate.clone(), key: key.clone(), clients }))
             }
             (Some(_), None) => Err(CliError::message("tls-cert requires tls-key")),
             (None, Some(_)) => Err(CliError::message("tls-key requires tls-cert")),

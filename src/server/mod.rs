@@ -28,7 +28,7 @@ use crate::{
         spans::{Collector, SpansError, Tracer},
     },
     transport::{
-        Capacity, Endpoint, Listener, Phase, Tls,
+        Capacity, Endpoint, Listener, Phase, ServerTls,
         listen::{self, Reach},
     },
     user_pool::Limits,
@@ -65,7 +65,7 @@ pub struct Config {
     /// Where metrics, liveness and readiness are served, if anywhere.
     pub metrics_listen: Option<Endpoint>,
     /// The certificates for TCP connections; `None` for no TLS.
-    pub tls: Option<Tls>,
+    pub tls: Option<ServerTls>,
     /// Which bearer tokens are accepted; `None` for none.
     pub tokens: Option<TokenSettings>,
     /// Whether it may be reachable from other machines without TLS.
@@ -119,7 +119,7 @@ impl Config {
             problems.extend(checked.err());
         }
         problems.extend(known_reach.and_then(|reach| self.check_tls(reach).err()));
-        let tls = self.tls.as_ref().map(Tls::load);
+        let tls = self.tls.as_ref().map(ServerTls::load);
         problems.extend(tls.and_then(Result::err).map(ServerError::from));
         let tokens = self.tokens.as_ref().map(TokenSettings::load);
         problems.extend(tokens.and_then(Result::err).map(ServerError::from));
@@ -274,7 +274,7 @@ impl Startup {
             None => None,
         };
         let endpoint = listener.endpoint();
-        let tls = config.tls.clone().map(Tls::loader).transpose()?;
+        let tls = config.tls.clone().map(ServerTls::loader).transpose()?;
         let tokens = config.tokens.clone().map(TokenSettings::loader).transpose()?;
         let (keys, tokens) = tokens.unzip();
         let security = Security {

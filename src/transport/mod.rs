@@ -17,6 +17,6 @@ pub use self::{
     listen::Listener,
     phase::Phase,
     protocol::Protocol,
-    tls::{ClientCertificates, Tls, TlsError},
+    tls::{ClientCertificates, ServerTls, TlsError},
 };
 pub use crate::endpoint::{Endpoint, EndpointError};

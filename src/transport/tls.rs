@@ -21,7 +21,7 @@ use crate::fs::{public_mode, reload::FileLoader};
 
 /// The files of the certificates, and what is required of clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
+pub struct ServerTls {
     /// The server's certificate and the intermediate ones, in PEM.
     pub certificate: PathBuf,
     /// The private key of that certificate, in PEM.
@@ -108,7 +108,7 @@ pub enum TlsError {
     },
 }
 
-impl Tls {
+impl ServerTls {
     fn files(&self) -> Vec<PathBuf> {
         let authorities = self.clients.as_ref().map(|clients| clients.authorities.clone());
         [self.certificate.clone(), self.key.clone()].into_iter().chain(authorities).collect()

@@ -15,7 +15,7 @@ use userpool::{
         Actor, ListUserPoolEventsRequest, UserPoolEventFilter,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
-    transport::{ClientCertificates, Tls},
+    transport::{ClientCertificates, ServerTls},
 };
 
 use crate::{
@@ -49,11 +49,11 @@ impl TlsServer {
 }
 
 /// The TLS settings of a server, in files.
-pub(crate) fn tls(authority: &Authority, directory: &Path, required: Option<bool>) -> Tls {
+pub(crate) fn tls(authority: &Authority, directory: &Path, required: Option<bool>) -> ServerTls {
     let (certificate, key) = authority.server().write(directory);
     let authorities = replace(directory, "ca.crt", &authority.pem);
     let clients = required.map(|required| ClientCertificates { authorities, required });
-    Tls { certificate, key, clients }
+    ServerTls { certificate, key, clients }
 }
 
 pub(crate) async fn connect(

@@ -128,7 +128,7 @@ async fn a_changed_secret_volume_is_reloaded() {
         path
     };
     let (certificate, key) = (link("tls.crt"), link("tls.key"));
-    let tls = userpool::transport::Tls { certificate, key, clients: None };
+    let tls = userpool::transport::ServerTls { certificate, key, clients: None };
     let server = TestServer::with(|config| config.tls = Some(tls)).await;
     let address = server.endpoint.to_string();
     connect(&address, old.trusted()).await.expect("a connection");
