@@ -27,7 +27,7 @@ use crate::{
     event_log::{EventLog, ReadLimit},
     proto::Actor,
     telemetry::{
-        metrics::{AppMetrics, Refusal},
+        metrics::{AppMetrics, RefusalReason},
         spans::Tracer,
     },
     user_pool::{CheckedCommand, DomainPrefix, Limits, UserPoolId},
@@ -218,7 +218,7 @@ impl App {
         let job = writer::Job { checked, context, answer };
         self.commands.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
-                self.settings.metrics.refused.count(Refusal::Queue);
+                self.settings.metrics.refused.count(RefusalReason::Queue);
                 ExecuteError::Overloaded
             }
             mpsc::error::TrySendError::Closed(_) => self.closed_error(),

@@ -10,7 +10,7 @@ use crate::{
     proto::ActorKind,
     telemetry::{
         WarnLimiter,
-        metrics::{self, Refusal},
+        metrics::{self, RefusalReason},
     },
 };
 
@@ -27,7 +27,7 @@ const HEALTH: &str = "/grpc.health.v1.Health/";
 pub(crate) struct Authentication {
     tokens: Option<TokenVerifier>,
     source: Arc<dyn Source>,
-    counts: metrics::Refused,
+    counts: metrics::RefusalCounters,
     /// Refusals beyond the rate limit are logged at debug.
     warnings: WarnLimiter,
 }
@@ -37,7 +37,7 @@ impl Authentication {
     pub(crate) fn new(
         tokens: Option<TokenVerifier>,
         source: Arc<dyn Source>,
-        counts: metrics::Refused,
+        counts: metrics::RefusalCounters,
     ) -> Self {
         Self { tokens, source, counts, warnings: WarnLimiter::default() }
     }
@@ -74,7 +74,7 @@ impl Authentication {
     }
 
     fn log_refusal<B>(&self, request: &Request<B>, error: BadToken) {
-        self.counts.count(Refusal::Unauthenticated);
+        self.counts.count(RefusalReason::Unauthenticated);
         let method = request.uri().path().trim_start_matches('/');
         if self.warnings.allow() {
             tracing::warn!(method, cause = %error, "token refused");

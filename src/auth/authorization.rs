@@ -5,7 +5,7 @@ use http::Extensions;
 
 use crate::telemetry::{
     WarnLimiter,
-    metrics::{self, Refusal},
+    metrics::{self, RefusalReason},
 };
 
 use super::{Grants, Identity, Peer, Role};
@@ -68,13 +68,13 @@ pub(crate) struct MissingRole {
 #[derive(Debug)]
 pub(crate) struct Authorization {
     grants: Grants,
-    counts: metrics::Refused,
+    counts: metrics::RefusalCounters,
     /// Refusals beyond the rate limit are logged at debug.
     warnings: WarnLimiter,
 }
 
 impl Authorization {
-    pub(crate) fn new(grants: Grants, counts: metrics::Refused) -> Self {
+    pub(crate) fn new(grants: Grants, counts: metrics::RefusalCounters) -> Self {
         Self { grants, counts, warnings: WarnLimiter::default() }
     }
 
@@ -101,9 +101,9 @@ impl Authorization {
     fn log_refusal(&self, missing: &MissingRole) {
         let MissingRole { method, role, caller } = missing;
         let refusal = if caller.is_anonymous() {
-            Refusal::Unauthenticated
+            RefusalReason::Unauthenticated
         } else {
-            Refusal::PermissionDenied
+            RefusalReason::PermissionDenied
         };
         self.counts.count(refusal);
         let (role, caller) = (role.name(), caller.to_string());

@@ -15,7 +15,7 @@ use tower::Service;
 
 use crate::{
     service::Error,
-    telemetry::metrics::{Refusal, Refused},
+    telemetry::metrics::{RefusalCounters, RefusalReason},
     transport::Phase,
 };
 
@@ -34,13 +34,13 @@ pub struct StartupGate(Arc<Gate>);
 struct Gate {
     health: HealthServer<Health>,
     services: OnceLock<Services>,
-    refused: Refused,
+    refused: RefusalCounters,
 }
 
 impl StartupGate {
     /// A gate that only health passes.
     #[must_use]
-    pub fn new(phase: watch::Receiver<Phase>, refused: Refused) -> Self {
+    pub fn new(phase: watch::Receiver<Phase>, refused: RefusalCounters) -> Self {
         let health = HealthServer::new(Health { phase });
         Self(Arc::new(Gate { health, services: OnceLock::new(), refused }))
     }
@@ -68,7 +68,7 @@ impl Service<Request<Body>> for StartupGate {
         if let Some(services) = services.get() {
             return services.call(request);
         }
-        refused.count(Refusal::Starting);
+        refused.count(RefusalReason::Starting);
         Box::pin(async { Ok(Status::from(Error::starting()).into_http()) })
     }
 }

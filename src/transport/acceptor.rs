@@ -16,7 +16,7 @@ use crate::{
     fs::reload::Current,
     telemetry::{
         WarnLimiter,
-        metrics::{Metrics, Refusal},
+        metrics::{Metrics, RefusalReason},
     },
 };
 
@@ -111,7 +111,7 @@ impl Acceptor {
     /// starts the handshake if it does.
     fn admit(&mut self, socket: AcceptedSocket, who: PeerAddress) -> Option<Connection> {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            self.metrics.refused.count(Refusal::Connections);
+            self.metrics.refused.count(RefusalReason::Connections);
             if self.accept_warnings.allow() {
                 tracing::warn!("connection limit reached; excess connections are closed");
             }
@@ -140,7 +140,7 @@ impl Acceptor {
     fn handshake_failed(&mut self, peer: SocketAddr, error: &HandshakeError) {
         tracing::debug!(%peer, %error, "connection failed during setup");
         if !matches!(error, HandshakeError::Closed) {
-            self.metrics.refused.count(Refusal::Handshake);
+            self.metrics.refused.count(RefusalReason::Handshake);
             if self.handshake_warnings.allow() {
                 tracing::warn!(
                     "connection from {peer} failed during setup: {error} (further failures at debug)"

@@ -8,7 +8,7 @@ use prometheus_client::{
 };
 
 use super::{
-    Refused, Registrar, Watchers, duration_histogram,
+    RefusalCounters, Registrar, Watchers, duration_histogram,
     labeled::{LabelValue, LabeledCounters},
     set,
 };
@@ -49,7 +49,7 @@ pub struct AppMetrics {
     /// The open watches.
     pub watchers: Watchers,
     /// Refused calls and connections; shared with [`Metrics`](super::Metrics).
-    pub refused: Refused,
+    pub refused: RefusalCounters,
     /// `userpool_commands_total`
     commands: LabeledCounters<CommandOutcome>,
     /// `userpool_writer_queue_depth`
@@ -74,12 +74,12 @@ pub struct AppMetrics {
 
 impl Default for AppMetrics {
     fn default() -> Self {
-        Self::with(Refused::default())
+        Self::with(RefusalCounters::default())
     }
 }
 
 impl AppMetrics {
-    pub(super) fn with(refused: Refused) -> Self {
+    pub(super) fn with(refused: RefusalCounters) -> Self {
         Self {
             watchers: Watchers::default(),
             refused,

@@ -30,7 +30,7 @@ pub use prometheus_client::metrics::counter::Counter;
 pub use self::{
     app::{AppMetrics, CommandOutcome},
     log::LogMetrics,
-    refused::{Refusal, Refused},
+    refused::{RefusalCounters, RefusalReason},
     rpc::{Method, RpcCall, Rpcs, code_name},
     server::{OpenConnection, ServerMetrics},
     watchers::{Watcher, Watchers},
@@ -50,7 +50,7 @@ pub struct Metrics {
     /// The server.
     pub server: ServerMetrics,
     /// Refused calls and connections.
-    pub refused: Refused,
+    pub refused: RefusalCounters,
     registry: Registry,
     gauges: Mutex<Vec<Update>>,
 }
@@ -67,7 +67,7 @@ impl Metrics {
         registry.register("userpool_build", "Version of the server", version);
         let rpcs = Rpcs::new(methods, &mut registry);
         let (log, server) = (LogMetrics::default(), ServerMetrics::default());
-        let refused = Refused::default();
+        let refused = RefusalCounters::default();
         let app = AppMetrics::with(refused.clone());
         log.register(&mut registry);
         app.register(&mut registry);

@@ -11,7 +11,7 @@ use super::{
 
 /// Why a call or a connection was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RefusalReason {
     /// The server was starting.
     Starting,
     /// The connection limit was reached.
@@ -38,7 +38,7 @@ pub enum Refusal {
     PermissionDenied,
 }
 
-impl LabelValue for Refusal {
+impl LabelValue for RefusalReason {
     const ALL: &'static [Self] = &[
         Self::Starting,
         Self::Connections,
@@ -74,17 +74,17 @@ impl LabelValue for Refusal {
 
 /// `userpool_refused_total`. That of [`Default`] is not exported.
 #[derive(Debug, Clone)]
-pub struct Refused(Arc<LabeledCounters<Refusal>>);
+pub struct RefusalCounters(Arc<LabeledCounters<RefusalReason>>);
 
-impl Default for Refused {
+impl Default for RefusalCounters {
     fn default() -> Self {
         Self(Arc::new(LabeledCounters::new("reason")))
     }
 }
 
-impl Refused {
+impl RefusalCounters {
     /// Counts a refused call or connection.
-    pub fn count(&self, refusal: Refusal) {
+    pub fn count(&self, refusal: RefusalReason) {
         self.0.increment(refusal);
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::{
     auth::Peer,
     service::Error,
-    telemetry::metrics::{Refusal, Refused},
+    telemetry::metrics::{RefusalCounters, RefusalReason},
 };
 
 /// Changes at a time. The writer's queue holds half of them, and one batch a quarter;
@@ -82,7 +82,7 @@ pub(super) enum Overload {
     RequestBytes,
 }
 
-impl From<Overload> for Refusal {
+impl From<Overload> for RefusalReason {
     fn from(overload: Overload) -> Self {
         match overload {
             Overload::ToolCalls => Self::Tools,
@@ -122,7 +122,7 @@ pub(super) struct Admission {
     request_bytes: Arc<Semaphore>,
     /// Each call that runs has a receiver.
     running: watch::Sender<()>,
-    refused: Refused,
+    refused: RefusalCounters,
 }
 
 /// The place of a call that runs; given back on drop.
@@ -134,7 +134,7 @@ pub(super) struct CallPermit {
 }
 
 impl Admission {
-    pub(super) fn new(capacity: Capacity, refused: Refused) -> Self {
+    pub(super) fn new(capacity: Capacity, refused: RefusalCounters) -> Self {
         Self {
             tool_calls: semaphore(MAX_TOOL_CALLS),
             writes: semaphore(MAX_WRITES),
@@ -205,7 +205,7 @@ fn take(limit: &Arc<Semaphore>, overload: Overload) -> Result<OwnedSemaphorePerm
 pub(super) struct MemoryPermit {
     limit: Arc<Semaphore>,
     taken: Option<OwnedSemaphorePermit>,
-    refused: Refused,
+    refused: RefusalCounters,
 }
 
 impl MemoryPermit {
@@ -214,7 +214,7 @@ impl MemoryPermit {
         let count = u32::try_from(bytes).unwrap_or(u32::MAX);
         let more = Arc::clone(&self.limit).try_acquire_many_owned(count);
         let more = more.map_err(|_| {
-            self.refused.count(Refusal::RequestBytes);
+            self.refused.count(RefusalReason::RequestBytes);
             Overload::RequestBytes
         })?;
         match &mut self.taken {
