@@ -57,7 +57,7 @@ pub(crate) fn encode(event: &UserPoolEvent) -> Bytes {
 
 /// Encodes the event of a record for a response, with its hashes and, on request, the
 /// record. The body is not decoded: concatenating two encoded messages merges them.
-pub(crate) fn sent(record: &Record, include_record: bool) -> Bytes {
+pub(crate) fn encode_served(record: &Record, include_record: bool) -> Bytes {
     let added = UserPoolEvent {
         previous_hash: record.previous_hash.0.to_vec(),
         hash: record.hash.0.to_vec(),

@@ -19,12 +19,13 @@ use super::{
     follow::{self, EventPrinter},
     outcome::Outcome,
     output::{ListOutput, OutputArgs},
+    pages::for_each_item,
     point::TimeArg,
     positive::positive,
 };
 
 /// The most events that one page may have.
-const MAX_PAGE: u64 = 1000;
+const MAX_PAGE: i32 = 1000;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example, show the events of the last 3 days:\n  \
@@ -77,29 +78,24 @@ impl HistoryCommand {
         if self.follow {
             printer.print_heading()?;
         }
-        let mut left = self.limit.unwrap_or(u64::MAX);
-        let mut request = ListUserPoolEventsRequest {
-            filter: Some(filter.clone()),
-            direction: direction.into(),
-            ..ListUserPoolEventsRequest::default()
-        };
         let mut head = 0;
-        while left > 0 {
-            request.page_size = i32::try_from(left.min(MAX_PAGE)).unwrap_or_default();
-            let page = client.list_user_pool_events(request.clone()).await?;
+        let page = async |page_size, token: Option<String>| {
+            let request = ListUserPoolEventsRequest {
+                filter: Some(filter.clone()),
+                direction: direction.into(),
+                page_size,
+                page_token: token.unwrap_or_default(),
+                ..ListUserPoolEventsRequest::default()
+            };
+            let page = client.list_user_pool_events(request).await?;
             head = page.head_position;
-            for event in &page.events {
-                match &mut list {
-                    Some(list) => list.push(event, event::row)?,
-                    None => printer.print(event)?,
-                }
-                left = left.saturating_sub(1);
-            }
-            request.page_token = page.next_page_token;
-            if request.page_token.is_empty() {
-                break;
-            }
-        }
+            Ok((page.events, Some(page.next_page_token).filter(|token| !token.is_empty())))
+        };
+        for_each_item(self.limit, MAX_PAGE, page, |event| match &mut list {
+            Some(list) => list.push(event, event::row),
+            None => printer.print(event),
+        })
+        .await?;
         if let Some(list) = list {
             list.finish()?;
         }

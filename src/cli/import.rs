@@ -13,6 +13,7 @@ use crate::{
     app::Source,
     audit::{self, Importer},
     event_log::{Head, SledLog},
+    fs::{parent_directory, sync_directory},
     server::data_dir::DataDir,
 };
 
@@ -52,8 +53,7 @@ impl ImportCommand {
         let imported = import_into(file, &temporary, source);
         let moved = imported.and_then(|head| {
             fs::rename(&temporary, data_dir).map_err(|error| CliError::file(data_dir, &error))?;
-            let parent = data_dir.parent().filter(|parent| *parent != Path::new(""));
-            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+            sync_directory(parent_directory(data_dir))?;
             Ok(head)
         });
         let Head { position, hash } = moved.inspect_err(|_| {

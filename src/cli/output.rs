@@ -13,6 +13,7 @@ use crate::proto;
 use super::{
     error::CliError,
     listing::format_listing,
+    pages::for_each_item,
     table::{new_table, render},
 };
 
@@ -104,29 +105,14 @@ impl ListOutput {
         Ok(())
     }
 
-    /// Adds the items of all pages, at most `limit`. `page` gets the most items that it may
-    /// return, and the token of the page.
+    /// Adds the items of all pages, as [`for_each_item`] does.
     pub(super) async fn push_pages<M: Message + Name>(
         &mut self,
         limit: Option<u64>,
-        page: impl AsyncFn(i32, Option<String>) -> Result<(Vec<M>, Option<String>), CliError>,
+        page: impl AsyncFnMut(i32, Option<String>) -> Result<(Vec<M>, Option<String>), CliError>,
         row: fn(&M) -> Vec<String>,
     ) -> Result<(), CliError> {
-        let mut left = limit.unwrap_or(u64::MAX);
-        let mut next_token = None;
-        while left > 0 {
-            let max_results = i32::try_from(left).unwrap_or(MAX_PAGE).min(MAX_PAGE);
-            let (items, next) = page(max_results, next_token).await?;
-            for item in &items {
-                self.push(item, row)?;
-                left = left.saturating_sub(1);
-            }
-            next_token = next;
-            if next_token.is_none() {
-                break;
-            }
-        }
-        Ok(())
+        for_each_item(limit, MAX_PAGE, page, |item| self.push(item, row)).await
     }
 
     /// Prints everything that is not printed yet.

@@ -3,19 +3,16 @@
 use std::{
     io::{self, Write as _},
     path::PathBuf,
-    process,
     sync::Arc,
 };
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::telemetry::logging;
 use crate::{
     app::Source,
     auth::{CallerPattern, Grants},
     server::{Config, Server},
-    telemetry::{error_chain, spans::Collector},
+    telemetry::{error_chain, logging, spans::Collector},
     transport::{Capacity, Endpoint},
     user_pool::Limits,
 };
@@ -26,6 +23,7 @@ use super::{
     output::{print, print_note},
     security::SecurityArgs,
     settings::Settings,
+    stop_signals::StopSignals,
 };
 
 #[derive(Debug, Args)]
@@ -196,37 +194,6 @@ async fn check(config: &Config) -> Result<Outcome, CliError> {
         print("the settings are valid")?;
     }
     Ok(if problems.is_empty() { Outcome::Success } else { Outcome::Negative })
-}
-
-/// The signals that stop the server: the first gracefully, the second at once.
-struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignals {
-    fn listen() -> io::Result<Self> {
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => (),
-            _ = self.interrupt.recv() => (),
-        }
-    }
-
-    /// Waits for the first signal. A second one then ends the process at once.
-    async fn first(mut self) {
-        self.next().await;
-        tokio::spawn(async move {
-            self.next().await;
-            tracing::warn!("stopped by a second signal, without waiting for running calls");
-            // No cleanup, because that may hang. Acknowledged changes are durable.
-            process::exit(1);
-        });
-    }
 }
 
 fn account_id(text: &str) -> Result<String, String> {

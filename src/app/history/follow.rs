@@ -144,7 +144,9 @@ impl Follow {
                 // Only a filter has to decode the event.
                 let matches = filter.matches_all()
                     || filter.matches(&codec::decode(record).map_err(LoadError::from)?);
-                Ok::<_, HistoryError>(matches.then(|| codec::sent(record, *include_records)))
+                Ok::<_, HistoryError>(
+                    matches.then(|| codec::encode_served(record, *include_records)),
+                )
             };
             self.read = records.iter().map(sent).collect::<Result<_, _>>()?;
         } else {

@@ -43,9 +43,9 @@ impl RecentEvent {
     /// The event as watches receive it, with its record if they ask for that.
     pub(super) fn sent(&self, include_record: bool) -> Bytes {
         if include_record {
-            return codec::sent(&self.record, true);
+            return codec::encode_served(&self.record, true);
         }
-        self.sent.get_or_init(|| codec::sent(&self.record, false)).clone()
+        self.sent.get_or_init(|| codec::encode_served(&self.record, false)).clone()
     }
 }
 
