@@ -1,10 +1,10 @@
 //! Values that are loaded from files, and loaded again when the files change.
 //!
-//! The files are checked a few times a second, which costs a system call each. Watching
-//! their directories would cost less, but network file systems report no changes, and
-//! a certificate and its key change one after the other: a change counts once the files
-//! have stayed the same from one check to the next. SIGHUP reloads at once. If loading
-//! fails, the previous value stays in use.
+//! The files are checked once a second, which costs a system call each. Watching their
+//! directories would cost less, but network file systems report no changes, and a
+//! certificate and its key change one after the other: a change counts once the files
+//! have stayed the same from one check to the next, so within two seconds. SIGHUP
+//! reloads at once. If loading fails, the previous value stays in use.
 
 use std::{
     error::Error,
@@ -28,8 +28,8 @@ use crate::telemetry::error_chain;
 
 use super::stamp::FileStamps;
 
-/// How often the files are checked.
-const CHECK_INTERVAL: Duration = Duration::from_millis(250);
+/// How often the files are checked. Each check wakes an idle server.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Something that can be loaded again.
 pub(crate) trait Reload: Send {
