@@ -4,9 +4,8 @@
 mod ed25519;
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs,
     io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -16,6 +15,7 @@ use self::ed25519::KeyPair;
 pub(crate) use self::ed25519::public_key_from_pem;
 use crate::{
     event_log::{Hash, Head, Position},
+    fs::{public_mode, write_atomic},
     proto::{self, SignedCheckpoint},
 };
 
@@ -86,12 +86,10 @@ impl Signer {
                 return Err(wrong_key());
             }
             let (pair, pem) = KeyPair::generate().ok_or(KeyError::Randomness)?;
-            write(path, pem.as_bytes(), 0o600).map_err(io_error)?;
+            write_atomic(path, pem.as_bytes(), 0o600).map_err(io_error)?;
             return Ok(Self(pair));
         }
-        let mode = fs::metadata(path).map_err(io_error)?.permissions().mode();
-        // The group may read it: Kubernetes gives a volume to its group.
-        if mode & 0o007 != 0 {
+        if public_mode(path).map_err(io_error)?.is_some() {
             return Err(KeyError::Exposed(path.to_owned()));
         }
         let pem = fs::read(path).map_err(io_error)?;
@@ -158,7 +156,7 @@ pub fn append(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
         read => read?,
     };
     writeln!(lines, "{}", proto::to_json(checkpoint))?;
-    write(path, &lines, 0o644)
+    write_atomic(path, &lines, 0o644)
 }
 
 /// The key that signed the last valid checkpoint in the file at `path`, if there is one.
@@ -182,15 +180,4 @@ fn signed_text(head: Head, at: DateTime<Utc>, public_key: &[u8; 32]) -> String {
     let time = at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let key = Hash(*public_key);
     format!("userpool checkpoint v1\n{position}\n{hash}\n{time}\n{key}\n")
-}
-
-/// Replaces a file atomically: writes and syncs a new one, and renames it.
-fn write(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
-    let beside = path.with_added_extension("new");
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(mode).open(&beside)?;
-    file.write_all(contents)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
