@@ -188,7 +188,9 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let steps = Arc::clone(&self.layer.0);
-        let service = self.service.clone();
+        // The clone that stays has not been polled; this one is ready.
+        let clone = self.service.clone();
+        let service = mem::replace(&mut self.service, clone);
         Box::pin(async move { Ok(steps.run(request, service).await) })
     }
 }
