@@ -18,8 +18,8 @@
 //! | [`app`] | the writer, the read model, the projection between them, the history | gRPC |
 //! | [`auth`] | who calls, and what they may do | doors |
 //! | [`service`] | one function per operation: request message in, response message or refusal out | HTTP, gRPC |
-//! | [`transport`] | listeners, TLS, connections and their limits | operations |
-//! | [`grpc`] | messages in, commands through, messages out; every status | engines and files |
+//! | [`transport`] | listeners, TLS, connections, their limits, and the steps of every call | operations |
+//! | [`grpc`] | decodes a call, calls its operation, encodes the answer; every status | engines and files |
 //! | [`server`] | listening, serving, stopping | rules |
 //! | [`client`] | a client of the service: deadlines, retries, watches that resume | anything but `proto` and `endpoint` |
 //! | [`cli`] | the command line: the server, its clients, and work on its files | — |
