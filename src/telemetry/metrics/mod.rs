@@ -21,11 +21,9 @@ use std::{
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
-    metrics::{family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
-
-pub use prometheus_client::metrics::counter::Counter;
 
 pub use self::{
     app::{AppMetrics, CommandOutcome},
