@@ -12,7 +12,7 @@ use crate::{
     audit::codec,
     event_log::{Defect, EventLog, Head, Position, ReadError, Record},
     proto::UserPoolEvent,
-    telemetry::{error_chain, metrics::AppMetrics},
+    telemetry::{WarnLimiter, error_chain, metrics::AppMetrics},
 };
 
 use super::{
@@ -30,6 +30,7 @@ pub(super) struct Projector {
     /// The last record that was applied. Readers of the history see the log up to here.
     visible: watch::Sender<Head>,
     metrics: AppMetrics,
+    read_warnings: WarnLimiter,
 }
 
 impl Projector {
@@ -46,7 +47,8 @@ impl Projector {
         let changes = read_model.changes()?;
         metrics.set_user_pools(changes.user_pool_count());
         let (log_head, visible) = (log.head(), watch::Sender::new(changes.head()));
-        Ok(Self { log, log_head, read_model, recent, visible, metrics })
+        let read_warnings = WarnLimiter::default();
+        Ok(Self { log, log_head, read_model, recent, visible, metrics, read_warnings })
     }
 
     /// The last record that was applied, now and whenever it moves.
@@ -96,10 +98,10 @@ impl Projector {
                 // The engine may hear of a head before it can read up to there.
                 Ok(_) => sleep(RETRY_PAUSE).await,
                 Err(ReadError::Unavailable(error)) => {
-                    tracing::warn!(
-                        error = error_chain(&*error),
-                        "the log cannot be read; retrying"
-                    );
+                    if self.read_warnings.allow() {
+                        let error = error_chain(&*error);
+                        tracing::warn!(error, "the log cannot be read; retrying");
+                    }
                     sleep(RETRY_PAUSE).await;
                 }
                 Err(error @ ReadError::Damaged { .. }) => return Err(error.into()),
