@@ -205,7 +205,7 @@ impl App {
     /// Carries out a command, which is durable and visible on return.
     ///
     /// Dropping the future cancels the command unless the writer has taken it; after that
-    /// it completes without its caller.
+    /// it may complete without its caller.
     ///
     /// # Errors
     /// See [`ExecuteError`]; each variant says whether anything was recorded.
