@@ -12,12 +12,12 @@ mod time;
     clippy::clone_on_ref_ptr,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
-    reason = "generated code; its comments are those of `proto/`"
+    reason = "generated code with the comments of `proto/`"
 )]
 mod generated {
     tonic::include_proto!("userpool.v1");
 
-    /// The servers, which answer with user pools and events as they are encoded.
+    /// The servers. Their responses have user pools and events as encoded bytes.
     #[cfg(feature = "server")]
     #[expect(unreachable_pub, reason = "generated code")]
     pub(crate) mod served {
@@ -28,6 +28,6 @@ mod generated {
 #[cfg(feature = "server")]
 pub use self::{
     json::{DESCRIPTORS, FILE_DESCRIPTOR_SET, from_json, to_json},
-    time::{date_time, order, shown, timestamp},
+    time::{format_time, sort_key, to_date_time, to_timestamp},
 };
 pub use generated::*;

@@ -116,7 +116,7 @@ impl Decider<'_> {
             let body = codec::encode(&event);
             let Some(payload) = event.payload.take() else { continue };
             let index_change = IndexChange::by(&payload, &id);
-            after = after.after(payload, event.position, proto::timestamp(at));
+            after = after.after(payload, event.position, proto::to_timestamp(at));
             events.push((event, body, index_change));
         }
         // Encoded once, for the answer and for the read model.
@@ -155,7 +155,7 @@ impl Decider<'_> {
             revision: pool.revision.saturating_add(1),
             event_id: self.source.uuid().to_string(),
             r#type: codec::event_type(&payload).into(),
-            record_time: Some(proto::timestamp(at)),
+            record_time: Some(proto::to_timestamp(at)),
             schema_version: codec::SCHEMA_VERSION,
             payload: Some(payload),
             ..UserPoolEvent::default()

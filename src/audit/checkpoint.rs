@@ -108,7 +108,7 @@ impl Signer {
         SignedCheckpoint {
             position: head.position.to_int(),
             hash: head.hash.0.to_vec(),
-            time: Some(proto::timestamp(at)),
+            time: Some(proto::to_timestamp(at)),
             public_key: public_key.to_vec(),
             signature: self.0.sign(&signed_text(head, at, &public_key)),
         }
@@ -138,7 +138,7 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
     let position = u64::try_from(*position).map_err(|_| Malformed("position"))?;
     let hash = hash.as_slice().try_into().map_err(|_| Malformed("hash"))?;
     let head = Head { position: Position(position), hash: Hash(hash) };
-    let time = time.and_then(proto::date_time).ok_or(Malformed("time"))?;
+    let time = time.and_then(proto::to_date_time).ok_or(Malformed("time"))?;
     let key = public_key.as_slice().try_into().map_err(|_| Malformed("public_key"))?;
     let signature = signature.as_slice().try_into().map_err(|_| Malformed("signature"))?;
     let text = signed_text(head, time, &key);

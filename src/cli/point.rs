@@ -29,7 +29,7 @@ pub(super) enum HistoryPoint {
 impl TimeArg {
     /// Resolves the time for a request at `now`.
     pub(super) fn timestamp(self, now: DateTime<Utc>) -> Timestamp {
-        proto::timestamp(match self {
+        proto::to_timestamp(match self {
             Self::At(at) => at,
             // A time before the first one that exists is before every event.
             Self::Ago(ago) => now.checked_sub_signed(ago).unwrap_or_default(),

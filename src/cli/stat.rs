@@ -39,7 +39,7 @@ pub(super) async fn run(directory: &DataDirArgs) -> Result<Outcome, CliError> {
     }
     writeln!(out, "head hash     {hash}")?;
     for (label, time) in [("first event", first), ("last event", last)] {
-        writeln!(out, "{label:<14}{}", time.map_or_else(|| "-".to_owned(), proto::shown))?;
+        writeln!(out, "{label:<14}{}", time.map_or_else(|| "-".to_owned(), proto::format_time))?;
     }
     writeln!(out, "event bytes   {body}")?;
     writeln!(out, "record bytes  {stored}")?;

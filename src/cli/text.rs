@@ -7,7 +7,7 @@ use crate::proto;
 
 /// Formats a time for a table; empty if there is none.
 pub(super) fn format_time(at: Option<Timestamp>) -> String {
-    let at = at.and_then(proto::date_time);
+    let at = at.and_then(proto::to_date_time);
     at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default()
 }
 

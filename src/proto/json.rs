@@ -1,4 +1,4 @@
-//! The JSON forms of messages, by way of their descriptors.
+//! Messages in the JSON format of protobuf.
 
 use std::sync::LazyLock;
 
@@ -7,43 +7,42 @@ use prost_reflect::{
     DescriptorPool, DynamicMessage, Kind, MessageDescriptor, ReflectMessage as _, SerializeOptions,
 };
 
-/// The files of `proto/` and what they import, as an encoded `FileDescriptorSet`.
+/// The encoded `FileDescriptorSet` of the files in `proto/` and their imports.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/userpool.bin"));
 
-/// The same, to look up messages and fields by name.
+/// The descriptors of all messages, for finding messages and fields by name.
 pub static DESCRIPTORS: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "build.rs wrote these bytes; every test reads them")]
+    #[expect(clippy::expect_used, reason = "build.rs wrote these bytes, and every test reads them")]
     DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("a file descriptor set")
 });
 
-/// A message in protobuf's JSON form, as grpcurl prints it. Equal messages are equal
-/// texts.
+/// Converts a message to the JSON format of protobuf. Equal messages have equal texts.
 pub fn to_json<M: Message + Name>(message: &M) -> serde_json::Value {
     let options = SerializeOptions::new();
-    let dynamic = dynamic::<M>().and_then(|mut dynamic| {
+    let json = new_dynamic::<M>().and_then(|mut dynamic| {
         dynamic.merge(message.encode_to_vec().as_slice()).ok()?;
         let mut json =
             dynamic.serialize_with_options(serde_json::value::Serializer, &options).ok()?;
         sort_maps(&mut json, &dynamic.descriptor());
         Some(json)
     });
-    dynamic.unwrap_or_default()
+    json.unwrap_or_default()
 }
 
-/// Reads a message in that form.
+/// Parses a message from the JSON format of protobuf.
 ///
 /// # Errors
-/// A member that does not exist, or a value that it cannot have.
+/// The text is not JSON, a member does not exist, or a value does not fit its field.
 pub fn from_json<M: Message + Name + Default>(json: &str) -> Result<M, serde_json::Error> {
     use serde::de::Error as _;
-    let descriptor = dynamic::<M>().ok_or_else(|| serde_json::Error::custom("no such message"))?;
+    let dynamic = new_dynamic::<M>().ok_or_else(|| serde_json::Error::custom("no such message"))?;
     let mut json = serde_json::Deserializer::from_str(json);
-    let message = DynamicMessage::deserialize(descriptor.descriptor(), &mut json)?;
+    let message = DynamicMessage::deserialize(dynamic.descriptor(), &mut json)?;
     json.end()?;
     message.transcode_to().map_err(serde_json::Error::custom)
 }
 
-/// Maps come in any order, and fields in theirs.
+/// Sorts the members of maps, which have no order.
 fn sort_maps(json: &mut serde_json::Value, descriptor: &MessageDescriptor) {
     let Some(object) = json.as_object_mut() else { return };
     for field in descriptor.fields() {
@@ -61,6 +60,6 @@ fn sort_maps(json: &mut serde_json::Value, descriptor: &MessageDescriptor) {
     }
 }
 
-fn dynamic<M: Name>() -> Option<DynamicMessage> {
+fn new_dynamic<M: Name>() -> Option<DynamicMessage> {
     DESCRIPTORS.get_message_by_name(&M::full_name()).map(DynamicMessage::new)
 }

@@ -1,30 +1,30 @@
-//! Times of messages: to and from those that are computed with, compared and shown.
+//! Conversions of the times in messages.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use prost_types::Timestamp;
 
-/// A time as messages have it.
+/// Converts a time to the form in messages.
 #[must_use]
-pub fn timestamp(at: DateTime<Utc>) -> Timestamp {
+pub fn to_timestamp(at: DateTime<Utc>) -> Timestamp {
     let nanos = i32::try_from(at.timestamp_subsec_nanos()).unwrap_or_default();
     Timestamp { seconds: at.timestamp(), nanos }
 }
 
-/// A time as it is computed with; nothing where it is none.
+/// Converts a time from the form in messages. Returns nothing for an invalid time.
 #[must_use]
-pub fn date_time(at: Timestamp) -> Option<DateTime<Utc>> {
+pub fn to_date_time(at: Timestamp) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(at.seconds, u32::try_from(at.nanos).ok()?)
 }
 
-/// A time as it is compared with others.
+/// Returns a key that compares as the times do.
 #[must_use]
-pub const fn order(at: Timestamp) -> (i64, i32) {
+pub const fn sort_key(at: Timestamp) -> (i64, i32) {
     (at.seconds, at.nanos)
 }
 
-/// A time as people read it.
+/// Formats a time in RFC 3339 format, in UTC with milliseconds.
 #[must_use]
-pub fn shown(at: Timestamp) -> String {
-    let at = date_time(at).map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true));
+pub fn format_time(at: Timestamp) -> String {
+    let at = to_date_time(at).map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true));
     at.unwrap_or_default()
 }

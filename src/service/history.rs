@@ -106,7 +106,7 @@ async fn next_content(follow: &mut Follow, app: &App) -> Result<Content, Error> 
         FollowItem::Event(event) => Content::Event(event),
         FollowItem::Checkpoint { position, caught_up } => Content::Checkpoint(WatchCheckpoint {
             position: position.to_int(),
-            time: Some(proto::timestamp(app.source().now())),
+            time: Some(proto::to_timestamp(app.source().now())),
             caught_up,
         }),
         FollowItem::Draining => return Err(Error::watch_ended()),

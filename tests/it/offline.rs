@@ -212,7 +212,7 @@ async fn openssl_agrees_on_a_checkpoint() {
         fs::read_to_string(directory.path().join("checkpoints.jsonl")).expect("a file");
     let checkpoint: SignedCheckpoint = proto::from_json(checkpoint.trim()).expect("a checkpoint");
     let head = checkpoint::verify(&checkpoint).expect("a right signature");
-    let time = proto::shown(checkpoint.time.expect("a time"));
+    let time = proto::format_time(checkpoint.time.expect("a time"));
     let public_key = Hash(checkpoint.public_key.as_slice().try_into().expect("32 bytes"));
     let text =
         format!("userpool checkpoint v1\n{}\n{}\n{time}\n{public_key}\n", head.position, head.hash);

@@ -217,15 +217,15 @@ impl EventFilter {
     /// Whether the event was recorded before the start time.
     #[must_use]
     pub fn is_before_start(&self, event: &UserPoolEvent) -> bool {
-        let start = self.conditions.start_time.map(proto::order);
-        start.is_some_and(|start| event.record_time.map(proto::order) < Some(start))
+        let start = self.conditions.start_time.map(proto::sort_key);
+        start.is_some_and(|start| event.record_time.map(proto::sort_key) < Some(start))
     }
 
     /// Whether the event was recorded before the end time.
     #[must_use]
     pub fn is_before_end(&self, event: &UserPoolEvent) -> bool {
-        let end = self.conditions.end_time.map(proto::order);
-        end.is_none_or(|end| event.record_time.map(proto::order) < Some(end))
+        let end = self.conditions.end_time.map(proto::sort_key);
+        end.is_none_or(|end| event.record_time.map(proto::sort_key) < Some(end))
     }
 
     /// The encoded conditions, which identify the filter.

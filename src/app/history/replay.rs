@@ -41,8 +41,8 @@ impl History {
         // The clock may be behind the last event of the log.
         let newest = sequence.read(sequence.length(), 1, false, CHUNK).await?;
         let newest = newest.first().and_then(|event| event.record_time).unwrap_or_default();
-        let now = proto::timestamp(now);
-        let now = if proto::order(newest) > proto::order(now) { newest } else { now };
+        let now = proto::to_timestamp(now);
+        let now = if proto::sort_key(newest) > proto::sort_key(now) { newest } else { now };
         let last = last_place(&sequence, *as_of, head, now).await?;
         let mut state = UserPoolState::Absent;
         let mut replayed = ReplayResult::default();
@@ -88,12 +88,12 @@ async fn last_place(
         ReplayPoint::Revision(revision) => Ok(revision),
         ReplayPoint::Position(position) if position > head => beyond("position", head.to_string()),
         ReplayPoint::Position(position) => sequence.count_up_to(position),
-        ReplayPoint::Time(time) if proto::order(time) > proto::order(now) => {
-            beyond("time", proto::shown(now))
+        ReplayPoint::Time(time) if proto::sort_key(time) > proto::sort_key(now) => {
+            beyond("time", proto::format_time(now))
         }
         ReplayPoint::Time(time) => {
             let by_then = |event: &UserPoolEvent| {
-                event.record_time.map(proto::order) <= Some(proto::order(time))
+                event.record_time.map(proto::sort_key) <= Some(proto::sort_key(time))
             };
             sequence.partition_point(by_then).await
         }
@@ -104,7 +104,7 @@ fn before_creation(replay: &ReplayQuery, created: Option<&UserPoolEvent>) -> His
     let time = created.and_then(|event| event.record_time).unwrap_or_default();
     let position = created.map_or(0, |event| event.position);
     let (what, created) = match replay.as_of {
-        ReplayPoint::Time(_) => ("time", proto::shown(time)),
+        ReplayPoint::Time(_) => ("time", proto::format_time(time)),
         ReplayPoint::Position(_) | ReplayPoint::Revision(_) | ReplayPoint::Latest => {
             ("position", position.to_string())
         }
@@ -119,7 +119,7 @@ impl ReplayPoint {
             Self::Latest => "the latest event".to_owned(),
             Self::Revision(revision) => revision.to_string(),
             Self::Position(position) => position.to_string(),
-            Self::Time(time) => proto::shown(time),
+            Self::Time(time) => proto::format_time(time),
         }
     }
 }

@@ -82,7 +82,7 @@ impl Changes {
 
     /// When the last event was recorded.
     pub(in crate::app) fn record_time(&self) -> DateTime<Utc> {
-        let at = self.checkpoint.record_time.and_then(proto::date_time);
+        let at = self.checkpoint.record_time.and_then(proto::to_date_time);
         at.unwrap_or(DateTime::UNIX_EPOCH)
     }
 
