@@ -2,34 +2,37 @@
 //! database: every change is an event in a hash-chained log, and what clients
 //! read is a projection of it.
 //!
-//! Each room imports only from the rooms above it; a test holds that true. The feature
-//! `client` builds `proto`, `endpoint` and `client` alone; `server`, the default, builds
-//! every room.
+//! Each room (top-level module) imports only from the rooms above it; a test enforces
+//! this. The feature `client` builds only `proto`, `endpoint` and `client`; `server`, the
+//! default, builds every room.
 //!
 //! | room | is | knows nothing of |
 //! |---|---|---|
-//! | [`endpoint`] | where a server listens | anything |
+//! | [`endpoint`] | the address that a server listens on | anything |
 //! | [`proto`] | the messages: the schema of everything stored and served | anything |
 //! | [`telemetry`] | metrics, traces and logs | anything |
-//! | [`fs`] | atomic writes, private files, reloading: each once | anything |
+//! | [`fs`] | atomic writes, private files, reloading | anything |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
 //! | [`audit`] | the chain verifier, signed checkpoints, export and import | the rules of user pools |
 //! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, gRPC, time, async |
 //! | [`app`] | the writer, the read model, the projection between them, the history | gRPC |
-//! | [`auth`] | who calls, and what they may do | doors |
-//! | [`service`] | one function per operation: request message in, response message or refusal out | HTTP, gRPC |
-//! | [`transport`] | listeners, TLS, connections, their limits, and the steps of every call | operations |
-//! | [`grpc`] | decodes a call, calls its operation, encodes the answer; every status | engines and files |
-//! | [`server`] | listening, serving, stopping | rules |
+//! | [`auth`] | the identity of callers, and their permissions | protocol adapters |
+//! | [`service`] | one function per operation: takes the request message, returns the response message or an error | HTTP, gRPC |
+//! | [`transport`] | listeners, TLS, connections and their limits, and the steps of every call | operations |
+//! | [`grpc`] | the gRPC adapter: decodes requests, encodes responses and statuses | engines and files |
+//! | [`server`] | the server: starts, serves, stops | rules |
 //! | [`client`] | a client of the service: deadlines, retries, watches that resume | anything but `proto` and `endpoint` |
-//! | [`cli`] | the command line: the server, its clients, and work on its files | — |
+//! | [`cli`] | the command line: the server, client commands, and commands on its files | — |
 //!
-//! The way of a command: [`user_pool::CheckedCommand`] is a request whose fields were
-//! checked; [`app::App::execute`] hands it to the writer, which calls
-//! [`user_pool::decide`] on the current state, appends the events with
-//! [`event_log::EventLog::append`], and once they are durable projects them into
-//! the [`app::ReadModel`] with [`user_pool::evolve`]. Reads go to the read model,
-//! or by way of [`app::History`] to the log itself, and never wait for the writer.
+//! The path of a change: [`transport`] accepts the connection; its [`transport::CallLayer`]
+//! authenticates, authorizes and admits the call; [`grpc`] decodes the request message and
+//! calls its function in [`service::Operations`]. The function checks the fields, which
+//! makes the request a [`user_pool::CheckedCommand`], and calls [`app::App::execute`].
+//! That sends the command to the writer, which calls [`user_pool::decide`] on the current
+//! state, appends the events with [`event_log::EventLog::append`], and once they are
+//! durable applies them to the [`app::ReadModel`], whose state [`user_pool::evolve`]
+//! computes. Then the writer answers, and the answer returns the same way. Reads use the
+//! read model, or the log itself through [`app::History`], and never wait for the writer.
 
 pub mod endpoint;
 

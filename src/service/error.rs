@@ -1,5 +1,5 @@
-//! The one refusal. It is made where the refusal is known, and each door renders it
-//! in one file. Nothing that an engine says gets into it.
+//! The error of every operation and of every step before it. Each protocol adapter
+//! renders it in one file. It never contains a text of the log engine.
 
 use std::time::Duration;
 
@@ -25,24 +25,24 @@ const INVALID_PARAMETER: &str = "InvalidParameterException";
 const CONCURRENT_MODIFICATION: &str = "ConcurrentModificationException";
 const LIMIT_EXCEEDED: &str = "LimitExceededException";
 
-/// A request that is not carried out, and why, for any door.
+/// Why a request was refused, independent of the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(Box<Refusal>);
 
-/// What a door renders.
+/// The content of an [`Error`], which a protocol adapter renders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// Why, for programs.
+    /// The reason, for programs.
     pub(crate) reason: ErrorReason,
-    /// Why and what to do, for people; Cognito's own text where it has one.
+    /// The reason and the remedy, for people; Cognito's own text if it has one.
     pub(crate) message: String,
-    /// The exception that Cognito raises; absent where it has none for the case.
+    /// The exception that Cognito raises in this case, if any.
     pub(crate) aws_exception: Option<&'static str>,
     /// The violated field rules of an [`ErrorReason::InvalidRequest`].
     pub(crate) invalid: Option<InvalidRequest>,
-    /// What the reason's documentation in the proto promises.
+    /// The metadata that the proto documents for the reason.
     pub(crate) metadata: Vec<(&'static str, String)>,
-    /// When the same request may be sent again; absent where nothing is gained by it.
+    /// The delay before a retry; absent if a retry cannot help.
     pub(crate) retry_delay: Option<Duration>,
 }
 
@@ -59,7 +59,7 @@ impl Error {
         }))
     }
 
-    /// More calls or bytes than the server takes on; nothing was recorded.
+    /// A limit on calls or bytes is reached; nothing was recorded.
     pub(crate) fn overloaded(message: &str) -> Self {
         Self::new(ErrorReason::Overloaded, message).retry_after(OVERLOAD_RETRY_DELAY)
     }
@@ -70,14 +70,14 @@ impl Error {
         Self::new(ErrorReason::Starting, message).retry_after(STARTING_RETRY_DELAY)
     }
 
-    /// The server stops.
+    /// The server is stopping.
     pub(crate) fn shutting_down() -> Self {
         let message =
             "the server is shutting down; nothing was recorded, try another server or try later";
         Self::new(ErrorReason::ShuttingDown, message)
     }
 
-    /// The server stops, and with it a watch.
+    /// The server is stopping, which ends the watch.
     pub(super) fn watch_ended() -> Self {
         let message =
             "the server is shutting down; resume the watch after the last position received";
@@ -91,13 +91,13 @@ impl Error {
         Self::new(ErrorReason::DeadlineExceeded, message)
     }
 
-    /// The request is still incomplete when its time is up.
+    /// The request did not arrive completely before its timeout.
     pub(crate) fn request_timeout() -> Self {
         let message = "the request did not arrive in time; nothing was recorded";
         Self::new(ErrorReason::DeadlineExceeded, message)
     }
 
-    /// The request has more bytes than are read.
+    /// The request is larger than the limit.
     pub(crate) fn request_too_large(limit: usize) -> Self {
         let message = format!("the request is larger than {limit} bytes");
         Self::new(ErrorReason::LimitExceeded, message).with("limit", limit.to_string())
@@ -125,7 +125,7 @@ impl Error {
         })
     }
 
-    /// What a door renders.
+    /// Returns the content, to be rendered.
     pub(crate) fn into_refusal(self) -> Refusal {
         *self.0
     }
@@ -256,7 +256,7 @@ impl From<ReadModelError> for Error {
     }
 }
 
-/// The cause goes to the log; the client learns the position of damage and no more.
+/// Logs the cause. The client learns only the position of the damage.
 impl From<LoadError> for Error {
     fn from(error: LoadError) -> Self {
         tracing::error!(error = error_chain(&error), "stored data cannot be read");

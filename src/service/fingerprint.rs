@@ -1,4 +1,5 @@
-//! The fingerprint that tells a retry from another request with the same `request_id`.
+//! The fingerprint that distinguishes a retry from a different request with the same
+//! `request_id`.
 
 use std::mem;
 
@@ -42,7 +43,7 @@ mutation! {
 
 /// SHA-256 of the operation's name and of the request without its retry fields. Equal
 /// messages have equal bytes because maps are sorted (see `build.rs`). A request without
-/// a `request_id` is never compared, and gets zeros.
+/// a `request_id` is never compared, so its fingerprint is zeros.
 pub(super) fn fingerprint<M: Mutation>(request: &mut M) -> [u8; 32] {
     let (request_id, validate_only) = request.retry_fields();
     if request_id.is_none() {

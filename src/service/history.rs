@@ -56,7 +56,7 @@ impl Operations {
         })
     }
 
-    /// The stream ends with its first error; a shutdown is one.
+    /// The stream ends with its first error. A shutdown is also an error.
     pub(crate) fn watch_user_pool_events(
         &self,
         request: WatchUserPoolEventsRequest,
@@ -113,7 +113,7 @@ async fn next_content(follow: &mut Follow, app: &App) -> Result<Content, Error> 
     })
 }
 
-/// The name of a list for its page tokens: a token is good only for the list with the
+/// The name of a list for its page tokens: a token is valid only for a list with the
 /// same filter and direction.
 fn list_name(query: &EventQuery) -> String {
     let filter = Hash(Sha256::digest(query.filter.to_bytes()).into());

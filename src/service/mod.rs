@@ -1,6 +1,6 @@
 //! The operations: one function each, with the request message in and the response
-//! message or an [`Error`] out. Paging, idempotency and watches are here; a door only
-//! decodes, calls and encodes. Knows nothing of HTTP or gRPC.
+//! message or an [`Error`] out. Paging, idempotency and watches are here; a protocol
+//! adapter only decodes, calls and encodes. Knows nothing of HTTP or gRPC.
 
 mod error;
 mod fingerprint;
@@ -30,12 +30,12 @@ pub struct Operations {
     account_id: String,
 }
 
-/// Who calls, for the record of a change.
+/// The caller, as it is recorded with a change.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
-    /// The identity that the server established, and where the call came from.
+    /// The identity that the server established, and the origin of the call.
     pub actor: Actor,
-    /// Ties the call to the records of other systems.
+    /// Links the call to logs and traces.
     pub correlation_id: String,
     /// The W3C trace that the call is part of.
     pub traceparent: Option<String>,
@@ -48,7 +48,7 @@ impl Operations {
         Self { app, signer, account_id }
     }
 
-    /// Checks a change and carries it out; it is durable on return.
+    /// Checks a request and executes it. The change is durable on return.
     async fn execute<M: Mutation>(
         &self,
         mut request: M,

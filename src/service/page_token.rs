@@ -1,12 +1,13 @@
-//! Tokens that say where the next page begins. Opaque to clients, bound to their
-//! list, and good for as long as the log is: they name a place, not a cursor.
+//! Tokens for the start of the next page. A token is opaque to clients and valid only
+//! for its list. It never expires, because it encodes a place and not a server-side cursor.
 
 use data_encoding::BASE64URL_NOPAD;
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
 
-/// Enough to notice a token that was mistyped, cut, or made for another list.
+/// The bytes of the checksum: enough to detect a token that was mistyped, truncated, or
+/// made for another list.
 const CHECK: usize = 6;
 
 /// The token for the page of `list` that begins at `place`.
@@ -14,14 +15,14 @@ pub(super) fn encode(list: &str, place: &[u8]) -> String {
     BASE64URL_NOPAD.encode(&[&check(list, place), place].concat())
 }
 
-/// The place that a token of `list` names, or nothing where it is not one.
+/// The place that a token of `list` encodes, or `None` if the token is invalid.
 fn decode(list: &str, token: &str) -> Option<Vec<u8>> {
     let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
     let (stated, place) = bytes.split_first_chunk::<CHECK>()?;
     (*stated == check(list, place)).then(|| place.to_vec())
 }
 
-/// The place that a token of `list` names, where places are numbers.
+/// The place that a token of `list` encodes, if places are numbers.
 ///
 /// # Errors
 /// It is not a token of this list.
@@ -30,7 +31,7 @@ pub(super) fn decode_number(list: &str, token: &str) -> Result<u64, Error> {
     place.map(u64::from_be_bytes).ok_or_else(Error::bad_page_token)
 }
 
-/// The place that a token of `list` names, where places are texts.
+/// The place that a token of `list` encodes, if places are texts.
 ///
 /// # Errors
 /// It is not a token of this list.

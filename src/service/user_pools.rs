@@ -74,7 +74,7 @@ impl Operations {
             Some(token) => page_token::decode_number(LIST_USER_POOLS, &token)?,
             None => 0,
         };
-        // One more than asked for tells whether there is a next page.
+        // The one entry beyond the limit shows whether there is a next page.
         let mut entries = self.app.list(after, max_results.saturating_add(1))?;
         let has_more = entries.len() > max_results;
         entries.truncate(max_results);
@@ -106,7 +106,7 @@ impl Operations {
     ) -> Result<DescribeUserPoolDomainResponse, Error> {
         let prefix = DomainPrefix::parse(request)?;
         let domain = self.app.describe_domain(&prefix)?;
-        // Like Cognito: a free domain has a description without members.
+        // As in Cognito, the description of a free domain has no members.
         let description = domain.map(|domain| self.description(domain)).unwrap_or_default();
         Ok(DescribeUserPoolDomainResponse { domain_description: Some(description) })
     }

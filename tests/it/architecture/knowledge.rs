@@ -10,7 +10,6 @@ use super::{
 const MEANINGS: [(&str, &[&str]); 18] = [
     ("HTTP", &["axum", "http", "http_body", "hyper", "tower", "tower_http"]),
     ("async", &["async", "await", "async_trait", "futures_util", "tokio"]),
-    ("doors", &["crate::aws", "crate::console", "crate::grpc", "tonic"]),
     ("each other", &["crate::aws", "crate::console", "crate::grpc"]),
     ("engines", &["crate::event_log", "sled"]),
     ("engines and files", &["crate::event_log", "crate::fs", "sled", "std::fs"]),
@@ -19,6 +18,7 @@ const MEANINGS: [(&str, &[&str]); 18] = [
     ("messages", &["crate::proto", "prost"]),
     ("operations", &["crate::aws", "crate::console", "crate::grpc", "crate::service::Operations"]),
     ("pools", &["crate::user_pool"]),
+    ("protocol adapters", &["crate::aws", "crate::console", "crate::grpc", "tonic"]),
     ("rules", &["crate::user_pool"]),
     ("storage", &["crate::event_log", "sled"]),
     ("the log", &["crate::event_log", "sled"]),
