@@ -1,5 +1,5 @@
-//! Health: one status for the whole server, which is true at every moment, also
-//! while the server starts and after it has begun to stop.
+//! Health: one status for the whole server. It is served from the start of the server to
+//! its end.
 
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
@@ -11,7 +11,7 @@ use tonic_health::pb::{
 
 use crate::transport::Phase;
 
-/// The services that may be asked for, by name; "" is all of them.
+/// The names of the services that a client can check; "" is the whole server.
 const SERVICES: [&str; 3] =
     ["", "userpool.v1.UserPoolService", "userpool.v1.UserPoolHistoryService"];
 
@@ -21,7 +21,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    fn knows(request: &Request<HealthCheckRequest>) -> Result<(), Status> {
+    fn check_name(request: &Request<HealthCheckRequest>) -> Result<(), Status> {
         let known = SERVICES.contains(&request.get_ref().service.as_str());
         if known { Ok(()) } else { Err(Status::not_found("there is no such service")) }
     }
@@ -35,7 +35,7 @@ impl HealthService for Health {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
-        Self::knows(&request)?;
+        Self::check_name(&request)?;
         Ok(Response::new(response(*self.phase.borrow())))
     }
 
@@ -43,12 +43,12 @@ impl HealthService for Health {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        Self::knows(&request)?;
+        Self::check_name(&request)?;
         let statuses = stream::unfold(Some((None, self.phase.clone())), |watching| async {
-            let (told, mut phase) = watching?;
-            let now = next(told, &mut phase).await;
-            // After the last phase there is nothing to tell: a server that waited for
-            // its watchers to leave would wait in vain.
+            let (sent, mut phase) = watching?;
+            let now = next(sent, &mut phase).await;
+            // The last phase ends the stream, so that open watches do not delay the
+            // shutdown.
             let watching = (now != Phase::Stopping).then_some((Some(now), phase));
             Some((Ok(response(now)), watching))
         });
@@ -56,9 +56,9 @@ impl HealthService for Health {
     }
 }
 
-/// The phase after the one that was told; a server that is gone has stopped.
-async fn next(told: Option<Phase>, phase: &mut watch::Receiver<Phase>) -> Phase {
-    let other = phase.wait_for(|now| Some(*now) != told).await;
+/// Waits for another phase than the one that was sent. A dropped server has stopped.
+async fn next(sent: Option<Phase>, phase: &mut watch::Receiver<Phase>) -> Phase {
+    let other = phase.wait_for(|now| Some(*now) != sent).await;
     other.map_or(Phase::Stopping, |now| *now)
 }
 

@@ -1,5 +1,5 @@
-//! Refuses a message by its stated length, before any of it is read. gRPC's own servers
-//! answer `RESOURCE_EXHAUSTED` then, where tonic answers `OUT_OF_RANGE`.
+//! Refuses a message that is too long, by its length prefix, before reading it. The
+//! status is `RESOURCE_EXHAUSTED`, as in other gRPC servers; tonic's is `OUT_OF_RANGE`.
 
 use std::{
     pin::Pin,
@@ -12,16 +12,16 @@ use tonic::{Status, body::Body};
 
 use crate::service::Error;
 
-/// The largest request that is read, in bytes. The largest valid one is far below.
+/// The largest accepted message, in bytes. Valid requests are much smaller.
 pub(super) const MAX_REQUEST_BYTES: usize = 1024 * 1024;
-/// The bytes before each message: whether it is compressed, and its length.
+/// The prefix of each message: the compression flag and the length.
 const PREFIX_BYTES: usize = 5;
 
-/// A request body without messages over the limit.
+/// A request body that refuses messages over the limit.
 pub(super) struct LimitedBody {
     body: Body,
     prefix: [u8; PREFIX_BYTES],
-    /// How many bytes of the next prefix are known.
+    /// How many bytes of the next prefix were received.
     known: usize,
     /// How many bytes of the current message are still to come.
     left: usize,
@@ -32,7 +32,7 @@ impl LimitedBody {
         Body::new(Self { body, prefix: [0; PREFIX_BYTES], known: 0, left: 0 })
     }
 
-    /// Follows the message lengths through these bytes.
+    /// Reads the length prefixes in these bytes and checks them.
     fn check(&mut self, mut bytes: &[u8]) -> Result<(), Status> {
         loop {
             let skipped = self.left.min(bytes.len());

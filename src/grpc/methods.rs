@@ -1,4 +1,4 @@
-//! Every method that is served, as its descriptors have it.
+//! Every served method, read from the descriptors.
 
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 
@@ -12,7 +12,7 @@ pub fn methods() -> Vec<Method> {
         tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
     ];
-    // They are what tonic was built with, so they are whole.
+    // These descriptors are compiled into tonic, so they are always valid.
     let tools = tools.iter().filter_map(|bytes| DescriptorPool::decode(*bytes).ok());
     let pools = std::iter::once(DESCRIPTORS.clone()).chain(tools);
     pools.flat_map(|pool| methods_in(&pool)).collect()

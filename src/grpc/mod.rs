@@ -1,5 +1,5 @@
-//! The gRPC door: decodes messages, calls the operations, encodes their answers, and
-//! renders refusals as statuses. Knows nothing of storage.
+//! The gRPC adapter: decodes messages, calls the operations, encodes their responses, and
+//! renders errors as statuses. Knows nothing of storage.
 
 mod health;
 mod history;

@@ -1,4 +1,4 @@
-//! gRPC, as the steps of a call need to know it.
+//! gRPC's implementation of [`Protocol`].
 
 use std::{error::Error as StdError, time::Duration};
 
@@ -28,7 +28,7 @@ impl Protocol for Grpc {
 
     fn trailers(&self, error: Error) -> HeaderMap {
         let mut trailers = HeaderMap::new();
-        // A status made of an `Error` always fits into headers.
+        // A status of an `Error` always fits into headers.
         let _ = Status::from(error).add_header(&mut trailers);
         trailers
     }

@@ -1,4 +1,4 @@
-//! Every service but health, and the way of a call to its own.
+//! Every service except health, and the routing of calls to them.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -23,10 +23,10 @@ use super::{
     user_pools::UserPools,
 };
 
-/// A response on its way.
+/// The future of a response.
 pub(super) type BoxResponse = BoxFuture<Response<Body>, Infallible>;
 
-/// Every service but health, with reflection.
+/// Every service except health, including reflection.
 #[derive(Debug)]
 pub struct Services {
     user_pools: UserPoolServiceServer<UserPools>,
@@ -60,7 +60,7 @@ impl Services {
     /// Hands the call to its service.
     pub(super) fn call(&self, request: Request<Body>) -> BoxResponse {
         let request = request.map(LimitedBody::wrap);
-        // Most calls are for this service, and a router costs as much as some of them.
+        // Most calls are for this service, and the router is slow compared to some of them.
         if service_name(&request) == UserPoolServiceServer::<UserPools>::NAME {
             return self.user_pools.clone().call(request);
         }

@@ -1,4 +1,4 @@
-//! The service that a connection reaches: health from the first moment, and every other
+//! The root service of every connection: serves health from the start, and every other
 //! service once the application is loaded.
 
 use std::{
@@ -25,8 +25,8 @@ use super::{
     services::{BoxResponse, service_name},
 };
 
-/// Every service, from the moment on at which its application is loaded. Clones share
-/// them.
+/// Every service. Refuses calls of all but health until it is opened. Clones share its
+/// state.
 #[derive(Debug, Clone)]
 pub struct StartupGate(Arc<Gate>);
 
@@ -38,14 +38,14 @@ struct Gate {
 }
 
 impl StartupGate {
-    /// A gate that only health passes.
+    /// Creates a closed gate, which serves only health.
     #[must_use]
     pub fn new(phase: watch::Receiver<Phase>, refused: RefusalCounters) -> Self {
         let health = HealthServer::new(Health { phase });
         Self(Arc::new(Gate { health, services: OnceLock::new(), refused }))
     }
 
-    /// Lets calls of `services` pass from now on. A second call changes nothing.
+    /// Opens the gate to calls of `services`. A second call changes nothing.
     pub fn open(&self, services: Services) {
         let _ = self.0.services.set(services);
     }

@@ -13,10 +13,10 @@ use crate::{
 
 /// `ErrorInfo.domain`.
 const DOMAIN: &str = "userpool.v1";
-/// How many bytes of details are sent: clients give up on headers of 8 KiB, and base64
-/// and the message come on top.
+/// The maximum bytes of details: clients reject headers over 8 KiB, and base64 and the
+/// message add to the details.
 const MAX_DETAIL_BYTES: usize = 4 * 1024;
-/// How many of them `ErrorInfo` and the names of the types take at most.
+/// The part of them that is reserved for `ErrorInfo` and the names of the types.
 const MAX_INFO_BYTES: usize = 512;
 
 impl From<Error> for Status {
@@ -48,7 +48,7 @@ impl From<Error> for Status {
     }
 }
 
-/// The code that the proto states for each reason.
+/// The code that the proto documents for each reason.
 const fn code(reason: ErrorReason) -> Code {
     match reason {
         ErrorReason::InvalidRequest | ErrorReason::BadPageToken => Code::InvalidArgument,
@@ -71,14 +71,14 @@ const fn code(reason: ErrorReason) -> Code {
     }
 }
 
-/// As many violations as the details have room for beside the message, which is sent in
-/// them once more.
+/// As many violations as fit into the details, next to the message, which the details
+/// repeat.
 fn listed(invalid: &InvalidRequest, message: &str) -> Vec<FieldViolation> {
     let mut room = MAX_DETAIL_BYTES.saturating_sub(MAX_INFO_BYTES + message.len());
     let mut listed = Vec::new();
     for violation in invalid.violations() {
         let reason = violation.rule.name();
-        // 16: what protobuf adds to the three texts.
+        // 16 bytes: the protobuf framing of the three texts.
         let size = violation.field.len() + violation.description.len() + reason.len() + 16;
         match room.checked_sub(size) {
             Some(left) => room = left,

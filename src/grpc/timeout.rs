@@ -7,7 +7,7 @@ use http::HeaderMap;
 /// How many digits the number may have.
 const MAX_DIGITS: usize = 8;
 
-/// How long the client waits; absent where it sets no timeout, or none that gRPC allows.
+/// The client's timeout; `None` if it sets none, or an invalid one.
 pub(super) fn of(headers: &HeaderMap) -> Option<Duration> {
     parse(headers.get("grpc-timeout")?.to_str().ok()?)
 }
