@@ -26,7 +26,7 @@ use super::{
     listen::{ACCEPT_PAUSE, AcceptedSocket, Listener, limit_connections},
 };
 
-/// How many connections are open at most, and what each may have.
+/// The limits on connections, and on the watches of each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConnectionLimits {
     pub(crate) connections: usize,
@@ -42,7 +42,7 @@ pub(crate) struct Acceptor {
     permits: Arc<Semaphore>,
     abort: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
-    /// Tasks of their own: a slow client must not delay the next one.
+    /// Each handshake has its own task, so that a slow client does not delay others.
     handshakes: JoinSet<Result<Connection, (SocketAddr, HandshakeError)>>,
     accept_warnings: WarnLimiter,
     handshake_warnings: WarnLimiter,
@@ -72,7 +72,7 @@ impl Acceptor {
         }
     }
 
-    /// The connections, as they are ready for HTTP/2.
+    /// A stream of the connections that are ready for HTTP/2.
     pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Connection>> {
         stream::unfold(self, |mut acceptor| async {
             let connection = acceptor.next().await;
@@ -100,7 +100,7 @@ impl Acceptor {
                 Some(handshake) = self.handshakes.join_next() => match handshake {
                     Ok(Ok(connection)) => return connection,
                     Ok(Err((peer, error))) => self.handshake_failed(peer, &error),
-                    // It panicked, which is logged already.
+                    // The task panicked, which is already logged.
                     Err(_) => (),
                 },
             }
@@ -150,7 +150,7 @@ impl Acceptor {
     }
 }
 
-/// Whether a connection failed before it was accepted. The next one may succeed.
+/// Whether one connection failed before it was accepted. The next one may succeed.
 fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,5 +1,5 @@
-//! An accepted connection: it must begin in time, its client must read, and it can be
-//! aborted.
+//! An accepted connection. It times out if the HTTP/2 preface is late or if the client
+//! does not read, and it can be aborted.
 
 use std::{
     io::{self, IoSlice},
@@ -23,12 +23,12 @@ use super::write_coalescer::WriteCoalescer;
 mod tests;
 
 /// How long a client may take for the HTTP/2 preface, including the TLS handshake.
-/// After that, HTTP/2 keepalive finds out whether the client is still there.
+/// After that, HTTP/2 keepalive detects whether the client is still connected.
 pub(super) const PREFACE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The length of the HTTP/2 preface.
 const PREFACE_BYTES: usize = 24;
-/// How long the socket may take no bytes because the client does not read. Keepalive
-/// does not find such a client: its PING is not sent, either.
+/// How long the socket may accept no bytes because the client does not read. Keepalive
+/// does not detect such a client, because the PING cannot be sent either.
 const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection that was shut down waits for the client to close it.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
@@ -44,17 +44,17 @@ pub(crate) struct Connection {
     peer: Peer,
     preface: Option<ExpectedPreface>,
     writes: WriteCoalescer,
-    /// Runs while the socket takes no bytes.
+    /// Runs while the socket accepts no bytes.
     stall_timeout: Option<Pin<Box<Sleep>>>,
     /// Runs once this end is shut down.
     linger_timeout: Option<Pin<Box<Sleep>>>,
-    /// Completes when the connection is aborted, and is `None` from then on.
+    /// Completes when the connection is aborted; `None` afterwards.
     abort: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Released when the connection is closed.
     _permit: ConnectionPermit,
 }
 
-/// A place among the connections of the server, and in the gauge that counts them.
+/// The permit of a connection, and its count in the gauge of connections.
 pub(super) type ConnectionPermit = (OwnedSemaphorePermit, OpenConnection);
 
 /// The rest of the preface, and when it must have arrived.
@@ -89,7 +89,7 @@ impl Connection {
         }
     }
 
-    /// Whether the connection is aborted. If not, wakes the task when it is.
+    /// Whether the connection was aborted. If not, wakes the task when it is.
     fn is_aborted(&mut self, cx: &mut Context<'_>) -> bool {
         if self.abort.as_mut().is_some_and(|abort| abort.as_mut().poll(cx).is_ready()) {
             self.abort = None;
@@ -97,8 +97,8 @@ impl Connection {
         self.abort.is_none()
     }
 
-    /// Reads and discards until the client closes, too. A socket that is closed with
-    /// unread bytes resets the connection, and the client may lose the last answer.
+    /// Reads and discards until the client closes its end. Closing a socket with unread
+    /// bytes resets the connection, and the client may lose the last response.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut discarded = [0; 1024];
         loop {
@@ -127,7 +127,7 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes the buffered bytes, and has TLS write those that it has encrypted.
+    /// Writes the buffered bytes, and flushes TLS.
     fn poll_flush_now(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_drain(cx))?;
         let result = Pin::new(&mut self.socket).poll_flush(cx);
@@ -136,7 +136,7 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Replaces a pending result by an error when the connection is aborted or has
+    /// Replaces a pending result with an error when the connection is aborted or has
     /// stalled for too long.
     fn check_stall<T>(
         &mut self,
@@ -157,9 +157,9 @@ impl Connection {
     }
 }
 
-/// Bytes may be buffered of which the owner was told that they are flushed. The socket
-/// is given as many as it takes at once; an owner that drops the connection without
-/// shutting it down expects no more.
+/// The buffer may hold bytes that were reported as flushed. Writes as many of them as the
+/// socket accepts at once. An owner that drops a connection without shutting it down
+/// cannot expect more.
 impl Drop for Connection {
     fn drop(&mut self) {
         let cx = &mut Context::from_waker(Waker::noop());
@@ -226,7 +226,7 @@ impl AsyncWrite for Connection {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        // While the socket takes no bytes, no more are buffered.
+        // While the socket accepts no bytes, no more are buffered.
         if this.stall_timeout.is_some() {
             ready!(this.poll_drain(cx))?;
         }

@@ -1,4 +1,4 @@
-//! The TLS handshake of a connection, and the answer to a client that uses no TLS.
+//! The TLS handshake of a connection, and the response to a client without TLS.
 
 use std::{io, sync::Arc};
 
@@ -19,14 +19,14 @@ const HANDSHAKE_RECORD: u8 = 0x16;
 /// The debug data of the GOAWAY frame that a client without TLS gets.
 const TLS_REQUIRED: &[u8] =
     b"this server requires TLS: connect with https, --tls or --ca, or without -plaintext";
-/// How many bytes are read from such a client at most. A connection that is closed with
-/// unread bytes is reset, and the client may lose the answer.
+/// The maximum bytes read from such a client. Closing a connection with unread bytes
+/// resets it, and the client may lose the response.
 const MAX_DISCARDED: u64 = 64 * 1024;
 
 /// Why a TLS connection was not established.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum HandshakeError {
-    /// Load balancers connect and close to see whether a server is there.
+    /// Load balancers connect and close to check whether a server listens.
     #[error("the client sent nothing")]
     Closed,
     #[error("the client does not use TLS")]

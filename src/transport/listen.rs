@@ -19,11 +19,11 @@ use super::connection::Socket;
 /// again at once would spin.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many file descriptors connections must leave free. Without one the log cannot be
-/// written, which ends the server.
+/// How many file descriptors are reserved for other uses than connections. Without a free
+/// descriptor the log cannot be written, which stops the server.
 const RESERVED_DESCRIPTORS: u64 = 64;
 
-/// From where a listener is reachable.
+/// Where a listener can be reached from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// From other machines.
@@ -41,7 +41,7 @@ impl Reach {
     }
 }
 
-/// Checks an endpoint without binding it. Returns from where it would be reachable.
+/// Checks an endpoint without binding it. Returns where it could be reached from.
 pub(crate) async fn check(endpoint: &Endpoint) -> io::Result<Reach> {
     match endpoint {
         Endpoint::Tcp(address) => {
@@ -106,7 +106,7 @@ impl Listener {
         }
     }
 
-    /// From where it is reachable.
+    /// Where it can be reached from.
     pub(crate) fn reach(&self) -> Reach {
         match self {
             Self::Tcp(_, address) => Reach::of(*address),
@@ -147,8 +147,8 @@ impl AcceptedSocket {
     }
 }
 
-/// The number of connections that is configured, or that the file descriptors of the
-/// process allow.
+/// The lower of the configured number of connections and the number that the file
+/// descriptor limit of the process allows.
 pub(super) fn limit_connections(configured: usize) -> usize {
     let Some(descriptors) = getrlimit(Resource::Nofile).current else { return configured };
     let allowed = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(1);
@@ -159,8 +159,7 @@ pub(super) fn limit_connections(configured: usize) -> usize {
     configured.min(allowed)
 }
 
-/// Removes the file of a socket on which no process listens: one that was killed left
-/// it behind.
+/// Removes a socket file on which no process listens, left by a killed process.
 fn remove_stale_socket(path: &Path) -> io::Result<()> {
     // Connecting to any other file fails with the same error.
     if !path.symlink_metadata().is_ok_and(|file| file.file_type().is_socket()) {
@@ -170,7 +169,7 @@ fn remove_stale_socket(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path)
         }
-        // In use or removed: binding reports it.
+        // The socket is in use or was removed: binding reports it.
         Ok(_) | Err(_) => Ok(()),
     }
 }

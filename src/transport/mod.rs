@@ -1,4 +1,4 @@
-//! How calls arrive and answers leave: listeners, TLS, connections and their limits.
+//! Listeners, TLS, connections, the call layer, and their limits.
 //! Knows nothing of the operations.
 
 pub(crate) mod acceptor;

@@ -1,13 +1,13 @@
-//! How far the server is.
+//! The phase of the server.
 
-/// The phases of a server, in the order in which it goes through them.
+/// The phases of a server, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// The log is being opened, or the read model brought up to it.
+    /// The server opens the log and brings the read model up to date.
     Starting,
     /// Calls are answered.
     Serving,
-    /// The server ends: it was stopped, or the log failed.
+    /// The server is stopping: it was told to, or the log failed.
     Stopping,
 }
 

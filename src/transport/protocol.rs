@@ -1,4 +1,4 @@
-//! What the steps of a call need to know of the protocol that it came by.
+//! The protocol of a call, as the call layer uses it.
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
@@ -7,12 +7,12 @@ use tonic::{Code, body::Body};
 
 use crate::service::Error;
 
-/// The protocol of a door. Each door has one implementation.
+/// The protocol of a call. Each protocol adapter implements it once.
 pub trait Protocol: fmt::Debug + Send + Sync {
     /// The method that a request calls, as `SERVICE/METHOD`.
     fn method<'a>(&self, request: &'a Request<Body>) -> &'a str;
 
-    /// How long the client waits for the answer; absent where it sets no limit.
+    /// How long the client waits for the response; `None` if it sets no timeout.
     fn timeout(&self, headers: &HeaderMap) -> Option<Duration>;
 
     /// The response that refuses a call.
@@ -21,9 +21,9 @@ pub trait Protocol: fmt::Debug + Send + Sync {
     /// The trailers that end a response which cannot be completed.
     fn trailers(&self, error: Error) -> HeaderMap;
 
-    /// The error of a request body that cannot be read to its end.
+    /// The error of a request body that cannot be read completely.
     fn body_error(&self, error: Error) -> Box<dyn StdError + Send + Sync>;
 
-    /// The final status, where these headers or trailers carry it.
+    /// The final status, if these headers or trailers carry it.
     fn code(&self, headers: &HeaderMap) -> Option<Code>;
 }

@@ -19,7 +19,7 @@ use tokio_rustls::rustls::{
 
 use crate::fs::{public_mode, reload::FileLoader};
 
-/// The files of the certificates, and what is required of clients.
+/// The certificate files, and how clients authenticate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerTls {
     /// The server's certificate and the intermediate ones, in PEM.
@@ -114,7 +114,7 @@ impl ServerTls {
         [self.certificate.clone(), self.key.clone()].into_iter().chain(authorities).collect()
     }
 
-    /// Loads the files, and again when they change.
+    /// Loads the files, and returns the loader that reloads them when they change.
     pub(crate) fn loader(self) -> Result<FileLoader<ServerConfig>, TlsError> {
         FileLoader::new("certificates", self.files(), move || self.load())
     }

@@ -1,5 +1,5 @@
-//! Coalesces the writes of a connection: the answers of calls that end at about the
-//! same time leave in one system call, which costs more than most answers do.
+//! Coalesces the writes of a connection: responses that complete at about the same time
+//! share one system call, which costs more than most responses do.
 //!
 //! `AsyncWrite::poll_flush` promises that everything written has reached the socket
 //! when it returns `Ready`. [`Connection`](super::connection::Connection) bends this:
@@ -8,15 +8,14 @@
 //! encoding the frames that are to share the write.
 //!
 //! No byte is held forever. A deferred flush wakes the task, so the task runs again
-//! after the calls that are ready now. From then on:
+//! after the calls that are ready now. Then:
 //!
 //! * If the owner flushes without having written, the flush is not deferred. If it
 //!   writes on, the buffer becomes full and is written.
-//! * If the owner polls for reading until `Pending`, as every task must that wants to
-//!   learn of the next request, this counts as a turn. Before [`MAX_TURNS`] turns the
-//!   task is woken again; then the bytes are written, whether or not the owner ever
-//!   flushes again.
-//! * If the socket takes no bytes, it wakes the task when it does.
+//! * If the owner polls for reading until `Pending`, as every task must to receive the
+//!   next request, this counts as a turn. Before [`MAX_TURNS`] turns the task is woken
+//!   again; then the bytes are written, whether or not the owner flushes again.
+//! * If the socket accepts no bytes, it wakes the task when it does.
 //! * If the owner shuts the connection down or drops it, as it must at the end of the
 //!   input, the bytes are written first.
 //!
@@ -27,7 +26,7 @@ use std::{io::IoSlice, mem, task::Context};
 
 use bytes::{Buf as _, BytesMut};
 
-/// How many bytes are buffered at most. Longer writes are not copied.
+/// The maximum number of buffered bytes. Longer writes are not copied.
 const MAX_BUFFERED: usize = 32 * 1024;
 /// After how many turns of its task the buffered bytes are written.
 const MAX_TURNS: u8 = 2;
@@ -80,17 +79,17 @@ impl WriteCoalescer {
         Some(count)
     }
 
-    /// Notes that the socket was given bytes, by way of the buffer or not.
+    /// Records that bytes were written to the socket, from the buffer or directly.
     pub(super) fn set_unflushed(&mut self) {
         self.is_unflushed = true;
     }
 
-    /// Notes that the buffer is empty and the socket has flushed what it was given.
+    /// Records that the buffer is empty and the socket is flushed.
     pub(super) fn set_flushed(&mut self) {
         *self = Self::default();
     }
 
-    /// Whether this flush is left to a later turn, for which the task is woken.
+    /// Whether this flush is deferred to a later turn, for which the task is woken.
     pub(super) fn defer_flush(&mut self, cx: &Context<'_>) -> bool {
         let defer = mem::take(&mut self.is_dirty) && self.turns < MAX_TURNS;
         if defer {

@@ -1,4 +1,4 @@
-//! The access log: one record for each call, which also counts it and ends its span.
+//! The access log: one record per call. Writing it also counts the call and ends its span.
 
 use std::{mem, sync::Arc};
 
@@ -15,8 +15,8 @@ use crate::{
 
 use super::{super::Protocol, correlation::CorrelationId, traceparent};
 
-/// The record of a call, written when its final status is known. Dropped before that,
-/// it is written with `CANCELLED`: the client went away.
+/// The record of a call, written when its final status is known. If it is dropped before
+/// that, the client has disconnected, and it is written with `CANCELLED`.
 pub(super) struct AccessRecord {
     method: String,
     correlation_id: Arc<str>,
@@ -29,7 +29,7 @@ pub(super) struct AccessRecord {
 }
 
 impl AccessRecord {
-    /// Begins the record of a call whose correlation ID and caller are established.
+    /// Starts the record of a call whose correlation ID and caller are established.
     pub(super) fn new(
         protocol: &dyn Protocol,
         request: &Request<tonic::body::Body>,
@@ -65,7 +65,7 @@ impl AccessRecord {
         &self.correlation_id
     }
 
-    /// Writes the record, the first time that it is called.
+    /// Writes the record. Later calls do nothing.
     pub(super) fn finish(&mut self, code: Code) {
         if mem::replace(&mut self.is_finished, true) {
             return;
@@ -77,7 +77,7 @@ impl AccessRecord {
         let code = code_name(code.into());
         let peer = self.peer.map(tracing::field::display);
         let milliseconds = duration.as_secs_f64() * 1000.0;
-        // Tools call reflection before every call of theirs, and probes call health.
+        // Tools call reflection before each call, and probes call health.
         if method.starts_with("grpc.") {
             tracing::debug!(
                 method, code, milliseconds, %actor, peer, correlation_id, trace_id, "rpc"

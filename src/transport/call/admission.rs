@@ -1,5 +1,5 @@
-//! Limits on the calls that run at a time and on the memory of their requests. Excess
-//! calls are rejected at once; none waits here.
+//! Limits on concurrent calls and on the memory of their requests. Excess calls are
+//! rejected at once; no call waits.
 
 use std::sync::Arc;
 
@@ -11,24 +11,24 @@ use crate::{
     telemetry::metrics::{RefusalCounters, RefusalReason},
 };
 
-/// Changes at a time. The writer's queue holds half of them, and one batch a quarter;
-/// the rest are still arriving.
+/// Concurrent changes. The writer's queue holds half of them, and one batch a quarter;
+/// the others are still arriving.
 const MAX_WRITES: usize = 2048;
-/// Calls at a time to the services for tools: reflection, and watches of health. They
-/// have a limit of their own, so that they cannot crowd out the others.
+/// Concurrent calls of reflection and watches of health. They have their own limit, so
+/// that they cannot crowd out other calls.
 const MAX_TOOL_CALLS: usize = 1024;
-/// Bytes of all requests in memory.
+/// The bytes of all requests in memory.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
 
-/// How many calls may run at a time.
+/// How many calls may run concurrently.
 #[derive(Debug, Clone, Copy)]
 pub struct Capacity {
     /// Calls that read.
     pub reads: usize,
     /// Watches in all.
     pub watches: usize,
-    /// Watches on one connection: fewer than its streams, so that other calls can run
-    /// beside them.
+    /// Watches on one connection. Fewer than its streams, so that other calls can run as
+    /// well.
     pub watches_per_connection: usize,
 }
 
@@ -39,7 +39,7 @@ impl Default for Capacity {
     }
 }
 
-/// What a call needs of the server.
+/// The kind of a call, which decides its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallKind {
     /// A health check; always answered.
@@ -71,7 +71,7 @@ impl CallKind {
     }
 }
 
-/// A limit that is reached.
+/// A limit that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Overload {
     ToolCalls,
@@ -112,7 +112,7 @@ impl From<Overload> for Error {
     }
 }
 
-/// The limits, and how much of each is taken.
+/// The limits, and how much of each is in use.
 #[derive(Debug)]
 pub(super) struct Admission {
     tool_calls: Arc<Semaphore>,
@@ -125,11 +125,11 @@ pub(super) struct Admission {
     refused: RefusalCounters,
 }
 
-/// The place of a call that runs; given back on drop.
+/// The permit of a running call; released on drop.
 #[derive(Debug)]
 pub(super) struct CallPermit {
     pub(super) kind: CallKind,
-    _places: [Option<OwnedSemaphorePermit>; 2],
+    _permits: [Option<OwnedSemaphorePermit>; 2],
     _running: watch::Receiver<()>,
 }
 
@@ -146,18 +146,18 @@ impl Admission {
         }
     }
 
-    /// A place for a call of this kind, unless its limit is reached.
+    /// Returns a permit for a call of this kind, unless a limit is reached.
     pub(super) fn admit(
         &self,
         kind: CallKind,
         peer: Option<&Peer>,
     ) -> Result<CallPermit, Overload> {
-        let places = self.places(kind, peer);
-        let places = places.inspect_err(|overload| self.refused.count((*overload).into()))?;
-        Ok(CallPermit { kind, _places: places, _running: self.running.subscribe() })
+        let permits = self.permits(kind, peer);
+        let permits = permits.inspect_err(|overload| self.refused.count((*overload).into()))?;
+        Ok(CallPermit { kind, _permits: permits, _running: self.running.subscribe() })
     }
 
-    fn places(
+    fn permits(
         &self,
         kind: CallKind,
         peer: Option<&Peer>,
@@ -185,7 +185,7 @@ impl Admission {
         self.running.is_closed()
     }
 
-    /// The memory of one request, of which nothing is taken yet.
+    /// The memory of a new request: 0 bytes.
     pub(super) fn request_memory(&self) -> MemoryPermit {
         let (limit, refused) = (Arc::clone(&self.request_bytes), self.refused.clone());
         MemoryPermit { limit, taken: None, refused }
@@ -200,7 +200,7 @@ fn take(limit: &Arc<Semaphore>, overload: Overload) -> Result<OwnedSemaphorePerm
     Arc::clone(limit).try_acquire_owned().map_err(|_| overload)
 }
 
-/// The memory that one request takes; given back on drop.
+/// The memory of one request; released on drop.
 #[derive(Debug)]
 pub(super) struct MemoryPermit {
     limit: Arc<Semaphore>,
@@ -209,7 +209,7 @@ pub(super) struct MemoryPermit {
 }
 
 impl MemoryPermit {
-    /// Takes so many bytes more.
+    /// Adds this many bytes.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Overload> {
         let count = u32::try_from(bytes).unwrap_or(u32::MAX);
         let more = Arc::clone(&self.limit).try_acquire_many_owned(count);

@@ -1,5 +1,4 @@
-//! Who makes a change, from where, and as part of which trace: what is recorded of the
-//! call beside its request.
+//! The caller, the origin and the trace of a call, which are recorded with a change.
 
 use http::{Extensions, HeaderMap};
 
@@ -14,7 +13,7 @@ use super::{correlation::CorrelationId, headers::text, traceparent};
 /// How many characters of a user agent are recorded.
 const MAX_USER_AGENT_CHARS: usize = 256;
 
-/// The caller, as the steps before the door established it.
+/// The caller, as the call layer established it.
 pub(crate) fn caller(extensions: &Extensions, headers: &HeaderMap) -> Caller {
     let correlation_id = extensions.get::<CorrelationId>();
     Caller {

@@ -1,5 +1,5 @@
-//! The correlation ID of a call, which ties it to logs and traces. The client's own, in
-//! the header `x-request-id`, or a fresh one; the response has it as well.
+//! The correlation ID of a call, which links it to logs and traces. It is the client's,
+//! from the header `x-request-id`, or a new one. The response carries it as well.
 
 use std::sync::Arc;
 
@@ -19,16 +19,16 @@ const MAX_BYTES: usize = 128;
 #[derive(Debug, Clone)]
 pub(super) struct CorrelationId(pub(super) Arc<str>);
 
-/// Takes the client's ID, or a fresh one where it has none that can be logged.
+/// Takes the client's ID, or creates one if the client sent none that can be logged.
 pub(super) fn establish<B>(request: &mut Request<B>, source: &dyn Source) -> Arc<str> {
     let given = headers::text(request.headers(), HEADER).filter(|id| is_loggable(id));
-    let id = given.map_or_else(|| fresh(source), Arc::from);
+    let id = given.map_or_else(|| new_id(source), Arc::from);
     request.extensions_mut().insert(CorrelationId(Arc::clone(&id)));
     id
 }
 
 /// Puts the ID into the response.
-pub(super) fn state<B>(response: &mut Response<B>, id: &str) {
+pub(super) fn insert_header<B>(response: &mut Response<B>, id: &str) {
     if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(HEADER, value);
     }
@@ -38,7 +38,7 @@ fn is_loggable(id: &str) -> bool {
     (1..=MAX_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn fresh(source: &dyn Source) -> Arc<str> {
+fn new_id(source: &dyn Source) -> Arc<str> {
     let mut text = Uuid::encode_buffer();
     Arc::from(&*source.uuid().hyphenated().encode_lower(&mut text))
 }

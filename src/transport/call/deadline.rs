@@ -1,5 +1,4 @@
-//! The end of a call that does not end by itself: its deadline passes, or the code
-//! behind it panics.
+//! Ends a call whose deadline passes or whose handler panics.
 
 use std::{convert::Infallible, panic::AssertUnwindSafe, time::Duration};
 
@@ -10,13 +9,13 @@ use tonic::body::Body;
 
 use crate::{service::Error, telemetry::panic_message};
 
-/// When a call that arrives now has to end. A timeout beyond the end of time is none.
+/// The deadline of a call that starts now. A timeout that overflows counts as none.
 pub(super) fn of(timeout: Option<Duration>) -> Option<Instant> {
     Instant::now().checked_add(timeout?)
 }
 
-/// The answer, if it comes before the deadline. A call that is dropped takes its command
-/// with it, unless the writer has taken it up.
+/// Runs the call until its deadline. A dropped call cancels its command, unless the
+/// writer has already taken it.
 pub(super) async fn answer(
     call: impl Future<Output = Result<Response<Body>, Infallible>>,
     deadline: Option<Instant>,
@@ -25,7 +24,7 @@ pub(super) async fn answer(
     let call = AssertUnwindSafe(call).catch_unwind();
     let ended = match deadline {
         None => call.await,
-        // A call that begins may be recorded, so a call that is late does not begin.
+        // Not started after its deadline, because it might be recorded.
         Some(deadline) if deadline <= Instant::now() => return Err(Error::deadline_exceeded()),
         Some(deadline) => {
             timeout_at(deadline, call).await.map_err(|_| Error::deadline_exceeded())?

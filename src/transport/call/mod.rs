@@ -1,5 +1,5 @@
-//! The steps of every call, whichever door it came through. [`Steps::run`] has them in
-//! their order; each is in a file of its own.
+//! The call layer: the steps of every call, for any protocol. [`Steps::run`] runs them in
+//! order; each step has its own file.
 
 mod access_record;
 mod admission;
@@ -43,11 +43,11 @@ use self::{
 };
 use super::{Phase, Protocol};
 
-/// Puts the steps before a service. Clones share them.
+/// A tower layer that runs the steps before a service. Clones share its state.
 #[derive(Debug, Clone)]
 pub struct CallLayer(Arc<Steps>);
 
-/// What the steps work with, shared by all calls.
+/// The state of the steps, shared by all calls.
 #[derive(Debug)]
 struct Steps {
     protocol: &'static dyn Protocol,
@@ -62,8 +62,8 @@ struct Steps {
 }
 
 impl CallLayer {
-    /// The steps of calls that come by `protocol`. Correlation IDs and the time for
-    /// tokens come from `source`.
+    /// Creates the layer for calls of `protocol`. `source` provides correlation IDs, and
+    /// the time that tokens are checked at.
     #[must_use]
     pub fn new(
         protocol: &'static dyn Protocol,
@@ -102,7 +102,7 @@ impl CallLayer {
 }
 
 impl Steps {
-    /// The way of a call, from its arrival to its answer.
+    /// Runs a call, from its request to its response.
     async fn run<S>(self: Arc<Self>, mut request: Request<Body>, mut service: S) -> Response<Body>
     where
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
@@ -123,13 +123,13 @@ impl Steps {
             }
             Err(error) => (self.protocol.refusal(error), None),
         };
-        correlation::state(&mut response, &correlation_id);
+        correlation::insert_header(&mut response, &correlation_id);
         self.track(response, record, permit)
     }
 
-    /// Checks the caller's role and finds a place for the call.
+    /// Checks the caller's role and the limits of running calls.
     fn admit(&self, request: &mut Request<Body>) -> Result<(CallPermit, SharedMemory), Error> {
-        // First the role: callers without it take no place from others.
+        // First the role, so that callers without it do not use up the limits.
         self.authorization.check(self.protocol.method(request), request.extensions())?;
         let kind = CallKind::of(self.protocol.method(request));
         let permit = self.admission.admit(kind, request.extensions().get::<Peer>())?;
@@ -140,7 +140,7 @@ impl Steps {
         Ok((permit, memory))
     }
 
-    /// Keeps the record and the place of the call until its answer is sent.
+    /// Keeps the record and the permit of the call until its response is sent.
     fn track(
         &self,
         response: Response<Body>,

@@ -1,5 +1,5 @@
-//! The body of a request: it has to arrive in time, and its bytes count against the
-//! memory of all requests.
+//! The body of a request: it must arrive in time, and its bytes count towards the memory
+//! limit of all requests.
 
 use std::{
     future,
@@ -24,14 +24,14 @@ use super::{
     admission::{CallKind, MemoryPermit},
 };
 
-/// How long the whole request may take, from its first byte. A client that stops in the
-/// middle keeps a place that others need.
+/// How long the whole request may take, from its first byte. A client that stops sending
+/// holds a permit that other calls need.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The memory of a request: taken by its body as it arrives, and kept for as long as the
-/// call works with the message.
+/// The memory of a request: it grows as the body arrives, and is held until the call has
+/// used the message.
 pub(super) type SharedMemory = Arc<Mutex<MemoryPermit>>;
 
 /// The body of a request.
@@ -45,21 +45,21 @@ pub(super) struct RequestBody {
 /// When to stop waiting for a request.
 struct Arrival {
     began: Instant,
-    /// Whether the request is a stream, which lasts as long as its client likes.
+    /// Whether the request is a stream, which has no time limit.
     is_stream: bool,
     phase: watch::Receiver<Phase>,
-    /// Created only when the request is waited for; most arrive with their headers.
+    /// Created only if the body is not there yet; most bodies arrive with their headers.
     end: Option<Pin<Box<dyn Future<Output = Interruption> + Send>>>,
 }
 
-/// Why a request is not waited for any longer.
+/// Why the server stops waiting for a request.
 enum Interruption {
     Timeout,
     Stopping,
 }
 
 impl RequestBody {
-    /// Watches over the arrival of `body`.
+    /// Limits the arrival of `body`.
     pub(super) fn wrap(
         body: Body,
         protocol: &'static dyn Protocol,
@@ -77,8 +77,8 @@ impl RequestBody {
 }
 
 impl Arrival {
-    /// Completes when the request is not waited for any longer: with the error, or with
-    /// nothing where the end of the server is a proper end of the stream.
+    /// Completes when the server stops waiting for the request: with an error, or with
+    /// `None` if it is a stream, which a shutdown ends without an error.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
         let deadline = (!self.is_stream).then(|| self.began + REQUEST_TIMEOUT);
         let phase = &self.phase;
@@ -106,7 +106,7 @@ async fn interruption(
     tokio::select! {
         biased;
         () = timeout => Interruption::Timeout,
-        // An error means that the server is gone, so it has stopped.
+        // An error means that the server was dropped, so it has stopped.
         _ = phase.wait_for(|phase| *phase == Phase::Stopping) => Interruption::Stopping,
     }
 }

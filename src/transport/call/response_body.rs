@@ -1,5 +1,5 @@
-//! The body of a response: it keeps the place and the record of its call until it is
-//! sent, and it is dropped where its client does not read it in time.
+//! The body of a response: it keeps the permit and the record of its call until it is
+//! sent, and is dropped if the client does not read it in time.
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -27,12 +27,12 @@ pub(super) struct ResponseBody {
     _tracked: Option<Tracked<SentResponse>>,
 }
 
-/// A response that is being sent, with all that its call holds.
+/// A response that is being sent, with the resources of its call.
 pub(super) struct SentResponse {
     body: Body,
     protocol: &'static dyn Protocol,
     record: AccessRecord,
-    /// Whether it was ended early, because the code behind it panicked.
+    /// Whether it was ended early, because its stream panicked.
     is_ended: bool,
     _permit: Option<CallPermit>,
 }
@@ -46,7 +46,7 @@ impl ResponseBody {
         permit: Option<CallPermit>,
         stalled: &StalledResponses<SentResponse>,
     ) -> Body {
-        // A stream lasts as long as its client likes; only the number of them is limited.
+        // A stream has no time limit; only the number of streams is limited.
         let must_be_read = match permit.as_ref().map(|permit| permit.kind) {
             Some(CallKind::Read | CallKind::Write | CallKind::Probe) => true,
             Some(CallKind::Watch | CallKind::Tool) | None => false,

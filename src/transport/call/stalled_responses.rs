@@ -9,8 +9,8 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-/// How long a client may leave a response unread. HTTP/2 lets it do so for ever, even
-/// while it reads everything else, and that would cost others a place.
+/// How long a client may leave a response unread. HTTP/2 lets it do so forever, even
+/// while it reads everything else, and each unread response holds a permit.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The responses that wait to be read, in the order of their deadlines.
@@ -19,7 +19,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// each would cost more than most calls do.
 pub(super) struct StalledResponses<R>(Arc<Mutex<Deadlines<R>>>);
 
-/// A response until it is dropped.
+/// A response; `None` once it is dropped.
 type SharedResponse<R> = Mutex<Option<R>>;
 
 struct Deadlines<R> {
@@ -27,7 +27,7 @@ struct Deadlines<R> {
     waiting: BTreeMap<u64, (Instant, Weak<SharedResponse<R>>)>,
 }
 
-/// A response's entry among those that wait; removed on drop.
+/// The entry of a waiting response; removed on drop.
 pub(super) struct Tracked<R> {
     number: u64,
     deadlines: Arc<Mutex<Deadlines<R>>>,
@@ -42,7 +42,7 @@ impl<R: Send + 'static> StalledResponses<R> {
         Self(deadlines)
     }
 
-    /// Gives the response its deadline.
+    /// Sets the deadline of the response.
     pub(super) fn track(&self, response: &Arc<SharedResponse<R>>) -> Tracked<R> {
         let mut deadlines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         deadlines.last_number = deadlines.last_number.wrapping_add(1);

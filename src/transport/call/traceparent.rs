@@ -4,7 +4,7 @@ use http::HeaderMap;
 
 use super::headers;
 
-/// The header, where it has the one form that W3C allows.
+/// The header, if it has the form that W3C specifies.
 pub(super) fn header(headers: &HeaderMap) -> Option<&str> {
     let given = headers::text(headers, "traceparent")?;
     let lengths = given.split('-').map(str::len);

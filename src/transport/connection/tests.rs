@@ -142,7 +142,7 @@ struct Run {
     socket: TestSocket,
     task: Arc<Task>,
     sent: usize,
-    /// How many bytes a flush has vouched for.
+    /// How many bytes were reported as flushed.
     flushed: usize,
     has_ended: bool,
 }
