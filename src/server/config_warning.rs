@@ -1,4 +1,4 @@
-//! Settings with which a server starts, but which can never have the intended effect.
+//! Warnings about settings that cannot have the intended effect, but do not prevent a start.
 
 use crate::{
     auth::Grants,
@@ -8,10 +8,10 @@ use crate::{
 
 use super::Config;
 
-/// A setting without effect. The message says what to do.
+/// A setting without effect. The message contains a remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigWarning {
-    /// A limit admits nothing.
+    /// A limit is 0.
     #[error("--{setting} is 0, which admits nothing: set it to at least 1")]
     ZeroLimit {
         /// The limit.
@@ -23,20 +23,20 @@ pub enum ConfigWarning {
         /// The endpoint.
         endpoint: Endpoint,
     },
-    /// A role is granted to callers of a kind that the server never sees.
+    /// A role is granted to a kind of caller that cannot reach the server.
     #[error("--{setting} grants a role to {kind} callers, but there are none: {reason}")]
     NoSuchCallers {
-        /// The grant.
+        /// The setting with the grant.
         setting: &'static str,
         /// The kind, as grants name it.
         kind: &'static str,
-        /// Why there are none, and how to change that.
+        /// Why there are no such callers, and how to change that.
         reason: &'static str,
     },
 }
 
-/// All warnings about a configuration. Those about callers need to know from where the
-/// server is reachable.
+/// Returns all warnings about a configuration. Those about callers depend on where the
+/// server can be reached from.
 pub(super) fn all(config: &Config, reach: Option<Reach>) -> Vec<ConfigWarning> {
     let mut all = zero_limits(config);
     let endpoint = &config.listen;
@@ -78,7 +78,7 @@ fn grants_without_callers(config: &Config, reach: Reach) -> Vec<ConfigWarning> {
     warnings
 }
 
-/// Why the server sees no callers of a kind; `None` if it does.
+/// Why no caller of this kind can reach the server; `None` if one can.
 fn no_callers(config: &Config, reach: Reach, kind: ActorKind) -> Option<&'static str> {
     let is_socket = reach == Reach::File;
     let clients = config.tls.as_ref().and_then(|tls| tls.clients.as_ref());

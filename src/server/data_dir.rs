@@ -51,7 +51,7 @@ impl Manifest {
     }
 }
 
-/// Why a data directory cannot be used. Nothing in it has changed.
+/// Why a data directory cannot be used. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
     /// The path is a file.
@@ -67,7 +67,7 @@ pub enum DataDirError {
         .0.display()
     )]
     LogMissing(PathBuf),
-    /// There is a log, but no manifest states its region.
+    /// There is a log, but no manifest with its region.
     #[error(
         "{} is missing although there is a log; restore it from a backup, or write it: \
          {{\"format\": {FORMAT}, \
@@ -134,7 +134,7 @@ impl DataDir {
         // User pools have confidential settings.
         private().create(path).map_err(unusable(path))?;
         if public_mode(path).map_err(unusable(path))?.is_some() {
-            // Not refused: the permissions may be intended.
+            // Only a warning, because the permissions may be intended.
             let path = path.display();
             tracing::warn!(%path, "every user has access to the data directory; run chmod 700 on it");
         }
@@ -147,7 +147,7 @@ impl DataDir {
                 return Err(DataDirError::ManifestMissing(manifest_path));
             }
             None => {
-                // Before the manifest: a manifest without a log means that the log is lost.
+                // Created before the manifest: a manifest without a log means that the log is lost.
                 private().create(directory.log()).map_err(unusable(&directory.log()))?;
                 sync_parents(path).map_err(unusable(path))?;
                 let manifest =
@@ -168,7 +168,7 @@ impl DataDir {
         manifest_of(region, &path.join(MANIFEST)).map(|_| ())
     }
 
-    /// Locks a directory that exists, whatever its region.
+    /// Locks an existing directory of any region.
     ///
     /// # Errors
     /// See [`DataDirError`].
@@ -279,7 +279,7 @@ fn read_manifest(manifest_path: &Path) -> Result<Option<Manifest>, DataDirError>
         Err(error) => return Err(unusable(manifest_path)(error)),
     };
     let damaged = |source| DataDirError::Manifest { path: manifest_path.to_owned(), source };
-    // The format first: the rest of a newer one is unknown.
+    // Check the format first: the rest of a newer manifest is unknown.
     let manifest: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
     let format = manifest.get("format").and_then(serde_json::Value::as_u64).unwrap_or_default();
     let found = u32::try_from(format).unwrap_or(u32::MAX);
@@ -292,8 +292,8 @@ fn read_manifest(manifest_path: &Path) -> Result<Option<Manifest>, DataDirError>
     serde_json::from_value(manifest).map(Some).map_err(damaged)
 }
 
-/// Syncs the parents of a new directory, without which it may not survive a crash. This
-/// process has not created those that it may not read.
+/// Syncs the parents of a new directory, so that it survives a crash. Parents that this
+/// process cannot read were not created by it, and are skipped.
 fn sync_parents(path: &Path) -> io::Result<()> {
     for parent in path.canonicalize()?.ancestors().skip(1) {
         match File::open(parent) {

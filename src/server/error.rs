@@ -44,7 +44,7 @@ pub enum ServerError {
         /// The system's error.
         source: io::Error,
     },
-    /// Calls over the network would be neither secret nor protected from changes.
+    /// Calls over the network would be neither encrypted nor protected from modification.
     #[error(
         "{endpoint} is reachable from other machines, and without TLS calls can be read and \
          changed on the way: set --tls-cert and --tls-key, listen on 127.0.0.1 or unix:PATH, or \

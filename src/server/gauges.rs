@@ -1,5 +1,5 @@
 //! Gauges that are set when metrics are scraped: progress, queue length and disk usage.
-//! Keeps neither the application nor its files open.
+//! They hold no strong reference to the application and keep no file open.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{
     transport::Phase,
 };
 
-/// Sets the phase and the disk usage, from the start of the server.
+/// Registers the gauges of the phase and the disk usage, at the start of the server.
 pub(super) fn register_process(
     metrics: &Arc<Metrics>,
     phase: watch::Receiver<Phase>,
@@ -29,13 +29,13 @@ pub(super) fn register_process(
     });
 }
 
-/// Sets the position of the log, once it is open.
+/// Registers the gauge of the log's position, once the log is open.
 pub(super) fn register_log(metrics: &Arc<Metrics>, head: watch::Receiver<Head>) {
     let app = metrics.app.clone();
     metrics.on_scrape(move || app.set_head(head.borrow().position.0));
 }
 
-/// Sets the length of the writer's queue, once calls are answered.
+/// Registers the gauge of the writer's queue, once the application is loaded.
 pub(super) fn register_app(metrics: &Arc<Metrics>, app: &App) {
     let (waiting, app) = (app.waiting(), metrics.app.clone());
     metrics.on_scrape(move || {

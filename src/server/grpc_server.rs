@@ -1,5 +1,5 @@
-//! The gRPC listener: accepts connections from the start of the server, drains them at
-//! its end, and aborts those that remain.
+//! The gRPC listener: accepts connections from the start of the server. At shutdown, it
+//! drains them and aborts those that remain.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,12 +29,12 @@ use super::Config;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// How long a client may take to answer a PING.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many calls are open on one connection at most; further ones wait in the client.
+/// The maximum number of concurrent calls per connection; further ones wait in the client.
 const MAX_STREAMS: u32 = 128;
-/// How many bytes the headers of a call have at most.
+/// The maximum size of the headers of a call.
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
 
-/// How long running calls may take once the server stops.
+/// How long running calls may take after the shutdown begins.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection without calls may take to close. Some clients never close it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ pub(super) struct Security {
     pub(super) access: Access,
 }
 
-/// A server on a listener. Dropped, it ends at once.
+/// A running gRPC server. Dropping it stops it at once.
 #[derive(Debug)]
 pub(super) struct GrpcServer {
     task: JoinHandle<Result<(), TransportError>>,
@@ -56,7 +56,7 @@ pub(super) struct GrpcServer {
 }
 
 impl GrpcServer {
-    /// Starts to accept connections. Until the gate is opened, only health is served.
+    /// Starts accepting connections. Until the gate is opened, only health is served.
     pub(super) fn start(
         listener: Listener,
         security: Security,
@@ -84,7 +84,7 @@ impl GrpcServer {
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .layer(calls.clone())
             .serve_with_incoming_shutdown(gate.clone(), acceptor.into_stream(), async {
-                // An error means that this server is dropped.
+                // An error means that this server was dropped.
                 let _ = drained.await;
             });
         let task = tokio::spawn(server);
@@ -105,7 +105,7 @@ impl GrpcServer {
     /// whether calls had to be aborted.
     pub(super) async fn drain(&mut self) -> Result<bool, TransportError> {
         if let Some(drain) = self.drain.take() {
-            // An error means that the task has ended already.
+            // An error means that the task has already ended.
             let _ = drain.send(());
         }
         let calls = self.calls.clone();

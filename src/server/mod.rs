@@ -1,4 +1,4 @@
-//! The server: starts, serves, and stops in order.
+//! The server: starts, serves, and shuts down gracefully.
 
 mod config_warning;
 pub mod data_dir;
@@ -44,9 +44,9 @@ use self::{
 /// The settings of a server.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens.
+    /// The address to listen on.
     pub listen: Endpoint,
-    /// Where its data is.
+    /// The data directory.
     pub data_dir: PathBuf,
     /// The prefix of user pool IDs.
     pub region: String,
@@ -56,26 +56,26 @@ pub struct Config {
     pub limits: Limits,
     /// How many bytes of user pools are cached in memory, approximately.
     pub cache: u64,
-    /// How many connections are open at most; fewer if `ulimit -n` is lower.
+    /// The maximum number of open connections; lowered if `ulimit -n` is lower.
     pub connections: usize,
-    /// How many calls run at most.
+    /// The maximum number of concurrent calls.
     pub capacity: Capacity,
-    /// Who may call what.
+    /// The roles of callers.
     pub grants: Grants,
-    /// Where metrics, liveness and readiness are served, if anywhere.
+    /// The address for metrics, liveness and readiness; `None` to not serve them.
     pub metrics_listen: Option<Endpoint>,
     /// The certificates for TCP connections; `None` for no TLS.
     pub tls: Option<ServerTls>,
-    /// Which bearer tokens are accepted; `None` for none.
+    /// The bearer tokens to accept; `None` to accept none.
     pub tokens: Option<TokenSettings>,
-    /// Whether it may be reachable from other machines without TLS.
+    /// Whether to allow an address that other machines can reach without TLS.
     pub insecure: bool,
-    /// Where spans are sent, if anywhere.
+    /// The collector to send spans to, if any.
     pub otlp_endpoint: Option<Collector>,
 }
 
 impl Config {
-    /// The defaults of `userpool serve`, at `listen` on `data_dir`.
+    /// The default settings, with this address and data directory.
     #[must_use]
     pub fn new(listen: Endpoint, data_dir: PathBuf) -> Self {
         Self {
@@ -96,7 +96,7 @@ impl Config {
         }
     }
 
-    /// Checks that TLS is used where it is needed, and nowhere else.
+    /// Checks that TLS is configured if, and only if, the endpoint needs it.
     fn check_tls(&self, reach: Reach) -> Result<(), ServerError> {
         let endpoint = self.listen.clone();
         match (reach, &self.tls) {
@@ -106,9 +106,9 @@ impl Config {
         }
     }
 
-    /// All problems that can be found without listening and without changing the data
-    /// directory, which a server may be using. Includes the [`ConfigWarning`]s, with
-    /// which a server would start.
+    /// Returns all problems that can be found without listening and without changing the
+    /// data directory, which a running server may use. Includes [`ConfigWarning`]s, which
+    /// do not prevent a start.
     pub async fn check(&self) -> Vec<ServerError> {
         let mut problems = Vec::new();
         let reach = listen::check(&self.listen).await.map_err(cannot_listen(&self.listen));
@@ -135,26 +135,26 @@ impl Config {
     }
 }
 
-/// A server that has started. Dropped, it ends at once.
+/// A started server. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct Server {
     listeners: Listeners,
     app: Arc<App>,
     signer: Arc<Signer>,
-    /// The file that the last checkpoint is added to.
+    /// The file that the checkpoint of each shutdown is appended to.
     checkpoints: PathBuf,
     /// Unlocked after everything else is closed.
     data_dir: Option<DataDir>,
 }
 
 impl Server {
-    /// Listens, opens the data directory, and brings the read model up to the log. Until
-    /// then, health reports `NOT_SERVING` and every other call is refused.
+    /// Listens, opens the data directory, and brings the read model up to date. Until that
+    /// is done, health reports `NOT_SERVING` and every other call is refused.
     ///
     /// # Errors
     /// See [`ServerError`].
     pub async fn start(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
-        // First, so that a wrong address creates no directory.
+        // Listen first, so that a wrong address creates no directory.
         let startup = Startup::listen(config, source).await?;
         let data_dir = &startup.config.data_dir;
         let data_dir = DataDir::open(data_dir, &startup.config.region, startup.source.now())?;
@@ -167,7 +167,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts on any log.
+    /// Starts a server on the given log.
     ///
     /// # Errors
     /// See [`ServerError`].
@@ -182,13 +182,13 @@ impl Server {
         startup.open(signer, log, read_model).await
     }
 
-    /// Where it listens, with the port that is bound.
+    /// The address that it listens on, with the bound port.
     #[must_use]
     pub fn endpoint(&self) -> Endpoint {
         self.listeners.endpoint.clone()
     }
 
-    /// Where metrics are served, with the port that is bound.
+    /// The address that metrics are served on, with the bound port.
     #[must_use]
     pub fn metrics_endpoint(&self) -> Option<Endpoint> {
         self.listeners.monitoring.as_ref().map(|monitoring| monitoring.endpoint.clone())
@@ -200,7 +200,7 @@ impl Server {
     /// [`ServerError::LogFailed`] if the log failed, [`ServerError::LogHangs`] if it could
     /// not be closed. Acknowledged commands are durable in both cases.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
-        // On an early return, the first of these is dropped last.
+        // On an early return, these are dropped in reverse order.
         let Self { data_dir, checkpoints, signer, app, listeners } = self;
         let Listeners { mut grpc, reload_task, tracer, monitoring, .. } = listeners;
         let log_failed = tokio::select! {
@@ -230,7 +230,7 @@ impl Server {
         drop(app);
         drop(data_dir);
         drop(monitoring);
-        // Waits for the collector for a few seconds at most. Its panic changes nothing.
+        // Waits for the collector for a few seconds at most. A panic is ignored.
         #[expect(clippy::disallowed_methods, reason = "a simulation has no collector")]
         let flushed = task::spawn_blocking(move || tracer.flush());
         flushed.await.ok();
@@ -239,7 +239,7 @@ impl Server {
     }
 }
 
-/// The listeners, and what they use.
+/// The listeners and their background tasks.
 #[derive(Debug)]
 struct Listeners {
     endpoint: Endpoint,
@@ -250,7 +250,7 @@ struct Listeners {
     monitoring: Option<Monitoring>,
 }
 
-/// A server that listens and whose application is not loaded yet.
+/// A server that listens but has not loaded its application.
 struct Startup {
     listeners: Listeners,
     gate: StartupGate,

@@ -1,8 +1,8 @@
 //! The monitoring listener: metrics, liveness and readiness over HTTP, from the start
 //! of the server to its end.
 //!
-//! It has no TLS and no authorization, because nothing can be changed here and no
-//! response is about a user pool. It listens only if it is configured.
+//! It has no TLS and no authorization, because it changes nothing and no response is
+//! about a user pool. It listens only if it is configured.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -29,16 +29,15 @@ use crate::{
     transport::{Endpoint, Listener, Phase, listen::ACCEPT_PAUSE},
 };
 
-/// How many connections are open at most; further ones wait to be accepted. The log
+/// The maximum number of open connections; further ones wait to be accepted. The log
 /// needs the other file descriptors.
 const MAX_CONNECTIONS: usize = 32;
-/// How long a connection is open at most. Clients connect again.
+/// The maximum lifetime of a connection. Clients reconnect.
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
-/// How long a connection is open without a request. Idle clients must not keep
-/// others out.
+/// How long a connection may be idle. Idle clients must not block others.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The monitoring listener. Dropped, it closes.
+/// The monitoring listener; closes on drop.
 #[derive(Debug)]
 pub(super) struct Monitoring {
     pub(super) endpoint: Endpoint,
@@ -88,7 +87,7 @@ async fn serve(listener: Listener, routes: Router) -> Infallible {
             let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
             server.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_TIMEOUT);
             let connection = server.serve_connection(TokioIo::new(socket.into_socket()), routes);
-            // Errors are those of the client.
+            // Errors are caused by the client.
             let _ = timeout(CONNECTION_TIMEOUT, connection).await;
             drop(permit);
         });
@@ -112,7 +111,7 @@ async fn readyz(State(state): State<MonitoringState>) -> (StatusCode, String) {
 }
 
 async fn scrape(State(state): State<MonitoringState>) -> impl IntoResponse {
-    // File sizes are read, which a bad disk can block.
+    // This reads file sizes, which a failing disk can block.
     #[expect(clippy::disallowed_methods, reason = "a simulation has no monitoring")]
     let text = task::spawn_blocking(move || state.metrics.text()).await;
     let content = [(CONTENT_TYPE, metrics::CONTENT_TYPE)];
