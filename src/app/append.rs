@@ -1,4 +1,4 @@
-//! Appending a batch, and finding out what happened where the log does not say.
+//! Appends a batch, and resolves appends whose outcome is unknown.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use crate::{
 #[cfg(sim_bugs)]
 use super::planted_bugs::PlantedBug;
 
-/// How long to wait before a log that failed is used again.
+/// How long to wait before using a failed log again.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// Appends one batch at `expected`.
 ///
-/// Where the log [can append again](EventLog::can_append_again), this waits until the
-/// outcome is known: it is then a conflict or no error at all.
+/// If the log [can append again](EventLog::can_append_again), this waits until the
+/// outcome is known, so the only error is a conflict.
 ///
 /// # Errors
 /// See [`EventLog::append`].
@@ -45,8 +45,8 @@ pub(super) async fn append(
     }
 }
 
-/// Confirms that the log still ends at `expected`. Refusals that go with no batch must not
-/// rest on a state that another writer has changed.
+/// Confirms that the log still ends at `expected`, for refusals without a batch: they must
+/// not be based on a state that another writer has changed.
 ///
 /// # Errors
 /// As for [`append`].
@@ -67,11 +67,11 @@ pub(super) async fn confirm(log: &dyn EventLog, expected: Head) -> Result<(), Ap
     }
 }
 
-/// Finds out whether a batch was written whose append had an unknown outcome, and appends
-/// it again as long as no record follows `expected`.
+/// Finds out whether a batch with an unknown append outcome was written, and appends it
+/// again while no record follows `expected`.
 ///
-/// An append that is still on its way may arrive at any time. So a conflict proves
-/// nothing here: only the record after `expected` tells which writer was first.
+/// The earlier append may still be in flight and arrive at any time. So a conflict proves
+/// nothing here: only the record after `expected` shows which writer was first.
 async fn resolve(
     log: &dyn EventLog,
     expected: Head,

@@ -1,5 +1,5 @@
-//! Deciding commands into a batch: the events decided so far, and the state that they
-//! lead to. Nothing has happened before the batch is appended.
+//! Decides commands into a batch, which holds the events so far and the state after them.
+//! Nothing takes effect before the batch is appended.
 
 use std::collections::HashMap;
 
@@ -23,8 +23,8 @@ use super::{
 #[cfg(sim_bugs)]
 use super::planted_bugs::PlantedBug;
 
-/// How often an ID is drawn for a new user pool until one is free.
-const ID_DRAWS: usize = 8;
+/// How many IDs are generated for a new user pool until one is free.
+const MAX_ID_ATTEMPTS: usize = 8;
 
 /// The result of deciding a command.
 pub(super) enum Decision {
@@ -42,13 +42,13 @@ pub(super) enum Decision {
 /// Decided events that are not appended yet.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// The head at which it is appended.
+    /// The head of the log that it is appended to.
     pub(super) after: Head,
     /// The bodies of its records.
     pub(super) bodies: Vec<Bytes>,
-    /// Their events without payloads, which are not needed any more.
+    /// Their events, without the payloads, which are no longer needed.
     pub(super) events: Vec<UserPoolEvent>,
-    /// The changes that the events lead to.
+    /// The changes to the read model that the events cause.
     pub(super) changes: Changes,
     requests: HashMap<Uuid, ([u8; 32], Outcome)>,
 }
@@ -70,7 +70,7 @@ pub(super) struct Decider<'a> {
 }
 
 impl Decider<'_> {
-    /// Decides one command on the state that the ones before it lead to.
+    /// Decides one command on the state after the commands before it.
     pub(super) fn decide(&mut self, checked: CheckedCommand, context: &Context) -> Decision {
         let decided = self.try_decide(checked, context);
         decided.unwrap_or_else(|error| Decision::Answer(Err(error)))
@@ -98,7 +98,7 @@ impl Decider<'_> {
         let decided = decide(&pool.state(), &facts, options.expected_revision, command)?;
 
         let Facts { user_pool_id: id, .. } = facts;
-        // Times go on from the last event, never back.
+        // The time is never earlier than that of the last event.
         let at = self.source.now().max(self.batch.changes.record_time());
         let mut after = pool;
         let mut events = Vec::with_capacity(decided.len());
@@ -125,7 +125,7 @@ impl Decider<'_> {
         if options.validate_only || events.is_empty() {
             return Ok(Decision::Answer(Ok(outcome)));
         }
-        // Nothing fails from here on: a command changes the batch as a whole or not at all.
+        // Nothing below can fail, so a command changes the batch completely or not at all.
         if let Some(request_id) = options.request_id {
             self.batch.requests.insert(request_id, (context.fingerprint, outcome.clone()));
         }
@@ -138,7 +138,7 @@ impl Decider<'_> {
         Ok(Decision::Answer(Ok(outcome)))
     }
 
-    /// The event after those of this batch and `index` more.
+    /// The event that follows those of this batch and `index` more.
     fn envelope(
         &self,
         id: &UserPoolId,
@@ -196,7 +196,7 @@ impl Decider<'_> {
                 Ok((id, pool))
             }
             Target::New => {
-                for _ in 0..ID_DRAWS {
+                for _ in 0..MAX_ID_ATTEMPTS {
                     let suffix = self.source.user_pool_suffix();
                     let id = UserPoolId::from_trusted(format!("{}_{suffix}", self.settings.region));
                     let pool = self.pool(&id)?;

@@ -1,4 +1,4 @@
-//! Why a command is not carried out, and why the application cannot start.
+//! Why a command is not executed, and why the application cannot start.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::{
 
 use super::ReadModelError;
 
-/// Why a command was not carried out.
+/// Why a command was not executed.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecuteError {
     /// A business rule refuses it. Nothing was recorded.
@@ -31,7 +31,7 @@ pub enum ExecuteError {
     #[error("the server is shutting down")]
     ShuttingDown,
     /// The log or the read model failed. The command may or may not have been recorded;
-    /// no other will be.
+    /// no later command will be.
     #[error("the log is unavailable")]
     LogUnavailable,
     /// A fault in this program. Nothing was recorded.
@@ -52,7 +52,7 @@ pub enum LoadError {
     /// The log.
     #[error(transparent)]
     Log(#[from] ReadError),
-    /// The log ends before the last record that was projected: its end is lost.
+    /// The log ends before the last projected record: its end is lost.
     #[error(
         "the log ends at position {end}, but the read model shows position {projected}; restore \
          the log, or delete the read model to accept the loss"
@@ -63,7 +63,7 @@ pub enum LoadError {
         /// The last position that was projected.
         projected: Position,
     },
-    /// A record of the log is intact, but this version does not understand it.
+    /// A record of the log is intact, but this version cannot decode it.
     #[error(transparent)]
     Decode(#[from] DecodeError),
 }
@@ -71,7 +71,7 @@ pub enum LoadError {
 /// Why the application could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The read model can be neither used nor built again.
+    /// The read model can neither be used nor rebuilt.
     #[error(
         "cannot build the read model in {}; check the disk, or delete the directory",
         path.display()

@@ -1,5 +1,5 @@
-//! Commands become events, and events become state: the writer, the projector, the read
-//! model and the history. Knows nothing of gRPC.
+//! The application: the writer turns commands into events, the projector applies events
+//! to the read model, and the history reads the log. Knows nothing of gRPC.
 
 mod append;
 mod batch;
@@ -50,23 +50,23 @@ use self::{
     writer::{Writer, WriterState},
 };
 
-/// How many commands may wait for the writer.
+/// The capacity of the writer's queue, in commands.
 const MAX_WAITING: usize = 1024;
 
 /// How long the log may take to finish the running batch when the application closes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The caller and the request: recorded with an event beside its payload.
+/// The caller and the request, which are recorded with an event next to its payload.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     /// The caller.
     pub actor: Actor,
-    /// Ties the request to the records of other systems.
+    /// Links the request to logs and traces.
     pub correlation_id: String,
     /// The W3C trace that the request is part of.
     pub traceparent: Option<String>,
-    /// SHA-256 of the request, which tells a retry from another request with the same ID.
-    /// Zeros if the request has no ID.
+    /// SHA-256 of the request, which distinguishes a retry from a different request with
+    /// the same ID. Zeros if the request has no ID.
     pub fingerprint: [u8; 32],
 }
 
@@ -88,22 +88,22 @@ impl From<EncodedPool> for Outcome {
     }
 }
 
-/// What the application is started with.
+/// The settings of the application.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The prefix of user pool IDs.
     pub region: String,
-    /// The limits that Cognito has, too.
+    /// Cognito's quotas.
     pub limits: Limits,
-    /// How many bytes of the read model are kept in memory, or a few more.
+    /// How many bytes of the read model are cached in memory, approximately.
     pub cache: u64,
-    /// Counts what the application does.
+    /// The metrics of the application.
     pub metrics: AppMetrics,
     /// Records the spans of appends.
     pub tracer: Tracer,
 }
 
-/// The application: commands in, state out.
+/// The application: executes commands and answers reads.
 #[derive(Debug)]
 pub struct App {
     read_model: Arc<ReadModel>,
@@ -118,8 +118,8 @@ pub struct App {
 }
 
 impl App {
-    /// Brings the read model in the directory `read_model` up to `log` and starts the
-    /// writer.
+    /// Brings the read model in the directory `read_model` up to date with `log`, and
+    /// starts the writer.
     ///
     /// # Errors
     /// See [`StartError`]. The log is only read.
@@ -140,7 +140,7 @@ impl App {
         Self::with_read_model(log, read_model, source, settings).await
     }
 
-    /// Projects the whole of `log` into a read model in memory and starts the writer.
+    /// Builds a read model of `log` in memory, and starts the writer.
     ///
     /// # Errors
     /// See [`StartError`]. The log is only read.
@@ -202,7 +202,7 @@ impl App {
         Arc::clone(&self.source)
     }
 
-    /// Carries out a command, which is durable and visible on return.
+    /// Executes a command. Its change is durable and visible on return.
     ///
     /// Dropping the future cancels the command unless the writer has taken it; after that
     /// it may complete without its caller.
@@ -223,11 +223,11 @@ impl App {
             }
             mpsc::error::TrySendError::Closed(_) => self.closed_error(),
         })?;
-        // No answer means that the writer failed, maybe after the append.
+        // No answer means that the writer failed, possibly after the append.
         answered.await.unwrap_or(Err(ExecuteError::LogUnavailable))
     }
 
-    /// The user pool as it is now, or nothing if it never existed.
+    /// The current user pool, or `None` if it never existed.
     ///
     /// # Errors
     /// The read model cannot be read.
@@ -235,7 +235,7 @@ impl App {
         self.read_model.encoded_pool(id)
     }
 
-    /// The domain, or nothing if the prefix is free.
+    /// The domain, or `None` if the prefix is free.
     ///
     /// # Errors
     /// The read model cannot be read.
@@ -265,8 +265,8 @@ impl App {
         &self.history
     }
 
-    /// A function that returns how many commands wait for the writer, and how many may. It
-    /// does not keep the application, and returns nothing when that is dropped.
+    /// Returns a function that reads the length and the capacity of the writer's queue. It
+    /// does not keep the application alive, and returns `None` once that is dropped.
     pub fn waiting(&self) -> impl Fn() -> Option<(usize, usize)> + Send + Sync + 'static {
         let commands = self.commands.downgrade();
         move || {
@@ -276,13 +276,13 @@ impl App {
         }
     }
 
-    /// Ends every watch, because the server is about to stop.
+    /// Ends every watch, because the server is stopping.
     pub fn drain(&self) {
         self.draining.send_replace(true);
     }
 
-    /// Takes no further command and waits until the writer has carried out the commands that
-    /// wait and has released the log. Returns `false` if the log hangs for 10 seconds.
+    /// Rejects further commands, and waits until the writer has executed those in its queue
+    /// and has released the log. Returns `false` if the log hangs for 10 seconds.
     pub async fn close(&self) -> bool {
         self.closing.send_replace(true);
         let mut stopped = self.stopped.clone();
@@ -290,12 +290,12 @@ impl App {
         timeout(CLOSE_TIMEOUT, ended).await.is_ok()
     }
 
-    /// Waits until the writer has failed: from then on no command is acknowledged.
+    /// Waits until the writer has failed. After that, no command is acknowledged.
     pub async fn failed(&self) {
         let mut stopped = self.stopped.clone();
         let ended = stopped.wait_for(|state| *state == WriterState::Failed).await.is_err();
         if ended {
-            // The writer ended in order, so it never fails.
+            // The writer ended without a failure, so it never fails.
             std::future::pending::<()>().await;
         }
     }

@@ -1,23 +1,23 @@
-//! Bugs that the simulator plants, to prove that it finds them. Only a build with
-//! `--cfg sim_bugs` has them, and each thread plants its own.
+//! Bugs that are injected into the simulator's runs, to prove that it detects them. They
+//! exist only in a build with `--cfg sim_bugs`, and are set per thread.
 
 use std::cell::Cell;
 
-/// A bug that can be planted.
+/// A bug that can be injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlantedBug {
     /// A request ID is not looked up.
     RequestIdIgnored,
     /// Commands are answered before their batch is durable.
     EarlyAnswer,
-    /// An unknown outcome is taken for a conflict.
+    /// An unknown outcome is treated as a conflict.
     UnknownAsConflict,
-    /// A conflict is taken for another writer's, though the batch may have been written by
-    /// an append before.
+    /// A conflict is attributed to another writer, although an earlier append may have
+    /// written the batch.
     OwnConflict,
-    /// Refusals are answered without a look at the end of the log.
+    /// Refusals are answered without checking the end of the log.
     StaleRefusal,
-    /// A watch skips the first event that is kept in memory.
+    /// A watch skips the first event that is in memory.
     SkippedEvent,
 }
 
@@ -25,13 +25,13 @@ thread_local! {
     static PLANTED: Cell<Option<PlantedBug>> = const { Cell::new(None) };
 }
 
-/// Plants a bug in this thread, or none.
+/// Sets the bug of this thread, or none.
 pub fn plant(bug: Option<PlantedBug>) {
     PLANTED.set(bug);
 }
 
 impl PlantedBug {
-    /// Whether it is planted.
+    /// Whether it is set in this thread.
     pub(super) fn is_planted(self) -> bool {
         PLANTED.get() == Some(self)
     }

@@ -1,5 +1,5 @@
-//! Preparing a read model on the disk at the start: it is brought up to the log, or built
-//! again if it cannot be trusted.
+//! Prepares the read model on disk at the start: brings it up to date with the log, or
+//! rebuilds it if it cannot be trusted.
 
 use std::{
     fs, io,
@@ -18,13 +18,13 @@ use crate::{
 
 use super::{LoadError, PAGE, ReadModel, ReadModelError, Settings, unsynced};
 
-/// How many events are applied between two messages about the progress.
+/// How many events are applied between two progress messages.
 const PROGRESS_INTERVAL: u64 = 100_000;
-/// How many pages may be read ahead of those that are applied.
+/// How many pages may be read ahead of the one that is being applied.
 const MAX_PAGES_AHEAD: usize = 2;
 
-/// Opens the read model at `path` and applies the records that it lacks. The metrics show
-/// the progress.
+/// Opens the read model at `path` and applies the records that it lacks. Updates the
+/// progress metrics.
 ///
 /// # Errors
 /// The log cannot be read, or the read model cannot be written.
@@ -41,7 +41,7 @@ pub(super) async fn catch_up(
             Err(LoadError::ReadModel(error)) => {
                 tracing::warn!(
                     error = error_chain(&error),
-                    "the read model is damaged; building it again"
+                    "the read model is damaged; rebuilding it"
                 );
             }
             Err(error @ (LoadError::Log(_) | LoadError::Decode(_) | LoadError::EndLost { .. })) => {
@@ -50,15 +50,15 @@ pub(super) async fn catch_up(
         }
     } else {
         tracing::warn!(
-            "the read model does not belong to this log, or was not closed; building it again"
+            "the read model does not belong to this log, or was not closed; rebuilding it"
         );
     }
     rebuild(log, path, *cache, &progress).await
 }
 
-/// Deletes the read model at `path` and builds it again from the log, with `cache` bytes
-/// of it in memory. `progress` is called with the first position and with each position
-/// that was reached.
+/// Deletes the read model at `path` and rebuilds it from the log, with `cache` bytes of it
+/// cached in memory. Calls `progress` with the first position and with each position that
+/// it reaches.
 ///
 /// # Errors
 /// The log cannot be read, or the read model cannot be written.
@@ -72,7 +72,7 @@ pub async fn rebuild(
     apply_rest(log, ReadModel::open(path, cache)?, progress).await
 }
 
-/// The read model at `path`, or nothing if it cannot be used with this log.
+/// Opens the read model at `path`. Returns `None` if it cannot be used with this log.
 async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Option<ReadModel>, LoadError> {
     if !unsynced::is_whole(path) {
         return Ok(None);
@@ -93,14 +93,14 @@ async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Option<Read
     Ok(continues(log, checkpoint.head()).await?.then_some(read_model))
 }
 
-/// Whether `head` is, or once was, the head of this log.
+/// Whether `head` is, or was at some time, the head of this log.
 async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
     if head.position == Position::START {
         return Ok(true);
     }
     let end = log.head().borrow().position;
     if head.position > end {
-        // Only durable records are projected, so these were lost.
+        // Only durable records are projected, so the log has lost records.
         return Err(LoadError::EndLost { end, projected: head.position });
     }
     let before = Position(head.position.0.saturating_sub(1));
@@ -108,8 +108,8 @@ async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
     Ok(records.first().is_some_and(|record| record.hash == head.hash))
 }
 
-/// Applies the records that the read model lacks. One page is read and decoded while a
-/// thread applies the page before.
+/// Applies the records that the read model lacks. A thread applies one page while the next
+/// one is read and decoded.
 async fn apply_rest(
     log: &dyn EventLog,
     read_model: ReadModel,
@@ -131,7 +131,7 @@ async fn apply_rest(
         Ok::<_, ReadModelError>(read_model)
     });
     let read = async {
-        // Moved in, so that the thread ends when this future does.
+        // Moved in, so that the thread ends when this future is dropped.
         let decoded = decoded;
         let mut reported = position.0;
         loop {

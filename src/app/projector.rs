@@ -1,5 +1,5 @@
-//! The projector: applies the records of the log to the read model, in their order,
-//! whichever server appended them. Nothing else changes a read model that is in use.
+//! The projector: applies the records of the log to the read model, in order, no matter
+//! which server appended them. Nothing else changes a read model that is in use.
 
 use std::{cmp::Ordering, future::pending, sync::Arc};
 
@@ -20,7 +20,7 @@ use super::{
     read_model::Changes,
 };
 
-/// Moves the read model, the recent events and the visible head.
+/// Updates the read model, the recent events and the visible head.
 #[derive(Debug)]
 pub(super) struct Projector {
     log: Arc<dyn EventLog>,
@@ -34,7 +34,7 @@ pub(super) struct Projector {
 }
 
 impl Projector {
-    /// A projector that continues where the read model stands.
+    /// Creates a projector that continues after the last record of the read model.
     ///
     /// # Errors
     /// The read model cannot be read.
@@ -51,12 +51,12 @@ impl Projector {
         Ok(Self { log, log_head, read_model, recent, visible, metrics, read_warnings })
     }
 
-    /// The last record that was applied, now and whenever it moves.
+    /// A receiver of the last applied record.
     pub(super) fn visible(&self) -> watch::Receiver<Head> {
         self.visible.subscribe()
     }
 
-    /// Waits until the log has records that were not applied.
+    /// Waits until the log has records that are not applied yet.
     pub(super) async fn wait_for_records(&mut self) {
         let applied = self.applied().position;
         if self.log_head.wait_for(|head| head.position > applied).await.is_err() {
@@ -74,11 +74,11 @@ impl Projector {
         self.catch_up_to(end).await
     }
 
-    /// Applies the records up to a head that another writer has moved the log to.
+    /// Applies the records up to `actual`, the head that another writer has appended.
     ///
     /// # Errors
-    /// As for [`catch_up`](Self::catch_up), and where the log does not continue the
-    /// records that were applied.
+    /// As for [`catch_up`](Self::catch_up), or the log does not continue the applied
+    /// records.
     pub(super) async fn follow(&self, actual: Head) -> Result<(), LoadError> {
         let applied = self.applied();
         match actual.position.cmp(&applied.position) {
@@ -95,7 +95,7 @@ impl Projector {
         while self.applied().position < end {
             match self.log.read(self.applied().position, PAGE).await {
                 Ok(records) if !records.is_empty() => self.project(records)?,
-                // The engine may hear of a head before it can read up to there.
+                // The engine may learn of a head before it can read up to it.
                 Ok(_) => sleep(RETRY_PAUSE).await,
                 Err(ReadError::Unavailable(error)) => {
                     if self.read_warnings.allow() {
@@ -110,7 +110,7 @@ impl Projector {
         Ok(())
     }
 
-    /// Applies records that follow those applied before.
+    /// Applies the next records.
     fn project(&self, records: Vec<Record>) -> Result<(), LoadError> {
         let mut head = self.applied();
         let mut changes = self.read_model.changes()?;
@@ -127,8 +127,8 @@ impl Projector {
         Ok(self.apply(changes, events, records)?)
     }
 
-    /// Applies records that follow those applied before, with the changes that they lead
-    /// to and their events without payloads.
+    /// Applies the next records, given the changes that they cause and their events
+    /// without payloads.
     ///
     /// # Errors
     /// The read model cannot be written.
@@ -156,7 +156,7 @@ impl Projector {
     }
 }
 
-/// The log is not the one that was applied up to now.
+/// The error if the log differs from the one that was applied so far.
 fn broken_chain(position: Position, defect: Defect) -> LoadError {
     LoadError::Log(ReadError::Damaged { position, defect })
 }

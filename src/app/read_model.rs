@@ -1,20 +1,20 @@
-//! The read model: the user pools as clients read them, in a store of its own.
+//! The read model: the user pools as clients read them, in a separate store.
 //!
 //! | key | value |
 //! |---|---|
 //! | `p` position of its creation | a user pool that is not deleted |
-//! | `x` position of its creation | a user pool that was deleted, as it was last |
+//! | `x` position of its creation | the last state of a deleted user pool |
 //! | `u` user pool ID | the position of its creation |
-//! | `r` position of its creation, revision | the position of an event after that one |
-//! | `d` prefix | the user pool that has the domain |
-//! | `i` request ID | the event that the request led to |
+//! | `r` position of its creation, revision | the position of the event with that revision, from 2 |
+//! | `d` prefix | the user pool that owns the domain |
+//! | `i` request ID | the event that the request recorded |
 //! | `m` | the checkpoint |
 //!
-//! Large values are in the order of creation and not of the IDs, which are random: a new
-//! user pool is written next to the one before it, and not anywhere on the disk.
+//! Large values are ordered by creation and not by ID, because IDs are random: a new user
+//! pool is written next to the previous one, and not at a random place on the disk.
 //!
-//! Lookups block the calling thread: the store mostly has the page in memory, and a change
-//! of threads would cost more.
+//! Lookups block the calling thread: usually the page is in memory, and switching threads
+//! would cost more.
 
 mod changes;
 mod key;
@@ -40,13 +40,13 @@ use super::stored::{self, Checkpoint, EncodedPool, StoredDomain, StoredPool, Sto
 pub(super) use self::changes::{Changes, IndexChange};
 use self::{memory::MemoryStore, places::Places, sled::SledStore, store::Store};
 
-/// How many bytes of the read model are kept in memory by default.
+/// How many bytes of the read model are cached in memory by default.
 pub const CACHE: u64 = 256 * 1024 * 1024;
-/// The form of the stored data. A read model with another form is built again.
+/// The version of the stored form. A read model with another one is rebuilt.
 const FORM: u32 = 2;
 
-/// The read model cannot be read or written. It can be built again: delete it and start
-/// the server.
+/// The read model cannot be read or written. To rebuild it, delete it and start the
+/// server.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadModelError {
     /// The store failed, or is damaged.
@@ -79,13 +79,12 @@ pub struct PoolEntry {
 #[derive(Debug)]
 pub struct ReadModel {
     store: Box<dyn Store>,
-    /// None if the store is in memory, where a lookup is as fast.
+    /// `None` if the store is in memory, where a lookup is as fast.
     places: Option<Places>,
 }
 
 impl ReadModel {
-    /// The read model in a directory, of which `cache` bytes, or a few more, are kept in
-    /// memory.
+    /// Opens the read model in a directory, and caches about `cache` bytes of it in memory.
     pub(super) fn open(path: &Path, cache: u64) -> Result<Self, ReadModelError> {
         let store = SledStore::open(path, cache).map_err(ReadModelError::Engine)?;
         Ok(Self { store: Box::new(store), places: Some(Places::default()) })
@@ -96,7 +95,7 @@ impl ReadModel {
         Self { store: Box::new(MemoryStore::default()), places: None }
     }
 
-    /// The last record that was projected, or nothing if the stored form is another one.
+    /// The last projected record, or `None` if the stored form has another version.
     pub(super) fn checkpoint(&self) -> Result<Option<Checkpoint>, ReadModelError> {
         let checkpoint = match self.message(key::CHECKPOINT)? {
             Some(checkpoint) => Some(checkpoint),
@@ -130,7 +129,7 @@ impl ReadModel {
             return Ok(Some(stored));
         }
         let Some(created) = self.created(id)? else { return Ok(None) };
-        // In this order, because the pool may be deleted in between.
+        // In this order, because the pool may be deleted between the two lookups.
         let stored = self.get(&key::pool(created))?;
         if stored.is_none() {
             return self.get(&key::deleted_pool(created));
@@ -165,7 +164,7 @@ impl ReadModel {
     }
 
     pub(super) fn domains(&self, after: &str, limit: usize) -> Result<Vec<Domain>, ReadModelError> {
-        // No prefix sorts between one and the same with a zero byte after it.
+        // No prefix sorts between `after` and `after` with a zero byte appended.
         let start = key::domain(&format!("{after}\0"));
         let entry = |(key, stored): (Bytes, Bytes)| {
             let prefix = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
@@ -190,19 +189,19 @@ impl ReadModel {
         Ok(creation.into_iter().chain(rest).collect())
     }
 
-    /// No changes yet, after the last record that was projected.
+    /// Starts an empty set of changes after the last projected record.
     pub(super) fn changes(&self) -> Result<Changes, ReadModelError> {
         Ok(Changes::after(self.checkpoint()?.unwrap_or_default()))
     }
 
-    /// Makes the changes, with the checkpoint, in one atomic write.
+    /// Writes the changes and the checkpoint atomically.
     pub(super) fn apply(&self, changes: Changes) -> Result<(), ReadModelError> {
         self.store.write(changes.into_writes()).map_err(ReadModelError::Engine)
     }
 
-    /// Projects events of the log into a read model that nobody reads yet, and not in one
-    /// write. The checkpoint is written last, so that a load which a crash has cut off is
-    /// done again. Events that were applied before change nothing.
+    /// Applies events of the log to a read model that is not in use yet, in many writes.
+    /// The checkpoint is written last, so that an interrupted load is repeated. Events that
+    /// were already applied change nothing.
     pub(super) fn load(&self, events: Vec<UserPoolEvent>) -> Result<(), ReadModelError> {
         let mut changes = self.changes()?;
         for mut event in events {
@@ -236,7 +235,7 @@ impl Checkpoint {
     }
 }
 
-/// The present state of a user pool, or its last one if it was deleted.
+/// The current state of a user pool, or its last one if it was deleted.
 impl From<StoredPool> for UserPool {
     fn from(stored: StoredPool) -> Self {
         stored.user_pool.map(|pool| *pool).unwrap_or_default()

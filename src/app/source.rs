@@ -1,4 +1,4 @@
-//! Time and new identifiers, which differ between any two runs.
+//! The source of nondeterminism: the time and new identifiers.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 /// The letters and digits of user pool IDs.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// How many of them an ID has after the region, as in Cognito.
+/// The length of an ID after the region, as in Cognito.
 const ID_LENGTH: usize = 9;
 
 /// The source of time and identifiers. Tests replace it.
@@ -15,7 +15,7 @@ pub trait Source: Send + Sync + fmt::Debug + 'static {
     /// The current time, in whole milliseconds.
     fn now(&self) -> DateTime<Utc>;
 
-    /// A UUID that grows with time, for events and correlation IDs.
+    /// A UUID that increases with time, for events and correlation IDs.
     fn uuid(&self) -> Uuid;
 
     /// A new suffix for a user pool ID, after the region.
@@ -39,7 +39,7 @@ impl Source for SystemSource {
     fn user_pool_suffix(&self) -> String {
         let mut random = Uuid::new_v4().as_u128();
         let mut suffix = String::with_capacity(ID_LENGTH);
-        // The low 62 bits are random; nine letters take 54.
+        // The low 62 bits are random; nine characters take 54.
         for _ in 0..ID_LENGTH {
             let index = usize::try_from(random % 62).unwrap_or_default();
             suffix.extend(ALPHABET.get(index).map(|letter| char::from(*letter)));

@@ -1,5 +1,5 @@
-//! The values of the read model, as they are stored. A change here is a change of
-//! `read_model::FORM`: the next start builds the read model again.
+//! The stored values of the read model. A change here requires a new value of
+//! `read_model::FORM`, which makes the next start rebuild the read model.
 
 use bytes::Bytes;
 use prost::{
@@ -33,7 +33,7 @@ pub struct StoredPool {
     pub created_position: i64,
 }
 
-/// A [`StoredPool`] whose user pool stays encoded: answers need no more.
+/// A [`StoredPool`] whose user pool stays encoded, which is enough for responses.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct EncodedPool {
     /// The user pool; its last state if it was deleted.
@@ -115,7 +115,7 @@ pub(super) struct StoredDomain {
     pub(super) user_pool_id: String,
 }
 
-/// The event that a request with a request ID led to.
+/// The event that a request with a request ID recorded.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct StoredRequest {
     #[prost(bytes = "vec", tag = "1")]
@@ -133,7 +133,7 @@ pub(super) struct Checkpoint {
     /// Its position.
     #[prost(uint64, tag = "2")]
     pub(super) position: u64,
-    /// Its hash, which tells whether the read model belongs to a log.
+    /// Its hash, which identifies the log that the read model belongs to.
     #[prost(bytes = "vec", tag = "3")]
     pub(super) hash: Vec<u8>,
     /// When it was recorded.

@@ -1,8 +1,8 @@
-//! Tells whether a read model, which is never synced while it is used, can be trusted.
+//! Detects whether a read model, which is never synced while it is in use, can be trusted.
 //!
 //! Written data survives the end of the process, but a power cut may lose any part of it,
-//! and sled does not always notice. So the directory has a mark while it is in use, with
-//! the ID of the boot: a mark of another boot means that the machine went down meanwhile.
+//! and sled does not always detect that. So the directory has a marker file while it is in
+//! use, with the boot ID: a marker of another boot means that the machine went down.
 
 use std::{
     fs::{self, File},
@@ -12,22 +12,22 @@ use std::{
 
 use crate::fs::{sync_all, sync_directory};
 
-/// The name of the mark.
+/// The name of the marker file.
 const MARK: &str = "in_use";
-/// The file with the ID of the boot on Linux. Elsewhere every mark counts as one of another
-/// boot.
+/// The file with the boot ID on Linux. On other systems every marker counts as one of
+/// another boot.
 const BOOT: &str = "/proc/sys/kernel/random/boot_id";
 
-/// The mark of a directory, which is removed on drop. Drop it after everything else.
+/// The marker of a directory, which is removed on drop. Drop it after everything else.
 #[derive(Debug)]
 pub(super) struct InUse(PathBuf);
 
 impl InUse {
-    /// Marks the directory, creating it where there is none. The mark is durable on
-    /// return, before anything changes.
+    /// Creates the marker, and the directory if there is none. The marker is durable on
+    /// return.
     ///
     /// # Errors
-    /// The mark cannot be written or synced.
+    /// The marker cannot be written or synced.
     pub(super) fn mark(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let mut mark = File::create(directory.join(MARK))?;
@@ -47,12 +47,12 @@ impl InUse {
 impl Drop for InUse {
     fn drop(&mut self) {
         if let Err(error) = self.unmark() {
-            tracing::warn!(%error, "cannot sync the read model; it is built again after a reboot");
+            tracing::warn!(%error, "cannot sync the read model; it is rebuilt after a reboot");
         }
     }
 }
 
-/// Whether no write is missing: the directory was closed in order, or used in this boot.
+/// Whether no write is lost: the directory was closed cleanly, or was used in this boot.
 pub(super) fn is_whole(directory: &Path) -> bool {
     match fs::read(directory.join(MARK)) {
         Ok(marked) => !marked.is_empty() && fs::read(BOOT).is_ok_and(|boot| boot == marked),

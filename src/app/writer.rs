@@ -1,13 +1,13 @@
-//! The writer: carries out commands, one batch after the other.
+//! The writer: executes commands, one batch after another.
 //!
-//! It takes the commands that wait, decides each on the state that the ones before it
-//! lead to, appends the events as one batch, has the projector apply them, and only then
-//! answers. One sync serves the whole batch. While no command waits, the projector
-//! follows what other servers append to the log.
+//! It takes the commands in its queue, decides each on the state after the ones before it,
+//! appends the events as one batch, has the projector apply them, and only then answers.
+//! The batch needs one sync. While the queue is empty, the projector applies the records
+//! that other servers append to the log.
 //!
-//! Projecting one batch while the next is on its way to the disk was tried: with as many
-//! callers there are twice as many batches, half as large, and on two cores that costs
-//! more CPU time than the disk gives back.
+//! Projecting one batch while the next is being written to disk was tried: with the same
+//! number of callers there are twice as many batches of half the size, and on two cores
+//! that costs more CPU time than it saves waiting.
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -39,10 +39,10 @@ use super::{
 #[cfg(sim_bugs)]
 use super::planted_bugs::PlantedBug;
 
-/// How many commands one batch takes at most.
+/// The maximum number of commands in a batch.
 const MAX_BATCH: usize = 512;
 
-/// A command on its way to the writer.
+/// A command in the writer's queue.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) checked: CheckedCommand,
@@ -50,7 +50,7 @@ pub(super) struct Job {
     pub(super) answer: oneshot::Sender<Result<Outcome, ExecuteError>>,
 }
 
-/// The commands that wait, until the application is closed.
+/// The writer's queue, and whether the application is closed.
 #[derive(Debug)]
 pub(super) struct Jobs {
     pub(super) waiting: mpsc::Receiver<Job>,
@@ -58,7 +58,7 @@ pub(super) struct Jobs {
 }
 
 impl Jobs {
-    /// Takes the commands that wait, once there are any; none after the last command.
+    /// Waits for commands and takes them. Returns 0 after the last command.
     async fn next(&mut self, batch: &mut Vec<Job>) -> usize {
         tokio::select! {
             biased;
@@ -72,36 +72,36 @@ impl Jobs {
 }
 
 async fn closed(closed: &mut watch::Receiver<bool>) {
-    // An error means that the application is gone, which closes it, too.
+    // An error means that the application was dropped, which closes it as well.
     closed.wait_for(|closed| *closed).await.map(|_| ()).ok();
 }
 
 /// Whether the writer takes commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WriterState {
-    /// It does.
+    /// It takes commands.
     Running,
-    /// It does not: the server stops.
+    /// It has ended, because the server is stopping.
     Ended,
-    /// It does not: the log or the read model failed.
+    /// It has failed, because the log or the read model failed.
     Failed,
 }
 
-/// Why nothing can be recorded any more. The callers that wait get no answer, which is
-/// how they learn of it.
+/// Why nothing can be recorded any more. Waiting callers learn of it when the sender of
+/// their answer is dropped.
 #[derive(Debug, thiserror::Error)]
 enum WriterError {
     /// An append whose outcome stays unknown.
     #[error("the log failed; no command is acknowledged until the server is started again")]
     Append(#[from] AppendError),
-    /// The read model cannot be moved on.
+    /// The records cannot be applied to the read model.
     #[error("the read model cannot follow the log; it is checked again at the next start")]
     Project(#[from] LoadError),
 }
 
 /// Starts the writer. It ends after the last of `jobs`.
 ///
-/// It has a thread of its own, unless the runtime has one thread for everything.
+/// It runs on its own thread, unless the runtime is single-threaded.
 pub(super) fn start(
     writer: Writer,
     jobs: Jobs,
@@ -127,7 +127,7 @@ async fn run(mut writer: Writer, mut jobs: Jobs, state: watch::Sender<WriterStat
         }
         Err(_) => WriterState::Failed,
     };
-    // The process may end only after the log is released.
+    // Release the log first, because the process may end after this.
     drop(writer);
     state.send_replace(ended);
 }
@@ -148,7 +148,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Carries out commands until there are no more, and follows the log in between.
+    /// Executes commands until the queue is closed, and follows the log in between.
     async fn work(&mut self, jobs: &mut Jobs) -> Result<(), WriterError> {
         let mut taken = Vec::with_capacity(MAX_BATCH);
         loop {
@@ -158,16 +158,16 @@ impl Writer {
                     if count == 0 {
                         return Ok(());
                     }
-                    self.carry_out(&mut taken).await?;
+                    self.execute(&mut taken).await?;
                 }
                 () = self.projector.wait_for_records() => self.projector.catch_up().await?,
             }
         }
     }
 
-    /// Carries out commands as one batch. Where another writer is first, they are decided
-    /// again on the state that it has led to.
-    async fn carry_out(&self, jobs: &mut Vec<Job>) -> Result<(), WriterError> {
+    /// Executes commands as one batch. If another writer appends first, decides them again
+    /// on the new state.
+    async fn execute(&self, jobs: &mut Vec<Job>) -> Result<(), WriterError> {
         self.projector.catch_up().await?;
         let answers = loop {
             jobs.retain(|job| !job.answer.is_closed());
@@ -188,7 +188,7 @@ impl Writer {
                 committed => break committed.map(|()| answers)?,
             }
         };
-        // Refusals waited, too: they may rest on events of this batch.
+        // Refusals are also sent only now, because they may depend on events of this batch.
         self.answer(jobs, answers);
         Ok(())
     }
@@ -219,8 +219,8 @@ impl Writer {
                     (Err(ExecuteError::Fault), false)
                 }
             };
-            // A command that was only validated has no position, even if its answer is that
-            // of a recorded one.
+            // A command that was only validated has no position, even if its answer is
+            // repeated from a recorded one.
             if validate_only && let Ok(outcome) = &mut decision {
                 outcome.position = 0;
             }
@@ -252,8 +252,8 @@ impl Writer {
         let record = records.first().ok_or(ExecuteError::Fault)?;
         let event = codec::decode(record).map_err(LoadError::from)?;
         let at = event.record_time.unwrap_or_default();
-        // Creation and update have the whole user pool; the answers to the other commands
-        // do not show it.
+        // Creations and updates carry the whole user pool; the responses to other commands
+        // do not contain it.
         let payload = event.payload.ok_or(ExecuteError::Fault)?;
         let state = evolve(UserPoolState::Absent, payload, at);
         let user_pool = state.user_pool().map(Message::encode_to_vec).unwrap_or_default().into();
@@ -261,7 +261,7 @@ impl Writer {
     }
 }
 
-/// How a command is counted once its batch is durable.
+/// The label under which a command is counted.
 fn outcome_label(
     decided: &Result<Outcome, ExecuteError>,
     validate_only: bool,

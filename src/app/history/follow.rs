@@ -19,7 +19,7 @@ use super::{
 };
 use crate::app::LoadError;
 
-/// How much is read at a time, and so how much memory one follower takes.
+/// How much is read at a time, which bounds the memory of one follower.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 64 * 1024 };
 
 /// A follower of the history. A slow one falls behind and catches up; it never misses an
@@ -32,12 +32,12 @@ pub struct Follow {
     filter: EventFilter,
     include_records: bool,
     interval: Duration,
-    /// Events that were read and not returned yet. A position whose event the filter
-    /// leaves out has none.
+    /// Events that were read but not returned yet; `None` for an event that the filter
+    /// excludes.
     read: VecDeque<Option<Bytes>>,
-    /// The last position that was returned or left out.
+    /// The last position that was returned or excluded.
     position: Position,
-    /// The end of the history when the follower began.
+    /// The end of the history when the follower started.
     past: Position,
     caught_up_sent: bool,
     next_checkpoint: Instant,
@@ -49,14 +49,14 @@ pub struct Follow {
 pub enum FollowItem {
     /// An event that the filter matches, encoded.
     Event(Bytes),
-    /// Every event up to this position was returned or left out.
+    /// Every event up to this position was returned or excluded.
     Checkpoint {
         /// The position to resume after.
         position: Position,
-        /// Whether the follower has passed the end that the history had when it began.
+        /// Whether the follower has reached the end that the history had when it started.
         caught_up: bool,
     },
-    /// The server stops: resume after the last position, on another server or later.
+    /// The server is stopping: resume after the last position, on another server or later.
     Draining,
 }
 
@@ -125,14 +125,14 @@ impl Follow {
                 changed = self.visible.changed() => if changed.is_err() {
                     return Ok(FollowItem::Draining);
                 },
-                // An error means that the application is gone; `visible` then fails, too.
+                // An error means that the application was dropped; `visible` then fails as well.
                 _ = self.draining.changed() => (),
                 () = sleep_until(self.next_checkpoint) => (),
             }
         }
     }
 
-    /// Reads the next events: from memory if they are recent, or else from the log.
+    /// Reads the next events: from memory if they are recent, otherwise from the log.
     async fn read_on(&mut self, head: Position) -> Result<(), HistoryError> {
         let Self { history, filter, include_records, position, .. } = self;
         let recent = history.recent.after(*position, CHUNK.records);

@@ -37,7 +37,7 @@ pub struct History {
     recent: Arc<Recent>,
     /// The last record that was projected; wakes followers when it moves.
     visible: watch::Receiver<Head>,
-    /// Whether the server is about to stop.
+    /// Whether the server is stopping.
     draining: watch::Receiver<bool>,
     watchers: Watchers,
 }
@@ -70,7 +70,7 @@ pub enum HistoryError {
         what: &'static str,
         /// The requested one.
         requested: String,
-        /// That of the creation.
+        /// That of its creation.
         created: String,
     },
     /// Stored data cannot be read.
@@ -90,8 +90,8 @@ impl History {
         Self { log, read_model, recent, visible, draining, watchers }
     }
 
-    /// The last event that is visible. It is taken from the read model, so that a change
-    /// that was shown is in the history, too, and the other way round.
+    /// The last visible event. It is taken from the read model, so that reads and the
+    /// history always show the same changes.
     ///
     /// # Errors
     /// The read model cannot be read.

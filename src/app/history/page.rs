@@ -9,16 +9,16 @@ use crate::{
 
 use super::{EventQuery, History, HistoryError, sequence::EventSequence};
 
-/// How many bytes of events a page has at most, unless its only event has more. gRPC
-/// clients refuse messages over 4 MiB.
+/// The maximum bytes of events in a page, unless a single event is larger. gRPC clients
+/// refuse messages over 4 MiB.
 const MAX_BYTES: usize = 1024 * 1024;
-/// How many events are read for one page, so that a filter which matches few events does
-/// not read the whole log in one call.
+/// The maximum number of events read for one page, so that a filter that matches few
+/// events does not read the whole log in one call.
 const MAX_SCANNED: u64 = 10_000;
 /// How many events are read at a time.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: MAX_BYTES };
-/// How many are read at least: the page may have little room left, but the filter may
-/// leave out many.
+/// The minimum number of events read at a time: even if the page has little room left,
+/// the filter may exclude many.
 const MIN_CHUNK: usize = 16;
 
 /// A page of events.
@@ -26,15 +26,15 @@ const MIN_CHUNK: usize = 16;
 pub struct EventPage {
     /// The events, in the requested order.
     pub events: Vec<UserPoolEvent>,
-    /// Where the next page begins; none after the last page.
+    /// The start of the next page; `None` on the last page.
     pub next: Option<u64>,
     /// The last position that was visible when the page was read.
     pub head: Position,
 }
 
 impl History {
-    /// The page that begins at `start`, the [`EventPage::next`] of the page before, or the
-    /// first page.
+    /// Returns the page that begins at `start`, the [`EventPage::next`] of the previous
+    /// page, or the first page.
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -90,7 +90,7 @@ impl History {
     }
 }
 
-/// Where the first page begins: at the first event within the filter's times.
+/// The start of the first page: the first event within the time range of the filter.
 async fn first_place(
     sequence: &EventSequence<'_>,
     query: &EventQuery,

@@ -1,4 +1,5 @@
-//! The latest events in memory, encoded once for all watches that are nearly at the end.
+//! The latest events in memory, encoded once for all watches that are close to the end of
+//! the log.
 
 use std::{
     collections::VecDeque,
@@ -40,7 +41,7 @@ pub(super) struct RecentEvent {
 }
 
 impl RecentEvent {
-    /// The event as watches receive it, with its record if they ask for that.
+    /// The event as watches receive it, with its record on request.
     pub(super) fn sent(&self, include_record: bool) -> Bytes {
         if include_record {
             return codec::encode_served(&self.record, true);
@@ -50,7 +51,7 @@ impl RecentEvent {
 }
 
 impl Recent {
-    /// Adds the events that follow those added before, each with its record.
+    /// Appends events, each with its record. They must follow the last one in the log.
     pub(in crate::app) fn push(&self, events: impl Iterator<Item = (UserPoolEvent, Record)>) {
         let mut buffer = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (event, record) in events {
@@ -63,8 +64,8 @@ impl Recent {
         }
     }
 
-    /// At most `count` events after `position`; none if the first of them is not in the
-    /// buffer any more.
+    /// At most `count` events after `position`; empty if the first of them is no longer in
+    /// the buffer.
     pub(super) fn after(&self, position: Position, count: usize) -> Vec<Arc<RecentEvent>> {
         let buffer = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let oldest = buffer.events.front().map_or(0, |oldest| oldest.event.position);

@@ -1,4 +1,4 @@
-//! A user pool as it was at some point, computed from its events.
+//! Replays events to compute a past state of a user pool.
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
@@ -14,19 +14,19 @@ use super::{History, HistoryError, ReplayPoint, ReplayQuery, sequence::EventSequ
 /// How many events are read at a time.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 1024 * 1024 };
 
-/// A user pool as it was, and the end of its history at that point.
+/// A past state of a user pool, and its last event at that point.
 #[derive(Debug, Default)]
 pub struct ReplayResult {
-    /// The user pool; its last state if it had been deleted by then.
+    /// The user pool; its last state if it was already deleted.
     pub user_pool: UserPool,
-    /// Whether it had been deleted.
+    /// Whether it was already deleted.
     pub deleted: bool,
     /// The last event that was replayed, without its payload.
     pub last: UserPoolEvent,
 }
 
 impl History {
-    /// The user pool as of a point. Points after `now` are refused.
+    /// Computes the user pool as of a point in time. Points after `now` are refused.
     ///
     /// # Errors
     /// See [`HistoryError`].
@@ -69,7 +69,7 @@ impl History {
     }
 }
 
-/// The last place of the sequence to replay.
+/// The place of the last event to replay.
 async fn last_place(
     sequence: &EventSequence<'_>,
     as_of: ReplayPoint,

@@ -1,5 +1,5 @@
-//! Events without gaps: the whole log, whose places are positions, or the stream of one
-//! user pool, whose places are revisions.
+//! A numbered sequence of events: the whole log, whose places are positions, or the stream
+//! of one user pool, whose places are revisions.
 
 use crate::{
     audit::{codec, decode_with_record},
@@ -44,7 +44,7 @@ impl<'a> EventSequence<'a> {
         Ok(sequence)
     }
 
-    /// The same, each event with its stored record.
+    /// Sets whether each event is read with its stored record.
     pub(super) fn with_records(self, include_records: bool) -> Self {
         Self { include_records, ..self }
     }
@@ -53,7 +53,7 @@ impl<'a> EventSequence<'a> {
         self.length
     }
 
-    /// How many of its events are at this position or before.
+    /// The number of its events at or before this position.
     pub(super) fn count_up_to(&self, position: Position) -> Result<u64, HistoryError> {
         let Some(id) = &self.stream else { return Ok(self.length.min(position.0)) };
         let (mut below, mut above) = (0, self.length);
@@ -69,8 +69,7 @@ impl<'a> EventSequence<'a> {
         Ok(below)
     }
 
-    /// How many events, from the first on, match. After the first that does not match,
-    /// none may match.
+    /// The number of leading events that match. No event may match after one that does not.
     pub(super) async fn partition_point(
         &self,
         matches: impl Fn(&UserPoolEvent) -> bool,
@@ -88,9 +87,9 @@ impl<'a> EventSequence<'a> {
         Ok(below)
     }
 
-    /// At most `count` events from place `first` on, towards the end or, if `backward`,
-    /// towards the beginning: as many as the limit allows, but one at least if there is
-    /// one.
+    /// Reads at most `count` events from place `first`, towards the end or, if `backward`,
+    /// towards the beginning. Returns as many as the limit allows, but at least one if
+    /// there is one.
     pub(super) async fn read(
         &self,
         first: u64,

@@ -1,4 +1,4 @@
-//! The changes of the read model that a batch of events leads to.
+//! The changes to the read model that a batch of events causes.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,10 +16,10 @@ use crate::{
 
 use super::{FORM, ReadModel, ReadModelError, key, store::Write};
 
-/// The changes that the events after a checkpoint lead to.
+/// The changes that the events after a checkpoint cause.
 ///
-/// Each write sets a value and none adds to one. So they can be made again after only a
-/// part of them was made.
+/// Each write sets a value, and none increments one. So they can be repeated after only
+/// some of them were written.
 #[derive(Debug)]
 pub(in crate::app) struct Changes {
     checkpoint: Checkpoint,
@@ -35,21 +35,21 @@ struct PoolChange {
     encoded: Option<EncodedPool>,
 }
 
-/// How an event changes the indexes beside its user pool.
+/// How an event changes the indexes, in addition to its user pool.
 #[derive(Debug)]
 pub(in crate::app) enum IndexChange {
-    /// There is one more user pool.
+    /// The number of user pools increases by one.
     Created,
-    /// There is one user pool less.
+    /// The number of user pools decreases by one.
     Deleted,
-    /// The domain with this prefix has another owner, or none.
+    /// The domain with this prefix gets this owner, or none.
     Domain(String, Option<UserPoolId>),
-    /// Not at all.
+    /// No index changes.
     Nothing,
 }
 
 impl IndexChange {
-    /// The change by an event with this payload.
+    /// The change that an event with this payload causes.
     pub(in crate::app) fn by(payload: &Event, id: &UserPoolId) -> Self {
         match payload {
             Event::UserPoolCreated(_) => Self::Created,
@@ -64,7 +64,7 @@ impl IndexChange {
 }
 
 impl Changes {
-    /// No changes yet, after a checkpoint.
+    /// Creates an empty set of changes after a checkpoint.
     pub(super) fn after(checkpoint: Checkpoint) -> Self {
         let (pools, domains, writes) = Default::default();
         Self { checkpoint, pools, domains, writes }
@@ -75,12 +75,12 @@ impl Changes {
         self.checkpoint.position
     }
 
-    /// The end of the log up to the last event.
+    /// The head of the log after the last event.
     pub(in crate::app) fn head(&self) -> Head {
         self.checkpoint.head()
     }
 
-    /// When the last event was recorded.
+    /// The time at which the last event was recorded.
     pub(in crate::app) fn record_time(&self) -> DateTime<Utc> {
         let at = self.checkpoint.record_time.and_then(proto::to_date_time);
         at.unwrap_or(DateTime::UNIX_EPOCH)
@@ -101,8 +101,8 @@ impl Changes {
         self.domains.get(prefix)
     }
 
-    /// Adds an event of a user pool that was created at this position. The new state of the
-    /// user pool is added with [`put`](Self::put).
+    /// Adds an event of a user pool that was created at this position. Call
+    /// [`put`](Self::put) to set the new state of the user pool.
     pub(in crate::app) fn add(
         &mut self,
         event: &UserPoolEvent,
@@ -134,8 +134,7 @@ impl Changes {
         self.checkpoint.record_time = event.record_time;
     }
 
-    /// Sets the state of a user pool after its last event, and its encoded form if that is
-    /// known.
+    /// Sets the state of a user pool after its last event, and its encoded form if known.
     pub(in crate::app) fn put(
         &mut self,
         id: UserPoolId,
@@ -145,8 +144,8 @@ impl Changes {
         self.pools.insert(id, PoolChange { pool, encoded });
     }
 
-    /// Adds an event of the log and the state that it leads to, and takes its payload. An
-    /// event that was applied before changes nothing.
+    /// Adds an event of the log and the state after it, and takes its payload. An event
+    /// that was already applied changes nothing.
     pub(in crate::app) fn project(
         &mut self,
         model: &ReadModel,
@@ -159,7 +158,7 @@ impl Changes {
         let id = UserPoolId::from_trusted(event.user_pool_id.clone());
         let before = match self.pools.remove(&id) {
             Some(changed) => changed.pool,
-            // No lookup: an ID is never used again.
+            // No lookup, because IDs are not reused.
             None if event.revision <= 1 => StoredPool::default(),
             None => model.pool(&id)?.unwrap_or_default(),
         };
@@ -183,8 +182,8 @@ impl Changes {
     }
 
     /// The writes in the order of their keys, then the removals, then the checkpoint. So
-    /// every user pool is found wherever a crash cuts them off, and projecting the same
-    /// events again leads to the same state.
+    /// after a crash at any point every user pool can be found, and applying the same
+    /// events again results in the same state.
     pub(super) fn into_writes(mut self) -> Vec<Write> {
         for (prefix, owner) in self.domains {
             let stored = owner.map(|id| StoredDomain { user_pool_id: id.to_string() });
@@ -196,7 +195,7 @@ impl Changes {
             let created = to_unsigned(pool.created_position);
             let (key, other) = (key::pool(created), key::deleted_pool(created));
             let (key, other) = if pool.deleted { (other, Some(key)) } else { (key, None) };
-            // The buffer takes as many bytes as there are.
+            // Encoding cannot fail, because the buffer grows.
             let _ = match encoded {
                 Some(encoded) => encoded.encode(&mut buffer),
                 None => pool.encode(&mut buffer),
@@ -222,7 +221,7 @@ fn to_unsigned(number: i64) -> u64 {
 mod tests {
     use super::*;
 
-    // A unit test, because only a crash between two writes shows their order.
+    // A unit test, because the order is visible only after a crash between two writes.
     #[test]
     fn a_deleted_user_pool_is_stored_anew_before_its_old_entry_goes() {
         let gone = StoredPool { deleted: true, created_position: 7, ..StoredPool::default() };

@@ -1,11 +1,11 @@
-//! The keys of the read model; its table lists them.
+//! The keys of the read model. The documentation of `read_model` lists them.
 
 use uuid::Uuid;
 
 pub(super) const CHECKPOINT: &[u8] = b"m";
-/// After every key.
+/// A bound after every key.
 pub(super) const LAST: &[u8] = b"z";
-/// After every domain.
+/// A bound after every domain.
 pub(super) const AFTER_DOMAINS: &[u8] = b"e";
 
 pub(super) fn pool(created: u64) -> Vec<u8> {

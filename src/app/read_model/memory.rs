@@ -1,4 +1,4 @@
-//! The read model in memory: nothing of it is left when it is dropped.
+//! The store of a read model in memory; its contents are lost on drop.
 
 use std::{
     collections::BTreeMap,

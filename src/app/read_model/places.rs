@@ -1,6 +1,6 @@
 //! A lossy cache from the IDs of user pools to the positions of their creation. It has a
-//! fixed number of slots, in which the last lookup replaces another one. A guess may be
-//! wrong, so the caller checks the user pool that it finds there.
+//! fixed number of slots, and a new entry replaces the old one in its slot. A result may
+//! be wrong, so the caller checks the ID of the user pool at that position.
 
 use std::{
     collections::hash_map::RandomState,
@@ -8,9 +8,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// How many positions are kept, in 16 MiB.
+/// The number of slots, which take 16 MiB.
 const SLOTS: usize = 1 << 21;
-/// How many bits of a slot are the position; the others tell most IDs apart.
+/// How many bits of a slot hold the position; the others hold a part of the hash, which
+/// distinguishes most IDs.
 const POSITION: u32 = 40;
 
 /// The positions of the creation of user pools, by the hash of their IDs.
@@ -30,7 +31,7 @@ impl Default for Places {
 }
 
 impl Places {
-    /// The position at which the user pool with this ID was probably created.
+    /// The position at which the user pool with this ID was created, which may be wrong.
     pub(super) fn guess(&self, id: &str) -> Option<u64> {
         let (slot, sign) = self.slot(id)?;
         let place = slot.load(Ordering::Relaxed) ^ sign;
@@ -46,7 +47,7 @@ impl Places {
         }
     }
 
-    /// The slot of an ID, and its sign: the bits above its positions.
+    /// The slot of an ID, and its sign: the bits of the slot above the position.
     fn slot(&self, id: &str) -> Option<(&AtomicU64, u64)> {
         let hash = self.hash.hash_one(id);
         let number = usize::try_from(hash).unwrap_or_default() % SLOTS;

@@ -1,5 +1,5 @@
-//! The read model in a sled database of its own: one tree, so that a batch of events and
-//! the checkpoint are one atomic write.
+//! The store of the read model in a separate sled database. It has one tree, so that a
+//! batch of events and the checkpoint are one atomic write.
 
 use std::{fs::File, ops::RangeInclusive, path::Path};
 
@@ -13,25 +13,24 @@ use crate::{
 
 use super::store::{Store, Write};
 
-/// The least memory that sled can work with, in bytes.
+/// The minimum cache size of sled, in bytes.
 const MIN_CACHE: u64 = 1024 * 1024;
 
-/// A sled database. Its fields are dropped in their order.
+/// A sled database. The fields drop in this order.
 #[derive(Debug)]
 pub(super) struct SledStore {
     db: sled::Db,
-    /// Dropped after the database, so that the next process does not find it held.
+    /// Dropped after the database, so that the next process finds it unlocked.
     _file: DbHandle,
     /// Dropped last, when nothing is written any more.
     _in_use: InUse,
 }
 
 impl SledStore {
-    /// Opens the database in `path` and keeps `cache` bytes of it, or a few more, in
-    /// memory.
+    /// Opens the database in `path`, and caches about `cache` bytes of it in memory.
     pub(super) fn open(path: &Path, cache: u64) -> Result<Self, BoxError> {
         let in_use = InUse::mark(path)?;
-        // Neither flushed nor synced: records that a crash takes are projected again.
+        // Neither flushed nor synced: records that a crash loses are projected again.
         let config = sled::Config::new().path(path).cache_capacity(cache.max(MIN_CACHE));
         let db = config.flush_every_ms(None).open()?;
         let file = DbHandle::new(&db, File::open(path.join("db"))?);
@@ -67,7 +66,7 @@ impl Store for SledStore {
         Ok(self.db.apply_batch(batch)?)
     }
 
-    /// In the order of the writes, which a batch of sled does not keep.
+    /// Writes one by one, because a sled batch does not keep the order.
     fn load(&self, writes: Vec<Write>) -> Result<(), BoxError> {
         for (key, value) in writes {
             match value {

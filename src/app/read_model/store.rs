@@ -1,4 +1,4 @@
-//! Where the read model keeps its keys and values, and what it needs of an engine.
+//! The storage engine of the read model: an ordered map from keys to values.
 
 use std::{fmt, ops::RangeInclusive};
 
@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 use crate::event_log::BoxError;
 
-/// A key with its new value, or without one where it is removed.
+/// A key with its new value, or with `None` to remove it.
 pub(super) type Write = (Vec<u8>, Option<Bytes>);
 
 /// An ordered map from keys to values. Each call blocks until it is done.
 ///
-/// Nothing need be durable: records that are lost here are projected again.
+/// It need not be durable: records that are lost here are projected again.
 pub(super) trait Store: Send + Sync + fmt::Debug + 'static {
     /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, BoxError>;
@@ -23,10 +23,10 @@ pub(super) trait Store: Send + Sync + fmt::Debug + 'static {
         limit: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, BoxError>;
 
-    /// Makes all writes at once: a reader sees all of them or none.
+    /// Performs all writes atomically: a reader sees all of them or none.
     fn write(&self, writes: Vec<Write>) -> Result<(), BoxError>;
 
-    /// Makes many writes one after the other, while nobody reads. A crash may cut this
-    /// off after any of them.
+    /// Performs many writes one by one, while nobody reads. A crash may interrupt it after
+    /// any of them.
     fn load(&self, writes: Vec<Write>) -> Result<(), BoxError>;
 }
