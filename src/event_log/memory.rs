@@ -1,5 +1,4 @@
-//! The log in memory: the promises of [`EventLog`] with nothing else around
-//! them. For tests; it keeps nothing.
+//! A log in memory, for tests. It implements [`EventLog`] without durability.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -23,10 +23,11 @@ pub use self::{
     sled::{OpenError, RestoreError, SledLog},
 };
 
-/// The cause of a failure, as the engine put it. It is for logs, not for clients.
+/// The engine's error. It is for logs, not for clients.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How much one read returns: whatever is reached first, but one record at least.
+/// How much one read returns: up to the limit that is reached first, but at least one
+/// record.
 #[derive(Debug, Clone, Copy)]
 pub struct ReadLimit {
     /// At most this many records.
@@ -36,8 +37,8 @@ pub struct ReadLimit {
 }
 
 impl ReadLimit {
-    /// Counts one more record of so many bytes, unless that is more than is left.
-    /// The first one, which is always read, has `read` 0.
+    /// Counts one more record of this many bytes. Returns `false` if the limit does not
+    /// admit it; the first record (`read` is 0) is always admitted.
     fn admits(&mut self, read: usize, bytes: usize) -> bool {
         let fits = self.records > 0 && self.bytes >= bytes;
         self.records = self.records.saturating_sub(1);
@@ -46,18 +47,18 @@ impl ReadLimit {
     }
 }
 
-/// A log of records: dense positions, appended in batches, never changed.
+/// A log of records with dense positions. It is appended to in batches and never changed.
 #[async_trait]
 pub trait EventLog: Send + Sync + fmt::Debug + 'static {
-    /// The end of the log, now and whenever it moves. It moves only when what
-    /// was appended is durable.
+    /// A receiver of the end of the log, which moves only after the appended records are
+    /// durable.
     fn head(&self) -> watch::Receiver<Head>;
 
-    /// The end of the log now: not before any record that was acknowledged before the
-    /// call, by whichever process.
+    /// The current end of the log. It includes every record that any process acknowledged
+    /// before the call.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`] may go away.
+    /// [`ReadError::Unavailable`] may be temporary.
     async fn latest(&self) -> Result<Head, ReadError> {
         Ok(*self.head().borrow())
     }
@@ -75,9 +76,9 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
 
     /// Whether the log can be used after [`AppendError::Unknown`].
     ///
-    /// If so, the caller finds out what happened: it reads the record after `expected`,
-    /// and while there is none, it appends the same bodies at the same head again. The
-    /// batch is then written once, however many of these appends arrive, or another
+    /// If so, the caller resolves the outcome: it reads the record after `expected`, and
+    /// while there is none, it appends the same bodies at the same head again. Then either
+    /// the batch is written exactly once, however many of these appends arrive, or another
     /// writer was first.
     fn can_append_again(&self) -> bool {
         false
@@ -88,11 +89,11 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     ///
     /// # Errors
     /// [`ReadError::Damaged`] names the first position that is not as it was
-    /// written; [`ReadError::Unavailable`] may go away.
+    /// written; [`ReadError::Unavailable`] may be temporary.
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError>;
 
     /// The records at `positions`, in that order, each checked by itself: as many
-    /// as the limit allows, but one at least.
+    /// as the limit allows, but at least one.
     ///
     /// # Errors
     /// As for [`read`](Self::read). A position past the end is
@@ -125,9 +126,9 @@ pub enum AppendError {
     /// written; read on and try again.
     #[error("the log ends at {actual}, not at {expected}")]
     Conflict {
-        /// Where the caller expected the log to end.
+        /// The head that the caller expected.
         expected: Head,
-        /// Where it ends.
+        /// The head of the log.
         actual: Head,
     },
     /// The engine failed. The batch may or may not have been written.

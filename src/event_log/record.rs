@@ -53,7 +53,7 @@ pub struct Record {
 /// What is wrong with a stored record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Defect {
-    /// There is no record at this position, but there are later ones.
+    /// There is no record at this position, although there are later ones.
     #[error("the record is missing")]
     Missing,
     /// It is shorter than the shortest record.

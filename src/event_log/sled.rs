@@ -98,7 +98,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether the log itself is damaged, rather than inaccessible.
+    /// Whether the log itself is damaged, and not only inaccessible.
     #[must_use]
     pub const fn is_damage(&self) -> bool {
         match self {
@@ -285,7 +285,7 @@ impl Engine {
     }
 
     fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
-        // Records after the head may be in sled, but they are not durable yet.
+        // sled may hold records after the head, but they are not durable yet.
         let end = self.head.borrow().position;
         let mut records: Vec<Record> = Vec::new();
         let mut left = limit;

@@ -1,4 +1,4 @@
-//! The witness: a file beside the database that has the acknowledged head.
+//! The witness: a file next to the database that records the acknowledged head.
 //!
 //! sled can open a damaged database without an error and without its last records.
 //! So the engine compares the end of the database with this file, and refuses a
@@ -80,7 +80,7 @@ impl Witness {
     }
 }
 
-/// The head in a slot, or nothing where the slot was never written completely.
+/// The head in a slot, or `None` if the slot was never written completely.
 fn read_slot(file: &File, slot: u64) -> io::Result<Option<Head>> {
     let mut bytes = [0; SLOT_BYTES];
     match file.read_exact_at(&mut bytes, slot * SLOT_DISTANCE) {

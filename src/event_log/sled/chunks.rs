@@ -9,7 +9,7 @@
 //! sled keeps a page of more than 128 KiB in a file of its own. The pointer to that
 //! file can reach the disk before the file does, and a power cut in between loses the
 //! page, with records that were acknowledged long ago. sled splits a page that has
-//! more than 16 entries, and a page can have a few more until then.
+//! more than 16 entries, but a page can have a few more before it is split.
 
 use std::iter;
 

@@ -50,7 +50,7 @@ impl Engine {
             create_database(&path)?;
         }
         // A killed process may have left writes in the cache of the kernel. Callers
-        // read them from here on, so they must be durable.
+        // can read them once the log is open, so they must be durable.
         sync_all(&path).map_err(unusable(&path))?;
         if let Some(copy) = ScratchCopy::of(&path).map_err(unusable(&path))? {
             open_checked(copy.path(), &path, acknowledged)?;
@@ -109,7 +109,7 @@ fn open_database(at: &Path, path: &Path) -> Result<Db, OpenError> {
     let open = || {
         for _ in 0..LOCK_ATTEMPTS {
             match config.open() {
-                // A process that was just forked holds the files of this one for a moment.
+                // A newly forked process holds the files of its parent for a moment.
                 Err(error) if is_lock_error(&error) => thread::sleep(LOCK_INTERVAL),
                 opened => return opened,
             }
@@ -125,7 +125,7 @@ fn open_database(at: &Path, path: &Path) -> Result<Db, OpenError> {
     )
 }
 
-/// Only its text tells this error from other errors of sled.
+/// Only its text distinguishes this error from other errors of sled.
 fn is_lock_error(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }

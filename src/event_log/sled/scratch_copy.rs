@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 1024 * 1024 * 1024;
 pub(super) struct ScratchCopy(PathBuf);
 
 impl ScratchCopy {
-    /// Copies the database in `path`. Returns nothing when the database is too large
+    /// Copies the database in `path`. Returns `None` when the database is too large
     /// or the disk has no space for the copy.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl ScratchCopy {
         match copied {
             Ok(()) => Ok(Some(copy)),
             Err(error) if is_lack_of_space(&error) => {
-                tracing::warn!(%error, "cannot check a copy of the log first; opens it directly");
+                tracing::warn!(%error, "cannot check a copy of the log; opening the log without this check");
                 Ok(None)
             }
             Err(error) => Err(error),
