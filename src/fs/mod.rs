@@ -1,5 +1,5 @@
 //! Files: atomic writes, private permissions, sizes, syncs and reloading. Knows nothing
-//! of what is in them.
+//! of their contents.
 
 pub(crate) mod reload;
 mod stamp;

@@ -1,4 +1,4 @@
-//! Values that are loaded from files, and loaded again when the files change.
+//! Values that are loaded from files and reloaded when the files change.
 //!
 //! The files are checked once a second, which costs a system call each. Watching their
 //! directories would cost less, but network file systems report no changes, and a
@@ -31,9 +31,9 @@ use super::stamp::FileStamps;
 /// How often the files are checked. Each check wakes an idle server.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Something that can be loaded again.
+/// A value that can be reloaded.
 pub(crate) trait Reload: Send {
-    /// Loads it again if its files have changed, or if `force` is set.
+    /// Reloads it if its files have changed, or if `force` is set.
     fn reload(&mut self, force: bool);
 }
 
@@ -45,9 +45,9 @@ pub(crate) struct FileLoader<T> {
     /// The name of the value in the log.
     name: &'static str,
     files: Vec<PathBuf>,
-    /// The files when the value was loaded, or could not be.
+    /// The state of the files at the last attempt to load the value.
     loaded: FileStamps,
-    /// The files at the last check.
+    /// The state of the files at the last check.
     checked: FileStamps,
     load: Box<dyn Fn() -> Result<T, Box<dyn Error>> + Send>,
     current: watch::Sender<Arc<T>>,
@@ -66,7 +66,7 @@ impl<T> FileLoader<T> {
         Ok(Self { name, files, checked: loaded.clone(), loaded, load, current })
     }
 
-    /// Where the current value is found.
+    /// A receiver of the current value.
     pub(crate) fn current(&self) -> Current<T> {
         self.current.subscribe()
     }
@@ -89,7 +89,7 @@ impl<T: Send + Sync> Reload for FileLoader<T> {
             }
             Err(error) => {
                 let error = error_chain(&*error);
-                tracing::warn!(name, error, "cannot be reloaded; the previous ones stay in use");
+                tracing::warn!(name, error, "cannot reload; the previous value stays in use");
             }
         }
     }
@@ -98,17 +98,17 @@ impl<T: Send + Sync> Reload for FileLoader<T> {
 /// Background reload task; stops on drop.
 #[derive(Debug)]
 pub(crate) struct ReloadTask {
-    /// Has the sender that keeps the thread running.
+    /// Owns the sender that keeps the thread running.
     signals: JoinHandle<()>,
 }
 
 impl ReloadTask {
-    /// Starts to reload all of these; `None` if there are none.
+    /// Starts reloading all of these; `None` if there are none.
     ///
     /// # Errors
     /// The signal cannot be handled, or no thread can be started.
     pub(crate) fn start(mut all: Vec<Box<dyn Reload>>) -> io::Result<Option<Self>> {
-        // Also with nothing to reload: "systemctl reload" must not end the server.
+        // Handled even with nothing to reload: "systemctl reload" must not stop the server.
         let mut hangup = signal(SignalKind::hangup())?;
         if all.is_empty() {
             return Ok(None);

@@ -1,9 +1,9 @@
-//! Whether files have changed, without reading them.
+//! Detects changed files without reading them.
 
 use std::{fs, io, os::unix::fs::MetadataExt as _, path::Path};
 
-/// The state of some files. It differs after one of them was written, replaced (also
-/// behind a link), removed, or given other permissions.
+/// The state of some files. It changes when one of them is written, replaced (also
+/// through a link), removed, or given other permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileStamps(Vec<Option<FileStamp>>);
 
@@ -17,8 +17,8 @@ struct FileStamp {
 }
 
 impl FileStamps {
-    /// The files as they are now. To be taken before they are read, so that a change
-    /// in the meantime is noticed later.
+    /// The current state of the files. Take it before reading them, so that a change in
+    /// between is detected later.
     pub(crate) fn of(paths: &[impl AsRef<Path>]) -> Self {
         Self(paths.iter().map(|path| FileStamp::of(path.as_ref()).ok()).collect())
     }

@@ -82,7 +82,7 @@ async fn unusable_files_change_nothing_later_and_are_logged() {
     let mut server = ServerWithLog::on(directory).await;
     for (case, spoil, expected) in CASES {
         spoil(directory);
-        let line = server.next_line("cannot be reloaded").await;
+        let line = server.next_line("cannot reload").await;
         assert!(line.contains(expected), "{case}: {line}");
         assert!(line.contains("\"WARN\""), "{case}: {line}");
         let trusted: ClientTlsConfig = authority.trusted().identity(client.clone());
