@@ -1,8 +1,8 @@
 //! The log of the process, on stderr: pretty on a terminal, JSON otherwise.
 //!
 //! SIGUSR1 adds debug messages, and SIGUSR2 removes them. Only root and the owner of the
-//! process can send signals, so no port and no file has to be protected, and no signal
-//! turns off the access log.
+//! process can send signals, so this needs no protected port or file. No signal turns off
+//! the access log.
 
 mod stderr;
 
@@ -35,7 +35,7 @@ pub(crate) enum Format {
     Json,
 }
 
-/// Starts the log, and handles the signals from now on.
+/// Starts the log and the handling of the signals.
 ///
 /// # Errors
 /// The filter is invalid, or the signals cannot be handled.

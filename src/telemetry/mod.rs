@@ -1,4 +1,4 @@
-//! Metrics, spans and logs. Knows nothing of what they describe.
+//! Metrics, spans and logs. Knows nothing of the code that uses them.
 
 pub mod logging;
 pub mod metrics;

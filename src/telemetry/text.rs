@@ -2,7 +2,7 @@
 
 use std::{any::Any, error::Error};
 
-/// The message of a panic; empty where its payload is not text.
+/// The message of a panic; empty if its payload is not text.
 #[must_use]
 pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

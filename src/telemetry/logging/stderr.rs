@@ -1,8 +1,8 @@
 //! Writes log lines to stderr. A line that cannot be written, because stderr is closed
-//! or its disk is full, is lost: logging must not end the server.
+//! or its disk is full, is lost: logging must not stop the server.
 //!
-//! Under load, many lines are written at a time: to write one costs as much as a tenth
-//! of a call. Warnings and errors are written at once, with all lines before them.
+//! Under load, many lines are written at a time, because writing a single line costs a
+//! tenth of a call. Warnings and errors are written at once, with all lines before them.
 
 use std::{
     io::{self, Write as _},
@@ -45,7 +45,7 @@ pub(super) struct LineWriter<'a> {
 }
 
 impl Stderr {
-    /// Buffers lines from now on, as long as the runtime runs.
+    /// Starts buffering lines, until the runtime ends.
     pub(super) fn start_buffering(&self) {
         lock(&self.0.pending).has_task = true;
         tokio::spawn(WriteTask(Arc::clone(&self.0)).run());
@@ -101,7 +101,7 @@ impl WriteTask {
     async fn run(self) {
         loop {
             self.0.has_lines.notified().await;
-            // The tasks that are ready may add lines.
+            // Tasks that are ready may add lines.
             task::yield_now().await;
             self.0.write();
         }

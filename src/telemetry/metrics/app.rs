@@ -20,7 +20,7 @@ pub enum CommandOutcome {
     CarriedOut,
     /// It was only validated.
     Validated,
-    /// It had been carried out before; the answer was repeated.
+    /// It was a retry of a recorded command; the answer was repeated.
     Repeated,
     /// A rule refused it.
     Refused,
@@ -111,7 +111,7 @@ impl AppMetrics {
         self.apply.observe(took.as_secs_f64());
     }
 
-    /// Sets the position of the log's last event, and what follows from it.
+    /// Sets the position of the log's last event, and the gauges derived from it.
     pub fn set_head(&self, head: u64) {
         set(&self.head, head);
         let included = u64::try_from(self.checkpoint.get()).unwrap_or_default().min(head);

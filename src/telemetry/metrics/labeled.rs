@@ -11,8 +11,8 @@ pub(super) trait LabelValue: Copy + Eq + 'static {
     fn label(self) -> &'static str;
 }
 
-/// One counter for each value. All of them exist from the start: Prometheus can only
-/// compute an increase if it has seen the zero.
+/// One counter for each value. All of them exist from the start, because Prometheus can
+/// compute the first increase only if it has scraped the zero.
 #[derive(Debug, Clone)]
 pub(super) struct LabeledCounters<V> {
     pub(super) family: Family<[(&'static str, &'static str); 1], Counter>,

@@ -1,8 +1,7 @@
-//! Metrics in the format and with the names that Prometheus expects. Knows nothing of
-//! what is measured: the code that counts holds the counter, and gauges are set when
-//! the metrics are scraped.
+//! Metrics in the format and with the names that Prometheus expects. Code that counts
+//! holds the counter, and gauges are set when the metrics are scraped.
 //!
-//! No label has a name, an ID or any other content of a user pool.
+//! No label contains a name, an ID or any other content of a user pool.
 
 mod app;
 mod labeled;
@@ -75,8 +74,8 @@ impl Metrics {
         Self { rpcs, log, app, server, refused, registry, gauges: Mutex::default() }
     }
 
-    /// Calls `update` before each scrape, to set gauges that are cheaper to look up then
-    /// than to keep up to date. It must own nothing that has to end before the server.
+    /// Calls `update` before each scrape, to set gauges that are cheaper to look up than to
+    /// keep up to date. It must not own anything that has to be dropped before the server.
     pub fn on_scrape(&self, update: impl Fn() + Send + Sync + 'static) {
         self.gauges().push(Box::new(update));
     }

@@ -30,7 +30,8 @@ const CODES: [&str; 17] = [
     "DATA_LOSS",
     "UNAUTHENTICATED",
 ];
-/// The method of a call to an unknown path. Clients choose paths, so they are no labels.
+/// The method of a call to an unknown path. Paths are not used as labels, because clients
+/// choose them.
 const UNKNOWN: &str = "unknown";
 
 /// The name of the status code with this number.
@@ -52,8 +53,8 @@ pub struct Method {
     pub kind: &'static str,
 }
 
-/// The metrics of all methods. All of them exist from the start: Prometheus can only
-/// compute an increase if it has seen the zero, and no call has to create one.
+/// The metrics of all methods. All of them exist from the start, because Prometheus can
+/// compute the first increase only if it has scraped the zero, and no call creates one.
 #[derive(Debug)]
 pub struct Rpcs {
     methods: HashMap<String, Arc<Handles>>,
@@ -86,7 +87,7 @@ impl Rpcs {
         Self { methods: known.collect(), unknown: Arc::new(families.handles(&unknown)) }
     }
 
-    /// Counts a call of the method with this path that begins.
+    /// Counts the start of a call of the method with this path.
     #[must_use]
     pub fn start(&self, path: &str) -> RpcCall {
         let handles = Arc::clone(self.methods.get(path).unwrap_or(&self.unknown));
@@ -96,7 +97,7 @@ impl Rpcs {
 }
 
 impl RpcCall {
-    /// Counts the call as ended with the code of this number. Returns its duration.
+    /// Counts the end of the call with the code of this number. Returns its duration.
     #[must_use]
     pub fn handled(&self, code: i32) -> Duration {
         let took = self.started.elapsed();

@@ -18,7 +18,7 @@ pub struct ServerMetrics {
     free: Gauge,
 }
 
-/// An open connection, until dropped.
+/// Counts an open connection until it is dropped.
 #[derive(Debug)]
 pub struct OpenConnection(Gauge);
 

@@ -28,7 +28,7 @@ struct OpenWatches {
     positions: HashMap<u64, Arc<AtomicU64>>,
 }
 
-/// An open watch, until dropped.
+/// Counts an open watch until it is dropped.
 #[derive(Debug)]
 pub struct Watcher {
     all: Arc<Mutex<OpenWatches>>,

@@ -1,6 +1,5 @@
 //! Spans for an OpenTelemetry collector, in a build with the feature `otel` and with a
-//! collector configured. Otherwise they cost nothing. Knows nothing of what the spans
-//! describe.
+//! collector configured. Otherwise they cost nothing.
 
 #[cfg(feature = "otel")]
 mod otlp;
@@ -46,11 +45,11 @@ impl FromStr for Collector {
 #[derive(Debug, Clone, Default)]
 pub struct Tracer(Option<Exporter>);
 
-/// A span; ends at the latest when it is dropped.
+/// A span; ends when it is dropped, or earlier.
 #[derive(Debug, Default)]
 pub struct Span(Option<ExportedSpan>);
 
-/// What the span of a call contains.
+/// The content of the span of a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     /// The path, without the slash at the beginning.
@@ -64,8 +63,8 @@ pub struct Call<'a> {
 }
 
 impl Tracer {
-    /// A tracer that sends spans to a collector, whether or not that is reachable. Must
-    /// be called in a runtime.
+    /// Creates a tracer that sends spans to a collector, which need not be reachable. Must
+    /// be called within a runtime.
     ///
     /// # Errors
     /// [`SpansError::NotBuilt`] or [`SpansError::Exporter`].
@@ -80,7 +79,7 @@ impl Tracer {
     }
 
     /// Starts the span of an append, in the first of the traces of its events. It is
-    /// linked to the other ones.
+    /// linked to the other traces.
     #[must_use]
     pub fn append<'a>(&self, events: usize, traces: impl Iterator<Item = &'a str>) -> Span {
         Span(self.0.as_ref().map(|exporter| exporter.append(events, traces)))
@@ -102,6 +101,6 @@ impl Span {
         }
     }
 
-    /// Ends the span, which every drop does.
+    /// Ends the span by dropping it.
     pub fn end(self) {}
 }

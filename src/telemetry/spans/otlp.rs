@@ -1,5 +1,5 @@
-//! Sends spans by OTLP from a thread of its own. Spans that the collector does not accept
-//! in time are dropped: it never delays a call.
+//! Sends spans with OTLP from a separate thread. Spans that the collector does not accept
+//! in time are dropped, so it never delays a call.
 
 use std::time::Duration;
 
