@@ -2,10 +2,10 @@
 
 use super::{Grants, TokenVerifier};
 
-/// Decides whether a call is allowed.
+/// The settings that decide whether a call is allowed.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// Verifies tokens; absent, calls with a token are refused.
+    /// Verifies tokens; if `None`, calls with a token are refused.
     pub tokens: Option<TokenVerifier>,
     /// The roles of callers.
     pub grants: Grants,

@@ -1,5 +1,4 @@
-//! Authentication: the one place that establishes the identity of a caller, and that logs
-//! refused tokens.
+//! Authentication: establishes the identity of a caller, and logs refused tokens.
 
 use std::sync::Arc;
 
@@ -33,7 +32,8 @@ pub(crate) struct Authentication {
 }
 
 impl Authentication {
-    /// Accepts `tokens`, at the time of `source`; without any, refuses every token.
+    /// Verifies tokens with `tokens`, or refuses them if it is `None`. `source` provides
+    /// the time.
     pub(crate) fn new(
         tokens: Option<TokenVerifier>,
         source: Arc<dyn Source>,
@@ -42,11 +42,11 @@ impl Authentication {
         Self { tokens, source, counts, warnings: WarnLimiter::default() }
     }
 
-    /// Adds the caller's [`Identity`] to the request: the certificate's, else the token's,
-    /// else the socket's.
+    /// Adds the caller's [`Identity`] to the request: that of the certificate, otherwise of
+    /// the token, otherwise of the socket.
     ///
-    /// An invalid token is an error even next to a certificate, so that no caller is
-    /// silently taken for another.
+    /// An invalid token is an error even if there is a certificate, so that no caller is
+    /// silently treated as another one.
     pub(crate) fn authenticate<B>(&self, request: &mut Request<B>) -> Result<(), BadToken> {
         let token = self.token_identity(request);
         let peer = request.extensions().get::<Peer>();

@@ -1,5 +1,4 @@
-//! Authorization: the one place that decides whether a caller may call a method, and that
-//! logs refused calls.
+//! Authorization: decides whether a caller may call a method, and logs refused calls.
 
 use http::Extensions;
 
@@ -10,17 +9,17 @@ use crate::telemetry::{
 
 use super::{Grants, Identity, Peer, Role};
 
-/// What a method requires of its caller.
+/// The requirement of a method on its caller.
 #[derive(Debug, Clone, Copy)]
 enum Requirement {
-    /// Nothing: everyone may check the health of the server.
+    /// None: everyone may check the health of the server.
     Nothing,
     /// A role.
     Role(Role),
-    /// To be on this machine, or to have the role of a reader.
+    /// The caller must be on this machine, or have the role reader.
     ///
-    /// The address of the peer decides, not the listener's. A local caller can read the
-    /// binary, which contains everything that reflection answers.
+    /// The peer's address decides, not the listener's. A local caller can read the binary,
+    /// which contains everything that reflection returns.
     LocalOrReader,
 }
 
@@ -48,8 +47,8 @@ const REQUIREMENTS: [(&str, Requirement); 19] = [
 ];
 
 impl Requirement {
-    /// Returns the requirement of a method. One that is not in the table requires the most,
-    /// so that a forgotten method is closed.
+    /// Returns the requirement of a method. A method that is missing from the table has the
+    /// strictest requirement.
     fn of(method: &str) -> Self {
         let row = REQUIREMENTS.iter().find(|(name, _)| *name == method);
         row.map_or(Self::Role(Role::Writer), |(_, requirement)| *requirement)

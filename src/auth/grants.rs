@@ -1,4 +1,4 @@
-//! Grants: patterns of callers, by role.
+//! Grants: the roles, and patterns of the callers that have them.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use crate::proto::ActorKind;
 
 use super::{COMMON_NAME, Identity};
 
-/// What a caller may do. A writer may do everything that a reader may.
+/// A role of a caller. A writer may do everything that a reader may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Read: Describe, List, the history and its proof.
@@ -28,8 +28,8 @@ impl Role {
     }
 }
 
-/// The roles of callers. Without any pattern, everyone may do everything; with one,
-/// callers that match none may do nothing.
+/// The roles of callers. Without any pattern, everyone may do everything. Otherwise,
+/// callers that match no pattern have no role.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
     /// The callers that may read.
@@ -83,7 +83,7 @@ impl CallerPattern {
         self.kind
     }
 
-    /// Whether the caller matches, with all of its subject.
+    /// Whether the caller matches; the pattern must match the whole subject.
     #[must_use]
     pub fn matches(&self, caller: &Identity) -> bool {
         let common_name =
@@ -104,7 +104,7 @@ impl FromStr for CallerPattern {
         let kind = match kind {
             "certificate" => ActorKind::Certificate,
             "token" => ActorKind::Token,
-            // The user ID is all that a process cannot choose.
+            // The user ID is the only part that a process cannot choose.
             "local" if subject.starts_with("uid=") || subject.starts_with('*') => {
                 ActorKind::LocalProcess
             }

@@ -1,11 +1,11 @@
-//! The identity of a caller, as the server established it and never as the caller claims.
+//! The identity of a caller, as the server established it, never as the caller claims.
 
 use std::fmt;
 
 use crate::proto::ActorKind;
 
-/// The prefix of a name that is the common name of a certificate. Name constraints of
-/// authorities do not apply to common names, so one must not pass for another name.
+/// The prefix that marks a name as the common name of a certificate. Name constraints of
+/// authorities do not apply to common names, so they must differ from other names.
 pub const COMMON_NAME: &str = "CN=";
 
 /// The identity of a caller. The call layer adds it to the extensions of every request.

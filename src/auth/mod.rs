@@ -1,5 +1,5 @@
-//! The identity of callers, established by a certificate, a token or a socket, and what
-//! they may do. Knows nothing of the protocols of their calls.
+//! Authentication of callers by certificate, token or socket, and their authorization.
+//! Knows nothing of the protocol of a call.
 
 mod access;
 mod authentication;

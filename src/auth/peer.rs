@@ -1,4 +1,4 @@
-//! The other end of a connection, and how many watches it may open.
+//! The peer of a connection, and how many watches it may open.
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
@@ -8,11 +8,11 @@ use crate::proto::ActorKind;
 
 use super::Identity;
 
-/// The other end of a connection, the same for all of its calls.
+/// The peer of a connection, which is the same for all of its calls.
 #[derive(Debug, Clone)]
 pub struct Peer {
     pub(crate) address: PeerAddress,
-    /// The identity of the certificate, else of the socket.
+    /// The identity of the certificate, otherwise of the socket.
     pub(crate) identity: Identity,
     /// Permits for the watches that it may still open.
     pub(crate) watches: Arc<Semaphore>,

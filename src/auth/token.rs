@@ -1,4 +1,4 @@
-//! Bearer tokens: how they are found, read and verified.
+//! Bearer tokens: extraction, parsing and verification.
 
 mod algorithm;
 mod bad_token;

@@ -1,6 +1,6 @@
 //! Why a token is refused.
 
-/// The reason why a token is refused. The text contains nothing of the token.
+/// The reason why a token is refused. The text contains no part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadToken {
     #[error("this server accepts no tokens; call without one")]

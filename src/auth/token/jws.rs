@@ -16,7 +16,7 @@ pub(super) struct Jws<'a> {
     pub(super) signature: Vec<u8>,
 }
 
-/// The header of a token, with the members that matter here.
+/// The header of a token, with the members that are used here.
 #[derive(Deserialize)]
 pub(super) struct Header {
     pub(super) alg: String,

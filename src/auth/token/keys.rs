@@ -28,7 +28,7 @@ pub enum TokenKeysError {
     /// It is neither a JWK set nor PEM.
     #[error("expected a JWK set ({{\"keys\": [...]}}) or public keys in PEM")]
     Unreadable,
-    /// It contains a key that only the issuer may have.
+    /// It contains a private key.
     #[error("it contains a private key; it must contain only public keys")]
     Private,
     /// It contains an invalid key.
@@ -44,7 +44,7 @@ pub enum TokenKeysError {
     NoneUsable,
 }
 
-/// A key of a JWK set, with the members that matter here.
+/// A key of a JWK set, with the members that are used here.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -127,7 +127,7 @@ fn jwk_set(text: &[u8], allowed: &[TokenAlgorithm]) -> Result<Vec<IssuerKey>, To
     let set: JwkSet = serde_json::from_slice(text).map_err(|_| TokenKeysError::Unreadable)?;
     let mut keys = Vec::new();
     for (number, jwk) in (1..).zip(set.keys) {
-        // A shared secret is private, too.
+        // A shared secret is also private.
         if jwk.d.is_some() || jwk.kty == "oct" {
             return Err(TokenKeysError::Private);
         }
