@@ -1,5 +1,5 @@
 //! Signed checkpoints, which an auditor keeps to prove later that the log was continued
-//! and not rewritten. Knows nothing of the content of the log.
+//! and not rewritten. Knows nothing of the contents of the log.
 
 mod ed25519;
 
@@ -34,7 +34,7 @@ pub enum KeyError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// Every user of this machine may read or write it, so it may be known to others.
+    /// Every user of this machine can read or write it, so others may know it.
     #[error("every user of this machine can access the signing key {}; run chmod 600 on it", .0.display())]
     Exposed(PathBuf),
     /// It is not a key.

@@ -1,11 +1,10 @@
-//! Mismatches between a log and what it must be, with the texts that every verification
-//! shares.
+//! Mismatches that a verification finds, with the texts that all verifications share.
 
 use crate::event_log::{Defect, Hash, Position};
 
 use super::{checkpoint::CheckpointError, codec::DecodeCause, trusted::PublicKey};
 
-/// The first mismatch between a log and what it must be.
+/// The first mismatch in a log.
 #[derive(Debug, thiserror::Error)]
 #[error("position {position}")]
 pub struct Mismatch {

@@ -1,5 +1,5 @@
-//! Proof that the log is what was recorded: the chain verifier, signed checkpoints,
-//! export and import. Knows nothing of the rules of user pools, nor of gRPC.
+//! Proof that the log was not changed: the chain verifier, signed checkpoints, export and
+//! import. Knows nothing of the rules of user pools or of gRPC.
 
 pub mod checkpoint;
 pub(crate) mod codec;

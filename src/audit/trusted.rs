@@ -1,5 +1,5 @@
-//! The trust of an auditor: checkpoints that were kept elsewhere, and the public key that
-//! verifies them.
+//! The trust anchors of an auditor: checkpoints that were kept elsewhere, and the public
+//! key that verifies them.
 
 use std::{fmt, fs, str::FromStr};
 
