@@ -1,4 +1,4 @@
-//! The building blocks of field rules. They collect every violation, with its path.
+//! The checks that field rules consist of. They collect every violation, with its path.
 //!
 //! The texts are those of Cognito's framework: `Value '…' at 'schema.1.member.name'
 //! failed to satisfy constraint: Member must …`.

@@ -257,7 +257,7 @@ fn bounds_violations(
                 refuse(&path, Rule::Range, "must not be less than min_value", text);
             }
         }
-        // Constraints of another type are ignored, and not stored.
+        // Constraints of another type are ignored and not stored.
         DataType::Boolean | DataType::DateTime | DataType::Unspecified => (),
     }
     violations
