@@ -1,4 +1,4 @@
-//! A value that is read from files, and read again when they change.
+//! A value that is read from files, and reread when they change.
 
 use std::{
     fs, io,

@@ -72,7 +72,7 @@ pub struct Client {
 }
 
 impl Options {
-    /// Connects.
+    /// Connects to the server.
     ///
     /// # Errors
     /// See [`ConnectError`].

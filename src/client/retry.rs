@@ -35,7 +35,7 @@ impl Backoff {
         let requested = status.get_details_retry_info().and_then(|info| info.retry_delay);
         let can_retry = match status.code() {
             Code::Unavailable => true,
-            // Without a delay, the limit will still be there.
+            // Without a delay, a retry would reach the same limit.
             Code::ResourceExhausted => requested.is_some(),
             Code::Ok
             | Code::Cancelled
@@ -73,8 +73,8 @@ pub(super) fn deadline_exceeded(deadline: Duration, request_id: &str) -> Status 
     Status::deadline_exceeded(format!("no answer within {deadline:?}{outcome}"))
 }
 
-/// Returns the server's status as it is, and one that the transport made, whatever its
-/// code, as `UNAVAILABLE`.
+/// Returns the server's status unchanged. Converts a status of the transport, of any code,
+/// to `UNAVAILABLE`.
 pub(super) fn normalize(status: Status, request_id: &str) -> Status {
     match causes(&status).last() {
         Some(cause) => {
@@ -85,7 +85,7 @@ pub(super) fn normalize(status: Status, request_id: &str) -> Status {
     }
 }
 
-/// What a message adds for a change that got no answer.
+/// The addition to the message for a change that got no answer.
 fn unknown_outcome(request_id: &str) -> String {
     match request_id {
         "" => String::new(),

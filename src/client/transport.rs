@@ -23,8 +23,8 @@ use super::{
     file_backed::{FileBacked, Files},
 };
 
-/// How long a connection may be silent before it is pinged, also while it has no call.
-/// Together with the timeout it is shorter than the default deadline.
+/// How long a connection may be silent before it is pinged, even without a running call.
+/// The sum of this and the timeout is less than the default deadline.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// How long the answer to a ping may take.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    /// Connects.
+    /// Connects to the server.
     pub(super) async fn connect(options: Options) -> Result<Self, ConnectError> {
         let files = tls_files(&options);
         let connecting = channel_builder(&options)?;

@@ -68,7 +68,7 @@ impl Client {
         request: WatchUserPoolEventsRequest,
     ) -> Result<Streaming<WatchUserPoolEventsResponse>, Status> {
         let send = |channel, mut request: Request<_>| async {
-            // The timeout is for the start of the answer. The server would end the watch
+            // The timeout is for the start of the response. The server would end the watch
             // after it.
             request.metadata_mut().remove("grpc-timeout");
             let mut client: UserPoolHistoryServiceClient<Channel> =
@@ -84,14 +84,14 @@ impl Watch {
     ///
     /// # Errors
     /// The server refuses to resume the watch; or the connection was lost before any
-    /// position was requested or delivered, so that there is nothing to resume after.
+    /// position was requested or delivered, so there is no position to resume after.
     pub async fn next(&mut self) -> Result<WatchItem, Status> {
         loop {
             let Some(events) = &mut self.events else {
                 time::sleep(self.pause).await;
                 match self.client.events(self.request.clone()).await {
                     Ok(events) => self.events = Some(events),
-                    // The caller has had one `Disconnected` already.
+                    // The caller has already received one `Disconnected`.
                     Err(status) => self.pause = self.pause_after(status)?.0,
                 }
                 continue;
