@@ -119,7 +119,7 @@ fn explain(status: &Status) -> String {
     }
     if let Some(info) = details.error_info() {
         let mut metadata: BTreeMap<_, _> = info.metadata.iter().collect();
-        // The counts say something only if not every violation is listed.
+        // The counts matter only if not every violation is listed.
         let (total, listed) = ("violations".to_owned(), "violations_listed".to_owned());
         if metadata.get(&total) == metadata.get(&listed) {
             metadata.remove(&total);
@@ -133,7 +133,7 @@ fn explain(status: &Status) -> String {
         }
     }
     let id = status.metadata().get("x-request-id").and_then(|id| id.to_str().ok());
-    // For these codes the log of the server has more.
+    // For these codes, the server's log has details.
     if let Some(id) = id.filter(|_| matches!(status.code(), Code::Internal | Code::DataLoss)) {
         text.push_str("\n  correlation_id=");
         text.push_str(&escape(id));

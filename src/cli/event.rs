@@ -38,7 +38,7 @@ pub(super) fn row(event: &UserPoolEvent) -> Vec<String> {
     vec![event.revision.to_string(), format_time(event.record_time), kind, actor, change]
 }
 
-/// How to lay out events that are printed one by one: columns as wide as most events need.
+/// The layout of events that are printed one by one, with fixed column widths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EventLayout {
     /// The events of one user pool, by revision.

@@ -34,8 +34,8 @@ use super::{
 pub(super) struct ExportCommand {
     #[command(flatten)]
     directory: DataDirArgs,
-    /// Export from this running server instead: HOST:PORT or unix:PATH. Events that are recorded
-    /// during the export are included up to some position.
+    /// Export from this running server instead: HOST:PORT or unix:PATH. The export may include
+    /// events that are recorded while it runs.
     #[arg(long, value_name = "ENDPOINT")]
     from: Option<Endpoint>,
     #[command(flatten)]
@@ -79,7 +79,7 @@ impl ExportCommand {
 }
 
 /// Creates a file with the permissions of the one that it replaces. A new file is private
-/// to its owner, because an export holds everything that is in the log.
+/// to its owner, because an export contains the whole log.
 fn create_private(path: &Path, replaced: Option<&Path>) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true);
@@ -113,8 +113,8 @@ async fn export_directory(
     Ok(exporter.finish()?)
 }
 
-/// Exports every event that was recorded when the call began, and those that arrive with
-/// them.
+/// Exports every event that was recorded before the call, and later events that arrive in
+/// the meantime.
 async fn export_server(
     endpoint: Endpoint,
     access: AccessArgs,

@@ -1,8 +1,8 @@
-//! The arguments of every command that changes something.
+//! The arguments of every command that makes a change.
 
 use clap::Args;
 
-/// How to carry out a change.
+/// The options of a change.
 #[derive(Debug, Clone, Args)]
 pub(super) struct MutationArgs {
     /// Retry safely: a command with the same UUID prints the answer of the first one and changes

@@ -1,8 +1,8 @@
-//! The result of a command that did its work.
+//! The result of a command that ran without an error.
 
 use std::process::ExitCode;
 
-/// The result of a command that did its work.
+/// The result of a command that ran without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Done, or the answer is yes: exit code 0.

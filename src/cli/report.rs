@@ -1,4 +1,4 @@
-//! The report of a verification: what is proven, and the first mismatch.
+//! The report of a verification: the proven statements, and the first mismatch.
 
 use anstyle::AnsiColor;
 use serde_json::{Value, json};

@@ -97,7 +97,7 @@ impl SecurityArgs {
         }
     }
 
-    /// The settings of TLS, if it is on.
+    /// The settings of TLS, if it is configured.
     ///
     /// # Errors
     /// A setting is missing.

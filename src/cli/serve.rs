@@ -70,7 +70,7 @@ pub(super) struct ServeCommand {
     #[arg(long, env = "USERPOOL_MAX_TAGS", value_name = "N", default_value_t = 50)]
     max_tags: usize,
     /// Cache this many MiB of user pools in memory; the others are read from disk. The process may
-    /// use up to 300 MiB more, because sled counts late what it has read.
+    /// use up to 300 MiB more, because sled enforces its cache limit late.
     #[arg(long, env = "USERPOOL_CACHE_MIB", value_name = "MIB", default_value_t = 256)]
     cache_mib: u64,
     /// Allow at most this many connections, within ulimit -n; further ones are closed at once.
@@ -146,7 +146,7 @@ impl ServeCommand {
         tokio::pin!(stop);
         let server = tokio::select! {
             server = Server::start(config, source) => server?,
-            // The next start continues with a read model that is half built.
+            // The next start continues to build the read model.
             () = &mut stop => return Ok(Outcome::Success),
         };
         // With port 0 the caller has no other way to learn the port.

@@ -1,12 +1,12 @@
 //! The settings of the server: a flag overrides the environment, which overrides the
 //! settings file, which overrides the default.
 //!
-//! Every flag of `serve` that has an environment variable is a setting, and a key of the
-//! file by the same name. A value in the file becomes the default of its flag, so code
-//! that reads a flag reads the file as well. A rule between two settings is checked where
-//! they are used, because clap sees only the command line. A switch must accept `=false`,
-//! so that a flag can override the environment and the file. No setting is a secret:
-//! secrets are in files that settings name.
+//! Every flag of `serve` with an environment variable is a setting, and a key of the file
+//! with the same name. A value in the file becomes the default of its flag, so code that
+//! reads a flag also reads the file. A rule about two settings is checked where they are
+//! used, because clap sees only the command line. A switch must accept `=false`, so that a
+//! flag can override the environment and the file. No setting is a secret: secrets are in
+//! files that settings name.
 
 mod file;
 mod kind;

@@ -1,6 +1,6 @@
 //! The settings file: a flat TOML table. A file with any problem is refused as a whole, and
-//! the error names every problem by its line. It never shows a value, which may be a secret
-//! that was put there by mistake.
+//! the error lists every problem with its line. It never shows a value, which may be a
+//! secret that was put there by mistake.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ use crate::cli::error::CliError;
 
 use super::kind::{SettingKind, settings};
 
-/// The values of a settings file by key, as its flag would be given them: one text, or
+/// The values of a settings file by key, in the form of the flag's values: one text, or
 /// several for a list.
 #[derive(Debug)]
 pub(super) struct SettingsFile {
