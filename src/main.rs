@@ -14,12 +14,12 @@ use userpool::{
     telemetry::error_chain,
 };
 
-/// A command consists of many small messages, which one thread allocates and another
-/// one frees. The system's allocator spends a quarter of the server's time on this.
+/// A command consists of many small messages that one thread allocates and another frees.
+/// With the system's allocator, this takes a quarter of the server's time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long threads that wait for the disk delay the end of the process at most.
+/// How long threads that wait for the disk may delay the end of the process.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
