@@ -1,4 +1,4 @@
-//! The log of the process, on stderr: pretty on a terminal, JSON otherwise.
+//! The process log, on stderr: pretty on a terminal, JSON otherwise.
 //!
 //! SIGUSR1 adds debug messages, and SIGUSR2 removes them. Only root and the owner of the
 //! process can send signals, so this needs no protected port or file. No signal turns off
