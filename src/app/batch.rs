@@ -43,7 +43,7 @@ pub(super) enum Decision {
 #[derive(Debug)]
 pub(super) struct Batch {
     /// The head of the log that it is appended to.
-    pub(super) after: Head,
+    pub(super) expected: Head,
     /// The bodies of its records.
     pub(super) bodies: Vec<Bytes>,
     /// Their events, without the payloads, which are no longer needed.
@@ -55,9 +55,9 @@ pub(super) struct Batch {
 
 impl Batch {
     /// An empty batch after the last projected record.
-    pub(super) fn after(changes: Changes) -> Self {
+    pub(super) fn new(changes: Changes) -> Self {
         let (bodies, events, requests) = Default::default();
-        Self { after: changes.head(), bodies, events, changes, requests }
+        Self { expected: changes.head(), bodies, events, changes, requests }
     }
 }
 
@@ -100,7 +100,7 @@ impl Decider<'_> {
         let Facts { user_pool_id: id, .. } = facts;
         // The time is never earlier than that of the last event.
         let at = self.source.now().max(self.batch.changes.record_time());
-        let mut after = pool;
+        let mut new_pool = pool;
         let mut events = Vec::with_capacity(decided.len());
         for payload in decided {
             let request_id = options.request_id.map(|id| id.to_string());
@@ -111,16 +111,16 @@ impl Decider<'_> {
                 request_fingerprint,
                 correlation_id: context.correlation_id.clone(),
                 traceparent: context.traceparent.clone(),
-                ..self.envelope(&id, &after, payload, at, events.len())
+                ..self.envelope(&id, &new_pool, payload, at, events.len())
             };
             let body = codec::encode(&event);
             let Some(payload) = event.payload.take() else { continue };
             let index_change = IndexChange::by(&payload, &id);
-            after = after.after(payload, event.position, proto::to_timestamp(at));
+            new_pool = new_pool.apply(payload, event.position, proto::to_timestamp(at));
             events.push((event, body, index_change));
         }
         // Encoded once, for the answer and for the read model.
-        let encoded = EncodedPool::from(&after);
+        let encoded = EncodedPool::from(&new_pool);
         let outcome = Outcome::from(encoded.clone());
         if options.validate_only || events.is_empty() {
             return Ok(Decision::Answer(Ok(outcome)));
@@ -130,11 +130,11 @@ impl Decider<'_> {
             self.batch.requests.insert(request_id, (context.fingerprint, outcome.clone()));
         }
         for (event, body, index_change) in events {
-            self.batch.changes.add(&event, index_change, after.created_position);
+            self.batch.changes.add(&event, index_change, new_pool.created_position);
             self.batch.bodies.push(body);
             self.batch.events.push(event);
         }
-        self.batch.changes.put(id, after, Some(encoded));
+        self.batch.changes.put(id, new_pool, Some(encoded));
         Ok(Decision::Answer(Ok(outcome)))
     }
 

@@ -111,7 +111,7 @@ pub struct App {
     source: Arc<dyn Source>,
     settings: Settings,
     /// Whether the writer runs, has ended or has failed.
-    stopped: watch::Receiver<WriterState>,
+    writer_state: watch::Receiver<WriterState>,
     history: History,
     draining: watch::Sender<bool>,
     closing: watch::Sender<bool>,
@@ -186,8 +186,17 @@ impl App {
             source: Arc::clone(&source),
             settings: settings.clone(),
         };
-        let stopped = writer::start(writer, writer::Jobs { waiting: jobs, closed })?;
-        Ok(Self { read_model, commands, source, settings, stopped, history, draining, closing })
+        let writer_state = writer::start(writer, writer::Jobs { waiting: jobs, closed })?;
+        Ok(Self {
+            read_model,
+            commands,
+            source,
+            settings,
+            writer_state,
+            history,
+            draining,
+            closing,
+        })
     }
 
     /// The limits that requests are checked against.
@@ -285,15 +294,15 @@ impl App {
     /// and has released the log. Returns `false` if the log hangs for 10 seconds.
     pub async fn close(&self) -> bool {
         self.closing.send_replace(true);
-        let mut stopped = self.stopped.clone();
-        let ended = stopped.wait_for(|state| *state != WriterState::Running);
+        let mut state = self.writer_state.clone();
+        let ended = state.wait_for(|state| *state != WriterState::Running);
         timeout(CLOSE_TIMEOUT, ended).await.is_ok()
     }
 
     /// Waits until the writer has failed. After that, no command is acknowledged.
     pub async fn failed(&self) {
-        let mut stopped = self.stopped.clone();
-        let ended = stopped.wait_for(|state| *state == WriterState::Failed).await.is_err();
+        let mut state = self.writer_state.clone();
+        let ended = state.wait_for(|state| *state == WriterState::Failed).await.is_err();
         if ended {
             // The writer ended without a failure, so it never fails.
             std::future::pending::<()>().await;
@@ -301,7 +310,7 @@ impl App {
     }
 
     fn closed_error(&self) -> ExecuteError {
-        match *self.stopped.borrow() {
+        match *self.writer_state.borrow() {
             WriterState::Failed => ExecuteError::LogUnavailable,
             WriterState::Running | WriterState::Ended => ExecuteError::ShuttingDown,
         }

@@ -79,7 +79,7 @@ impl Projector {
     /// # Errors
     /// As for [`catch_up`](Self::catch_up), or the log does not continue the applied
     /// records.
-    pub(super) async fn follow(&self, actual: Head) -> Result<(), LoadError> {
+    pub(super) async fn catch_up_after_conflict(&self, actual: Head) -> Result<(), LoadError> {
         let applied = self.applied();
         match actual.position.cmp(&applied.position) {
             Ordering::Greater => self.catch_up_to(actual.position).await,

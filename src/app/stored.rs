@@ -74,7 +74,7 @@ impl StoredPool {
     }
 
     /// The user pool after its next event, at `position`.
-    pub(super) fn after(mut self, event: Event, position: i64, at: Timestamp) -> Self {
+    pub(super) fn apply(mut self, event: Event, position: i64, at: Timestamp) -> Self {
         let created_position = if self.revision == 0 { position } else { self.created_position };
         let revision = self.revision.saturating_add(1);
         let ends = self.deleted || matches!(event, Event::UserPoolDeleted(_));

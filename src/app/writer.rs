@@ -134,7 +134,7 @@ async fn run(mut writer: Writer, mut jobs: Jobs, state: watch::Sender<WriterStat
 
 /// The answer to a command, once its batch is durable and visible.
 struct Answer {
-    decision: Result<Outcome, ExecuteError>,
+    result: Result<Outcome, ExecuteError>,
     outcome: metrics::CommandOutcome,
 }
 
@@ -172,7 +172,7 @@ impl Writer {
         let answers = loop {
             jobs.retain(|job| !job.answer.is_closed());
             let changes = self.read_model.changes().map_err(LoadError::from)?;
-            let (batch, answers) = self.decide(Batch::after(changes), jobs).await;
+            let (batch, answers) = self.decide(Batch::new(changes), jobs).await;
             #[cfg(sim_bugs)]
             let answers = if PlantedBug::EarlyAnswer.is_planted() {
                 self.answer(jobs, answers);
@@ -183,7 +183,7 @@ impl Writer {
             match self.commit(batch).await {
                 Err(WriterError::Append(AppendError::Conflict { expected, actual })) => {
                     tracing::debug!(%expected, %actual, "another writer was first; deciding again");
-                    self.projector.follow(actual).await?;
+                    self.projector.catch_up_after_conflict(actual).await?;
                 }
                 committed => break committed.map(|()| answers)?,
             }
@@ -194,10 +194,10 @@ impl Writer {
     }
 
     fn answer(&self, jobs: &mut Vec<Job>, answers: Vec<Answer>) {
-        for (job, Answer { decision, outcome }) in jobs.drain(..).zip(answers) {
+        for (job, Answer { result, outcome }) in jobs.drain(..).zip(answers) {
             self.settings.metrics.count_command(outcome);
             // The caller may have given up; the command is recorded all the same.
-            let _ = job.answer.send(decision);
+            let _ = job.answer.send(result);
         }
     }
 
@@ -209,7 +209,7 @@ impl Writer {
             let validate_only = checked.options.validate_only;
             // A panic in the rules fails this command and no other.
             let decide = AssertUnwindSafe(|| decider.decide(checked.clone(), context));
-            let (mut decision, is_repeated) = match panic::catch_unwind(decide) {
+            let (mut result, is_repeated) = match panic::catch_unwind(decide) {
                 Ok(Decision::Answer(answer)) => (answer, false),
                 Ok(Decision::Repeated(outcome)) => (Ok(outcome), true),
                 Ok(Decision::Recorded { position }) => (self.recorded(position).await, true),
@@ -221,24 +221,24 @@ impl Writer {
             };
             // A command that was only validated has no position, even if its answer is
             // repeated from a recorded one.
-            if validate_only && let Ok(outcome) = &mut decision {
+            if validate_only && let Ok(outcome) = &mut result {
                 outcome.position = 0;
             }
-            let outcome = outcome_label(&decision, validate_only, is_repeated);
-            answers.push(Answer { decision, outcome });
+            let outcome = outcome_label(&result, validate_only, is_repeated);
+            answers.push(Answer { result, outcome });
         }
         (decider.batch, answers)
     }
 
     /// Makes a batch durable and visible.
     async fn commit(&self, batch: Batch) -> Result<(), WriterError> {
-        let Batch { after, events, bodies, changes, .. } = batch;
+        let Batch { expected, events, bodies, changes, .. } = batch;
         if events.is_empty() {
-            return Ok(confirm(self.log.as_ref(), after).await?);
+            return Ok(confirm(self.log.as_ref(), expected).await?);
         }
         let traces = events.iter().filter_map(|event| event.traceparent.as_deref());
         let span = self.settings.tracer.append(events.len(), traces);
-        let appended = append(self.log.as_ref(), after, bodies).await;
+        let appended = append(self.log.as_ref(), expected, bodies).await;
         span.end();
         Ok(self.projector.apply(changes, events, appended?).map_err(LoadError::from)?)
     }

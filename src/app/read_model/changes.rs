@@ -165,7 +165,7 @@ impl Changes {
         let index_change = IndexChange::by(&payload, &id);
         let known = event.revision <= before.revision;
         let at = event.record_time.unwrap_or_default();
-        let pool = if known { before } else { before.after(payload, event.position, at) };
+        let pool = if known { before } else { before.apply(payload, event.position, at) };
         self.add(event, index_change, pool.created_position);
         self.put(id, pool, None);
         self.checkpoint.hash.clone_from(&event.hash);
