@@ -103,7 +103,7 @@ fn idle(bench: &Bench, report: &mut Report, server: &Server, events: u64) {
     });
     report.row(Row {
         what: format!("idle, {} events, wakeups", shown(events as f64)),
-        target: "none that are not needed",
+        target: "no unnecessary ones",
         measured: format!("{}/s", shown(wakeups)),
         ratio: None,
         // Nothing has to run more often than the health check of connections.

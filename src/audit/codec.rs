@@ -35,7 +35,7 @@ pub enum DecodeCause {
     #[error("the event has no payload that this version knows")]
     UnknownPayload,
     /// The event belongs to another position.
-    #[error("the event states position {0}")]
+    #[error("the event has position {0}")]
     WrongPosition(i64),
 }
 

@@ -48,7 +48,7 @@ pub enum MismatchCause {
     #[error("the server reports events up to position {0}, but does not send this one")]
     Withheld(Position),
     /// The server reports that its log is damaged.
-    #[error("the server cannot read it: {0}")]
+    #[error("the server cannot read the record: {0}")]
     Damaged(String),
     /// The checkpoint that the server signed is malformed, or its signature is wrong.
     #[error("the checkpoint of the server is invalid")]

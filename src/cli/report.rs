@@ -86,7 +86,7 @@ fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
     let chain = match end.0 {
         0 => "The log is empty.".to_owned(),
         end => format!(
-            "Every record up to position {end} is valid: its hash is right, it continues the \
+            "Every record up to position {end} is valid: its hash is correct, it continues the \
              chain, and the server sent its event unchanged."
         ),
     };

@@ -60,13 +60,13 @@ pub enum Defect {
     #[error("the record is truncated")]
     Short,
     /// Its bytes differ from those that were hashed.
-    #[error("the record does not have the hash that it states")]
+    #[error("the hash of the record does not match its content")]
     WrongHash,
     /// It is intact, but this version does not support its layout.
     #[error("the record has layout {0}, which this version does not support")]
     UnknownLayout(u8),
     /// It is intact, but belongs to another position.
-    #[error("the record states position {0}")]
+    #[error("the record has position {0}")]
     WrongPosition(Position),
     /// It is intact, but follows another record than the one before it.
     #[error(

@@ -105,8 +105,7 @@ impl Error {
 
     /// A fault of this program.
     pub(crate) fn internal() -> Self {
-        let message =
-            "internal error; the server's log has it under the x-request-id of this response";
+        let message = "internal error; the cause is in the server's log, under the x-request-id of this response";
         Self::new(ErrorReason::Internal, message)
     }
 

@@ -152,8 +152,8 @@ async fn a_damaged_export_is_refused_by_position_and_leaves_nothing() {
     for (broken, expected) in [
         (renamed, "position 5: the event differs from its record"),
         (cut, "position 2: the line is not an event in JSON"),
-        (without, "position 2: the record states position 3"),
-        (swapped, "position 2: the record states position 3"),
+        (without, "position 2: the record has position 3"),
+        (swapped, "position 2: the record has position 3"),
         (no_record, "position 1: the event has no record"),
         (String::new(), "the export is empty"),
         ("{}\n".to_owned(), "position 1: the event has no record"),

@@ -73,7 +73,7 @@ impl LogMetrics {
         let help = "Time to make a written batch durable: sled's flush, then the sync";
         registrar.histogram("userpool_log_sync", help, Unit::Seconds, &self.sync);
         registrar.bytes("userpool_log", "Size of the log on disk", &self.bytes);
-        let help = "Batches that could not be appended; the first one ends the server";
+        let help = "Batches that could not be appended; the server stops after the first one";
         registry.register("userpool_log_append_failures", help, self.failures.clone());
     }
 }

@@ -92,7 +92,7 @@ impl http_body::Body for ResponseBody {
         let mut response = self.response.lock().unwrap_or_else(PoisonError::into_inner);
         match response.as_mut() {
             Some(response) => response.poll_frame(cx),
-            None => Poll::Ready(Some(Err(Status::cancelled("the answer was not read in time")))),
+            None => Poll::Ready(Some(Err(Status::cancelled("the response was not read in time")))),
         }
     }
 

@@ -152,7 +152,7 @@ async fn a_history_verifies_with_a_checkpoint_and_the_key() {
     assert_eq!(
         proof.stdout,
         format!(
-            "Every record up to position 2 is valid: its hash is right, it continues the chain, and \
+            "Every record up to position 2 is valid: its hash is correct, it continues the chain, and \
              the server sent its event unchanged.\n\
              The log contains the trusted checkpoint at position 1, signed with the given key: \
              nothing up to there was changed, removed or added.\n\
@@ -194,12 +194,12 @@ async fn every_checkpoint_that_a_server_wrote_is_compared() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forged_record_is_found() {
     for (lie, position, reason) in [
-        (Forgery::Bytes, 2, "the record does not have the hash that it states"),
+        (Forgery::Bytes, 2, "the hash of the record does not match its content"),
         (Forgery::Event, 2, "the event differs from its record"),
         (Forgery::Record, 3, "its previous hash is not that of the record before it"),
         (Forgery::LastRecord, 3, ", but the server signed a checkpoint with "),
         (Forgery::Damaged, 2, "the stored history is damaged at position 2"),
-        (Forgery::Missing, 2, "the record states position 3"),
+        (Forgery::Missing, 2, "the record has position 3"),
     ] {
         let server = forging_server(lie).await;
         let caught = run(&server, &["verify"]).await;
