@@ -11,7 +11,7 @@
 //! | [`endpoint`] | the address that a server listens on | anything |
 //! | [`proto`] | the messages: the schema of everything stored and served | anything |
 //! | [`telemetry`] | metrics, traces and logs | anything |
-//! | [`fs`] | atomic writes, private files, reloading | anything |
+//! | [`fs`] | atomic writes, private files, reloading | anything but `telemetry` |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
 //! | [`audit`] | the chain verifier, signed checkpoints, export and import | the rules of user pools |
 //! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, gRPC, time, async |
@@ -20,7 +20,7 @@
 //! | [`service`] | one function per operation: takes the request message, returns the response message or an error | HTTP, gRPC |
 //! | [`transport`] | listeners, TLS, connections and their limits, and the steps of every call | operations |
 //! | [`grpc`] | the gRPC adapter: decodes requests, encodes responses and statuses | engines and files |
-//! | [`server`] | the server: starts, serves, stops | rules |
+//! | [`server`] | the server: starts, serves, stops | commands |
 //! | [`client`] | a client of the service: deadlines, retries, watches that resume | anything but `proto` and `endpoint` |
 //! | [`cli`] | the command line: the server, client commands, and commands on its files | — |
 //!

@@ -50,6 +50,8 @@ impl Verifier {
     /// # Errors
     /// The first [`Mismatch`]; the head stays where it is.
     pub fn push(&mut self, record: &Record) -> Result<UserPoolEvent, Mismatch> {
+        // The chain first: of a misplaced record nothing else is worth saying.
+        record.check_follows(self.head).map_err(|defect| self.mismatch_at_next(defect))?;
         let event = codec::decode(record).map_err(|error| self.mismatch_at_next(error.source))?;
         self.accept(record).map_err(|cause| self.mismatch_at_next(cause))?;
         Ok(event)
@@ -60,7 +62,9 @@ impl Verifier {
     /// # Errors
     /// As for [`Self::push`].
     pub fn push_event(&mut self, event: &UserPoolEvent) -> Result<Record, Mismatch> {
-        let record = extract_record(event).map_err(|cause| self.mismatch_at_next(cause))?;
+        let record = parse_record(event).map_err(|cause| self.mismatch_at_next(cause))?;
+        record.check_follows(self.head).map_err(|defect| self.mismatch_at_next(defect))?;
+        check_event(event, &record).map_err(|cause| self.mismatch_at_next(cause))?;
         self.accept(&record).map_err(|cause| self.mismatch_at_next(cause))?;
         Ok(record)
     }
@@ -152,7 +156,17 @@ impl Verifier {
 /// # Errors
 /// There is none, it is damaged, or it holds another event.
 pub fn extract_record(event: &UserPoolEvent) -> Result<Record, MismatchCause> {
-    let record = Record::parse(event.record.clone().ok_or(MismatchCause::NoRecord)?)?;
-    let recorded = codec::decode_with_record(&record).map_err(|error| error.source)?;
-    if recorded == *event { Ok(record) } else { Err(MismatchCause::EventChanged) }
+    let record = parse_record(event)?;
+    check_event(event, &record)?;
+    Ok(record)
+}
+
+fn parse_record(event: &UserPoolEvent) -> Result<Record, MismatchCause> {
+    Ok(Record::parse(event.record.clone().ok_or(MismatchCause::NoRecord)?)?)
+}
+
+/// Checks that an event is the one in its record.
+fn check_event(event: &UserPoolEvent, record: &Record) -> Result<(), MismatchCause> {
+    let recorded = codec::decode_with_record(record).map_err(|error| error.source)?;
+    if recorded == *event { Ok(()) } else { Err(MismatchCause::EventChanged) }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::Request;
+use http::{HeaderMap, Request};
 
 use crate::{
     app::Source,
@@ -19,7 +19,7 @@ use super::{
 };
 
 /// The service that ignores tokens, so that a health check succeeds with any metadata.
-const HEALTH: &str = "/grpc.health.v1.Health/";
+const HEALTH: &str = "grpc.health.v1.Health/";
 
 /// Establishes the identity of callers.
 #[derive(Debug)]
@@ -47,15 +47,19 @@ impl Authentication {
     ///
     /// An invalid token is an error even if there is a certificate, so that no caller is
     /// silently treated as another one.
-    pub(crate) fn authenticate<B>(&self, request: &mut Request<B>) -> Result<(), BadToken> {
-        let token = self.token_identity(request);
+    pub(crate) fn authenticate<B>(
+        &self,
+        method: &str,
+        request: &mut Request<B>,
+    ) -> Result<(), BadToken> {
+        let token = self.token_identity(method, request.headers_mut());
         let peer = request.extensions().get::<Peer>();
         let connection = peer.map_or_else(Identity::anonymous, |peer| peer.identity.clone());
         let (identity, result) = match token {
             Ok(Some(token)) if connection.kind != ActorKind::Certificate => (token, Ok(())),
             Ok(_) => (connection, Ok(())),
             Err(error) => {
-                self.log_refusal(request, error);
+                self.log_refusal(method, error);
                 (connection, Err(error))
             }
         };
@@ -63,9 +67,13 @@ impl Authentication {
         result
     }
 
-    fn token_identity<B>(&self, request: &mut Request<B>) -> Result<Option<Identity>, BadToken> {
-        let token = token::bearer(request.headers_mut());
-        if request.uri().path().starts_with(HEALTH) {
+    fn token_identity(
+        &self,
+        method: &str,
+        headers: &mut HeaderMap,
+    ) -> Result<Option<Identity>, BadToken> {
+        let token = token::bearer(headers);
+        if method.starts_with(HEALTH) {
             return Ok(None);
         }
         let Some(token) = token? else { return Ok(None) };
@@ -73,9 +81,8 @@ impl Authentication {
         verifier.verify(&token, self.source.now()).map(Some)
     }
 
-    fn log_refusal<B>(&self, request: &Request<B>, error: BadToken) {
+    fn log_refusal(&self, method: &str, error: BadToken) {
         self.counts.count(RefusalReason::Unauthenticated);
-        let method = request.uri().path().trim_start_matches('/');
         if self.warnings.allow() {
             tracing::warn!(method, cause = %error, "token refused");
         } else {

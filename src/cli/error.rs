@@ -113,8 +113,8 @@ fn explain(status: &Status) -> String {
     }
     let details = status.get_error_details();
     for violation in details.bad_request().iter().flat_map(|refused| &refused.field_violations) {
-        let (field, description) = (&violation.field, &violation.description);
-        let line = format!("\n  {field}: {description} ({})", violation.reason);
+        let (field, description) = (escape(&violation.field), escape(&violation.description));
+        let line = format!("\n  {field}: {description} ({})", escape(&violation.reason));
         text.push_str(&line);
     }
     if let Some(info) = details.error_info() {
@@ -126,9 +126,9 @@ fn explain(status: &Status) -> String {
             metadata.remove(&listed);
         }
         text.push_str("\n  ");
-        text.push_str(&info.reason);
+        text.push_str(&escape(&info.reason));
         for (key, value) in metadata {
-            let pair = format!(" {key}={}", escape(value));
+            let pair = format!(" {}={}", escape(key), escape(value));
             text.push_str(&pair);
         }
     }

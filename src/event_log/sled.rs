@@ -172,7 +172,7 @@ impl EventLog for SledLog {
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         let appended = self.run_blocking(move |engine| engine.append(expected, bodies));
         let Ok(appended) = time::timeout(APPEND_TIMEOUT, appended).await else {
-            self.0.metrics.append_failed();
+            self.0.metrics.count_append_failure();
             let path = self.0.path.display();
             let cause =
                 format!("{path}: no answer from sled within {} seconds", APPEND_TIMEOUT.as_secs());
@@ -253,11 +253,11 @@ impl Engine {
         // a panic rejects the next batch.
         state.failed = true;
         self.make_durable(records, &mut state.synced_blobs).map_err(|cause| {
-            self.metrics.append_failed();
+            self.metrics.count_append_failure();
             AppendError::Unknown(format!("{}: {cause}", self.path.display()).into())
         })?;
         state.failed = false;
-        self.metrics.appended(records.len(), start.elapsed());
+        self.metrics.record_append(records.len(), start.elapsed());
 
         if let Err(error) = state.witness.record(last) {
             tracing::warn!(%error, "cannot record the acknowledged head");
@@ -280,7 +280,7 @@ impl Engine {
         self.db.flush()?;
         sync_blobs(&self.path.join("blobs"), synced_blobs)?;
         self.handle.sync_data()?;
-        self.metrics.synced(written.elapsed());
+        self.metrics.record_sync(written.elapsed());
         Ok(())
     }
 

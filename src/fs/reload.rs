@@ -24,7 +24,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::telemetry::error_chain;
+use crate::telemetry::{WarnLimiter, error_chain};
 
 use super::stamp::FileStamps;
 
@@ -47,6 +47,10 @@ pub(crate) struct FileLoader<T> {
     files: Vec<PathBuf>,
     /// The state of the files at the last attempt to load the value.
     loaded: FileStamps,
+    /// Whether that attempt failed. It is repeated at each check, because the cause may
+    /// pass without a change of the files.
+    has_failed: bool,
+    warnings: WarnLimiter,
     /// The state of the files at the last check.
     checked: FileStamps,
     load: Box<dyn Fn() -> Result<T, Box<dyn Error>> + Send>,
@@ -63,7 +67,9 @@ impl<T> FileLoader<T> {
         let loaded = FileStamps::of(&files);
         let current = watch::Sender::new(Arc::new(load()?));
         let load = Box::new(move || load().map_err(Box::from));
-        Ok(Self { name, files, checked: loaded.clone(), loaded, load, current })
+        let checked = loaded.clone();
+        let warnings = WarnLimiter::default();
+        Ok(Self { name, files, loaded, has_failed: false, warnings, checked, load, current })
     }
 
     /// A receiver of the current value.
@@ -77,17 +83,24 @@ impl<T: Send + Sync> Reload for FileLoader<T> {
         let found = FileStamps::of(&self.files);
         let is_changing = found != self.checked;
         self.checked.clone_from(&found);
-        if !force && (is_changing || found == self.loaded) {
+        let is_new = found != self.loaded;
+        if !force && (is_changing || !(is_new || self.has_failed)) {
             return;
         }
         self.loaded = found;
         let name = self.name;
         match (self.load)() {
             Ok(value) => {
+                self.has_failed = false;
                 self.current.send_replace(Arc::new(value));
                 tracing::info!(name, "reloaded");
             }
             Err(error) => {
+                self.has_failed = true;
+                // One warning for each change, and one a minute while it fails.
+                if !self.warnings.allow() && !is_new && !force {
+                    return;
+                }
                 let error = error_chain(&*error);
                 tracing::warn!(name, error, "cannot reload; the previous value stays in use");
             }
@@ -136,5 +149,39 @@ impl ReloadTask {
 impl Drop for ReloadTask {
     fn drop(&mut self) {
         self.signals.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, fs};
+
+    use tempfile::TempDir;
+
+    use super::{FileLoader, Reload as _};
+
+    // Here, because no test of the server can let a read fail and pass again without
+    // touching the file.
+    #[test]
+    fn a_failed_reload_is_repeated_although_no_file_changes() {
+        let directory = TempDir::new().expect("a directory");
+        let file = directory.path().join("file");
+        fs::write(&file, "first").expect("written");
+        let attempts = Cell::new(0);
+        let load = move || {
+            attempts.set(attempts.get() + 1);
+            if attempts.get() == 2 { Err(std::fmt::Error) } else { Ok(attempts.get()) }
+        };
+        let mut loader = FileLoader::new("test", vec![file.clone()], load).expect("loaded");
+        fs::write(&file, "second, and longer").expect("written");
+        loader.reload(false);
+        loader.reload(false);
+        assert_eq!(**loader.current().borrow(), 1, "the second attempt fails");
+
+        loader.reload(false);
+
+        assert_eq!(**loader.current().borrow(), 3);
+        loader.reload(false);
+        assert_eq!(**loader.current().borrow(), 3, "it is loaded once");
     }
 }

@@ -17,11 +17,7 @@ use crate::{
     service::Operations,
 };
 
-use super::{
-    history::History,
-    message_limit::{LimitedBody, MAX_REQUEST_BYTES},
-    user_pools::UserPools,
-};
+use super::{history::History, message_limit::MAX_REQUEST_BYTES, user_pools::UserPools};
 
 /// The future of a response.
 pub(super) type BoxResponse = BoxFuture<Response<Body>, Infallible>;
@@ -59,7 +55,6 @@ impl Services {
 
     /// Hands the call to its service.
     pub(super) fn call(&self, request: Request<Body>) -> BoxResponse {
-        let request = request.map(LimitedBody::wrap);
         // Most calls are for this service, and the router is slow compared to some of them.
         if service_name(&request) == UserPoolServiceServer::<UserPools>::NAME {
             return self.user_pools.clone().call(request);

@@ -22,6 +22,7 @@ use crate::{
 use super::{
     Services,
     health::Health,
+    message_limit::LimitedBody,
     services::{BoxResponse, service_name},
 };
 
@@ -62,6 +63,7 @@ impl Service<Request<Body>> for StartupGate {
 
     fn call(&mut self, request: Request<Body>) -> BoxResponse {
         let Gate { health, services, refused } = &*self.0;
+        let request = request.map(LimitedBody::wrap);
         if service_name(&request) == HealthServer::<Health>::NAME {
             return health.clone().call(request);
         }

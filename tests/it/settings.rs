@@ -163,7 +163,7 @@ async fn an_invalid_tag_is_refused_by_its_key() {
     ] {
         let members = json!({ "UserPoolTags": { (key): value } });
         let field = format!("user_pool_tags[\"{shown}\"]");
-        let message = format!("InvalidRequest tag: {field} {rule}.");
+        let message = format!("Invalid tag: {field} {rule}.");
         let expected = (message, field, reason.to_owned(), "UserPoolTaggingException".to_owned());
         assert_eq!(only(created(members.clone()).await), expected);
         assert_eq!(only(updated(members).await), expected);
@@ -185,7 +185,7 @@ async fn the_maximum_number_of_tags_is_a_setting() {
             continue;
         }
         let (message, field, reason, aws_error) = only(answer.map(|_| Value::Null));
-        let expected = "InvalidRequest tag: user_pool_tags may have at most 2 tags, has 3.";
+        let expected = "Invalid tag: user_pool_tags must have at most 2 tags, has 3.";
         assert_eq!(message, expected);
         assert_eq!((field.as_str(), reason.as_str()), ("user_pool_tags", "LENGTH"));
         assert_eq!(aws_error, "UserPoolTaggingException");

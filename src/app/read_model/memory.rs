@@ -28,6 +28,10 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, BoxError> {
         let map = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        // A range of a `BTreeMap` must not end before it starts.
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
         let entries = map.range(keys).take(limit);
         Ok(entries.map(|(key, value)| (key.clone().into(), value.clone())).collect())
     }

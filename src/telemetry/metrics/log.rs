@@ -43,18 +43,18 @@ impl Default for LogMetrics {
 
 impl LogMetrics {
     /// Records that a batch was appended and made durable.
-    pub fn appended(&self, records: usize, took: Duration) {
+    pub fn record_append(&self, records: usize, took: Duration) {
         self.append.observe(took.as_secs_f64());
         self.events.observe(u32::try_from(records).unwrap_or(u32::MAX).into());
     }
 
     /// Counts a batch that could not be appended.
-    pub fn append_failed(&self) {
+    pub fn count_append_failure(&self) {
         self.failures.inc();
     }
 
     /// Records how long it took to make a written batch durable.
-    pub fn synced(&self, took: Duration) {
+    pub fn record_sync(&self, took: Duration) {
         self.sync.observe(took.as_secs_f64());
     }
 

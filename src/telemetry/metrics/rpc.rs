@@ -79,18 +79,18 @@ impl Rpcs {
     pub(super) fn new(methods: &[Method], registry: &mut Registry) -> Self {
         let families = Families::registered(registry);
         let known = methods.iter().map(|method| {
-            let path = format!("/{}/{}", method.service, method.name);
-            (path, Arc::new(families.handles(method)))
+            let name = format!("{}/{}", method.service, method.name);
+            (name, Arc::new(families.handles(method)))
         });
         let unknown =
             Method { service: UNKNOWN.to_owned(), name: UNKNOWN.to_owned(), kind: UNKNOWN };
         Self { methods: known.collect(), unknown: Arc::new(families.handles(&unknown)) }
     }
 
-    /// Counts the start of a call of the method with this path.
+    /// Counts the start of a call of a method, named as `SERVICE/METHOD`.
     #[must_use]
-    pub fn start(&self, path: &str) -> RpcCall {
-        let handles = Arc::clone(self.methods.get(path).unwrap_or(&self.unknown));
+    pub fn start(&self, method: &str) -> RpcCall {
+        let handles = Arc::clone(self.methods.get(method).unwrap_or(&self.unknown));
         handles.started.inc();
         RpcCall { handles, started: Instant::now() }
     }

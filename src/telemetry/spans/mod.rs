@@ -4,12 +4,14 @@
 #[cfg(feature = "otel")]
 mod otlp;
 #[cfg(not(feature = "otel"))]
-#[path = "otlp_disabled.rs"]
-mod otlp;
+mod otlp_disabled;
 
 use std::{net::SocketAddr, str::FromStr};
 
+#[cfg(feature = "otel")]
 use self::otlp::{ExportedSpan, Exporter};
+#[cfg(not(feature = "otel"))]
+use self::otlp_disabled::{ExportedSpan, Exporter};
 
 /// Where a collector accepts spans: OTLP over gRPC without TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]

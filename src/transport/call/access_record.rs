@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-use super::{super::Protocol, correlation::CorrelationId, traceparent};
+use super::{correlation::CorrelationId, traceparent};
 
 /// The record of a call, written when its final status is known. If it is dropped before
 /// that, the client has disconnected, and it is written with `CANCELLED`.
@@ -30,9 +30,9 @@ pub(super) struct AccessRecord {
 
 impl AccessRecord {
     /// Starts the record of a call whose correlation ID and caller are established.
-    pub(super) fn new(
-        protocol: &dyn Protocol,
-        request: &Request<tonic::body::Body>,
+    pub(super) fn new<B>(
+        method: String,
+        request: &Request<B>,
         call: RpcCall,
         tracer: &Tracer,
     ) -> Self {
@@ -41,16 +41,15 @@ impl AccessRecord {
         let identity = extensions.get::<Identity>().cloned();
         let correlation_id = extensions.get::<CorrelationId>().map(|id| Arc::clone(&id.0));
         let correlation_id = correlation_id.unwrap_or_default();
-        let method = protocol.method(request);
         let traceparent = traceparent::header(request.headers());
         let span = tracer.call(Call {
-            path: method,
+            path: &method,
             traceparent,
             correlation_id: &correlation_id,
             peer: peer.and_then(|peer| peer.address.tcp()),
         });
         Self {
-            method: method.to_owned(),
+            method,
             correlation_id,
             identity: identity.unwrap_or_else(Identity::anonymous),
             peer: peer.map(|peer| peer.address),
@@ -59,6 +58,10 @@ impl AccessRecord {
             span,
             is_finished: false,
         }
+    }
+
+    pub(super) fn method(&self) -> &str {
+        &self.method
     }
 
     pub(super) fn correlation_id(&self) -> &str {

@@ -108,12 +108,14 @@ impl Steps {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let deadline = deadline::of(self.protocol.timeout(request.headers()));
-        let call = self.metrics.rpcs.start(request.uri().path());
+        let method = self.protocol.method(&request).to_owned();
+        let call = self.metrics.rpcs.start(&method);
         let correlation_id = correlation::establish(&mut request, self.source.as_ref());
-        let authenticated = self.authentication.authenticate(&mut request);
-        let record = AccessRecord::new(self.protocol, &request, call, &self.tracer);
+        let authenticated = self.authentication.authenticate(&method, &mut request);
+        let record = AccessRecord::new(method, &request, call, &self.tracer);
 
-        let admitted = authenticated.map_err(Error::from).and_then(|()| self.admit(&mut request));
+        let admitted = authenticated.map_err(Error::from);
+        let admitted = admitted.and_then(|()| self.admit(record.method(), &mut request));
         let (mut response, permit) = match admitted {
             Ok((permit, memory)) => {
                 let call = service.call(request);
@@ -128,10 +130,14 @@ impl Steps {
     }
 
     /// Checks the caller's role and the limits of running calls.
-    fn admit(&self, request: &mut Request<Body>) -> Result<(CallPermit, SharedMemory), Error> {
+    fn admit(
+        &self,
+        method: &str,
+        request: &mut Request<Body>,
+    ) -> Result<(CallPermit, SharedMemory), Error> {
         // First the role, so that callers without it do not use up the limits.
-        self.authorization.check(self.protocol.method(request), request.extensions())?;
-        let kind = CallKind::of(self.protocol.method(request));
+        self.authorization.check(method, request.extensions())?;
+        let kind = CallKind::of(method);
         let permit = self.admission.admit(kind, request.extensions().get::<Peer>())?;
         let memory = Arc::new(Mutex::new(self.admission.request_memory()));
         let body = mem::take(request.body_mut());

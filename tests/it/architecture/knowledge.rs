@@ -7,9 +7,17 @@ use super::{
 
 /// The phrases of the column, each with the paths that a room must then not name.
 /// A crate stands for those whose names start with its name and `_`, too.
-const MEANINGS: [(&str, &[&str]); 18] = [
+const MEANINGS: [(&str, &[&str]); 19] = [
     ("HTTP", &["axum", "http", "http_body", "hyper", "tower", "tower_http"]),
     ("async", &["async", "await", "async_trait", "futures_util", "tokio"]),
+    (
+        "commands",
+        &[
+            "crate::user_pool::CheckedCommand",
+            "crate::user_pool::Command",
+            "crate::user_pool::decide",
+        ],
+    ),
     ("each other", &["crate::aws", "crate::console", "crate::grpc"]),
     ("engines", &["crate::event_log", "sled"]),
     ("engines and files", &["crate::event_log", "crate::fs", "sled", "std::fs"]),

@@ -134,11 +134,11 @@ async fn all_semantic_violations_are_joined_in_one_text() {
     assert_eq!(
         refused.message(),
         "Only one of the aliasAttributes or usernameAttributes can be set in a User pool.; \
-         InvalidRequest AttributeDataType input, consider using the provided AttributeDataType enum.; \
+         Invalid AttributeDataType input, consider using the provided AttributeDataType enum.; \
          SMS configuration is required when phone_number is selected for auto verification; \
          SMS configuration and Auto verification for phone_number are required when MFA is \
          optional; \
-         InvalidRequest tag: user_pool_tags[\"aws:a\"] key must not begin with \"aws:\"."
+         Invalid tag: user_pool_tags[\"aws:a\"] key must not begin with \"aws:\"."
     );
     assert_eq!(metadata(&refused, "aws_error").as_deref(), Some("InvalidParameterException"));
 }
