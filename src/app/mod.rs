@@ -149,7 +149,8 @@ impl App {
         source: Arc<dyn Source>,
         settings: Settings,
     ) -> Result<Self, StartError> {
-        Self::with_read_model(log, ReadModel::in_memory(), source, settings).await
+        let read_model = projection::build_in_memory(log.as_ref()).await?;
+        Self::with_read_model(log, read_model, source, settings).await
     }
 
     async fn with_read_model(

@@ -72,6 +72,21 @@ pub async fn rebuild(
     apply_rest(log, ReadModel::open(path, cache)?, progress).await
 }
 
+/// Builds a read model in memory from the log.
+///
+/// # Errors
+/// The log cannot be read.
+pub(super) async fn build_in_memory(log: &dyn EventLog) -> Result<ReadModel, LoadError> {
+    let read_model = ReadModel::in_memory();
+    let mut position = Position::START;
+    loop {
+        let records = log.read(position, PAGE).await?;
+        let Some(last) = records.last() else { return Ok(read_model) };
+        position = last.position;
+        read_model.load(records.iter().map(codec::decode).collect::<Result<_, _>>()?)?;
+    }
+}
+
 /// Opens the read model at `path`. Returns `None` if it cannot be used with this log.
 async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Option<ReadModel>, LoadError> {
     if !unsynced::is_whole(path) {

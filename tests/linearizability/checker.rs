@@ -330,6 +330,13 @@ fn explains(read: &Entry, past: &Past, place: i64) -> bool {
             | Asked::Update { pool: id, .. }
             | Asked::Delete { pool: id }
             | Asked::Assign { pool: id, .. },
+            Told::Refused { refusal: Refusal::NotFound, .. },
+        ) => pool(id).is_none(),
+        (
+            Asked::Describe { pool: id }
+            | Asked::Update { pool: id, .. }
+            | Asked::Delete { pool: id }
+            | Asked::Assign { pool: id, .. },
             Told::Refused { refusal: Refusal::Deleted { revision }, .. },
         ) => pool(id).is_some_and(|pool| pool.deleted && pool.revision == *revision),
         (

@@ -326,6 +326,7 @@ fn refused(status: &Status) -> Option<Told> {
     match info.reason.as_str() {
         "LOG_UNAVAILABLE" | "DEADLINE_EXCEEDED" => None,
         "SHUTTING_DOWN" | "OVERLOADED" => Some(Told::NotRecorded),
+        "USER_POOL_NOT_FOUND" => known(Refusal::NotFound),
         "USER_POOL_DELETED" => known(Refusal::Deleted { revision: number("revision") }),
         "REVISION_MISMATCH" => known(Refusal::Revision { current: number("current_revision") }),
         "USER_POOL_HAS_DOMAIN" => {

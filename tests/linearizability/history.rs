@@ -61,6 +61,7 @@ pub(crate) enum Told {
 /// Why a change was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
+    NotFound,
     Deleted { revision: i64 },
     Revision { current: i64 },
     HasDomain { domain: String },

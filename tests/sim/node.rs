@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, atomic::AtomicUsize};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 use tower::Layer;
 use userpool::{
     app::{self, App, Settings, Source},
@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     log::SimulatedLog,
+    plan::milliseconds,
     trace::What,
     world::{World, lock},
 };
@@ -85,12 +86,21 @@ pub(crate) async fn start(world: &Arc<World>, number: usize) {
         Arc::new(SimulatedSource { world: Arc::clone(world), node: number });
     let metrics = Arc::new(Metrics::new(&grpc::methods()));
     let log = SimulatedLog::open(world, number);
+    let starting = async {
+        loop {
+            let log = Arc::<SimulatedLog>::clone(&log);
+            let app = App::start_in_memory(log, Arc::clone(&source), settings(&metrics)).await;
+            match app {
+                Ok(app) => return Arc::new(app),
+                // The log could not be read.
+                Err(_) => sleep(milliseconds(50)).await,
+            }
+        }
+    };
     let app = tokio::select! {
         biased;
         _ = lives.changed() => return,
-        app = App::start_in_memory(log, Arc::clone(&source), settings(&metrics)) => {
-            Arc::new(app.expect("a log that can be read"))
-        }
+        app = starting => app,
     };
     let (phase, phases) = watch::channel(Phase::Serving);
     let door = door(&app, source, phases, metrics);

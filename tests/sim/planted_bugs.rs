@@ -36,7 +36,7 @@ fn an_unknown_outcome_taken_for_a_conflict_is_found() {
 fn a_conflict_with_an_append_of_its_own_is_found() {
     // It takes an append that is late and overtaken by its own repetition: rarely drawn.
     let tampering = Tampering { late_appends: 300, ..Tampering::default() };
-    found(Some(PlantedBug::OwnConflict), tampering, 1000);
+    found(Some(PlantedBug::OwnConflict), tampering, 3000);
 }
 
 #[test]

@@ -118,15 +118,14 @@ async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Rep
     faults.await.map_err(|error| error.to_string())?;
     worked.map_err(|_| is_late("a client"))??;
     sleep(SETTLE).await;
+    check_violation(&world)?;
     check_nodes(&world).await?;
     let watched = timeout(CATCH_UP_TIMEOUT, join(&mut watchers)).await;
     watched.map_err(|_| is_late("a watcher"))??;
+    check_violation(&world)?;
     let events = check_log(&world, &answers).await?;
     for node in &world.nodes {
         node.drop_application();
-    }
-    if let Some(violation) = world.violation() {
-        return Err(violation);
     }
     let history = answers.history();
     let unanswered = history.iter().filter(|entry| entry.told == Told::Nothing).count();
@@ -138,6 +137,11 @@ async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Rep
         faults: plan.faults.len(),
         simulated: world.elapsed(),
     })
+}
+
+/// No promise was broken at a landing or in a watch.
+fn check_violation(world: &World) -> Result<(), String> {
+    world.violation().map_or(Ok(()), Err)
 }
 
 /// Waits for all of them; a panic in one is a failure of the simulation.

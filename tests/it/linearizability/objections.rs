@@ -155,6 +155,13 @@ fn a_domain_with_two_owners_is_noticed() {
 }
 
 #[test]
+fn a_user_pool_that_is_not_found_is_noticed() {
+    let refused = Told::Refused { refusal: Refusal::NotFound, tried_before: false };
+    let missing = changed(|history, _| history.push(entry(9, update("a"), refused, 30, 31)));
+    assert_eq!(missing, Err(Objection::Unexplained { number: 9, from: 4, to: 4 }));
+}
+
+#[test]
 fn a_refusal_without_a_reason_is_noticed() {
     let refused = Told::Refused { refusal: Refusal::DomainTaken, tried_before: false };
     let free = changed(|history, _| history.push(entry(9, assign("b"), refused, 30, 31)));
