@@ -192,73 +192,51 @@ fn bounds_violations(
     builtin: Option<&SchemaAttribute>,
 ) -> Vec<Violation> {
     let standard_type = builtin.and_then(|standard| standard.attribute_data_type);
-    let mut violations = Vec::new();
-    let mut refuse = |path: &str, rule, description: &str, text| {
-        violations.push(Violation::new(place.member(path), rule, description, text));
+    let data_type = data_type(attribute.attribute_data_type.or(standard_type));
+    let SchemaAttribute { string_attribute_constraints, number_attribute_constraints, .. } =
+        attribute;
+    let (least, most) =
+        match (data_type, string_attribute_constraints, number_attribute_constraints) {
+            (DataType::String, Some(bounds), _) => (&bounds.min_length, &bounds.max_length),
+            (DataType::Number, _, Some(bounds)) => (&bounds.min_value, &bounds.max_value),
+            // Constraints of another type are ignored and not stored.
+            (_, _, _) => return Vec::new(),
+        };
+    let (least, most) = (bound(least.as_ref()), bound(most.as_ref()));
+    let is_string = data_type == DataType::String;
+    let (kind, smaller, shape, path) = if is_string {
+        ("length", "shorter", "StringAttributeConstraints", "string_attribute_constraints")
+    } else {
+        ("value", "smaller", "NumberAttributeConstraints", "number_attribute_constraints")
     };
-    match data_type(attribute.attribute_data_type.or(standard_type)) {
-        DataType::String => {
-            let Some(constraints) = &attribute.string_attribute_constraints else {
-                return violations;
-            };
-            let path = "string_attribute_constraints";
-            let invalid =
-                || format!("Invalid StringAttributeConstraints for schema attribute {name}");
-            let (least, most) =
-                (bound(constraints.min_length.as_ref()), bound(constraints.max_length.as_ref()));
-            for (member, length) in [("min_length", &least), ("max_length", &most)] {
-                let path = format!("{path}.{member}");
-                match length {
-                    Ok(Some(..0)) | Err(_) => {
-                        refuse(&path, Rule::Pattern, "must be an integer, 0 or more", invalid());
-                    }
-                    Ok(Some(length)) if *length > MAX_STRING_LENGTH => {
-                        let text = format!(
-                            "user.{}: String attributes cannot have a length of more than \
-                             {MAX_STRING_LENGTH}",
-                            attribute.name.as_deref().unwrap_or_default()
-                        );
-                        refuse(&path, Rule::Range, "must be at most 2048", text);
-                    }
-                    Ok(Some(_) | None) => (),
-                }
+    let field = |end| place.member(&format!("{path}.{end}_{kind}"));
+    let mut violations = Vec::new();
+    for (end, bound) in [("min", &least), ("max", &most)] {
+        let invalid = || format!("Invalid {shape} for schema attribute {name}");
+        let (rule, description, text) = match bound {
+            Ok(Some(..0)) | Err(_) if is_string => {
+                (Rule::Pattern, "must be an integer, 0 or more", invalid())
             }
-            if let (Ok(Some(least)), Ok(Some(most))) = (least, most)
-                && least > most
-            {
+            Err(_) => (Rule::Pattern, "must be an integer", invalid()),
+            Ok(Some(length)) if is_string && *length > MAX_STRING_LENGTH => {
+                let name = attribute.name.as_deref().unwrap_or_default();
                 let text = format!(
-                    "Attribute {name} cannot have a max length shorter than it's min length"
+                    "user.{name}: String attributes cannot have a length of more than \
+                     {MAX_STRING_LENGTH}"
                 );
-                let path = format!("{path}.max_length");
-                refuse(&path, Rule::Range, "must not be less than min_length", text);
+                (Rule::Range, "must be at most 2048", text)
             }
-        }
-        DataType::Number => {
-            let Some(constraints) = &attribute.number_attribute_constraints else {
-                return violations;
-            };
-            let path = "number_attribute_constraints";
-            let invalid =
-                || format!("Invalid NumberAttributeConstraints for schema attribute {name}");
-            let (least, most) =
-                (bound(constraints.min_value.as_ref()), bound(constraints.max_value.as_ref()));
-            for (member, value) in [("min_value", &least), ("max_value", &most)] {
-                if value.is_err() {
-                    let path = format!("{path}.{member}");
-                    refuse(&path, Rule::Pattern, "must be an integer", invalid());
-                }
-            }
-            if let (Ok(Some(least)), Ok(Some(most))) = (least, most)
-                && least > most
-            {
-                let text =
-                    format!("Attribute {name} cannot have a max value smaller than it's min value");
-                let path = format!("{path}.max_value");
-                refuse(&path, Rule::Range, "must not be less than min_value", text);
-            }
-        }
-        // Constraints of another type are ignored and not stored.
-        DataType::Boolean | DataType::DateTime | DataType::Unspecified => (),
+            Ok(_) => continue,
+        };
+        violations.push(Violation::new(field(end), rule, description, text));
+    }
+    if let (Ok(Some(least)), Ok(Some(most))) = (least, most)
+        && least > most
+    {
+        let description = format!("must not be less than min_{kind}");
+        let text =
+            format!("Attribute {name} cannot have a max {kind} {smaller} than it's min {kind}");
+        violations.push(Violation::new(field("max"), Rule::Range, description, text));
     }
     violations
 }
