@@ -243,7 +243,10 @@ async fn a_changed_record_is_named_by_its_position() {
     assert_eq!(code(&verified), Some(1));
     let printed = stdout(&verified);
     assert!(printed.starts_with("INVALID: "), "{printed}");
-    assert!(printed.contains("position 3: the record does not have the hash"), "{printed}");
+    assert!(
+        printed.contains("position 3: the hash of the record does not match its content"),
+        "{printed}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

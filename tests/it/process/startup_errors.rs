@@ -176,7 +176,10 @@ async fn an_emptied_log_is_refused_because_of_its_read_model() {
 
     let sentence = refused(on_free_port(directory.path())).await;
 
-    assert!(sentence.contains("ends at position 0, but position 1 was projected"), "{sentence}");
+    assert!(
+        sentence.contains("ends at position 0, but the read model shows position 1"),
+        "{sentence}"
+    );
     fs::remove_dir_all(&log).expect("removed");
     fs::rename(&aside, &log).expect("moved back");
     let server = Process::start(directory.path()).await;
