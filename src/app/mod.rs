@@ -3,13 +3,16 @@
 
 mod append;
 mod batch;
+mod context;
 mod error;
 mod history;
+mod outcome;
 #[cfg(sim_bugs)]
 pub mod planted_bugs;
 mod projection;
 mod projector;
 mod read_model;
+mod settings;
 mod source;
 mod stored;
 mod unsynced;
@@ -17,30 +20,28 @@ mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::timeout,
 };
 
 use crate::{
-    event_log::{EventLog, ReadLimit},
-    proto::Actor,
-    telemetry::{
-        metrics::{AppMetrics, RefusalReason},
-        spans::Tracer,
-    },
+    event_log::EventLog,
+    telemetry::metrics::RefusalReason,
     user_pool::{CheckedCommand, DomainPrefix, Limits, UserPoolId},
 };
 
 pub use self::{
+    context::Context,
     error::{ExecuteError, LoadError, StartError},
     history::{
         EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, ReplayPoint,
         ReplayQuery, ReplayResult, WatchQuery, parse_hash_anchor,
     },
+    outcome::Outcome,
     projection::rebuild,
     read_model::{CACHE, Domain, PoolEntry, ReadModel, ReadModelError},
+    settings::Settings,
     source::{Source, SystemSource},
     stored::{EncodedPool, StoredPool},
 };
@@ -55,53 +56,6 @@ const MAX_WAITING: usize = 1024;
 
 /// How long the log may take to finish the running batch when the application closes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The caller and the request, which are recorded with an event next to its payload.
-#[derive(Debug, Clone, Default)]
-pub struct Context {
-    /// The caller.
-    pub actor: Actor,
-    /// Links the request to logs and traces.
-    pub correlation_id: String,
-    /// The W3C trace that the request is part of.
-    pub traceparent: Option<String>,
-    /// SHA-256 of the request, which distinguishes a retry from a different request with
-    /// the same ID. Zeros if the request has no ID.
-    pub fingerprint: [u8; 32],
-}
-
-/// The result of a command.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    /// The user pool after the command, encoded; the last state of a deleted one.
-    pub user_pool: Bytes,
-    /// Its revision.
-    pub revision: i64,
-    /// The position of its last event; 0 if the command was only validated.
-    pub position: i64,
-}
-
-impl From<EncodedPool> for Outcome {
-    fn from(pool: EncodedPool) -> Self {
-        let EncodedPool { user_pool, revision, position, .. } = pool;
-        Self { user_pool: user_pool.unwrap_or_default(), revision, position }
-    }
-}
-
-/// The settings of the application.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The prefix of user pool IDs.
-    pub region: String,
-    /// Cognito's quotas.
-    pub limits: Limits,
-    /// How many bytes of the read model are cached in memory, approximately.
-    pub cache: u64,
-    /// The metrics of the application.
-    pub metrics: AppMetrics,
-    /// Records the spans of appends.
-    pub tracer: Tracer,
-}
 
 /// The application: executes commands and answers reads.
 #[derive(Debug)]
@@ -317,6 +271,3 @@ impl App {
         }
     }
 }
-
-/// How much of the log is read at a time.
-const PAGE: ReadLimit = ReadLimit { records: 1024, bytes: 4 * 1024 * 1024 };

@@ -16,7 +16,7 @@ use crate::{
     telemetry::error_chain,
 };
 
-use super::{LoadError, PAGE, ReadModel, ReadModelError, Settings, unsynced};
+use super::{LoadError, ReadModel, ReadModelError, Settings, unsynced};
 
 /// How many events are applied between two progress messages.
 const PROGRESS_INTERVAL: u64 = 100_000;
@@ -80,7 +80,7 @@ pub(super) async fn build_in_memory(log: &dyn EventLog) -> Result<ReadModel, Loa
     let read_model = ReadModel::in_memory();
     let mut position = Position::START;
     loop {
-        let records = log.read(position, PAGE).await?;
+        let records = log.read(position, ReadLimit::PAGE).await?;
         let Some(last) = records.last() else { return Ok(read_model) };
         position = last.position;
         read_model.load(records.iter().map(codec::decode).collect::<Result<_, _>>()?)?;
@@ -119,7 +119,7 @@ async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
         return Err(LoadError::EndLost { end, projected: head.position });
     }
     let before = Position(head.position.0.saturating_sub(1));
-    let records = log.read(before, ReadLimit { records: 1, ..PAGE }).await?;
+    let records = log.read(before, ReadLimit { records: 1, ..ReadLimit::PAGE }).await?;
     Ok(records.first().is_some_and(|record| record.hash == head.hash))
 }
 
@@ -150,7 +150,7 @@ async fn apply_rest(
         let decoded = decoded;
         let mut reported = position.0;
         loop {
-            let records = log.read(position, PAGE).await?;
+            let records = log.read(position, ReadLimit::PAGE).await?;
             let Some(last) = records.last() else { break };
             position = last.position;
             let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;

@@ -10,14 +10,13 @@ use tokio::{
 
 use crate::{
     audit::codec,
-    event_log::{Defect, EventLog, Head, Position, ReadError, Record},
+    event_log::{Defect, EventLog, Head, Position, ReadError, ReadLimit, Record},
     proto::UserPoolEvent,
     telemetry::{WarnLimiter, error_chain, metrics::AppMetrics},
 };
 
 use super::{
-    LoadError, PAGE, ReadModel, ReadModelError, append::RETRY_PAUSE, history::Recent,
-    read_model::Changes,
+    LoadError, ReadModel, ReadModelError, append::RETRY_PAUSE, history::Recent, read_model::Changes,
 };
 
 /// Updates the read model, the recent events and the visible head.
@@ -93,7 +92,7 @@ impl Projector {
 
     async fn catch_up_to(&self, end: Position) -> Result<(), LoadError> {
         while self.applied().position < end {
-            match self.log.read(self.applied().position, PAGE).await {
+            match self.log.read(self.applied().position, ReadLimit::PAGE).await {
                 Ok(records) if !records.is_empty() => self.project(records)?,
                 // The engine may learn of a head before it can read up to it.
                 Ok(_) => sleep(RETRY_PAUSE).await,

@@ -31,20 +31,17 @@ use uuid::Uuid;
 
 use crate::{
     event_log::{BoxError, Hash, Head, Position},
-    proto::{UserPool, UserPoolEvent},
+    proto::UserPool,
     user_pool::UserPoolId,
 };
 
-use super::stored::{self, Checkpoint, EncodedPool, StoredDomain, StoredPool, StoredRequest};
+use super::stored::{self, Checkpoint, EncodedPool, FORM, StoredDomain, StoredPool, StoredRequest};
 
 pub(super) use self::changes::{Changes, IndexChange};
 use self::{memory::MemoryStore, places::Places, sled::SledStore, store::Store};
 
 /// How many bytes of the read model are cached in memory by default.
 pub const CACHE: u64 = 256 * 1024 * 1024;
-/// The version of the stored form. A read model with another one is rebuilt.
-const FORM: u32 = 2;
-
 /// The read model cannot be read or written. To rebuild it, delete it and start the
 /// server.
 #[derive(Debug, thiserror::Error)]
@@ -187,27 +184,6 @@ impl ReadModel {
         let rest = if last > 1 { self.range(rest, usize::MAX)? } else { Vec::new() };
         let rest = rest.iter().map(|(_, stored)| Position(key::position(stored)));
         Ok(creation.into_iter().chain(rest).collect())
-    }
-
-    /// Starts an empty set of changes after the last projected record.
-    pub(super) fn changes(&self) -> Result<Changes, ReadModelError> {
-        Ok(Changes::after(self.checkpoint()?.unwrap_or_default()))
-    }
-
-    /// Writes the changes and the checkpoint atomically.
-    pub(super) fn apply(&self, changes: Changes) -> Result<(), ReadModelError> {
-        self.store.write(changes.into_writes()).map_err(ReadModelError::Engine)
-    }
-
-    /// Applies events of the log to a read model that is not in use yet, in many writes.
-    /// The checkpoint is written last, so that an interrupted load is repeated. Events that
-    /// were already applied change nothing.
-    pub(super) fn load(&self, events: Vec<UserPoolEvent>) -> Result<(), ReadModelError> {
-        let mut changes = self.changes()?;
-        for mut event in events {
-            changes.project(self, &mut event)?;
-        }
-        self.store.load(changes.into_writes()).map_err(ReadModelError::Engine)
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadModelError> {

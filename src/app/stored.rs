@@ -1,5 +1,5 @@
 //! The stored values of the read model. A change here requires a new value of
-//! `read_model::FORM`, which makes the next start rebuild the read model.
+//! [`FORM`], which makes the next start rebuild the read model.
 
 use bytes::Bytes;
 use prost::{
@@ -12,6 +12,9 @@ use crate::{
     proto::UserPool,
     user_pool::{Event, UserPoolState, evolve},
 };
+
+/// The version of the stored form. A read model with another one is rebuilt.
+pub(super) const FORM: u32 = 2;
 
 /// A user pool and its place in the log.
 #[derive(Clone, PartialEq, prost::Message)]

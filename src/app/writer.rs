@@ -30,7 +30,7 @@ use crate::{
 };
 
 use super::{
-    Context, ExecuteError, LoadError, Outcome, PAGE, ReadModel, Settings, Source, StartError,
+    Context, ExecuteError, LoadError, Outcome, ReadModel, Settings, Source, StartError,
     append::{append, confirm},
     batch::{Batch, Decider, Decision},
     projector::Projector,
@@ -247,7 +247,7 @@ impl Writer {
     async fn recorded(&self, position: i64) -> Result<Outcome, ExecuteError> {
         let position = Position(u64::try_from(position).unwrap_or_default());
         let before = Position(position.0.saturating_sub(1));
-        let read = self.log.read(before, ReadLimit { records: 1, ..PAGE }).await;
+        let read = self.log.read(before, ReadLimit { records: 1, ..ReadLimit::PAGE }).await;
         let records = read.map_err(LoadError::from)?;
         let record = records.first().ok_or(ExecuteError::Fault)?;
         let event = codec::decode(record).map_err(LoadError::from)?;

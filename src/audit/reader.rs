@@ -4,9 +4,6 @@ use std::vec;
 
 use crate::event_log::{Defect, EventLog, Position, ReadError, ReadLimit, Record};
 
-/// How much of the log is in memory at a time.
-const PAGE: ReadLimit = ReadLimit { records: 1024, bytes: 4 * 1024 * 1024 };
-
 /// Reads the records of a log in order.
 #[derive(Debug)]
 pub struct LogReader<'a> {
@@ -32,7 +29,7 @@ impl<'a> LogReader<'a> {
             return Ok(None);
         }
         if self.page.as_slice().is_empty() {
-            self.page = self.log.read(self.position, PAGE).await?.into_iter();
+            self.page = self.log.read(self.position, ReadLimit::PAGE).await?.into_iter();
         }
         let position = self.position.next();
         let missing = ReadError::Damaged { position, defect: Defect::Missing };

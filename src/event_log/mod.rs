@@ -37,6 +37,9 @@ pub struct ReadLimit {
 }
 
 impl ReadLimit {
+    /// How much of a whole log is read at a time.
+    pub const PAGE: Self = Self { records: 1024, bytes: 4 * 1024 * 1024 };
+
     /// Counts one more record of this many bytes. Returns `false` if the limit does not
     /// admit it; the first record (`read` is 0) is always admitted.
     fn admits(&mut self, read: usize, bytes: usize) -> bool {

@@ -6,7 +6,7 @@ use crate::{
     transport::{Capacity, Endpoint, listen::Reach},
 };
 
-use super::Config;
+use super::config::Config;
 
 /// A setting without effect. The message contains a remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -96,3 +96,9 @@ pub enum ServerError {
     )]
     LogHangs,
 }
+
+/// Converts an error of listening on `endpoint`.
+pub(super) fn cannot_listen(endpoint: &Endpoint) -> impl FnOnce(io::Error) -> ServerError {
+    let endpoint = endpoint.clone();
+    move |source| ServerError::Listen { endpoint, source }
+}

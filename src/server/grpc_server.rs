@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-use super::Config;
+use super::config::Config;
 
 /// How long a client may be silent before it is sent a PING.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);

@@ -1,5 +1,7 @@
 //! The server: starts, serves, and shuts down gracefully.
 
+mod config;
+mod config_check;
 mod config_warning;
 pub mod data_dir;
 mod error;
@@ -16,124 +18,23 @@ use std::{
 use tokio::task;
 
 use crate::{
-    app::{self, App, Settings, Source},
+    app::{App, Settings, Source},
     audit::checkpoint::{self, KeyError, Signer},
-    auth::{Access, Grants, TokenSettings},
+    auth::{Access, TokenSettings},
     event_log::{EventLog, Head, SledLog},
     fs::reload::{FileLoader, Reload, ReloadTask},
     grpc::{self, Services, StartupGate},
     service::Operations,
-    telemetry::{
-        metrics::Metrics,
-        spans::{Collector, SpansError, Tracer},
-    },
-    transport::{
-        Capacity, Endpoint, Listener, Phase, ServerTls,
-        listen::{self, Reach},
-    },
-    user_pool::Limits,
+    telemetry::{metrics::Metrics, spans::Tracer},
+    transport::{Endpoint, Listener, Phase, ServerTls, listen::Reach},
 };
 
-use self::data_dir::DataDir;
-pub use self::{config_warning::ConfigWarning, error::ServerError};
+pub use self::{config::Config, config_warning::ConfigWarning, error::ServerError};
+use self::{data_dir::DataDir, error::cannot_listen};
 use self::{
     grpc_server::{GrpcServer, Security},
     monitoring::Monitoring,
 };
-
-/// The settings of a server.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The address to listen on.
-    pub listen: Endpoint,
-    /// The data directory.
-    pub data_dir: PathBuf,
-    /// The prefix of user pool IDs.
-    pub region: String,
-    /// The 12 digits that it reports as the owner of domains.
-    pub account_id: String,
-    /// Cognito's quotas.
-    pub limits: Limits,
-    /// How many bytes of user pools are cached in memory, approximately.
-    pub cache: u64,
-    /// The maximum number of open connections; lowered if `ulimit -n` is lower.
-    pub connections: usize,
-    /// The maximum number of concurrent calls.
-    pub capacity: Capacity,
-    /// The roles of callers.
-    pub grants: Grants,
-    /// The address for metrics, liveness and readiness; `None` to not serve them.
-    pub metrics_listen: Option<Endpoint>,
-    /// The certificates for TCP connections; `None` for no TLS.
-    pub tls: Option<ServerTls>,
-    /// The bearer tokens to accept; `None` to accept none.
-    pub tokens: Option<TokenSettings>,
-    /// Whether to allow an address that other machines can reach without TLS.
-    pub insecure: bool,
-    /// The collector to send spans to, if any.
-    pub otlp_endpoint: Option<Collector>,
-}
-
-impl Config {
-    /// The default settings, with this address and data directory.
-    #[must_use]
-    pub fn new(listen: Endpoint, data_dir: PathBuf) -> Self {
-        Self {
-            listen,
-            data_dir,
-            region: "us-east-1".to_owned(),
-            account_id: "000000000000".to_owned(),
-            limits: Limits::default(),
-            cache: app::CACHE,
-            connections: 10_000,
-            capacity: Capacity::default(),
-            grants: Grants::default(),
-            metrics_listen: None,
-            tls: None,
-            tokens: None,
-            insecure: false,
-            otlp_endpoint: None,
-        }
-    }
-
-    /// Checks that TLS is configured if, and only if, the endpoint needs it.
-    fn check_tls(&self, reach: Reach) -> Result<(), ServerError> {
-        let endpoint = self.listen.clone();
-        match (reach, &self.tls) {
-            (Reach::File, Some(_)) => Err(ServerError::TlsOnSocket { endpoint }),
-            (Reach::Network, None) if !self.insecure => Err(ServerError::Exposed { endpoint }),
-            (Reach::Network | Reach::Machine, _) | (Reach::File, None) => Ok(()),
-        }
-    }
-
-    /// Returns all problems that can be found without listening and without changing the
-    /// data directory, which a running server may use. Includes [`ConfigWarning`]s, which
-    /// do not prevent a start.
-    pub async fn check(&self) -> Vec<ServerError> {
-        let mut problems = Vec::new();
-        let reach = listen::check(&self.listen).await.map_err(cannot_listen(&self.listen));
-        let known_reach = reach.as_ref().ok().copied();
-        problems.extend(reach.err());
-        if let Some(endpoint) = &self.metrics_listen {
-            let checked = listen::check(endpoint).await.map_err(cannot_listen(endpoint));
-            problems.extend(checked.err());
-        }
-        problems.extend(known_reach.and_then(|reach| self.check_tls(reach).err()));
-        let tls = self.tls.as_ref().map(ServerTls::load);
-        problems.extend(tls.and_then(Result::err).map(ServerError::from));
-        let tokens = self.tokens.as_ref().map(TokenSettings::load);
-        problems.extend(tokens.and_then(Result::err).map(ServerError::from));
-        let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
-        problems.extend(data_dir.err());
-        problems.extend(self.tracer().err().map(ServerError::from));
-        problems.extend(config_warning::all(self, known_reach).into_iter().map(ServerError::from));
-        problems
-    }
-
-    fn tracer(&self) -> Result<Tracer, SpansError> {
-        self.otlp_endpoint.as_ref().map_or_else(|| Ok(Tracer::default()), Tracer::new)
-    }
-}
 
 /// A started server. Dropping it stops it at once.
 #[derive(Debug)]
@@ -334,9 +235,4 @@ impl Startup {
 
 async fn bind(endpoint: &Endpoint) -> Result<Listener, ServerError> {
     Listener::bind(endpoint).await.map_err(cannot_listen(endpoint))
-}
-
-fn cannot_listen(endpoint: &Endpoint) -> impl FnOnce(io::Error) -> ServerError {
-    let endpoint = endpoint.clone();
-    move |source| ServerError::Listen { endpoint, source }
 }

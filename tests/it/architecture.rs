@@ -24,12 +24,6 @@ const MAX_LINES: usize = 400;
 /// of the client, which knows nothing of the server.
 const SOURCES: [&str; 2] = ["app/source.rs", "client/random.rs"];
 
-/// Files that still name an excluded path. Remove an entry once it no longer applies.
-const FOR_NOW: [(&str, &str); 0] = [];
-
-/// Rooms that still have import cycles.
-const CYCLES_FOR_NOW: [&str; 0] = [];
-
 #[test]
 fn a_room_imports_only_from_the_rooms_above_it() {
     let rooms = rooms();
@@ -49,26 +43,13 @@ fn a_room_names_nothing_that_its_row_excludes() {
         let unknown = unknown.unwrap_or_else(|phrase| panic!("{room}: no meaning of {phrase:?}"));
         found.extend(knowledge::violations(&krate, &room, &unknown));
     }
-    for (file, path) in FOR_NOW {
-        let all = found.len();
-        found.retain(|found| !(found.starts_with(file) && found.contains(&format!(": {path}"))));
-        assert!(found.len() < all, "{file} names {path} no more: take it out of FOR_NOW");
-    }
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
 #[test]
 fn a_room_has_no_import_cycles() {
     let krate = Crate::read(&files());
-    let mut found = Vec::new();
-    for room in rooms() {
-        let cycles = cycles::cycles(&krate, &room);
-        if CYCLES_FOR_NOW.contains(&room.as_str()) {
-            assert!(!cycles.is_empty(), "{room} has no cycle: take it out of CYCLES_FOR_NOW");
-        } else {
-            found.extend(cycles);
-        }
-    }
+    let found: Vec<_> = rooms().iter().flat_map(|room| cycles::cycles(&krate, room)).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n\n"));
 }
 

@@ -8,13 +8,13 @@ use prost::Message as _;
 use uuid::Uuid;
 
 use crate::{
-    app::stored::{Checkpoint, EncodedPool, StoredDomain, StoredPool, StoredRequest},
+    app::stored::{Checkpoint, EncodedPool, FORM, StoredDomain, StoredPool, StoredRequest},
     event_log::Head,
     proto::{self, UserPoolEvent},
     user_pool::{Event, UserPoolId},
 };
 
-use super::{FORM, ReadModel, ReadModelError, key, store::Write};
+use super::{ReadModel, ReadModelError, key, store::Write};
 
 /// The changes that the events after a checkpoint cause.
 ///
@@ -215,6 +215,29 @@ impl Changes {
 
 fn to_unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
+}
+
+impl ReadModel {
+    /// Starts an empty set of changes after the last projected record.
+    pub(in crate::app) fn changes(&self) -> Result<Changes, ReadModelError> {
+        Ok(Changes::after(self.checkpoint()?.unwrap_or_default()))
+    }
+
+    /// Writes the changes and the checkpoint atomically.
+    pub(in crate::app) fn apply(&self, changes: Changes) -> Result<(), ReadModelError> {
+        self.store.write(changes.into_writes()).map_err(ReadModelError::Engine)
+    }
+
+    /// Applies events of the log to a read model that is not in use yet, in many writes.
+    /// The checkpoint is written last, so that an interrupted load is repeated. Events that
+    /// were already applied change nothing.
+    pub(in crate::app) fn load(&self, events: Vec<UserPoolEvent>) -> Result<(), ReadModelError> {
+        let mut changes = self.changes()?;
+        for mut event in events {
+            changes.project(self, &mut event)?;
+        }
+        self.store.load(changes.into_writes()).map_err(ReadModelError::Engine)
+    }
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use prometheus_client::{
 };
 
 use super::{
-    RefusalCounters, Registrar, Watchers, duration_histogram,
+    RefusalCounters, Watchers,
     labeled::{LabelValue, LabeledCounters},
-    set,
+    registrar::{Registrar, duration_histogram, set},
 };
 
 /// The outcome of a command that the writer handled.

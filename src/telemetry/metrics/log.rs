@@ -11,7 +11,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Registrar, duration_histogram, set};
+use super::registrar::{Registrar, duration_histogram, set};
 
 /// The metrics of a log. Those of [`Default`] are not exported.
 #[derive(Debug, Clone)]

@@ -8,21 +8,17 @@ mod labeled;
 mod log;
 mod process;
 mod refused;
+mod registrar;
 mod rpc;
 mod server;
 mod watchers;
 
 use std::{
     fmt,
-    hash::Hash,
-    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use prometheus_client::{
-    encoding::{EncodeLabelSet, text},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
-    registry::{Registry, Unit},
-};
+use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry};
 
 pub use self::{
     app::{AppMetrics, CommandOutcome},
@@ -101,48 +97,5 @@ impl Metrics {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics").finish_non_exhaustive()
-    }
-}
-
-/// A histogram of durations from 100 µs to 10 s, with narrow buckets where most are.
-fn duration_histogram() -> Histogram {
-    Histogram::new([
-        0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-        5.0, 10.0,
-    ])
-}
-
-/// Sets a gauge to a number; one that is too large becomes the largest.
-fn set(gauge: &Gauge, value: impl TryInto<i64>) {
-    gauge.set(value.try_into().unwrap_or(i64::MAX));
-}
-
-/// The labels that distinguish the metrics of a family.
-trait LabelSet: EncodeLabelSet + Clone + Eq + fmt::Debug + Hash + Send + Sync + 'static {}
-
-impl<T: EncodeLabelSet + Clone + Eq + fmt::Debug + Hash + Send + Sync + 'static> LabelSet for T {}
-
-/// Registers metrics under their registrar.
-struct Registrar<'a>(&'a mut Registry);
-
-impl Registrar<'_> {
-    fn histogram(&mut self, name: &str, help: &str, unit: Unit, histogram: &Histogram) {
-        self.0.register_with_unit(name, help, unit, histogram.clone());
-    }
-
-    fn gauge(&mut self, name: &str, help: &str, gauge: &Gauge) {
-        self.0.register(name, help, gauge.clone());
-    }
-
-    fn bytes(&mut self, name: &str, help: &str, gauge: &Gauge) {
-        self.0.register_with_unit(name, help, Unit::Bytes, gauge.clone());
-    }
-
-    fn ratio(&mut self, name: &str, help: &str, gauge: &Gauge<f64, AtomicU64>) {
-        self.0.register_with_unit(name, help, Unit::Other("ratio".to_owned()), gauge.clone());
-    }
-
-    fn counters<L: LabelSet>(&mut self, name: &str, help: &str, counters: &Family<L, Counter>) {
-        self.0.register(name, help, Family::clone(counters));
     }
 }

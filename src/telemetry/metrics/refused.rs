@@ -5,8 +5,8 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 
 use super::{
-    Registrar,
     labeled::{LabelValue, LabeledCounters},
+    registrar::Registrar,
 };
 
 /// Why a call or a connection was refused.

@@ -8,7 +8,7 @@ use prometheus_client::{
 };
 use tokio::time::Instant;
 
-use super::{Registrar, duration_histogram};
+use super::registrar::{Registrar, duration_histogram};
 
 /// The status codes by number, spelled as gRPC spells them.
 const CODES: [&str; 17] = [

@@ -5,7 +5,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{Registrar, set};
+use super::registrar::{Registrar, set};
 
 /// The metrics of the server. Those of [`Default`] are not exported.
 #[derive(Debug, Clone, Default)]

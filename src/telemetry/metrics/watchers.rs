@@ -10,7 +10,7 @@ use std::{
 
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::{Registrar, set};
+use super::registrar::{Registrar, set};
 
 /// All open watches.
 #[derive(Debug, Clone, Default)]

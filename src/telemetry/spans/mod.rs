@@ -1,12 +1,16 @@
 //! Spans for an OpenTelemetry collector, in a build with the feature `otel` and with a
 //! collector configured. Otherwise they cost nothing.
 
+mod call;
+mod error;
 #[cfg(feature = "otel")]
 mod otlp;
 #[cfg(not(feature = "otel"))]
 mod otlp_disabled;
 
-use std::{net::SocketAddr, str::FromStr};
+use std::str::FromStr;
+
+pub use self::{call::Call, error::SpansError};
 
 #[cfg(feature = "otel")]
 use self::otlp::{ExportedSpan, Exporter};
@@ -16,20 +20,6 @@ use self::otlp_disabled::{ExportedSpan, Exporter};
 /// Where a collector accepts spans: OTLP over gRPC without TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collector(String);
-
-/// Why spans cannot be sent.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SpansError {
-    /// The text is not the address of a collector.
-    #[error("expected http://HOST:PORT of a collector that accepts OTLP over gRPC")]
-    Address,
-    /// This build has no exporter.
-    #[error("this build cannot send spans; build it with --features otel")]
-    NotBuilt,
-    /// The exporter cannot be set up.
-    #[error("cannot set up the exporter of spans: {0}")]
-    Exporter(String),
-}
 
 impl FromStr for Collector {
     type Err = SpansError;
@@ -50,19 +40,6 @@ pub struct Tracer(Option<Exporter>);
 /// A span; ends when it is dropped, or earlier.
 #[derive(Debug, Default)]
 pub struct Span(Option<ExportedSpan>);
-
-/// The content of the span of a call.
-#[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
-    /// The path, without the slash at the beginning.
-    pub path: &'a str,
-    /// The caller's span, in the form of W3C's `traceparent`.
-    pub traceparent: Option<&'a str>,
-    /// The correlation ID.
-    pub correlation_id: &'a str,
-    /// The address of the caller, if the call came over the network.
-    pub peer: Option<SocketAddr>,
-}
 
 impl Tracer {
     /// Creates a tracer that sends spans to a collector, which need not be reachable. Must

@@ -16,7 +16,7 @@ use opentelemetry_sdk::{
     trace::{SdkTracer, SdkTracerProvider, Span},
 };
 
-use super::{Call, SpansError};
+use super::{call::Call, error::SpansError};
 
 /// How long an attempt to send spans takes at most.
 const SEND_TIMEOUT: Duration = Duration::from_secs(3);

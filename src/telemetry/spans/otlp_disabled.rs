@@ -1,7 +1,7 @@
 //! A build without the feature `otel`: no exporter and no span can exist, so that the
 //! compiler removes all code that handles them.
 
-use super::{Call, SpansError};
+use super::{call::Call, error::SpansError};
 
 #[derive(Debug, Clone)]
 pub(super) enum Exporter {}

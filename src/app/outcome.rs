@@ -1,0 +1,23 @@
+//! The result of a command.
+
+use bytes::Bytes;
+
+use super::stored::EncodedPool;
+
+/// The result of a command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The user pool after the command, encoded; the last state of a deleted one.
+    pub user_pool: Bytes,
+    /// Its revision.
+    pub revision: i64,
+    /// The position of its last event; 0 if the command was only validated.
+    pub position: i64,
+}
+
+impl From<EncodedPool> for Outcome {
+    fn from(pool: EncodedPool) -> Self {
+        let EncodedPool { user_pool, revision, position, .. } = pool;
+        Self { user_pool: user_pool.unwrap_or_default(), revision, position }
+    }
+}

@@ -1,0 +1,21 @@
+//! The settings of the application.
+
+use crate::{
+    telemetry::{metrics::AppMetrics, spans::Tracer},
+    user_pool::Limits,
+};
+
+/// The settings of the application.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The prefix of user pool IDs.
+    pub region: String,
+    /// Cognito's quotas.
+    pub limits: Limits,
+    /// How many bytes of the read model are cached in memory, approximately.
+    pub cache: u64,
+    /// The metrics of the application.
+    pub metrics: AppMetrics,
+    /// Records the spans of appends.
+    pub tracer: Tracer,
+}

@@ -1,0 +1,67 @@
+//! The settings of a server.
+
+use std::path::PathBuf;
+
+use crate::{
+    app,
+    auth::{Grants, TokenSettings},
+    telemetry::spans::Collector,
+    transport::{Capacity, Endpoint, ServerTls},
+    user_pool::Limits,
+};
+
+/// The settings of a server.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The address to listen on.
+    pub listen: Endpoint,
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// The prefix of user pool IDs.
+    pub region: String,
+    /// The 12 digits that it reports as the owner of domains.
+    pub account_id: String,
+    /// Cognito's quotas.
+    pub limits: Limits,
+    /// How many bytes of user pools are cached in memory, approximately.
+    pub cache: u64,
+    /// The maximum number of open connections; lowered if `ulimit -n` is lower.
+    pub connections: usize,
+    /// The maximum number of concurrent calls.
+    pub capacity: Capacity,
+    /// The roles of callers.
+    pub grants: Grants,
+    /// The address for metrics, liveness and readiness; `None` to not serve them.
+    pub metrics_listen: Option<Endpoint>,
+    /// The certificates for TCP connections; `None` for no TLS.
+    pub tls: Option<ServerTls>,
+    /// The bearer tokens to accept; `None` to accept none.
+    pub tokens: Option<TokenSettings>,
+    /// Whether to allow an address that other machines can reach without TLS.
+    pub insecure: bool,
+    /// The collector to send spans to, if any.
+    pub otlp_endpoint: Option<Collector>,
+}
+
+impl Config {
+    /// The default settings, with this address and data directory.
+    #[must_use]
+    pub fn new(listen: Endpoint, data_dir: PathBuf) -> Self {
+        Self {
+            listen,
+            data_dir,
+            region: "us-east-1".to_owned(),
+            account_id: "000000000000".to_owned(),
+            limits: Limits::default(),
+            cache: app::CACHE,
+            connections: 10_000,
+            capacity: Capacity::default(),
+            grants: Grants::default(),
+            metrics_listen: None,
+            tls: None,
+            tokens: None,
+            insecure: false,
+            otlp_endpoint: None,
+        }
+    }
+}

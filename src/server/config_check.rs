@@ -1,0 +1,57 @@
+//! Checks settings before a start.
+
+use crate::{
+    auth::TokenSettings,
+    telemetry::spans::{SpansError, Tracer},
+    transport::{
+        ServerTls,
+        listen::{self, Reach},
+    },
+};
+
+use super::{
+    config::Config,
+    config_warning,
+    data_dir::DataDir,
+    error::{ServerError, cannot_listen},
+};
+
+impl Config {
+    /// Checks that TLS is configured if, and only if, the endpoint needs it.
+    pub(super) fn check_tls(&self, reach: Reach) -> Result<(), ServerError> {
+        let endpoint = self.listen.clone();
+        match (reach, &self.tls) {
+            (Reach::File, Some(_)) => Err(ServerError::TlsOnSocket { endpoint }),
+            (Reach::Network, None) if !self.insecure => Err(ServerError::Exposed { endpoint }),
+            (Reach::Network | Reach::Machine, _) | (Reach::File, None) => Ok(()),
+        }
+    }
+
+    /// Returns all problems that can be found without listening and without changing the
+    /// data directory, which a running server may use. Includes [`ConfigWarning`]s, which
+    /// do not prevent a start.
+    pub async fn check(&self) -> Vec<ServerError> {
+        let mut problems = Vec::new();
+        let reach = listen::check(&self.listen).await.map_err(cannot_listen(&self.listen));
+        let known_reach = reach.as_ref().ok().copied();
+        problems.extend(reach.err());
+        if let Some(endpoint) = &self.metrics_listen {
+            let checked = listen::check(endpoint).await.map_err(cannot_listen(endpoint));
+            problems.extend(checked.err());
+        }
+        problems.extend(known_reach.and_then(|reach| self.check_tls(reach).err()));
+        let tls = self.tls.as_ref().map(ServerTls::load);
+        problems.extend(tls.and_then(Result::err).map(ServerError::from));
+        let tokens = self.tokens.as_ref().map(TokenSettings::load);
+        problems.extend(tokens.and_then(Result::err).map(ServerError::from));
+        let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
+        problems.extend(data_dir.err());
+        problems.extend(self.tracer().err().map(ServerError::from));
+        problems.extend(config_warning::all(self, known_reach).into_iter().map(ServerError::from));
+        problems
+    }
+
+    pub(super) fn tracer(&self) -> Result<Tracer, SpansError> {
+        self.otlp_endpoint.as_ref().map_or_else(|| Ok(Tracer::default()), Tracer::new)
+    }
+}
