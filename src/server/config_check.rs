@@ -28,7 +28,7 @@ impl Config {
     }
 
     /// Returns all problems that can be found without listening and without changing the
-    /// data directory, which a running server may use. Includes [`ConfigWarning`]s, which
+    /// data directory, which a running server may use. Includes [`ConfigWarning`](super::ConfigWarning)s, which
     /// do not prevent a start.
     pub async fn check(&self) -> Vec<ServerError> {
         let mut problems = Vec::new();
