@@ -2,7 +2,7 @@
 //! their answers are those that one client after the other would get, in the order of
 //! the log.
 //!
-//! `model` decides that for a history; `objections` tests the checker.
+//! The model checks a history; `objections` tests that check.
 
 #[path = "../linearizability/mod.rs"]
 mod model;
@@ -18,7 +18,7 @@ use userpool::proto::{
     replay_user_pool_request::AsOf, user_pool_history_service_client::UserPoolHistoryServiceClient,
 };
 
-use self::model::{Run, Worker, check, entry_of, history::Told, recorded};
+use self::model::{Run, Worker, check, entry_of, history::Outcome, recorded};
 use crate::{
     calls::Call,
     process::Process,
@@ -117,7 +117,7 @@ fn start(run: &Arc<Run>, random: &mut Random, channels: &[Channel], times: usize
 async fn agree(run: &Run, channel: &Channel) {
     let log: Vec<_> = log(channel).await.into_iter().map(recorded).collect();
     let history = run.history();
-    let unanswered = history.iter().filter(|entry| entry.told == Told::Nothing).count();
+    let unanswered = history.iter().filter(|entry| entry.outcome == Outcome::Nothing).count();
     eprintln!("{} answers, {unanswered} without, {} events", history.len(), log.len());
     let found = check(&history, &log);
     let entry = found.as_ref().err().and_then(|objection| entry_of(objection, &history));

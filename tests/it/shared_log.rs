@@ -23,12 +23,12 @@ use userpool::{
 
 use crate::support::{FixedSource, domain, named};
 
-/// How many callers each application has.
+/// The number of callers of each application.
 const CALLERS: usize = 200;
-/// The identifiers of one application begin so far beyond those of the other.
+/// How far apart the identifiers of the two applications begin.
 const IDENTIFIERS: u64 = 100_000_000;
 
-/// An application with a read model of its own.
+/// An application and its read model.
 struct Node {
     app: Arc<App>,
     _directory: Option<TempDir>,
@@ -83,8 +83,8 @@ impl Pair {
         Self { log, nodes }
     }
 
-    /// Carries out all commands at once, those at even places on one application and
-    /// the others on the other; the answers are in their order.
+    /// Runs all commands at once, alternately on the two applications; returns the
+    /// answers in order.
     async fn race(
         &self,
         commands: impl IntoIterator<Item = CheckedCommand>,
@@ -97,7 +97,7 @@ impl Pair {
         join_all(running).await.into_iter().map(|ended| ended.expect("no panic")).collect()
     }
 
-    /// The IDs of so many new user pools, created in a race.
+    /// The IDs of this many new user pools, created in a race.
     async fn pools(&self, count: usize) -> Vec<String> {
         let created = self.race((0..count).map(|_| create(None))).await;
         created.into_iter().map(|created| id(&created.expect("created"))).collect()

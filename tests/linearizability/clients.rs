@@ -1,4 +1,4 @@
-//! Clients that ask at random and write down what they are told.
+//! Clients that make random calls and record the outcomes.
 
 use std::{
     collections::BTreeMap,
@@ -22,19 +22,19 @@ use userpool::proto::{
 };
 use uuid::Uuid;
 
-use super::history::{Asked, Entry, Moment, Refusal, Shown, Told};
+use super::history::{Entry, Moment, Operation, Outcome, Refusal, ShownPool};
 use crate::random::Random;
 
-/// Few, so that clients meet in them.
+/// Few, so that clients compete for them.
 const PREFIXES: [&str; 4] = ["one", "two", "three", "four"];
-/// How many user pools clients choose among.
+/// The number of user pools among which clients choose.
 const POOLS: usize = 8;
-/// The tag that names the last change of a user pool.
+/// The tag with the number of the last change of a user pool.
 const TAG: &str = "change";
-/// How many pools a page lists at most.
+/// The largest number of pools on a page.
 const PAGE: usize = 60;
 
-/// What all clients of a run share.
+/// The shared state of all clients of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     clock: AtomicU64,
@@ -49,12 +49,12 @@ impl Run {
         self.clock.fetch_add(1, Ordering::SeqCst)
     }
 
-    /// What was asked and told up to now.
+    /// The history so far.
     pub(crate) fn history(&self) -> Vec<Entry> {
         self.history.lock().expect("no panic").clone()
     }
 
-    /// How many answers there were.
+    /// The number of answers.
     pub(crate) fn answers(&self) -> usize {
         self.history.lock().expect("no panic").len()
     }
@@ -67,7 +67,7 @@ pub(crate) struct Worker<C> {
     random: Random,
     pools: UserPoolServiceClient<C>,
     events: UserPoolHistoryServiceClient<C>,
-    /// Whether it hangs up on some calls before they are answered.
+    /// Whether it cancels some calls before they are answered.
     impatient: bool,
 }
 
@@ -92,43 +92,43 @@ where
         }
     }
 
-    /// Asks so many times, or until the server is gone.
+    /// Makes this many calls, or stops when the server is gone.
     pub(crate) async fn work(mut self, times: usize) {
         for _ in 0..times {
-            let asked = self.choose();
-            if self.ask(asked).await.is_err() {
+            let operation = self.choose();
+            if self.ask(operation).await.is_err() {
                 return;
             }
         }
     }
 
-    fn choose(&mut self) -> Asked {
+    fn choose(&mut self) -> Operation {
         let pools = self.run.pools.lock().expect("no panic");
         let newest = pools[pools.len().saturating_sub(POOLS)..].to_vec();
         drop(pools);
-        let Some(pool) = self.random.pick(&newest).cloned() else { return Asked::Create };
+        let Some(pool) = self.random.pick(&newest).cloned() else { return Operation::Create };
         let prefix = (*self.random.pick(&PREFIXES).expect("a prefix")).to_owned();
         match self.random.below(20) {
-            0 => Asked::Create,
+            0 => Operation::Create,
             1..=5 => {
-                // Revisions are small, so guesses are right now and then.
+                // Revisions are small, so guesses are sometimes right.
                 let expected = self.random.once_in(2).then(|| self.random.below(12) + 1);
                 let expected_revision = expected.map(|n| i64::try_from(n).expect("a small number"));
-                Asked::Update { pool, expected_revision }
+                Operation::Update { pool, expected_revision }
             }
-            6 => Asked::Delete { pool },
-            7..=9 => Asked::Assign { pool, prefix },
-            10..=12 => Asked::Release { pool, prefix },
-            13..=15 => Asked::Describe { pool },
-            16 | 17 => Asked::DescribeDomain { prefix },
-            18 => Asked::ListPools,
-            _ => Asked::ListEvents,
+            6 => Operation::Delete { pool },
+            7..=9 => Operation::Assign { pool, prefix },
+            10..=12 => Operation::Release { pool, prefix },
+            13..=15 => Operation::Describe { pool },
+            16 | 17 => Operation::DescribeDomain { prefix },
+            18 => Operation::ListPools,
+            _ => Operation::ListEvents,
         }
     }
 
-    /// Asks, again where no answer came and it is safe to, and writes down what
-    /// came of it.
-    async fn ask(&mut self, asked: Asked) -> Result<(), Gone> {
+    /// Makes a call, retries it if it got no answer and a retry is safe, and records
+    /// the outcome.
+    async fn ask(&mut self, operation: Operation) -> Result<(), Gone> {
         let number = self.run.numbers.fetch_add(1, Ordering::SeqCst);
         let request_id = self
             .random
@@ -137,17 +137,17 @@ where
         let invoked = self.run.now();
         let mut tried_before = false;
         let mut gone = false;
-        let told = loop {
-            let answer = self.send(number, &asked, request_id.as_deref()).await;
+        let outcome = loop {
+            let answer = self.send(number, &operation, request_id.as_deref()).await;
             match answer {
-                Ok(told) => break Some(told),
+                Ok(outcome) => break Some(outcome),
                 Err(status) => match refused(&status) {
-                    Some(Told::Refused { refusal, .. }) => {
-                        break Some(Told::Refused { refusal, tried_before });
+                    Some(Outcome::Refused { refusal, .. }) => {
+                        break Some(Outcome::Refused { refusal, tried_before });
                     }
-                    // This try recorded nothing; an earlier one may have.
+                    // This attempt recorded nothing; an earlier one may have.
                     Some(_) if tried_before => break None,
-                    Some(told) => break Some(told),
+                    Some(outcome) => break Some(outcome),
                     None => {
                         gone = status.code() != Code::Cancelled
                             && status.code() != Code::DeadlineExceeded;
@@ -159,19 +159,19 @@ where
                 },
             }
         };
-        let told = told.unwrap_or(Told::Nothing);
+        let outcome = outcome.unwrap_or(Outcome::Nothing);
         let returned = self.run.now();
         self.run.history.lock().expect("no panic").push(Entry {
             number,
-            asked,
-            told,
+            operation,
+            outcome,
             invoked,
             returned,
         });
         if gone { Err(Gone) } else { Ok(()) }
     }
 
-    /// The request, with the number that its event will name.
+    /// The request, with the number of its change.
     fn request<M>(&mut self, number: u64, message: M) -> Request<M> {
         let mut request = Request::new(message);
         let number = format!("change-{number}").parse().expect("ASCII");
@@ -186,12 +186,12 @@ where
     async fn send(
         &mut self,
         number: u64,
-        asked: &Asked,
+        operation: &Operation,
         request_id: Option<&str>,
-    ) -> Result<Told, Status> {
+    ) -> Result<Outcome, Status> {
         let request_id = request_id.map(str::to_owned);
-        match asked {
-            Asked::Create => {
+        match operation {
+            Operation::Create => {
                 let user_pool_tags = tags(number);
                 let pool_name = Some("a".to_owned());
                 let message = CreateUserPoolRequest {
@@ -204,9 +204,9 @@ where
                 let created = self.pools.create_user_pool(request).await?.into_inner();
                 let pool = created.user_pool.expect("a user pool");
                 self.run.pools.lock().expect("no panic").push(pool.id.expect("an ID"));
-                Ok(Told::Recorded { revision: created.revision, position: created.position })
+                Ok(Outcome::Recorded { revision: created.revision, position: created.position })
             }
-            Asked::Update { pool, expected_revision } => {
+            Operation::Update { pool, expected_revision } => {
                 let message = UpdateUserPoolRequest {
                     user_pool_id: Some(pool.clone()),
                     user_pool_tags: tags(number),
@@ -216,17 +216,17 @@ where
                 };
                 let request = self.request(number, message);
                 let answer = self.pools.update_user_pool(request).await?.into_inner();
-                Ok(Told::Recorded { revision: answer.revision, position: answer.position })
+                Ok(Outcome::Recorded { revision: answer.revision, position: answer.position })
             }
-            Asked::Delete { pool } => {
+            Operation::Delete { pool } => {
                 let user_pool_id = Some(pool.clone());
                 let message =
                     DeleteUserPoolRequest { user_pool_id, request_id, ..Default::default() };
                 let request = self.request(number, message);
                 let answer = self.pools.delete_user_pool(request).await?.into_inner();
-                Ok(Told::Recorded { revision: answer.revision, position: answer.position })
+                Ok(Outcome::Recorded { revision: answer.revision, position: answer.position })
             }
-            Asked::Assign { pool, prefix } => {
+            Operation::Assign { pool, prefix } => {
                 let message = CreateUserPoolDomainRequest {
                     domain: Some(prefix.clone()),
                     user_pool_id: Some(pool.clone()),
@@ -235,9 +235,9 @@ where
                 };
                 let request = self.request(number, message);
                 let answer = self.pools.create_user_pool_domain(request).await?.into_inner();
-                Ok(Told::Recorded { revision: answer.revision, position: answer.position })
+                Ok(Outcome::Recorded { revision: answer.revision, position: answer.position })
             }
-            Asked::Release { pool, prefix } => {
+            Operation::Release { pool, prefix } => {
                 let message = DeleteUserPoolDomainRequest {
                     domain: Some(prefix.clone()),
                     user_pool_id: Some(pool.clone()),
@@ -246,36 +246,36 @@ where
                 };
                 let request = self.request(number, message);
                 let answer = self.pools.delete_user_pool_domain(request).await?.into_inner();
-                Ok(Told::Recorded { revision: answer.revision, position: answer.position })
+                Ok(Outcome::Recorded { revision: answer.revision, position: answer.position })
             }
-            Asked::Describe { .. }
-            | Asked::DescribeDomain { .. }
-            | Asked::ListPools
-            | Asked::ListEvents => self.read(number, asked).await,
+            Operation::Describe { .. }
+            | Operation::DescribeDomain { .. }
+            | Operation::ListPools
+            | Operation::ListEvents => self.read(number, operation).await,
         }
     }
 
-    async fn read(&mut self, number: u64, asked: &Asked) -> Result<Told, Status> {
-        match asked {
-            Asked::Describe { pool } => {
+    async fn read(&mut self, number: u64, operation: &Operation) -> Result<Outcome, Status> {
+        match operation {
+            Operation::Describe { pool } => {
                 let message = DescribeUserPoolRequest { user_pool_id: Some(pool.clone()) };
                 let request = self.request(number, message);
                 let shown = self.pools.describe_user_pool(request).await?.into_inner();
                 let pool = shown.user_pool.expect("a user pool");
-                Ok(Told::Pool(Shown {
+                Ok(Outcome::Pool(ShownPool {
                     revision: shown.revision,
                     position: shown.position,
                     value: value(&pool),
                     domain: pool.domain,
                 }))
             }
-            Asked::DescribeDomain { prefix } => {
+            Operation::DescribeDomain { prefix } => {
                 let message = DescribeUserPoolDomainRequest { domain: Some(prefix.clone()) };
                 let request = self.request(number, message);
                 let shown = self.pools.describe_user_pool_domain(request).await?.into_inner();
-                Ok(Told::Owner(shown.domain_description.and_then(|shown| shown.user_pool_id)))
+                Ok(Outcome::Owner(shown.domain_description.and_then(|shown| shown.user_pool_id)))
             }
-            Asked::ListPools => {
+            Operation::ListPools => {
                 let max_results = Some(60);
                 let mut listed = Vec::new();
                 let mut next_token = None;
@@ -289,21 +289,21 @@ where
                     );
                     next_token = page.next_token;
                     if next_token.is_none() {
-                        return Ok(Told::Pools(listed));
+                        return Ok(Outcome::Pools(listed));
                     }
                 }
             }
-            Asked::ListEvents => {
+            Operation::ListEvents => {
                 let message = ListUserPoolEventsRequest { page_size: 1, ..Default::default() };
                 let request = self.request(number, message);
                 let page = self.events.list_user_pool_events(request).await?.into_inner();
-                Ok(Told::Head(page.head_position))
+                Ok(Outcome::Head(page.head_position))
             }
-            Asked::Create
-            | Asked::Update { .. }
-            | Asked::Delete { .. }
-            | Asked::Assign { .. }
-            | Asked::Release { .. } => unreachable!("{asked:?} is no read"),
+            Operation::Create
+            | Operation::Update { .. }
+            | Operation::Delete { .. }
+            | Operation::Assign { .. }
+            | Operation::Release { .. } => unreachable!("{operation:?} is no read"),
         }
     }
 }
@@ -312,20 +312,21 @@ fn tags(number: u64) -> BTreeMap<String, String> {
     [(TAG.to_owned(), number.to_string())].into()
 }
 
-/// The change that the settings of a user pool name.
+/// The number of the last change, from the settings of a user pool.
 pub(crate) fn value(pool: &UserPool) -> u64 {
     pool.user_pool_tags.get(TAG).and_then(|value| value.parse().ok()).expect("a number")
 }
 
-/// What a status tells for certain, or nothing.
-fn refused(status: &Status) -> Option<Told> {
-    let known = |refusal| Some(Told::Refused { refusal, tried_before: false });
-    // What the server refuses has a reason; the rest is said by the connection.
+/// The certain meaning of a status, if it has one.
+fn refused(status: &Status) -> Option<Outcome> {
+    let known = |refusal| Some(Outcome::Refused { refusal, tried_before: false });
+    // A refusal of the server has a reason; any other status comes from the
+    // connection.
     let info = status.get_details_error_info()?;
     let number = |key: &str| info.metadata[key].parse().expect("a number");
     match info.reason.as_str() {
         "LOG_UNAVAILABLE" | "DEADLINE_EXCEEDED" => None,
-        "SHUTTING_DOWN" | "OVERLOADED" => Some(Told::NotRecorded),
+        "SHUTTING_DOWN" | "OVERLOADED" => Some(Outcome::NotRecorded),
         "USER_POOL_NOT_FOUND" => known(Refusal::NotFound),
         "USER_POOL_DELETED" => known(Refusal::Deleted { revision: number("revision") }),
         "REVISION_MISMATCH" => known(Refusal::Revision { current: number("current_revision") }),

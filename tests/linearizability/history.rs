@@ -1,16 +1,17 @@
-//! What many clients asked and were told, and the log that it must agree with.
+//! The calls of many clients with their outcomes, and the log that they must agree
+//! with.
 
 use std::collections::BTreeSet;
 
-/// A moment: what happened before has a smaller one.
+/// A moment: earlier ones have smaller numbers.
 pub(crate) type Moment = u64;
 
-/// What a client asked for. Every change has a number of its own, which the server
-/// records with the event as the correlation ID.
+/// The operation of a call. Every change has its own number, which the server records
+/// with the event as the correlation ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Operation {
     Create,
-    /// The settings afterwards name the change.
+    /// The number is in the settings afterwards.
     Update {
         pool: String,
         expected_revision: Option<i64>,
@@ -36,25 +37,25 @@ pub(crate) enum Asked {
     ListEvents,
 }
 
-/// What it was told.
+/// What the client knows after the call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// The change is recorded at this place.
+pub(crate) enum Outcome {
+    /// The change is recorded at this position.
     Recorded { revision: i64, position: i64 },
-    /// Nothing that can be relied on: it may or may not be recorded, now or later.
+    /// Unknown: it may or may not be recorded, now or later.
     Nothing,
-    /// That it is not recorded, for no reason that lies in the state.
+    /// It is not recorded, for a reason outside the state.
     NotRecorded,
-    /// A refusal that the state must justify. Where an earlier try of the same
-    /// change got no answer, that one may be recorded all the same.
+    /// A refusal that the state must justify. If an earlier attempt of the same
+    /// change got no answer, that one may still be recorded.
     Refused { refusal: Refusal, tried_before: bool },
-    /// A user pool as it is.
-    Pool(Shown),
+    /// The state of a user pool.
+    Pool(ShownPool),
     /// The user pool that has the prefix.
     Owner(Option<String>),
-    /// All user pools that are there, with their revisions.
+    /// All existing user pools, with their revisions.
     Pools(Vec<(String, i64)>),
-    /// Where the log ends.
+    /// The end of the log.
     Head(i64),
 }
 
@@ -69,12 +70,12 @@ pub(crate) enum Refusal {
     DomainNotFound,
 }
 
-/// A user pool as it is shown.
+/// A user pool in an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Shown {
+pub(crate) struct ShownPool {
     pub(crate) revision: i64,
     pub(crate) position: i64,
-    /// The change that its settings name.
+    /// The number of the last change, from its settings.
     pub(crate) value: u64,
     pub(crate) domain: Option<String>,
 }
@@ -83,28 +84,28 @@ pub(crate) struct Shown {
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) number: u64,
-    pub(crate) asked: Asked,
-    pub(crate) told: Told,
-    /// Before the (first) request left.
+    pub(crate) operation: Operation,
+    pub(crate) outcome: Outcome,
+    /// Before the first attempt was sent.
     pub(crate) invoked: Moment,
-    /// After the answer came; without one, never.
+    /// After the answer arrived; without an answer, never.
     pub(crate) returned: Moment,
 }
 
-/// An event as it was recorded.
+/// A recorded event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Recorded {
+pub(crate) struct RecordedEvent {
     pub(crate) position: i64,
     pub(crate) pool: String,
     pub(crate) revision: i64,
-    /// The change that it was recorded for.
+    /// The number of its change.
     pub(crate) number: u64,
-    pub(crate) what: What,
+    pub(crate) kind: EventKind,
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum EventKind {
     Created { value: u64 },
     Updated { value: u64 },
     Deleted,
@@ -119,24 +120,24 @@ pub(crate) enum Objection {
     Gap { position: i64 },
     /// An event cannot have happened in the state that it met.
     Impossible { position: i64, why: &'static str },
-    /// An event that nobody asked for.
-    Invented { position: i64 },
+    /// An event without an operation.
+    Unrequested { position: i64 },
     /// One change was recorded twice.
-    Twice { number: u64 },
-    /// What was acknowledged is not there.
+    Duplicate { number: u64 },
+    /// An acknowledged change is not in the log.
     Lost { number: u64 },
-    /// What was acknowledged is at another place than the answer said.
-    Elsewhere { number: u64, position: i64 },
-    /// Recorded, though the answer said that it was not.
-    RecordedAllTheSame { number: u64 },
+    /// An acknowledged change is not at the position in its answer.
+    WrongPosition { number: u64, position: i64 },
+    /// A denied change is in the log.
+    DeniedButRecorded { number: u64 },
     /// The log has a later change before an earlier one: this one was acknowledged
-    /// before the other was asked for.
+    /// before the request of the other.
     OutOfOrder { number: u64, before: u64 },
-    /// No state that there was during the call explains the answer.
+    /// No state during the call explains the answer.
     Unexplained { number: u64, from: i64, to: i64 },
 }
 
-/// Prefixes and user pools that a list may show, and so must be in the log.
-pub(crate) fn pools(log: &[Recorded]) -> BTreeSet<&str> {
+/// The user pools in the log, which a list may show.
+pub(crate) fn pools(log: &[RecordedEvent]) -> BTreeSet<&str> {
     log.iter().map(|event| event.pool.as_str()).collect()
 }

@@ -1,6 +1,6 @@
-//! A stream of numbers that look random, the same for the same seed.
+//! Pseudorandom numbers from a seed.
 
-/// A stream of random numbers (`SplitMix64`).
+/// A stream of pseudorandom numbers (`SplitMix64`).
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
@@ -18,7 +18,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A stream of its own.
+    /// An independent stream.
     pub(crate) fn fork(&mut self) -> Self {
         Self(self.next())
     }
@@ -29,12 +29,12 @@ impl Random {
         usize::try_from(self.next() % end).expect("a small number")
     }
 
-    /// Once in so many times.
+    /// True once in so many times.
     pub(crate) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    /// One of them, where there is one.
+    /// One of the items, or `None` without any.
     pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         if from.is_empty() { None } else { from.get(self.below(from.len())) }
     }

@@ -1,5 +1,5 @@
-//! The log as one node reaches it: over a network that may lose an append, its answer, or
-//! both, and to machines that may write it later than the node believes.
+//! The log as a node sees it: over a network that may lose an append or its answer,
+//! and on machines that may write it later than the node believes.
 
 use std::{
     future::pending,
@@ -12,7 +12,7 @@ use userpool::event_log::{AppendError, EventLog, Head, Position, ReadError, Read
 
 use crate::{plan::milliseconds, world::World};
 
-/// The way of one node, in one of its lives, to the log of the world.
+/// The connection of one node, in one of its lives, to the shared log.
 #[derive(Debug)]
 pub(crate) struct SimulatedLog {
     world: Arc<World>,
@@ -31,7 +31,7 @@ impl SimulatedLog {
         log
     }
 
-    /// A node that has died hears and does nothing more.
+    /// A dead node receives and does nothing.
     async fn outlive(&self) {
         if self.world.nodes[self.node].life() != self.life {
             pending::<()>().await;
@@ -63,7 +63,7 @@ impl SimulatedLog {
     }
 }
 
-/// Tells a node of new records, late.
+/// Announces new records to a node with a delay.
 async fn announce(log: Weak<SimulatedLog>, mut heads: watch::Receiver<Head>) {
     while heads.changed().await.is_ok() {
         let Some(log) = log.upgrade() else { return };
@@ -98,7 +98,7 @@ impl EventLog for SimulatedLog {
         let late = if is_late { 20 + disk.below(800) } else { 0 };
         let delay = milliseconds(disk.below(plan.rates.append_delay) + late);
         let (world, node) = (Arc::clone(&self.world), self.node);
-        // The log is elsewhere: what was sent to it arrives, whatever becomes of the node.
+        // The log is on another machine: a sent append arrives even if the node dies.
         let landing = task::spawn(async move {
             sleep(delay).await;
             world.land(node, expected, bodies).await

@@ -1,9 +1,9 @@
-//! The whole service behind its door, several of it over one log, under faults, in virtual
-//! time: one seed replays all of it.
+//! Several nodes of the whole service over one log, under faults, in virtual time:
+//! one seed repeats a simulation.
 //!
-//! `tests/simulate` builds this with what it needs: `--cfg tokio_unstable`, so that tokio
-//! draws from the seed too, and `--cfg sim_bugs`, so that bugs can be planted. Without
-//! them a few seeds are tried, and a failure may not repeat itself.
+//! `tests/simulate` builds this with `--cfg tokio_unstable`, so that tokio draws from
+//! the seed too, and with `--cfg sim_bugs`, so that bugs can be planted. Without them
+//! it runs a few seeds, and a failure may not repeat.
 
 #![expect(
     clippy::expect_used,
@@ -30,10 +30,11 @@ use std::{env, str::FromStr, time::Duration};
 
 use self::simulation::{Report, Tampering, simulate};
 
-/// How many seeds are tried unless the environment says otherwise.
+/// The number of seeds, unless the environment sets another.
 const SEEDS: u64 = if cfg!(tokio_unstable) { 300 } else { 10 };
 
-/// `SIMULATE_SEED` tries one seed, and `SIMULATE_SECONDS` new ones for so long.
+/// `SIMULATE_SEED` runs one seed, and `SIMULATE_SECONDS` runs new seeds for that
+/// long.
 #[test]
 fn every_promise_holds_under_every_plan() {
     let mut total = Report::default();

@@ -1,5 +1,5 @@
-//! The network between clients and nodes: a service in place of a connection. It loses
-//! requests and answers, delays both, and breaks off when a node dies.
+//! The network between clients and nodes: a service in place of a connection. It
+//! loses and delays requests and answers, and disconnects when a node dies.
 
 use std::{
     pin::Pin,
@@ -18,14 +18,14 @@ use tokio::{
 use tonic::{Code, Status, body::Body};
 use tower::Service;
 
-use crate::{node::Serving, plan::milliseconds, trace::What, world::World};
+use crate::{node::Serving, plan::milliseconds, trace::Step, world::World};
 
 /// How long a client waits for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
 
-/// A client's connections: each call goes to some node.
+/// A client's connections: each call goes to a random node.
 #[derive(Debug, Clone)]
 pub(crate) struct Network(pub(crate) Arc<World>);
 
@@ -45,8 +45,8 @@ impl Service<Request<Body>> for Network {
             let called = timeout(ANSWER_TIMEOUT, call(&world, node, request)).await;
             let answer = called.unwrap_or_else(|_| Err(Status::cancelled("no answer")));
             let code = answer.as_ref().map_or_else(Status::code, code);
-            world.trace(What::Answer, node, u64::from(i32::from(code).unsigned_abs()));
-            // A node that cannot read the log says no more than this.
+            world.trace(Step::Answer, node, u64::from(i32::from(code).unsigned_abs()));
+            // The only detail of a node that cannot read the log.
             if code == Code::Internal && world.plan.can_reads_fail() {
                 return Err(Status::cancelled("the log cannot be read"));
             }
@@ -91,8 +91,8 @@ async fn no_answer<T>() -> T {
     std::future::pending().await
 }
 
-/// What a node answers. A read waits until the node shows every record that there was
-/// when it came: servers that share a log promise no less.
+/// The answer of a node. A read waits until the node shows every record that existed
+/// when the read arrived, as servers with a shared log promise.
 async fn serve(
     world: &World,
     node: usize,
@@ -118,12 +118,12 @@ async fn serve(
 /// Completes when the node dies.
 fn reset(mut lives: watch::Receiver<u64>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
-        // An error means that the world has ended, and the node with it.
+        // An error means that the simulation has ended, and the node with it.
         let _ = lives.changed().await;
     })
 }
 
-/// A body that breaks off when its node dies.
+/// A body that ends with an error when its node dies.
 struct Connected {
     body: Body,
     reset: Pin<Box<dyn Future<Output = ()> + Send>>,

@@ -1,5 +1,5 @@
-//! A node: the real application and the real door on a simulated log, which can be killed
-//! at any await and started again.
+//! A node: the real application and the real gRPC door on a simulated log, which can
+//! be killed at any await and started again.
 
 use std::sync::{Arc, Mutex, atomic::AtomicUsize};
 
@@ -20,20 +20,20 @@ use uuid::Uuid;
 use crate::{
     log::SimulatedLog,
     plan::milliseconds,
-    trace::What,
+    trace::Step,
     world::{World, lock},
 };
 
 /// The door of a node, behind the steps of every call.
 pub(crate) type Door = <CallLayer as Layer<StartupGate>>::Service;
 
-/// A place for a node, which serves or is down.
+/// A node, which serves or is down.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
     serving: Mutex<Option<Serving>>,
     /// How often it was killed.
     lives: watch::Sender<u64>,
-    /// How many partitions between it and the log there are now.
+    /// The number of partitions between it and the log.
     pub(crate) log_partitions: AtomicUsize,
     /// The same for its clients.
     pub(crate) client_partitions: AtomicUsize,
@@ -48,12 +48,12 @@ pub(crate) struct Serving {
 }
 
 impl Node {
-    /// What serves, if anything.
+    /// The server, if it is up.
     pub(crate) fn serving(&self) -> Option<Serving> {
         lock(&self.serving).clone()
     }
 
-    /// The number of its present life.
+    /// The number of its current life.
     pub(crate) fn life(&self) -> u64 {
         *self.lives.borrow()
     }
@@ -69,7 +69,7 @@ impl Node {
         *lock(&self.serving) = None;
     }
 
-    /// Ends it in order.
+    /// Stops it gracefully.
     pub(crate) fn drop_application(&self) {
         *lock(&self.serving) = None;
     }
@@ -105,7 +105,7 @@ pub(crate) async fn start(world: &Arc<World>, number: usize) {
     let (phase, phases) = watch::channel(Phase::Serving);
     let door = door(&app, source, phases, metrics);
     *lock(&node.serving) = Some(Serving { app, door, _phase: Arc::new(phase) });
-    world.trace(What::Start, number, node.life());
+    world.trace(Step::Start, number, node.life());
 }
 
 /// The settings of every application.
@@ -119,7 +119,7 @@ pub(crate) fn settings(metrics: &Metrics) -> Settings {
     }
 }
 
-/// The way of a call as a server has it, from the first step after HTTP/2 on.
+/// The steps of a call as in a server, from the first one after HTTP/2.
 fn door(
     app: &Arc<App>,
     source: Arc<dyn Source>,

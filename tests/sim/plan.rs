@@ -1,11 +1,12 @@
-//! What a simulation is made of: drawn from its seed before it begins, so that it can be
-//! shown, and taken away piece by piece.
+//! The plan of a simulation: drawn from its seed before it begins, so that it can be
+//! printed and reduced.
 
 use std::time::Duration;
 
 use crate::random::Random;
 
-/// How much happens, how often calls and appends fail, and which faults come when.
+/// The size of the load, how often calls and appends fail, and when each fault
+/// occurs.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) nodes: usize,
@@ -18,7 +19,7 @@ pub(crate) struct Plan {
     pub(crate) faults: Vec<Fault>,
 }
 
-/// Chances in thousandths, and the longest delays in milliseconds.
+/// Probabilities in thousandths, and the longest delays in milliseconds.
 #[derive(Debug, Clone)]
 pub(crate) struct Rates {
     pub(crate) network_delay: usize,
@@ -32,7 +33,7 @@ pub(crate) struct Rates {
     /// Appends that are written after their outcome was reported as unknown.
     pub(crate) late_appends: usize,
     pub(crate) failed_reads: usize,
-    /// How late a node hears of records.
+    /// The longest delay of the announcement of records to a node.
     pub(crate) announcement_delay: usize,
     /// How far the clock of each node is ahead of the one before.
     pub(crate) clock_skew: usize,
@@ -48,7 +49,7 @@ pub(crate) struct Fault {
     pub(crate) duration: Duration,
 }
 
-/// What a fault does.
+/// The kind of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FaultKind {
     /// The node dies, and is started again afterwards.
@@ -62,9 +63,9 @@ pub(crate) enum FaultKind {
 }
 
 impl Plan {
-    /// The plan of a seed. Each kind of fault is absent from half of the plans, and as
-    /// rare or frequent as it happens to be in the others: two kinds that are always
-    /// there together hide what each of them does alone.
+    /// The plan of a seed. Each kind of fault is absent from half of the plans, and
+    /// its frequency varies in the others: two kinds that always occur together can
+    /// hide the effects of each other.
     pub(crate) fn draw(random: &mut Random) -> Self {
         let nodes = random.below(3) + 1;
         let mut plan = Self {
@@ -116,7 +117,7 @@ impl Plan {
     }
 }
 
-/// None in half of the cases, and up to six times the usual in a sixth.
+/// Zero in half of the cases, and up to six times the usual value in a sixth.
 fn rate(random: &mut Random, usual: usize) -> usize {
     match random.below(6) {
         0..=2 => 0,

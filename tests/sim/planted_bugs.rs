@@ -1,11 +1,11 @@
-//! Each planted bug is found within a bounded number of seeds, or the simulator has gone
-//! blind.
+//! Each planted bug is found within a bounded number of seeds; otherwise the
+//! simulator does not work.
 
 use userpool::app::planted_bugs::{PlantedBug, plant};
 
 use crate::simulation::{Tampering, simulate};
 
-/// The first seed that fails, and with what.
+/// The first failing seed, and its failure.
 fn found(bug: Option<PlantedBug>, tampering: Tampering, seeds: u64) -> String {
     plant(bug);
     let failure = (0..seeds).find_map(|seed| simulate(seed, tampering).err());
@@ -34,7 +34,7 @@ fn an_unknown_outcome_taken_for_a_conflict_is_found() {
 
 #[test]
 fn a_conflict_with_an_append_of_its_own_is_found() {
-    // It takes an append that is late and overtaken by its own repetition: rarely drawn.
+    // It needs a late append that its own retry overtakes, which is rare.
     let tampering = Tampering { late_appends: 300, ..Tampering::default() };
     found(Some(PlantedBug::OwnConflict), tampering, 3000);
 }

@@ -1,5 +1,6 @@
-//! One simulation: nodes, clients, watchers and faults in a world whose time stands still
-//! while anybody has something to do, and afterwards every promise, held against the log.
+//! One simulation: nodes, clients, watchers and faults in virtual time, which
+//! advances only when all tasks are idle, and afterwards the check of every promise
+//! against the log.
 
 use std::{
     fmt,
@@ -22,36 +23,36 @@ use userpool::{
 };
 
 use crate::{
-    linearizability::{Run, Worker, check, entry_of, history::Told, recorded},
+    linearizability::{Run, Worker, check, entry_of, history::Outcome, recorded},
     network::Network,
     node::{self, SimulatedSource},
     plan::{Fault, FaultKind, Plan},
     random::Random,
-    trace::What,
+    trace::Step,
     watchers::Watcher,
     world::World,
 };
 
-/// How long clients may take, by the clock of the world: many times what they need.
+/// How long clients may take, in virtual time: many times what they need.
 const CLIENTS_TIMEOUT: Duration = Duration::from_hours(1);
-/// How long nodes and watchers may take to catch up in a healed world.
+/// How long nodes and watchers may take to catch up after all faults have ended.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_mins(5);
 /// After this long, everything late has arrived.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// What is done differently, so that the simulator has something to find.
+/// Planted bugs and other changes of a simulation.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tampering {
     /// Whether nodes answer reads from a state that may be behind.
     pub(crate) has_stale_reads: bool,
-    /// The least chance, in thousandths, that an append is late.
+    /// The least probability of a late append, in thousandths.
     pub(crate) late_appends: usize,
 }
 
-/// What a simulation came to.
+/// The result of a simulation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// Tells its trace from others.
+    /// Identifies its trace.
     pub(crate) trace: u64,
     pub(crate) calls: usize,
     pub(crate) unanswered: usize,
@@ -60,7 +61,7 @@ pub(crate) struct Report {
     pub(crate) simulated: Duration,
 }
 
-/// A promise that was broken.
+/// A broken promise.
 #[derive(Debug)]
 pub(crate) struct Failure {
     seed: u64,
@@ -113,7 +114,7 @@ async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Rep
     }
     let faults = task::spawn(bring_faults(Arc::clone(&world)));
 
-    let is_late = |what: &str| format!("{what} did not finish in a healed world");
+    let is_late = |kind: &str| format!("{kind} did not finish in a healed world");
     let worked = timeout(CLIENTS_TIMEOUT, join(&mut clients)).await;
     faults.await.map_err(|error| error.to_string())?;
     worked.map_err(|_| is_late("a client"))??;
@@ -128,7 +129,7 @@ async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Rep
         node.drop_application();
     }
     let history = answers.history();
-    let unanswered = history.iter().filter(|entry| entry.told == Told::Nothing).count();
+    let unanswered = history.iter().filter(|entry| entry.outcome == Outcome::Nothing).count();
     Ok(Report {
         trace: world.traced(),
         calls: answers.answers(),
@@ -155,13 +156,13 @@ async fn join(tasks: &mut JoinSet<()>) -> Result<(), String> {
     Ok(())
 }
 
-/// Brings every fault of the plan in its time, and heals the world afterwards.
+/// Starts and ends every fault at its time, and ends all of them afterwards.
 async fn bring_faults(world: Arc<World>) {
     let began = Instant::now();
     let mut faults = JoinSet::new();
     for fault in world.plan.faults.clone() {
         sleep_until(began + fault.at).await;
-        world.trace(What::Fault, fault.node, fault.duration.as_secs());
+        world.trace(Step::Fault, fault.node, fault.duration.as_secs());
         faults.spawn(bring_fault(Arc::clone(&world), fault));
     }
     faults.join_all().await;
@@ -190,7 +191,8 @@ async fn bring_fault(world: Arc<World>, fault: Fault) {
     counter.fetch_sub(1, Ordering::Relaxed);
 }
 
-/// Every node reaches the end of the log, and shows what a fresh projection of it shows.
+/// Every node reaches the end of the log and shows the state of a new projection of
+/// it.
 async fn check_nodes(world: &Arc<World>) -> Result<(), String> {
     let end = world.head();
     let log = Arc::<MemoryLog>::clone(&world.log);
@@ -223,7 +225,7 @@ fn content(app: &App) -> (Vec<PoolEntry>, Vec<Domain>) {
     (pools, app.list_domains("", usize::MAX).expect("a read model in memory"))
 }
 
-/// The log is one chain, and explains every answer. Returns how many events it has.
+/// The log is one chain and explains every answer. Returns the number of its events.
 async fn check_log(world: &World, answers: &Run) -> Result<usize, String> {
     let mut before = Head::default();
     let mut log = Vec::new();

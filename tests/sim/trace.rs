@@ -1,20 +1,20 @@
-//! What happened in a simulation, in its order. Two runs of one seed have one trace.
+//! The trace of a simulation. Two runs of one seed have the same trace.
 
 use std::{env, sync::LazyLock, time::Duration};
 
 /// Whether each line is printed: `SIMULATE_TRACE=1`.
 static IS_PRINTED: LazyLock<bool> = LazyLock::new(|| env::var_os("SIMULATE_TRACE").is_some());
 
-/// A hash over all that happened.
+/// A hash over the whole trace.
 #[derive(Debug)]
 pub(crate) struct Trace(u64);
 
-/// What happened.
+/// A step of a simulation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum What {
+pub(crate) enum Step {
     /// A record was written.
     Landing,
-    /// An append found another record in its place.
+    /// An append conflicted with another record.
     Conflict,
     /// A call was answered.
     Answer,
@@ -33,11 +33,11 @@ impl Default for Trace {
 }
 
 impl Trace {
-    pub(crate) fn add(&mut self, at: Duration, what: What, subject: usize, detail: u64) {
+    pub(crate) fn add(&mut self, at: Duration, step: Step, subject: usize, detail: u64) {
         if *IS_PRINTED {
-            eprintln!("{:>10} {what:?} {subject} {detail}", at.as_millis());
+            eprintln!("{:>10} {step:?} {subject} {detail}", at.as_millis());
         }
-        let line = format!("{} {what:?} {subject} {detail}\n", at.as_nanos());
+        let line = format!("{} {step:?} {subject} {detail}\n", at.as_nanos());
         for byte in line.bytes() {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }

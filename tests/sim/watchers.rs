@@ -1,5 +1,5 @@
-//! Watchers: each sees every event once, in order and as it is recorded, over as many
-//! connections and nodes as that takes.
+//! Watchers: each gets every event once, in order and as it is recorded, over as many
+//! connections and nodes as necessary.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,12 +13,12 @@ use userpool::{
     },
 };
 
-use crate::{network::Network, plan::milliseconds, random::Random, trace::What, world::World};
+use crate::{network::Network, plan::milliseconds, random::Random, trace::Step, world::World};
 
 /// How long a watcher waits before it connects again.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Watches until `until` is visible in a healed world.
+/// Watches until `until` is visible after all faults have ended.
 pub(crate) struct Watcher {
     pub(crate) number: usize,
     pub(crate) world: Arc<World>,
@@ -28,7 +28,7 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Watches until the world is healed and every event was seen.
+    /// Watches until all faults have ended and every event was received.
     pub(crate) async fn watch(mut self) {
         while !self.is_done() {
             self.connect().await;
@@ -48,7 +48,7 @@ impl Watcher {
         let request = WatchUserPoolEventsRequest { start, ..Default::default() };
         let Ok(messages) = client.watch_user_pool_events(request).await else { return };
         let mut messages = messages.into_inner();
-        // Hangs up now and then.
+        // Cancels the watch now and then.
         while !self.random.once_in(60) && !self.is_done() {
             let message = timeout(SILENCE_TIMEOUT, messages.message()).await;
             let Ok(Ok(Some(message))) = message else { return };
@@ -80,6 +80,6 @@ impl Watcher {
             self.world.violate(format!("watcher {number}: another event {}", event.position));
         }
         self.position = event.position;
-        self.world.trace(What::Event, number, after.next().0);
+        self.world.trace(Step::Event, number, after.next().0);
     }
 }

@@ -1,5 +1,5 @@
-//! What all parts of one simulation share: its plan, its random streams, its log, its
-//! nodes, and the trace of what happened.
+//! The shared state of one simulation: its plan, its random streams, its log, its
+//! nodes, and its trace.
 
 use std::{
     collections::BTreeMap,
@@ -28,10 +28,10 @@ use crate::{
     node::Node,
     plan::{Plan, milliseconds},
     random::Random,
-    trace::{Trace, What},
+    trace::{Step, Trace},
 };
 
-/// The key that every node of every simulation signs with.
+/// The signing key of every node.
 static SIGNER: LazyLock<Arc<Signer>> = LazyLock::new(|| {
     let directory = TempDir::new().expect("a directory");
     let key = Signer::open(&directory.path().join("key.pem"), Path::new("none"));
@@ -42,12 +42,12 @@ static SIGNER: LazyLock<Arc<Signer>> = LazyLock::new(|| {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) plan: Plan,
-    /// What every node appends to and reads.
+    /// The log that every node appends to and reads.
     pub(crate) log: Arc<MemoryLog>,
     pub(crate) nodes: Vec<Node>,
-    /// How many outages of the log there are now.
+    /// The number of current outages of the log.
     pub(crate) outages: AtomicUsize,
-    /// Whether reads are served from a node that may be behind: a fault that is planted.
+    /// Whether reads may be served from a stale node: a planted bug.
     pub(crate) has_stale_reads: bool,
     pub(crate) network: Chance,
     pub(crate) disk: Chance,
@@ -56,12 +56,12 @@ pub(crate) struct World {
     trace: Mutex<Trace>,
     /// The position of each request ID.
     request_ids: Mutex<BTreeMap<String, i64>>,
-    /// The first promise that was found broken.
+    /// The first broken promise.
     violation: Mutex<Option<String>>,
     is_healed: Arc<AtomicBool>,
 }
 
-/// A random stream that decides what happens next, until the world is healed.
+/// A random stream that decides each step until all faults have ended.
 #[derive(Debug)]
 pub(crate) struct Chance {
     random: Mutex<Random>,
@@ -74,12 +74,12 @@ impl Chance {
         lock(&self.random).below(end.max(1))
     }
 
-    /// Whether a failure with this chance, in thousandths, happens now.
+    /// Whether a failure with this probability, in thousandths, happens now.
     pub(crate) fn fails(&self, thousandths: usize) -> bool {
         !self.is_healed.load(Ordering::Relaxed) && self.below(1000) < thousandths
     }
 
-    /// Takes up to so many milliseconds, and lets other tasks come first now and then.
+    /// Waits up to this many milliseconds, and sometimes yields to other tasks first.
     pub(crate) async fn delay(&self, max: usize) {
         let delay = self.below(max + 1);
         if delay > 0 {
@@ -119,32 +119,32 @@ impl World {
         Arc::clone(&SIGNER)
     }
 
-    /// How long this has gone on, by its own clock.
+    /// The virtual time since the beginning.
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// Writes down what happened, and to what.
-    pub(crate) fn trace(&self, what: What, subject: usize, detail: u64) {
-        lock(&self.trace).add(self.elapsed(), what, subject, detail);
+    /// Adds a step to the trace.
+    pub(crate) fn trace(&self, step: Step, subject: usize, detail: u64) {
+        lock(&self.trace).add(self.elapsed(), step, subject, detail);
     }
 
-    /// A number that tells this trace from others.
+    /// A number that identifies this trace.
     pub(crate) fn traced(&self) -> u64 {
         lock(&self.trace).hash()
     }
 
-    /// Says that a promise is broken.
+    /// Records a broken promise.
     pub(crate) fn violate(&self, violation: String) {
         lock(&self.violation).get_or_insert(violation);
     }
 
-    /// The first promise that was broken.
+    /// The first broken promise.
     pub(crate) fn violation(&self) -> Option<String> {
         lock(&self.violation).clone()
     }
 
-    /// Where the log ends.
+    /// The end of the log.
     pub(crate) fn head(&self) -> Head {
         *self.log.head().borrow()
     }
@@ -179,11 +179,11 @@ impl World {
     ) -> Result<Vec<Record>, AppendError> {
         let landed = self.log.append(expected, bodies).await;
         let Ok(records) = &landed else {
-            self.trace(What::Conflict, node, expected.position.0);
+            self.trace(Step::Conflict, node, expected.position.0);
             return landed;
         };
         for record in records {
-            self.trace(What::Landing, node, record.position.0);
+            self.trace(Step::Landing, node, record.position.0);
             let event = UserPoolEvent::decode(record.body.clone()).expect("an event");
             if event.position != record.position.to_int() {
                 self.violate(format!("the record at {} says {}", record.position, event.position));
@@ -198,7 +198,7 @@ impl World {
     }
 }
 
-/// The content of a mutex, which is only held between two awaits.
+/// The content of a mutex, which is never held across an await.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("no panic")
 }

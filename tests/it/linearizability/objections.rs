@@ -1,71 +1,88 @@
-//! The checker notices what it is for: a history that is right passes, and each
-//! known violation is named.
+//! The checker accepts a right history and names each kind of violation.
 
 use super::model::{
     check,
-    history::{Asked, Entry, Objection, Recorded, Refusal, Shown, Told, What},
+    history::{Entry, EventKind, Objection, Operation, Outcome, RecordedEvent, Refusal, ShownPool},
 };
 
-fn entry(number: u64, asked: Asked, told: Told, invoked: u64, returned: u64) -> Entry {
-    Entry { number, asked, told, invoked, returned }
+fn entry(
+    number: u64,
+    operation: Operation,
+    outcome: Outcome,
+    invoked: u64,
+    returned: u64,
+) -> Entry {
+    Entry { number, operation, outcome, invoked, returned }
 }
 
 fn pool(id: &str) -> String {
     id.to_owned()
 }
 
-fn update(id: &str) -> Asked {
-    Asked::Update { pool: pool(id), expected_revision: None }
+fn update(id: &str) -> Operation {
+    Operation::Update { pool: pool(id), expected_revision: None }
 }
 
-fn assign(id: &str) -> Asked {
-    Asked::Assign { pool: pool(id), prefix: "one".to_owned() }
+fn assign(id: &str) -> Operation {
+    Operation::Assign { pool: pool(id), prefix: "one".to_owned() }
 }
 
-fn describe(id: &str) -> Asked {
-    Asked::Describe { pool: pool(id) }
+fn describe(id: &str) -> Operation {
+    Operation::Describe { pool: pool(id) }
 }
 
-const fn told(revision: i64, position: i64) -> Told {
-    Told::Recorded { revision, position }
+const fn outcome(revision: i64, position: i64) -> Outcome {
+    Outcome::Recorded { revision, position }
 }
 
-const fn shown(revision: i64, position: i64, value: u64) -> Told {
-    Told::Pool(Shown { revision, position, value, domain: None })
+const fn shown(revision: i64, position: i64, value: u64) -> Outcome {
+    Outcome::Pool(ShownPool { revision, position, value, domain: None })
 }
 
-fn event(position: i64, id: &str, revision: i64, number: u64, what: What) -> Recorded {
-    Recorded { position, pool: pool(id), revision, number, what }
+fn event(position: i64, id: &str, revision: i64, number: u64, kind: EventKind) -> RecordedEvent {
+    RecordedEvent { position, pool: pool(id), revision, number, kind }
 }
 
-fn assigned() -> What {
-    What::Assigned { prefix: "one".to_owned() }
+fn assigned() -> EventKind {
+    EventKind::Assigned { prefix: "one".to_owned() }
 }
 
 /// Two user pools; the first is changed twice, and read meanwhile.
-fn sound() -> (Vec<Entry>, Vec<Recorded>) {
+fn sound() -> (Vec<Entry>, Vec<RecordedEvent>) {
     let history = vec![
-        entry(0, Asked::Create, told(1, 1), 0, 3),
-        entry(1, Asked::Create, told(1, 2), 1, 4),
-        entry(2, update("a"), told(2, 3), 10, 20),
+        entry(0, Operation::Create, outcome(1, 1), 0, 3),
+        entry(1, Operation::Create, outcome(1, 2), 1, 4),
+        entry(2, update("a"), outcome(2, 3), 10, 20),
         entry(3, describe("a"), shown(1, 1, 0), 11, 19),
         entry(4, describe("a"), shown(2, 3, 2), 12, 18),
-        entry(5, update("a"), Told::Nothing, 21, 22),
-        entry(6, Asked::ListEvents, Told::Head(4), 23, 24),
-        entry(7, Asked::ListPools, Told::Pools(vec![(pool("a"), 3), (pool("b"), 1)]), 25, 26),
-        entry(8, Asked::DescribeDomain { prefix: "one".to_owned() }, Told::Owner(None), 27, 28),
+        entry(5, update("a"), Outcome::Nothing, 21, 22),
+        entry(6, Operation::ListEvents, Outcome::Head(4), 23, 24),
+        entry(
+            7,
+            Operation::ListPools,
+            Outcome::Pools(vec![(pool("a"), 3), (pool("b"), 1)]),
+            25,
+            26,
+        ),
+        entry(
+            8,
+            Operation::DescribeDomain { prefix: "one".to_owned() },
+            Outcome::Owner(None),
+            27,
+            28,
+        ),
     ];
     let log = vec![
-        event(1, "a", 1, 0, What::Created { value: 0 }),
-        event(2, "b", 1, 1, What::Created { value: 1 }),
-        event(3, "a", 2, 2, What::Updated { value: 2 }),
-        event(4, "a", 3, 5, What::Updated { value: 5 }),
+        event(1, "a", 1, 0, EventKind::Created { value: 0 }),
+        event(2, "b", 1, 1, EventKind::Created { value: 1 }),
+        event(3, "a", 2, 2, EventKind::Updated { value: 2 }),
+        event(4, "a", 3, 5, EventKind::Updated { value: 5 }),
     ];
     (history, log)
 }
 
-/// What the checker says of the sound history after a change.
-fn changed(change: impl FnOnce(&mut Vec<Entry>, &mut Vec<Recorded>)) -> Result<(), Objection> {
+/// The result of the checker for the right history after a change.
+fn changed(change: impl FnOnce(&mut Vec<Entry>, &mut Vec<RecordedEvent>)) -> Result<(), Objection> {
     let (mut history, mut log) = sound();
     change(&mut history, &mut log);
     check(&history, &log)
@@ -93,7 +110,7 @@ fn a_stale_read_is_noticed() {
 
 #[test]
 fn a_read_older_than_an_earlier_read_is_noticed() {
-    // The change is not acknowledged yet, but has been seen.
+    // The change has been seen before it is acknowledged.
     let back = changed(|history, _| {
         history[4].returned = 13;
         history.push(entry(9, describe("a"), shown(1, 1, 0), 14, 15));
@@ -105,7 +122,8 @@ fn a_read_older_than_an_earlier_read_is_noticed() {
 fn a_read_from_the_future_is_noticed() {
     let future = changed(|history, _| history.push(entry(9, describe("a"), shown(2, 3, 2), 5, 6)));
     assert_eq!(future, Err(Objection::Unexplained { number: 9, from: 2, to: 2 }));
-    let head = changed(|history, _| history.push(entry(9, Asked::ListEvents, Told::Head(3), 5, 6)));
+    let head =
+        changed(|history, _| history.push(entry(9, Operation::ListEvents, Outcome::Head(3), 5, 6)));
     assert_eq!(head, Err(Objection::Unexplained { number: 9, from: 2, to: 2 }));
 }
 
@@ -116,38 +134,38 @@ fn a_lost_update_is_noticed() {
         history.truncate(3);
     });
     assert_eq!(lost, Err(Objection::Lost { number: 2 }));
-    // Overwritten instead: the next change has its place.
+    // Overwritten: the next change has its position.
     let overwritten = changed(|history, log| {
-        history[5].told = told(2, 3);
+        history[5].outcome = outcome(2, 3);
         log.remove(2);
-        log[2] = event(3, "a", 2, 5, What::Updated { value: 5 });
+        log[2] = event(3, "a", 2, 5, EventKind::Updated { value: 5 });
     });
     assert_eq!(overwritten, Err(Objection::Lost { number: 2 }));
 }
 
 #[test]
 fn a_change_that_was_applied_twice_is_noticed() {
-    let twice = changed(|_, log| log.push(event(5, "a", 4, 5, What::Updated { value: 5 })));
-    assert_eq!(twice, Err(Objection::Twice { number: 5 }));
+    let twice = changed(|_, log| log.push(event(5, "a", 4, 5, EventKind::Updated { value: 5 })));
+    assert_eq!(twice, Err(Objection::Duplicate { number: 5 }));
 }
 
 #[test]
 fn an_unrequested_change_is_noticed() {
-    let nobody = changed(|_, log| log.push(event(5, "a", 4, 17, What::Updated { value: 17 })));
-    assert_eq!(nobody, Err(Objection::Invented { position: 5 }));
-    let another = changed(|_, log| log[3].what = What::Updated { value: 2 });
-    assert_eq!(another, Err(Objection::Invented { position: 4 }));
+    let nobody = changed(|_, log| log.push(event(5, "a", 4, 17, EventKind::Updated { value: 17 })));
+    assert_eq!(nobody, Err(Objection::Unrequested { position: 5 }));
+    let another = changed(|_, log| log[3].kind = EventKind::Updated { value: 2 });
+    assert_eq!(another, Err(Objection::Unrequested { position: 4 }));
     let unconditional = changed(|history, _| {
-        history[2].asked = Asked::Update { pool: pool("a"), expected_revision: Some(2) };
+        history[2].operation = Operation::Update { pool: pool("a"), expected_revision: Some(2) };
     });
-    assert_eq!(unconditional, Err(Objection::Invented { position: 3 }));
+    assert_eq!(unconditional, Err(Objection::Unrequested { position: 3 }));
 }
 
 #[test]
 fn a_domain_with_two_owners_is_noticed() {
     let two = changed(|history, log| {
-        history.push(entry(9, assign("a"), told(4, 5), 30, 32));
-        history.push(entry(10, assign("b"), told(2, 6), 31, 33));
+        history.push(entry(9, assign("a"), outcome(4, 5), 30, 32));
+        history.push(entry(10, assign("b"), outcome(2, 6), 31, 33));
         log.push(event(5, "a", 4, 9, assigned()));
         log.push(event(6, "b", 2, 10, assigned()));
     });
@@ -156,33 +174,33 @@ fn a_domain_with_two_owners_is_noticed() {
 
 #[test]
 fn a_user_pool_that_is_not_found_is_noticed() {
-    let refused = Told::Refused { refusal: Refusal::NotFound, tried_before: false };
+    let refused = Outcome::Refused { refusal: Refusal::NotFound, tried_before: false };
     let missing = changed(|history, _| history.push(entry(9, update("a"), refused, 30, 31)));
     assert_eq!(missing, Err(Objection::Unexplained { number: 9, from: 4, to: 4 }));
 }
 
 #[test]
 fn a_refusal_without_a_reason_is_noticed() {
-    let refused = Told::Refused { refusal: Refusal::DomainTaken, tried_before: false };
+    let refused = Outcome::Refused { refusal: Refusal::DomainTaken, tried_before: false };
     let free = changed(|history, _| history.push(entry(9, assign("b"), refused, 30, 31)));
     assert_eq!(free, Err(Objection::Unexplained { number: 9, from: 4, to: 4 }));
 }
 
 #[test]
 fn a_refused_change_that_is_recorded_is_noticed() {
-    let refused = changed(|history, _| history[5].told = Told::NotRecorded);
-    assert_eq!(refused, Err(Objection::RecordedAllTheSame { number: 5 }));
+    let refused = changed(|history, _| history[5].outcome = Outcome::NotRecorded);
+    assert_eq!(refused, Err(Objection::DeniedButRecorded { number: 5 }));
 }
 
 #[test]
 fn an_answer_with_a_wrong_position_is_noticed() {
-    let elsewhere = changed(|history, _| history[2].told = told(2, 4));
-    assert_eq!(elsewhere, Err(Objection::Elsewhere { number: 2, position: 3 }));
+    let elsewhere = changed(|history, _| history[2].outcome = outcome(2, 4));
+    assert_eq!(elsewhere, Err(Objection::WrongPosition { number: 2, position: 3 }));
 }
 
 #[test]
 fn a_log_that_contradicts_the_clock_is_noticed() {
-    // Acknowledged before what comes before it was asked for.
+    // Acknowledged before the request of an earlier change in the log.
     let late = changed(|history, _| (history[0].invoked, history[0].returned) = (5, 6));
     assert_eq!(late, Err(Objection::OutOfOrder { number: 1, before: 0 }));
 }
@@ -201,7 +219,7 @@ fn a_list_that_shows_too_little_or_too_much_is_noticed() {
     let listed = |pools: &[(&str, i64)]| {
         let pools = pools.iter().map(|(id, revision)| (pool(id), *revision)).collect();
         changed(|history, _| {
-            history.push(entry(9, Asked::ListPools, Told::Pools(pools), 30, 31));
+            history.push(entry(9, Operation::ListPools, Outcome::Pools(pools), 30, 31));
         })
     };
     assert_eq!(listed(&[("a", 3), ("b", 1)]), Ok(()));

@@ -1,4 +1,4 @@
-//! What one application records, the other shows.
+//! Each application shows the changes that the other records.
 
 use std::sync::Arc;
 

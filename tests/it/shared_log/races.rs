@@ -1,4 +1,4 @@
-//! Callers of both applications race for the same things.
+//! Callers of both applications race for the same domains, revisions and request IDs.
 
 use std::collections::BTreeMap;
 
@@ -82,7 +82,7 @@ async fn a_request_id_is_recorded_once() {
     let request_id = |number: usize| {
         Uuid::from_u128(u128::try_from(number + 1).expect("a small number")).to_string()
     };
-    // Each application is sent each request, one of them a little later.
+    // Each application gets each request, one of them a little later.
     let order = (0..CALLERS).flat_map(|number| [number, (number + 1) % CALLERS]);
     let requests: Vec<_> = order.collect();
 
@@ -100,7 +100,7 @@ async fn a_request_id_is_recorded_once() {
     assert_eq!(end, u64::try_from(CALLERS).expect("a small number"));
 }
 
-/// Acknowledged at a place means recorded there, whichever application said so.
+/// An acknowledged position is the recorded one, whichever application answered.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acknowledged_command_is_recorded_where_its_answer_says() {
     let pair = Pair::start().await;

@@ -1,5 +1,5 @@
-//! An application that has not heard of the other's last change refuses nothing on the
-//! state before it.
+//! An application that has not seen the other's last change rejects no command by its
+//! stale state.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use userpool::{
 
 use super::{Node, assign, create, id};
 
-/// A log over another one that announces no record.
+/// A wrapper of a log that announces no record.
 #[derive(Debug)]
 struct SilentLog {
     shared: Arc<MemoryLog>,

@@ -1,5 +1,5 @@
-//! The outcome of an append is unknown, and the log can append again: the writer finds
-//! out what happened and acknowledges each command once.
+//! The outcome of an append is unknown and the log can append again: the writer
+//! resolves the outcome and acknowledges each command once.
 
 use std::sync::{Arc, Mutex};
 
@@ -22,18 +22,18 @@ enum Fate {
     Written,
     /// It arrives when the batch is appended again, and is written first.
     Late,
-    /// Another writer is first, then it is lost.
+    /// Another writer appends first, then it is lost.
     Overtaken,
 }
 
-/// A log over another one whose next append has a given fate.
+/// A wrapper of a log whose next append has a given fate.
 #[derive(Debug)]
 struct UncertainLog {
     shared: Arc<MemoryLog>,
     fate: Mutex<Option<Fate>>,
-    /// An append that is still on its way.
+    /// An append that is still in transit.
     late: Mutex<Option<(Head, Vec<Bytes>)>>,
-    /// What the other writer appends.
+    /// The batch of the other writer.
     other: Vec<Bytes>,
 }
 
@@ -74,13 +74,14 @@ impl EventLog for UncertainLog {
     }
 }
 
-/// An application that assigns a domain while its append has this fate. The answer, and
-/// the log afterwards.
+/// An application assigns a domain while its append has this fate. Returns the
+/// answer, and the log afterwards.
 async fn assign_under(fate: Fate) -> (Result<i64, ExecuteError>, Vec<Record>) {
     let shared = Arc::new(MemoryLog::default());
     let first = Node::start_in_memory(Arc::<MemoryLog>::clone(&shared), 0).await;
     let pools = [first.create().await, first.create().await];
-    // What another writer would append at this head: the same domain for another pool.
+    // The batch that another writer appends at this head: the same domain for another
+    // pool.
     let other = {
         let copy = Arc::new(MemoryLog::default());
         let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
@@ -104,7 +105,7 @@ async fn assign_under(fate: Fate) -> (Result<i64, ExecuteError>, Vec<Record>) {
 
     let answer = node.app.execute(assign(&pools[1], "login"), Context::default()).await;
 
-    // The application goes on.
+    // The application still works.
     node.create().await;
     let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
     let records = shared.read(Position::START, all).await.expect("readable");
