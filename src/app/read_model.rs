@@ -42,6 +42,7 @@ use self::{memory::MemoryStore, places::Places, sled::SledStore, store::Store};
 
 /// How many bytes of the read model are cached in memory by default.
 pub const CACHE: u64 = 256 * 1024 * 1024;
+
 /// The read model cannot be read or written. To rebuild it, delete it and start the
 /// server.
 #[derive(Debug, thiserror::Error)]

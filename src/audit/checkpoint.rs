@@ -15,7 +15,7 @@ use self::ed25519::KeyPair;
 pub(crate) use self::ed25519::public_key_from_pem;
 use crate::{
     event_log::{Hash, Head, Position},
-    fs::{public_mode, write_atomic},
+    fs::{public_mode, read_optional, write_atomic},
     proto::{self, SignedCheckpoint},
 };
 
@@ -151,21 +151,14 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
 /// # Errors
 /// The file cannot be written.
 pub fn append(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
-    let mut lines = match fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        read => read?,
-    };
+    let mut lines = read_optional(path)?.unwrap_or_default();
     writeln!(lines, "{}", proto::to_json(checkpoint))?;
     write_atomic(path, &lines, 0o644)
 }
 
 /// The key that signed the last valid checkpoint in the file at `path`, if there is one.
 fn last_key(path: &Path) -> io::Result<Option<[u8; 32]>> {
-    let lines = match fs::read(path) {
-        Ok(lines) => lines,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
+    let Some(lines) = read_optional(path)? else { return Ok(None) };
     let key = |line: &str| {
         let checkpoint: SignedCheckpoint = proto::from_json(line).ok()?;
         verify(&checkpoint).ok()?;

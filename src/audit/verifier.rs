@@ -50,11 +50,8 @@ impl Verifier {
     /// # Errors
     /// The first [`Mismatch`]; the head stays where it is.
     pub fn push(&mut self, record: &Record) -> Result<UserPoolEvent, Mismatch> {
-        // The chain first: of a misplaced record nothing else is worth saying.
-        record.check_follows(self.head).map_err(|defect| self.mismatch_at_next(defect))?;
-        let event = codec::decode(record).map_err(|error| self.mismatch_at_next(error.source))?;
-        self.accept(record).map_err(|cause| self.mismatch_at_next(cause))?;
-        Ok(event)
+        let decode = |record: &Record| Ok(codec::decode(record).map_err(|error| error.source)?);
+        self.accept(record, decode).map_err(|cause| self.mismatch_at_next(cause))
     }
 
     /// Takes the next event with its record, and returns the record.
@@ -63,9 +60,8 @@ impl Verifier {
     /// As for [`Self::push`].
     pub fn push_event(&mut self, event: &UserPoolEvent) -> Result<Record, Mismatch> {
         let record = parse_record(event).map_err(|cause| self.mismatch_at_next(cause))?;
-        record.check_follows(self.head).map_err(|defect| self.mismatch_at_next(defect))?;
-        check_event(event, &record).map_err(|cause| self.mismatch_at_next(cause))?;
-        self.accept(&record).map_err(|cause| self.mismatch_at_next(cause))?;
+        self.accept(&record, |record| check_event(event, record))
+            .map_err(|cause| self.mismatch_at_next(cause))?;
         Ok(record)
     }
 
@@ -133,12 +129,19 @@ impl Verifier {
         Mismatch { position: self.head.position, cause: cause.into() }
     }
 
-    fn accept(&mut self, record: &Record) -> Result<(), MismatchCause> {
+    /// Makes a record the head, if it follows the head and `check` accepts its content.
+    fn accept<T>(
+        &mut self,
+        record: &Record,
+        check: impl FnOnce(&Record) -> Result<T, MismatchCause>,
+    ) -> Result<T, MismatchCause> {
+        // The chain first, because a misplaced record has the content of another position.
         record.check_follows(self.head)?;
+        let content = check(record)?;
         self.compare_trusted(record.head())?;
         self.head = record.head();
         self.is_inside_batch = !record.is_last_in_batch();
-        Ok(())
+        Ok(content)
     }
 
     /// Compares a head with the trusted ones at its position, and removes them.
@@ -154,7 +157,7 @@ impl Verifier {
 /// Returns the record that came with an event, after checking that it holds that event.
 ///
 /// # Errors
-/// There is none, it is damaged, or it holds another event.
+/// The event has no record, the record is damaged, or it holds another event.
 pub fn extract_record(event: &UserPoolEvent) -> Result<Record, MismatchCause> {
     let record = parse_record(event)?;
     check_event(event, &record)?;

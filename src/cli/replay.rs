@@ -1,4 +1,4 @@
-//! `userpool replay` and `userpool diff`: user pools as they were.
+//! `userpool replay`: a user pool as it was.
 
 use std::sync::Arc;
 

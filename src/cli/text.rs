@@ -5,7 +5,7 @@ use prost_types::Timestamp;
 
 use crate::proto;
 
-/// Formats a time for a table; empty if there is none.
+/// Formats a time for a table; empty if the time is absent.
 pub(super) fn format_time(at: Option<Timestamp>) -> String {
     let at = at.and_then(proto::to_date_time);
     at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)).unwrap_or_default()

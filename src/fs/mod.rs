@@ -23,6 +23,15 @@ pub(crate) fn write_atomic(path: &Path, contents: &[u8], mode: u32) -> io::Resul
     sync_directory(parent_directory(path))
 }
 
+/// The contents of a file, or `None` if it does not exist.
+pub(crate) fn read_optional(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(contents) => Ok(Some(contents)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The mode of a file or directory if users other than its owner and its group have
 /// access. The group may: Kubernetes gives secrets and volumes to a group.
 pub(crate) fn public_mode(path: &Path) -> io::Result<Option<u32>> {

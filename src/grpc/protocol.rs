@@ -1,9 +1,10 @@
 //! gRPC's implementation of [`Protocol`].
 
-use std::{error::Error as StdError, time::Duration};
+use std::time::Duration;
 
 use http::{HeaderMap, Request, Response};
 use tonic::{Code, Status, body::Body};
+use tower::BoxError;
 
 use crate::{service::Error, transport::Protocol};
 
@@ -33,7 +34,7 @@ impl Protocol for Grpc {
         trailers
     }
 
-    fn body_error(&self, error: Error) -> Box<dyn StdError + Send + Sync> {
+    fn body_error(&self, error: Error) -> BoxError {
         Box::new(Status::from(error))
     }
 

@@ -28,8 +28,8 @@ impl Config {
     }
 
     /// Returns all problems that can be found without listening and without changing the
-    /// data directory, which a running server may use. Includes [`ConfigWarning`](super::ConfigWarning)s, which
-    /// do not prevent a start.
+    /// data directory, which a running server may use. Includes each
+    /// [`ConfigWarning`](super::ConfigWarning), which does not prevent a start.
     pub async fn check(&self) -> Vec<ServerError> {
         let mut problems = Vec::new();
         let reach = listen::check(&self.listen).await.map_err(cannot_listen(&self.listen));

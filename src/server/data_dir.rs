@@ -19,7 +19,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, de::Error as _};
 
-use crate::fs::{public_mode, write_atomic};
+use crate::fs::{public_mode, read_optional, write_atomic};
 
 /// The format that this version reads and writes.
 const FORMAT: u32 = 1;
@@ -125,7 +125,7 @@ pub enum DataDirError {
 }
 
 impl DataDir {
-    /// Locks the directory, and creates it if there is none.
+    /// Locks the directory, and creates it if it does not exist.
     ///
     /// # Errors
     /// See [`DataDirError`].
@@ -273,11 +273,8 @@ fn manifest_of(region: &str, path: &Path) -> Result<Option<Manifest>, DataDirErr
 }
 
 fn read_manifest(manifest_path: &Path) -> Result<Option<Manifest>, DataDirError> {
-    let bytes = match fs::read(manifest_path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unusable(manifest_path)(error)),
-    };
+    let bytes = read_optional(manifest_path).map_err(unusable(manifest_path))?;
+    let Some(bytes) = bytes else { return Ok(None) };
     let damaged = |source| DataDirError::Manifest { path: manifest_path.to_owned(), source };
     // Check the format first: the rest of a newer manifest is unknown.
     let manifest: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;

@@ -30,8 +30,9 @@ use crate::{
 };
 
 pub use self::{config::Config, config_warning::ConfigWarning, error::ServerError};
-use self::{data_dir::DataDir, error::cannot_listen};
 use self::{
+    data_dir::DataDir,
+    error::cannot_listen,
     grpc_server::{GrpcServer, Security},
     monitoring::Monitoring,
 };

@@ -10,6 +10,14 @@ use super::Error;
 /// made for another list.
 const CHECK: usize = 6;
 
+/// Cuts the entries to a page of `max_results`, and returns its last entry if there is a
+/// next page. One entry more than a page holds must have been read to tell.
+pub(super) fn end_page<T>(entries: &mut Vec<T>, max_results: usize) -> Option<&T> {
+    let has_more = entries.len() > max_results;
+    entries.truncate(max_results);
+    entries.last().filter(|_| has_more)
+}
+
 /// The token for the page of `list` that begins at `place`.
 pub(super) fn encode(list: &str, place: &[u8]) -> String {
     BASE64URL_NOPAD.encode(&[&check(list, place), place].concat())

@@ -74,13 +74,9 @@ impl Operations {
             Some(token) => page_token::decode_number(LIST_USER_POOLS, &token)?,
             None => 0,
         };
-        // The one entry beyond the limit shows whether there is a next page.
         let mut entries = self.app.list(after, max_results.saturating_add(1))?;
-        let has_more = entries.len() > max_results;
-        entries.truncate(max_results);
-        let last = entries.last().filter(|_| has_more).map(|entry| entry.created_position);
-        let next_token =
-            last.map(|place| page_token::encode(LIST_USER_POOLS, &place.to_be_bytes()));
+        let next_token = page_token::end_page(&mut entries, max_results)
+            .map(|last| page_token::encode(LIST_USER_POOLS, &last.created_position.to_be_bytes()));
         let user_pools = entries
             .into_iter()
             .map(|entry| (entry.pool.revision, UserPool::from(entry.pool)))
@@ -132,11 +128,8 @@ impl Operations {
             None => String::new(),
         };
         let mut domains = self.app.list_domains(&after, max_results.saturating_add(1))?;
-        let has_more = domains.len() > max_results;
-        domains.truncate(max_results);
-        let last = domains.last().filter(|_| has_more);
-        let next_token =
-            last.map(|domain| page_token::encode(LIST_USER_POOL_DOMAINS, domain.prefix.as_bytes()));
+        let next_token = page_token::end_page(&mut domains, max_results)
+            .map(|last| page_token::encode(LIST_USER_POOL_DOMAINS, last.prefix.as_bytes()));
         let domains = domains.into_iter().map(|domain| self.description(domain)).collect();
         Ok(ListUserPoolDomainsResponse { domains, next_token })
     }

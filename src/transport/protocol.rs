@@ -1,9 +1,10 @@
 //! The protocol of a call, as the call layer uses it.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use http::{HeaderMap, Request, Response};
 use tonic::{Code, body::Body};
+use tower::BoxError;
 
 use crate::service::Error;
 
@@ -22,7 +23,7 @@ pub trait Protocol: fmt::Debug + Send + Sync {
     fn trailers(&self, error: Error) -> HeaderMap;
 
     /// The error of a request body that cannot be read completely.
-    fn body_error(&self, error: Error) -> Box<dyn StdError + Send + Sync>;
+    fn body_error(&self, error: Error) -> BoxError;
 
     /// The final status, if these headers or trailers carry it.
     fn code(&self, headers: &HeaderMap) -> Option<Code>;

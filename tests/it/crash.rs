@@ -9,7 +9,6 @@ mod ledger;
 mod load;
 mod log;
 mod power_cut;
-mod random;
 mod server;
 
 use std::{
@@ -20,15 +19,11 @@ use std::{
 use tempfile::TempDir;
 use tokio::time;
 
-use self::{
-    ledger::Ledger,
-    load::Load,
-    random::{Random, rounds},
-    server::StartingServer,
-};
+use self::{ledger::Ledger, load::Load, server::StartingServer};
+use crate::random::{Random, rounds};
 
 /// After how many rounds everything is checked from the beginning.
-const FROM_THE_BEGINNING: u64 = 25;
+const FROM_THE_BEGINNING: usize = 25;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn repeated_kill_9_loses_and_invents_nothing() {
@@ -104,6 +99,9 @@ enum RunEnd {
 }
 
 /// The moment of the kill is random; the test waits for nothing.
-async fn moment(most_milliseconds: u64, random: &mut Random) {
-    time::sleep(Duration::from_micros(random.below(most_milliseconds * 1000))).await;
+async fn moment(most_milliseconds: usize, random: &mut Random) {
+    time::sleep(Duration::from_micros(
+        u64::try_from(random.below(most_milliseconds * 1000)).expect("a short time"),
+    ))
+    .await;
 }

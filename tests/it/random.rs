@@ -5,6 +5,8 @@
 
 use std::env;
 
+use uuid::Uuid;
+
 #[path = "../linearizability/random.rs"]
 mod stream;
 
@@ -17,6 +19,15 @@ impl Random {
         let seed = seed.unwrap_or_else(|| getrandom::u64().expect("randomness"));
         eprintln!("to repeat this run, set USERPOOL_SEED={seed}");
         Self::from_seed(seed)
+    }
+
+    /// True so many times in a hundred.
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub(crate) fn uuid(&mut self) -> Uuid {
+        Uuid::from_u64_pair(self.next(), self.next())
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tonic::body::Body;
+use tower::BoxError;
 
 use crate::service::Error;
 
@@ -27,8 +28,6 @@ use super::{
 /// How long the whole request may take, from its first byte. A client that stops sending
 /// holds a permit that other calls need.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The memory of a request: it grows as the body arrives, and is held until the call has
 /// used the message.

@@ -12,8 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::random::Random;
-use crate::tools::repository;
+use crate::{random::Random, tools::repository};
 
 /// The size of an atomic write of a disk.
 const SECTOR: usize = 512;
@@ -22,7 +21,7 @@ const SECTOR: usize = 512;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Survivors {
     /// This percentage of the unsynced sectors and names.
-    pub(super) percent: u64,
+    pub(super) percent: usize,
     /// The same, and always the witness file, which records how far the log was
     /// acknowledged.
     pub(super) witness: bool,

@@ -14,9 +14,8 @@ use userpool::proto::{
 use super::{
     load::{Attempt, Outcome},
     log::Log,
-    random::Random,
 };
-use crate::support::Client;
+use crate::{random::Random, support::Client};
 
 /// How many retries run at a time.
 const AT_A_TIME: usize = 16;

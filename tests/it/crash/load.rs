@@ -16,11 +16,11 @@ use userpool::proto::{
 
 use super::{
     log::{Log, digest},
-    random::Random,
     server::Server,
 };
 use crate::{
     calls::{Answer, Call},
+    random::Random,
     support::{Client, named},
 };
 
@@ -31,7 +31,7 @@ const CALLS: usize = 60;
 /// How many user pools are used at a time.
 const POOLS: usize = 60;
 /// Domains that all clients try to get.
-const CONTENDED: u64 = 5;
+const CONTENDED: usize = 5;
 
 /// A call that was made.
 #[derive(Debug, Clone)]

@@ -6,12 +6,12 @@ use super::{
     FROM_THE_BEGINNING, Run, RunEnd,
     disk::{Disk, Survivors},
     ledger::Ledger,
-    random::{Random, rounds},
     server::StartingServer,
 };
+use crate::random::{Random, rounds};
 
 /// How many of a hundred rounds begin with an empty disk.
-const EMPTY: u64 = 6;
+const EMPTY: usize = 6;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_changes_survive_if_only_synced_data_does() {
