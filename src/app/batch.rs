@@ -224,9 +224,6 @@ impl Decider<'_> {
             Command::CreateDomain(prefix) | Command::DeleteDomain(prefix) => prefix.as_str(),
             Command::Create(_) | Command::Update(_) | Command::Delete => return Ok(None),
         };
-        match self.batch.changes.domain_owner(prefix) {
-            Some(owner) => Ok(owner.clone()),
-            None => Ok(self.read_model.domain(prefix)?.map(|domain| domain.user_pool_id)),
-        }
+        Ok(self.batch.changes.owner(self.read_model, prefix)?)
     }
 }

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use crate::{
     audit::DecodeError,
     event_log::{Position, ReadError},
-    user_pool::Rejection,
+    user_pool::{Contradiction, Rejection},
 };
 
-use super::ReadModelError;
+use super::{ReadModelError, read_model::ProjectError};
 
 /// Why a command was not executed.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +66,25 @@ pub enum LoadError {
     /// A record of the log is intact, but this version cannot decode it.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// An event that no command could have recorded.
+    #[error("the event at position {position} contradicts the events before it")]
+    Contradiction {
+        /// The position of the event.
+        position: Position,
+        /// What is wrong with it.
+        source: Contradiction,
+    },
+}
+
+impl From<ProjectError> for LoadError {
+    fn from(error: ProjectError) -> Self {
+        match error {
+            ProjectError::ReadModel(error) => Self::ReadModel(error),
+            ProjectError::Contradiction { position, source } => {
+                Self::Contradiction { position, source }
+            }
+        }
+    }
 }
 
 /// Why the application could not start.
@@ -94,4 +113,13 @@ pub enum StartError {
     /// The thread of the writer could not be started.
     #[error("cannot start the writer")]
     Thread(#[source] std::io::Error),
+}
+
+/// Why nothing is acknowledged any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The log has failed.
+    Log,
+    /// The read model cannot be written, or is damaged.
+    ReadModel,
 }

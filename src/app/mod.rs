@@ -15,13 +15,13 @@ mod read_model;
 mod settings;
 mod source;
 mod stored;
-mod unsynced;
 mod writer;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{future::pending, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
+    task::AbortHandle,
     time::timeout,
 };
 
@@ -33,14 +33,14 @@ use crate::{
 
 pub use self::{
     context::Context,
-    error::{ExecuteError, LoadError, StartError},
+    error::{ExecuteError, Failure, LoadError, StartError},
     history::{
         EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, ReplayPoint,
         ReplayQuery, ReplayResult, WatchQuery, parse_hash_anchor,
     },
     outcome::Outcome,
-    projection::rebuild,
-    read_model::{CACHE, Domain, PoolEntry, ReadModel, ReadModelError},
+    projection::{Comparison, compare, rebuild},
+    read_model::{CACHE, Damage, Domain, PoolEntry, ReadModel, ReadModelError},
     settings::Settings,
     source::{Source, SystemSource},
     stored::{EncodedPool, StoredPool},
@@ -69,6 +69,8 @@ pub struct App {
     history: History,
     draining: watch::Sender<bool>,
     closing: watch::Sender<bool>,
+    /// Ends the scrub of a read model on disk.
+    scrub: Option<AbortHandle>,
 }
 
 impl App {
@@ -88,10 +90,16 @@ impl App {
             Err(LoadError::ReadModel(source)) => {
                 return Err(StartError::ReadModel { path: read_model.to_owned(), source });
             }
-            Err(error @ (LoadError::Log(_) | LoadError::Decode(_))) => return Err(error.into()),
             Err(error @ LoadError::EndLost { .. }) => return Err(StartError::EndLost(error)),
+            Err(
+                error
+                @ (LoadError::Log(_) | LoadError::Decode(_) | LoadError::Contradiction { .. }),
+            ) => return Err(error.into()),
         };
-        Self::with_read_model(log, read_model, source, settings).await
+        let mut app = Self::with_read_model(log, read_model, source, settings).await?;
+        let scrub = tokio::spawn(read_model::scrub(Arc::downgrade(&app.read_model)));
+        app.scrub = Some(scrub.abort_handle());
+        Ok(app)
     }
 
     /// Builds a read model of `log` in memory, and starts the writer.
@@ -123,8 +131,7 @@ impl App {
             Arc::clone(&read_model),
             Arc::clone(&recent),
             settings.metrics.clone(),
-        )
-        .map_err(LoadError::from)?;
+        );
         projector.catch_up().await?;
         let history = History::new(
             Arc::clone(&log),
@@ -151,6 +158,7 @@ impl App {
             history,
             draining,
             closing,
+            scrub: None,
         })
     }
 
@@ -254,20 +262,45 @@ impl App {
         timeout(CLOSE_TIMEOUT, ended).await.is_ok()
     }
 
-    /// Waits until the writer has failed. After that, no command is acknowledged.
-    pub async fn failed(&self) {
-        let mut state = self.writer_state.clone();
-        let ended = state.wait_for(|state| *state == WriterState::Failed).await.is_err();
-        if ended {
-            // The writer ended without a failure, so it never fails.
-            std::future::pending::<()>().await;
+    /// Waits until the writer has failed, or damage is found in the read model. After that,
+    /// no command is acknowledged.
+    pub async fn failed(&self) -> Failure {
+        let (mut state, mut damaged) = (self.writer_state.clone(), self.read_model.damaged());
+        let writer = async {
+            loop {
+                if let WriterState::Failed(failure) = *state.borrow_and_update() {
+                    return failure;
+                }
+                if state.changed().await.is_err() {
+                    // The writer ended without a failure, so it never fails.
+                    return pending().await;
+                }
+            }
+        };
+        let read_model = async {
+            if damaged.wait_for(|damaged| *damaged).await.is_err() {
+                pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = read_model => Failure::ReadModel,
+            failure = writer => failure,
         }
     }
 
     fn closed_error(&self) -> ExecuteError {
         match *self.writer_state.borrow() {
-            WriterState::Failed => ExecuteError::LogUnavailable,
+            WriterState::Failed(_) => ExecuteError::LogUnavailable,
             WriterState::Running | WriterState::Ended => ExecuteError::ShuttingDown,
+        }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        if let Some(scrub) = &self.scrub {
+            scrub.abort();
         }
     }
 }

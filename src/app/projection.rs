@@ -1,11 +1,7 @@
 //! Prepares the read model on disk at the start: brings it up to date with the log, or
 //! rebuilds it if it cannot be trusted.
 
-use std::{
-    fs, io,
-    panic::{self, AssertUnwindSafe},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use tokio::{sync::mpsc, task};
 
@@ -13,15 +9,17 @@ use crate::{
     audit::codec,
     event_log::{EventLog, Head, Position, ReadLimit},
     proto::UserPoolEvent,
-    telemetry::error_chain,
+    telemetry::{error_chain, metrics::RebuildReason},
 };
 
-use super::{LoadError, ReadModel, ReadModelError, Settings, unsynced};
+use super::{Damage, LoadError, ReadModel, ReadModelError, Settings, read_model::ProjectError};
 
 /// How many events are applied between two progress messages.
 const PROGRESS_INTERVAL: u64 = 100_000;
 /// How many pages may be read ahead of the one that is being applied.
 const MAX_PAGES_AHEAD: usize = 2;
+/// A file that only a read model of version 0.1 has.
+const OLD_FILE: &str = "db";
 
 /// Opens the read model at `path` and applies the records that it lacks. Updates the
 /// progress metrics.
@@ -35,24 +33,24 @@ pub(super) async fn catch_up(
 ) -> Result<ReadModel, LoadError> {
     let Settings { cache, metrics, .. } = settings;
     let progress = |position: Position| metrics.set_checkpoint(position.0);
-    if let Some(read_model) = open(log, path, *cache).await? {
-        match apply_rest(log, read_model, &progress).await {
+    let end = log.head().borrow().position;
+    let reason = match open(log, path, *cache).await? {
+        Opened::Usable(read_model) => match apply(log, read_model, end, &progress).await {
             Ok(read_model) => return Ok(read_model),
-            Err(LoadError::ReadModel(error)) => {
+            Err(error @ (LoadError::ReadModel(_) | LoadError::Contradiction { .. })) => {
                 tracing::warn!(
                     error = error_chain(&error),
                     "the read model is damaged; rebuilding it"
                 );
+                RebuildReason::Damaged
             }
             Err(error @ (LoadError::Log(_) | LoadError::Decode(_) | LoadError::EndLost { .. })) => {
                 return Err(error);
             }
-        }
-    } else {
-        tracing::warn!(
-            "the read model does not belong to this log, or was not closed; rebuilding it"
-        );
-    }
+        },
+        Opened::Unusable(reason) => reason,
+    };
+    metrics.count_rebuild(reason);
     rebuild(log, path, *cache, &progress).await
 }
 
@@ -69,7 +67,71 @@ pub async fn rebuild(
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<ReadModel, LoadError> {
     remove(path).map_err(|error| ReadModelError::Engine(error.into()))?;
-    apply_rest(log, ReadModel::open(path, cache)?, progress).await
+    let end = log.head().borrow().position;
+    apply(log, ReadModel::create(path, cache)?, end, progress).await
+}
+
+/// Compares the read model at `path` with a new one of the log, which is built in a
+/// directory beside it and then deleted. Calls `progress` as [`rebuild`] does.
+///
+/// # Errors
+/// The log cannot be read, or an event in it contradicts the events before it; or the new
+/// read model cannot be written.
+pub async fn compare(
+    log: &dyn EventLog,
+    path: &Path,
+    cache: u64,
+    progress: &(dyn Fn(Position) + Sync),
+) -> Result<Comparison, LoadError> {
+    let scratch = path.with_extension("scratch");
+    let compared = compare_with(log, path, &scratch, cache, progress).await;
+    let removed = remove(&scratch).map_err(|error| ReadModelError::Engine(error.into()));
+    let comparison = compared?;
+    removed?;
+    Ok(comparison)
+}
+
+async fn compare_with(
+    log: &dyn EventLog,
+    path: &Path,
+    scratch: &Path,
+    cache: u64,
+    progress: &(dyn Fn(Position) + Sync),
+) -> Result<Comparison, LoadError> {
+    let opened = match open(log, path, cache).await? {
+        Opened::Usable(read_model) => match read_model.check_states() {
+            Ok(()) => Ok((read_model.head(), read_model.digest())),
+            Err(_) => Err(RebuildReason::Damaged),
+        },
+        Opened::Unusable(reason) => Err(reason),
+    };
+    let end = log.head().borrow().position;
+    let middle = opened.as_ref().map_or(Position::START, |(head, _)| head.position);
+    remove(scratch).map_err(|error| ReadModelError::Engine(error.into()))?;
+    let rebuilt = apply(log, ReadModel::create(scratch, cache)?, middle, progress).await?;
+    let digest = rebuilt.digest();
+    apply(log, rebuilt, end, progress).await?;
+    Ok(match opened {
+        Ok((head, found)) if found == digest => Comparison::Equal(head.position),
+        Ok((head, _)) => Comparison::Different(head.position),
+        Err(RebuildReason::Damaged) => Comparison::Damaged,
+        Err(RebuildReason::Missing | RebuildReason::OtherForm | RebuildReason::OtherLog) => {
+            Comparison::Missing
+        }
+    })
+}
+
+/// How a read model compares with its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// It is what the log says up to this position, which is its last one.
+    Equal(Position),
+    /// It is not what the log says up to this position, which is its last one.
+    Different(Position),
+    /// It is damaged.
+    Damaged,
+    /// There is none that belongs to this log.
+    Missing,
 }
 
 /// Builds a read model in memory from the log.
@@ -83,29 +145,46 @@ pub(super) async fn build_in_memory(log: &dyn EventLog) -> Result<ReadModel, Loa
         let records = log.read(position, ReadLimit::PAGE).await?;
         let Some(last) = records.last() else { return Ok(read_model) };
         position = last.position;
-        read_model.load(records.iter().map(codec::decode).collect::<Result<_, _>>()?)?;
+        project(&read_model, records.iter().map(codec::decode).collect::<Result<_, _>>()?)?;
     }
 }
 
-/// Opens the read model at `path`. Returns `None` if it cannot be used with this log.
-async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Option<ReadModel>, LoadError> {
-    if !unsynced::is_whole(path) {
-        return Ok(None);
+/// Whether the read model on disk can be used.
+enum Opened {
+    Usable(ReadModel),
+    Unusable(RebuildReason),
+}
+
+/// Opens the read model at `path`, and logs why it cannot be used with this log.
+async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Opened, LoadError> {
+    if fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none()) || !path.exists() {
+        tracing::info!("there is no read model; building it");
+        return Ok(Opened::Unusable(RebuildReason::Missing));
     }
-    let opened = panic::catch_unwind(AssertUnwindSafe(|| {
-        let read_model = ReadModel::open(path, cache)?;
-        let checkpoint = read_model.checkpoint()?;
-        Ok::<_, ReadModelError>((read_model, checkpoint))
-    }));
-    let (read_model, checkpoint) = match opened {
-        Ok(Ok((read_model, Some(checkpoint)))) => (read_model, checkpoint),
-        Ok(Ok((_, None))) | Err(_) => return Ok(None),
-        Ok(Err(error)) => {
-            tracing::warn!(error = error_chain(&error), "cannot open the read model");
-            return Ok(None);
+    if path.join(OLD_FILE).is_file() {
+        tracing::info!(
+            path = %path.display(),
+            "replacing the read model of an earlier version; it is built from the log"
+        );
+        return Ok(Opened::Unusable(RebuildReason::OtherForm));
+    }
+    let read_model = match ReadModel::open(path, cache) {
+        Ok(read_model) => read_model,
+        Err(error) => {
+            let reason = match &error {
+                ReadModelError::Damaged(Damage::NoCheckpoint) => RebuildReason::OtherForm,
+                ReadModelError::Damaged(_) | ReadModelError::Engine(_) => RebuildReason::Damaged,
+            };
+            let error = error_chain(&error);
+            tracing::warn!(error, "the read model cannot be used; rebuilding it");
+            return Ok(Opened::Unusable(reason));
         }
     };
-    Ok(continues(log, checkpoint.head()).await?.then_some(read_model))
+    if continues(log, read_model.head()).await? {
+        return Ok(Opened::Usable(read_model));
+    }
+    tracing::warn!("the read model does not belong to this log; rebuilding it");
+    Ok(Opened::Unusable(RebuildReason::OtherLog))
 }
 
 /// Whether `head` is, or was at some time, the head of this log.
@@ -123,17 +202,17 @@ async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
     Ok(records.first().is_some_and(|record| record.hash == head.hash))
 }
 
-/// Applies the records that the read model lacks. A thread applies one page while the next
-/// one is read and decoded.
-async fn apply_rest(
+/// Applies the records up to `end` that the read model lacks. A thread applies one page
+/// while the next one is read and decoded.
+async fn apply(
     log: &dyn EventLog,
     read_model: ReadModel,
+    end: Position,
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<ReadModel, LoadError> {
-    let mut position = read_model.checkpoint()?.unwrap_or_default().head().position;
+    let mut position = read_model.head().position;
     progress(position);
-    let head = log.head().borrow().position;
-    let behind = head.0.saturating_sub(position.0);
+    let behind = end.0.saturating_sub(position.0);
     if behind > 0 {
         tracing::info!(events = behind, "the read model is behind the log; catching up");
     }
@@ -141,16 +220,18 @@ async fn apply_rest(
     #[expect(clippy::disallowed_methods, reason = "a read model in memory is not built here")]
     let applied = task::spawn_blocking(move || {
         while let Some(events) = pages.blocking_recv() {
-            read_model.load(events)?;
+            project(&read_model, events)?;
         }
-        Ok::<_, ReadModelError>(read_model)
+        Ok::<_, ProjectError>(read_model)
     });
     let read = async {
         // Moved in, so that the thread ends when this future is dropped.
         let decoded = decoded;
         let mut reported = position.0;
-        loop {
-            let records = log.read(position, ReadLimit::PAGE).await?;
+        while position < end {
+            let left = usize::try_from(end.0.saturating_sub(position.0)).unwrap_or(usize::MAX);
+            let limit = ReadLimit { records: ReadLimit::PAGE.records.min(left), ..ReadLimit::PAGE };
+            let records = log.read(position, limit).await?;
             let Some(last) = records.last() else { break };
             position = last.position;
             let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
@@ -161,7 +242,7 @@ async fn apply_rest(
             progress(position);
             if position.0.saturating_sub(reported) >= PROGRESS_INTERVAL {
                 reported = position.0;
-                tracing::info!(%position, %head, "catching up");
+                tracing::info!(%position, head = %end, "catching up");
             }
         }
         Ok(())
@@ -171,6 +252,15 @@ async fn apply_rest(
     let panicked = |panic: task::JoinError| ReadModelError::Engine(panic.into());
     let read_model = applied.await.map_err(panicked)??;
     read.map(|()| read_model)
+}
+
+/// Applies the next events of the log in one write.
+fn project(read_model: &ReadModel, events: Vec<UserPoolEvent>) -> Result<(), ProjectError> {
+    let mut changes = read_model.changes();
+    for mut event in events {
+        changes.project(read_model, &mut event)?;
+    }
+    Ok(read_model.apply(changes)?)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

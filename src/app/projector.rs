@@ -34,20 +34,17 @@ pub(super) struct Projector {
 
 impl Projector {
     /// Creates a projector that continues after the last record of the read model.
-    ///
-    /// # Errors
-    /// The read model cannot be read.
     pub(super) fn new(
         log: Arc<dyn EventLog>,
         read_model: Arc<ReadModel>,
         recent: Arc<Recent>,
         metrics: AppMetrics,
-    ) -> Result<Self, ReadModelError> {
-        let changes = read_model.changes()?;
+    ) -> Self {
+        let changes = read_model.changes();
         metrics.set_user_pools(changes.user_pool_count());
         let (log_head, visible) = (log.head(), watch::Sender::new(changes.head()));
         let read_warnings = WarnLimiter::default();
-        Ok(Self { log, log_head, read_model, recent, visible, metrics, read_warnings })
+        Self { log, log_head, read_model, recent, visible, metrics, read_warnings }
     }
 
     /// A receiver of the last applied record.
@@ -112,7 +109,7 @@ impl Projector {
     /// Applies the next records.
     fn project(&self, records: Vec<Record>) -> Result<(), LoadError> {
         let mut head = self.applied();
-        let mut changes = self.read_model.changes()?;
+        let mut changes = self.read_model.changes();
         let mut events = Vec::with_capacity(records.len());
         for record in &records {
             record

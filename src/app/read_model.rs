@@ -2,58 +2,78 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `p` position of its creation | a user pool that is not deleted |
+//! | `p` position of its creation | the state of a user pool that is not deleted |
 //! | `x` position of its creation | the last state of a deleted user pool |
-//! | `u` user pool ID | the position of its creation |
+//! | `p` | the position of the checkpoint |
+//! | `e` position of its creation | the ID of a user pool, and the sum of its state |
 //! | `r` position of its creation, revision | the position of the event with that revision, from 2 |
 //! | `d` prefix | the user pool that owns the domain |
 //! | `i` request ID | the event that the request recorded |
 //! | `m` | the checkpoint |
 //!
-//! Large values are ordered by creation and not by ID, because IDs are random: a new user
-//! pool is written next to the previous one, and not at a random place on the disk.
+//! States are ordered by creation and not by ID, because IDs are random: the state of a new
+//! user pool is written next to the previous one.
 //!
-//! Lookups block the calling thread: usually the page is in memory, and switching threads
+//! **Nothing is served or decided on that is not what was written.** The store is not
+//! synced, and disks return wrong data. So the read model is opened only if its checkpoint
+//! is a position of the log with the right hash, and if the entries have the digest of the
+//! checkpoint. The entries are kept in memory, and a state is used only if it has the sum
+//! of its entry. Damage that is found later ends the process, and the next start rebuilds
+//! the read model from the log.
+//!
+//! Lookups block the calling thread: usually the data is in memory, and switching threads
 //! would cost more.
 
+mod cache;
 mod changes;
+mod disk;
+mod error;
+mod index;
 mod key;
 mod memory;
-mod places;
-mod sled;
+mod scrub;
 mod store;
 
-use std::{ops::RangeInclusive, path::Path};
+use std::{
+    ops::RangeInclusive,
+    path::Path,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 use bytes::Bytes;
 use prost::Message;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    event_log::{BoxError, Hash, Head, Position},
-    proto::UserPool,
+    event_log::{Head, Position},
+    telemetry::error_chain,
     user_pool::UserPoolId,
 };
 
-use super::stored::{self, Checkpoint, EncodedPool, FORM, StoredDomain, StoredPool, StoredRequest};
+use super::stored::{
+    self, Checkpoint, EncodedPool, FORM, StoredDomain, StoredEntry, StoredPool, StoredRequest,
+};
 
-pub(super) use self::changes::{Changes, IndexChange};
-use self::{memory::MemoryStore, places::Places, sled::SledStore, store::Store};
+pub use self::error::{Damage, ReadModelError};
+use self::{
+    cache::StateCache,
+    disk::DiskStore,
+    index::{Entry, Index, NewEntry, sum_of},
+    memory::MemoryStore,
+    store::Store,
+};
+pub(super) use self::{
+    changes::{Changes, IndexChange},
+    error::ProjectError,
+    scrub::scrub,
+};
 
 /// How many bytes of the read model are cached in memory by default.
 pub const CACHE: u64 = 256 * 1024 * 1024;
 
-/// The read model cannot be read or written. To rebuild it, delete it and start the
-/// server.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadModelError {
-    /// The store failed, or is damaged.
-    #[error("cannot read or write the read model")]
-    Engine(#[source] BoxError),
-    /// A value differs from what was written.
-    #[error("the read model is damaged")]
-    Damaged(#[from] prost::DecodeError),
-}
+/// How many entries are read at a time when the read model is opened.
+const ENTRIES_PAGE: usize = 4096;
 
 /// A domain in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,88 +97,196 @@ pub struct PoolEntry {
 #[derive(Debug)]
 pub struct ReadModel {
     store: Box<dyn Store>,
-    /// `None` if the store is in memory, where a lookup is as fast.
-    places: Option<Places>,
+    /// Changed together with the store: while a batch is applied, it is locked.
+    index: RwLock<Index>,
+    /// The states that were used last. `None` if the store is in memory.
+    cache: Option<StateCache>,
+    /// Whether damage was found.
+    damaged: watch::Sender<bool>,
 }
 
 impl ReadModel {
+    /// Creates an empty read model in a directory that is empty or missing, and caches
+    /// about `cache` bytes of it in memory.
+    pub(super) fn create(path: &Path, cache: u64) -> Result<Self, ReadModelError> {
+        let (store, states) = Self::open_store(path, cache)?;
+        let model = Self::new(Box::new(store), Index::default(), Some(states));
+        model.apply(model.changes())?;
+        Ok(model)
+    }
+
     /// Opens the read model in a directory, and caches about `cache` bytes of it in memory.
+    ///
+    /// # Errors
+    /// It is not as a read model of this version left it.
     pub(super) fn open(path: &Path, cache: u64) -> Result<Self, ReadModelError> {
-        let store = SledStore::open(path, cache).map_err(ReadModelError::Engine)?;
-        Ok(Self { store: Box::new(store), places: Some(Places::default()) })
+        let (store, states) = Self::open_store(path, cache)?;
+        let mut model = Self::new(Box::new(store), Index::default(), Some(states));
+        let index = model.read_index()?;
+        model.index = RwLock::new(index);
+        Ok(model)
     }
 
     /// An empty read model in memory.
     pub(super) fn in_memory() -> Self {
-        Self { store: Box::new(MemoryStore::default()), places: None }
+        Self::new(Box::new(MemoryStore::default()), Index::default(), None)
     }
 
-    /// The last projected record, or `None` if the stored form has another version.
-    pub(super) fn checkpoint(&self) -> Result<Option<Checkpoint>, ReadModelError> {
-        let checkpoint = match self.message(key::CHECKPOINT)? {
-            Some(checkpoint) => Some(checkpoint),
-            None if self.range(Vec::new()..=key::LAST.to_vec(), 1)?.is_empty() => {
-                Some(Checkpoint { form: FORM, ..Checkpoint::default() })
+    fn new(store: Box<dyn Store>, index: Index, cache: Option<StateCache>) -> Self {
+        Self { store, index: RwLock::new(index), cache, damaged: watch::Sender::new(false) }
+    }
+
+    /// Opens the store and creates the cache of states, which share the memory.
+    fn open_store(path: &Path, cache: u64) -> Result<(DiskStore, StateCache), ReadModelError> {
+        // The store caches blocks, of which lookups need the indexes most.
+        let blocks = cache / 4;
+        let store = DiskStore::open(path, blocks).map_err(ReadModelError::Engine)?;
+        Ok((store, StateCache::new(cache.saturating_sub(blocks))))
+    }
+
+    /// Reads the index from the store, and verifies it.
+    fn read_index(&self) -> Result<Index, ReadModelError> {
+        let checkpoint: Option<Checkpoint> = self.message(key::CHECKPOINT)?;
+        let checkpoint = checkpoint.filter(|checkpoint| checkpoint.form == FORM);
+        let checkpoint = checkpoint.ok_or(Damage::NoCheckpoint)?;
+        if checkpoint.damaged {
+            return Err(Damage::Reported.into());
+        }
+        let states = self.get(key::STATES_POSITION)?;
+        let states = states.map_or(0, |position| key::position(&position));
+        if states != checkpoint.position {
+            return Err(Damage::Torn { states, index: checkpoint.position }.into());
+        }
+        let mut index = Index::new(checkpoint);
+        let mut next = Some(0);
+        while let Some(first) = next {
+            let page = self.range(key::entry(first)..=key::entry(u64::MAX), ENTRIES_PAGE)?;
+            next = page.last().map(|(key, _)| key::position(key).saturating_add(1));
+            for (key, stored) in page {
+                let StoredEntry { user_pool_id: id, sum } = StoredEntry::decode(stored)?;
+                index.set(&NewEntry { id, entry: Entry { created: key::position(&key), sum } });
             }
-            None => None,
-        };
-        Ok(checkpoint.filter(|checkpoint| checkpoint.form == FORM))
+        }
+        let (found, expected) = (index.digest(), index.checkpoint.digest);
+        if found == expected { Ok(index) } else { Err(Damage::Digest { found, expected }.into()) }
+    }
+
+    /// The last record that was projected.
+    pub(super) fn head(&self) -> Head {
+        self.index().checkpoint.head()
+    }
+
+    /// The sum over the states of all user pools. Read models of the same form have the
+    /// same digest at the same position of a log.
+    pub(super) fn digest(&self) -> u64 {
+        self.index().checkpoint.digest
+    }
+
+    /// Whether damage was found; changes once at most.
+    pub(super) fn damaged(&self) -> watch::Receiver<bool> {
+        self.damaged.subscribe()
     }
 
     pub(super) fn pool(&self, id: &UserPoolId) -> Result<Option<StoredPool>, ReadModelError> {
-        let stored = self.stored_pool(id)?;
-        Ok(stored.map(|stored| StoredPool::decode(stored.as_ref())).transpose()?)
+        self.checked(|| Ok(self.stored_pool(id)?.map(StoredPool::decode).transpose()?))
     }
 
     pub(super) fn encoded_pool(
         &self,
         id: &UserPoolId,
     ) -> Result<Option<EncodedPool>, ReadModelError> {
-        let stored = self.stored_pool(id)?;
-        Ok(stored.map(EncodedPool::decode).transpose()?)
+        self.checked(|| Ok(self.stored_pool(id)?.map(EncodedPool::decode).transpose()?))
     }
 
     fn stored_pool(&self, id: &UserPoolId) -> Result<Option<Bytes>, ReadModelError> {
-        let places = self.places.as_ref();
-        if let Some(created) = places.and_then(|places| places.guess(id.as_str()))
-            && let Some(stored) = self.get(&key::pool(created))?
-            && stored::is_of(&stored, id.as_str())
-        {
+        let entry = |index: &Index| index.get(id.as_str());
+        let Some(stored) = self.state(entry)? else { return Ok(None) };
+        // Two IDs would need the same hash.
+        Ok(Some(stored).filter(|stored| stored::is_of(stored, id.as_str())))
+    }
+
+    /// The state of the user pool with an entry.
+    fn state(
+        &self,
+        entry: impl Fn(&Index) -> Option<Entry>,
+    ) -> Result<Option<Bytes>, ReadModelError> {
+        let Some(cache) = &self.cache else { return self.uncached_state(entry) };
+        let Some(Entry { created, sum }) = entry(&self.index()) else { return Ok(None) };
+        if let Some(stored) = cache.get(created, sum) {
             return Ok(Some(stored));
         }
-        let Some(created) = self.created(id)? else { return Ok(None) };
-        // In this order, because the pool may be deleted between the two lookups.
-        let stored = self.get(&key::pool(created))?;
-        if stored.is_none() {
-            return self.get(&key::deleted_pool(created));
-        }
-        if let Some(places) = places {
-            places.note(id.as_str(), created);
+        let stored = self.uncached_state(entry)?;
+        if let Some(stored) = &stored {
+            cache.insert(created, sum_of(stored), stored.clone());
         }
         Ok(stored)
     }
 
-    /// The position of the creation of a user pool.
-    fn created(&self, id: &UserPoolId) -> Result<Option<u64>, ReadModelError> {
-        Ok(self.get(&key::created(id.as_str()))?.map(|stored| key::position(&stored)))
+    /// The state of the user pool with an entry, read from the store and verified.
+    fn uncached_state(
+        &self,
+        entry: impl Fn(&Index) -> Option<Entry>,
+    ) -> Result<Option<Bytes>, ReadModelError> {
+        let mut expected = entry(&self.index());
+        while let Some(Entry { created, sum }) = expected {
+            // In this order, because the user pool may be deleted between the two lookups.
+            let stored = match self.get(&key::pool(created))? {
+                Some(stored) => Some(stored),
+                None => self.get(&key::deleted_pool(created))?,
+            };
+            if stored.as_ref().is_some_and(|stored| sum_of(stored) == sum) {
+                return Ok(stored);
+            }
+            // A batch may have been applied since the entry was read.
+            let now = entry(&self.index());
+            if now == expected {
+                return Err(Damage::State { created }.into());
+            }
+            expected = now;
+        }
+        Ok(None)
     }
 
     pub(super) fn domain(&self, prefix: &str) -> Result<Option<Domain>, ReadModelError> {
-        let stored: Option<StoredDomain> = self.message(&key::domain(prefix))?;
+        let stored: Option<StoredDomain> = self.checked(|| self.message(&key::domain(prefix)))?;
         Ok(stored.map(|stored| domain(prefix.to_owned(), stored)))
     }
 
     pub(super) fn request(&self, id: Uuid) -> Result<Option<StoredRequest>, ReadModelError> {
-        self.message(&key::request(id))
+        self.checked(|| self.message(&key::request(id)))
     }
 
     pub(super) fn pools(&self, after: u64, limit: usize) -> Result<Vec<PoolEntry>, ReadModelError> {
-        let places = key::pool(after.saturating_add(1))..=key::pool(u64::MAX);
-        let entry = |(key, stored): (Bytes, Bytes)| {
-            let pool = StoredPool::decode(stored)?;
-            Ok(PoolEntry { created_position: key::position(&key), pool })
-        };
-        self.range(places, limit)?.into_iter().map(entry).collect()
+        self.checked(|| {
+            let (mut pools, mut after) = (Vec::new(), after);
+            // More than once if user pools are deleted meanwhile.
+            while pools.len() < limit {
+                let places = key::pool(after.saturating_add(1))..=key::pool(u64::MAX);
+                let page = self.range(places, limit.saturating_sub(pools.len()))?;
+                let Some((last, _)) = page.last() else { break };
+                after = key::position(last);
+                for (key, stored) in page {
+                    let created_position = key::position(&key);
+                    let pool = self.listed_pool(created_position, stored)?;
+                    let pool = Some(pool).filter(|pool| !pool.deleted);
+                    pools.extend(pool.map(|pool| PoolEntry { created_position, pool }));
+                }
+            }
+            Ok(pools)
+        })
+    }
+
+    /// The verified state of a user pool whose stored state was read from a range.
+    fn listed_pool(&self, created: u64, stored: Bytes) -> Result<StoredPool, ReadModelError> {
+        let sum = sum_of(&stored);
+        let pool = StoredPool::decode(stored)?;
+        let id = pool.user_pool.as_ref().and_then(|pool| pool.id.clone()).unwrap_or_default();
+        if self.index().get(&id) == Some(Entry { created, sum }) {
+            return Ok(pool);
+        }
+        // A batch may have been applied since the range was read.
+        let stored = self.uncached_state(|index| index.get(&id))?;
+        Ok(StoredPool::decode(stored.ok_or(Damage::State { created })?)?)
     }
 
     pub(super) fn domains(&self, after: &str, limit: usize) -> Result<Vec<Domain>, ReadModelError> {
@@ -168,8 +296,10 @@ impl ReadModel {
             let prefix = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
             Ok(domain(prefix, StoredDomain::decode(stored)?))
         };
-        let entries = self.range(start..=key::AFTER_DOMAINS.to_vec(), limit)?;
-        entries.into_iter().map(entry).collect()
+        self.checked(|| {
+            let entries = self.range(start.clone()..=key::AFTER_DOMAINS.to_vec(), limit)?;
+            entries.into_iter().map(entry).collect()
+        })
     }
 
     /// The positions of the events of a user pool with these revisions, in order.
@@ -178,13 +308,53 @@ impl ReadModel {
         id: &UserPoolId,
         revisions: RangeInclusive<u64>,
     ) -> Result<Vec<Position>, ReadModelError> {
-        let Some(created) = self.created(id)? else { return Ok(Vec::new()) };
+        let Some(Entry { created, .. }) = self.index().get(id.as_str()) else {
+            return Ok(Vec::new());
+        };
         let (first, last) = revisions.into_inner();
         let creation = (first <= 1 && last >= 1).then_some(Position(created));
         let rest = key::revision(created, first.max(2))..=key::revision(created, last.max(2));
-        let rest = if last > 1 { self.range(rest, usize::MAX)? } else { Vec::new() };
+        let rest = if last > 1 {
+            self.checked(|| self.range(rest.clone(), usize::MAX))?
+        } else {
+            Vec::new()
+        };
         let rest = rest.iter().map(|(_, stored)| Position(key::position(stored)));
         Ok(creation.into_iter().chain(rest).collect())
+    }
+
+    /// Reads from the store, and reports a failure as damage.
+    fn checked<T>(
+        &self,
+        read: impl Fn() -> Result<T, ReadModelError>,
+    ) -> Result<T, ReadModelError> {
+        read().inspect_err(|error| self.report(error))
+    }
+
+    /// Makes sure that nothing more is decided on this read model, and that the next start
+    /// rebuilds it.
+    pub(super) fn report(&self, error: &ReadModelError) {
+        let index = self.index_mut();
+        if self.damaged.send_replace(true) {
+            return;
+        }
+        tracing::error!(
+            error = error_chain(error),
+            "the read model is damaged; it is rebuilt at the next start"
+        );
+        let checkpoint = Checkpoint { damaged: true, ..index.checkpoint.clone() };
+        let write = (key::CHECKPOINT.to_vec(), Some(checkpoint.encode_to_vec().into()));
+        if let Err(error) = self.store.write(vec![write]) {
+            tracing::error!(error, "cannot mark the read model as damaged");
+        }
+    }
+
+    fn index(&self) -> RwLockReadGuard<'_, Index> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index_mut(&self) -> RwLockWriteGuard<'_, Index> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, ReadModelError> {
@@ -201,21 +371,6 @@ impl ReadModel {
         limit: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, ReadModelError> {
         self.store.range(keys, limit).map_err(ReadModelError::Engine)
-    }
-}
-
-impl Checkpoint {
-    /// The head of the log that the read model shows.
-    pub(super) fn head(&self) -> Head {
-        let hash = Hash(self.hash.as_slice().try_into().unwrap_or_default());
-        Head { position: Position(self.position), hash }
-    }
-}
-
-/// The current state of a user pool, or its last one if it was deleted.
-impl From<StoredPool> for UserPool {
-    fn from(stored: StoredPool) -> Self {
-        stored.user_pool.map(|pool| *pool).unwrap_or_default()
     }
 }
 

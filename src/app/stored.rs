@@ -9,12 +9,13 @@ use prost::{
 use prost_types::Timestamp;
 
 use crate::{
+    event_log::{Hash, Head, Position},
     proto::UserPool,
     user_pool::{Event, UserPoolState, evolve},
 };
 
 /// The version of the stored form. A read model with another one is rebuilt.
-pub(super) const FORM: u32 = 2;
+pub(super) const FORM: u32 = 3;
 
 /// A user pool and its place in the log.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -91,6 +92,13 @@ impl StoredPool {
     }
 }
 
+/// The current state of a user pool, or its last one if it was deleted.
+impl From<StoredPool> for UserPool {
+    fn from(stored: StoredPool) -> Self {
+        stored.user_pool.map(|pool| *pool).unwrap_or_default()
+    }
+}
+
 fn state(user_pool: Option<Box<UserPool>>, deleted: bool) -> UserPoolState {
     match user_pool {
         Some(_) if deleted => UserPoolState::Deleted,
@@ -109,6 +117,16 @@ fn first_field(mut message: &[u8]) -> Option<&[u8]> {
     let length = encoding::decode_varint(&mut message).ok()?;
     let field = message.get(..usize::try_from(length).ok()?)?;
     (key == (1, WireType::LengthDelimited)).then_some(field)
+}
+
+/// The entry of a user pool in the index.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct StoredEntry {
+    #[prost(string, tag = "1")]
+    pub(super) user_pool_id: String,
+    /// The sum of the stored state.
+    #[prost(fixed64, tag = "2")]
+    pub(super) sum: u64,
 }
 
 /// The owner of a domain.
@@ -145,4 +163,18 @@ pub(super) struct Checkpoint {
     /// How many user pools there are.
     #[prost(uint64, tag = "5")]
     pub(super) user_pool_count: u64,
+    /// The sum, modulo 2^64, of the sums of all stored states.
+    #[prost(fixed64, tag = "6")]
+    pub(super) digest: u64,
+    /// Whether damage was found, so that the read model must be rebuilt.
+    #[prost(bool, tag = "7")]
+    pub(super) damaged: bool,
+}
+
+impl Checkpoint {
+    /// The head of the log that the read model shows.
+    pub(super) fn head(&self) -> Head {
+        let hash = Hash(self.hash.as_slice().try_into().unwrap_or_default());
+        Head { position: Position(self.position), hash }
+    }
 }

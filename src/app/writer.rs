@@ -30,7 +30,7 @@ use crate::{
 };
 
 use super::{
-    Context, ExecuteError, LoadError, Outcome, ReadModel, Settings, Source, StartError,
+    Context, ExecuteError, Failure, LoadError, Outcome, ReadModel, Settings, Source, StartError,
     append::{append, confirm},
     batch::{Batch, Decider, Decision},
     projector::Projector,
@@ -83,8 +83,8 @@ pub(super) enum WriterState {
     Running,
     /// It has ended, because the server is stopping.
     Ended,
-    /// It has failed, because the log or the read model failed.
-    Failed,
+    /// It has failed.
+    Failed(Failure),
 }
 
 /// Why nothing can be recorded any more. Waiting callers learn of it when the sender of
@@ -97,6 +97,15 @@ enum WriterError {
     /// The records cannot be applied to the read model.
     #[error("the read model cannot follow the log; it is checked again at the next start")]
     Project(#[from] LoadError),
+}
+
+impl WriterError {
+    const fn failure(&self) -> Failure {
+        match self {
+            Self::Project(LoadError::ReadModel(_)) => Failure::ReadModel,
+            Self::Append(_) | Self::Project(_) => Failure::Log,
+        }
+    }
 }
 
 /// Starts the writer. It ends after the last of `jobs`.
@@ -123,9 +132,9 @@ async fn run(mut writer: Writer, mut jobs: Jobs, state: watch::Sender<WriterStat
         Ok(Ok(())) => WriterState::Ended,
         Ok(Err(error)) => {
             tracing::error!(error = error_chain(&error), "the writer stopped");
-            WriterState::Failed
+            WriterState::Failed(error.failure())
         }
-        Err(_) => WriterState::Failed,
+        Err(_) => WriterState::Failed(Failure::Log),
     };
     // Release the log first, because the process may end after this.
     drop(writer);
@@ -171,8 +180,8 @@ impl Writer {
         self.projector.catch_up().await?;
         let answers = loop {
             jobs.retain(|job| !job.answer.is_closed());
-            let changes = self.read_model.changes().map_err(LoadError::from)?;
-            let (batch, answers) = self.decide(Batch::new(changes), jobs).await;
+            let batch = Batch::new(self.read_model.changes());
+            let (batch, answers) = self.decide(batch, jobs).await;
             #[cfg(sim_bugs)]
             let answers = if PlantedBug::EarlyAnswer.is_planted() {
                 self.answer(jobs, answers);

@@ -9,9 +9,10 @@ use std::{
 use clap::Subcommand;
 
 use crate::{
-    app::Source,
+    app::{self, Comparison, LoadError, Source},
     audit::{self, LogCheckpoint, TrustedCheckpoints},
-    event_log::{EventLog as _, Head, OpenError, Position},
+    event_log::{EventLog as _, Head, OpenError, Position, SledLog},
+    server::data_dir::DataDir,
     telemetry::error_chain,
 };
 
@@ -23,9 +24,12 @@ use super::{
 /// Work on the log of a stopped server.
 #[derive(Debug, Subcommand)]
 pub(super) enum LogCommand {
-    /// Verify the log: recompute every hash and report the first invalid record.
+    /// Verify the log: recompute every hash, check that each event can follow the events before
+    /// it, and report the first invalid record. Then compare the read model with the log.
     ///
-    /// Exit code: 0 if the log is valid, 1 if it is not.
+    /// Builds a second read model beside the first one, and deletes it.
+    ///
+    /// Exit code: 0 if the log is valid and the read model is equal or missing, 1 otherwise.
     Verify {
         #[command(flatten)]
         directory: DataDirArgs,
@@ -66,7 +70,7 @@ async fn verify(
     directory: &DataDirArgs,
     trusted: Vec<TrustedCheckpoints>,
 ) -> Result<Outcome, CliError> {
-    let (_data_dir, log) = match directory.open() {
+    let (data_dir, log) = match directory.open() {
         Err(CliError::Other(error)) if error.downcast_ref().is_some_and(OpenError::is_damage) => {
             writeln!(io::stdout(), "INVALID: {}", error_chain(error.as_ref()))?;
             return Ok(Outcome::Negative);
@@ -92,7 +96,7 @@ async fn verify(
                     head.position
                 )?;
             }
-            Ok(Outcome::Success)
+            compare_read_model(&log, &data_dir).await
         }
         Some(mismatch) => {
             writeln!(io::stdout(), "INVALID at {}", error_chain(&mismatch))?;
@@ -100,4 +104,42 @@ async fn verify(
             Ok(Outcome::Negative)
         }
     }
+}
+
+/// Projects a valid log, and compares the read model with the result.
+async fn compare_read_model(log: &SledLog, data_dir: &DataDir) -> Result<Outcome, CliError> {
+    let bar = progress::new_bar(log.head().borrow().position.0);
+    let progress = |position: Position| bar.set_position(position.0);
+    let compared = app::compare(log, &data_dir.read_model(), app::CACHE, &progress).await;
+    bar.finish_and_clear();
+    let comparison = match compared {
+        Err(LoadError::Contradiction { position, source }) => {
+            writeln!(io::stdout(), "INVALID at position {position}: {source}")?;
+            return Ok(Outcome::Negative);
+        }
+        compared => compared.map_err(CliError::other)?,
+    };
+    let (sentence, outcome) = match comparison {
+        Comparison::Equal(position) => {
+            (format!("the read model is equal up to position {position}"), Outcome::Success)
+        }
+        Comparison::Different(position) => (
+            format!(
+                "DIFFERENT: the read model is not what the log says up to position {position}; \
+                 run userpool read-model rebuild"
+            ),
+            Outcome::Negative,
+        ),
+        Comparison::Damaged => (
+            "DAMAGED: the read model is not what was written; the next start rebuilds it"
+                .to_owned(),
+            Outcome::Negative,
+        ),
+        Comparison::Missing => (
+            "there is no read model of this log; the next start builds it".to_owned(),
+            Outcome::Success,
+        ),
+    };
+    writeln!(io::stdout(), "{sentence}")?;
+    Ok(outcome)
 }

@@ -14,7 +14,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-pub(crate) use self::sled::DbHandle;
 pub use self::{
     hash::{Hash, ParseHashError},
     memory::MemoryLog,

@@ -89,6 +89,12 @@ pub enum ServerError {
          disk, then start again"
     )]
     LogFailed,
+    /// The read model cannot be written, or is damaged. Acknowledged commands are durable.
+    #[error(
+        "the read model failed; acknowledged commands are durable, others may or may not be: \
+         check the disk, then start again, which rebuilds a damaged read model from the log"
+    )]
+    ReadModelFailed,
     /// The log could not be closed in time. Acknowledged commands are durable.
     #[error(
         "the log does not respond, so the server stops without closing it; acknowledged commands \

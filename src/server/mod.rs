@@ -10,7 +10,6 @@ mod grpc_server;
 mod monitoring;
 
 use std::{
-    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,10 +17,10 @@ use std::{
 use tokio::task;
 
 use crate::{
-    app::{App, Settings, Source},
+    app::{App, Failure, Settings, Source},
     audit::checkpoint::{self, KeyError, Signer},
     auth::{Access, TokenSettings},
-    event_log::{EventLog, Head, SledLog},
+    event_log::{EventLog, SledLog},
     fs::reload::{FileLoader, Reload, ReloadTask},
     grpc::{self, Services, StartupGate},
     service::Operations,
@@ -100,15 +99,16 @@ impl Server {
     ///
     /// # Errors
     /// [`ServerError::LogFailed`] if the log failed, [`ServerError::LogHangs`] if it could
-    /// not be closed. Acknowledged commands are durable in both cases.
+    /// not be closed, [`ServerError::ReadModelFailed`] if the read model cannot be used.
+    /// Acknowledged commands are durable in all cases.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         // On an early return, these are dropped in reverse order.
         let Self { data_dir, checkpoints, signer, app, listeners } = self;
         let Listeners { mut grpc, reload_task, tracer, monitoring, .. } = listeners;
-        let log_failed = tokio::select! {
+        let failure = tokio::select! {
             result = grpc.join() => return result.map_err(ServerError::from),
-            () = stop => false,
-            () = app.failed() => true,
+            () = stop => None,
+            failure = app.failed() => Some(failure),
         };
         grpc.set_phase(Phase::Stopping);
         tracing::info!("stopping: running calls finish, new calls are refused");
@@ -121,11 +121,9 @@ impl Server {
             return Err(ServerError::LogHangs);
         }
         // While the data directory is still locked.
-        let added = app.history().head().map_err(io::Error::other).and_then(|head| {
-            checkpoint::append(&checkpoints, &signer.sign(head, app.source().now())).map(|()| head)
-        });
-        match added {
-            Ok(Head { position, .. }) => tracing::info!(%position, "checkpoint signed"),
+        let head = app.history().head();
+        match checkpoint::append(&checkpoints, &signer.sign(head, app.source().now())) {
+            Ok(()) => tracing::info!(position = %head.position, "checkpoint signed"),
             Err(error) => tracing::warn!(%error, "cannot write the last checkpoint"),
         }
         drop(reload_task);
@@ -137,7 +135,11 @@ impl Server {
         let flushed = task::spawn_blocking(move || tracer.flush());
         flushed.await.ok();
         tracing::info!("stopped");
-        if log_failed { Err(ServerError::LogFailed) } else { Ok(()) }
+        match failure {
+            None => Ok(()),
+            Some(Failure::Log) => Err(ServerError::LogFailed),
+            Some(Failure::ReadModel) => Err(ServerError::ReadModelFailed),
+        }
     }
 }
 

@@ -261,14 +261,17 @@ impl From<LoadError> for Error {
         tracing::error!(error = error_chain(&error), "stored data cannot be read");
         match error {
             LoadError::Log(ReadError::Damaged { position, .. })
-            | LoadError::Decode(DecodeError { position, .. }) => {
+            | LoadError::Decode(DecodeError { position, .. })
+            | LoadError::Contradiction { position, .. } => {
                 let message = format!("the stored history is damaged at position {position}");
                 Self::new(ErrorReason::HistoryDamaged, message)
                     .with("position", position.to_string())
             }
-            LoadError::Log(ReadError::Unavailable(_))
-            | LoadError::ReadModel(_)
-            | LoadError::EndLost { .. } => Self::internal(),
+            // The server stops, and the next start rebuilds the read model.
+            LoadError::ReadModel(_) => Self::shutting_down(),
+            LoadError::Log(ReadError::Unavailable(_)) | LoadError::EndLost { .. } => {
+                Self::internal()
+            }
         }
     }
 }

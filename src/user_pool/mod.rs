@@ -6,6 +6,7 @@
 
 mod check;
 mod command;
+mod contradiction;
 mod create_request;
 mod decide;
 mod defaults;
@@ -26,6 +27,7 @@ use crate::proto::user_pool_event::Payload;
 pub(crate) use self::check::Check;
 pub use self::{
     command::{CheckedCommand, Command, CommandOptions, CreateUserPool, Target, UpdateUserPool},
+    contradiction::{Contradiction, EventFacts, check_event},
     create_request::to_create_request,
     decide::{Facts, Rejection, decide},
     domain::DomainPrefix,

@@ -13,7 +13,9 @@ use userpool::proto::{
     ListUserPoolDomainsRequest, ListUserPoolsRequest, UpdateUserPoolRequest,
 };
 
-use crate::support::{Client, TestServer, copy_directory, create, domain, named};
+use crate::support::{
+    Client, TestServer, change_read_model, copy_directory, create, domain, named,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_changes_survive_a_restart() {
@@ -57,14 +59,13 @@ async fn an_unusable_read_model_is_rebuilt() {
         ("empty files", &|path| overwrite(path, Vec::clear)),
         ("another, shorter log", &|path| replace(path, &shorter.path().join("read_model"))),
         ("another form", &|path| {
-            let db = sled::open(path).expect("a database");
-            let mut checkpoint = db.get("m").expect("readable").expect("a checkpoint").to_vec();
-            assert_eq!(checkpoint[0], 8, "the first field is the form");
-            checkpoint[1] += 1;
-            // If the server used it as it is, it would show nothing.
-            db.clear().expect("emptied");
-            db.insert("m", checkpoint).expect("written");
-            db.flush().expect("flushed");
+            change_read_model(path, |_, index| {
+                let checkpoint = index.get("m").expect("readable").expect("a checkpoint");
+                let mut checkpoint = checkpoint.to_vec();
+                assert_eq!(checkpoint[0], 8, "the first field is the form");
+                checkpoint[1] += 1;
+                index.insert("m", checkpoint).expect("written");
+            });
         }),
     ];
     for (damage, change) in damages {

@@ -38,6 +38,7 @@ mod properties;
 mod python_client;
 mod races;
 mod random;
+mod read_model;
 mod readme;
 mod rules;
 mod schema;

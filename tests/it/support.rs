@@ -12,11 +12,15 @@ use std::{
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use fjall::Keyspace;
 use prost::Message as _;
 use prost_types::Timestamp;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
-use tonic::{Status, transport::Channel};
+use tonic::{
+    Status,
+    transport::{Channel, Error},
+};
 use tonic_types::StatusExt as _;
 use userpool::{
     app::Source,
@@ -89,6 +93,14 @@ impl TestServer {
         Self::with(|_| ()).await
     }
 
+    /// The same, on a data directory that another server has left.
+    pub(crate) async fn start_in(directory: TempDir) -> Self {
+        let source = Arc::new(FixedSource::default());
+        let ready =
+            Server::start(config(directory.path()), Arc::<FixedSource>::clone(&source)).await;
+        Self::serve(ready.expect("a server"), Some(directory), source)
+    }
+
     /// The same, with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let directory = TempDir::new().expect("a directory");
@@ -140,6 +152,13 @@ impl TestServer {
         endpoint.connect().await.expect("a connection")
     }
 
+    /// A client with a new connection, or an error if the server has ended.
+    pub(crate) async fn try_client(&self) -> Result<UserPoolServiceClient<Channel>, Error> {
+        let address = format!("http://{}", self.endpoint);
+        let endpoint = Channel::from_shared(address).expect("an address");
+        endpoint.connect().await.map(UserPoolServiceClient::new)
+    }
+
     /// A client with a new connection.
     pub(crate) async fn client(&self) -> UserPoolServiceClient<Channel> {
         UserPoolServiceClient::new(self.channel().await)
@@ -151,6 +170,11 @@ impl TestServer {
         let _ = self.stop.send(());
         self.served.await.expect("no panic").expect("served to the end");
         directory
+    }
+
+    /// Waits for a server that stops by itself; returns the data directory, too.
+    pub(crate) async fn ended_in(mut self) -> (TempDir, Result<(), ServerError>) {
+        (self.directory.take().expect("a directory"), self.ended().await)
     }
 
     /// Waits for a server that stops by itself.
@@ -262,6 +286,15 @@ pub(crate) fn event_body(user_pool_id: &str, revision: usize) -> Bytes {
         ..Default::default()
     };
     event.encode_to_vec().into()
+}
+
+/// Changes the read model of a stopped server: the keyspaces of its states and of its index.
+pub(crate) fn change_read_model(path: &Path, change: impl FnOnce(&Keyspace, &Keyspace)) {
+    let db = fjall::Database::builder(path).worker_threads(1).open().expect("a database");
+    let keyspace =
+        |name| db.keyspace(name, fjall::KeyspaceCreateOptions::default).expect("a keyspace");
+    change(&keyspace("states"), &keyspace("index"));
+    db.persist(fjall::PersistMode::SyncAll).expect("synced");
 }
 
 /// Changes a sled database that is not open, and waits until it is closed again.

@@ -107,7 +107,7 @@ async fn serve(
             sleep(milliseconds(50)).await;
         }
         let latest = world.head().position;
-        while app.history().head().expect("a read model in memory").position < latest {
+        while app.history().head().position < latest {
             sleep(milliseconds(1)).await;
         }
     }

@@ -68,7 +68,7 @@ impl History {
     /// existed.
     pub fn follow(&self, watch: WatchQuery) -> Result<Follow, HistoryError> {
         let WatchQuery { filter, after, checkpoint_interval: interval, include_records } = watch;
-        let past = self.head()?.position;
+        let past = self.head().position;
         if let Some(id) = &filter.user_pool_id {
             EventSequence::stream(self, id, past)?;
         }

@@ -43,7 +43,7 @@ impl History {
         query: &EventQuery,
         start: Option<u64>,
     ) -> Result<EventPage, HistoryError> {
-        let head = self.head()?.position;
+        let head = self.head().position;
         let sequence = match &query.filter.user_pool_id {
             Some(id) => EventSequence::stream(self, id, head)?,
             None => EventSequence::log(self, head),

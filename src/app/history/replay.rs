@@ -36,7 +36,7 @@ impl History {
         now: DateTime<Utc>,
     ) -> Result<ReplayResult, HistoryError> {
         let ReplayQuery { user_pool_id, as_of } = replay;
-        let head = self.head()?.position;
+        let head = self.head().position;
         let sequence = EventSequence::stream(self, user_pool_id, head)?;
         // The clock may be behind the last event of the log.
         let newest = sequence.read(sequence.length(), 1, false, CHUNK).await?;

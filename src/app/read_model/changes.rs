@@ -1,6 +1,6 @@
 //! The changes to the read model that a batch of events causes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use bytes::{Bytes, BytesMut};
 use chrono::{DateTime, Utc};
@@ -9,23 +9,25 @@ use uuid::Uuid;
 
 use crate::{
     app::stored::{Checkpoint, EncodedPool, FORM, StoredDomain, StoredPool, StoredRequest},
-    event_log::Head,
+    event_log::{Head, Position},
     proto::{self, UserPoolEvent},
-    user_pool::{Event, UserPoolId},
+    user_pool::{Event, EventFacts, UserPoolId, check_event},
 };
 
-use super::{ReadModel, ReadModelError, key, store::Write};
+use super::{
+    Damage, ProjectError, ReadModel, ReadModelError,
+    index::{Entry, Index, NewEntry, sum_of},
+    key,
+    store::Write,
+};
 
 /// The changes that the events after a checkpoint cause.
-///
-/// Each write sets a value, and none increments one. So they can be repeated after only
-/// some of them were written.
 #[derive(Debug)]
 pub(in crate::app) struct Changes {
     checkpoint: Checkpoint,
     pools: HashMap<UserPoolId, PoolChange>,
     domains: HashMap<String, Option<UserPoolId>>,
-    writes: BTreeMap<Vec<u8>, Option<Bytes>>,
+    writes: Vec<Write>,
 }
 
 /// A user pool after its last event.
@@ -96,11 +98,6 @@ impl Changes {
         self.pools.get(id).map(|changed| &changed.pool)
     }
 
-    /// The owner of a domain that was changed.
-    pub(in crate::app) fn domain_owner(&self, prefix: &str) -> Option<&Option<UserPoolId>> {
-        self.domains.get(prefix)
-    }
-
     /// Adds an event of a user pool that was created at this position. Call
     /// [`put`](Self::put) to set the new state of the user pool.
     pub(in crate::app) fn add(
@@ -122,14 +119,12 @@ impl Changes {
         if let Some(request_id) = request_id {
             let fingerprint = event.request_fingerprint.clone().unwrap_or_default();
             let stored = StoredRequest { fingerprint, position: event.position };
-            self.write(key::request(request_id), stored.encode_to_vec().into());
+            self.write(key::request(request_id), stored.encode_to_vec());
         }
-        let key = if event.revision > 1 {
-            key::revision(to_unsigned(created_position), to_unsigned(event.revision))
-        } else {
-            key::created(&event.user_pool_id)
-        };
-        self.write(key, Bytes::copy_from_slice(&event.position.to_be_bytes()));
+        if event.revision > 1 {
+            let key = key::revision(to_unsigned(created_position), to_unsigned(event.revision));
+            self.write(key, event.position.to_be_bytes().to_vec());
+        }
         self.checkpoint.position = to_unsigned(event.position);
         self.checkpoint.record_time = event.record_time;
     }
@@ -144,32 +139,57 @@ impl Changes {
         self.pools.insert(id, PoolChange { pool, encoded });
     }
 
-    /// Adds an event of the log and the state after it, and takes its payload. An event
-    /// that was already applied changes nothing.
+    /// Adds the next event of the log and the state after it, and takes its payload.
+    ///
+    /// # Errors
+    /// [`ProjectError::Contradiction`] if the event cannot follow the projected ones; or the
+    /// read model cannot be read.
     pub(in crate::app) fn project(
         &mut self,
         model: &ReadModel,
         event: &mut UserPoolEvent,
-    ) -> Result<(), ReadModelError> {
+    ) -> Result<(), ProjectError> {
         let Some(payload) = event.payload.take() else { return Ok(()) };
-        if to_unsigned(event.position) <= self.checkpoint.position {
-            return Ok(());
-        }
         let id = UserPoolId::from_trusted(event.user_pool_id.clone());
         let before = match self.pools.remove(&id) {
             Some(changed) => changed.pool,
-            // No lookup, because IDs are not reused.
-            None if event.revision <= 1 => StoredPool::default(),
             None => model.pool(&id)?.unwrap_or_default(),
         };
         let index_change = IndexChange::by(&payload, &id);
-        let known = event.revision <= before.revision;
+        let domain_owner = match &index_change {
+            IndexChange::Domain(prefix, _) => self.owner(model, prefix)?,
+            IndexChange::Created | IndexChange::Deleted | IndexChange::Nothing => None,
+        };
+        let facts = EventFacts {
+            user_pool_id: &id,
+            user_pool: before.user_pool.as_deref(),
+            deleted: before.deleted,
+            revision: before.revision,
+            event_revision: event.revision,
+            domain_owner: domain_owner.as_ref(),
+        };
+        check_event(&facts, &payload).map_err(|source| ProjectError::Contradiction {
+            position: Position(to_unsigned(event.position)),
+            source,
+        })?;
         let at = event.record_time.unwrap_or_default();
-        let pool = if known { before } else { before.apply(payload, event.position, at) };
+        let pool = before.apply(payload, event.position, at);
         self.add(event, index_change, pool.created_position);
         self.put(id, pool, None);
         self.checkpoint.hash.clone_from(&event.hash);
         Ok(())
+    }
+
+    /// The owner of a domain after these changes.
+    pub(in crate::app) fn owner(
+        &self,
+        model: &ReadModel,
+        prefix: &str,
+    ) -> Result<Option<UserPoolId>, ReadModelError> {
+        match self.domains.get(prefix) {
+            Some(owner) => Ok(owner.clone()),
+            None => Ok(model.domain(prefix)?.map(|domain| domain.user_pool_id)),
+        }
     }
 
     /// Sets the head of the log after the last event.
@@ -177,21 +197,22 @@ impl Changes {
         self.checkpoint.hash = head.hash.0.to_vec();
     }
 
-    fn write(&mut self, key: Vec<u8>, value: Bytes) {
-        self.writes.insert(key, Some(value));
+    fn write(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.writes.push((key, Some(value.into())));
     }
 
-    /// The writes in the order of their keys, then the removals, then the checkpoint. So
-    /// after a crash at any point every user pool can be found, and applying the same
-    /// events again results in the same state.
-    pub(super) fn into_writes(mut self) -> Vec<Write> {
+    /// The writes, the new entries of the index, and the new checkpoint.
+    pub(super) fn finish(self, index: &Index) -> (Vec<Write>, Vec<NewEntry>, Checkpoint) {
+        let mut checkpoint = Checkpoint { form: FORM, ..self.checkpoint };
+        let mut writes = self.writes;
         for (prefix, owner) in self.domains {
             let stored = owner.map(|id| StoredDomain { user_pool_id: id.to_string() });
             let stored = stored.map(|stored| stored.encode_to_vec().into());
-            self.writes.insert(key::domain(&prefix), stored);
+            writes.push((key::domain(&prefix), stored));
         }
+        let mut entries = Vec::with_capacity(self.pools.len());
         let mut buffer = BytesMut::new();
-        for PoolChange { pool, encoded } in self.pools.into_values() {
+        for (id, PoolChange { pool, encoded }) in self.pools {
             let created = to_unsigned(pool.created_position);
             let (key, other) = (key::pool(created), key::deleted_pool(created));
             let (key, other) = if pool.deleted { (other, Some(key)) } else { (key, None) };
@@ -200,16 +221,21 @@ impl Changes {
                 Some(encoded) => encoded.encode(&mut buffer),
                 None => pool.encode(&mut buffer),
             };
-            self.writes.insert(key, Some(buffer.split().freeze()));
-            self.writes.extend(other.map(|other| (other, None)));
+            let stored = buffer.split().freeze();
+            let id = id.to_string();
+            let old_sum = index.get(&id).map_or(0, |entry| entry.sum);
+            let entry = NewEntry { id, entry: Entry { created, sum: sum_of(&stored) } };
+            let digest = checkpoint.digest.wrapping_sub(old_sum);
+            checkpoint.digest = digest.wrapping_add(entry.entry.sum);
+            writes.push((key::entry(created), Some(entry.encode().into())));
+            writes.push((key, Some(stored)));
+            writes.extend(other.map(|other| (other, None)));
+            entries.push(entry);
         }
-        let checkpoint = Checkpoint { form: FORM, ..self.checkpoint }.encode_to_vec();
-        let checkpoint = (key::CHECKPOINT.to_vec(), Some(checkpoint.into()));
-        let (mut writes, removals): (Vec<_>, Vec<_>) =
-            self.writes.into_iter().partition(|(_, value)| value.is_some());
-        writes.extend(removals);
-        writes.push(checkpoint);
-        writes
+        let position = Bytes::copy_from_slice(&checkpoint.position.to_be_bytes());
+        writes.push((key::STATES_POSITION.to_vec(), Some(position)));
+        writes.push((key::CHECKPOINT.to_vec(), Some(checkpoint.encode_to_vec().into())));
+        (writes, entries, checkpoint)
     }
 }
 
@@ -219,41 +245,22 @@ fn to_unsigned(number: i64) -> u64 {
 
 impl ReadModel {
     /// Starts an empty set of changes after the last projected record.
-    pub(in crate::app) fn changes(&self) -> Result<Changes, ReadModelError> {
-        Ok(Changes::after(self.checkpoint()?.unwrap_or_default()))
+    pub(in crate::app) fn changes(&self) -> Changes {
+        Changes::after(self.index().checkpoint.clone())
     }
 
     /// Writes the changes and the checkpoint atomically.
     pub(in crate::app) fn apply(&self, changes: Changes) -> Result<(), ReadModelError> {
-        self.store.write(changes.into_writes()).map_err(ReadModelError::Engine)
-    }
-
-    /// Applies events of the log to a read model that is not in use yet, in many writes.
-    /// The checkpoint is written last, so that an interrupted load is repeated. Events that
-    /// were already applied change nothing.
-    pub(in crate::app) fn load(&self, events: Vec<UserPoolEvent>) -> Result<(), ReadModelError> {
-        let mut changes = self.changes()?;
-        for mut event in events {
-            changes.project(self, &mut event)?;
+        let (writes, entries, checkpoint) = changes.finish(&self.index());
+        let mut index = self.index_mut();
+        if *self.damaged.borrow() {
+            return Err(Damage::Reported.into());
         }
-        self.store.load(changes.into_writes()).map_err(ReadModelError::Engine)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // A unit test, because the order is visible only after a crash between two writes.
-    #[test]
-    fn a_deleted_user_pool_is_stored_anew_before_its_old_entry_goes() {
-        let gone = StoredPool { deleted: true, created_position: 7, ..StoredPool::default() };
-        let id = UserPoolId::from_trusted("eu-west-1_gone".to_owned());
-        let mut changes = Changes::after(Checkpoint::default());
-        changes.pools.insert(id, PoolChange { pool: gone, encoded: None });
-        let writes = changes.into_writes();
-        let keys: Vec<_> = writes.iter().map(|(key, value)| (&**key, value.is_some())).collect();
-        let (new, old) = (key::deleted_pool(7), key::pool(7));
-        assert_eq!(keys, [(&*new, true), (&*old, false), (key::CHECKPOINT, true)]);
+        self.store.write(writes).map_err(ReadModelError::Engine)?;
+        for entry in &entries {
+            index.set(entry);
+        }
+        index.checkpoint = checkpoint;
+        Ok(())
     }
 }

@@ -3,10 +3,15 @@
 use uuid::Uuid;
 
 pub(super) const CHECKPOINT: &[u8] = b"m";
-/// A bound after every key.
-pub(super) const LAST: &[u8] = b"z";
+/// The position of the checkpoint, stored next to the states.
+pub(super) const STATES_POSITION: &[u8] = b"p";
 /// A bound after every domain.
-pub(super) const AFTER_DOMAINS: &[u8] = b"e";
+pub(super) const AFTER_DOMAINS: &[u8] = b"d\x7f";
+
+/// Whether this is the key of a state, or of their position.
+pub(super) fn is_state(key: &[u8]) -> bool {
+    matches!(key.first(), Some(b'p' | b'x'))
+}
 
 pub(super) fn pool(created: u64) -> Vec<u8> {
     [b"p".as_slice(), &created.to_be_bytes()].concat()
@@ -16,13 +21,13 @@ pub(super) fn deleted_pool(created: u64) -> Vec<u8> {
     [b"x".as_slice(), &created.to_be_bytes()].concat()
 }
 
+pub(super) fn entry(created: u64) -> Vec<u8> {
+    [b"e".as_slice(), &created.to_be_bytes()].concat()
+}
+
 /// The position at the end of a key or a value.
 pub(super) fn position(key: &[u8]) -> u64 {
     key.last_chunk().copied().map_or(0, u64::from_be_bytes)
-}
-
-pub(super) fn created(id: &str) -> Vec<u8> {
-    [b"u", id.as_bytes()].concat()
 }
 
 pub(super) fn domain(prefix: &str) -> Vec<u8> {

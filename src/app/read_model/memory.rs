@@ -46,8 +46,4 @@ impl Store for MemoryStore {
         }
         Ok(())
     }
-
-    fn load(&self, writes: Vec<Write>) -> Result<(), BoxError> {
-        self.write(writes)
-    }
 }

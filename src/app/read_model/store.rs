@@ -11,12 +11,14 @@ pub(super) type Write = (Vec<u8>, Option<Bytes>);
 
 /// An ordered map from keys to values. Each call blocks until it is done.
 ///
-/// It need not be durable: records that are lost here are projected again.
+/// It need not be durable: records that are lost here are projected again. But what it
+/// holds after a crash must be the result of the first writes, up to some write.
 pub(super) trait Store: Send + Sync + fmt::Debug + 'static {
     /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, BoxError>;
 
-    /// The first entries in a range of keys, in the order of the keys.
+    /// The first entries in a range of keys, in the order of the keys. The keys of a range
+    /// begin with the same letter.
     fn range(
         &self,
         keys: RangeInclusive<Vec<u8>>,
@@ -25,8 +27,4 @@ pub(super) trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Performs all writes atomically: a reader sees all of them or none.
     fn write(&self, writes: Vec<Write>) -> Result<(), BoxError>;
-
-    /// Performs many writes one by one, while nobody reads. A crash may interrupt it after
-    /// any of them.
-    fn load(&self, writes: Vec<Write>) -> Result<(), BoxError>;
 }

@@ -43,6 +43,32 @@ impl LabelValue for CommandOutcome {
     }
 }
 
+/// Why the read model was built from the beginning of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RebuildReason {
+    /// There was none.
+    Missing,
+    /// Another version wrote it in another form.
+    OtherForm,
+    /// It belongs to another log.
+    OtherLog,
+    /// It was not what was written.
+    Damaged,
+}
+
+impl LabelValue for RebuildReason {
+    const ALL: &'static [Self] = &[Self::Missing, Self::OtherForm, Self::OtherLog, Self::Damaged];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::OtherForm => "other_form",
+            Self::OtherLog => "other_log",
+            Self::Damaged => "damaged",
+        }
+    }
+}
+
 /// The metrics of the application. Those of [`Default`] are not exported.
 #[derive(Debug, Clone)]
 pub struct AppMetrics {
@@ -68,6 +94,8 @@ pub struct AppMetrics {
     apply: Histogram,
     /// `userpool_read_model_bytes`
     bytes: Gauge,
+    /// `userpool_read_model_rebuilds_total`
+    rebuilds: LabeledCounters<RebuildReason>,
     /// `userpool_user_pools`
     user_pools: Gauge,
 }
@@ -92,6 +120,7 @@ impl AppMetrics {
             built: Gauge::default(),
             apply: duration_histogram(),
             bytes: Gauge::default(),
+            rebuilds: LabeledCounters::new("reason"),
             user_pools: Gauge::default(),
         }
     }
@@ -131,6 +160,11 @@ impl AppMetrics {
         set(&self.user_pools, count);
     }
 
+    /// Counts a read model that is built from the beginning of the log.
+    pub fn count_rebuild(&self, reason: RebuildReason) {
+        self.rebuilds.increment(reason);
+    }
+
     /// Sets the size of the read model on disk.
     pub fn set_disk_bytes(&self, bytes: u64) {
         set(&self.bytes, bytes);
@@ -155,6 +189,8 @@ impl AppMetrics {
         let help = "Time to apply a batch of events to the read model";
         registrar.histogram("userpool_read_model_apply", help, Unit::Seconds, &self.apply);
         registrar.bytes("userpool_read_model", "Size of the read model on disk", &self.bytes);
+        let help = "Times that this process built the read model from the beginning of the log";
+        registrar.counters("userpool_read_model_rebuilds", help, &self.rebuilds.family);
         let help = "User pools, not counting deleted ones";
         registrar.gauge("userpool_user_pools", help, &self.user_pools);
         self.watchers.register(&mut registrar);

@@ -21,7 +21,7 @@ use std::{
 use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry};
 
 pub use self::{
-    app::{AppMetrics, CommandOutcome},
+    app::{AppMetrics, CommandOutcome, RebuildReason},
     log::LogMetrics,
     refused::{RefusalCounters, RefusalReason},
     rpc::{Method, RpcCall, Rpcs, code_name},

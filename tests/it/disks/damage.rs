@@ -33,7 +33,11 @@ impl Damage {
         // Large files are damaged more often.
         let file = match random.below(10) {
             0..=3 => "log/records/db".to_owned(),
-            4..=6 => "read_model/db".to_owned(),
+            4..=6 => {
+                let read_model: Vec<_> =
+                    all.iter().filter(|path| path.starts_with("read_model/")).collect();
+                (*random.one_of(&read_model)).clone()
+            }
             7.. => random.one_of(&all).clone(),
         };
         let size = fs::metadata(data_dir.join(&file)).expect("a file").len();

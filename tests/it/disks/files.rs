@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+use tonic::{Status, transport::Channel};
 use userpool::proto::{
     DeleteUserPoolRequest, UpdateUserPoolRequest, user_pool_service_client::UserPoolServiceClient,
 };
@@ -12,7 +13,7 @@ use super::{
     Random, contents,
     damage::Damage,
     rounds, seed,
-    server::{ServerExit, Start, offline, serve, start},
+    server::{Server, ServerExit, Start, offline, serve, start},
     snapshot::Snapshot,
 };
 use crate::support::{Client, copy_directory, create, domain, named};
@@ -21,6 +22,8 @@ use crate::support::{Client, copy_directory, create, domain, named};
 /// opening a log checks.
 const POOLS: usize = 40;
 const UPDATES: usize = 35;
+/// What a server says before it ends, after it has found damage in its read model.
+const READ_MODEL_FAILED: &str = "userpool: the read model failed";
 
 /// How the server of an original ended.
 enum End {
@@ -42,7 +45,7 @@ impl Original {
     async fn new(end: End) -> Self {
         let directory = TempDir::new().expect("a directory");
         let server = start(&mut serve(directory.path())).await.serving("an empty directory");
-        let channel = server.channel().await;
+        let channel = server.channel();
         fill(&UserPoolServiceClient::new(channel.clone())).await;
         let snapshot = Snapshot::of(channel).await;
         match end {
@@ -137,20 +140,44 @@ async fn survive(original: &Original, damage: &Damage) -> &'static str {
             "refused"
         }
         Start::Serving(server) => {
-            let channel = server.channel().await;
-            let damaged = original.snapshot.check(channel.clone()).await;
-            // The damage does not prevent new changes.
-            let mut client = UserPoolServiceClient::new(channel);
-            let next = client.create_user_pool(named("next")).await.expect("acknowledged");
-            let next = next.into_inner();
-            let expected = i64::try_from(original.snapshot.events.len() + 1).expect("small");
-            assert_eq!(next.position, expected);
+            let Ok(damaged) = use_server(original, server.channel()).await else {
+                return rebuilt(original, data_dir, server).await;
+            };
             let ended = server.terminate().await;
+            if ended.stderr.contains(READ_MODEL_FAILED) {
+                return "served, then damage found";
+            }
             assert_eq!(ended.code, Some(0), "{}", ended.stderr);
             verified(data_dir, damaged).await;
             if damaged.is_some() { "served, damage reported" } else { "served" }
         }
     }
+}
+
+/// Checks what a server shows, and makes a change. Returns the position of a damage that
+/// it reports.
+async fn use_server(original: &Original, channel: Channel) -> Result<Option<u64>, Status> {
+    let damaged = original.snapshot.check(channel.clone()).await?;
+    // The damage does not prevent new changes.
+    let mut client = UserPoolServiceClient::new(channel);
+    let next = client.create_user_pool(named("next")).await?.into_inner();
+    let expected = i64::try_from(original.snapshot.events.len() + 1).expect("small");
+    assert_eq!(next.position, expected);
+    Ok(damaged)
+}
+
+/// A server that refuses to show current data has found damage in its read model: it ends,
+/// and the next one shows the truth.
+async fn rebuilt(original: &Original, data_dir: &Path, server: Server) -> &'static str {
+    let ended = server.ended().await;
+    assert!(ended.stderr.contains(READ_MODEL_FAILED), "{}", ended.stderr);
+    let Start::Serving(server) = start(&mut serve(data_dir)).await else {
+        unreachable!("refused after damage to the read model")
+    };
+    let damaged = original.snapshot.check(server.channel()).await;
+    assert_eq!(damaged.expect("served"), None);
+    assert_eq!(server.terminate().await.code, Some(0));
+    "damage found, rebuilt"
 }
 
 /// Verification passes, or reports the damage where clients saw it.

@@ -87,9 +87,10 @@ impl Start {
 }
 
 impl Server {
-    pub(super) async fn channel(&self) -> Channel {
+    pub(super) fn channel(&self) -> Channel {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address));
-        endpoint.expect("an address").connect().await.expect("a connection")
+        // A server that ends before the connection is an error of the first call.
+        endpoint.expect("an address").connect_lazy()
     }
 
     /// Waits for a server that ends by itself.

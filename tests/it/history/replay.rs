@@ -1,18 +1,17 @@
 //! Past states of a user pool, computed from its events alone.
 
-use prost::Message as _;
 use prost_types::Timestamp;
 use tonic::{Code, Status};
-use userpool::{
-    app::StoredPool,
-    proto::{
-        DescribeUserPoolRequest, ReplayUserPoolRequest, ReplayUserPoolResponse,
-        replay_user_pool_request::AsOf,
-    },
+use userpool::proto::{
+    DescribeUserPoolRequest, ReplayUserPoolRequest, ReplayUserPoolResponse,
+    replay_user_pool_request::AsOf,
 };
 
 use super::{History, history, six_events};
-use crate::support::{TestServer, change_database, metadata, reason};
+use crate::{
+    read_model::forge_state,
+    support::{TestServer, metadata, reason},
+};
 
 async fn replay(
     history: &mut History,
@@ -93,11 +92,8 @@ async fn a_replay_does_not_depend_on_the_projection_of_a_user_pool() {
     let server = server
         .restart_after(|data_dir| {
             // Changes the data that Describe reads, without the log.
-            change_database(&data_dir.join("read_model"), |db| {
-                let pool = StoredPool { revision: 3, position: 6, ..Default::default() };
-                // The user pool people was created first.
-                let key = [b"p".as_slice(), &1_u64.to_be_bytes()].concat();
-                assert!(db.insert(key, pool.encode_to_vec()).expect("written").is_some());
+            forge_state(&data_dir.join("read_model"), &people, |pool| {
+                pool.user_pool.as_mut().expect("a user pool").name = Some("forged".to_owned());
             });
         })
         .await;

@@ -73,7 +73,7 @@ async fn both_read_models_end_equal_and_watches_are_complete() {
     let head = *pair.log.head().borrow();
     for node in pair.nodes.iter().chain([&fresh]) {
         let app = &node.app;
-        assert_eq!(app.history().head().expect("readable"), head);
+        assert_eq!(app.history().head(), head);
         let pools = app.list(0, usize::MAX).expect("readable");
         assert_eq!(pools, fresh.app.list(0, usize::MAX).expect("readable"));
         assert!(!pools.is_empty());

@@ -1,0 +1,81 @@
+//! Why the read model cannot be used.
+
+use crate::{
+    app::stored::FORM,
+    event_log::{BoxError, Position},
+    user_pool::Contradiction,
+};
+
+/// The read model cannot be read or written, or is not what was written. It is rebuilt at
+/// the next start.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadModelError {
+    /// The store failed, or found damage.
+    #[error("cannot read or write the read model")]
+    Engine(#[source] BoxError),
+    /// What the store returns is not what was written.
+    #[error("the read model is damaged")]
+    Damaged(#[from] Damage),
+}
+
+/// What is wrong with a read model.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// A value cannot be decoded.
+    #[error("a value cannot be decoded")]
+    Undecodable(#[from] prost::DecodeError),
+    /// There is no checkpoint of the form that this version writes.
+    #[error("it has no checkpoint of form {FORM}")]
+    NoCheckpoint,
+    /// An earlier process found damage.
+    #[error("an earlier process found damage in it")]
+    Reported,
+    /// The states are at another position than the checkpoint.
+    #[error("its states end at position {states}, and its index at position {index}")]
+    Torn {
+        /// The position of the states.
+        states: u64,
+        /// The position of the checkpoint.
+        index: u64,
+    },
+    /// Entries are missing, or are not those of the checkpoint.
+    #[error(
+        "the digest of its user pools is {found:016x}, and that of its checkpoint {expected:016x}"
+    )]
+    Digest {
+        /// The digest of the entries.
+        found: u64,
+        /// The digest of the checkpoint.
+        expected: u64,
+    },
+    /// A state is missing, or is not the one that was written.
+    #[error(
+        "the state of the user pool that was created at position {created} is not the last one"
+    )]
+    State {
+        /// The position of its creation.
+        created: u64,
+    },
+}
+
+impl From<prost::DecodeError> for ReadModelError {
+    fn from(error: prost::DecodeError) -> Self {
+        Self::Damaged(error.into())
+    }
+}
+
+/// Why an event cannot be projected.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::app) enum ProjectError {
+    /// The read model.
+    #[error(transparent)]
+    ReadModel(#[from] ReadModelError),
+    /// No command could have recorded the event after those that were projected.
+    #[error("the event at position {position} contradicts the events before it")]
+    Contradiction {
+        /// The position of the event.
+        position: Position,
+        /// What is wrong with it.
+        source: Contradiction,
+    },
+}

@@ -1,0 +1,85 @@
+//! The index: where the state of each user pool is stored, and the sum that the stored
+//! bytes must have. It is in memory, and the store has a copy of it.
+
+use std::collections::HashMap;
+
+use prost::Message as _;
+use rustc_hash::FxBuildHasher;
+use sha2::{Digest as _, Sha256};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::app::stored::{Checkpoint, FORM, StoredEntry};
+
+/// The first 128 bits of the SHA-256 of a user pool ID: no two IDs share them, and they
+/// take less memory than the ID.
+type IdHash = u128;
+
+/// The checkpoint, and an entry for each user pool that ever existed.
+#[derive(Debug)]
+pub(super) struct Index {
+    pub(super) checkpoint: Checkpoint,
+    entries: HashMap<IdHash, Entry, FxBuildHasher>,
+}
+
+/// The index of an empty read model.
+impl Default for Index {
+    fn default() -> Self {
+        Self::new(Checkpoint { form: FORM, ..Checkpoint::default() })
+    }
+}
+
+/// Where the state of a user pool is stored, and its sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The position of its creation.
+    pub(super) created: u64,
+    /// The [sum](sum_of) of its stored state.
+    pub(super) sum: u64,
+}
+
+/// An entry with the ID of its user pool.
+#[derive(Debug)]
+pub(super) struct NewEntry {
+    pub(super) id: String,
+    pub(super) entry: Entry,
+}
+
+impl NewEntry {
+    /// The entry in its stored form.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        StoredEntry { user_pool_id: self.id.clone(), sum: self.entry.sum }.encode_to_vec()
+    }
+}
+
+impl Index {
+    /// An index without user pools.
+    pub(super) fn new(checkpoint: Checkpoint) -> Self {
+        Self { checkpoint, entries: HashMap::default() }
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<Entry> {
+        self.entries.get(&hash_of(id)).copied()
+    }
+
+    /// Sets the entry of a user pool.
+    pub(super) fn set(&mut self, NewEntry { id, entry }: &NewEntry) {
+        self.entries.insert(hash_of(id), *entry);
+    }
+
+    /// The sum of the sums of all entries: what the digest of the checkpoint must be.
+    pub(super) fn digest(&self) -> u64 {
+        self.entries.values().fold(0, |digest, entry| digest.wrapping_add(entry.sum))
+    }
+}
+
+/// A sum over the stored bytes of a state, which contain the ID, the revision and the
+/// position of its last event. It detects damage; it does not withstand an attacker, who
+/// could change the sum as well.
+pub(super) fn sum_of(stored: &[u8]) -> u64 {
+    xxh3_64(stored)
+}
+
+fn hash_of(id: &str) -> IdHash {
+    let hash = Sha256::digest(id);
+    hash.first_chunk().copied().map_or(0, IdHash::from_be_bytes)
+}

@@ -1,0 +1,400 @@
+//! The read model shows what the log says, or it is rebuilt: nothing else is ever served.
+
+use std::{fs, path::Path, process::Command, sync::Arc};
+
+use prost::Message as _;
+use prost_types::Timestamp;
+use tempfile::TempDir;
+use tonic::Code;
+use userpool::{
+    app::StoredPool,
+    event_log::{EventLog as _, Head, MemoryLog, SledLog},
+    proto::{
+        DescribeUserPoolDomainRequest, DescribeUserPoolRequest, UserPool, UserPoolCreated,
+        UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted, UserPoolEvent,
+        UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
+    },
+    server::{Server, ServerError},
+};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::support::{
+    Client, FixedSource, TestServer, change_database, change_read_model, config, create, domain,
+    named,
+};
+
+/// The checkpoint, as it is stored.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Checkpoint {
+    #[prost(uint32, tag = "1")]
+    form: u32,
+    #[prost(uint64, tag = "2")]
+    position: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    hash: Vec<u8>,
+    #[prost(message, optional, tag = "4")]
+    record_time: Option<Timestamp>,
+    #[prost(uint64, tag = "5")]
+    user_pool_count: u64,
+    #[prost(fixed64, tag = "6")]
+    digest: u64,
+    #[prost(bool, tag = "7")]
+    damaged: bool,
+}
+
+/// An entry of the index, as it is stored.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Entry {
+    #[prost(string, tag = "1")]
+    user_pool_id: String,
+    #[prost(fixed64, tag = "2")]
+    sum: u64,
+}
+
+/// Changes the state of a user pool in the read model of a stopped server, with its sum and
+/// the digest, so that nothing shows it.
+pub(crate) fn forge_state(read_model: &Path, id: &str, change: impl FnOnce(&mut StoredPool)) {
+    change_read_model(read_model, |states, index| {
+        let entries = index.prefix("e").map(|entry| entry.into_inner().expect("readable"));
+        let (key, mut entry) = entries
+            .map(|(key, entry)| (key, Entry::decode(&*entry).expect("an entry")))
+            .find(|(_, entry)| entry.user_pool_id == id)
+            .expect("a user pool");
+        let state_key = [b"p", &key[1..]].concat();
+        let state = states.get(&state_key).expect("readable").expect("a state");
+        let mut pool = StoredPool::decode(&*state).expect("a state");
+        change(&mut pool);
+        let state = pool.encode_to_vec();
+        let checkpoint = index.get("m").expect("readable").expect("a checkpoint");
+        let mut checkpoint = Checkpoint::decode(&*checkpoint).expect("a checkpoint");
+        checkpoint.digest = checkpoint.digest.wrapping_sub(entry.sum).wrapping_add(xxh3_64(&state));
+        entry.sum = xxh3_64(&state);
+        states.insert(state_key, state).expect("written");
+        index.insert(key, entry.encode_to_vec()).expect("written");
+        index.insert("m", checkpoint.encode_to_vec()).expect("written");
+    });
+}
+
+async fn describe(client: &mut Client, id: &str) -> Result<UserPool, tonic::Status> {
+    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let described = client.describe_user_pool(request).await?;
+    Ok(described.into_inner().user_pool.expect("a user pool"))
+}
+
+/// Damages that only a comparison of the states with their entries shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_not_the_last_one_is_never_served() {
+    type Change = fn(&fjall::Keyspace, Vec<u8>);
+    let changes: [(&str, Change); 3] = [
+        ("changed", |states, key| {
+            let state = states.get(&key).expect("readable").expect("a state");
+            let mut pool = StoredPool::decode(&*state).expect("a state");
+            pool.user_pool.as_mut().expect("a user pool").name = Some("forged".to_owned());
+            states.insert(key, pool.encode_to_vec()).expect("written");
+        }),
+        ("removed", |states, key| states.remove(key).expect("removed")),
+        ("that of another user pool", |states, key| {
+            let other = [b"p".as_slice(), &2_u64.to_be_bytes()].concat();
+            let state = states.get(other).expect("readable").expect("a state");
+            states.insert(key, state).expect("written");
+        }),
+    ];
+    for (what, change) in changes {
+        let server = TestServer::start().await;
+        let mut client = server.client().await;
+        let id = create(&mut client, "people").await;
+        create(&mut client, "others").await;
+        let before = describe(&mut client, &id).await.expect("described");
+
+        let server = server
+            .restart_after(|data_dir| {
+                change_read_model(&data_dir.join("read_model"), |states, _| {
+                    change(states, [b"p".as_slice(), &1_u64.to_be_bytes()].concat());
+                });
+            })
+            .await;
+
+        // The server ends as soon as it has found the damage, which may be at once.
+        if let Ok(mut client) = server.try_client().await {
+            let refused = describe(&mut client, &id).await.expect_err(what);
+            assert!(matches!(refused.code(), Code::Unavailable | Code::Unknown), "{refused}");
+        }
+        let (directory, ended) = server.ended_in().await;
+        assert!(matches!(ended, Err(ServerError::ReadModelFailed)), "{what}: {ended:?}");
+        let server = TestServer::start_in(directory).await;
+        assert_eq!(describe(&mut server.client().await, &id).await.expect(what), before);
+        server.stop().await;
+    }
+}
+
+/// Damages that the start notices.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_contradicts_its_digest_is_rebuilt() {
+    type Change = fn(&fjall::Keyspace, &fjall::Keyspace);
+    let changes: [(&str, Change); 4] = [
+        ("an entry is missing", |_, index| {
+            let key = [b"e".as_slice(), &1_u64.to_be_bytes()].concat();
+            index.remove(key).expect("removed");
+        }),
+        ("an entry is changed", |_, index| {
+            let key = [b"e".as_slice(), &1_u64.to_be_bytes()].concat();
+            let entry = index.get(&key).expect("readable").expect("an entry");
+            let mut entry = Entry::decode(&*entry).expect("an entry");
+            entry.sum ^= 1;
+            index.insert(key, entry.encode_to_vec()).expect("written");
+        }),
+        ("the states are older than the index", |states, _| {
+            states.insert("p", 2_u64.to_be_bytes()).expect("written");
+        }),
+        ("damage was found before", |_, index| {
+            let checkpoint = index.get("m").expect("readable").expect("a checkpoint");
+            let checkpoint = Checkpoint::decode(&*checkpoint).expect("a checkpoint");
+            let checkpoint = Checkpoint { damaged: true, ..checkpoint };
+            index.insert("m", checkpoint.encode_to_vec()).expect("written");
+        }),
+    ];
+    for (what, change) in changes {
+        let server = TestServer::start().await;
+        let mut client = server.client().await;
+        let id = create(&mut client, "people").await;
+        create(&mut client, "others").await;
+        client.create_user_pool_domain(domain("login", &id)).await.expect("assigned");
+        let before = describe(&mut client, &id).await.expect("described");
+
+        let server = server
+            .restart_after(|data_dir| {
+                let read_model = data_dir.join("read_model");
+                // If the server used it as it is, it would show this state.
+                forge_state(&read_model, &id, |pool| pool.user_pool = None);
+                change_read_model(&read_model, change);
+            })
+            .await;
+
+        assert_eq!(describe(&mut server.client().await, &id).await.expect(what), before);
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_read_model_of_an_earlier_version_is_replaced() {
+    let server = TestServer::start().await;
+    let id = create(&mut server.client().await, "people").await;
+
+    let server = server
+        .restart_after(|data_dir| {
+            let read_model = data_dir.join("read_model");
+            fs::remove_dir_all(&read_model).expect("removed");
+            // It was a sled database.
+            change_database(&read_model, |db| {
+                db.insert("u", "old").expect("written");
+            });
+        })
+        .await;
+
+    describe(&mut server.client().await, &id).await.expect("described");
+    let read_model = server.data_dir().join("read_model");
+    assert!(!read_model.join("db").exists());
+    server.stop().await;
+}
+
+/// An event of a user pool for a log that no command has written.
+fn event(position: i64, id: &str, revision: i64, payload: Payload) -> UserPoolEvent {
+    let r#type = match &payload {
+        Payload::UserPoolCreated(_) => UserPoolEventType::UserPoolCreated,
+        Payload::UserPoolUpdated(_) => UserPoolEventType::UserPoolUpdated,
+        Payload::UserPoolDeleted(_) => UserPoolEventType::UserPoolDeleted,
+        Payload::UserPoolDomainCreated(_) => UserPoolEventType::UserPoolDomainCreated,
+        Payload::UserPoolDomainDeleted(_) => UserPoolEventType::UserPoolDomainDeleted,
+    };
+    UserPoolEvent {
+        position,
+        user_pool_id: id.to_owned(),
+        revision,
+        event_id: format!("event-{position}"),
+        r#type: r#type.into(),
+        record_time: Some(Timestamp { seconds: position, nanos: 0 }),
+        schema_version: 1,
+        payload: Some(payload),
+        ..Default::default()
+    }
+}
+
+fn settings(id: &str, domain: Option<&str>) -> Option<UserPool> {
+    let domain = domain.map(str::to_owned);
+    Some(UserPool { id: Some(id.to_owned()), domain, ..Default::default() })
+}
+
+fn created(id: &str) -> Payload {
+    Payload::UserPoolCreated(Box::new(UserPoolCreated { user_pool: settings(id, None) }))
+}
+
+fn updated(id: &str, domain: Option<&str>) -> Payload {
+    let user_pool = settings(id, domain);
+    Payload::UserPoolUpdated(Box::new(UserPoolUpdated { user_pool, ..Default::default() }))
+}
+
+fn assigned(domain: &str) -> Payload {
+    Payload::UserPoolDomainCreated(UserPoolDomainCreated { domain: domain.to_owned() })
+}
+
+fn removed(domain: &str) -> Payload {
+    Payload::UserPoolDomainDeleted(UserPoolDomainDeleted { domain: domain.to_owned() })
+}
+
+fn deleted() -> Payload {
+    Payload::UserPoolDeleted(UserPoolDeleted {})
+}
+
+/// A log whose chain is right, but which no command could have written, is named.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_the_rules_could_not_have_written_is_refused() {
+    let (a, b) = ("us-east-1_aaaaaaaaa", "us-east-1_bbbbbbbbb");
+    let logs: [(&str, Vec<(&str, i64, Payload)>); 11] = [
+        (
+            "revision 3 of user pool us-east-1_aaaaaaaaa follows revision 1",
+            vec![(a, 1, created(a)), (a, 3, updated(a, None))],
+        ),
+        (
+            "revision 1 of user pool us-east-1_aaaaaaaaa follows revision 1",
+            vec![(a, 1, created(a)), (a, 1, updated(a, None))],
+        ),
+        (
+            "user pool us-east-1_aaaaaaaaa is created again",
+            vec![(a, 1, created(a)), (a, 2, created(a))],
+        ),
+        (
+            "user pool us-east-1_aaaaaaaaa is changed, but was never created",
+            vec![(b, 1, created(b)), (a, 1, updated(a, None))],
+        ),
+        (
+            "user pool us-east-1_aaaaaaaaa is changed after its deletion",
+            vec![(a, 1, created(a)), (a, 2, deleted()), (a, 3, updated(a, None))],
+        ),
+        (
+            "user pool us-east-1_aaaaaaaaa is deleted while it has a domain",
+            vec![(a, 1, created(a)), (a, 2, assigned("login")), (a, 3, deleted())],
+        ),
+        (
+            "the settings of user pool us-east-1_aaaaaaaaa have the ID of another one",
+            vec![(a, 1, created(a)), (a, 2, updated(b, None))],
+        ),
+        (
+            "an update changes the domain of user pool us-east-1_aaaaaaaaa",
+            vec![(a, 1, created(a)), (a, 2, updated(a, Some("login")))],
+        ),
+        (
+            "user pool us-east-1_aaaaaaaaa gets a second domain",
+            vec![(a, 1, created(a)), (a, 2, assigned("login")), (a, 3, assigned("signin"))],
+        ),
+        (
+            "domain login is assigned to user pool us-east-1_bbbbbbbbb, but another one owns it",
+            vec![
+                (a, 1, created(a)),
+                (b, 1, created(b)),
+                (a, 2, assigned("login")),
+                (b, 2, assigned("login")),
+            ],
+        ),
+        (
+            "domain login is removed from user pool us-east-1_aaaaaaaaa, which does not own it",
+            vec![(a, 1, created(a)), (a, 2, removed("login"))],
+        ),
+    ];
+    for (contradiction, events) in logs {
+        let last = events.len();
+        let log = MemoryLog::default();
+        let bodies = (1..).zip(events).map(|(position, (id, revision, payload))| {
+            event(position, id, revision, payload).encode_to_vec().into()
+        });
+        log.append(Head::default(), bodies.collect()).await.expect("appended");
+        let directory = TempDir::new().expect("a directory");
+        let read_model = directory.path().join("read_model");
+        let source = Arc::new(FixedSource::default());
+        let started =
+            Server::on(Arc::new(log), &read_model, config(directory.path()), source).await;
+        let error = started.expect_err(contradiction);
+        let text = userpool::telemetry::error_chain(&error);
+        assert!(text.ends_with(contradiction), "{text}");
+        assert!(text.contains(&format!("the event at position {last} contradicts")), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_a_domain_survives_a_restart() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let id = create(&mut client, "people").await;
+    client.create_user_pool_domain(domain("login", &id)).await.expect("assigned");
+    let other = client.create_user_pool(named("others")).await.expect("created").into_inner();
+    let other = other.user_pool.and_then(|pool| pool.id).expect("an ID");
+
+    let server = server.restart().await;
+
+    let mut client = server.client().await;
+    let request = DescribeUserPoolDomainRequest { domain: Some("login".to_owned()) };
+    let shown = client.describe_user_pool_domain(request).await.expect("described").into_inner();
+    let owner = shown.domain_description.and_then(|domain| domain.user_pool_id);
+    assert_eq!(owner, Some(id));
+    client.create_user_pool_domain(domain("login", &other)).await.expect_err("owned");
+    server.stop().await;
+}
+
+/// Verifies a data directory with the binary, and returns the exit code and the last line.
+fn verify(data_dir: &Path) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
+    let output = command.args(["log", "verify", "--data-dir"]).arg(data_dir).output();
+    let output = output.expect("the binary runs");
+    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+    (output.status.code(), stdout.lines().last().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_verify_compares_the_read_model_with_the_log() {
+    let server = TestServer::start().await;
+    let id = create(&mut server.client().await, "people").await;
+    create(&mut server.client().await, "others").await;
+    let directory = server.stop().await;
+    let read_model = directory.path().join("read_model");
+    let equal = "the read model is equal up to position 2".to_owned();
+    assert_eq!(verify(directory.path()), (Some(0), equal));
+
+    // A read model that is right by itself, but not what the log says.
+    forge_state(&read_model, &id, |pool| pool.user_pool = None);
+    let (code, line) = verify(directory.path());
+    assert_eq!(code, Some(1));
+    assert!(line.starts_with("DIFFERENT: the read model is not what the log says"), "{line}");
+
+    change_read_model(&read_model, |states, _| {
+        let key = [b"p".as_slice(), &1_u64.to_be_bytes()].concat();
+        states.insert(key, "damaged").expect("written");
+    });
+    for _ in 0..2 {
+        let (code, line) = verify(directory.path());
+        assert_eq!(code, Some(1));
+        assert!(line.starts_with("DAMAGED: the read model is not what was written"), "{line}");
+    }
+
+    fs::remove_dir_all(&read_model).expect("removed");
+    let missing = "there is no read model of this log; the next start builds it".to_owned();
+    assert_eq!(verify(directory.path()), (Some(0), missing));
+    assert!(!read_model.with_extension("scratch").exists());
+}
+
+/// The chain of this log is right, so only the rules show that it was forged.
+#[tokio::test(flavor = "multi_thread")]
+async fn log_verify_names_an_event_that_no_command_recorded() {
+    let id = "us-east-1_aaaaaaaaa";
+    let directory = TestServer::start().await.stop().await;
+    let log = SledLog::open(&directory.path().join("log")).expect("a log");
+    let events =
+        [event(1, id, 1, created(id)), event(2, id, 2, deleted()), event(3, id, 3, deleted())];
+    let bodies = events.iter().map(|event| event.encode_to_vec().into()).collect();
+    log.append(Head::default(), bodies).await.expect("appended");
+    drop(log);
+
+    let (code, line) = verify(directory.path());
+
+    assert_eq!(code, Some(1));
+    let expected = format!("INVALID at position 3: user pool {id} is changed after its deletion");
+    assert_eq!(line, expected);
+}
