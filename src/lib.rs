@@ -1,6 +1,6 @@
 //! A gRPC control plane for Cognito-style user pools in which the history is the
-//! database: every change is an event in a hash-chained log, and what clients
-//! read is a projection of it.
+//! database: every change is an event in a hash-chained log. Describe and List return a
+//! projection of the log; the history of a user pool is read from the log itself.
 //!
 //! Each room (top-level module) imports only from the rooms above it; a test enforces
 //! this. The feature `client` builds only `proto`, `endpoint` and `client`; `server`, the
@@ -9,30 +9,37 @@
 //! | room | is | knows nothing of |
 //! |---|---|---|
 //! | [`endpoint`] | the address that a server listens on | anything |
-//! | [`proto`] | the messages: the schema of everything stored and served | anything |
-//! | [`telemetry`] | metrics, traces and logs | anything |
+//! | [`proto`] | the messages: the schema of the API and of the events in the log | anything |
+//! | [`telemetry`] | metrics, spans and the process log | anything |
 //! | [`fs`] | atomic writes, private files, reloading | anything but `telemetry` |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
-//! | [`audit`] | the chain verifier, signed checkpoints, export and import | the rules of user pools |
-//! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, gRPC, time, async |
-//! | [`app`] | the writer, the read model, the projection between them, the history | gRPC |
+//! | [`audit`] | the codec of events, the chain verifier, signed checkpoints, export and import | the rules of user pools |
+//! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, gRPC, clocks, async |
+//! | [`app`] | the writer, the projector, the read model, the history | gRPC |
 //! | [`auth`] | the identity of callers, and their permissions | protocol adapters |
-//! | [`service`] | one function per operation: takes the request message, returns the response message or an error | HTTP, gRPC |
+//! | [`service`] | one function per operation: takes the request message, returns the response message, a stream of them, or an error | HTTP, gRPC |
 //! | [`transport`] | listeners, TLS, connections and their limits, and the steps of every call | operations |
 //! | [`grpc`] | the gRPC adapter: decodes requests, encodes responses and statuses | engines and files |
-//! | [`server`] | the server: starts, serves, stops | commands |
+//! | [`server`] | the server: starts, serves, stops | the commands of user pools |
 //! | [`client`] | a client of the service: deadlines, retries, watches that resume | anything but `proto` and `endpoint` |
-//! | [`cli`] | the command line: the server, client commands, and commands on its files | — |
+//! | [`cli`] | the command line: the server, client commands, and commands on a data directory | — |
 //!
-//! The path of a change: [`transport`] accepts the connection; its [`transport::CallLayer`]
-//! authenticates, authorizes and admits the call; [`grpc`] decodes the request message and
-//! calls its function in [`service::Operations`]. The function checks the fields, which
-//! makes the request a [`user_pool::CheckedCommand`], and calls [`app::App::execute`].
-//! That sends the command to the writer, which calls [`user_pool::decide`] on the current
-//! state, appends the events with [`event_log::EventLog::append`], and once they are
-//! durable applies them to the [`app::ReadModel`], whose state [`user_pool::evolve`]
-//! computes. Then the writer answers, and the answer returns the same way. Reads use the
-//! read model, or the log itself through [`app::History`], and never wait for the writer.
+//! The path of a change: [`server`] connects the parts. [`transport`] accepts the
+//! connection, and tonic reads HTTP/2. [`transport::CallLayer`] authenticates, authorizes
+//! and admits the call. [`grpc::StartupGate`] passes it to its service in [`grpc`], which
+//! decodes the request message and calls its function in [`service::Operations`]. The
+//! function checks the request, which makes it a [`user_pool::CheckedCommand`], and calls
+//! [`app::App::execute`], which sends it to the writer. The writer decides each command of
+//! a batch with [`user_pool::decide`] on the state after the commands before it, and
+//! computes the next state with [`user_pool::evolve`]. It appends the events with
+//! [`event_log::EventLog::append`]. Once they are durable, the projector writes the new
+//! states to the [`app::ReadModel`]. Then the writer answers, and the answer returns the
+//! same way.
+//!
+//! The path of a read is the same up to its function. The reads of `UserPoolService` use
+//! the [`app::ReadModel`], such as DescribeUserPool with [`app::App::describe`]. The reads
+//! of `UserPoolHistoryService` use the log, or recent events in memory, through
+//! [`app::History`]. A read does not wait for the writer's queue or for a sync.
 
 pub mod endpoint;
 

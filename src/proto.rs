@@ -1,4 +1,4 @@
-//! The generated messages: the schema of everything that is stored and served.
+//! The generated messages: the schema of the API and of the events in the log.
 
 #[cfg(feature = "server")]
 mod json;
@@ -17,7 +17,9 @@ mod time;
 mod generated {
     tonic::include_proto!("userpool.v1");
 
-    /// The servers. Their responses have user pools and events as encoded bytes.
+    /// The generated servers, and a second form of four messages, in which the user pool or
+    /// the event is encoded bytes, so that stored bytes are sent without decoding; see
+    /// `build.rs`.
     #[cfg(feature = "server")]
     #[expect(unreachable_pub, reason = "generated code")]
     pub(crate) mod served {

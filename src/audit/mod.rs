@@ -1,5 +1,6 @@
 //! Proof that the log was not changed: the chain verifier, signed checkpoints, export and
-//! import. Knows nothing of the rules of user pools or of gRPC.
+//! import. The codec of events is also here, because the verifier must decode the records.
+//! Knows nothing of the rules of user pools or of gRPC.
 
 pub mod checkpoint;
 pub(crate) mod codec;

@@ -1,5 +1,6 @@
 //! Authentication of callers by certificate, token or socket, and their authorization.
-//! Knows nothing of the protocol of a call.
+//! Uses no protocol adapter, but knows the names of the methods and the header
+//! `authorization`.
 
 mod access;
 mod authentication;

@@ -1,6 +1,7 @@
 //! The operations: one function each, with the request message in and the response
-//! message or an [`Error`] out. Paging, idempotency and watches are here; a protocol
-//! adapter only decodes, calls and encodes. Knows nothing of HTTP or gRPC.
+//! message, a stream of them, or an [`Error`] out. Page tokens, request fingerprints and the
+//! responses of a watch are made here; a protocol adapter only decodes, calls and encodes.
+//! Knows nothing of HTTP or gRPC.
 
 mod error;
 mod fingerprint;

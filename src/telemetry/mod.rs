@@ -1,4 +1,4 @@
-//! Metrics, spans and logs. Knows nothing of the code that uses them.
+//! Metrics, spans and the process log. Depends on no other room.
 
 pub mod logging;
 pub mod metrics;

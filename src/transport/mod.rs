@@ -1,5 +1,5 @@
 //! Listeners, TLS, connections, the call layer, and their limits.
-//! Knows nothing of the operations.
+//! Calls no operation; it knows only the names that decide the limit of a call.
 
 pub(crate) mod acceptor;
 mod call;

@@ -1,8 +1,9 @@
 //! User pools: commands, rules and state, as pure functions over plain data.
-//! Knows nothing of the log, of time, of randomness, or of async.
+//! Knows nothing of the log, reads no clock, uses no randomness, and is not async.
 //!
-//! A request is **parsed** into a [`CheckedCommand`]. A command is **decided** into events,
-//! and the state is **evolved** from them.
+//! The functions of [`CheckedCommand`] check a request and make it a command. [`decide()`]
+//! returns the events of the command, or why it is refused. [`evolve()`] computes the state
+//! after an event.
 
 mod check;
 mod command;
@@ -40,7 +41,7 @@ pub use self::{
 /// A change of a user pool: the payload of a recorded event.
 pub type Event = Payload;
 
-/// The limits that Cognito has raised over the years.
+/// The limits that settings can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Custom attributes in one user pool: 25 in 2017, 50 today.

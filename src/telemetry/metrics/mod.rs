@@ -1,5 +1,6 @@
-//! Metrics in the format and with the names that Prometheus expects. Code that counts
-//! holds the counter, and gauges are set when the metrics are scraped.
+//! Metrics in the format and with the names that Prometheus expects. Code that counts or
+//! measures holds its metrics. A gauge is set when its value changes, or when the metrics
+//! are scraped.
 //!
 //! No label contains a name, an ID or any other content of a user pool.
 

@@ -10,14 +10,7 @@ use super::{
 const MEANINGS: [(&str, &[&str]); 19] = [
     ("HTTP", &["axum", "http", "http_body", "hyper", "tower", "tower_http"]),
     ("async", &["async", "await", "async_trait", "futures_util", "tokio"]),
-    (
-        "commands",
-        &[
-            "crate::user_pool::CheckedCommand",
-            "crate::user_pool::Command",
-            "crate::user_pool::decide",
-        ],
-    ),
+    ("clocks", &["chrono::Local", "chrono::Utc", "std::time", "tokio::time"]),
     ("each other", &["crate::aws", "crate::console", "crate::grpc"]),
     ("engines", &["crate::event_log", "sled"]),
     ("engines and files", &["crate::event_log", "crate::fs", "sled", "std::fs"]),
@@ -29,9 +22,16 @@ const MEANINGS: [(&str, &[&str]); 19] = [
     ("protocol adapters", &["crate::aws", "crate::console", "crate::grpc", "tonic"]),
     ("rules", &["crate::user_pool"]),
     ("storage", &["crate::event_log", "sled"]),
+    (
+        "the commands of user pools",
+        &[
+            "crate::user_pool::CheckedCommand",
+            "crate::user_pool::Command",
+            "crate::user_pool::decide",
+        ],
+    ),
     ("the log", &["crate::event_log", "sled"]),
     ("the rules of user pools", &["crate::user_pool"]),
-    ("time", &["chrono::Local", "chrono::Utc", "std::time", "tokio::time"]),
     ("tonic", &["tonic"]),
     ("who asks", &["crate::auth"]),
 ];
