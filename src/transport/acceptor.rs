@@ -85,7 +85,7 @@ impl Acceptor {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((socket, who)) => {
-                        if let Some(connection) = self.admit(socket, who) {
+                        if let Some(connection) = self.start_connection(socket, who) {
                             return connection;
                         }
                     }
@@ -107,9 +107,9 @@ impl Acceptor {
         }
     }
 
-    /// Returns the connection if it is within the limit and needs no handshake, and
-    /// starts the handshake if it does.
-    fn admit(&mut self, socket: AcceptedSocket, who: PeerAddress) -> Option<Connection> {
+    /// Returns the connection if it needs no handshake, or else starts the handshake. Closes
+    /// a connection over the limit.
+    fn start_connection(&mut self, socket: AcceptedSocket, who: PeerAddress) -> Option<Connection> {
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             self.metrics.refused.count(RefusalReason::Connections);
             if self.accept_warnings.allow() {

@@ -158,8 +158,8 @@ impl Connection {
 }
 
 /// The buffer may hold bytes that were reported as flushed. Writes as many of them as the
-/// socket accepts at once. An owner that drops a connection without shutting it down
-/// cannot expect more.
+/// socket accepts at once. The other bytes are lost, because the owner did not shut the
+/// connection down.
 impl Drop for Connection {
     fn drop(&mut self) {
         let cx = &mut Context::from_waker(Waker::noop());
@@ -172,6 +172,7 @@ impl Drop for Connection {
     }
 }
 
+/// tonic adds the peer to the extensions of each request, where the call layer reads it.
 impl Connected for Connection {
     type ConnectInfo = Peer;
 

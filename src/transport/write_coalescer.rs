@@ -2,9 +2,9 @@
 //! share one system call, which costs more than most responses do.
 //!
 //! `AsyncWrite::poll_flush` promises that everything written has reached the socket
-//! when it returns `Ready`. [`Connection`](super::connection::Connection) bends this:
-//! it may return `Ready` and keep up to [`MAX_BUFFERED`] bytes. It must not return
-//! `Pending` instead, because h2 flushes after every DATA frame and would stop
+//! when it returns `Ready`. [`Connection`](super::connection::Connection) does not keep
+//! this promise: it may return `Ready` and keep up to [`MAX_BUFFERED`] bytes. It must not
+//! return `Pending` instead, because h2 flushes after every DATA frame and would stop
 //! encoding the frames that are to share the write.
 //!
 //! No byte is held forever. A deferred flush wakes the task, so the task runs again
@@ -12,9 +12,9 @@
 //!
 //! * If the owner flushes without having written, the flush is not deferred. If it
 //!   writes on, the buffer becomes full and is written.
-//! * If the owner polls for reading until `Pending`, as every task must to receive the
-//!   next request, this counts as a turn. Before [`MAX_TURNS`] turns the task is woken
-//!   again; then the bytes are written, whether or not the owner flushes again.
+//! * A read that returns `Pending` counts as a turn. Every task reads, to receive the next
+//!   request. The task is woken again until it has had [`MAX_TURNS`] turns. Then the bytes
+//!   are written, whether or not the owner flushes again.
 //! * If the socket accepts no bytes, it wakes the task when it does.
 //! * If the owner shuts the connection down or drops it, as it must at the end of the
 //!   input, the bytes are written first.

@@ -15,7 +15,7 @@ use crate::{
 /// the others are still arriving.
 const MAX_WRITES: usize = 2048;
 /// Concurrent calls of reflection and watches of health. They have their own limit, so
-/// that they cannot crowd out other calls.
+/// that they cannot use up the limits of other calls.
 const MAX_TOOL_CALLS: usize = 1024;
 /// The bytes of all requests in memory.
 const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;

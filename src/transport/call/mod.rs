@@ -1,5 +1,5 @@
 //! The call layer: the steps of every call, for any protocol. [`Steps::run`] runs them in
-//! order; each step has its own file.
+//! order; each step has its own file, here or in [`crate::auth`].
 
 mod access_record;
 mod admission;
@@ -43,7 +43,7 @@ use self::{
 };
 use super::{Phase, Protocol};
 
-/// A tower layer that runs the steps before a service. Clones share its state.
+/// A tower layer that runs the steps around a service. Clones share its state.
 #[derive(Debug, Clone)]
 pub struct CallLayer(Arc<Steps>);
 
@@ -115,9 +115,12 @@ impl Steps {
         let record = AccessRecord::new(method, &request, call, &self.tracer);
 
         let admitted = authenticated.map_err(Error::from);
-        let admitted = admitted.and_then(|()| self.admit(record.method(), &mut request));
+        let admitted =
+            admitted.and_then(|()| self.authorize_and_admit(record.method(), &mut request));
         let (mut response, permit) = match admitted {
             Ok((permit, memory)) => {
+                // The service reads and decodes the body in this call, except for a stream. The
+                // memory of the request is held until the call returns.
                 let call = service.call(request);
                 let answer = deadline::answer(call, deadline, &correlation_id).await;
                 drop(memory);
@@ -129,8 +132,9 @@ impl Steps {
         self.track(response, record, permit)
     }
 
-    /// Checks the caller's role and the limits of running calls.
-    fn admit(
+    /// Checks the caller's role and the limits of running calls, and puts limits on the body
+    /// of the request.
+    fn authorize_and_admit(
         &self,
         method: &str,
         request: &mut Request<Body>,

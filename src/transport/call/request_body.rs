@@ -38,11 +38,11 @@ pub(super) struct RequestBody {
     body: Body,
     protocol: &'static dyn Protocol,
     memory: SharedMemory,
-    arrival: Arrival,
+    arrival: ArrivalLimit,
 }
 
-/// When to stop waiting for a request.
-struct Arrival {
+/// The limit on how long a request may arrive.
+struct ArrivalLimit {
     began: Instant,
     /// Whether the request is a stream, which has no time limit.
     is_stream: bool,
@@ -70,12 +70,12 @@ impl RequestBody {
             CallKind::Tool => true,
             CallKind::Probe | CallKind::Write | CallKind::Watch | CallKind::Read => false,
         };
-        let arrival = Arrival { began: Instant::now(), is_stream, phase, end: None };
+        let arrival = ArrivalLimit { began: Instant::now(), is_stream, phase, end: None };
         Body::new(Self { body, protocol, memory, arrival })
     }
 }
 
-impl Arrival {
+impl ArrivalLimit {
     /// Completes when the server stops waiting for the request: with an error, or with
     /// `None` if it is a stream, which a shutdown ends without an error.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {

@@ -15,8 +15,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The responses that wait to be read, in the order of their deadlines.
 ///
-/// One task serves all of them: no timer wakes a body that is not polled, and a task for
-/// each would cost more than most calls do.
+/// One task serves all of them. A timer in each body would have no effect, because a
+/// body that the client does not read is not polled. A task for each would cost more than
+/// most calls do.
 pub(super) struct StalledResponses<R>(Arc<Mutex<Deadlines<R>>>);
 
 /// A response; `None` once it is dropped.
