@@ -9,7 +9,6 @@ mod protocol;
 mod services;
 mod startup_gate;
 mod status;
-mod timeout;
 mod user_pools;
 
 pub use self::{methods::methods, protocol::Grpc, services::Services, startup_gate::StartupGate};

@@ -8,7 +8,10 @@ use tower::BoxError;
 
 use crate::{service::Error, transport::Protocol};
 
-use super::timeout;
+/// The header with the timeout that a client sets for its call.
+const TIMEOUT: &str = "grpc-timeout";
+/// How many digits a timeout may have.
+const MAX_TIMEOUT_DIGITS: usize = 8;
 
 /// gRPC over HTTP/2.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +23,7 @@ impl Protocol for Grpc {
     }
 
     fn timeout(&self, headers: &HeaderMap) -> Option<Duration> {
-        timeout::of(headers)
+        parse_timeout(headers.get(TIMEOUT)?.to_str().ok()?)
     }
 
     fn refusal(&self, error: Error) -> Response<Body> {
@@ -40,5 +43,23 @@ impl Protocol for Grpc {
 
     fn code(&self, headers: &HeaderMap) -> Option<Code> {
         headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
+    }
+}
+
+/// Reads a timeout; `None` if it is invalid.
+fn parse_timeout(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if number.len() > MAX_TIMEOUT_DIGITS || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "H" => Some(Duration::from_hours(number)),
+        "M" => Some(Duration::from_mins(number)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! The caller, the origin and the trace of a call, which are recorded with a change.
 
-use http::{Extensions, HeaderMap};
+use http::{Extensions, HeaderMap, header::USER_AGENT};
 
 use crate::{
     auth::{Identity, Peer, PeerAddress},
@@ -8,7 +8,7 @@ use crate::{
     service::Caller,
 };
 
-use super::{correlation::CorrelationId, headers::text, traceparent};
+use super::{correlation::CorrelationId, traceparent};
 
 /// How many characters of a user agent are recorded.
 const MAX_USER_AGENT_CHARS: usize = 256;
@@ -24,8 +24,8 @@ pub(crate) fn caller(extensions: &Extensions, headers: &HeaderMap) -> Caller {
 }
 
 fn actor(extensions: &Extensions, headers: &HeaderMap) -> Actor {
-    let user_agent = text(headers, "user-agent").unwrap_or_default();
-    let user_agent = user_agent.chars().take(MAX_USER_AGENT_CHARS).collect();
+    let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let user_agent = user_agent.unwrap_or_default().chars().take(MAX_USER_AGENT_CHARS).collect();
     let identity = extensions.get::<Identity>().cloned().unwrap_or_else(Identity::anonymous);
     let (peer_address, process) = match extensions.get::<Peer>().map(|peer| peer.address) {
         Some(who @ PeerAddress::Tcp(_)) => (who.to_string(), None),

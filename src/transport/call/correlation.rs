@@ -8,8 +8,6 @@ use uuid::Uuid;
 
 use crate::app::Source;
 
-use super::headers;
-
 /// The header that carries the correlation ID in both directions.
 const HEADER: &str = "x-request-id";
 /// The longest ID that is accepted from a client, in bytes.
@@ -21,7 +19,8 @@ pub(super) struct CorrelationId(pub(super) Arc<str>);
 
 /// Takes the client's ID, or creates one if the client sent none that can be logged.
 pub(super) fn establish<B>(request: &mut Request<B>, source: &dyn Source) -> Arc<str> {
-    let given = headers::text(request.headers(), HEADER).filter(|id| is_loggable(id));
+    let given = request.headers().get(HEADER).and_then(|id| id.to_str().ok());
+    let given = given.filter(|id| is_loggable(id));
     let id = given.map_or_else(|| new_id(source), Arc::from);
     request.extensions_mut().insert(CorrelationId(Arc::clone(&id)));
     id

@@ -6,7 +6,6 @@ mod admission;
 mod caller;
 mod correlation;
 mod deadline;
-mod headers;
 mod request_body;
 mod response_body;
 mod stalled_responses;
