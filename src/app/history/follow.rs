@@ -19,10 +19,10 @@ use super::{
 };
 use crate::app::LoadError;
 
-/// How much is read at a time, which bounds the memory of one follower.
+/// How much is read at a time, which bounds the memory of one watch.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 64 * 1024 };
 
-/// A follower of the history. A slow one falls behind and catches up; it never misses an
+/// A watch of the history. A slow one falls behind and catches up; it never misses an
 /// event, because the log itself is the queue.
 #[derive(Debug)]
 pub struct Follow {
@@ -37,14 +37,14 @@ pub struct Follow {
     read: VecDeque<Option<Bytes>>,
     /// The last position that was returned or excluded.
     position: Position,
-    /// The end of the history when the follower started.
-    past: Position,
+    /// The end of the history when the watch started.
+    head_at_start: Position,
     caught_up_sent: bool,
     next_checkpoint: Instant,
     watcher: Watcher,
 }
 
-/// The next item for a follower.
+/// The next item of a watch.
 #[derive(Debug)]
 pub enum FollowItem {
     /// An event that the filter matches, encoded.
@@ -53,7 +53,7 @@ pub enum FollowItem {
     Checkpoint {
         /// The position to resume after.
         position: Position,
-        /// Whether the follower has reached the end that the history had when it started.
+        /// Whether the watch has reached the end that the history had when it started.
         caught_up: bool,
     },
     /// The server is stopping: resume after the last position, on another server or later.
@@ -68,13 +68,13 @@ impl History {
     /// existed.
     pub fn follow(&self, watch: WatchQuery) -> Result<Follow, HistoryError> {
         let WatchQuery { filter, after, checkpoint_interval: interval, include_records } = watch;
-        let past = self.head().position;
+        let head = self.head().position;
         if let Some(id) = &filter.user_pool_id {
-            EventSequence::stream(self, id, past)?;
+            EventSequence::stream(self, id, head)?;
         }
-        let position = after.unwrap_or(past);
-        if position > past {
-            let (requested, current) = (position.to_string(), past.to_string());
+        let position = after.unwrap_or(head);
+        if position > head {
+            let (requested, current) = (position.to_string(), head.to_string());
             return Err(HistoryError::BeyondEnd { what: "position", requested, current });
         }
         Ok(Follow {
@@ -86,7 +86,7 @@ impl History {
             interval,
             read: VecDeque::new(),
             position,
-            past,
+            head_at_start: head,
             caught_up_sent: false,
             next_checkpoint: Instant::now() + interval,
             watcher: self.watchers.join(position.0),
@@ -112,7 +112,7 @@ impl Follow {
                     return Ok(FollowItem::Event(event));
                 }
             }
-            let caught_up = self.position >= self.past;
+            let caught_up = self.position >= self.head_at_start;
             if (caught_up && !self.caught_up_sent) || Instant::now() >= self.next_checkpoint {
                 return Ok(self.checkpoint());
             }
@@ -159,7 +159,7 @@ impl Follow {
     }
 
     fn checkpoint(&mut self) -> FollowItem {
-        let caught_up = self.position >= self.past;
+        let caught_up = self.position >= self.head_at_start;
         self.caught_up_sent = caught_up;
         self.next_checkpoint = Instant::now() + self.interval;
         FollowItem::Checkpoint { position: self.position, caught_up }

@@ -28,7 +28,7 @@ struct OpenWatches {
     positions: HashMap<u64, Arc<AtomicU64>>,
 }
 
-/// Counts an open watch until it is dropped.
+/// An open watch, which is counted until this is dropped.
 #[derive(Debug)]
 pub struct Watcher {
     all: Arc<Mutex<OpenWatches>>,
