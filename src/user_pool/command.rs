@@ -1,5 +1,5 @@
-//! Commands: requests whose fields were checked. Settings come from a checked
-//! request alone, because their fields are private to the rules.
+//! Commands: requests whose fields were checked. Only this room can create settings, because
+//! their fields are private. So all settings are checked.
 
 use uuid::Uuid;
 
@@ -144,8 +144,8 @@ impl CheckedCommand {
         })
     }
 
-    /// Checks a request to update a user pool, except for what its settings mean together
-    /// with those that stay, which is decided later.
+    /// Checks a request to update a user pool. [`decide`](super::decide()) checks the rules
+    /// that also need the current settings.
     ///
     /// # Errors
     /// The field rules that it breaks.

@@ -57,7 +57,7 @@ fn default_password_policy() -> PasswordPolicy {
     }
 }
 
-/// A policy that is present requires nothing that it leaves out.
+/// A requirement that a given policy omits is false.
 fn complete_password_policy(policy: &mut PasswordPolicy) {
     policy.minimum_length.get_or_insert(8);
     policy.require_uppercase.get_or_insert(false);

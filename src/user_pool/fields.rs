@@ -73,14 +73,14 @@ pub(super) fn settings(check: &mut Check, pool: &UserPool) {
     check.message("user_pool_add_ons", pool.user_pool_add_ons.as_ref(), user_pool_add_ons);
 }
 
-/// The messages with a required field, after an update was merged: a mask can name their
-/// other fields alone.
+/// Checks required fields again after an update is merged: a mask can set other fields of a
+/// message that had been absent.
 pub(super) fn merged_settings(check: &mut Check, pool: &UserPool) {
     check.message("sms_configuration", pool.sms_configuration.as_ref(), sms_configuration);
     check.message("user_pool_add_ons", pool.user_pool_add_ons.as_ref(), user_pool_add_ons);
 }
 
-/// Every request of Cognito that has the ID requires it.
+/// Required in every request of Cognito with this field.
 pub(crate) fn user_pool_id(check: &mut Check, id: Option<&String>) {
     check.required("user_pool_id", id);
     optional_user_pool_id(check, id);
@@ -92,7 +92,7 @@ pub(crate) fn optional_user_pool_id(check: &mut Check, id: Option<&String>) {
     check.pattern("user_pool_id", id, &USER_POOL_ID);
 }
 
-/// Source: Cognito `DomainType`. Every request that has it requires it.
+/// Source: Cognito `DomainType`. Required in every request with this field.
 pub(super) fn domain(check: &mut Check, domain: Option<&String>) {
     check.required("domain", domain);
     check.length("domain", domain, 1..=63);

@@ -95,8 +95,8 @@ impl UpdateMask {
     }
 }
 
-/// The sorted paths of the settings that differ. A path goes as deep as both sides have
-/// messages.
+/// The sorted paths of the settings that differ. If both sides have a message, the paths of
+/// its changed fields are listed instead of its own.
 pub(super) fn changed(before: &UserPool, after: &UserPool) -> Vec<String> {
     let (before, after) = (to_dynamic(before), to_dynamic(after));
     let mut paths = Vec::new();
