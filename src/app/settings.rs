@@ -10,7 +10,7 @@ use crate::{
 pub struct Settings {
     /// The prefix of user pool IDs.
     pub region: String,
-    /// Cognito's quotas.
+    /// The limits of user pools.
     pub limits: Limits,
     /// How many bytes of the read model are cached in memory, approximately.
     pub cache: u64,

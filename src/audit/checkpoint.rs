@@ -58,7 +58,7 @@ pub enum KeyError {
     Randomness,
 }
 
-/// The checkpoint proves nothing.
+/// The checkpoint is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
     /// A field has a length or value that no checkpoint has.

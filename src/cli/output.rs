@@ -143,6 +143,6 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
 
 /// Prints a line that is not part of the output to stderr.
 pub(super) fn print_note(text: &str) {
-    // A closed stderr has no reader.
+    // Ignored: stderr may be closed.
     let _ = writeln!(anstream::stderr(), "userpool: {text}");
 }

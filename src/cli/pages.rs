@@ -2,8 +2,8 @@
 
 use super::error::CliError;
 
-/// Passes the items of all pages to `each`, at most `limit`. `page` gets the most items
-/// that it may return, never more than `max_page`, and the token of the page.
+/// Passes the items of all pages to `each`, at most `limit`. `page` takes the maximum number
+/// of items, never more than `max_page`, and the token of the page.
 pub(super) async fn for_each_item<T>(
     limit: Option<u64>,
     max_page: i32,

@@ -15,9 +15,8 @@ use crate::{
 
 use super::{connection::next_message, error::CliError, progress, report::Report, text::escape};
 
-/// How often the server may report that it has sent everything, before it has sent the
-/// events up to the checkpoint that it signed. An honest server may do so early, because
-/// it signs later.
+/// How many caught-up reports are accepted before the events up to the signed checkpoint
+/// have arrived. An honest server can send one early, because it signs later.
 const MAX_EARLY_REPORTS: u32 = 3;
 
 /// Why a verification ends early.

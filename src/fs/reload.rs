@@ -1,10 +1,10 @@
 //! Values that are loaded from files and reloaded when the files change.
 //!
 //! The files are checked once a second, which costs a system call each. Watching their
-//! directories would cost less, but network file systems report no changes, and a
-//! certificate and its key change one after the other: a change counts once the files
-//! have stayed the same from one check to the next, so within two seconds. SIGHUP
-//! reloads at once. If loading fails, the previous value stays in use.
+//! directories would cost less, but network file systems report no changes. A certificate
+//! and its key change one after the other. So changed files are loaded only when they are
+//! the same at two checks in a row, within two seconds. SIGHUP reloads at once. If loading
+//! fails, the previous value stays in use.
 
 use std::{
     error::Error,

@@ -19,9 +19,9 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The prefix of user pool IDs.
     pub region: String,
-    /// The 12 digits that it reports as the owner of domains.
+    /// The AWS account ID in every description of a domain: 12 digits.
     pub account_id: String,
-    /// Cognito's quotas.
+    /// The limits of user pools.
     pub limits: Limits,
     /// How many bytes of user pools are cached in memory, approximately.
     pub cache: u64,

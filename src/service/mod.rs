@@ -27,7 +27,7 @@ use self::fingerprint::{Mutation, fingerprint};
 pub struct Operations {
     app: Arc<App>,
     signer: Arc<Signer>,
-    /// The 12 digits that domains show as their owner.
+    /// The AWS account ID in every description of a domain.
     account_id: String,
 }
 

@@ -69,7 +69,7 @@ impl LabelValue for RebuildReason {
     }
 }
 
-/// The metrics of the application. Those of [`Default`] are not exported.
+/// The metrics of the application. Only those of [`Metrics`](super::Metrics) are exported.
 #[derive(Debug, Clone)]
 pub struct AppMetrics {
     /// The open watches.

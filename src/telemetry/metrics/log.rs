@@ -13,7 +13,7 @@ use prometheus_client::{
 
 use super::registrar::{Registrar, duration_histogram, set};
 
-/// The metrics of a log. Those of [`Default`] are not exported.
+/// The metrics of a log. Only those of [`Metrics`](super::Metrics) are exported.
 #[derive(Debug, Clone)]
 pub struct LogMetrics {
     /// `userpool_log_append_seconds`

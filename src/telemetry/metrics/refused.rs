@@ -72,7 +72,7 @@ impl LabelValue for RefusalReason {
     }
 }
 
-/// `userpool_refused_total`. That of [`Default`] is not exported.
+/// `userpool_refused_total`. Only that of [`Metrics`](super::Metrics) is exported.
 #[derive(Debug, Clone)]
 pub struct RefusalCounters(Arc<LabeledCounters<RefusalReason>>);
 

@@ -29,7 +29,7 @@ pub(super) trait LabelSet:
 
 impl<T: EncodeLabelSet + Clone + Eq + fmt::Debug + Hash + Send + Sync + 'static> LabelSet for T {}
 
-/// Registers metrics under their registrar.
+/// Registers metrics in a registry.
 pub(super) struct Registrar<'a>(pub(super) &'a mut Registry);
 
 impl Registrar<'_> {

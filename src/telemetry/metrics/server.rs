@@ -7,7 +7,7 @@ use prometheus_client::{
 
 use super::registrar::{Registrar, set};
 
-/// The metrics of the server. Those of [`Default`] are not exported.
+/// The metrics of the server. Only those of [`Metrics`](super::Metrics) are exported.
 #[derive(Debug, Clone, Default)]
 pub struct ServerMetrics {
     /// `userpool_phase`

@@ -33,7 +33,7 @@ impl FromStr for Collector {
     }
 }
 
-/// Creates spans; that of [`Default`] creates none.
+/// Creates spans. The default tracer creates none.
 #[derive(Debug, Clone, Default)]
 pub struct Tracer(Option<Exporter>);
 
