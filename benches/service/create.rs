@@ -116,7 +116,7 @@ fn many(report: &mut Report, what: &str, rounds: &Rounds) {
     report.row(Row {
         what: what.to_owned(),
         target: "≥ 0.60 of bare tonic",
-        measured: format!("{}/s of {}/s", side("userpool"), side("bare tonic")),
+        measured: format!("{}/s against {}/s", side("userpool"), side("bare tonic")),
         ratio: Some(ratio),
         reached: Some(ratio.median >= 0.60),
     });

@@ -56,7 +56,7 @@ fn judge(report: &mut Report, what: &str, rounds: &Rounds) {
         what: what.to_owned(),
         target: "≥ 0.90 of bare tonic",
         measured: format!(
-            "{}/s of {}/s",
+            "{}/s against {}/s",
             side("userpool", PER_SECOND),
             side("bare tonic", PER_SECOND)
         ),
@@ -67,7 +67,7 @@ fn judge(report: &mut Report, what: &str, rounds: &Rounds) {
     report.row(Row {
         what: format!("{what}, p99"),
         target: "≤ 1.2 × bare tonic",
-        measured: format!("{} ms of {} ms", side("userpool", P99), side("bare tonic", P99)),
+        measured: format!("{} ms against {} ms", side("userpool", P99), side("bare tonic", P99)),
         ratio: Some(ratio),
         reached: Some(ratio.median <= 1.2),
     });

@@ -58,7 +58,7 @@ fn judge(
     report.row(Row {
         what,
         target: "the generators agree",
-        measured: format!("{}/s of {}/s", side("userpool"), side("bare tonic")),
+        measured: format!("{}/s against {}/s", side("userpool"), side("bare tonic")),
         ratio: Some(rounds.ratio("userpool", "bare tonic", PER_SECOND)),
         reached: None,
     });
