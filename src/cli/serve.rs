@@ -76,13 +76,13 @@ pub(super) struct ServeCommand {
     /// Allow at most this many connections, within ulimit -n; further ones are closed at once.
     #[arg(long, env = "USERPOOL_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000)]
     max_connections: usize,
-    /// Allow at most this many concurrent reads; further ones are rejected at once.
+    /// Allow at most this many concurrent reads; further ones are refused at once.
     #[arg(long, env = "USERPOOL_MAX_READS", value_name = "N", default_value_t = 512)]
     max_reads: usize,
-    /// Allow at most this many open watches; further ones are rejected at once.
+    /// Allow at most this many open watches; further ones are refused at once.
     #[arg(long, env = "USERPOOL_MAX_WATCHES", value_name = "N", default_value_t = 4096)]
     max_watches: usize,
-    /// Allow at most this many open watches per connection; further ones are rejected at once.
+    /// Allow at most this many open watches per connection; further ones are refused at once.
     #[arg(
         long,
         env = "USERPOOL_MAX_WATCHES_PER_CONNECTION",

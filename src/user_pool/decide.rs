@@ -1,4 +1,4 @@
-//! The business rules: decide which events a command leads to, or why it is rejected.
+//! The business rules: decide which events a command leads to, or why it is refused.
 
 use crate::proto::{
     UserPool, UserPoolCreated, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted,
@@ -25,7 +25,7 @@ pub struct Facts {
     pub limits: Limits,
 }
 
-/// Why a command is rejected. Nothing was recorded.
+/// Why a command is refused. Nothing was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// The user pool never existed. The command may succeed after it is created.

@@ -38,7 +38,7 @@ impl DomainPrefix {
 
     /// The violation for a reserved word in the prefix, if there is one.
     ///
-    /// Source: rejections observed on AWS, which rejects `newcognito` and accepts `awsome`.
+    /// Source: refusals observed on AWS, which refuses `newcognito` and accepts `awsome`.
     /// So "aws" is reserved as a whole word between hyphens, the other words anywhere.
     pub(super) fn reserved_word(&self) -> Option<Violation> {
         let substring = ["cognito", "amazon"].into_iter().find(|word| self.0.contains(word));

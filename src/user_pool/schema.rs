@@ -121,7 +121,7 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
     violations
 }
 
-/// Source: rejections observed on AWS; for the required alias, the developer guide of
+/// Source: refusals observed on AWS; for the required alias, the developer guide of
 /// Cognito.
 fn standard_violations(
     place: AttributePath,
@@ -162,7 +162,7 @@ fn standard_violations(
     violations
 }
 
-/// Source: rejections observed on AWS.
+/// Source: refusals observed on AWS.
 fn custom_violations(place: AttributePath, attribute: &SchemaAttribute) -> Vec<Violation> {
     let mut violations = Vec::new();
     if attribute.attribute_data_type.is_none() {
@@ -184,7 +184,7 @@ fn custom_violations(place: AttributePath, attribute: &SchemaAttribute) -> Vec<V
     violations
 }
 
-/// Source: rejections observed on AWS, and those that moto copies from AWS.
+/// Source: refusals observed on AWS, and those that moto copies from AWS.
 fn bounds_violations(
     place: AttributePath,
     name: &str,

@@ -10,7 +10,7 @@ use super::{
 /// The rules for settings that only a new user pool can have.
 pub(super) fn creation(requested: &UserPool) -> Vec<Violation> {
     let mut violations = Vec::new();
-    // Source: a rejection observed on AWS.
+    // Source: a refusal observed on AWS.
     if !requested.alias_attributes.is_empty() && !requested.username_attributes.is_empty() {
         violations.push(Violation::new(
             "username_attributes",
@@ -27,7 +27,7 @@ pub(super) fn settings(pool: &UserPool, limits: &Limits) -> Vec<Violation> {
     let mut violations = Vec::new();
     let sms = pool.sms_configuration.is_some();
     let phone = i32::from(verified_attribute::Value::PhoneNumber);
-    // Source: a rejection observed on AWS. A phone number as username needs no SMS.
+    // Source: a refusal observed on AWS. A phone number as username needs no SMS.
     if pool.auto_verified_attributes.contains(&phone) && !sms {
         violations.push(Violation::new(
             "sms_configuration",
@@ -36,7 +36,7 @@ pub(super) fn settings(pool: &UserPool, limits: &Limits) -> Vec<Violation> {
             "SMS configuration is required when phone_number is selected for auto verification",
         ));
     }
-    // Source: rejections observed on AWS. Despite the text, SMS alone is enough.
+    // Source: refusals observed on AWS. Despite the text, SMS alone is enough.
     let mfa = pool.mfa_configuration.unwrap_or_default();
     let mode = match mfa_configuration::Value::try_from(mfa) {
         Ok(mfa_configuration::Value::On) => Some("required"),

@@ -1,5 +1,5 @@
 //! Limits on concurrent calls and on the memory of their requests. Excess calls are
-//! rejected at once; no call waits.
+//! refused at once; no call waits.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! An application that has not seen the other's last change rejects no command by its
+//! An application that has not seen the other's last change refuses no command by its
 //! stale state.
 
 use std::sync::Arc;
