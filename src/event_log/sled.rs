@@ -1,18 +1,19 @@
 //! The log in a sled database: `DIR/records`, with the witness `DIR/head`.
 //!
-//! One tree has the records in chunks. sled promises less than a log must, so this
-//! engine adds the rest: it syncs what `flush` leaves in the page cache, detects what
-//! `open` drops without an error, splits what would become a file of its own, and turns
-//! the panics of sled into errors.
+//! One tree has the records in compressed packs. sled guarantees less than a log needs, so
+//! this engine adds the rest: it syncs what `flush` leaves in the page cache, detects what
+//! `open` drops without an error, splits large values, which sled would store in separate
+//! files, and turns the panics of sled into errors.
 
 #![expect(
     clippy::disallowed_methods,
     reason = "the engine waits for real disks on threads of its own; a simulation replaces it"
 )]
 
-mod chunks;
+mod entries;
 mod files;
 mod open;
+mod packs;
 mod scratch_copy;
 mod tail;
 
@@ -28,14 +29,13 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use sled::{Db, IVec};
+use sled::Db;
 use tokio::{sync::watch, task, time};
 
 use crate::telemetry::metrics::LogMetrics;
 
-use self::chunks::key;
 pub(crate) use self::files::DbHandle;
-use self::files::sync_blobs;
+use self::{entries::Entry, files::sync_blobs};
 use super::{
     AppendError, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit, Record,
     witness::Witness,
@@ -271,11 +271,11 @@ impl Engine {
         records: &[Record],
         synced_blobs: &mut HashSet<OsString>,
     ) -> Result<(), BoxError> {
-        let mut batch = sled::Batch::default();
-        for record in records {
-            chunks::insert(&mut batch, record);
+        // Not as a sled batch, which costs a second write. After a crash, sled has a prefix of
+        // these inserts, and opening the log removes an incomplete batch.
+        for (key, value) in entries::of(records) {
+            self.db.insert(key, value)?;
         }
-        self.db.apply_batch(batch)?;
         let written = Instant::now();
         self.db.flush()?;
         sync_blobs(&self.path.join("blobs"), synced_blobs)?;
@@ -289,19 +289,13 @@ impl Engine {
         let end = self.head.borrow().position;
         let mut records: Vec<Record> = Vec::new();
         let mut left = limit;
-        let mut expected = after.next();
-        let mut entries = chunks::join(self.db.range(key(expected)..key(end.next())));
-        while let Some((key, stored)) = catch(expected, || entries.next().transpose())? {
+        for stored in entries::records(&self.db, after.next(), end) {
+            let (position, stored) = stored?;
             if !left.admits(records.len(), stored.len()) {
-                return Ok(records);
+                break;
             }
             let previous = records.last().map(|record| record.hash);
-            let record = parse_entry(expected, &key, stored, previous)?;
-            records.push(record);
-            expected = expected.next();
-        }
-        if expected <= end {
-            return Err(ReadError::Damaged { position: expected, defect: Defect::Missing });
+            records.push(parse(position, stored, previous)?);
         }
         Ok(records)
     }
@@ -310,15 +304,19 @@ impl Engine {
         let end = self.head.borrow().position;
         let mut records: Vec<Record> = Vec::new();
         let mut left = limit;
+        let mut entry: Option<Entry> = None;
         for &position in positions {
+            if entry.as_ref().is_none_or(|entry| entry.get(position).is_none()) {
+                let found = entries::containing(&self.db, position);
+                entry = found.map_err(|error| error.at(position))?;
+            }
+            let stored = entry.as_ref().and_then(|entry| entry.get(position)).cloned();
             let missing = ReadError::Damaged { position, defect: Defect::Missing };
-            let entries = self.db.range(key(position)..key(position.next()));
-            let entry = catch(position, || chunks::join(entries).next().transpose())?;
-            let (key, stored) = entry.filter(|_| position <= end).ok_or(missing)?;
+            let stored = stored.filter(|_| position <= end).ok_or(missing)?;
             if !left.admits(records.len(), stored.len()) {
                 break;
             }
-            records.push(parse_entry(position, &key, stored, None)?);
+            records.push(parse(position, stored, None)?);
         }
         Ok(records)
     }
@@ -349,23 +347,9 @@ fn system_error(error: sled::Error) -> Result<io::Error, sled::Error> {
     }
 }
 
-fn parse_entry(
-    position: Position,
-    found: &IVec,
-    stored: Bytes,
-    previous: Option<Hash>,
-) -> Result<Record, ReadError> {
+fn parse(position: Position, stored: Bytes, previous: Option<Hash>) -> Result<Record, ReadError> {
     let damaged = |defect| ReadError::Damaged { position, defect };
-    if **found != key(position) {
-        return Err(damaged(Defect::Missing));
-    }
     Record::parse_at(position, stored, previous).map_err(damaged)
-}
-
-/// The position in the key of a chunk.
-fn position_of(key: &IVec) -> Result<Position, ReadError> {
-    let position = key.first_chunk().ok_or_else(|| unavailable("a key is not a position"))?;
-    Ok(Position(u64::from_be_bytes(*position)))
 }
 
 /// Reads from sled at `position`. Turns a panic, which damage can cause, into an error.

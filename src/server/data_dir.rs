@@ -22,7 +22,9 @@ use serde::{Deserialize, Serialize, de::Error as _};
 use crate::fs::{public_mode, read_optional, write_atomic};
 
 /// The format that this version reads and writes.
-const FORMAT: u32 = 1;
+///
+/// 1: each record of the log is an entry by itself. 2: records are in packs.
+const FORMAT: u32 = 2;
 
 /// The name of the manifest.
 const MANIFEST: &str = "manifest.json";
@@ -44,6 +46,20 @@ struct Manifest {
 }
 
 impl Manifest {
+    /// Records that this version writes to the directory, so that an earlier one refuses it.
+    fn raise_format(self, path: &Path) -> io::Result<()> {
+        if self.format >= FORMAT {
+            return Ok(());
+        }
+        let (from, to) = (self.format, FORMAT);
+        tracing::info!(
+            from,
+            to,
+            "the data directory gets a new format; earlier versions refuse it"
+        );
+        Self { format: FORMAT, ..self }.write(path)
+    }
+
     fn write(&self, path: &Path) -> io::Result<()> {
         let mut json = serde_json::to_vec_pretty(self)?;
         json.push(b'\n');
@@ -142,7 +158,10 @@ impl DataDir {
         let directory = Self::lock(path)?;
         let manifest_path = directory.manifest();
         match manifest_of(region, &manifest_path)? {
-            Some(_) => directory.check_log()?,
+            Some(manifest) => {
+                directory.check_log()?;
+                manifest.raise_format(&manifest_path).map_err(unusable(&manifest_path))?;
+            }
             None if !is_empty(&directory.log()) => {
                 return Err(DataDirError::ManifestMissing(manifest_path));
             }

@@ -24,6 +24,10 @@ use self::stderr::Stderr;
 /// The directive that SIGUSR1 adds to the filter.
 const DEBUG_DIRECTIVE: &str = "userpool=debug";
 
+/// The directives before those of the filter, which can replace them: these libraries log
+/// their routine work as information.
+const LIBRARY_DIRECTIVES: &str = "fjall=warn,lsm_tree=warn";
+
 /// The format of the log.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {
@@ -61,6 +65,7 @@ pub(crate) fn filter(text: &str) -> Result<String, String> {
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, Box<dyn Error>> {
+    let filter = format!("{LIBRARY_DIRECTIVES},{filter}");
     EnvFilter::try_new(filter).map_err(|error| format!("--log: {error}").into())
 }
 

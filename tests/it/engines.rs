@@ -2,6 +2,7 @@
 //! on.
 
 mod damage;
+mod packs;
 mod reopening;
 
 use std::{collections::HashSet, sync::Arc};
@@ -13,6 +14,8 @@ use userpool::event_log::{
     AppendError, Defect, EventLog, Hash, Head, MemoryLog, Position, ReadError, ReadLimit, Record,
     SledLog,
 };
+
+pub(crate) use self::reopening::tamper;
 
 const ALL: ReadLimit = ReadLimit { records: usize::MAX, bytes: usize::MAX };
 

@@ -141,22 +141,28 @@ async fn the_layout_of_a_witness_is_stable() {
 
 #[test]
 fn the_format_of_a_manifest_is_stable() {
-    let golden = fs::read(golden("manifest-format-1.json")).expect("a manifest");
+    let format = |number: u32| {
+        fs::read(golden(&format!("manifest-format-{number}.json"))).expect("a manifest")
+    };
     let now = "2017-12-11T00:00:00Z".parse().expect("a time");
 
     let directory = TempDir::new().expect("a directory");
     DataDir::open(directory.path(), "us-east-1", now).expect("a data directory");
     let manifest = directory.path().join("manifest.json");
-    assert_eq!(fs::read(manifest).expect("a manifest"), golden);
+    assert_eq!(fs::read(manifest).expect("a manifest"), format(2));
 
     let directory = TempDir::new().expect("a directory");
     let manifest = directory.path().join("manifest.json");
     fs::create_dir(directory.path().join("log")).expect("a log");
-    fs::write(&manifest, &golden).expect("written");
+    fs::write(&manifest, format(1)).expect("written");
     let later = "2027-12-11T00:00:00Z".parse().expect("a time");
-    DataDir::open(directory.path(), "us-east-1", later).expect("a data directory");
-    assert_eq!(fs::read(&manifest).expect("a manifest"), golden);
     DataDir::open(directory.path(), "eu-west-1", later).expect_err("another region");
+    DataDir::open_existing(directory.path()).expect("a data directory");
+    assert_eq!(fs::read(&manifest).expect("a manifest"), format(1), "only read");
+    for _ in 0..2 {
+        DataDir::open(directory.path(), "us-east-1", later).expect("a data directory");
+        assert_eq!(fs::read(&manifest).expect("a manifest"), format(2));
+    }
 }
 
 fn golden(name: &str) -> PathBuf {

@@ -16,7 +16,8 @@ use userpool::{
 };
 
 use crate::{
-    support::{TestServer, change_database, create, domain},
+    engines::tamper,
+    support::{TestServer, create, domain},
     tools::repository,
 };
 
@@ -234,7 +235,7 @@ async fn openssl_agrees_on_a_checkpoint() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_record_is_named_by_its_position() {
     let directory = stopped().await;
-    change_database(&directory.path().join("log/records"), |db| {
+    tamper(&directory.path().join("log"), |db| {
         let mut record = db.get(3_u64.to_be_bytes()).expect("readable").expect("a record").to_vec();
         record[60] ^= 1;
         db.insert(3_u64.to_be_bytes(), record).expect("written");

@@ -5,6 +5,7 @@
 
 use std::env;
 
+use bytes::Bytes;
 use uuid::Uuid;
 
 #[path = "../linearizability/random.rs"]
@@ -24,6 +25,11 @@ impl Random {
     /// True so many times in a hundred.
     pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
+    }
+
+    /// Bytes that cannot be compressed.
+    pub(crate) fn bytes(&mut self, count: usize) -> Bytes {
+        (0..count).map(|_| self.next().to_be_bytes()[0]).collect()
     }
 
     pub(crate) fn uuid(&mut self) -> Uuid {

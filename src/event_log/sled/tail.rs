@@ -1,43 +1,43 @@
 //! The check of the last records when a log is opened.
 
-use sled::{Db, IVec};
+use sled::Db;
 
 use crate::event_log::{BatchPlace, Defect, Head, Position, ReadError, Record};
 
-use super::{catch, chunks, parse_entry, position_of, unavailable};
+use super::{
+    entries::{self, EntryError, key},
+    packs::BadPack,
+    parse, unavailable,
+};
 
 /// How many of the last records are checked.
-const TAIL_RECORDS: usize = 1024;
+const TAIL_RECORDS: u64 = 1024;
 
 /// Checks the last records and returns the head.
 ///
 /// Removes an incomplete batch at the end, which was never acknowledged. If it was
 /// acknowledged, the log is damaged, and nothing is removed.
 pub(super) fn check(db: &Db, acknowledged: Head) -> Result<Head, ReadError> {
-    let mut tail: Vec<(IVec, IVec)> = Vec::new();
-    let (mut entries, mut records) = (db.iter().rev(), 0);
-    while records < TAIL_RECORDS {
-        let position = match tail.last() {
-            Some((later, _)) => Position(position_of(later)?.0.saturating_sub(1)),
-            None => acknowledged.position,
-        };
-        let Some(entry) = catch(position, || entries.next().transpose())? else { break };
-        records += usize::from(chunks::is_first_chunk(&entry.0));
-        tail.push(entry);
-    }
-    tail.reverse();
+    let last = match entries::containing(db, Position(u64::MAX - 1)) {
+        Ok(Some(last)) => last.last(),
+        Ok(None) => return Ok(Head::default()),
+        // The last pieces of a commit that was never acknowledged.
+        Err(EntryError::Pack { first, reason: BadPack::Incomplete })
+            if first > acknowledged.position =>
+        {
+            truncate_after(db, Position(first.0.saturating_sub(1)))?;
+            return check(db, acknowledged);
+        }
+        Err(error) => return Err(error.at(acknowledged.position)),
+    };
+    let first = Position(last.0.saturating_sub(TAIL_RECORDS).saturating_add(1).max(1));
     let mut previous: Option<Record> = None;
-    for entry in chunks::join(tail.into_iter().map(Ok)) {
-        let (key, stored) = entry.map_err(unavailable)?;
-        let expected = match &previous {
-            Some(record) => record.position.next(),
-            None => position_of(&key)?,
-        };
+    for stored in entries::records(db, first, last) {
+        let (position, stored) = stored?;
         let previous_hash = previous.as_ref().map(|record| record.hash);
-        let record = parse_entry(expected, &key, stored, previous_hash)?;
-        if record.position == acknowledged.position && record.hash != acknowledged.hash {
-            let (position, defect) = (record.position, Defect::BrokenChain);
-            return Err(ReadError::Damaged { position, defect });
+        let record = parse(position, stored, previous_hash)?;
+        if position == acknowledged.position && record.hash != acknowledged.hash {
+            return Err(ReadError::Damaged { position, defect: Defect::BrokenChain });
         }
         previous = Some(record);
     }
@@ -57,9 +57,21 @@ pub(super) fn check(db: &Db, acknowledged: Head) -> Result<Head, ReadError> {
 
 /// Removes the records after `end`, which were never acknowledged.
 fn truncate_after(db: &Db, end: Position) -> Result<(), ReadError> {
+    let (mut first, mut kept) = (end.next(), Vec::new());
+    // A pack may have other batches before it.
+    let entry = entries::containing(db, end).map_err(|error| error.at(end))?;
+    if let Some(entry) = entry.filter(|entry| entry.last() > end) {
+        first = entry.first;
+        for stored in (first.0..=end.0).zip(entry.records) {
+            kept.push(parse(Position(stored.0), stored.1, None)?);
+        }
+    }
     let mut batch = sled::Batch::default();
-    for key in db.range(chunks::key(end.next())..).keys() {
+    for key in db.range(key(first)..).keys() {
         batch.remove(key.map_err(unavailable)?);
+    }
+    for (key, value) in entries::of(&kept) {
+        batch.insert(key, value);
     }
     db.apply_batch(batch).map_err(unavailable)?;
     db.flush().map_err(unavailable)?;

@@ -7,7 +7,11 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use userpool::event_log::{EventLog, Head, OpenError, Position, Record, SledLog};
 
-use super::{ALL, append, positions};
+use super::{
+    ALL, append,
+    packs::{packs, unpack},
+    positions,
+};
 use crate::support::change_database;
 
 /// The offset of the second slot of the witness; the first is at 0.
@@ -138,9 +142,26 @@ pub(super) async fn log_of(directory: &Path, records: u64) -> Head {
     log.head().borrow().to_owned()
 }
 
-/// Changes the closed database directly.
-pub(super) fn tamper(directory: &Path, change: impl FnOnce(&sled::Db)) {
-    change_database(&directory.join("records"), change);
+/// Changes the closed database directly, after it was changed to the form of earlier
+/// versions, in which each record is an entry by itself.
+pub(crate) fn tamper(directory: &Path, change: impl FnOnce(&sled::Db)) {
+    change_database(&directory.join("records"), |db| {
+        for (key, pack) in packs(db) {
+            let first = u64::from_be_bytes(key[..8].try_into().expect("a position"));
+            db.scan_prefix(&key).keys().for_each(|key| {
+                db.remove(key.expect("readable")).expect("removed");
+            });
+            for (position, stored) in (first..).zip(unpack(&pack)) {
+                for (number, piece) in (0_u16..).zip(stored.chunks(4000)) {
+                    let number = number.to_be_bytes();
+                    let number = if number == [0, 0] { &[][..] } else { &number[..] };
+                    let key = [&position.to_be_bytes(), number].concat();
+                    db.insert(key, piece).expect("written");
+                }
+            }
+        }
+        change(db);
+    });
 }
 
 pub(super) fn key(position: u64) -> [u8; 8] {
