@@ -187,7 +187,7 @@ impl App {
         context: Context,
     ) -> Result<Outcome, ExecuteError> {
         let (answer, answered) = oneshot::channel();
-        let job = writer::Job { checked, context, answer };
+        let job = writer::Job { checked: Some(checked), context, answer };
         self.commands.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 self.settings.metrics.refused.count(RefusalReason::Queue);

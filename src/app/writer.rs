@@ -45,7 +45,8 @@ const MAX_BATCH: usize = 512;
 /// A command in the writer's queue.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) checked: CheckedCommand,
+    /// Taken when it is decided, unless it may have to be decided again.
+    pub(super) checked: Option<CheckedCommand>,
     pub(super) context: Context,
     pub(super) answer: oneshot::Sender<Result<Outcome, ExecuteError>>,
 }
@@ -178,10 +179,11 @@ impl Writer {
     /// on the new state.
     async fn execute(&self, jobs: &mut Vec<Job>) -> Result<(), WriterError> {
         self.projector.catch_up().await?;
+        let is_shared = self.log.is_shared();
         let answers = loop {
             jobs.retain(|job| !job.answer.is_closed());
             let batch = Batch::new(self.read_model.changes());
-            let (batch, answers) = self.decide(batch, jobs).await;
+            let (batch, answers) = self.decide(batch, jobs, is_shared).await;
             #[cfg(sim_bugs)]
             let answers = if PlantedBug::EarlyAnswer.is_planted() {
                 self.answer(jobs, answers);
@@ -190,7 +192,9 @@ impl Writer {
                 answers
             };
             match self.commit(batch).await {
-                Err(WriterError::Append(AppendError::Conflict { expected, actual })) => {
+                Err(WriterError::Append(AppendError::Conflict { expected, actual }))
+                    if is_shared =>
+                {
                     tracing::debug!(%expected, %actual, "another writer was first; deciding again");
                     self.projector.catch_up_after_conflict(actual).await?;
                 }
@@ -210,14 +214,22 @@ impl Writer {
         }
     }
 
-    async fn decide(&self, batch: Batch, jobs: &[Job]) -> (Batch, Vec<Answer>) {
+    /// Decides commands into a batch. Keeps them if `again` is set, because they may have to
+    /// be decided again.
+    async fn decide(&self, batch: Batch, jobs: &mut [Job], again: bool) -> (Batch, Vec<Answer>) {
         let Self { read_model, source, settings, .. } = self;
         let mut decider = Decider { read_model, source: source.as_ref(), settings, batch };
         let mut answers = Vec::with_capacity(jobs.len());
         for Job { checked, context, .. } in jobs {
-            let validate_only = checked.options.validate_only;
+            let command = if again { checked.clone() } else { checked.take() };
+            let Some(command) = command else {
+                let result = Err(ExecuteError::Fault);
+                answers.push(Answer { result, outcome: metrics::CommandOutcome::Failed });
+                continue;
+            };
+            let validate_only = command.options.validate_only;
             // A panic in the rules fails this command and no other.
-            let decide = AssertUnwindSafe(|| decider.decide(checked.clone(), context));
+            let decide = AssertUnwindSafe(|| decider.decide(command, context));
             let (mut result, is_repeated) = match panic::catch_unwind(decide) {
                 Ok(Decision::Answer(answer)) => (answer, false),
                 Ok(Decision::Repeated(outcome)) => (Ok(outcome), true),

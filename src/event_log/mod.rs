@@ -76,6 +76,11 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// accepts no further batch, unless [`can_append_again`](Self::can_append_again).
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError>;
 
+    /// Whether other writers may append to the log, so that an append can be in conflict.
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     /// Whether the log can be used after [`AppendError::Unknown`].
     ///
     /// If so, the caller resolves the outcome: it reads the record after `expected`, and

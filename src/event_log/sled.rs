@@ -181,6 +181,11 @@ impl EventLog for SledLog {
         appended.map_err(AppendError::Unknown)?
     }
 
+    /// The database is locked while it is open.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
         let read = self.run_blocking(move |engine| engine.read(after, limit)).await;
         read.map_err(ReadError::Unavailable)?

@@ -58,7 +58,7 @@ impl UserPoolHistoryService for History {
         &self,
         _request: Request<GetSignedCheckpointRequest>,
     ) -> Result<Response<GetSignedCheckpointResponse>, Status> {
-        Ok(Response::new(self.0.get_signed_checkpoint()?))
+        Ok(Response::new(self.0.get_signed_checkpoint()))
     }
 
     async fn get_checkpoint_key(

@@ -88,9 +88,9 @@ impl Operations {
         })
     }
 
-    pub(crate) fn get_signed_checkpoint(&self) -> Result<GetSignedCheckpointResponse, Error> {
+    pub(crate) fn get_signed_checkpoint(&self) -> GetSignedCheckpointResponse {
         let checkpoint = self.signer.sign(self.app.history().head(), self.app.source().now());
-        Ok(GetSignedCheckpointResponse { checkpoint: Some(checkpoint) })
+        GetSignedCheckpointResponse { checkpoint: Some(checkpoint) }
     }
 
     pub(crate) fn get_checkpoint_key(&self) -> GetCheckpointKeyResponse {

@@ -219,17 +219,17 @@ fn event(position: i64, id: &str, revision: i64, payload: Payload) -> UserPoolEv
     }
 }
 
-fn settings(id: &str, domain: Option<&str>) -> Option<UserPool> {
+fn settings(id: &str, domain: Option<&str>) -> UserPool {
     let domain = domain.map(str::to_owned);
-    Some(UserPool { id: Some(id.to_owned()), domain, ..Default::default() })
+    UserPool { id: Some(id.to_owned()), domain, ..Default::default() }
 }
 
 fn created(id: &str) -> Payload {
-    Payload::UserPoolCreated(Box::new(UserPoolCreated { user_pool: settings(id, None) }))
+    Payload::UserPoolCreated(Box::new(UserPoolCreated { user_pool: Some(settings(id, None)) }))
 }
 
 fn updated(id: &str, domain: Option<&str>) -> Payload {
-    let user_pool = settings(id, domain);
+    let user_pool = Some(settings(id, domain));
     Payload::UserPoolUpdated(Box::new(UserPoolUpdated { user_pool, ..Default::default() }))
 }
 
@@ -245,11 +245,14 @@ fn deleted() -> Payload {
     Payload::UserPoolDeleted(UserPoolDeleted {})
 }
 
+/// A user pool, the revision of an event and its payload.
+type Written<'a> = (&'a str, i64, Payload);
+
 /// A log whose chain is right, but which no command could have written, is named.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_the_rules_could_not_have_written_is_refused() {
     let (a, b) = ("us-east-1_aaaaaaaaa", "us-east-1_bbbbbbbbb");
-    let logs: [(&str, Vec<(&str, i64, Payload)>); 11] = [
+    let logs: [(&str, Vec<Written<'_>>); 11] = [
         (
             "revision 3 of user pool us-east-1_aaaaaaaaa follows revision 1",
             vec![(a, 1, created(a)), (a, 3, updated(a, None))],

@@ -2,7 +2,10 @@
 //! state that has been replaced since it was cached is never used.
 
 use bytes::Bytes;
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{
+    Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use rustc_hash::FxBuildHasher;
 
 /// The usual size of a state, in bytes.
@@ -34,7 +37,7 @@ impl StateCache {
     /// A cache that takes about `bytes` of memory.
     pub(super) fn new(bytes: u64) -> Self {
         let states = usize::try_from(bytes / USUAL_STATE).unwrap_or(usize::MAX);
-        Self(Cache::with(states, bytes, StateWeight, FxBuildHasher, Default::default()))
+        Self(Cache::with(states, bytes, StateWeight, FxBuildHasher, DefaultLifecycle::default()))
     }
 
     /// The cached state of the user pool that was created at this position, if it has this
