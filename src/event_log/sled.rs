@@ -11,6 +11,7 @@
 )]
 
 mod entries;
+mod errors;
 mod files;
 mod open;
 mod packs;
@@ -21,7 +22,6 @@ use std::{
     collections::HashSet,
     ffi::OsString,
     io,
-    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -35,9 +35,9 @@ use tokio::{sync::watch, task, time};
 use crate::telemetry::metrics::LogMetrics;
 
 pub(crate) use self::files::DbHandle;
-use self::{entries::Entry, files::sync_blobs};
+use self::{entries::Entry, errors::parse, files::sync_blobs};
 use super::{
-    AppendError, BoxError, Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit, Record,
+    AppendError, BoxError, Defect, EventLog, Head, Position, ReadError, ReadLimit, Record,
     witness::Witness,
 };
 
@@ -338,46 +338,4 @@ impl Drop for Engine {
             tracing::warn!(%error, "cannot sync the acknowledged head");
         }
     }
-}
-
-/// The error of the system that sled reports, or else the error of sled.
-fn system_error(error: sled::Error) -> Result<io::Error, sled::Error> {
-    match error {
-        sled::Error::Io(error) if error.raw_os_error().is_some() => Ok(error),
-        sled::Error::Io(_)
-        | sled::Error::CollectionNotFound(_)
-        | sled::Error::Unsupported(_)
-        | sled::Error::ReportableBug(_)
-        | sled::Error::Corruption { .. } => Err(error),
-    }
-}
-
-fn parse(position: Position, stored: Bytes, previous: Option<Hash>) -> Result<Record, ReadError> {
-    let damaged = |defect| ReadError::Damaged { position, defect };
-    Record::parse_at(position, stored, previous).map_err(damaged)
-}
-
-/// Reads from sled at `position`. Turns a panic, which damage can cause, into an error.
-fn catch<T>(
-    position: Position,
-    read: impl FnOnce() -> Result<T, sled::Error>,
-) -> Result<T, ReadError> {
-    panic::catch_unwind(AssertUnwindSafe(read))
-        .map_err(|_| ReadError::Damaged { position, defect: Defect::Unreadable })?
-        .map_err(|error| read_error(position, error))
-}
-
-/// The error for a record that sled cannot read.
-fn read_error(position: Position, error: sled::Error) -> ReadError {
-    match system_error(error) {
-        Ok(error) => unavailable(error),
-        Err(error) => {
-            tracing::error!(%position, %error, "sled cannot read a record");
-            ReadError::Damaged { position, defect: Defect::Unreadable }
-        }
-    }
-}
-
-fn unavailable(error: impl Into<BoxError>) -> ReadError {
-    ReadError::Unavailable(error.into())
 }

@@ -13,10 +13,10 @@ use std::{
 
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::Subscriber;
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, fmt, layer::SubscriberExt as _, registry::LookupSpan, reload,
-    util::SubscriberInitExt as _,
+    EnvFilter, Layer, Registry, filter::filter_fn, fmt, layer::SubscriberExt as _,
+    registry::LookupSpan, reload, util::SubscriberInitExt as _,
 };
 
 use self::stderr::Stderr;
@@ -24,9 +24,9 @@ use self::stderr::Stderr;
 /// The directive that SIGUSR1 adds to the filter.
 const DEBUG_DIRECTIVE: &str = "userpool=debug";
 
-/// The directives before those of the filter, which can replace them: these libraries log
-/// their routine work as information.
-const LIBRARY_DIRECTIVES: &str = "fjall=warn,lsm_tree=warn";
+/// Libraries of which only warnings and errors are logged: they log their routine work as
+/// information.
+const QUIET_LIBRARIES: [&str; 2] = ["fjall", "lsm_tree"];
 
 /// The format of the log.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -48,6 +48,7 @@ pub(crate) fn start(format: Format, filter: &str) -> Result<(), Box<dyn Error>> 
     let stderr = Stderr::default();
     tracing_subscriber::registry()
         .with(filter_layer)
+        .with(filter_fn(is_of_interest))
         .with(output_layer(format, stderr.clone()))
         .init();
     stderr.start_buffering();
@@ -59,13 +60,17 @@ pub(crate) fn start(format: Format, filter: &str) -> Result<(), Box<dyn Error>> 
     Ok(handle_signals(handle, filter.to_owned())?)
 }
 
+fn is_of_interest(metadata: &Metadata<'_>) -> bool {
+    let library = metadata.target().split("::").next().unwrap_or_default();
+    *metadata.level() <= Level::WARN || !QUIET_LIBRARIES.contains(&library)
+}
+
 /// Checks the text of a filter.
 pub(crate) fn filter(text: &str) -> Result<String, String> {
     parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, Box<dyn Error>> {
-    let filter = format!("{LIBRARY_DIRECTIVES},{filter}");
     EnvFilter::try_new(filter).map_err(|error| format!("--log: {error}").into())
 }
 

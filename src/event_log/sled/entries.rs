@@ -22,9 +22,8 @@ use sled::{Db, IVec};
 use crate::event_log::{Defect, Position, ReadError, Record};
 
 use super::{
-    catch,
+    errors::{catch, unavailable},
     packs::{self, BadPack},
-    unavailable,
 };
 
 const MAX_PIECE_BYTES: usize = 4000;

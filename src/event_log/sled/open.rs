@@ -23,9 +23,10 @@ use crate::{
 
 use super::{
     AppendState, Engine, OpenError,
+    errors::system_error,
     files::{DbHandle, is_locked, remove_incomplete_snapshots, sync_blobs},
     scratch_copy::ScratchCopy,
-    system_error, tail,
+    tail,
 };
 
 /// How much of the log sled keeps in memory. Appending and following need only the end

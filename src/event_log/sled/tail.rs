@@ -6,8 +6,8 @@ use crate::event_log::{BatchPlace, Defect, Head, Position, ReadError, Record};
 
 use super::{
     entries::{self, EntryError, key},
+    errors::{parse, unavailable},
     packs::BadPack,
-    parse, unavailable,
 };
 
 /// How many of the last records are checked.

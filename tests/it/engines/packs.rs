@@ -58,7 +58,7 @@ fn change_packs(directory: &Path, change: impl FnOnce(&sled::Db)) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_is_stored_in_packs_of_16_kib_in_pieces_of_4000_bytes() {
+async fn a_commit_is_stored_in_packs_in_pieces_of_4000_bytes() {
     let directory = TempDir::new().expect("a directory");
     let (_, records) = log_of_packs(directory.path()).await;
     change_packs(directory.path(), |db| {
