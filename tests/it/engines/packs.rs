@@ -126,7 +126,7 @@ async fn a_damaged_pack_is_refused_and_named() {
 
 /// The last pieces of a commit are missing if the power is cut while it is written.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_of_which_only_the_first_pieces_were_written_is_removed() {
+async fn a_commit_of_which_only_a_part_was_written_is_removed() {
     let directory = TempDir::new().expect("a directory");
     log_of_packs(directory.path()).await;
     let mut pieces = Vec::new();
