@@ -127,6 +127,23 @@ async fn a_state_that_is_not_the_last_one_is_never_served() {
     }
 }
 
+/// Nobody asks for the user pool, and the server still finds the damage.
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_found_without_a_call() {
+    let server = TestServer::start().await;
+    create(&mut server.client().await, "people").await;
+    let server = server
+        .restart_after(|data_dir| {
+            change_read_model(&data_dir.join("read_model"), |states, _| {
+                let key = [b"p".as_slice(), &1_u64.to_be_bytes()].concat();
+                states.insert(key, "damaged").expect("written");
+            });
+        })
+        .await;
+    let ended = server.ended().await;
+    assert!(matches!(ended, Err(ServerError::ReadModelFailed)), "{ended:?}");
+}
+
 /// Damages that the start notices.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_contradicts_its_digest_is_rebuilt() {
