@@ -10,9 +10,9 @@ use userpool::{
     app::StoredPool,
     event_log::{EventLog as _, Head, MemoryLog, SledLog},
     proto::{
-        DescribeUserPoolDomainRequest, DescribeUserPoolRequest, UserPool, UserPoolCreated,
-        UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted, UserPoolEvent,
-        UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
+        DescribeUserPoolDomainRequest, DescribeUserPoolRequest, ListUserPoolsRequest, UserPool,
+        UserPoolCreated, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted,
+        UserPoolEvent, UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
     },
     server::{Server, ServerError},
 };
@@ -81,6 +81,22 @@ async fn describe(client: &mut Client, id: &str) -> Result<UserPool, tonic::Stat
     Ok(described.into_inner().user_pool.expect("a user pool"))
 }
 
+/// How many user pools are created before one of them is damaged.
+const OTHERS: u64 = 200;
+
+/// The name and the ID of the last user pool in the list.
+async fn last_listed(client: &mut Client) -> Result<Option<String>, tonic::Status> {
+    let mut list = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    loop {
+        let page = client.list_user_pools(list.clone()).await?.into_inner();
+        if page.next_token.is_none() {
+            let last = page.user_pools.into_iter().next_back();
+            return Ok(last.and_then(|pool| Some(format!("{} {}", pool.id?, pool.name?))));
+        }
+        list.next_token = page.next_token;
+    }
+}
+
 /// Damages that only a comparison of the states with their entries shows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_is_not_the_last_one_is_never_served() {
@@ -94,7 +110,7 @@ async fn a_state_that_is_not_the_last_one_is_never_served() {
         }),
         ("removed", |states, key| states.remove(key).expect("removed")),
         ("that of another user pool", |states, key| {
-            let other = [b"p".as_slice(), &2_u64.to_be_bytes()].concat();
+            let other = [b"p".as_slice(), &1_u64.to_be_bytes()].concat();
             let state = states.get(other).expect("readable").expect("a state");
             states.insert(key, state).expect("written");
         }),
@@ -102,20 +118,27 @@ async fn a_state_that_is_not_the_last_one_is_never_served() {
     for (what, change) in changes {
         let server = TestServer::start().await;
         let mut client = server.client().await;
-        let id = create(&mut client, "people").await;
-        create(&mut client, "others").await;
+        // The server checks the others first.
+        let mut id = String::new();
+        for _ in 0..OTHERS {
+            id = create(&mut client, "people").await;
+        }
         let before = describe(&mut client, &id).await.expect("described");
 
         let server = server
             .restart_after(|data_dir| {
                 change_read_model(&data_dir.join("read_model"), |states, _| {
-                    change(states, [b"p".as_slice(), &1_u64.to_be_bytes()].concat());
+                    change(states, [b"p".as_slice(), &OTHERS.to_be_bytes()].concat());
                 });
             })
             .await;
 
         // The server ends as soon as it has found the damage, which may be at once.
         if let Ok(mut client) = server.try_client().await {
+            let listed = last_listed(&mut client).await;
+            if let Ok(listed) = &listed {
+                assert_eq!(listed.as_deref(), Some(&*format!("{id} people")), "{what}");
+            }
             let refused = describe(&mut client, &id).await.expect_err(what);
             assert!(matches!(refused.code(), Code::Unavailable | Code::Unknown), "{refused}");
         }
