@@ -1,6 +1,6 @@
 //! Packs of records: the form in which the sled engine stores them.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::FileExt as _, path::Path};
 
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -10,7 +10,11 @@ use super::{
     ALL, append, positions,
     reopening::{key, log_of, open, record, sealed, tamper},
 };
-use crate::{random::Random, support::change_database, tools::repository};
+use crate::{
+    random::{Random, rounds},
+    support::{change_database, copy_directory},
+    tools::repository,
+};
 
 /// The keys of the first pieces of all packs, and the packs.
 pub(super) fn packs(db: &sled::Db) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -145,6 +149,61 @@ async fn a_commit_of_which_only_a_part_was_written_is_removed() {
         assert_eq!(*log.head().borrow(), Head::default(), "{written} pieces");
         append(&log, 0, &["next"]).await.expect("the place is free");
     }
+}
+
+/// The size of an atomic write of a disk.
+const SECTOR: usize = 512;
+
+/// The power is cut while a commit is written: any part of it may be on the disk. Then the
+/// log ends before the commit or after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_is_there_as_a_whole_or_not_at_all() {
+    let directory = TempDir::new().expect("a directory");
+    let log = open(directory.path());
+    append(&log, 0, &["a", "b"]).await.expect("appended");
+    let before = *log.head().borrow();
+    // As after a crash: the database is not closed.
+    let old = TempDir::new().expect("a directory");
+    copy_directory(directory.path(), old.path());
+    let mut random = Random::seeded();
+    let bodies = (0..9).map(|_| random.bytes(5000)).collect();
+    log.append(before, bodies).await.expect("appended");
+    let after = *log.head().borrow();
+    let new = fs::read(directory.path().join("records/db")).expect("a database");
+    let mut outcomes = [0, 0];
+    let sectors = new.len() / SECTOR;
+    let changed: Vec<_> = {
+        let old = fs::read(old.path().join("records/db")).expect("a database");
+        let part = |bytes: &[u8], sector: usize| {
+            bytes.get(sector * SECTOR..(sector + 1) * SECTOR).map(<[u8]>::to_vec)
+        };
+        (0..sectors).filter(|sector| part(&old, *sector) != part(&new, *sector)).collect()
+    };
+    assert!(changed.len() > 80, "{} sectors", changed.len());
+    for round in 0..rounds(60) {
+        // The first sectors, or each with some probability.
+        let (first, percent) = match round % 2 {
+            0 => (random.below(changed.len() + 1), 0),
+            _ => (0, [50, 90, 97, 99][random.below(4)]),
+        };
+        let copy = TempDir::new().expect("a directory");
+        copy_directory(old.path(), copy.path());
+        let path = copy.path().join("records/db");
+        let file = fs::OpenOptions::new().write(true).open(path).expect("a database");
+        for (index, sector) in changed.iter().enumerate() {
+            if index < first || random.chance(percent) {
+                let part = &new[sector * SECTOR..(sector + 1) * SECTOR];
+                let offset = u64::try_from(sector * SECTOR).expect("an offset");
+                file.write_all_at(part, offset).expect("written");
+            }
+        }
+        let log = open(copy.path());
+        let head = *log.head().borrow();
+        assert!(head == before || head == after, "round {round}: {head:?}");
+        outcomes[usize::from(head == after)] += 1;
+        log.append(head, vec![Bytes::from_static(b"next")]).await.expect("the place is free");
+    }
+    assert!(outcomes[0] > 0, "{outcomes:?}");
 }
 
 /// A pack of an import can have the end of one batch and the beginning of the next.
