@@ -69,8 +69,8 @@ pub(super) struct ServeCommand {
     /// Allow at most this many tags per user pool.
     #[arg(long, env = "USERPOOL_MAX_TAGS", value_name = "N", default_value_t = 50)]
     max_tags: usize,
-    /// Cache this many MiB of user pools in memory; the others are read from disk. The process may
-    /// use up to 300 MiB more, because sled enforces its cache limit late.
+    /// Cache this many MiB of user pools in memory; the others are read from disk. Each user pool
+    /// also takes about 70 bytes, cached or not.
     #[arg(long, env = "USERPOOL_CACHE_MIB", value_name = "MIB", default_value_t = 256)]
     cache_mib: u64,
     /// Allow at most this many connections, within ulimit -n; further ones are closed at once.
@@ -117,7 +117,7 @@ pub(super) struct ServeCommand {
         long,
         env = "USERPOOL_LOG",
         value_name = "FILTER",
-        default_value = "info,sled=warn",
+        default_value = "info,fjall=warn,lsm_tree=warn,sled=warn",
         value_parser = logging::filter
     )]
     log: String,

@@ -13,20 +13,16 @@ use std::{
 
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{Level, Metadata, Subscriber};
+use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::filter_fn, fmt, layer::SubscriberExt as _,
-    registry::LookupSpan, reload, util::SubscriberInitExt as _,
+    EnvFilter, Layer, Registry, fmt, layer::SubscriberExt as _, registry::LookupSpan, reload,
+    util::SubscriberInitExt as _,
 };
 
 use self::stderr::Stderr;
 
 /// The directive that SIGUSR1 adds to the filter.
 const DEBUG_DIRECTIVE: &str = "userpool=debug";
-
-/// Libraries of which only warnings and errors are logged: they log their routine work as
-/// information.
-const QUIET_LIBRARIES: [&str; 2] = ["fjall", "lsm_tree"];
 
 /// The format of the log.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -48,7 +44,6 @@ pub(crate) fn start(format: Format, filter: &str) -> Result<(), Box<dyn Error>> 
     let stderr = Stderr::default();
     tracing_subscriber::registry()
         .with(filter_layer)
-        .with(filter_fn(is_of_interest))
         .with(output_layer(format, stderr.clone()))
         .init();
     stderr.start_buffering();
@@ -58,11 +53,6 @@ pub(crate) fn start(format: Format, filter: &str) -> Result<(), Box<dyn Error>> 
         tracing::error!(location, text, "panic");
     }));
     Ok(handle_signals(handle, filter.to_owned())?)
-}
-
-fn is_of_interest(metadata: &Metadata<'_>) -> bool {
-    let library = metadata.target().split("::").next().unwrap_or_default();
-    *metadata.level() <= Level::WARN || !QUIET_LIBRARIES.contains(&library)
 }
 
 /// Checks the text of a filter.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Every form of the data directory.
-const FORMATS: [&str; 1] = ["data-directory-1"];
+const FORMATS: [&str; 2] = ["data-directory-1", "data-directory-2"];
 
 /// A copy of the directory of a form, and its log in JSON Lines.
 async fn fixture(name: &str) -> (TempDir, String) {
@@ -91,7 +91,7 @@ async fn a_directory_of_a_later_version_is_refused_and_unchanged() {
     let (directory, _) = fixture(FORMATS[FORMATS.len() - 1]).await;
     let path = directory.path().join("manifest.json");
     let manifest = fs::read_to_string(&path).expect("a manifest");
-    let later = manifest.replace("\"format\": 1", "\"format\": 3");
+    let later = manifest.replace("\"format\": 2", "\"format\": 3");
     assert_ne!(later, manifest);
     fs::write(&path, &later).expect("written");
     for command in [&["serve"][..], &["log", "verify"], &["log", "export"]] {

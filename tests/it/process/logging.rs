@@ -126,7 +126,7 @@ async fn the_record_of_a_call_on_a_socket_names_user_and_process() {
 async fn signals_raise_and_restore_the_log_level() {
     let directory = TempDir::new().expect("a directory");
     let server = ServerWithLog::start(directory.path(), "127.0.0.1:0").await;
-    let filter = "info,sled=warn";
+    let filter = "info,fjall=warn,lsm_tree=warn,sled=warn";
 
     server.probe("before").await;
     server.signal("USR1", &format!("{filter},userpool=debug")).await;
