@@ -12,6 +12,7 @@
 )]
 
 mod data_directory;
+mod varied_pools;
 
 use std::{
     env,
@@ -26,8 +27,8 @@ use tonic::transport::Channel;
 use userpool::{
     app::SystemSource,
     proto::{
-        ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, UserPool,
-        UserPoolEventFilter, replay_user_pool_request::AsOf,
+        ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, UserPoolEventFilter,
+        replay_user_pool_request::AsOf,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
     server::{Config, Server},
@@ -57,7 +58,7 @@ async fn main() {
 async fn measure(events: u64) -> Vec<(&'static str, Duration)> {
     let directory = TempDir::new().expect("a directory");
     let started = Instant::now();
-    DataDirectory { events, own: OWN, pool: UserPool::default() }.write(directory.path()).await;
+    DataDirectory { events, own: OWN }.write(directory.path()).await;
     println!("{events} events written in {:.1?}", started.elapsed());
 
     let listen = Endpoint::Tcp("127.0.0.1:0".to_owned());

@@ -1,5 +1,6 @@
 //! The limit of any RPC: a tonic server with our settings and no service, which reads
-//! each request and answers with prepared bytes.
+//! each request and answers with prepared bytes. Either as tonic writes them, or with our
+//! coalescing of writes.
 
 use std::{
     convert::Infallible,
@@ -11,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::TryStreamExt as _;
 use tokio::{net::TcpListener, runtime::Runtime};
 use tonic::{
     Request, Response, Status,
@@ -20,14 +22,16 @@ use tonic::{
 };
 use tower::Service;
 
-use crate::raw::Raw;
+use crate::{coalesced::Coalesced, raw::Raw};
 
 /// The argument that makes this executable the bare server.
 pub(crate) const ARGUMENT: &str = "bare-tonic";
+/// The one that makes it the bare server that coalesces its writes.
+pub(crate) const COALESCING: &str = "coalescing-bare-tonic";
 
 /// Serves until it is killed. The arguments are files: the answer to
 /// `DescribeUserPool`, and the one to any other method.
-pub(crate) fn serve() {
+pub(crate) fn serve(coalescing: bool) {
     let mut answers =
         env::args().skip(2).map(|path| Bytes::from(fs::read(path).expect("an answer")));
     let described = answers.next().expect("the answer to DescribeUserPool");
@@ -38,13 +42,17 @@ pub(crate) fn serve() {
         let address = listener.local_addr().expect("an address");
         println!("bare tonic listening on {address}");
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-        let server = Server::builder()
+        let builder = Server::builder()
             .http2_keepalive_interval(Some(Duration::from_secs(30)))
             .http2_keepalive_timeout(Some(Duration::from_secs(10)))
             .max_concurrent_streams(128)
-            .http2_max_header_list_size(16 * 1024)
-            .serve_with_incoming(bare, incoming);
-        server.await.expect("served");
+            .http2_max_header_list_size(16 * 1024);
+        let served = if coalescing {
+            builder.serve_with_incoming(bare, incoming.map_ok(Coalesced::new)).await
+        } else {
+            builder.serve_with_incoming(bare, incoming).await
+        };
+        served.expect("served");
     });
 }
 

@@ -1,5 +1,5 @@
 //! Load from a tonic client: a check of the other generators, and the one for calls
-//! that differ each time.
+//! that differ, since h2load repeats a single one.
 
 use std::{
     sync::{
@@ -13,30 +13,28 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use tonic::{Request, client::Grpc, transport::Channel};
 
-use crate::{Bench, figures::Run, load::CONNECTIONS, messages::connect, raw::Raw};
+use crate::{Bench, figures::Run, load::CONNECTIONS, messages::connect, process::Server, raw::Raw};
 
 /// Makes calls for one turn, this many at once. `body` makes the message of each call
 /// from its number.
 pub(crate) fn turn(
     bench: &Bench,
-    address: &str,
+    server: &Server,
     path: &'static str,
     in_flight: usize,
     body: impl Fn(u64) -> Bytes + Send + Sync + 'static,
 ) -> Run {
     let warm = Instant::now() + bench.settings.warm_up();
     let end = warm + bench.settings.time;
+    let ticks = server.cpu().between(warm, end);
     let body = Arc::new(body);
     let next = Arc::new(AtomicU64::new(0));
     let took = bench.runtime.block_on(async {
-        let mut connections = Vec::new();
-        for _ in 0..in_flight.min(CONNECTIONS) {
-            connections.push(connect(address).await);
-        }
-        let connections = connections.iter().cycle().take(in_flight);
-        let callers: Vec<_> = connections
+        let callers: Vec<_> = connections(&server.address, in_flight)
+            .await
+            .into_iter()
             .map(|channel| {
-                let (channel, body, next) = (channel.clone(), Arc::clone(&body), Arc::clone(&next));
+                let (body, next) = (Arc::clone(&body), Arc::clone(&next));
                 tokio::spawn(async move {
                     let mut took = Vec::new();
                     loop {
@@ -61,7 +59,48 @@ pub(crate) fn turn(
         }
         all
     });
-    Run::of(took.len() as f64 / bench.settings.time.as_secs_f64(), took)
+    let ticks = ticks.join().expect("the CPU time of the server");
+    let calls = took.len();
+    Run::of(calls as f64 / bench.settings.time.as_secs_f64(), took).with_cpu(ticks, calls)
+}
+
+/// Makes this many calls, and not more than some at once.
+pub(crate) fn repeat(
+    bench: &Bench,
+    server: &Server,
+    path: &'static str,
+    in_flight: usize,
+    calls: u64,
+    body: impl Fn(u64) -> Bytes + Send + Sync + 'static,
+) {
+    let (body, next) = (Arc::new(body), Arc::new(AtomicU64::new(0)));
+    bench.runtime.block_on(async {
+        let mut callers = Vec::new();
+        for channel in connections(&server.address, in_flight).await {
+            let (body, next) = (Arc::clone(&body), Arc::clone(&next));
+            callers.push(tokio::spawn(async move {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= calls {
+                        return;
+                    }
+                    call(channel.clone(), path, body(number)).await;
+                }
+            }));
+        }
+        for caller in callers {
+            caller.await.expect("calls that succeed");
+        }
+    });
+}
+
+/// A connection for each call in flight; some are the same if there are many.
+async fn connections(address: &str, in_flight: usize) -> Vec<Channel> {
+    let mut connections = Vec::new();
+    for _ in 0..in_flight.min(CONNECTIONS) {
+        connections.push(connect(address).await);
+    }
+    connections.iter().cycle().take(in_flight).cloned().collect()
 }
 
 async fn call(channel: Channel, path: &'static str, message: Bytes) {
@@ -69,13 +108,4 @@ async fn call(channel: Channel, path: &'static str, message: Bytes) {
     client.ready().await.expect("a connection");
     let path = PathAndQuery::from_static(path);
     client.unary(Request::new(message), path, Raw).await.expect("an answer");
-}
-
-/// Pseudorandom numbers below `bound`.
-pub(crate) fn scattered(number: u64, bound: u64) -> u64 {
-    // The finalizer of MurmurHash3: each bit of the number changes half of the bits.
-    let mut mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    mixed = (mixed ^ (mixed >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    (mixed ^ (mixed >> 33)) % bound
 }

@@ -9,9 +9,7 @@ use std::{
     time::Instant,
 };
 
-use prost::Message as _;
 use sha2::{Digest as _, Sha256};
-use userpool::proto::UserPool;
 
 use crate::{Bench, data_directory::DataDirectory, figures::shown};
 
@@ -35,13 +33,12 @@ pub(crate) fn copy(bench: &Bench, events: u64) -> PathBuf {
 }
 
 fn cached(bench: &Bench, events: u64) -> PathBuf {
-    let directory =
-        DataDirectory { events, own: OWN.min(events / 2), pool: template(&bench.messages.pool) };
+    let directory = DataDirectory { events, own: OWN.min(events / 2) };
     let mut key = Sha256::new();
     key.update(include_bytes!("../data_directory.rs"));
+    key.update(include_bytes!("../varied_pools.rs"));
     key.update(directory.events.to_be_bytes());
     key.update(directory.own.to_be_bytes());
-    key.update(directory.pool.encode_to_vec());
     let key = data_encoding::HEXLOWER.encode(&key.finalize());
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench-data");
     let cached = all.join(format!("{events}-{}", key.get(..16).unwrap_or_default()));
@@ -55,14 +52,6 @@ fn cached(bench: &Bench, events: u64) -> PathBuf {
         fs::rename(half.keep(), &cached).expect("the directory in its place");
     }
     cached
-}
-
-/// The content of every user pool. The part that the server assigns differs between
-/// runs.
-fn template(pool: &UserPool) -> UserPool {
-    let mut pool = pool.clone();
-    (pool.id, pool.name, pool.creation_date, pool.last_modified_date) = (None, None, None, None);
-    pool
 }
 
 /// The bytes of a directory on the disk.

@@ -10,6 +10,8 @@ pub(crate) struct Run {
     pub(crate) per_second: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
+    /// The CPU time of the server per call, in microseconds, if there is a server.
+    pub(crate) cpu_us: Option<f64>,
 }
 
 impl Run {
@@ -17,7 +19,12 @@ impl Run {
     pub(crate) fn of(per_second: f64, mut microseconds: Vec<u64>) -> Self {
         microseconds.sort_unstable();
         let at = |share| percentile(&microseconds, share) / 1000.0;
-        Self { per_second, p50_ms: at(0.50), p99_ms: at(0.99) }
+        Self { per_second, p50_ms: at(0.50), p99_ms: at(0.99), cpu_us: None }
+    }
+
+    /// With the CPU time that the server took for these calls, in ticks of 10 ms.
+    pub(crate) fn with_cpu(self, ticks: u64, calls: usize) -> Self {
+        Self { cpu_us: Some(ticks as f64 * 10_000.0 / calls as f64), ..self }
     }
 }
 
@@ -25,6 +32,7 @@ impl Run {
 pub(crate) type Figure = fn(&Run) -> f64;
 
 pub(crate) const PER_SECOND: Figure = |run| run.per_second;
+pub(crate) const CPU: Figure = |run| run.cpu_us.unwrap_or(f64::NAN);
 pub(crate) const P50: Figure = |run| run.p50_ms;
 pub(crate) const P99: Figure = |run| run.p99_ms;
 

@@ -10,7 +10,7 @@ use userpool::proto::DescribeUserPoolRequest;
 use crate::{
     Bench, client,
     describe::created,
-    figures::{PER_SECOND, Run, shown},
+    figures::{PER_SECOND, Run},
     load::{CONNECTIONS, h2load},
     messages::DESCRIBE,
     process::Server,
@@ -30,13 +30,13 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
         |server: &Server| h2load(&bench.settings, &bench.messages.describe(server, &id), IN_FLIGHT);
     let by_tonic = |server: &Server| {
         let request = request.clone();
-        client::turn(bench, &server.address, DESCRIBE, IN_FLIGHT, move |_| request.clone().into())
+        client::turn(bench, server, DESCRIBE, IN_FLIGHT, move |_| request.clone().into())
     };
     judge(bench, report, "h2load", &server, &bare, by_h2load);
     judge(bench, report, "a client of tonic", &server, &bare, by_tonic);
     if let Some(program) = bench.tools.ghz() {
         let time = bench.settings.time.max(Duration::from_secs(1));
-        let by_ghz = |server: &Server| ghz(&program, time, &server.address, &file);
+        let by_ghz = |server: &Server| ghz(&program, time, server, &file);
         judge(bench, report, "ghz", &server, &bare, by_ghz);
     }
 }
@@ -54,19 +54,19 @@ fn judge(
         vec![Side::new("userpool", || turn(server)), Side::new("bare tonic", || turn(bare))];
     let rounds = alternate(&bench.settings.briefly(), &what, sides);
     report.keep(&what, &rounds);
-    let side = |name| shown(rounds.of(name, PER_SECOND).median);
     report.row(Row {
         what,
         target: "the generators agree",
-        measured: format!("{}/s against {}/s", side("userpool"), side("bare tonic")),
+        measured: rounds.speeds("userpool", "bare tonic"),
         ratio: Some(rounds.ratio("userpool", "bare tonic", PER_SECOND)),
         reached: None,
     });
 }
 
 /// One turn of ghz, which checks the status of every call.
-fn ghz(program: &Path, time: Duration, address: &str, request: &Path) -> Run {
+fn ghz(program: &Path, time: Duration, server: &Server, request: &Path) -> Run {
     let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
+    let ticks = server.cpu().ticks();
     let output = Command::new(program)
         .args(["--insecure", "--format=json", "--duration-stop=wait"])
         .arg("--call=userpool.v1.UserPoolService.DescribeUserPool")
@@ -76,9 +76,10 @@ fn ghz(program: &Path, time: Duration, address: &str, request: &Path) -> Run {
         .arg(format!("--concurrency={IN_FLIGHT}"))
         .arg(format!("--connections={CONNECTIONS}"))
         .arg(format!("--duration={}ms", time.as_millis()))
-        .arg(address)
+        .arg(&server.address)
         .output()
         .expect("ghz");
+    let ticks = server.cpu().ticks() - ticks;
     let errors = String::from_utf8_lossy(&output.stderr);
     let result: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let right = result.get("statusCodeDistribution").and_then(|codes| codes.get("OK"));
@@ -91,5 +92,7 @@ fn ghz(program: &Path, time: Duration, address: &str, request: &Path) -> Run {
         found.and_then(|one| one.get("latency")?.as_f64()).unwrap_or_default() / 1e6
     };
     let per_second = result.get("rps").and_then(Value::as_f64).unwrap_or_default();
-    Run { per_second, p50_ms: percentile(50), p99_ms: percentile(99) }
+    let calls = result.get("count").and_then(Value::as_u64).unwrap_or_default();
+    let run = Run { per_second, p50_ms: percentile(50), p99_ms: percentile(99), cpu_us: None };
+    run.with_cpu(ticks, calls as usize)
 }

@@ -3,11 +3,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
-use crate::{figures::Run, settings::Settings};
+use crate::{figures::Run, process::Cpu, settings::Settings};
 
 /// The connections over which calls in flight are spread, if there are that many.
 pub(crate) const CONNECTIONS: usize = 8;
@@ -23,6 +23,8 @@ pub(crate) struct Call {
     /// The least number of bytes of a right answer. An answer with a status other
     /// than OK has no message, and h2load would count it too.
     pub(crate) answer_bytes: usize,
+    /// The CPU time of the server.
+    pub(crate) cpu: Cpu,
 }
 
 /// Runs h2load with this many calls in flight, for one turn.
@@ -38,8 +40,13 @@ pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run 
         .arg(format!("--clients={connections}"))
         .arg(format!("--max-concurrent-streams={}", in_flight / connections))
         .args(["--header=content-type: application/grpc", "--header=te: trailers"]);
-    let output = command.arg(format!("http://{}{}", call.address, call.path)).output();
-    let output = output.expect("h2load; benches/run installs it");
+    command.arg(format!("http://{}{}", call.address, call.path));
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.expect("h2load; benches/run installs it");
+    let warm = Instant::now() + settings.warm_up();
+    let ticks = call.cpu.between(warm, warm + settings.time);
+    let output = child.wait_with_output().expect("its output");
+    let ticks = ticks.join().expect("the CPU time of the server");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
 
@@ -48,7 +55,8 @@ pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run 
     let _ = fs::remove_file(&log);
     let took: Vec<u64> = lines.lines().filter_map(took).collect();
     check(&text, call);
-    Run::of(took.len() as f64 / settings.time.as_secs_f64(), took)
+    let calls = took.len();
+    Run::of(calls as f64 / settings.time.as_secs_f64(), took).with_cpu(ticks, calls)
 }
 
 /// The duration of a call, if it was answered.

@@ -22,6 +22,7 @@
 mod append;
 mod bare;
 mod client;
+mod coalesced;
 mod create;
 mod data;
 #[path = "../data_directory.rs"]
@@ -44,7 +45,13 @@ mod rounds;
 mod settings;
 mod start;
 mod tools;
+mod updates;
+#[path = "../varied_pools.rs"]
+mod varied_pools;
 mod watch;
+#[path = "../../src/transport/write_coalescer.rs"]
+mod write_coalescer;
+mod zipf;
 
 use std::{
     env, fs,
@@ -80,7 +87,7 @@ const QUIET: f64 = 0.5;
 
 type Comparison = fn(&Bench, &mut Report);
 
-const COMPARISONS: [(&str, Comparison); 8] = [
+const COMPARISONS: [(&str, Comparison); 9] = [
     ("describe", describe::compare),
     ("create", create::compare),
     ("generators", generators::compare),
@@ -90,11 +97,13 @@ const COMPARISONS: [(&str, Comparison); 8] = [
     ("growth", growth::compare),
     ("watch", watch::compare),
     ("disk", disk::compare),
+    ("updates", updates::compare),
 ];
 
 fn main() {
     match env::args().nth(1).as_deref() {
-        Some(bare::ARGUMENT) => bare::serve(),
+        Some(bare::ARGUMENT) => bare::serve(false),
+        Some(bare::COALESCING) => bare::serve(true),
         Some(append::ARGUMENT) => append::append(),
         Some(_) | None => run(),
     }

@@ -1,24 +1,26 @@
-//! The messages of every comparison: the request for a user pool of about 2 KB, and
-//! the answers of the real server to it.
+//! The messages of every comparison: requests for varied user pools, and the answers of
+//! the real server to them.
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use prost::Message;
 use tonic::transport::Channel;
 use userpool::proto::{
-    CreateUserPoolRequest, DescribeUserPoolRequest, ListUserPoolEventsRequest, UserPool, from_json,
-    user_pool_history_service_client::UserPoolHistoryServiceClient,
+    CreateUserPoolRequest, CreateUserPoolResponse, DescribeUserPoolRequest,
+    ListUserPoolEventsRequest, user_pool_history_service_client::UserPoolHistoryServiceClient,
     user_pool_service_client::UserPoolServiceClient,
 };
 
-use crate::{load::Call, process::Server};
+use crate::{bare, data_directory::VARIED, load::Call, process::Server, varied_pools::requests};
 
 pub(crate) const CREATE: &str = "/userpool.v1.UserPoolService/CreateUserPool";
 pub(crate) const DESCRIBE: &str = "/userpool.v1.UserPoolService/DescribeUserPool";
+pub(crate) const UPDATE: &str = "/userpool.v1.UserPoolService/UpdateUserPool";
 
 pub(crate) const LIST_EVENTS: &str = "/userpool.v1.UserPoolHistoryService/ListUserPoolEvents";
 
@@ -28,15 +30,18 @@ const TIMES: usize = 32;
 /// The messages, and their files for load generators and baselines.
 #[derive(Debug)]
 pub(crate) struct Messages {
-    pub(crate) request: CreateUserPoolRequest,
-    /// The created user pool.
-    pub(crate) pool: UserPool,
-    /// Its record in the log.
-    pub(crate) record: Vec<u8>,
-    pub(crate) request_file: PathBuf,
+    /// The requests for varied user pools.
+    pub(crate) requests: Arc<[CreateUserPoolRequest]>,
+    /// The same, encoded.
+    encoded: Arc<[Bytes]>,
+    /// Their records in the log.
+    records: Arc<[Bytes]>,
+    /// The request for a user pool whose record has the mean length.
+    pub(crate) typical: CreateUserPoolRequest,
+    /// A file with that record.
     pub(crate) record_file: PathBuf,
-    pub(crate) created_file: PathBuf,
-    pub(crate) described_file: PathBuf,
+    created_file: PathBuf,
+    described_file: PathBuf,
     described_bytes: usize,
     directory: PathBuf,
 }
@@ -46,51 +51,62 @@ impl Messages {
     pub(crate) async fn make(directory: &Path) -> Self {
         let directory = &directory.join("messages");
         fs::create_dir(directory).expect("a directory");
-        let request: CreateUserPoolRequest =
-            from_json(include_str!("user-pool.json")).expect("a request");
+        let requests: Arc<[_]> = requests(VARIED).into();
         let server = Server::userpool(&directory.join("first"));
         let channel = connect(&server.address).await;
         let mut client = UserPoolServiceClient::new(channel.clone());
-        let created = client.create_user_pool(request.clone()).await.expect("created").into_inner();
-        let pool = created.user_pool.clone().expect("a user pool");
-        let describe = DescribeUserPoolRequest { user_pool_id: pool.id.clone() };
+        let mut created = Vec::new();
+        for request in requests.iter() {
+            let answer = client.create_user_pool(request.clone()).await.expect("created");
+            created.push(answer.into_inner());
+        }
+        let records = records(channel).await;
+        let typical = typical(&records);
+        let request = requests.get(typical).expect("a request").clone();
+        let created: CreateUserPoolResponse = created.swap_remove(typical);
+        let user_pool_id = created.user_pool.as_ref().and_then(|pool| pool.id.clone());
+        let describe = DescribeUserPoolRequest { user_pool_id };
         let described = client.describe_user_pool(describe).await.expect("described").into_inner();
-        let list = ListUserPoolEventsRequest { include_records: true, ..Default::default() };
-        let mut history = UserPoolHistoryServiceClient::new(channel);
-        let page = history.list_user_pool_events(list).await.expect("a page").into_inner();
-        let event = page.events.into_iter().next().expect("an event");
-        let record = event.record.expect("its record");
+        let record = records.get(typical).expect("a record");
         println!(
-            "a user pool of {} bytes; CreateUserPool takes {} and answers {}; the record has {}\n",
-            pool.encoded_len(),
+            "{VARIED} varied user pools; for a typical one, CreateUserPool takes {} bytes and \
+             answers {}; the record has {}\n",
             request.encoded_len(),
             created.encoded_len(),
             record.len(),
         );
         Self {
-            request_file: written(directory, "create", &framed(&request)),
-            record_file: written(directory, "record", &record),
+            encoded: requests.iter().map(|request| request.encode_to_vec().into()).collect(),
+            record_file: written(directory, "record", record),
             created_file: written(directory, "created", &created.encode_to_vec()),
             described_file: written(directory, "described", &described.encode_to_vec()),
             described_bytes: described.encoded_len(),
-            record: record.to_vec(),
             directory: directory.to_owned(),
-            request,
-            pool,
+            typical: request,
+            requests,
+            records,
         }
     }
 
-    /// `CreateUserPool`, with the same bytes each time.
-    pub(crate) fn create(&self, server: &Server) -> Call {
-        let answer_bytes = self.pool.encoded_len().saturating_sub(TIMES);
-        call(server, CREATE, self.request_file.clone(), answer_bytes)
+    /// The message of each `CreateUserPool` by its number.
+    pub(crate) fn creates(&self) -> impl Fn(u64) -> Bytes + Clone + Send + Sync + use<> {
+        let encoded = Arc::clone(&self.encoded);
+        move |number| nth(&encoded, number).clone()
+    }
+
+    /// The record of each by its number.
+    pub(crate) fn records(&self) -> impl Fn(u64) -> Bytes + Send + Sync + use<> {
+        let records = Arc::clone(&self.records);
+        move |number| nth(&records, number).clone()
     }
 
     /// `DescribeUserPool` of one user pool.
     pub(crate) fn describe(&self, server: &Server, id: &str) -> Call {
         let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
         let body = self.file(&format!("describe-{id}"), &framed(&request));
-        call(server, DESCRIBE, body, self.described_bytes.saturating_sub(TIMES))
+        let answer_bytes = self.described_bytes.saturating_sub(TIMES);
+        let (address, cpu) = (server.address.clone(), server.cpu());
+        Call { address, path: DESCRIBE, body, answer_bytes, cpu }
     }
 
     /// Another file with a message to send.
@@ -100,12 +116,54 @@ impl Messages {
 
     /// A bare server with these answers.
     pub(crate) fn bare(&self) -> Server {
-        Server::bare(&self.described_file, &self.created_file)
+        Server::bare(bare::ARGUMENT, &self.described_file, &self.created_file)
+    }
+
+    /// A bare server that coalesces its writes.
+    pub(crate) fn coalescing_bare(&self) -> Server {
+        Server::bare(bare::COALESCING, &self.described_file, &self.created_file)
+    }
+
+    /// nghttp2's server with a file that has as many bytes as the answer to
+    /// `DescribeUserPool`, at the path of that call.
+    pub(crate) fn nghttpd(&self) -> Option<Server> {
+        let files = self.directory.join("nghttpd");
+        let file = files.join(DESCRIBE.trim_start_matches('/'));
+        fs::create_dir_all(file.parent()?).expect("a directory");
+        let mut frame = vec![0; 5];
+        frame.extend(fs::read(&self.described_file).expect("the answer"));
+        fs::write(file, frame).expect("written");
+        Server::nghttpd(&files)
     }
 }
 
-fn call(server: &Server, path: &'static str, body: PathBuf, answer_bytes: usize) -> Call {
-    Call { address: server.address.clone(), path, body, answer_bytes }
+/// The value of a number; they repeat.
+pub(crate) fn nth<T>(values: &[T], number: u64) -> &T {
+    let index = usize::try_from(number).expect("a small number") % values.len();
+    values.get(index).expect("a value")
+}
+
+/// All records of a log.
+async fn records(channel: Channel) -> Arc<[Bytes]> {
+    let mut history = UserPoolHistoryServiceClient::new(channel);
+    let (mut records, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request =
+            ListUserPoolEventsRequest { include_records: true, page_token, ..Default::default() };
+        let page = history.list_user_pool_events(request).await.expect("a page").into_inner();
+        records.extend(page.events.into_iter().filter_map(|event| event.record));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return records.into();
+        }
+    }
+}
+
+/// The index of the record whose length is nearest to the mean.
+fn typical(records: &[Bytes]) -> usize {
+    let mean = records.iter().map(Bytes::len).sum::<usize>() / records.len();
+    let lengths = records.iter().map(|record| record.len().abs_diff(mean)).enumerate();
+    lengths.min_by_key(|(_, difference)| *difference).map(|(index, _)| index).expect("a record")
 }
 
 /// A message in its gRPC frame: not compressed, its length, its bytes.

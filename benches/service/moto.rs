@@ -1,7 +1,12 @@
 //! The same operations on moto's server, which many use instead of Cognito.
 
-use std::{thread, time::Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Instant,
+};
 
+use bytes::Bytes;
 use prost::Message as _;
 use serde_json::Value;
 use userpool::proto::{DescribeUserPoolRequest, to_json};
@@ -9,8 +14,8 @@ use userpool::proto::{DescribeUserPoolRequest, to_json};
 use crate::{
     Bench, client,
     describe::created,
-    figures::{PER_SECOND, Run, shown},
-    messages::{CREATE as CREATE_PATH, DESCRIBE as DESCRIBE_PATH},
+    figures::{PER_SECOND, Run},
+    messages::{CREATE as CREATE_PATH, DESCRIBE as DESCRIBE_PATH, nth},
     process::{Server, exchange},
     report::{Report, Row},
     rounds::{Side, alternate},
@@ -31,7 +36,7 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let Some(moto) = Server::moto(&bench.tools) else { return };
     let server = Server::userpool(&bench.scratch.path().join("moto"));
     // The JSON that AWS's own clients send.
-    let request = to_json(&bench.messages.request).to_string();
+    let request = to_json(&bench.messages.typical).to_string();
     let answer: Value =
         serde_json::from_str(&exchange(&moto.address, "POST", "/", &CREATE, &request))
             .expect("the answer of moto");
@@ -39,12 +44,14 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let describe = serde_json::json!({ "UserPoolId": id }).to_string();
 
     let id = Some(created(bench, &server));
-    let ours = DescribeUserPoolRequest { user_pool_id: id }.encode_to_vec();
-    let ours = (DESCRIBE_PATH, ours);
-    by_turns(bench, report, "DescribeUserPool", &server, ours, &moto, (&DESCRIBE, &describe));
-    let ours = (CREATE_PATH, bench.messages.request.encode_to_vec());
+    let ours = Bytes::from(DescribeUserPoolRequest { user_pool_id: id }.encode_to_vec());
+    let ours = (DESCRIBE_PATH, move |_| ours.clone());
+    by_turns(bench, report, "DescribeUserPool", &server, ours, &moto, (&DESCRIBE, &[describe]));
+    let requests: Vec<String> =
+        bench.messages.requests.iter().map(|request| to_json(request).to_string()).collect();
+    let ours = (CREATE_PATH, bench.messages.creates());
     let what = "CreateUserPool, durable here and in memory there";
-    by_turns(bench, report, what, &server, ours, &moto, (&CREATE, &request));
+    by_turns(bench, report, what, &server, ours, &moto, (&CREATE, &requests));
 }
 
 fn by_turns(
@@ -52,26 +59,22 @@ fn by_turns(
     report: &mut Report,
     operation: &str,
     server: &Server,
-    (path, ours): (&'static str, Vec<u8>),
+    (path, ours): (&'static str, impl Fn(u64) -> Bytes + Clone + Send + Sync + 'static),
     moto: &Server,
-    (headers, theirs): (&[&str], &str),
+    (headers, theirs): (&[&str], &[String]),
 ) {
     let what = format!("{operation}, {IN_FLIGHT} in flight, against moto");
     let settings = bench.settings.briefly();
     let sides = vec![
-        Side::new("userpool", || {
-            let ours = ours.clone();
-            client::turn(bench, &server.address, path, IN_FLIGHT, move |_| ours.clone().into())
-        }),
-        Side::new("moto", || turn(&settings, &moto.address, headers, theirs)),
+        Side::new("userpool", || client::turn(bench, server, path, IN_FLIGHT, ours.clone())),
+        Side::new("moto", || turn(&settings, moto, headers, theirs)),
     ];
     let rounds = alternate(&settings, &what, sides);
     report.keep(&what, &rounds);
-    let side = |name| shown(rounds.of(name, PER_SECOND).median);
     report.row(Row {
         what,
         target: "to compare",
-        measured: format!("{}/s against {}/s", side("userpool"), side("moto")),
+        measured: rounds.speeds("userpool", "moto"),
         ratio: Some(rounds.ratio("userpool", "moto", PER_SECOND)),
         reached: None,
     });
@@ -79,13 +82,15 @@ fn by_turns(
 
 /// As many threads as there are calls in flight. h2load's HTTP/1.1 stalls if a server
 /// closes the connection after each answer, as this one does.
-fn turn(settings: &Settings, address: &str, headers: &[&str], body: &str) -> Run {
+fn turn(settings: &Settings, server: &Server, headers: &[&str], bodies: &[String]) -> Run {
     let end = Instant::now() + settings.time;
+    let (next, ticks) = (AtomicU64::new(0), server.cpu().ticks());
     let call = || {
         let mut took = Vec::new();
         loop {
             let began = Instant::now();
-            let answer = exchange(address, "POST", "/", headers, body);
+            let body = nth(bodies, next.fetch_add(1, Ordering::Relaxed));
+            let answer = exchange(&server.address, "POST", "/", headers, body);
             assert!(answer.contains("\"UserPool\""), "moto: {answer}");
             took.push(u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX));
             if Instant::now() >= end {
@@ -98,5 +103,6 @@ fn turn(settings: &Settings, address: &str, headers: &[&str], body: &str) -> Run
         let threads: Vec<_> = (0..IN_FLIGHT).map(|_| scope.spawn(call)).collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("calls that succeed")).collect()
     });
-    Run::of(took.len() as f64 / began.elapsed().as_secs_f64(), took)
+    let (ticks, calls) = (server.cpu().ticks() - ticks, took.len());
+    Run::of(calls as f64 / began.elapsed().as_secs_f64(), took).with_cpu(ticks, calls)
 }

@@ -8,13 +8,13 @@ use std::{
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{bare, tools::Tools};
+use crate::tools::Tools;
 
 /// How long a server may take to answer. A server that builds its read model takes
 /// long.
@@ -51,10 +51,10 @@ impl Server {
         Self::that_says(command, "userpool listening on ")
     }
 
-    /// The bare server with these answers.
-    pub(crate) fn bare(described: &Path, created: &Path) -> Self {
+    /// A bare server with these answers. Its kind is an argument that `bare` names.
+    pub(crate) fn bare(kind: &str, described: &Path, created: &Path) -> Self {
         let mut command = Command::new(env::current_exe().expect("this executable"));
-        command.arg(bare::ARGUMENT).arg(described).arg(created);
+        command.arg(kind).arg(described).arg(created);
         Self::that_says(command, "bare tonic listening on ")
     }
 
@@ -72,6 +72,19 @@ impl Server {
         ]);
         let ready = |address: &str| exchange(address, "GET", "/health", &[], "").contains("true");
         Some(Self::that_answers(command, client, ready))
+    }
+
+    /// nghttp2's server of static files, with a thread for each core.
+    pub(crate) fn nghttpd(directory: &Path) -> Option<Self> {
+        let address = free_address();
+        let (host, port) = address.split_once(':')?;
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let mut command = Command::new(Tools::nghttpd()?);
+        command.args(["--no-tls", "--max-concurrent-streams=128"]);
+        command.arg(format!("--workers={threads}")).arg(format!("--address={host}"));
+        command.arg(format!("--htdocs={}", directory.display())).arg(port);
+        let ready = |address: &str| TcpStream::connect(address).is_ok();
+        Some(Self::that_answers(command, address.clone(), ready))
     }
 
     /// moto's server.
@@ -132,14 +145,34 @@ impl Server {
         statuses.map(|status| field(&status, "voluntary_ctxt_switches")).sum()
     }
 
-    /// Its CPU time, in ticks of 10 ms.
-    pub(crate) fn ticks(&self) -> u64 {
-        let stat =
-            fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("its state");
+    /// Its CPU time.
+    pub(crate) fn cpu(&self) -> Cpu {
+        Cpu(self.child.id())
+    }
+}
+
+/// The CPU time of a process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cpu(u32);
+
+impl Cpu {
+    /// User time and system time, in ticks of 10 ms.
+    pub(crate) fn ticks(self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0)).expect("its state");
         // After the name, which is in parentheses: user time is the 12th, system time
         // the 13th.
         let (_, rest) = stat.rsplit_once(')').expect("a name");
         rest.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+    }
+
+    /// Waits for the measured part of a turn, and returns its ticks.
+    pub(crate) fn between(self, begin: Instant, end: Instant) -> JoinHandle<u64> {
+        thread::spawn(move || {
+            thread::sleep(begin.saturating_duration_since(Instant::now()));
+            let before = self.ticks();
+            thread::sleep(end.saturating_duration_since(Instant::now()));
+            self.ticks() - before
+        })
     }
 }
 

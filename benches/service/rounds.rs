@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    figures::{Figure, P50, P99, PER_SECOND, Run, Spread, shown},
+    figures::{CPU, Figure, P50, P99, PER_SECOND, Run, Spread, shown},
     settings::Settings,
 };
 
@@ -40,10 +40,11 @@ pub(crate) fn alternate(settings: &Settings, what: &str, mut sides: Vec<Side<'_>
     }
     for (name, _) in &rounds.0 {
         println!(
-            "{what:<40} {name:<16} {:>9}/s   p50 {:>8} ms   p99 {:>8} ms",
+            "{what:<40} {name:<16} {:>9}/s   p50 {:>8} ms   p99 {:>8} ms   CPU {:>8}",
             shown(rounds.of(name, PER_SECOND).median),
             shown(rounds.of(name, P50).median),
             shown(rounds.of(name, P99).median),
+            rounds.cpu(name).unwrap_or_else(|| "–".to_owned()),
         );
     }
     rounds
@@ -53,6 +54,11 @@ impl Rounds {
     fn runs(&self, side: &str) -> &[Run] {
         let found = self.0.iter().find(|(name, _)| *name == side);
         found.map(|(_, runs)| runs.as_slice()).unwrap_or_default()
+    }
+
+    /// Whether this side took part.
+    pub(crate) fn has(&self, side: &str) -> bool {
+        !self.runs(side).is_empty()
     }
 
     /// One figure of one side.
@@ -66,6 +72,23 @@ impl Rounds {
         let rounds = Spread::of(pairs.map(|(side, to)| figure(side) / figure(to)));
         let median = self.of(side, figure).median / self.of(to, figure).median;
         Spread { median, ..rounds }
+    }
+
+    /// Calls per second, and the CPU time of the server for each.
+    pub(crate) fn speed(&self, side: &str) -> String {
+        let cpu = self.cpu(side).map(|cpu| format!(" ({cpu})")).unwrap_or_default();
+        format!("{}/s{cpu}", shown(self.of(side, PER_SECOND).median))
+    }
+
+    /// The CPU time of the server per call; `None` if the side is no server.
+    fn cpu(&self, side: &str) -> Option<String> {
+        let cpu = self.of(side, CPU).median;
+        cpu.is_finite().then(|| format!("{} µs", shown(cpu)))
+    }
+
+    /// The speed of one side, and that of another.
+    pub(crate) fn speeds(&self, side: &str, to: &str) -> String {
+        format!("{} against {}", self.speed(side), self.speed(to))
     }
 
     /// All of it, for the raw results.

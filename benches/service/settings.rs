@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub(crate) rounds: usize,
     /// The number of events in the small, the middle and the large log.
     pub(crate) events: [u64; 3],
+    /// The number of user pools that are updated, and of the updates.
+    pub(crate) updates: (u64, u64),
     /// How long the idle server is observed.
     pub(crate) idle: Duration,
     /// The selected comparisons; empty means all.
@@ -23,10 +25,10 @@ impl Settings {
     /// `quick` comes from the command line; a variable overrides it.
     pub(crate) fn read(quick: bool) -> Self {
         let quick = quick || env::var_os("USERPOOL_BENCH_QUICK").is_some();
-        let (seconds, rounds, events, idle) = if quick {
-            (0.25, 1, [1_000, 5_000, 20_000], 1.0)
+        let (seconds, rounds, events, updates, idle) = if quick {
+            (0.25, 1, [1_000, 5_000, 20_000], (500, 5_000), 1.0)
         } else {
-            (3.0, 5, [10_000, 100_000, 1_000_000], 20.0)
+            (3.0, 5, [10_000, 100_000, 1_000_000], (50_000, 500_000), 20.0)
         };
         let large = number("USERPOOL_BENCH_EVENTS").unwrap_or(events[2]);
         let only = env::var("USERPOOL_BENCH_ONLY").unwrap_or_default();
@@ -35,6 +37,7 @@ impl Settings {
             time: Duration::from_secs_f64(number("USERPOOL_BENCH_SECONDS").unwrap_or(seconds)),
             rounds: number("USERPOOL_BENCH_ROUNDS").unwrap_or(rounds).max(1),
             events: [events[0].min(large), events[1].min(large), large],
+            updates,
             idle: Duration::from_secs_f64(idle),
             only: only
                 .split([',', ' '])

@@ -1,6 +1,6 @@
 //! Third-party tools, as `benches/run` installs them.
 
-use std::path::PathBuf;
+use std::{env, path::PathBuf};
 
 /// The programs in `target/tools`.
 #[derive(Debug)]
@@ -21,6 +21,17 @@ impl Tools {
 
     pub(crate) fn moto(&self) -> Option<PathBuf> {
         self.program("python-bench/bin/moto_server")
+    }
+
+    /// Part of a package of the system, so it is in `PATH`.
+    pub(crate) fn nghttpd() -> Option<PathBuf> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let mut programs = env::split_paths(&path).map(|directory| directory.join("nghttpd"));
+        let program = programs.find(|program| program.is_file());
+        if program.is_none() {
+            println!("NOT MEASURED: nghttpd is not installed; benches/run does that");
+        }
+        program
     }
 
     fn program(&self, path: &str) -> Option<PathBuf> {

@@ -18,7 +18,7 @@ use userpool::proto::{
 use crate::{
     Bench, data,
     figures::{Run, Spread, shown},
-    messages::connect,
+    messages::{connect, nth},
     process::Server,
     report::{Report, Row},
 };
@@ -26,6 +26,8 @@ use crate::{
 /// When each event was acknowledged, or arrived, by its position.
 type Times = HashMap<i64, Instant>;
 
+/// How far apart the first requests of two callers are, so that they differ.
+const DISTANCE: usize = 131;
 /// How long an acknowledged event may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -64,7 +66,9 @@ fn live(bench: &Bench, report: &mut Report, in_flight: usize) {
         let mut stream = watch(&server, None).await;
         let end = Instant::now() + bench.settings.time;
         let creators: Vec<_> = (0..in_flight)
-            .map(|_| tokio::spawn(create(bench, &server, end, Arc::clone(&acknowledged))))
+            .map(|caller| {
+                tokio::spawn(create(bench, &server, caller, end, Arc::clone(&acknowledged)))
+            })
             .collect();
         let created = tokio::spawn(async move {
             let mut created = 0;
@@ -117,15 +121,17 @@ fn live(bench: &Bench, report: &mut Report, in_flight: usize) {
 fn create(
     bench: &Bench,
     server: &Server,
+    caller: usize,
     end: Instant,
     acknowledged: Arc<Mutex<Times>>,
 ) -> impl Future<Output = usize> + use<> {
-    let (request, address) = (bench.messages.request.clone(), server.address.clone());
+    let (requests, address) = (Arc::clone(&bench.messages.requests), server.address.clone());
     async move {
         let mut client = UserPoolServiceClient::new(connect(&address).await);
-        let mut created = 0;
+        let mut created: usize = 0;
         while Instant::now() < end {
-            let answer = client.create_user_pool(request.clone()).await.expect("created");
+            let request = nth(&requests, (caller * DISTANCE + created) as u64).clone();
+            let answer = client.create_user_pool(request).await.expect("created");
             let at = Instant::now();
             acknowledged.lock().expect("no panic").insert(answer.into_inner().position, at);
             created += 1;
