@@ -94,7 +94,8 @@ async fn a_directory_of_a_later_version_is_refused_and_unchanged() {
     let later = manifest.replace("\"format\": 2", "\"format\": 3");
     assert_ne!(later, manifest);
     fs::write(&path, &later).expect("written");
-    for command in [&["serve"][..], &["log", "verify"], &["log", "export"]] {
+    for command in [&["serve", "--listen=127.0.0.1:0"][..], &["log", "verify"], &["log", "export"]]
+    {
         let refused = run(command, directory.path()).await;
         assert_eq!(refused.status.code(), Some(1), "{command:?}");
         let stderr = String::from_utf8_lossy(&refused.stderr);
