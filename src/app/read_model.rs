@@ -4,7 +4,6 @@
 //! |---|---|
 //! | `p` position of its creation | the state of a user pool that is not deleted |
 //! | `x` position of its creation | the last state of a deleted user pool |
-//! | `p` | the position of the checkpoint |
 //! | `e` position of its creation | the ID of a user pool, and the sum of its state |
 //! | `r` position of its creation, revision | the position of the event with that revision, from 2 |
 //! | `d` prefix | the user pool that owns the domain |
@@ -152,11 +151,7 @@ impl ReadModel {
         if checkpoint.damaged {
             return Err(Damage::Reported.into());
         }
-        let states = self.get(key::STATES_POSITION)?;
-        let states = states.map_or(0, |position| key::position(&position));
-        if states != checkpoint.position {
-            return Err(Damage::Torn { states, index: checkpoint.position }.into());
-        }
+        self.check_last_state(checkpoint.last_created)?;
         let mut index = Index::new(checkpoint);
         let mut next = Some(0);
         while let Some(first) = next {
@@ -169,6 +164,28 @@ impl ReadModel {
         }
         let (found, expected) = (index.digest(), index.checkpoint.digest);
         if found == expected { Ok(index) } else { Err(Damage::Digest { found, expected }.into()) }
+    }
+
+    /// Checks that the states are not older than the index: their tables are written at other
+    /// times. Newer states are found when the events are projected again.
+    fn check_last_state(&self, created: u64) -> Result<(), ReadModelError> {
+        let Some(StoredEntry { sum, .. }) = self.message(&key::entry(created))? else {
+            return Ok(());
+        };
+        let state = self.stored_state(created)?;
+        match state.filter(|state| sum_of(state) == sum) {
+            Some(_) => Ok(()),
+            None => Err(Damage::OldStates.into()),
+        }
+    }
+
+    /// The state of the user pool that was created at this position, as it is stored.
+    fn stored_state(&self, created: u64) -> Result<Option<Bytes>, ReadModelError> {
+        // In this order, because the user pool may be deleted between the two lookups.
+        match self.get(&key::pool(created))? {
+            Some(stored) => Ok(Some(stored)),
+            None => self.get(&key::deleted_pool(created)),
+        }
     }
 
     /// The last record that was projected.
@@ -229,11 +246,7 @@ impl ReadModel {
     ) -> Result<Option<Bytes>, ReadModelError> {
         let mut expected = entry(&self.index());
         while let Some(Entry { created, sum }) = expected {
-            // In this order, because the user pool may be deleted between the two lookups.
-            let stored = match self.get(&key::pool(created))? {
-                Some(stored) => Some(stored),
-                None => self.get(&key::deleted_pool(created))?,
-            };
+            let stored = self.stored_state(created)?;
             if stored.as_ref().is_some_and(|stored| sum_of(stored) == sum) {
                 return Ok(stored);
             }
@@ -285,7 +298,8 @@ impl ReadModel {
             return Ok(pool);
         }
         // A batch may have been applied since the range was read.
-        let stored = self.uncached_state(|index| index.get(&id))?;
+        let entry = |index: &Index| index.get(&id).filter(|entry| entry.created == created);
+        let stored = self.uncached_state(entry)?;
         Ok(StoredPool::decode(stored.ok_or(Damage::State { created })?)?)
     }
 

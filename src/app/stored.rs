@@ -166,6 +166,9 @@ pub(super) struct Checkpoint {
     /// The sum, modulo 2^64, of the sums of all stored states.
     #[prost(fixed64, tag = "6")]
     pub(super) digest: u64,
+    /// The position of the creation of the user pool that was changed last.
+    #[prost(uint64, tag = "8")]
+    pub(super) last_created: u64,
     /// Whether damage was found, so that the read model must be rebuilt.
     #[prost(bool, tag = "7")]
     pub(super) damaged: bool,

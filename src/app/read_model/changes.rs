@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use chrono::{DateTime, Utc};
 use prost::Message as _;
 use uuid::Uuid;
@@ -126,6 +126,7 @@ impl Changes {
             self.write(key, event.position.to_be_bytes().to_vec());
         }
         self.checkpoint.position = to_unsigned(event.position);
+        self.checkpoint.last_created = to_unsigned(created_position);
         self.checkpoint.record_time = event.record_time;
     }
 
@@ -232,8 +233,6 @@ impl Changes {
             writes.extend(other.map(|other| (other, None)));
             entries.push(entry);
         }
-        let position = Bytes::copy_from_slice(&checkpoint.position.to_be_bytes());
-        writes.push((key::STATES_POSITION.to_vec(), Some(position)));
         writes.push((key::CHECKPOINT.to_vec(), Some(checkpoint.encode_to_vec().into())));
         (writes, entries, checkpoint)
     }

@@ -51,8 +51,12 @@ impl DiskStore {
                 .max_journaling_size(MAX_JOURNAL)
                 .max_cached_files(Some(MAX_OPEN_FILES))
                 .open()?;
-            let states = db.keyspace("states", || options(STATES_BUFFER))?;
-            let index = db.keyspace("index", || options(INDEX_BUFFER))?;
+            // New tables are merged soon, so only the merged ones are compressed. Hashes and
+            // positions, of which the index consists, cannot be compressed.
+            let compressed = CompressionPolicy::new([CompressionType::None, CompressionType::Lz4]);
+            let states = db.keyspace("states", || options(STATES_BUFFER, &compressed))?;
+            let uncompressed = CompressionPolicy::all(CompressionType::None);
+            let index = db.keyspace("index", || options(INDEX_BUFFER, &uncompressed))?;
             Ok(Self { db, states, index })
         })
     }
@@ -62,10 +66,10 @@ impl DiskStore {
     }
 }
 
-fn options(buffer: u64) -> KeyspaceCreateOptions {
+fn options(buffer: u64, compression: &CompressionPolicy) -> KeyspaceCreateOptions {
     KeyspaceCreateOptions::default()
         .max_memtable_size(buffer)
-        .data_block_compression_policy(CompressionPolicy::all(CompressionType::Lz4))
+        .data_block_compression_policy(compression.clone())
 }
 
 /// Turns a panic of the engine, which some damages cause, into an error.

@@ -30,14 +30,9 @@ pub enum Damage {
     /// An earlier process found damage.
     #[error("an earlier process found damage in it")]
     Reported,
-    /// The states are at another position than the checkpoint.
-    #[error("its states end at position {states}, and its index at position {index}")]
-    Torn {
-        /// The position of the states.
-        states: u64,
-        /// The position of the checkpoint.
-        index: u64,
-    },
+    /// The state that was written with the checkpoint is missing.
+    #[error("its states are older than its index")]
+    OldStates,
     /// Entries are missing, or are not those of the checkpoint.
     #[error(
         "the digest of its user pools is {found:016x}, and that of its checkpoint {expected:016x}"

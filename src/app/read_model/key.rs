@@ -3,12 +3,10 @@
 use uuid::Uuid;
 
 pub(super) const CHECKPOINT: &[u8] = b"m";
-/// The position of the checkpoint, stored next to the states.
-pub(super) const STATES_POSITION: &[u8] = b"p";
 /// A bound after every domain.
 pub(super) const AFTER_DOMAINS: &[u8] = b"d\x7f";
 
-/// Whether this is the key of a state, or of their position.
+/// Whether this is the key of a state.
 pub(super) fn is_state(key: &[u8]) -> bool {
     matches!(key.first(), Some(b'p' | b'x'))
 }
