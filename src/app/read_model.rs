@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `p` position of its creation | the state of a user pool that is not deleted |
 //! | `x` position of its creation | the last state of a deleted user pool |
-//! | `e` position of its creation | the ID of a user pool, and the sum of its state |
+//! | `e` position of its creation | the ID of a user pool that is not deleted, and the sum of its state |
+//! | `g` position of its creation | the same of a deleted user pool |
 //! | `r` position of its creation, revision | the position of the event with that revision, from 2 |
 //! | `d` prefix | the user pool that owns the domain |
 //! | `i` request ID | the event that the request recorded |
@@ -29,6 +30,7 @@ mod disk;
 mod error;
 mod index;
 mod key;
+mod lists;
 mod memory;
 mod scrub;
 mod store;
@@ -153,13 +155,15 @@ impl ReadModel {
         }
         self.check_last_state(checkpoint.last_created)?;
         let mut index = Index::new(checkpoint);
-        let mut next = Some(0);
-        while let Some(first) = next {
-            let page = self.range(key::entry(first)..=key::entry(u64::MAX), ENTRIES_PAGE)?;
-            next = page.last().map(|(key, _)| key::position(key).saturating_add(1));
-            for (key, stored) in page {
-                let StoredEntry { user_pool_id: id, sum } = StoredEntry::decode(stored)?;
-                index.set(&NewEntry { id, entry: Entry { created: key::position(&key), sum } });
+        for entry_key in [key::entry, key::deleted_entry] {
+            let mut next = Some(0);
+            while let Some(first) = next {
+                let page = self.range(entry_key(first)..=entry_key(u64::MAX), ENTRIES_PAGE)?;
+                next = page.last().map(|(key, _)| key::position(key).saturating_add(1));
+                for (key, stored) in page {
+                    let StoredEntry { user_pool_id: id, sum } = StoredEntry::decode(stored)?;
+                    index.set(&NewEntry { id, entry: Entry { created: key::position(&key), sum } });
+                }
             }
         }
         let (found, expected) = (index.digest(), index.checkpoint.digest);
@@ -169,13 +173,19 @@ impl ReadModel {
     /// Checks that the states are not older than the index: their tables are written at other
     /// times. Newer states are found when the events are projected again.
     fn check_last_state(&self, created: u64) -> Result<(), ReadModelError> {
-        let Some(StoredEntry { sum, .. }) = self.message(&key::entry(created))? else {
-            return Ok(());
-        };
+        let Some(StoredEntry { sum, .. }) = self.stored_entry(created)? else { return Ok(()) };
         let state = self.stored_state(created)?;
         match state.filter(|state| sum_of(state) == sum) {
             Some(_) => Ok(()),
             None => Err(Damage::OldStates.into()),
+        }
+    }
+
+    /// The entry of the user pool that was created at this position, as it is stored.
+    fn stored_entry(&self, created: u64) -> Result<Option<StoredEntry>, ReadModelError> {
+        match self.message(&key::entry(created))? {
+            Some(entry) => Ok(Some(entry)),
+            None => self.message(&key::deleted_entry(created)),
         }
     }
 
@@ -267,53 +277,6 @@ impl ReadModel {
 
     pub(super) fn request(&self, id: Uuid) -> Result<Option<StoredRequest>, ReadModelError> {
         self.checked(|| self.message(&key::request(id)))
-    }
-
-    pub(super) fn pools(&self, after: u64, limit: usize) -> Result<Vec<PoolEntry>, ReadModelError> {
-        self.checked(|| {
-            let (mut pools, mut after) = (Vec::new(), after);
-            // More than once if user pools are deleted meanwhile.
-            while pools.len() < limit {
-                let places = key::pool(after.saturating_add(1))..=key::pool(u64::MAX);
-                let page = self.range(places, limit.saturating_sub(pools.len()))?;
-                let Some((last, _)) = page.last() else { break };
-                after = key::position(last);
-                for (key, stored) in page {
-                    let created_position = key::position(&key);
-                    let pool = self.listed_pool(created_position, stored)?;
-                    let pool = Some(pool).filter(|pool| !pool.deleted);
-                    pools.extend(pool.map(|pool| PoolEntry { created_position, pool }));
-                }
-            }
-            Ok(pools)
-        })
-    }
-
-    /// The verified state of a user pool whose stored state was read from a range.
-    fn listed_pool(&self, created: u64, stored: Bytes) -> Result<StoredPool, ReadModelError> {
-        let sum = sum_of(&stored);
-        let pool = StoredPool::decode(stored)?;
-        let id = pool.user_pool.as_ref().and_then(|pool| pool.id.clone()).unwrap_or_default();
-        if self.index().get(&id) == Some(Entry { created, sum }) {
-            return Ok(pool);
-        }
-        // A batch may have been applied since the range was read.
-        let entry = |index: &Index| index.get(&id).filter(|entry| entry.created == created);
-        let stored = self.uncached_state(entry)?;
-        Ok(StoredPool::decode(stored.ok_or(Damage::State { created })?)?)
-    }
-
-    pub(super) fn domains(&self, after: &str, limit: usize) -> Result<Vec<Domain>, ReadModelError> {
-        // No prefix sorts between `after` and `after` with a zero byte appended.
-        let start = key::domain(&format!("{after}\0"));
-        let entry = |(key, stored): (Bytes, Bytes)| {
-            let prefix = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
-            Ok(domain(prefix, StoredDomain::decode(stored)?))
-        };
-        self.checked(|| {
-            let entries = self.range(start.clone()..=key::AFTER_DOMAINS.to_vec(), limit)?;
-            entries.into_iter().map(entry).collect()
-        })
     }
 
     /// The positions of the events of a user pool with these revisions, in order.

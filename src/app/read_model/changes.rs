@@ -215,8 +215,14 @@ impl Changes {
         let mut buffer = BytesMut::new();
         for (id, PoolChange { pool, encoded }) in self.pools {
             let created = to_unsigned(pool.created_position);
-            let (key, other) = (key::pool(created), key::deleted_pool(created));
-            let (key, other) = if pool.deleted { (other, Some(key)) } else { (key, None) };
+            let keys = (key::entry(created), key::pool(created));
+            let (entry_key, state_key) = if pool.deleted {
+                let (entry_key, state_key) = keys;
+                writes.extend([(entry_key, None), (state_key, None)]);
+                (key::deleted_entry(created), key::deleted_pool(created))
+            } else {
+                keys
+            };
             // Encoding cannot fail, because the buffer grows.
             let _ = match encoded {
                 Some(encoded) => encoded.encode(&mut buffer),
@@ -228,9 +234,8 @@ impl Changes {
             let entry = NewEntry { id, entry: Entry { created, sum: sum_of(&stored) } };
             let digest = checkpoint.digest.wrapping_sub(old_sum);
             checkpoint.digest = digest.wrapping_add(entry.entry.sum);
-            writes.push((key::entry(created), Some(entry.encode().into())));
-            writes.push((key, Some(stored)));
-            writes.extend(other.map(|other| (other, None)));
+            writes.push((entry_key, Some(entry.encode().into())));
+            writes.push((state_key, Some(stored)));
             entries.push(entry);
         }
         writes.push((key::CHECKPOINT.to_vec(), Some(checkpoint.encode_to_vec().into())));

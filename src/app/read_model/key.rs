@@ -23,6 +23,10 @@ pub(super) fn entry(created: u64) -> Vec<u8> {
     [b"e".as_slice(), &created.to_be_bytes()].concat()
 }
 
+pub(super) fn deleted_entry(created: u64) -> Vec<u8> {
+    [b"g".as_slice(), &created.to_be_bytes()].concat()
+}
+
 /// The position at the end of a key or a value.
 pub(super) fn position(key: &[u8]) -> u64 {
     key.last_chunk().copied().map_or(0, u64::from_be_bytes)

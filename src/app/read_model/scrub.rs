@@ -25,10 +25,10 @@ const STATES_PAGE: usize = 64;
 /// Scrubs a read model at once and then once a day, until it is dropped or damage is found.
 pub(in crate::app) async fn scrub(model: Weak<ReadModel>) {
     loop {
-        let mut next = Some(0);
-        while let Some(first) = next {
+        let mut next = Some(Place::default());
+        while let Some(place) = next {
             let Some(model) = model.upgrade() else { return };
-            let Ok(Scrubbed { bytes, following }) = model.scrub_page(first) else { return };
+            let Ok(Scrubbed { bytes, following }) = model.scrub_page(place) else { return };
             drop(model);
             next = following;
             sleep(Duration::from_micros(bytes.saturating_mul(1_000_000) / BYTES_PER_SECOND)).await;
@@ -45,7 +45,16 @@ pub(in crate::app) async fn scrub(model: Weak<ReadModel>) {
 struct Scrubbed {
     bytes: u64,
     /// Where the next step begins. `None` at the end.
-    following: Option<u64>,
+    following: Option<Place>,
+}
+
+/// Where a step of the scrub begins.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// Whether it reads the deleted user pools, which come last.
+    deleted: bool,
+    /// The position of the creation of the first user pool.
+    first: u64,
 }
 
 impl ReadModel {
@@ -54,18 +63,25 @@ impl ReadModel {
     /// # Errors
     /// A state is not what was written. The next start rebuilds the read model.
     pub(in crate::app) fn check_states(&self) -> Result<(), ReadModelError> {
-        let mut next = Some(0);
-        while let Some(first) = next {
-            next = self.scrub_page(first)?.following;
+        let mut next = Some(Place::default());
+        while let Some(place) = next {
+            next = self.scrub_page(place)?.following;
         }
         Ok(())
     }
 
-    /// Checks the states of the first user pools that were created at `first` or later.
-    fn scrub_page(&self, first: u64) -> Result<Scrubbed, ReadModelError> {
+    /// Checks the states of the next user pools.
+    fn scrub_page(&self, Place { deleted, first }: Place) -> Result<Scrubbed, ReadModelError> {
+        let entry_key = if deleted { key::deleted_entry } else { key::entry };
         self.checked(|| {
-            let page = self.range(key::entry(first)..=key::entry(u64::MAX), STATES_PAGE)?;
-            let last = page.last().map(|(key, _)| key::position(key));
+            let page = self.range(entry_key(first)..=entry_key(u64::MAX), STATES_PAGE)?;
+            let following = match page.last() {
+                Some((last, _)) => {
+                    Some(Place { deleted, first: key::position(last).saturating_add(1) })
+                }
+                None if deleted => None,
+                None => Some(Place { deleted: true, first: 0 }),
+            };
             let mut bytes = 0_u64;
             for (key, stored) in page {
                 let StoredEntry { user_pool_id, .. } = StoredEntry::decode(stored)?;
@@ -77,7 +93,7 @@ impl ReadModel {
                 self.check_entry(created, entry)?;
                 bytes = bytes.saturating_add(u64::try_from(state.len()).unwrap_or(u64::MAX));
             }
-            Ok(Scrubbed { bytes, following: last.map(|last| last.saturating_add(1)) })
+            Ok(Scrubbed { bytes, following })
         })
     }
 
@@ -89,7 +105,7 @@ impl ReadModel {
     ) -> Result<(), ReadModelError> {
         // While the index is locked, no batch is applied.
         let index = self.index();
-        let stored: Option<StoredEntry> = self.message(&key::entry(created))?;
+        let stored = self.stored_entry(created)?;
         let expected = entry(&index).map(|entry| entry.sum);
         if stored.map(|stored| stored.sum) == expected {
             Ok(())
