@@ -54,8 +54,9 @@ pub enum LoadError {
     Log(#[from] ReadError),
     /// The log ends before the last projected record: its end is lost.
     #[error(
-        "the log ends at position {end}, but the read model shows position {projected}; restore \
-         the log, or delete the read model to accept the loss"
+        "the read model ends at position {projected}, after the log, which ends at position {end}: \
+         if the log has lost its end, restore it; if the read model is that of another log, \
+         delete it"
     )]
     EndLost {
         /// Where the log ends.

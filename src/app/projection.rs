@@ -51,16 +51,38 @@ pub(super) async fn catch_up(
         Opened::Unusable(reason) => reason,
     };
     metrics.count_rebuild(reason);
-    rebuild(log, path, *cache, &progress).await
+    build(log, path, *cache, &progress).await
 }
 
-/// Deletes the read model at `path` and rebuilds it from the log, with `cache` bytes of it
-/// cached in memory. Calls `progress` with the first position and with each position that
-/// it reaches.
+/// Builds a new read model of the log in a directory beside `path`, and then replaces the
+/// one at `path`. Calls `progress` with the first position and with each position that it
+/// reaches.
 ///
 /// # Errors
-/// The log cannot be read, or the read model cannot be written.
+/// The log cannot be read, or the read model cannot be written. The old one is unchanged.
 pub async fn rebuild(
+    log: &dyn EventLog,
+    path: &Path,
+    cache: u64,
+    progress: &(dyn Fn(Position) + Sync),
+) -> Result<(), LoadError> {
+    let scratch = path.with_extension("scratch");
+    let built = build(log, &scratch, cache, progress).await.map(drop);
+    let engine = |error: io::Error| ReadModelError::Engine(error.into());
+    match built {
+        Ok(()) => {
+            remove(path).map_err(engine)?;
+            Ok(fs::rename(&scratch, path).map_err(engine)?)
+        }
+        Err(error) => {
+            remove(&scratch).map_err(engine)?;
+            Err(error)
+        }
+    }
+}
+
+/// Deletes what is at `path`, and builds a read model of the log there.
+async fn build(
     log: &dyn EventLog,
     path: &Path,
     cache: u64,
@@ -170,9 +192,10 @@ async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Opened, Loa
     }
     let read_model = match ReadModel::open(path, cache) {
         Ok(read_model) => read_model,
+        Err(error) if error.is_no_access() => return Err(error.into()),
         Err(error) => {
             let reason = match &error {
-                ReadModelError::Damaged(Damage::NoCheckpoint) => RebuildReason::OtherForm,
+                ReadModelError::Damaged(Damage::OtherForm(_)) => RebuildReason::OtherForm,
                 ReadModelError::Damaged(_) | ReadModelError::Engine(_) => RebuildReason::Damaged,
             };
             let error = error_chain(&error);

@@ -60,7 +60,7 @@ pub use self::error::{Damage, ReadModelError};
 use self::{
     cache::StateCache,
     disk::DiskStore,
-    index::{Entry, Index, NewEntry, sum_of},
+    index::{Entry, Index, NewEntry, row_sum, sum_of},
     memory::MemoryStore,
     store::Store,
 };
@@ -148,8 +148,10 @@ impl ReadModel {
     /// Reads the index from the store, and verifies it.
     fn read_index(&self) -> Result<Index, ReadModelError> {
         let checkpoint: Option<Checkpoint> = self.message(key::CHECKPOINT)?;
-        let checkpoint = checkpoint.filter(|checkpoint| checkpoint.form == FORM);
         let checkpoint = checkpoint.ok_or(Damage::NoCheckpoint)?;
+        if checkpoint.form != FORM {
+            return Err(Damage::OtherForm(checkpoint.form).into());
+        }
         if checkpoint.damaged {
             return Err(Damage::Reported.into());
         }
@@ -166,8 +168,26 @@ impl ReadModel {
                 }
             }
         }
-        let (found, expected) = (index.digest(), index.checkpoint.digest);
+        let (found, expected) =
+            (index.sum().wrapping_add(self.rows_sum()?), index.checkpoint.digest);
         if found == expected { Ok(index) } else { Err(Damage::Digest { found, expected }.into()) }
+    }
+
+    /// The sum of all rows of domains, requests and revisions.
+    fn rows_sum(&self) -> Result<u64, ReadModelError> {
+        let mut sum = 0_u64;
+        for letter in key::ROWS {
+            let end = vec![letter.saturating_add(1)];
+            let mut next = Some(vec![letter]);
+            while let Some(first) = next {
+                let page = self.range(first..=end.clone(), ENTRIES_PAGE)?;
+                next = page.last().map(|(key, _)| [key.as_ref(), &[0]].concat());
+                for (key, value) in page {
+                    sum = sum.wrapping_add(row_sum(&key, &value));
+                }
+            }
+        }
+        Ok(sum)
     }
 
     /// Checks that the states are not older than the index: their tables are written at other

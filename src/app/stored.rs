@@ -163,7 +163,8 @@ pub(super) struct Checkpoint {
     /// How many user pools there are.
     #[prost(uint64, tag = "5")]
     pub(super) user_pool_count: u64,
-    /// The sum, modulo 2^64, of the sums of all stored states.
+    /// The sum, modulo 2^64, of the sums of all states, and of the rows of domains, requests
+    /// and revisions.
     #[prost(fixed64, tag = "6")]
     pub(super) digest: u64,
     /// The position of the creation of the user pool that was changed last.

@@ -46,20 +46,6 @@ struct Manifest {
 }
 
 impl Manifest {
-    /// Records that this version writes to the directory, so that an earlier one refuses it.
-    fn raise_format(self, path: &Path) -> io::Result<()> {
-        if self.format >= FORMAT {
-            return Ok(());
-        }
-        let (from, to) = (self.format, FORMAT);
-        tracing::info!(
-            from,
-            to,
-            "the data directory gets a new format; earlier versions refuse it"
-        );
-        Self { format: FORMAT, ..self }.write(path)
-    }
-
     fn write(&self, path: &Path) -> io::Result<()> {
         let mut json = serde_json::to_vec_pretty(self)?;
         json.push(b'\n');
@@ -158,10 +144,7 @@ impl DataDir {
         let directory = Self::lock(path)?;
         let manifest_path = directory.manifest();
         match manifest_of(region, &manifest_path)? {
-            Some(manifest) => {
-                directory.check_log()?;
-                manifest.raise_format(&manifest_path).map_err(unusable(&manifest_path))?;
-            }
+            Some(_) => directory.check_log()?,
             None if !is_empty(&directory.log()) => {
                 return Err(DataDirError::ManifestMissing(manifest_path));
             }
@@ -200,6 +183,25 @@ impl DataDir {
         read_manifest(&directory.manifest())?.ok_or_else(missing)?;
         directory.check_log()?;
         Ok(directory)
+    }
+
+    /// Records that this version writes to the directory, so that an earlier one refuses it.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn raise_format(&self) -> Result<(), DataDirError> {
+        let path = self.manifest();
+        let Some(manifest) = read_manifest(&path)?.filter(|manifest| manifest.format < FORMAT)
+        else {
+            return Ok(());
+        };
+        let (from, to) = (manifest.format, FORMAT);
+        tracing::info!(
+            from,
+            to,
+            "the data directory gets a new format; earlier versions refuse it"
+        );
+        Manifest { format: FORMAT, ..manifest }.write(&path).map_err(unusable(&path))
     }
 
     fn lock(path: &Path) -> Result<Self, DataDirError> {

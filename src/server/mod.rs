@@ -61,6 +61,7 @@ impl Server {
         let data_dir = DataDir::open(data_dir, &startup.config.region, startup.source.now())?;
         let signer = startup.signer()?;
         let log = SledLog::open_with_metrics(&data_dir.log(), startup.metrics.log.clone())?;
+        data_dir.raise_format()?;
         let head = *log.head().borrow();
         tracing::info!(position = %head.position, hash = %head.hash, "log opened");
         let mut server = startup.open(signer, Arc::new(log), &data_dir.read_model()).await?;

@@ -77,6 +77,13 @@ impl Error {
         Self::new(ErrorReason::ShuttingDown, message)
     }
 
+    /// The read model cannot be used, so the server stops.
+    fn read_model_failed() -> Self {
+        let message = "the server cannot use its read model and stops; nothing was recorded, try \
+                       again after its next start";
+        Self::new(ErrorReason::ShuttingDown, message)
+    }
+
     /// The server is stopping, which ends the watch.
     pub(super) fn watch_ended() -> Self {
         let message =
@@ -268,7 +275,7 @@ impl From<LoadError> for Error {
                     .with("position", position.to_string())
             }
             // The server stops, and the next start rebuilds the read model.
-            LoadError::ReadModel(_) => Self::shutting_down(),
+            LoadError::ReadModel(_) => Self::read_model_failed(),
             LoadError::Log(ReadError::Unavailable(_)) | LoadError::EndLost { .. } => {
                 Self::internal()
             }

@@ -160,7 +160,8 @@ fn the_format_of_a_manifest_is_stable() {
     DataDir::open_existing(directory.path()).expect("a data directory");
     assert_eq!(fs::read(&manifest).expect("a manifest"), format(1), "only read");
     for _ in 0..2 {
-        DataDir::open(directory.path(), "us-east-1", later).expect("a data directory");
+        let data_dir = DataDir::open(directory.path(), "us-east-1", later);
+        data_dir.expect("a data directory").raise_format().expect("raised");
         assert_eq!(fs::read(&manifest).expect("a manifest"), format(2));
     }
 }

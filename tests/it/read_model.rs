@@ -10,17 +10,21 @@ use userpool::{
     app::StoredPool,
     event_log::{EventLog as _, Head, MemoryLog, SledLog},
     proto::{
-        DescribeUserPoolDomainRequest, DescribeUserPoolRequest, ListUserPoolsRequest, UserPool,
-        UserPoolCreated, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted,
-        UserPoolEvent, UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
+        CreateUserPoolRequest, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
+        ListUserPoolsRequest, UserPool, UserPoolCreated, UserPoolDeleted, UserPoolDomainCreated,
+        UserPoolDomainDeleted, UserPoolEvent, UserPoolEventType, UserPoolUpdated,
+        user_pool_event::Payload,
     },
     server::{Server, ServerError},
 };
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::support::{
-    Client, FixedSource, TestServer, change_database, change_read_model, config, create, domain,
-    named,
+use crate::{
+    engines::tamper,
+    support::{
+        Client, FixedSource, TestServer, change_database, change_read_model, config, create,
+        domain, named,
+    },
 };
 
 /// The checkpoint, as it is stored.
@@ -173,11 +177,20 @@ async fn damage_is_found_without_a_call() {
     assert!(matches!(ended, Err(ServerError::ReadModelFailed)), "{ended:?}");
 }
 
+/// Removes the first row whose key begins with this letter.
+fn remove_row(index: &fjall::Keyspace, letter: &str) {
+    let row = index.prefix(letter).next().expect("a row");
+    index.remove(row.into_inner().expect("readable").0).expect("removed");
+}
+
 /// Damages that the start notices.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_contradicts_its_digest_is_rebuilt() {
     type Change = fn(&fjall::Keyspace, &fjall::Keyspace);
-    let changes: [(&str, Change); 4] = [
+    let changes: [(&str, Change); 7] = [
+        ("a domain is missing", |_, index| remove_row(index, "d")),
+        ("a request is missing", |_, index| remove_row(index, "i")),
+        ("a revision is missing", |_, index| remove_row(index, "r")),
         ("an entry is missing", |_, index| {
             let key = [b"e".as_slice(), &1_u64.to_be_bytes()].concat();
             index.remove(key).expect("removed");
@@ -208,7 +221,9 @@ async fn an_index_that_contradicts_its_digest_is_rebuilt() {
         let server = TestServer::start().await;
         let mut client = server.client().await;
         let id = create(&mut client, "people").await;
-        create(&mut client, "others").await;
+        let request_id = Some("0193b5f0-7c5e-7d7a-9c55-2d1d8f1b6a01".to_owned());
+        let others = CreateUserPoolRequest { request_id, ..named("others") };
+        client.create_user_pool(others).await.expect("created");
         client.create_user_pool_domain(domain("login", &id)).await.expect("assigned");
         let before = describe(&mut client, &id).await.expect("described");
 
@@ -432,6 +447,34 @@ async fn log_verify_compares_the_read_model_with_the_log() {
     let missing = "there is no read model of this log; the next start builds it".to_owned();
     assert_eq!(verify(directory.path()), (Some(0), missing));
     assert!(!read_model.with_extension("scratch").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_rebuild_leaves_the_read_model_as_it_was() {
+    let server = TestServer::start().await;
+    let id = create(&mut server.client().await, "people").await;
+    for _ in 0..1100 {
+        create(&mut server.client().await, "others").await;
+    }
+    let before = describe(&mut server.client().await, &id).await.expect("described");
+    let directory = server.stop().await;
+    // Before the records that a start checks.
+    tamper(&directory.path().join("log"), |db| {
+        let mut record = db.get(2_u64.to_be_bytes()).expect("readable").expect("a record").to_vec();
+        record[60] ^= 1;
+        db.insert(2_u64.to_be_bytes(), record).expect("written");
+    });
+    let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
+    let rebuild = command.args(["read-model", "rebuild", "--data-dir"]).arg(directory.path());
+    let rebuilt = rebuild.output().expect("the binary runs");
+    assert_eq!(rebuilt.status.code(), Some(1));
+    let stderr = String::from_utf8(rebuilt.stderr).expect("UTF-8");
+    assert!(stderr.contains("the log is damaged at position 2"), "{stderr}");
+
+    let server = TestServer::start_in(directory).await;
+    assert_eq!(describe(&mut server.client().await, &id).await.expect("described"), before);
+    assert!(!server.data_dir().join("read_model.scratch").exists());
+    server.stop().await;
 }
 
 /// The chain of this log is right, so only the rules show that it was forged.

@@ -16,7 +16,7 @@ use crate::{
 
 use super::{
     Damage, ProjectError, ReadModel, ReadModelError,
-    index::{Entry, Index, NewEntry, sum_of},
+    index::{Entry, Index, NewEntry, row_sum, sum_of},
     key,
     store::Write,
 };
@@ -111,6 +111,13 @@ impl Changes {
             IndexChange::Created => *count = count.saturating_add(1),
             IndexChange::Deleted => *count = count.saturating_sub(1),
             IndexChange::Domain(prefix, owner) => {
+                let sum = row_sum(&key::domain(&prefix), &domain_row(&event.user_pool_id));
+                let digest = self.checkpoint.digest;
+                // A domain is removed by the user pool that owns it.
+                self.checkpoint.digest = match owner {
+                    Some(_) => digest.wrapping_add(sum),
+                    None => digest.wrapping_sub(sum),
+                };
                 self.domains.insert(prefix, owner);
             }
             IndexChange::Nothing => (),
@@ -198,7 +205,10 @@ impl Changes {
         self.checkpoint.hash = head.hash.0.to_vec();
     }
 
+    /// Writes a row that is never changed or removed.
     fn write(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        let digest = self.checkpoint.digest;
+        self.checkpoint.digest = digest.wrapping_add(row_sum(&key, &value));
         self.writes.push((key, Some(value.into())));
     }
 
@@ -207,8 +217,7 @@ impl Changes {
         let mut checkpoint = Checkpoint { form: FORM, ..self.checkpoint };
         let mut writes = self.writes;
         for (prefix, owner) in self.domains {
-            let stored = owner.map(|id| StoredDomain { user_pool_id: id.to_string() });
-            let stored = stored.map(|stored| stored.encode_to_vec().into());
+            let stored = owner.map(|id| domain_row(id.as_str()).into());
             writes.push((key::domain(&prefix), stored));
         }
         let mut entries = Vec::with_capacity(self.pools.len());
@@ -241,6 +250,11 @@ impl Changes {
         writes.push((key::CHECKPOINT.to_vec(), Some(checkpoint.encode_to_vec().into())));
         (writes, entries, checkpoint)
     }
+}
+
+/// The stored form of a domain with this owner.
+fn domain_row(user_pool_id: &str) -> Vec<u8> {
+    StoredDomain { user_pool_id: user_pool_id.to_owned() }.encode_to_vec()
 }
 
 fn to_unsigned(number: i64) -> u64 {

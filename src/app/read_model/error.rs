@@ -1,5 +1,7 @@
 //! Why the read model cannot be used.
 
+use std::io::{self, ErrorKind};
+
 use crate::{
     app::stored::FORM,
     event_log::{BoxError, Position},
@@ -24,21 +26,24 @@ pub enum Damage {
     /// A value cannot be decoded.
     #[error("a value cannot be decoded")]
     Undecodable(#[from] prost::DecodeError),
-    /// There is no checkpoint of the form that this version writes.
-    #[error("it has no checkpoint of form {FORM}")]
+    /// There is no checkpoint.
+    #[error("it has no checkpoint")]
     NoCheckpoint,
+    /// Another version wrote it.
+    #[error("it has form {0}; this version reads form {FORM}")]
+    OtherForm(u32),
     /// An earlier process found damage.
     #[error("an earlier process found damage in it")]
     Reported,
     /// The state that was written with the checkpoint is missing.
     #[error("its states are older than its index")]
     OldStates,
-    /// Entries are missing, or are not those of the checkpoint.
+    /// Entries or rows are missing, or are not those of the checkpoint.
     #[error(
-        "the digest of its user pools is {found:016x}, and that of its checkpoint {expected:016x}"
+        "the digest of its contents is {found:016x}, and that of its checkpoint {expected:016x}"
     )]
     Digest {
-        /// The digest of the entries.
+        /// The digest of the contents.
         found: u64,
         /// The digest of the checkpoint.
         expected: u64,
@@ -56,6 +61,21 @@ pub enum Damage {
 impl From<prost::DecodeError> for ReadModelError {
     fn from(error: prost::DecodeError) -> Self {
         Self::Damaged(error.into())
+    }
+}
+
+impl ReadModelError {
+    /// Whether the disk refuses access, so that nothing is known about the contents.
+    pub(in crate::app) fn is_no_access(&self) -> bool {
+        let Self::Engine(error) = self else { return false };
+        error.downcast_ref::<io::Error>().is_some_and(|error| {
+            matches!(
+                error.kind(),
+                ErrorKind::PermissionDenied
+                    | ErrorKind::ReadOnlyFilesystem
+                    | ErrorKind::StorageFull
+            )
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use prost::Message as _;
 use rustc_hash::FxBuildHasher;
 use sha2::{Digest as _, Sha256};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use crate::app::stored::{Checkpoint, FORM, StoredEntry};
 
@@ -66,8 +66,8 @@ impl Index {
         self.entries.insert(hash_of(id), *entry);
     }
 
-    /// The sum of the sums of all entries: what the digest of the checkpoint must be.
-    pub(super) fn digest(&self) -> u64 {
+    /// The sum of the sums of all entries.
+    pub(super) fn sum(&self) -> u64 {
         self.entries.values().fold(0, |digest, entry| digest.wrapping_add(entry.sum))
     }
 }
@@ -77,6 +77,12 @@ impl Index {
 /// could change the sum as well.
 pub(super) fn sum_of(stored: &[u8]) -> u64 {
     xxh3_64(stored)
+}
+
+/// The sum of a row with its key. The digest includes the rows of domains, requests and
+/// revisions.
+pub(super) fn row_sum(key: &[u8], value: &[u8]) -> u64 {
+    xxh3_64_with_seed(value, xxh3_64(key))
 }
 
 fn hash_of(id: &str) -> IdHash {

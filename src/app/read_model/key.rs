@@ -3,6 +3,8 @@
 use uuid::Uuid;
 
 pub(super) const CHECKPOINT: &[u8] = b"m";
+/// The first bytes of the keys of domains, requests and revisions, which the digest includes.
+pub(super) const ROWS: [u8; 3] = [b'd', b'i', b'r'];
 /// A bound after every domain.
 pub(super) const AFTER_DOMAINS: &[u8] = b"d\x7f";
 

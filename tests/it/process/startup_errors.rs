@@ -177,7 +177,8 @@ async fn an_emptied_log_is_refused_because_of_its_read_model() {
     let sentence = refused(on_free_port(directory.path())).await;
 
     assert!(
-        sentence.contains("ends at position 0, but the read model shows position 1"),
+        sentence
+            .contains("the read model ends at position 1, after the log, which ends at position 0"),
         "{sentence}"
     );
     fs::remove_dir_all(&log).expect("removed");
