@@ -465,10 +465,10 @@ async fn a_failed_rebuild_leaves_the_read_model_as_it_was() {
         db.insert(2_u64.to_be_bytes(), record).expect("written");
     });
     let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
-    let rebuild = command.args(["read-model", "rebuild", "--data-dir"]).arg(directory.path());
-    let rebuilt = rebuild.output().expect("the binary runs");
-    assert_eq!(rebuilt.status.code(), Some(1));
-    let stderr = String::from_utf8(rebuilt.stderr).expect("UTF-8");
+    command.args(["read-model", "rebuild", "--data-dir"]).arg(directory.path());
+    let output = command.output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(stderr.contains("the log is damaged at position 2"), "{stderr}");
 
     let server = TestServer::start_in(directory).await;
