@@ -151,8 +151,9 @@ fn a_change_that_was_applied_twice_is_noticed() {
 
 #[test]
 fn an_unrequested_change_is_noticed() {
-    let nobody = changed(|_, log| log.push(event(5, "a", 4, 17, EventKind::Updated { value: 17 })));
-    assert_eq!(nobody, Err(Objection::Unrequested { position: 5 }));
+    let unrequested =
+        changed(|_, log| log.push(event(5, "a", 4, 17, EventKind::Updated { value: 17 })));
+    assert_eq!(unrequested, Err(Objection::Unrequested { position: 5 }));
     let another = changed(|_, log| log[3].kind = EventKind::Updated { value: 2 });
     assert_eq!(another, Err(Objection::Unrequested { position: 4 }));
     let unconditional = changed(|history, _| {
