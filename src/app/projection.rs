@@ -51,7 +51,7 @@ pub(super) async fn catch_up(
         Opened::Unusable(reason) => reason,
     };
     metrics.count_rebuild(reason);
-    build(log, path, *cache, &progress).await
+    build(log, path, *cache, end, &progress).await
 }
 
 /// Builds a new read model of the log in a directory beside `path`, and then replaces the
@@ -67,29 +67,28 @@ pub async fn rebuild(
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<(), LoadError> {
     let scratch = path.with_extension("scratch");
-    let built = build(log, &scratch, cache, progress).await.map(drop);
-    let engine = |error: io::Error| ReadModelError::Engine(error.into());
-    match built {
+    let end = log.head().borrow().position;
+    match build(log, &scratch, cache, end, progress).await.map(drop) {
         Ok(()) => {
-            remove(path).map_err(engine)?;
-            Ok(fs::rename(&scratch, path).map_err(engine)?)
+            remove(path)?;
+            Ok(fs::rename(&scratch, path).map_err(|error| ReadModelError::Engine(error.into()))?)
         }
         Err(error) => {
-            remove(&scratch).map_err(engine)?;
+            remove(&scratch)?;
             Err(error)
         }
     }
 }
 
-/// Deletes what is at `path`, and builds a read model of the log there.
+/// Deletes what is at `path`, and builds a read model of the log up to `end` there.
 async fn build(
     log: &dyn EventLog,
     path: &Path,
     cache: u64,
+    end: Position,
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<ReadModel, LoadError> {
-    remove(path).map_err(|error| ReadModelError::Engine(error.into()))?;
-    let end = log.head().borrow().position;
+    remove(path)?;
     apply(log, ReadModel::create(path, cache)?, end, progress).await
 }
 
@@ -107,7 +106,7 @@ pub async fn compare(
 ) -> Result<Comparison, LoadError> {
     let scratch = path.with_extension("scratch");
     let compared = compare_with(log, path, &scratch, cache, progress).await;
-    let removed = remove(&scratch).map_err(|error| ReadModelError::Engine(error.into()));
+    let removed = remove(&scratch);
     let comparison = compared?;
     removed?;
     Ok(comparison)
@@ -129,8 +128,7 @@ async fn compare_with(
     };
     let end = log.head().borrow().position;
     let middle = opened.as_ref().map_or(Position::START, |(head, _)| head.position);
-    remove(scratch).map_err(|error| ReadModelError::Engine(error.into()))?;
-    let rebuilt = apply(log, ReadModel::create(scratch, cache)?, middle, progress).await?;
+    let rebuilt = build(log, scratch, cache, middle, progress).await?;
     let digest = rebuilt.digest();
     apply(log, rebuilt, end, progress).await?;
     Ok(match opened {
@@ -152,7 +150,7 @@ pub enum Comparison {
     Different(Position),
     /// It is damaged.
     Damaged,
-    /// There is none that belongs to this log.
+    /// The log has no read model, or that of another log is in its place.
     Missing,
 }
 
@@ -286,10 +284,12 @@ fn project(read_model: &ReadModel, events: Vec<UserPoolEvent>) -> Result<(), Pro
     Ok(read_model.apply(changes)?)
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+fn remove(path: &Path) -> Result<(), ReadModelError> {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(ReadModelError::Engine(error.into()))
+        }
         Ok(()) | Err(_) => Ok(()),
     }
 }

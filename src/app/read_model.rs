@@ -16,8 +16,8 @@
 //!
 //! **Nothing is served or decided on that is not what was written.** The store is not
 //! synced, and disks return wrong data. So the read model is opened only if its checkpoint
-//! is a position of the log with the right hash, and if the entries have the digest of the
-//! checkpoint. The entries are kept in memory, and a state is used only if it has the sum
+//! is a position of the log with the right hash, and if all entries and rows together have
+//! the digest of the checkpoint. The entries are kept in memory, and a state is used only if it has the sum
 //! of its entry. Damage that is found later ends the process, and the next start rebuilds
 //! the read model from the log.
 //!
@@ -73,8 +73,8 @@ pub(super) use self::{
 /// How many bytes of the read model are cached in memory by default.
 pub const CACHE: u64 = 256 * 1024 * 1024;
 
-/// How many entries are read at a time when the read model is opened.
-const ENTRIES_PAGE: usize = 4096;
+/// How many keys are read at a time when the read model is opened.
+const VISITED_PAGE: usize = 4096;
 
 /// A domain in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,37 +157,39 @@ impl ReadModel {
         }
         self.check_last_state(checkpoint.last_created)?;
         let mut index = Index::new(checkpoint);
-        for entry_key in [key::entry, key::deleted_entry] {
-            let mut next = Some(0);
-            while let Some(first) = next {
-                let page = self.range(entry_key(first)..=entry_key(u64::MAX), ENTRIES_PAGE)?;
-                next = page.last().map(|(key, _)| key::position(key).saturating_add(1));
-                for (key, stored) in page {
-                    let StoredEntry { user_pool_id: id, sum } = StoredEntry::decode(stored)?;
-                    index.set(&NewEntry { id, entry: Entry { created: key::position(&key), sum } });
-                }
-            }
+        for letter in key::ENTRIES {
+            self.for_each(letter, |key, stored| {
+                let StoredEntry { user_pool_id: id, sum } = StoredEntry::decode(stored)?;
+                index.set(&NewEntry { id, entry: Entry { created: key::position(&key), sum } });
+                Ok(())
+            })?;
         }
-        let (found, expected) =
-            (index.sum().wrapping_add(self.rows_sum()?), index.checkpoint.digest);
+        let mut found = index.sum();
+        for letter in key::ROWS {
+            self.for_each(letter, |key, value| {
+                found = found.wrapping_add(row_sum(&key, &value));
+                Ok(())
+            })?;
+        }
+        let expected = index.checkpoint.digest;
         if found == expected { Ok(index) } else { Err(Damage::Digest { found, expected }.into()) }
     }
 
-    /// The sum of all rows of domains, requests and revisions.
-    fn rows_sum(&self) -> Result<u64, ReadModelError> {
-        let mut sum = 0_u64;
-        for letter in key::ROWS {
-            let end = vec![letter.saturating_add(1)];
-            let mut next = Some(vec![letter]);
-            while let Some(first) = next {
-                let page = self.range(first..=end.clone(), ENTRIES_PAGE)?;
-                next = page.last().map(|(key, _)| [key.as_ref(), &[0]].concat());
-                for (key, value) in page {
-                    sum = sum.wrapping_add(row_sum(&key, &value));
-                }
-            }
+    /// Visits every key that begins with this letter, and its value, in order.
+    fn for_each(
+        &self,
+        letter: u8,
+        mut visit: impl FnMut(Bytes, Bytes) -> Result<(), ReadModelError>,
+    ) -> Result<(), ReadModelError> {
+        // No key is a letter alone.
+        let end = vec![letter.saturating_add(1)];
+        let mut next = Some(vec![letter]);
+        while let Some(first) = next {
+            let page = self.range(first..=end.clone(), VISITED_PAGE)?;
+            next = page.last().map(|(key, _)| [key.as_ref(), &[0]].concat());
+            page.into_iter().try_for_each(|(key, value)| visit(key, value))?;
         }
-        Ok(sum)
+        Ok(())
     }
 
     /// Checks that the states are not older than the index: their tables are written at other
@@ -223,8 +225,8 @@ impl ReadModel {
         self.index().checkpoint.head()
     }
 
-    /// The sum over the states of all user pools. Read models of the same form have the
-    /// same digest at the same position of a log.
+    /// The sum over all states and rows. Read models of the same form have the same digest at
+    /// the same position of a log.
     pub(super) fn digest(&self) -> u64 {
         self.index().checkpoint.digest
     }

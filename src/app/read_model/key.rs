@@ -3,6 +3,8 @@
 use uuid::Uuid;
 
 pub(super) const CHECKPOINT: &[u8] = b"m";
+/// The first bytes of the keys of entries.
+pub(super) const ENTRIES: [u8; 2] = [b'e', b'g'];
 /// The first bytes of the keys of domains, requests and revisions, which the digest includes.
 pub(super) const ROWS: [u8; 3] = [b'd', b'i', b'r'];
 /// A bound after every domain.
