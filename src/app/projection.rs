@@ -203,6 +203,10 @@ async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Opened, Loa
     let read_model = match ReadModel::open(path, cache) {
         Ok(read_model) => read_model,
         Err(error) if error.is_no_access() => return Err(error.into()),
+        Err(ReadModelError::Damaged(Damage::Unfinished)) => {
+            tracing::info!("the read model was not built to the end; building it again");
+            return Ok(Opened::Unusable(RebuildReason::Missing));
+        }
         Err(error) => {
             let reason = match &error {
                 ReadModelError::Damaged(Damage::OtherForm(_)) => RebuildReason::OtherForm,
@@ -274,7 +278,7 @@ async fn apply(
     let mut position = read_model.head().position;
     progress(position);
     let behind = end.0.saturating_sub(position.0);
-    if behind > 0 {
+    if behind > 0 && matches!(mode, Mode::Apply) {
         tracing::info!(events = behind, "the read model is behind the log; catching up");
     }
     let (decoded, mut pages) = mpsc::channel::<Vec<UserPoolEvent>>(MAX_PAGES_AHEAD);
