@@ -135,7 +135,7 @@ impl CheckedCommand {
         })?;
         let mut violations = semantics::creation(&requested);
         violations.extend(schema::violations(&requested, limits));
-        violations.extend(semantics::settings(&requested, limits));
+        violations.extend(semantics::settings(&requested, None, limits));
         InvalidRequest::semantics(violations)?;
         Ok(Self {
             target: Target::New,

@@ -137,7 +137,7 @@ async fn all_semantic_violations_are_joined_in_one_text() {
          Invalid AttributeDataType input, consider using the provided AttributeDataType enum.; \
          SMS configuration is required when phone_number is selected for auto verification; \
          SMS configuration and Auto verification for phone_number are required when MFA is \
-         optional; \
+         required/optional; \
          Invalid tag: user_pool_tags[\"aws:a\"] key must not begin with \"aws:\"."
     );
     assert_eq!(metadata(&refused, "aws_error").as_deref(), Some("InvalidParameterException"));

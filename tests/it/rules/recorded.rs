@@ -1,0 +1,88 @@
+//! Recorded events stay true when the rules change: they are replayed as they are, and the
+//! settings in them are not checked again.
+
+use userpool::{
+    proto::{
+        SmsConfiguration, UpdateUserPoolRequest, UserPool, UserPoolCreated, UserPoolUpdated,
+        mfa_configuration,
+    },
+    user_pool::{Event, EventFacts, Facts, Limits, UserPoolState, check_event, evolve},
+};
+
+use super::{ID, Scenario, id, second, update, update_only};
+
+/// The state after these events, each of which is a possible event.
+fn replayed(events: impl IntoIterator<Item = Event>) -> Scenario {
+    let (id, mut state, mut revision) = (id(ID), UserPoolState::Absent, 0);
+    for event in events {
+        let facts = EventFacts {
+            user_pool_id: &id,
+            user_pool: state.user_pool(),
+            deleted: false,
+            revision,
+            event_revision: revision + 1,
+            domain_owner: None,
+        };
+        assert_eq!(check_event(&facts, &event), Ok(()));
+        revision += 1;
+        state = evolve(state, event, second(revision));
+    }
+    let facts = Facts {
+        user_pool_id: id,
+        revision,
+        domain_owner: None,
+        user_pool_count: 1,
+        limits: Limits::default(),
+    };
+    Scenario { state, facts }
+}
+
+fn recorded(settings: UserPool) -> Event {
+    let user_pool = Some(UserPool { id: Some(ID.to_owned()), ..settings });
+    Event::UserPoolCreated(Box::new(UserPoolCreated { user_pool }))
+}
+
+fn recorded_update(settings: UserPool) -> Event {
+    let user_pool = Some(UserPool { id: Some(ID.to_owned()), ..settings });
+    let changed_paths = vec!["mfa_configuration".to_owned()];
+    Event::UserPoolUpdated(Box::new(UserPoolUpdated { changed_paths, user_pool }))
+}
+
+fn with_mfa(value: mfa_configuration::Value) -> UserPool {
+    let sns_caller_arn = Some("arn:aws:iam::123456789012:role/sms".to_owned());
+    UserPool {
+        mfa_configuration: Some(value.into()),
+        sms_configuration: Some(SmsConfiguration { sns_caller_arn, external_id: None }),
+        ..UserPool::default()
+    }
+}
+
+#[test]
+fn mfa_that_a_recorded_update_turned_on_stays_on() {
+    let (off, on) =
+        (with_mfa(mfa_configuration::Value::Off), with_mfa(mfa_configuration::Value::On));
+    let pool = || replayed([recorded(off.clone()), recorded_update(on.clone())]);
+    assert_eq!(pool().user_pool().mfa_configuration, on.mfa_configuration);
+    let settings = UpdateUserPoolRequest {
+        mfa_configuration: on.mfa_configuration,
+        sms_configuration: on.sms_configuration.clone(),
+        ..UpdateUserPoolRequest::default()
+    };
+    let settings = pool().when(update(settings)).settings();
+    assert_eq!(settings.mfa_configuration, on.mfa_configuration);
+}
+
+#[test]
+fn a_user_pool_that_was_recorded_without_mfa_cannot_turn_it_on() {
+    let on = with_mfa(mfa_configuration::Value::On);
+    let settings = UserPool { mfa_configuration: None, ..on.clone() };
+    let request = UpdateUserPoolRequest {
+        mfa_configuration: on.mfa_configuration,
+        sms_configuration: on.sms_configuration,
+        ..UpdateUserPoolRequest::default()
+    };
+    for command in [update(request.clone()), update_only(&["mfa_configuration"], request)] {
+        let refused = replayed([recorded(settings.clone())]).when(command);
+        assert_eq!(refused.refused_fields(), ["mfa_configuration"]);
+    }
+}
