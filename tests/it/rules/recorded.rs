@@ -3,10 +3,12 @@
 
 use userpool::{
     proto::{
-        SmsConfiguration, UpdateUserPoolRequest, UserPool, UserPoolCreated, UserPoolUpdated,
-        mfa_configuration,
+        SchemaAttribute, SmsConfiguration, UpdateUserPoolRequest, UserPool, UserPoolCreated,
+        UserPoolUpdated, attribute_data_type, mfa_configuration,
     },
-    user_pool::{Event, EventFacts, Facts, Limits, UserPoolState, check_event, evolve},
+    user_pool::{
+        Event, EventFacts, Facts, Limits, UserPoolState, check_event, evolve, to_create_request,
+    },
 };
 
 use super::{ID, Scenario, id, second, update, update_only};
@@ -70,6 +72,27 @@ fn mfa_that_a_recorded_update_turned_on_stays_on() {
     };
     let settings = pool().when(update(settings)).settings();
     assert_eq!(settings.mfa_configuration, on.mfa_configuration);
+}
+
+#[test]
+fn an_attribute_that_was_recorded_as_mutable_stays_mutable() {
+    let attributes = ["email", "custom:plan"].map(|name| SchemaAttribute {
+        name: Some(name.to_owned()),
+        attribute_data_type: Some(attribute_data_type::Value::String.into()),
+        mutable: Some(true),
+        ..SchemaAttribute::default()
+    });
+    let settings = UserPool { schema_attributes: attributes.to_vec(), ..UserPool::default() };
+    let pool = replayed([recorded(settings)]);
+    assert_eq!(pool.user_pool().schema_attributes, attributes);
+
+    // Also in a copy of the user pool.
+    let copy = to_create_request(pool.user_pool().clone());
+    let mutable: Vec<_> = copy.schema.iter().map(|attribute| attribute.mutable).collect();
+    assert_eq!(mutable, [Some(true), Some(true)]);
+
+    let settings = pool.when(update(UpdateUserPoolRequest::default())).settings();
+    assert_eq!(settings.schema_attributes, attributes);
 }
 
 #[test]
