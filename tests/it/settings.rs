@@ -1,6 +1,8 @@
 //! Rules across settings, with Cognito's texts: SMS where it is required, one kind of
 //! sign-in name, and tags.
 
+mod messages;
+
 use serde_json::{Value, json};
 use tonic::Status;
 use tonic_types::StatusExt as _;

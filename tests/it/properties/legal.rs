@@ -92,7 +92,12 @@ fn template() -> impl Strategy<Value = VerificationMessageTemplate> {
 }
 
 fn admin() -> impl Strategy<Value = AdminCreateUserConfig> {
-    let invite = (of(sms_message()), of(email_message()), of(email_subject()));
+    let named = |message: String| format!("{{username}}{message}");
+    let invite = (
+        of(sms_message().prop_map(named)),
+        of(email_message().prop_map(named)),
+        of(email_subject()),
+    );
     let invite = invite.prop_map(|(sms_message, email_message, email_subject)| MessageTemplate {
         sms_message,
         email_message,

@@ -3,11 +3,13 @@
 
 use userpool::{
     proto::{
-        SchemaAttribute, SmsConfiguration, UpdateUserPoolRequest, UserPool, UserPoolCreated,
-        UserPoolUpdated, attribute_data_type, mfa_configuration,
+        AdminCreateUserConfig, MessageTemplate, SchemaAttribute, SmsConfiguration,
+        UpdateUserPoolRequest, UserPool, UserPoolCreated, UserPoolUpdated,
+        VerificationMessageTemplate, attribute_data_type, mfa_configuration,
     },
     user_pool::{
-        Event, EventFacts, Facts, Limits, UserPoolState, check_event, evolve, to_create_request,
+        CheckedCommand, Event, EventFacts, Facts, Limits, UserPoolState, check_event, evolve,
+        to_create_request,
     },
 };
 
@@ -72,6 +74,48 @@ fn mfa_that_a_recorded_update_turned_on_stays_on() {
     };
     let settings = pool().when(update(settings)).settings();
     assert_eq!(settings.mfa_configuration, on.mfa_configuration);
+}
+
+#[test]
+fn messages_that_were_recorded_are_not_checked_again() {
+    let invite = MessageTemplate {
+        sms_message: Some("{####}".to_owned()),
+        email_message: Some("{####}".to_owned()),
+        email_subject: None,
+    };
+    let admin = AdminCreateUserConfig {
+        invite_message_template: Some(invite),
+        ..AdminCreateUserConfig::default()
+    };
+    let template = VerificationMessageTemplate {
+        email_message_by_link: Some("{####}".to_owned()),
+        ..VerificationMessageTemplate::default()
+    };
+    let settings = UserPool {
+        admin_create_user_config: Some(admin.clone()),
+        verification_message_template: Some(template.clone()),
+        ..UserPool::default()
+    };
+    let pool = || replayed([recorded(settings.clone())]);
+    let request = UpdateUserPoolRequest {
+        user_pool_tags: [("team".to_owned(), "people".to_owned())].into(),
+        ..UpdateUserPoolRequest::default()
+    };
+    let tagged = pool().when(update_only(&["user_pool_tags"], request.clone())).settings();
+    let shown = tagged.admin_create_user_config.expect("a config").invite_message_template;
+    assert_eq!(shown, admin.invite_message_template);
+    let shown = tagged.verification_message_template.expect("a template");
+    assert_eq!(shown.email_message_by_link, template.email_message_by_link);
+
+    // A request that sends them again is checked.
+    let request = UpdateUserPoolRequest {
+        user_pool_id: Some(ID.to_owned()),
+        admin_create_user_config: Some(admin),
+        verification_message_template: Some(template),
+        ..request
+    };
+    let refused = CheckedCommand::update_user_pool(request).expect_err("a refusal");
+    assert_eq!(refused.violation_count(), 3);
 }
 
 #[test]
