@@ -133,6 +133,7 @@ impl CheckedCommand {
             fields::settings(check, &requested);
             fields::options(check, request_id.as_ref(), None);
         })?;
+        Check::run_behind_api(|check| fields::behind_api(check, &requested))?;
         let mut violations = semantics::creation(&requested);
         violations.extend(schema::violations(&requested, limits));
         violations.extend(messages::violations(&requested));
@@ -197,6 +198,7 @@ impl CheckedCommand {
             fields::options(check, request_id.as_ref(), expected_revision);
             UpdateMask::check(check, &update_mask);
         })?;
+        Check::run_behind_api(|check| fields::behind_api(check, &requested))?;
         InvalidRequest::semantics(messages::violations(&requested))?;
         let mask = UpdateMask::new(update_mask);
         Ok(Self {

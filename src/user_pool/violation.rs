@@ -105,7 +105,7 @@ pub struct InvalidRequest {
     violation_count: usize,
 }
 
-/// Cognito checks each field by itself first, and then what the fields mean.
+/// Cognito checks each field by itself first, in two places, and then what the fields mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CheckStage {
     Fields,

@@ -6,6 +6,7 @@
 //! fails the test.
 
 mod extensions;
+mod invitations;
 mod patterns;
 mod requests;
 mod violations;
@@ -242,13 +243,18 @@ impl Member {
         if let Some(max) = self.max.filter(|max| length > *max) {
             refuse("LENGTH", format!("have length less than or equal to {max}"));
         }
-        if !matches {
+        // The pattern of an invitation is reached only if its length is allowed.
+        if !matches && (!self.is_invitation() || self.allows_length(length)) {
             refuse("PATTERN", format!("satisfy regular expression pattern: {pattern}"));
         }
         let breaks_rule =
             self.is_invitation() && refused.is_empty() && !value.contains("{username}");
         let broken_rule = breaks_rule.then_some(INVITATION);
         Case { broken_rule, ..Case::new(Change::Text(value), refused) }
+    }
+
+    fn allows_length(&self, length: i64) -> bool {
+        self.min.is_none_or(|min| length >= min) && self.max.is_none_or(|max| length <= max)
     }
 
     /// Whether this is a message that invites users.
@@ -325,8 +331,8 @@ impl Case {
         if let Some(text) = self.broken_rule {
             return text.to_owned();
         }
-        let texts = self.refused.iter().map(|(_, value, must)| {
-            let at = path.cognito_path();
+        let texts = self.refused.iter().map(|(reason, value, must)| {
+            let at = path.cognito_path(*reason == "PATTERN");
             format!("Value {value} at '{at}' failed to satisfy constraint: Member must {must}")
         });
         let texts: Vec<_> = texts.collect();

@@ -25,7 +25,7 @@ async fn refusal(request: CreateUserPoolRequest) -> Status {
     refused
 }
 
-fn reported(status: &Status) -> Vec<(String, String)> {
+pub(super) fn reported(status: &Status) -> Vec<(String, String)> {
     let violations = status.get_details_bad_request().expect("a BadRequest").field_violations;
     violations.into_iter().map(|violation| (violation.field, violation.reason)).collect()
 }
