@@ -86,7 +86,7 @@ async fn a_changed_standard_attribute_keeps_its_place() {
 }
 
 #[tokio::test]
-async fn a_standard_attribute_keeps_its_omitted_members_except_mutable() {
+async fn a_standard_attribute_keeps_omitted_members_except_mutable() {
     for (place, change) in [
         (1, json!({})),
         (1, json!({ "Required": true })),

@@ -1,6 +1,7 @@
 //! Rules across settings, with Cognito's texts: SMS where it is required, one kind of
 //! sign-in name, and tags.
 
+mod documents;
 mod messages;
 
 use serde_json::{Value, json};
