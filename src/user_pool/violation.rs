@@ -39,7 +39,7 @@ pub enum Rule {
     Pattern,
     /// The value must be one of an enum.
     Enum,
-    /// The value depends on another field.
+    /// The value depends on another field, or on the value before an update.
     Conflict,
     /// The value must be unique.
     Duplicate,
