@@ -46,7 +46,8 @@ pub(super) fn settings(
     violations
 }
 
-/// If an update turns MFA on, this is the only violation: nothing else would allow it.
+/// The violation of an MFA setting. If an update turns MFA on, missing SMS is not reported as
+/// well: to add it would not help.
 ///
 /// Source: refusals observed on AWS. Despite the text of the second one, SMS alone is enough.
 fn mfa(pool: &UserPool, previous: Option<&UserPool>) -> Option<Violation> {
