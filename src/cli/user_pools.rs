@@ -48,7 +48,7 @@ pub(super) struct DescribeCommand {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example, change one setting:\n  \
-                        echo '{\"MfaConfiguration\": \"ON\"}' |\n    \
+                        echo '{\"MfaConfiguration\": \"OFF\"}' |\n    \
                         userpool update us-east-1_tXLpktx5t - --mask mfa_configuration")]
 pub(super) struct UpdateCommand {
     /// The ID of the user pool.
