@@ -53,8 +53,7 @@ impl Authentication {
         request: &mut Request<B>,
     ) -> Result<(), BadToken> {
         let token = self.token_identity(method, request.headers_mut());
-        let peer = request.extensions().get::<Peer>();
-        let connection = peer.map_or_else(Identity::anonymous, |peer| peer.identity.clone());
+        let connection = Peer::identity(request.extensions());
         let (identity, result) = match token {
             Ok(Some(token)) if connection.kind != ActorKind::Certificate => (token, Ok(())),
             Ok(_) => (connection, Ok(())),
