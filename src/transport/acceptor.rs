@@ -24,13 +24,22 @@ use super::{
     connection::{Connection, PREFACE_TIMEOUT},
     handshake::{HandshakeError, handshake},
     listen::{ACCEPT_PAUSE, AcceptedSocket, Listener, limit_connections},
+    wire::Wire,
 };
 
-/// The limits on connections, and on the watches of each.
-#[derive(Debug, Clone, Copy)]
+/// The limits on connections, and on the watches of each. Clones share the connections.
+#[derive(Debug, Clone)]
 pub(crate) struct ConnectionLimits {
-    pub(crate) connections: usize,
-    pub(crate) watches_per_connection: usize,
+    connections: Arc<Semaphore>,
+    watches_per_connection: usize,
+}
+
+impl ConnectionLimits {
+    /// At most this many connections, within the file descriptors of the process.
+    pub(crate) fn new(connections: usize, watches_per_connection: usize) -> Self {
+        let permits = limit_connections(connections).min(Semaphore::MAX_PERMITS);
+        Self { connections: Arc::new(Semaphore::new(permits)), watches_per_connection }
+    }
 }
 
 /// Accepts the connections of a listener. Excess connections are closed at once, so
@@ -38,8 +47,8 @@ pub(crate) struct ConnectionLimits {
 pub(crate) struct Acceptor {
     listener: Listener,
     tls: Option<Current<ServerConfig>>,
+    wire: Wire,
     limits: ConnectionLimits,
-    permits: Arc<Semaphore>,
     abort: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
     /// Each handshake has its own task, so that a slow client does not delay others.
@@ -54,16 +63,16 @@ impl Acceptor {
     pub(crate) fn new(
         listener: Listener,
         tls: Option<Current<ServerConfig>>,
+        wire: Wire,
         limits: ConnectionLimits,
         abort: watch::Receiver<bool>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let permits = limit_connections(limits.connections).min(Semaphore::MAX_PERMITS);
         Self {
             listener,
             tls,
+            wire,
             limits,
-            permits: Arc::new(Semaphore::new(permits)),
             abort,
             metrics,
             handshakes: JoinSet::new(),
@@ -72,7 +81,7 @@ impl Acceptor {
         }
     }
 
-    /// A stream of the connections that are ready for HTTP/2.
+    /// A stream of the connections that are ready for HTTP.
     pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Connection>> {
         stream::unfold(self, |mut acceptor| async {
             let connection = acceptor.next().await;
@@ -110,7 +119,7 @@ impl Acceptor {
     /// Returns the connection if it needs no handshake, or else starts the handshake. Closes
     /// a connection over the limit.
     fn start_connection(&mut self, socket: AcceptedSocket, who: PeerAddress) -> Option<Connection> {
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.limits.connections).try_acquire_owned() else {
             self.metrics.refused.count(RefusalReason::Connections);
             if self.accept_warnings.allow() {
                 tracing::warn!("connection limit reached; excess connections are closed");
@@ -120,14 +129,16 @@ impl Acceptor {
         let permit = (permit, self.metrics.server.connection());
         let deadline = Instant::now() + PREFACE_TIMEOUT;
         let (watches, abort) = (self.limits.watches_per_connection, self.abort.clone());
+        let wire = self.wire;
         let connection = move |socket, identity| {
-            Connection::new(socket, Peer::new(who, identity, watches), permit, abort, deadline)
+            let peer = Peer::new(who, identity, watches);
+            Connection::new(socket, peer, wire, permit, abort, deadline)
         };
         match (socket, who, &self.tls) {
             (AcceptedSocket::Tcp(socket), PeerAddress::Tcp(address), Some(tls)) => {
                 let config = Arc::clone(&tls.borrow());
                 self.handshakes.spawn(async move {
-                    let handshake = handshake(socket, config, deadline).await;
+                    let handshake = handshake(socket, config, wire, deadline).await;
                     let (socket, identity) = handshake.map_err(|error| (address, error))?;
                     Ok(connection(Box::new(socket), identity))
                 });

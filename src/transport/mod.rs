@@ -3,17 +3,23 @@
 
 pub(crate) mod acceptor;
 mod call;
+mod code;
 mod connection;
 mod handshake;
+pub(crate) mod http1;
 pub(crate) mod listen;
 mod phase;
 mod protocol;
 mod tls;
+pub(crate) mod wire;
 mod write_coalescer;
 
-pub(crate) use self::call::caller;
+pub(crate) use self::{
+    call::{Authenticated, CallOrigin, FinalStatus, caller},
+    code::code,
+};
 pub use self::{
-    call::{CallLayer, Capacity},
+    call::{CallLayer, CallService, Capacity},
     listen::Listener,
     phase::Phase,
     protocol::Protocol,

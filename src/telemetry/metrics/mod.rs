@@ -5,6 +5,7 @@
 //! No label contains a name, an ID or any other content of a user pool.
 
 mod app;
+mod aws;
 mod labeled;
 mod log;
 mod process;
@@ -23,6 +24,7 @@ use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry}
 
 pub use self::{
     app::{AppMetrics, CommandOutcome, RebuildReason},
+    aws::AwsMetrics,
     log::LogMetrics,
     refused::{RefusalCounters, RefusalReason},
     rpc::{Method, RpcCall, Rpcs, code_name},
@@ -43,6 +45,8 @@ pub struct Metrics {
     pub app: AppMetrics,
     /// The server.
     pub server: ServerMetrics,
+    /// The AWS JSON door.
+    pub aws: AwsMetrics,
     /// Refused calls and connections.
     pub refused: RefusalCounters,
     registry: Registry,
@@ -66,9 +70,11 @@ impl Metrics {
         log.register(&mut registry);
         app.register(&mut registry);
         server.register(&mut registry);
+        let aws = AwsMetrics::default();
+        aws.register(&mut registry);
         refused.register(&mut registry);
         registry.register_collector(Box::new(process::Process));
-        Self { rpcs, log, app, server, refused, registry, gauges: Mutex::default() }
+        Self { rpcs, log, app, server, aws, refused, registry, gauges: Mutex::default() }
     }
 
     /// Calls `update` before each scrape, to set gauges that are cheaper to look up than to

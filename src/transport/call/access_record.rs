@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use http::Request;
+use http::{HeaderValue, Request, header::USER_AGENT};
 use tonic::Code;
 
 use crate::{
@@ -13,7 +13,12 @@ use crate::{
     },
 };
 
-use super::{correlation::CorrelationId, traceparent};
+use super::{
+    adapter::{CallOrigin, FinalStatus},
+    caller::MAX_USER_AGENT_CHARS,
+    correlation::CorrelationId,
+    traceparent,
+};
 
 /// The record of a call, written when its final status is known. If it is dropped before
 /// that, the client has disconnected, and it is written with `CANCELLED`.
@@ -23,6 +28,9 @@ pub(super) struct AccessRecord {
     identity: Identity,
     peer: Option<PeerAddress>,
     trace_id: Option<String>,
+    origin: Option<CallOrigin>,
+    /// Recorded for other protocols than gRPC, whose clients are of many kinds.
+    user_agent: Option<String>,
     call: RpcCall,
     span: Span,
     is_finished: bool,
@@ -42,11 +50,16 @@ impl AccessRecord {
         let correlation_id = extensions.get::<CorrelationId>().map(|id| Arc::clone(&id.0));
         let correlation_id = correlation_id.unwrap_or_default();
         let traceparent = traceparent::header(request.headers());
+        let origin = extensions.get::<CallOrigin>().cloned();
+        let user_agent = request.headers().get(USER_AGENT);
         let span = tracer.call(Call {
             path: &method,
             traceparent,
             correlation_id: &correlation_id,
             peer: peer.and_then(|peer| peer.address.tcp()),
+            door: origin.as_ref().map(|origin| origin.door),
+            user_agent: user_agent.and_then(|agent| agent.to_str().ok()),
+            access_key_id: origin.as_ref().and_then(|origin| origin.access_key_id.as_deref()),
         });
         Self {
             method,
@@ -54,6 +67,8 @@ impl AccessRecord {
             identity: identity.unwrap_or_else(Identity::anonymous),
             peer: peer.map(|peer| peer.address),
             trace_id: traceparent.and_then(traceparent::trace_id).map(str::to_owned),
+            user_agent: user_agent.filter(|_| origin.is_some()).map(shown),
+            origin,
             call,
             span,
             is_finished: false,
@@ -70,6 +85,15 @@ impl AccessRecord {
 
     /// Writes the record. Later calls do nothing.
     pub(super) fn finish(&mut self, code: Code) {
+        self.write(code, None);
+    }
+
+    /// Writes the record of a call with this final status. Later calls do nothing.
+    pub(super) fn finish_with(&mut self, status: FinalStatus) {
+        self.write(status.code, Some(status));
+    }
+
+    fn write(&mut self, code: Code, status: Option<FinalStatus>) {
         if mem::replace(&mut self.is_finished, true) {
             return;
         }
@@ -80,6 +104,14 @@ impl AccessRecord {
         let code = code_name(code.into());
         let peer = self.peer.map(tracing::field::display);
         let milliseconds = duration.as_secs_f64() * 1000.0;
+        let origin = self.origin.as_ref();
+        let door = origin.map(|origin| origin.door);
+        let aws_operation = origin.map(|origin| origin.operation);
+        let attempt = origin.and_then(|origin| origin.attempt.as_deref());
+        let access_key_id = origin.and_then(|origin| origin.access_key_id.as_deref());
+        let user_agent = self.user_agent.as_deref();
+        let http_status = status.map(|status| status.http_status);
+        let aws_type = status.and_then(|status| status.error_type);
         // Tools call reflection before each call, and probes call health.
         if method.starts_with("grpc.") {
             tracing::debug!(
@@ -87,10 +119,30 @@ impl AccessRecord {
             );
         } else {
             tracing::info!(
-                method, code, milliseconds, %actor, peer, correlation_id, trace_id, "rpc"
+                method,
+                code,
+                milliseconds,
+                %actor,
+                peer,
+                correlation_id,
+                trace_id,
+                door,
+                aws_operation,
+                http_status,
+                aws_type,
+                attempt,
+                access_key_id,
+                user_agent,
+                "rpc"
             );
         }
     }
+}
+
+/// The beginning of a user agent.
+fn shown(user_agent: &HeaderValue) -> String {
+    let text = user_agent.to_str().unwrap_or_default();
+    text.chars().take(MAX_USER_AGENT_CHARS).collect()
 }
 
 impl Drop for AccessRecord {

@@ -2,6 +2,7 @@
 //! order; each step has its own file, here or in [`crate::auth`].
 
 mod access_record;
+mod adapter;
 mod admission;
 mod caller;
 mod correlation;
@@ -32,13 +33,16 @@ use crate::{
 };
 
 pub use self::admission::Capacity;
-pub(crate) use self::caller::caller;
 use self::{
     access_record::AccessRecord,
     admission::{Admission, CallKind, CallPermit},
     request_body::{RequestBody, SharedMemory},
     response_body::{ResponseBody, SentResponse},
     stalled_responses::StalledResponses,
+};
+pub(crate) use self::{
+    adapter::{Authenticated, CallOrigin, FinalStatus},
+    caller::caller,
 };
 use super::{Phase, Protocol};
 
@@ -47,14 +51,14 @@ use super::{Phase, Protocol};
 pub struct CallLayer(Arc<Steps>);
 
 /// The state of the steps, shared by all calls.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Steps {
     protocol: &'static dyn Protocol,
     source: Arc<dyn Source>,
-    authentication: Authentication,
-    authorization: Authorization,
-    admission: Admission,
-    stalled_responses: StalledResponses<SentResponse>,
+    authentication: Arc<Authentication>,
+    authorization: Arc<Authorization>,
+    admission: Arc<Admission>,
+    stalled_responses: Arc<StalledResponses<SentResponse>>,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
     tracer: Tracer,
@@ -75,17 +79,25 @@ impl CallLayer {
     ) -> Self {
         let Access { tokens, grants } = access;
         let refused = metrics.refused.clone();
+        let authentication = Authentication::new(tokens, Arc::clone(&source), refused.clone());
         Self(Arc::new(Steps {
             protocol,
-            authentication: Authentication::new(tokens, Arc::clone(&source), refused.clone()),
-            authorization: Authorization::new(grants, refused.clone()),
-            admission: Admission::new(capacity, refused),
-            stalled_responses: StalledResponses::new(),
+            authentication: Arc::new(authentication),
+            authorization: Arc::new(Authorization::new(grants, refused.clone())),
+            admission: Arc::new(Admission::new(capacity, refused)),
+            stalled_responses: Arc::new(StalledResponses::new()),
             source,
             phase,
             metrics,
             tracer,
         }))
+    }
+
+    /// The same layer for calls of another protocol: with the same grants and limits, and the
+    /// same running calls.
+    #[must_use]
+    pub fn for_protocol(&self, protocol: &'static dyn Protocol) -> Self {
+        Self(Arc::new(Steps { protocol, ..(*self.0).clone() }))
     }
 
     /// Waits until no call runs.
@@ -110,12 +122,11 @@ impl Steps {
         let method = self.protocol.method(&request).to_owned();
         let call = self.metrics.rpcs.start(&method);
         let correlation_id = correlation::establish(&mut request, self.source.as_ref());
-        let authenticated = self.authentication.authenticate(&method, &mut request);
+        let authenticated = self.authenticate(&method, &mut request);
         let record = AccessRecord::new(method, &request, call, &self.tracer);
 
-        let admitted = authenticated.map_err(Error::from);
         let admitted =
-            admitted.and_then(|()| self.authorize_and_admit(record.method(), &mut request));
+            authenticated.and_then(|()| self.authorize_and_admit(record.method(), &mut request));
         let (mut response, permit) = match admitted {
             Ok((permit, memory)) => {
                 // The service reads and decodes the body in this call, except for a stream. The
@@ -129,6 +140,19 @@ impl Steps {
         };
         correlation::insert_header(&mut response, &correlation_id);
         self.track(response, record, permit)
+    }
+
+    /// Adds the caller's identity to the request.
+    fn authenticate(&self, method: &str, request: &mut Request<Body>) -> Result<(), Error> {
+        let Some(Authenticated(result)) = request.extensions_mut().remove() else {
+            return Ok(self.authentication.authenticate(method, request)?);
+        };
+        let (identity, result) = match result {
+            Ok(identity) => (identity, Ok(())),
+            Err(error) => (Peer::identity(request.extensions()), Err(error)),
+        };
+        request.extensions_mut().insert(identity);
+        result
     }
 
     /// Checks the caller's role and the limits of running calls, and puts limits on the body
@@ -156,6 +180,10 @@ impl Steps {
         mut record: AccessRecord,
         permit: Option<CallPermit>,
     ) -> Response<Body> {
+        if let Some(status) = response.extensions().get::<FinalStatus>() {
+            record.finish_with(*status);
+            return response;
+        }
         // A status in the headers is final: no body follows.
         if let Some(code) = self.protocol.code(response.headers()) {
             record.finish(code);
