@@ -10,7 +10,8 @@ use clap::Args;
 
 use crate::{
     app::Source,
-    auth::{CallerPattern, Grants},
+    auth::{AccessKeySettings, CallerPattern, Grants},
+    aws::Origin,
     server::{Config, Server},
     telemetry::{error_chain, logging, spans::Collector},
     transport::{Capacity, Endpoint},
@@ -91,8 +92,8 @@ pub(super) struct ServeCommand {
     )]
     max_watches_per_connection: usize,
     /// Grant the role reader to these callers, separated by commas: certificate:SUBJECT,
-    /// token:SUBJECT, local:uid=N or anonymous. In a subject, * matches any text without a slash
-    /// and ** any text. A subject with a comma must be in the settings file.
+    /// token:SUBJECT, access-key:NAME, local:uid=N or anonymous. In a subject, * matches any text
+    /// without a slash and ** any text. A subject with a comma must be in the settings file.
     #[arg(long, env = "USERPOOL_READERS", value_name = "CALLERS", value_delimiter = ',')]
     readers: Vec<CallerPattern>,
     /// Grant the role writer to these callers, in the same format; a writer can read as well. If
@@ -104,6 +105,20 @@ pub(super) struct ServeCommand {
     /// served.
     #[arg(long, env = "USERPOOL_METRICS_LISTEN", value_name = "ENDPOINT")]
     metrics_listen: Option<Endpoint>,
+    /// Serve AWS clients, such as boto3, the AWS CLI and Terraform, on this address: HOST:PORT or
+    /// unix:PATH. With http:// before it, it is the endpoint URL of the client. If omitted, they
+    /// are not served.
+    #[arg(long, env = "USERPOOL_AWS_LISTEN", value_name = "ENDPOINT")]
+    aws_listen: Option<Endpoint>,
+    /// Verify the signatures of AWS clients with the access keys in this TOML file, which must not
+    /// be world-readable. It is reloaded when it changes and on SIGHUP. If omitted, signatures are
+    /// not looked at.
+    #[arg(long, env = "USERPOOL_AWS_CREDENTIALS", value_name = "FILE")]
+    aws_credentials: Option<PathBuf>,
+    /// Allow web pages of these origins, separated by commas, to call --aws-listen. All others are
+    /// refused.
+    #[arg(long, env = "USERPOOL_AWS_ALLOW_ORIGIN", value_name = "ORIGINS", value_delimiter = ',')]
+    aws_allow_origin: Vec<Origin>,
     /// Send spans to the OpenTelemetry collector at http://HOST:PORT, with OTLP over gRPC. Requires
     /// a build with the feature otel. If omitted, no spans are sent.
     #[arg(long, env = "USERPOOL_OTLP_ENDPOINT", value_name = "URL")]
@@ -150,7 +165,11 @@ impl ServeCommand {
             () = &mut stop => return Ok(Outcome::Success),
         };
         // With port 0 the caller has no other way to learn the port.
-        writeln!(io::stdout(), "userpool listening on {}", server.endpoint())?;
+        let mut stdout = io::stdout();
+        writeln!(stdout, "userpool listening on {}", server.endpoint())?;
+        if let Some(url) = server.aws_url() {
+            writeln!(stdout, "userpool listening for AWS clients on {url}")?;
+        }
         server.serve(stop).await?;
         Ok(Outcome::Success)
     }
@@ -170,6 +189,9 @@ impl ServeCommand {
             cache: self.cache_mib.saturating_mul(1024 * 1024),
             connections: self.max_connections,
             metrics_listen: self.metrics_listen,
+            aws_listen: self.aws_listen,
+            aws_credentials: self.aws_credentials.map(|file| AccessKeySettings { file }),
+            aws_allow_origin: self.aws_allow_origin,
             otlp_endpoint: self.otlp_endpoint,
             capacity: Capacity {
                 reads: self.max_reads,
