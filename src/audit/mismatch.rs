@@ -1,6 +1,9 @@
 //! Mismatches that a verification finds, with the texts that all verifications share.
 
-use crate::event_log::{Defect, Hash, Position};
+use crate::{
+    event_log::{Defect, Hash, Position},
+    user_pool::Contradiction,
+};
 
 use super::{checkpoint::CheckpointError, codec::DecodeCause, trusted::PublicKey};
 
@@ -33,6 +36,9 @@ pub enum MismatchCause {
     /// The fields of the event differ from those in its record.
     #[error("the event differs from its record: one of them was changed")]
     EventChanged,
+    /// No command could have recorded the event after those before it.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
     /// A trusted checkpoint has another hash.
     #[error("the hash is {found}, but the trusted checkpoint has {trusted}: history was rewritten")]
     Rewritten {

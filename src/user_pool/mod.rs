@@ -12,6 +12,7 @@ mod create_request;
 mod decide;
 mod defaults;
 mod domain;
+mod event_checker;
 mod evolve;
 pub(crate) mod fields;
 mod id;
@@ -33,6 +34,7 @@ pub use self::{
     create_request::to_create_request,
     decide::{Facts, Rejection, decide},
     domain::DomainPrefix,
+    event_checker::EventChecker,
     evolve::{UserPoolState, evolve},
     id::UserPoolId,
     page::PageRequest,

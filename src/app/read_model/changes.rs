@@ -169,7 +169,7 @@ impl Changes {
         };
         let facts = EventFacts {
             user_pool_id: &id,
-            user_pool: before.user_pool.as_deref(),
+            domain: before.user_pool.as_ref().and_then(|pool| pool.domain.as_deref()),
             deleted: before.deleted,
             revision: before.revision,
             event_revision: event.revision,
