@@ -4,12 +4,13 @@ use std::{
     io::{self, Write as _},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::{
-    app::Source,
+    app::{ClockSettings, Source},
     auth::{CallerPattern, Grants},
     server::{Config, Server},
     telemetry::{error_chain, logging, spans::Collector},
@@ -73,6 +74,13 @@ pub(super) struct ServeCommand {
     /// also takes about 70 bytes, cached or not.
     #[arg(long, env = "USERPOOL_CACHE_MIB", value_name = "MIB", default_value_t = 256)]
     cache_mib: u64,
+    /// Report a clock that jumps ahead by more than this many hours, or at the start is further
+    /// ahead of the last event: a wrong time would stay in the history.
+    #[arg(long, env = "USERPOOL_MAX_CLOCK_JUMP_HOURS", value_name = "HOURS", default_value_t = 24)]
+    max_clock_jump_hours: u32,
+    /// What to do about such a clock: warn of it, or refuse to start and to record anything.
+    #[arg(long, env = "USERPOOL_CLOCK_JUMP", value_name = "ACTION", default_value = "warn")]
+    clock_jump: ClockJump,
     /// Allow at most this many connections, within ulimit -n; further ones are closed at once.
     #[arg(long, env = "USERPOOL_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000)]
     max_connections: usize,
@@ -126,6 +134,15 @@ pub(super) struct ServeCommand {
     security: SecurityArgs,
 }
 
+/// What to do about a clock that jumps ahead.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ClockJump {
+    /// Log a warning.
+    Warn,
+    /// Record nothing.
+    Refuse,
+}
+
 impl ServeCommand {
     pub(super) async fn run(
         self,
@@ -168,6 +185,10 @@ impl ServeCommand {
                 tags: self.max_tags,
             },
             cache: self.cache_mib.saturating_mul(1024 * 1024),
+            clock: ClockSettings {
+                max_jump: Duration::from_hours(self.max_clock_jump_hours.into()),
+                refuses_jumps: matches!(self.clock_jump, ClockJump::Refuse),
+            },
             connections: self.max_connections,
             metrics_listen: self.metrics_listen,
             otlp_endpoint: self.otlp_endpoint,

@@ -229,6 +229,9 @@ impl From<ExecuteError> for Error {
                                recorded, retry with the same request_id";
                 Self::new(ErrorReason::LogUnavailable, message)
             }
+            ExecuteError::Clock(_) => {
+                Self::new(ErrorReason::ClockWrong, format!("{text}; nothing was recorded"))
+            }
             ExecuteError::Fault => Self::internal(),
             ExecuteError::Unreadable(error) => error.into(),
         }

@@ -54,6 +54,7 @@ async fn recorded_times_do_not_go_back_with_the_clock() {
             region: format!("region-{first}"),
             limits: Limits::default(),
             cache: app::CACHE,
+            clock: app::ClockSettings::default(),
             metrics: AppMetrics::default(),
             tracer: Tracer::default(),
         };
