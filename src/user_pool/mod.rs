@@ -35,6 +35,7 @@ pub use self::{
     evolve::{UserPoolState, evolve},
     id::UserPoolId,
     page::PageRequest,
+    paths::canonical_mask,
     violation::{AwsError, InvalidRequest, Rule, Violation},
 };
 
