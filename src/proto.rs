@@ -3,6 +3,8 @@
 #[cfg(feature = "server")]
 mod json;
 #[cfg(feature = "server")]
+mod subject;
+#[cfg(feature = "server")]
 mod time;
 
 #[expect(
@@ -30,6 +32,7 @@ mod generated {
 #[cfg(feature = "server")]
 pub use self::{
     json::{DESCRIPTORS, FILE_DESCRIPTOR_SET, from_json, to_json},
+    subject::{SubjectPattern, SubjectPatternError},
     time::{format_time, sort_key, to_date_time, to_timestamp},
 };
 pub use generated::*;
