@@ -1,7 +1,7 @@
 //! The trust anchors of an auditor: checkpoints that were kept elsewhere, and the public
 //! key that verifies them.
 
-use std::{fmt, fs, str::FromStr};
+use std::{ffi::OsStr, fmt, fs};
 
 use serde_json::Value;
 
@@ -103,12 +103,13 @@ impl LogCheckpoint {
     }
 }
 
-impl FromStr for TrustedCheckpoints {
-    type Err = String;
-
+impl TrustedCheckpoints {
     /// Reads `POSITION:HASH`, or a file with signed checkpoints.
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(checkpoint) = LogCheckpoint::from_anchor(text) {
+    ///
+    /// # Errors
+    /// The file cannot be read, or has no valid checkpoint.
+    pub fn read(text: &OsStr) -> Result<Self, String> {
+        if let Some(checkpoint) = text.to_str().and_then(LogCheckpoint::from_anchor) {
             return Ok(Self(vec![checkpoint]));
         }
         let json = fs::read_to_string(text).map_err(|error| error.to_string())?;
@@ -123,13 +124,14 @@ impl FromStr for TrustedCheckpoints {
     }
 }
 
-impl FromStr for PublicKey {
-    type Err = String;
-
+impl PublicKey {
     /// Reads 64 hexadecimal digits, or a file with a public key in PEM.
-    fn from_str(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// The file cannot be read, or has no key.
+    pub fn read(text: &OsStr) -> Result<Self, String> {
         // A key is as long as a hash, and is written as one.
-        if let Ok(Hash(key)) = text.parse() {
+        if let Some(Ok(Hash(key))) = text.to_str().map(str::parse) {
             return Ok(Self(key));
         }
         let pem = fs::read(text).map_err(|error| {

@@ -11,7 +11,7 @@ use crate::{
     proto::watch_user_pool_events_response::Content,
 };
 
-use super::{error::CliError, positive::positive};
+use super::{error::CliError, os_argument, positive::positive};
 
 /// The server to call, and how.
 #[derive(Debug, Clone, Args)]
@@ -22,7 +22,8 @@ pub(super) struct ConnectionArgs {
         long,
         env = "USERPOOL_ENDPOINT",
         value_name = "ENDPOINT",
-        default_value = "127.0.0.1:50051"
+        default_value = "127.0.0.1:50051",
+        value_parser = os_argument::endpoint()
     )]
     endpoint: Endpoint,
     #[command(flatten)]

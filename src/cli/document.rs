@@ -1,6 +1,6 @@
 //! JSON documents that hold the request to send.
 
-use std::{convert::Infallible, fs, io, path::PathBuf, str::FromStr};
+use std::{ffi::OsString, fs, io, path::PathBuf};
 
 use prost::{Message, Name};
 use serde_json::{Map, Value};
@@ -45,11 +45,9 @@ pub(super) enum Document {
     File(PathBuf),
 }
 
-impl FromStr for Document {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(if text == "-" { Self::Stdin } else { Self::File(text.into()) })
+impl From<OsString> for Document {
+    fn from(name: OsString) -> Self {
+        if name == "-" { Self::Stdin } else { Self::File(name.into()) }
     }
 }
 

@@ -25,6 +25,7 @@ use super::{
     error::CliError,
     outcome::Outcome,
     output::print_note,
+    os_argument,
     progress,
 };
 
@@ -35,8 +36,9 @@ pub(super) struct ExportCommand {
     #[command(flatten)]
     directory: DataDirArgs,
     /// Export from this running server instead: HOST:PORT or unix:PATH. The export may include
-    /// events that are recorded while it runs.
-    #[arg(long, value_name = "ENDPOINT")]
+    /// events that are recorded while it runs. If omitted, and if no data directory is named,
+    /// USERPOOL_ENDPOINT names the server.
+    #[arg(long, value_name = "ENDPOINT", value_parser = os_argument::endpoint())]
     from: Option<Endpoint>,
     #[command(flatten)]
     access: AccessArgs,

@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     data_dir::DataDirArgs, error::CliError, export::ExportCommand, import::ImportCommand,
-    outcome::Outcome, progress, stat,
+    os_argument, outcome::Outcome, output::print, progress, stat,
 };
 
 /// Work on the log of a stopped server.
@@ -36,7 +36,7 @@ pub(super) enum LogCommand {
         /// Compare the log with a trusted checkpoint: a file of signed checkpoints, or
         /// POSITION:HASH with the hash in hexadecimal. Can be repeated. If omitted, the log is
         /// checked only against itself.
-        #[arg(long, value_name = "FILE|POSITION:HASH")]
+        #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints())]
         checkpoint: Vec<TrustedCheckpoints>,
     },
     /// Export every event with its record, one JSON document per line.

@@ -17,6 +17,7 @@ mod import;
 mod listing;
 mod log;
 mod mutation;
+mod os_argument;
 mod outcome;
 mod output;
 mod pages;

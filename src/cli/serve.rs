@@ -15,6 +15,7 @@ use crate::{
     telemetry::{error_chain, logging, spans::Collector},
     transport::{Capacity, Endpoint},
     user_pool::Limits,
+    os_argument,
 };
 
 use super::{
@@ -47,7 +48,8 @@ pub(super) struct ServeCommand {
         long,
         env = "USERPOOL_LISTEN",
         value_name = "ENDPOINT",
-        default_value = "127.0.0.1:50051"
+        default_value = "127.0.0.1:50051",
+        value_parser = os_argument::endpoint()
     )]
     listen: Endpoint,
     /// Keep the log and the read model in this directory, which is created if it does not exist.
@@ -102,7 +104,12 @@ pub(super) struct ServeCommand {
     /// Serve metrics for Prometheus (/metrics) and probes (/healthz, /readyz) over HTTP on this
     /// address: HOST:PORT or unix:PATH. Callers are not authenticated. If omitted, they are not
     /// served.
-    #[arg(long, env = "USERPOOL_METRICS_LISTEN", value_name = "ENDPOINT")]
+    #[arg(
+        long,
+        env = "USERPOOL_METRICS_LISTEN",
+        value_name = "ENDPOINT",
+        value_parser = os_argument::endpoint()
+    )]
     metrics_listen: Option<Endpoint>,
     /// Send spans to the OpenTelemetry collector at http://HOST:PORT, with OTLP over gRPC. Requires
     /// a build with the feature otel. If omitted, no spans are sent.

@@ -1,5 +1,6 @@
 //! The client commands: their requests, their output, and their exit codes.
 
+mod arguments;
 mod copies;
 mod forged_proofs;
 mod history;
@@ -58,6 +59,16 @@ fn userpool(endpoint: &str, arguments: &[&str]) -> Command {
 
 async fn run(server: &TestServer, arguments: &[&str]) -> CommandOutput {
     run_with(&server.endpoint.to_string(), arguments, "").await
+}
+
+/// The output of a command that ends by itself.
+async fn output(mut command: Command) -> CommandOutput {
+    #[expect(clippy::disallowed_methods, reason = "it waits for another process")]
+    let output = task::spawn_blocking(move || command.output().expect("it ends"));
+    let output = output.await.expect("no panic");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let code = output.status.code().expect("no signal");
+    CommandOutput { stdout: text(output.stdout), stderr: text(output.stderr), code }
 }
 
 /// The same with input on stdin.
