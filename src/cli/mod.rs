@@ -41,6 +41,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, SecondsFormat};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::app::Source;
@@ -144,6 +145,14 @@ impl Cli {
             Command::List(list) => list.run().await,
             Command::Domain(domain) => domain.run().await,
             Command::History(history) => history.run(source).await,
+        let now = source.now();
+        // Neither identifiers nor certificates have times before it.
+        if now < DateTime::UNIX_EPOCH {
+            let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+            return Err(CliError::message(format!(
+                "the clock of this machine shows {now}, which is before 1970: set the clock first"
+            )));
+        }
             Command::Replay(replay) => replay.run(source).await,
             Command::Diff(diff) => diff.run(source).await,
             Command::Watch(watch) => watch.run().await,
