@@ -24,7 +24,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = match Cli::read() {
-        Ok(cli) => cli,
+        Ok(Some(cli)) => cli,
+        Ok(None) => return ExitCode::SUCCESS,
         Err(error) => return report(Err(error)),
     };
     let runtime = match Runtime::new() {
@@ -42,6 +43,11 @@ fn report(result: Result<Outcome, CliError>) -> ExitCode {
     match result {
         Ok(answer) => answer.exit_code(),
         Err(error @ CliError::ClosedPipe) => error.exit_code(),
+        Err(CliError::Usage(error)) => {
+            // With the colors of clap. Ignored: stderr may be closed.
+            let _ = error.print();
+            CliError::Usage(error).exit_code()
+        }
         Err(error) => {
             // Ignored: stderr may be closed.
             let _ = writeln!(io::stderr(), "userpool: {}", error_chain(&error));

@@ -17,7 +17,10 @@ use crate::{
     server::data_dir::DataDir,
 };
 
-use super::{error::CliError, outcome::Outcome};
+use super::{error::CliError, outcome::Outcome, output::print};
+
+/// The first bytes of a file that is compressed with gzip.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 #[derive(Debug, Args)]
 pub(super) struct ImportCommand {
@@ -60,7 +63,7 @@ impl ImportCommand {
             // If this fails, the next import names the directory that is left.
             let _ = fs::remove_dir_all(&temporary);
         })?;
-        writeln!(io::stdout(), "imported {position} events, head hash {hash}")?;
+        print(&format!("imported {position} events, head hash {hash}"))?;
         Ok(Outcome::Success)
     }
 }

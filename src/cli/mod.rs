@@ -55,6 +55,7 @@ use self::{
     health::HealthCommand,
     history::HistoryCommand,
     log::LogCommand,
+    output::print,
     read_model::ReadModelCommand,
     replay::ReplayCommand,
     serve::ServeCommand,
@@ -120,15 +121,23 @@ enum Command {
 }
 
 impl Cli {
-    /// Reads the command line of this process and the settings file that it names. Exits
-    /// if the command line is invalid.
+    /// Reads the command line of this process and the settings file that it names. Prints
+    /// the help or the version, and returns nothing, if the command line asks for it.
     ///
     /// # Errors
-    /// The settings file is invalid.
-    pub fn read() -> Result<Self, CliError> {
-        let (matches, settings) = settings::read(&Self::command())?;
-        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        Ok(Self { settings, ..cli })
+    /// The command line or the settings file is invalid, or stdout cannot be written.
+    pub fn read() -> Result<Option<Self>, CliError> {
+        let read = settings::read(&Self::command()).and_then(|(matches, settings)| {
+            let cli = Self::from_arg_matches(&matches)?;
+            Ok(Self { settings, ..cli })
+        });
+        match read {
+            Err(CliError::Usage(text)) if !text.use_stderr() => {
+                print(text.render().ansi().to_string().trim_end())?;
+                Ok(None)
+            }
+            cli => cli.map(Some),
+        }
     }
 
     /// Runs the command.
@@ -136,6 +145,14 @@ impl Cli {
     /// # Errors
     /// See [`CliError`].
     pub async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
+        let now = source.now();
+        // Neither identifiers nor certificates have times before it.
+        if now < DateTime::UNIX_EPOCH {
+            let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+            return Err(CliError::message(format!(
+                "the clock of this machine shows {now}, which is before 1970: set the clock first"
+            )));
+        }
         match self.command {
             Command::Serve(serve) => serve.run(&self.settings, source).await,
             Command::Create(create) => create.run().await,
@@ -145,14 +162,6 @@ impl Cli {
             Command::List(list) => list.run().await,
             Command::Domain(domain) => domain.run().await,
             Command::History(history) => history.run(source).await,
-        let now = source.now();
-        // Neither identifiers nor certificates have times before it.
-        if now < DateTime::UNIX_EPOCH {
-            let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
-            return Err(CliError::message(format!(
-                "the clock of this machine shows {now}, which is before 1970: set the clock first"
-            )));
-        }
             Command::Replay(replay) => replay.run(source).await,
             Command::Diff(diff) => diff.run(source).await,
             Command::Watch(watch) => watch.run().await,

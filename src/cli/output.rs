@@ -138,7 +138,9 @@ impl ListOutput {
 /// Prints a line. Colors are removed unless stdout is a terminal, or if `NO_COLOR` is set.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = anstream::stdout();
-    Ok(writeln!(stdout, "{text}").and_then(|()| stdout.flush())?)
+    writeln!(stdout, "{text}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| CliError::stdout(&error))
 }
 
 /// Prints a line that is not part of the output to stderr.

@@ -1,10 +1,6 @@
 //! `userpool serve`: the server, until a signal stops it.
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 
@@ -15,11 +11,11 @@ use crate::{
     telemetry::{error_chain, logging, spans::Collector},
     transport::{Capacity, Endpoint},
     user_pool::Limits,
-    os_argument,
 };
 
 use super::{
     error::CliError,
+    os_argument,
     outcome::Outcome,
     output::{print, print_note},
     security::SecurityArgs,
@@ -157,7 +153,7 @@ impl ServeCommand {
             () = &mut stop => return Ok(Outcome::Success),
         };
         // With port 0 the caller has no other way to learn the port.
-        writeln!(io::stdout(), "userpool listening on {}", server.endpoint())?;
+        print(&format!("userpool listening on {}", server.endpoint()))?;
         server.serve(stop).await?;
         Ok(Outcome::Success)
     }

@@ -6,6 +6,7 @@ mod forged_proofs;
 mod history;
 mod output;
 mod refusals;
+mod pipes;
 mod tls;
 mod user_pools;
 mod verify;
