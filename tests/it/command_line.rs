@@ -4,9 +4,10 @@ mod arguments;
 mod copies;
 mod forged_proofs;
 mod history;
+mod logs;
 mod output;
-mod refusals;
 mod pipes;
+mod refusals;
 mod tls;
 mod user_pools;
 mod verify;
@@ -54,12 +55,10 @@ fn userpool(endpoint: &str, arguments: &[&str]) -> Command {
     for name in ["TIMEOUT", "TLS", "CA", "CERT", "CERT_KEY", "SERVER_NAME", "TOKEN_FILE"] {
         command.env_remove(format!("USERPOOL_{name}"));
     }
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "USERPOOL_DATA_DIR"] {
+        command.env_remove(name);
+    }
     command
-}
-
-async fn run(server: &TestServer, arguments: &[&str]) -> CommandOutput {
-    run_with(&server.endpoint.to_string(), arguments, "").await
 }
 
 /// The output of a command that ends by itself.
@@ -70,6 +69,10 @@ async fn output(mut command: Command) -> CommandOutput {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let code = output.status.code().expect("no signal");
     CommandOutput { stdout: text(output.stdout), stderr: text(output.stderr), code }
+}
+
+async fn run(server: &TestServer, arguments: &[&str]) -> CommandOutput {
+    run_with(&server.endpoint.to_string(), arguments, "").await
 }
 
 /// The same with input on stdin.
