@@ -1,6 +1,9 @@
 //! Mismatches that a verification finds, with the texts that all verifications share.
 
-use crate::event_log::{Defect, Hash, Position};
+use crate::{
+    event_log::{Defect, Hash, Position},
+    proto::JsonError,
+};
 
 use super::{checkpoint::CheckpointError, codec::DecodeCause, trusted::PublicKey};
 
@@ -20,7 +23,7 @@ pub struct Mismatch {
 pub enum MismatchCause {
     /// The line of an export is not an event.
     #[error("the line is not an event in JSON")]
-    InvalidJson(#[from] serde_json::Error),
+    InvalidJson(#[from] JsonError),
     /// The event came without its record.
     #[error("the event has no record; export it with its record")]
     NoRecord,

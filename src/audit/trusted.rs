@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     event_log::{Hash, Head, Position},
-    proto::{self, SignedCheckpoint},
+    proto::{self, GetSignedCheckpointResponse, JsonError, SignedCheckpoint},
 };
 
 use super::checkpoint::{self, CheckpointError};
@@ -96,10 +96,18 @@ impl LogCheckpoint {
     }
 
     /// Reads a signed checkpoint, alone or as the response of `GetSignedCheckpoint`.
-    fn from_json(document: &Value) -> Result<Self, String> {
-        let document = document.get("checkpoint").unwrap_or(document);
-        let signed = proto::from_json(&document.to_string()).map_err(|error| error.to_string())?;
-        Self::verify(&signed).map_err(|error| error.to_string())
+    fn from_json(json: &str, is_response: bool) -> Result<Self, JsonError> {
+        let signed = if is_response {
+            let response: GetSignedCheckpointResponse = proto::from_json(json)?;
+            response.checkpoint.unwrap_or_default()
+        } else {
+            proto::from_json(json)?
+        };
+        Self::verify(&signed).map_err(|error| JsonError {
+            line: 0,
+            column: 0,
+            problem: error.to_string(),
+        })
     }
 }
 
@@ -112,11 +120,21 @@ impl TrustedCheckpoints {
         if let Some(checkpoint) = text.to_str().and_then(LogCheckpoint::from_anchor) {
             return Ok(Self(vec![checkpoint]));
         }
-        let json = fs::read_to_string(text).map_err(|error| error.to_string())?;
-        let documents = serde_json::Deserializer::from_str(&json).into_iter();
-        let checkpoints: Vec<_> = documents
-            .map(|document| LogCheckpoint::from_json(&document.map_err(|error| error.to_string())?))
-            .collect::<Result<_, String>>()?;
+        let bytes = fs::read(text).map_err(|error| error.to_string())?;
+        let json = proto::decode_json(bytes).map_err(|error| error.to_string())?;
+        let mut documents = serde_json::Deserializer::from_str(&json).into_iter::<Value>();
+        let (mut checkpoints, mut start) = (Vec::new(), 0);
+        while let Some(document) = documents.next() {
+            let document = document.map_err(|error| JsonError::from(error).to_string())?;
+            let is_response = document.get("checkpoint").is_some();
+            let (before, rest) = json.split_at(start);
+            let end = documents.byte_offset();
+            let text = rest.get(..end.saturating_sub(start)).unwrap_or_default();
+            let checkpoint = LogCheckpoint::from_json(text, is_response)
+                .map_err(|error| error.after_lines(before.matches('\n').count()).to_string())?;
+            checkpoints.push(checkpoint);
+            start = end;
+        }
         if checkpoints.is_empty() {
             return Err("the file has no checkpoint".to_owned());
         }

@@ -16,6 +16,7 @@ mod history;
 mod import;
 mod listing;
 mod log;
+mod mask;
 mod mutation;
 mod os_argument;
 mod outcome;
@@ -35,6 +36,7 @@ mod stat;
 mod stop_signals;
 mod table;
 mod text;
+mod update;
 mod user_pools;
 mod verify;
 mod watch;
@@ -60,7 +62,8 @@ use self::{
     replay::ReplayCommand,
     serve::ServeCommand,
     settings::Settings,
-    user_pools::{CreateCommand, DeleteCommand, DescribeCommand, ListCommand, UpdateCommand},
+    update::UpdateCommand,
+    user_pools::{CreateCommand, DeleteCommand, DescribeCommand, ListCommand},
     verify::VerifyCommand,
     watch::WatchCommand,
 };

@@ -21,6 +21,7 @@ mod patterns;
 mod schema;
 mod semantics;
 mod tags;
+mod update_request;
 mod violation;
 
 use crate::proto::user_pool_event::Payload;
@@ -36,6 +37,7 @@ pub use self::{
     id::UserPoolId,
     page::PageRequest,
     paths::canonical_mask,
+    update_request::{to_update_request, unchangeable_differences},
     violation::{AwsError, InvalidRequest, Rule, Violation},
 };
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod copies;
+mod documents;
 mod forged_proofs;
 mod history;
 mod logs;
