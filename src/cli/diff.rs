@@ -42,10 +42,11 @@ pub(super) struct DiffCommand {
 }
 
 /// A member that differs between the two points; `None` if it is absent there.
-struct Difference<'a> {
-    path: String,
-    from: Option<&'a Value>,
-    to: Option<&'a Value>,
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Difference {
+    pub(super) path: String,
+    pub(super) from: Option<Value>,
+    pub(super) to: Option<Value>,
 }
 
 impl DiffCommand {
@@ -55,8 +56,7 @@ impl DiffCommand {
         let from = replay(&client, self.pool.clone(), Some(self.from.as_of(now))).await?;
         let to = replay(&client, self.pool.clone(), self.to.map(|to| to.as_of(now))).await?;
         let (left, right) = (comparable(&from), comparable(&to));
-        let mut differences = Vec::new();
-        collect(String::new(), Some(&left), Some(&right), &mut differences);
+        let differences = differences(&left, &right);
         print_differences(self.output.or_table(), &self.pool, (&from, &to), &differences)?;
         Ok(if differences.is_empty() { Outcome::Success } else { Outcome::Negative })
     }
@@ -71,19 +71,25 @@ fn comparable(replayed: &ReplayUserPoolResponse) -> Value {
     members
 }
 
-/// Collects the differences between two values, member by member.
-fn collect<'a>(
+/// The differences between two documents, member by member.
+pub(super) fn differences(from: &Value, to: &Value) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    collect(String::new(), Some(from), Some(to), &mut differences);
+    differences
+}
+
+fn collect(
     path: String,
-    from: Option<&'a Value>,
-    to: Option<&'a Value>,
-    differences: &mut Vec<Difference<'a>>,
+    from: Option<&Value>,
+    to: Option<&Value>,
+    differences: &mut Vec<Difference>,
 ) {
     if from == to {
         return;
     }
-    let object = |value: Option<&'a Value>| value.and_then(Value::as_object);
-    let (Some(old), Some(new)) = (object(from), object(to)) else {
-        differences.push(Difference { path, from, to });
+    let (Some(old), Some(new)) = (from.and_then(Value::as_object), to.and_then(Value::as_object))
+    else {
+        differences.push(Difference { path, from: from.cloned(), to: to.cloned() });
         return;
     };
     let added = new.keys().filter(|member| !old.contains_key(*member));
@@ -97,12 +103,12 @@ fn print_differences(
     format: OutputFormat,
     pool: &str,
     (from, to): (&ReplayUserPoolResponse, &ReplayUserPoolResponse),
-    differences: &[Difference<'_>],
+    differences: &[Difference],
 ) -> Result<(), CliError> {
     let documents = differences.iter().map(|Difference { path, from, to }| {
         let mut document = serde_json::Map::from_iter([("path".to_owned(), json!(path))]);
-        document.extend(from.map(|value| ("from".to_owned(), value.clone())));
-        document.extend(to.map(|value| ("to".to_owned(), value.clone())));
+        document.extend(from.clone().map(|value| ("from".to_owned(), value)));
+        document.extend(to.clone().map(|value| ("to".to_owned(), value)));
         Value::Object(document)
     });
     match format {

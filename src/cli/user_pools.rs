@@ -1,10 +1,10 @@
-//! `userpool create`, `describe`, `update`, `delete` and `list`.
+//! `userpool create`, `describe`, `delete` and `list`.
 
 use clap::Args;
 
 use crate::proto::{
     CreateUserPoolRequest, DeleteUserPoolRequest, DescribeUserPoolRequest, ListUserPoolsRequest,
-    UpdateUserPoolRequest, UserPoolDescription,
+    UserPoolDescription,
 };
 
 use super::{
@@ -40,32 +40,6 @@ pub(super) struct DescribeCommand {
     /// The ID of the user pool.
     #[arg(value_name = "POOL")]
     pool: String,
-    #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    connection: ConnectionArgs,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Example, change one setting:\n  \
-                        echo '{\"MfaConfiguration\": \"ON\"}' |\n    \
-                        userpool update us-east-1_tXLpktx5t - --mask mfa_configuration")]
-pub(super) struct UpdateCommand {
-    /// The ID of the user pool.
-    #[arg(value_name = "POOL")]
-    pool: String,
-    /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
-    /// update-user-pool --cli-input-json". UserPoolId is optional.
-    #[arg(value_name = "FILE")]
-    document: Document,
-    /// Change only the settings at these paths, separated by commas. A setting that the file omits
-    /// is reset to its default. If omitted, all settings are replaced.
-    #[arg(long, value_name = "PATHS", value_delimiter = ',')]
-    mask: Vec<String>,
-    #[command(flatten)]
-    expected: ExpectedRevision,
-    #[command(flatten)]
-    mutation: MutationArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -121,29 +95,6 @@ impl DescribeCommand {
         let client = self.connection.connect().await?;
         let described = client.describe_user_pool(request).await?;
         self.output.or_json().message(&described)?;
-        Ok(Outcome::Success)
-    }
-}
-
-impl UpdateCommand {
-    pub(super) async fn run(self) -> Result<Outcome, CliError> {
-        let request: UpdateUserPoolRequest = self.document.read()?;
-        if let Some(id) = request.user_pool_id.filter(|id| *id != self.pool) {
-            let problem = format!("is for user pool {id}, not {}", self.pool);
-            return Err(self.document.invalid(&problem));
-        }
-        let update_mask = if self.mask.is_empty() { request.update_mask } else { self.mask };
-        let request = UpdateUserPoolRequest {
-            user_pool_id: Some(self.pool),
-            update_mask,
-            expected_revision: self.expected.expected_revision.or(request.expected_revision),
-            request_id: self.mutation.request_id.or(request.request_id),
-            validate_only: self.mutation.validate_only || request.validate_only,
-            ..request
-        };
-        let client = self.connection.connect().await?;
-        let updated = client.update_user_pool(request).await?;
-        self.output.or_json().message(&updated)?;
         Ok(Outcome::Success)
     }
 }

@@ -10,6 +10,7 @@ mod output;
 mod pipes;
 mod refusals;
 mod tls;
+mod updates;
 mod user_pools;
 mod verify;
 mod watch;
