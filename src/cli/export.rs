@@ -50,12 +50,13 @@ pub(super) struct ExportCommand {
     /// USERPOOL_ENDPOINT names the server.
     #[arg(long, value_name = "ENDPOINT", value_parser = os_argument::endpoint())]
     from: Option<Endpoint>,
-    #[command(flatten)]
-    access: AccessArgs,
     /// Write to this file. An existing file is replaced only if the export succeeds, and a new one
     /// is readable only by its owner. If omitted or "-", standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    // Last, because its heading applies to every argument after it.
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 impl ExportCommand {

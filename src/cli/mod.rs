@@ -1,5 +1,6 @@
 //! The command line: the root of its arguments, and the dispatch of its commands.
 
+mod cell;
 mod checkpoint;
 mod completions;
 mod connection;
@@ -35,6 +36,7 @@ mod settings;
 mod stat;
 mod stop_signals;
 mod table;
+mod terminal;
 mod text;
 mod update;
 mod user_pools;

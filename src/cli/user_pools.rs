@@ -1,6 +1,6 @@
 //! `userpool create`, `describe`, `delete` and `list`.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::proto::{
     CreateUserPoolRequest, DeleteUserPoolRequest, DescribeUserPoolRequest, ListUserPoolsRequest,
@@ -8,6 +8,7 @@ use crate::proto::{
 };
 
 use super::{
+    cell::Cell,
     connection::ConnectionArgs,
     document::Document,
     error::CliError,
@@ -15,7 +16,7 @@ use super::{
     outcome::Outcome,
     output::{ListOutput, OutputArgs},
     positive::positive,
-    text::{escape, format_time},
+    text::escape,
 };
 
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ use super::{
 pub(super) struct CreateCommand {
     /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
     /// create-user-pool --cli-input-json", or a user pool that describe or replay printed.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     document: Document,
     #[command(flatten)]
     mutation: MutationArgs,
@@ -117,8 +118,7 @@ impl DeleteCommand {
 impl ListCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
-        let columns = ["ID", "NAME", "#REVISION", "CREATED", "MODIFIED"];
-        let mut list = ListOutput::new(self.output.or_table(), "UserPools", &columns);
+        let mut list = ListOutput::new(self.output.or_table(), "UserPools", &COLUMNS);
         let page = async |max_results, next_token| {
             let request = ListUserPoolsRequest { max_results: Some(max_results), next_token };
             let page = client.list_user_pools(request).await?;
@@ -130,12 +130,14 @@ impl ListCommand {
     }
 }
 
-fn row(pool: &UserPoolDescription) -> Vec<String> {
+const COLUMNS: [&str; 5] = ["ID", "~NAME", "#REVISION", "CREATED", "MODIFIED"];
+
+fn row(pool: &UserPoolDescription) -> Vec<Cell> {
     vec![
-        escape(pool.id()),
-        escape(pool.name()),
-        pool.revision.to_string(),
-        format_time(pool.creation_date),
-        format_time(pool.last_modified_date),
+        escape(pool.id()).into(),
+        escape(pool.name()).into(),
+        pool.revision.to_string().into(),
+        Cell::Time(pool.creation_date),
+        Cell::Time(pool.last_modified_date),
     ]
 }

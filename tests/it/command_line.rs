@@ -15,6 +15,7 @@ mod user_pools;
 mod verify;
 mod watch;
 
+mod widths;
 use std::{
     io::Write as _,
     process::{Command, Stdio},

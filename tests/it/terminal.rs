@@ -53,7 +53,7 @@ impl Terminal {
                     break;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-                Err(error) => panic!("{error}"),
+                Err(error) => unreachable!("{error}"),
             }
         }
         String::from_utf8(output).expect("UTF-8").replace("\r\n", "\n")
