@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueHint};
 
 use crate::{
     app::{self, Comparison, LoadError, Source},
@@ -33,7 +33,7 @@ pub(super) enum LogCommand {
         /// Compare the log with a trusted checkpoint: a file of signed checkpoints, or
         /// POSITION:HASH with the hash in hexadecimal. Can be repeated. If omitted, the log is
         /// checked only against itself.
-        #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints())]
+        #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
         checkpoint: Vec<TrustedCheckpoints>,
     },
     /// Export every event with its record, one JSON document per line.

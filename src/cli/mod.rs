@@ -126,12 +126,16 @@ enum Command {
 }
 
 impl Cli {
-    /// Reads the command line of this process and the settings file that it names. Prints
-    /// the help or the version, and returns nothing, if the command line asks for it.
+    /// Reads the command line of this process and the settings file that it names. If the
+    /// command line asks for help or the version, or a shell for completions, prints them and
+    /// returns nothing.
     ///
     /// # Errors
     /// The command line or the settings file is invalid, or stdout cannot be written.
     pub fn read() -> Result<Option<Self>, CliError> {
+        if completions::complete(Self::command)? {
+            return Ok(None);
+        }
         let read = settings::read(&Self::command()).and_then(|(matches, settings)| {
             let cli = Self::from_arg_matches(&matches)?;
             Ok(Self { settings, ..cli })
@@ -176,7 +180,7 @@ impl Cli {
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Key(directory) => directory.print_key(),
-            Command::Completions(completions) => completions.run(Self::command()),
+            Command::Completions(completions) => completions.run(),
         }
     }
 }

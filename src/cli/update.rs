@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde_json::Value;
 
 use crate::{
@@ -40,7 +40,7 @@ pub(super) struct UpdateCommand {
     /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
     /// update-user-pool --cli-input-json", in which UserPoolId is optional; or a user pool that
     /// describe or replay printed. What an update cannot change must be as it is.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     document: Document,
     /// Change only the settings at these paths, separated by commas, such as
     /// Policies.PasswordPolicy or policies.password_policy. A setting that the file omits is reset

@@ -1,6 +1,7 @@
 //! The client commands: their requests, their output, and their exit codes.
 
 mod arguments;
+mod completions;
 mod copies;
 mod documents;
 mod forged_proofs;
@@ -14,8 +15,8 @@ mod updates;
 mod user_pools;
 mod verify;
 mod watch;
-
 mod widths;
+
 use std::{
     io::Write as _,
     process::{Command, Stdio},
