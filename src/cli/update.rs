@@ -175,8 +175,8 @@ fn format_resets(resets: &[Difference]) -> String {
     });
     let lines: Vec<_> = lines.collect();
     format!(
-        "the document omits {count}, which this update resets (name the others with --mask to keep \
-         them):\n  {}",
+        "the document omits {count}, which this update resets; to keep them, name the settings to \
+         change with --mask:\n  {}",
         lines.join("\n  ")
     )
 }

@@ -250,7 +250,10 @@ impl EventFilter {
 }
 
 fn check_list(check: &mut Check, request: &ListUserPoolEventsRequest) {
-    check.message("filter", request.filter.as_ref(), check_filter);
+    check.message("filter", request.filter.as_ref(), |check, filter| {
+        check_filter(check, filter);
+        check_time_range(check, filter);
+    });
     if request.direction != 0 {
         check.enum_value("direction", Some(request.direction), ReadDirection::as_str_name);
     }
@@ -296,7 +299,6 @@ fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
     check.enum_values("types", &filter.types, UserPoolEventType::as_str_name);
     check.time("start_time", filter.start_time.as_ref());
     check.time("end_time", filter.end_time.as_ref());
-    check_time_range(check, filter);
     check.length("actor_subject", filter.actor_subject.as_ref(), 0..=MAX_SUBJECT_PATTERN_CHARS);
     let address = filter.peer_address.as_ref();
     if let Some(address) = address.filter(|address| address.parse::<PeerFilter>().is_err()) {

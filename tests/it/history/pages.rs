@@ -200,7 +200,7 @@ async fn an_invalid_query_is_refused_by_field() {
         };
         let refused = history.list_user_pool_events(list(filter)).await.expect_err("refused");
         let fields = crate::support::fields(&refused);
-        let expected = ["filter.end_time", "filter.actor_subject", "filter.peer_address"];
+        let expected = ["filter.actor_subject", "filter.peer_address", "filter.end_time"];
         assert_eq!(fields, expected, "{address:?}");
     }
 
