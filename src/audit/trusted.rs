@@ -94,20 +94,15 @@ impl LogCheckpoint {
         let position = Position(position.parse().ok()?);
         Some(Self { head: Head { position, hash: hash.parse().ok()? }, key: None })
     }
+}
 
-    /// Reads a signed checkpoint, alone or as the response of `GetSignedCheckpoint`.
-    fn from_json(json: &str, is_response: bool) -> Result<Self, JsonError> {
-        let signed = if is_response {
-            let response: GetSignedCheckpointResponse = proto::from_json(json)?;
-            response.checkpoint.unwrap_or_default()
-        } else {
-            proto::from_json(json)?
-        };
-        Self::verify(&signed).map_err(|error| JsonError {
-            line: 0,
-            column: 0,
-            problem: error.to_string(),
-        })
+/// Reads a signed checkpoint, alone or as the response of `GetSignedCheckpoint`.
+fn parse_checkpoint(json: &str, is_response: bool) -> Result<SignedCheckpoint, JsonError> {
+    if is_response {
+        let response: GetSignedCheckpointResponse = proto::from_json(json)?;
+        Ok(response.checkpoint.unwrap_or_default())
+    } else {
+        proto::from_json(json)
     }
 }
 
@@ -130,8 +125,14 @@ impl TrustedCheckpoints {
             let (before, rest) = json.split_at(start);
             let end = documents.byte_offset();
             let text = rest.get(..end.saturating_sub(start)).unwrap_or_default();
-            let checkpoint = LogCheckpoint::from_json(text, is_response)
-                .map_err(|error| error.after_lines(before.matches('\n').count()).to_string())?;
+            let lines = before.matches('\n').count();
+            let signed = parse_checkpoint(text, is_response)
+                .map_err(|error| error.after_lines(lines).to_string())?;
+            let checkpoint = LogCheckpoint::verify(&signed).map_err(|error| {
+                let blank = text.len() - text.trim_start().len();
+                let blank_lines = text.get(..blank).unwrap_or_default().matches('\n').count();
+                format!("line {}: {error}", lines + blank_lines + 1)
+            })?;
             checkpoints.push(checkpoint);
             start = end;
         }

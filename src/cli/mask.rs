@@ -15,7 +15,7 @@ const OPTIONS: [&str; 5] =
 /// `policies.password_policy`. A name that no field has stays, for the server to refuse.
 pub(super) fn to_mask_path(path: &str) -> String {
     let mut message = descriptor();
-    let names = path.split('.').map(|name| {
+    let names = path.trim().split('.').map(|name| {
         let field = message.as_ref().and_then(|message| {
             message.get_field_by_json_name(name).or_else(|| message.get_field_by_name(name))
         });

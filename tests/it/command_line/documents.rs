@@ -154,6 +154,7 @@ async fn a_problem_of_a_checkpoint_names_its_line_as_well() {
     for (text, problem) in [
         ("{\"position\": \"one\"}", "line 2, column 18: position: expected an integer"),
         ("{\"hash\": \"#\"}", "line 2, column 12: hash: expected a string in base64"),
+        ("\n{\"position\": \"1\"}", "line 3: hash has a length"),
         (
             "{\"checkpoint\": {\"time\": \"today\"}}",
             "line 2, column 31: checkpoint.time: expected a time such as",

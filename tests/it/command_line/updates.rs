@@ -82,7 +82,7 @@ async fn a_mask_takes_the_names_of_aws() {
     for (revision, mask) in [
         ("2", "Policies.PasswordPolicy.MinimumLength"),
         ("2", "policies.password_policy.minimum_length"),
-        ("3", "Policies.PasswordPolicy,UserPoolTags"),
+        ("3", "Policies.PasswordPolicy, UserPoolTags"),
     ] {
         let updated = run_with(&endpoint, &["update", &id, "-", "--mask", mask], document).await;
         assert_eq!((updated.code, updated.stderr.as_str()), (0, ""), "{updated:?}");
