@@ -245,8 +245,11 @@ fn administration(random: &mut Random, customer: &str) -> AdminCreateUserConfig 
         allow_admin_create_user_only: Some(random.flag()),
         unused_account_validity_days: i32::try_from(random.below(366)).ok(),
         invite_message_template: random.sometimes(2, |random| MessageTemplate {
-            sms_message: Some(sms_message(random, customer)),
-            email_message: Some(email_message(random, customer)),
+            sms_message: Some(invitation(random)),
+            email_message: Some(format!(
+                "Hello {{username}},\n{}",
+                email_message(random, customer)
+            )),
             email_subject: Some(subject(random, customer)),
         }),
     }
@@ -275,6 +278,11 @@ fn sms_message(random: &mut Random, customer: &str) -> String {
         1 => format!("{customer}: use {{####}} to {}.", clause(random)),
         _ => format!("Your {} code is {{####}}. {}", random.pick(&NOUNS), sentence(random)),
     };
+    text.chars().take(SMS_CHARACTERS).collect()
+}
+
+fn invitation(random: &mut Random) -> String {
+    let text = format!("{{username}}, your password is {{####}}. {}", sentence(random));
     text.chars().take(SMS_CHARACTERS).collect()
 }
 

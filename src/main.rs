@@ -3,7 +3,8 @@
 use std::{
     io::{self, Write as _},
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, mpsc},
+    thread,
     time::Duration,
 };
 
@@ -38,7 +39,11 @@ fn main() -> ExitCode {
     report(result)
 }
 
+/// How long the error message may delay the end of the process.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Prints the error, if there is one, and returns the exit code.
+#[expect(clippy::disallowed_methods, reason = "a thread waits for a real stderr")]
 fn report(result: Result<Outcome, CliError>) -> ExitCode {
     match result {
         Ok(answer) => answer.exit_code(),
@@ -49,8 +54,15 @@ fn report(result: Result<Outcome, CliError>) -> ExitCode {
             CliError::Usage(error).exit_code()
         }
         Err(error) => {
-            // Ignored: stderr may be closed.
-            let _ = writeln!(io::stderr(), "userpool: {}", error_chain(&error));
+            let message = format!("userpool: {}", error_chain(&error));
+            let (printed, is_printed) = mpsc::channel();
+            thread::spawn(move || {
+                // Ignored: stderr may be closed.
+                let _ = writeln!(io::stderr(), "{message}");
+                let _ = printed.send(());
+            });
+            // If nobody reads stderr, the exit code has to be enough.
+            let _ = is_printed.recv_timeout(REPORT_TIMEOUT);
             error.exit_code()
         }
     }

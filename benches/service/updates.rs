@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use prost::Message as _;
 use serde_json::json;
-use userpool::proto::{CreateUserPoolRequest, UpdateUserPoolRequest};
+use userpool::proto::{CreateUserPoolRequest, UpdateUserPoolRequest, mfa_configuration};
 
 use crate::{
     Bench,
@@ -58,6 +58,9 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
 /// The update of a user pool to these settings, without its ID.
 fn settings(request: &CreateUserPoolRequest) -> Bytes {
     let request = request.clone();
+    // An update cannot turn MFA on for all users.
+    let on = i32::from(mfa_configuration::Value::On);
+    let mfa = request.mfa_configuration.filter(|mfa| *mfa != on);
     let update = UpdateUserPoolRequest {
         policies: request.policies,
         lambda_config: request.lambda_config,
@@ -67,7 +70,7 @@ fn settings(request: &CreateUserPoolRequest) -> Bytes {
         email_verification_subject: request.email_verification_subject,
         verification_message_template: request.verification_message_template,
         sms_authentication_message: request.sms_authentication_message,
-        mfa_configuration: request.mfa_configuration,
+        mfa_configuration: mfa,
         device_configuration: request.device_configuration,
         email_configuration: request.email_configuration,
         sms_configuration: request.sms_configuration,

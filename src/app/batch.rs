@@ -134,7 +134,7 @@ impl Decider<'_> {
             self.batch.bodies.push(body);
             self.batch.events.push(event);
         }
-        self.batch.changes.put(id, new_pool, Some(encoded));
+        self.batch.changes.put(id, encoded);
         Ok(Decision::Answer(Ok(outcome)))
     }
 
@@ -213,10 +213,7 @@ impl Decider<'_> {
     }
 
     fn pool(&self, id: &UserPoolId) -> Result<StoredPool, LoadError> {
-        match self.batch.changes.pool(id) {
-            Some(pool) => Ok(pool.clone()),
-            None => Ok(self.read_model.pool(id)?.unwrap_or_default()),
-        }
+        Ok(self.batch.changes.pool(self.read_model, id)?)
     }
 
     fn domain_owner(&self, command: &Command) -> Result<Option<UserPoolId>, LoadError> {

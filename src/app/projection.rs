@@ -12,12 +12,17 @@ use crate::{
     telemetry::{error_chain, metrics::RebuildReason},
 };
 
-use super::{Damage, LoadError, ReadModel, ReadModelError, Settings, read_model::ProjectError};
+use super::{
+    Damage, LoadError, ReadModel, ReadModelError, Settings,
+    read_model::{Changes, ProjectError},
+};
 
 /// How many events are applied between two progress messages.
 const PROGRESS_INTERVAL: u64 = 100_000;
 /// How many pages may be read ahead of the one that is being applied.
 const MAX_PAGES_AHEAD: usize = 2;
+/// About how many bytes are written at once while a read model is built.
+const LOADED_BATCH: usize = 32 * 1024 * 1024;
 /// A file that only a read model of version 0.1 has.
 const OLD_FILE: &str = "db";
 
@@ -35,19 +40,23 @@ pub(super) async fn catch_up(
     let progress = |position: Position| metrics.set_checkpoint(position.0);
     let end = log.head().borrow().position;
     let reason = match open(log, path, *cache).await? {
-        Opened::Usable(read_model) => match apply(log, read_model, end, &progress).await {
-            Ok(read_model) => return Ok(read_model),
-            Err(error @ (LoadError::ReadModel(_) | LoadError::Contradiction { .. })) => {
-                tracing::warn!(
-                    error = error_chain(&error),
-                    "the read model is damaged; rebuilding it"
-                );
-                RebuildReason::Damaged
+        Opened::Usable(read_model) => {
+            match apply(log, read_model, Mode::Apply, end, &progress).await {
+                Ok(read_model) => return Ok(read_model),
+                Err(error @ (LoadError::ReadModel(_) | LoadError::Contradiction { .. })) => {
+                    tracing::warn!(
+                        error = error_chain(&error),
+                        "the read model is damaged; rebuilding it"
+                    );
+                    RebuildReason::Damaged
+                }
+                Err(
+                    error @ (LoadError::Log(_) | LoadError::Decode(_) | LoadError::EndLost { .. }),
+                ) => {
+                    return Err(error);
+                }
             }
-            Err(error @ (LoadError::Log(_) | LoadError::Decode(_) | LoadError::EndLost { .. })) => {
-                return Err(error);
-            }
-        },
+        }
         Opened::Unusable(reason) => reason,
     };
     metrics.count_rebuild(reason);
@@ -89,7 +98,7 @@ async fn build(
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<ReadModel, LoadError> {
     remove(path)?;
-    apply(log, ReadModel::create(path, cache)?, end, progress).await
+    apply(log, ReadModel::create(path, cache)?, Mode::Load, end, progress).await
 }
 
 /// Compares the read model at `path` with a new one of the log, which is built in a
@@ -130,7 +139,7 @@ async fn compare_with(
     let middle = opened.as_ref().map_or(Position::START, |(head, _)| head.position);
     let rebuilt = build(log, scratch, cache, middle, progress).await?;
     let digest = rebuilt.digest();
-    apply(log, rebuilt, end, progress).await?;
+    apply(log, rebuilt, Mode::Apply, end, progress).await?;
     Ok(match opened {
         Ok((head, found)) if found == digest => Comparison::Equal(head.position),
         Ok((head, _)) => Comparison::Different(head.position),
@@ -165,7 +174,10 @@ pub(super) async fn build_in_memory(log: &dyn EventLog) -> Result<ReadModel, Loa
         let records = log.read(position, ReadLimit::PAGE).await?;
         let Some(last) = records.last() else { return Ok(read_model) };
         position = last.position;
-        project(&read_model, records.iter().map(codec::decode).collect::<Result<_, _>>()?)?;
+        let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
+        let mut changes = read_model.changes();
+        project(&read_model, &mut changes, events)?;
+        read_model.apply(changes)?;
     }
 }
 
@@ -191,6 +203,10 @@ async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Opened, Loa
     let read_model = match ReadModel::open(path, cache) {
         Ok(read_model) => read_model,
         Err(error) if error.is_no_access() => return Err(error.into()),
+        Err(ReadModelError::Damaged(Damage::Unfinished)) => {
+            tracing::info!("the read model was not built to the end; building it again");
+            return Ok(Opened::Unusable(RebuildReason::Missing));
+        }
         Err(error) => {
             let reason = match &error {
                 ReadModelError::Damaged(Damage::OtherForm(_)) => RebuildReason::OtherForm,
@@ -223,26 +239,57 @@ async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
     Ok(records.first().is_some_and(|record| record.hash == head.hash))
 }
 
+/// How events are written to the read model.
+#[derive(Debug, Clone, Copy)]
+enum Mode {
+    /// Each page atomically, with its checkpoint.
+    Apply,
+    /// In large batches, and the checkpoint at the end.
+    Load,
+}
+
+impl Mode {
+    /// Writes the changes of a page. Returns those that are not written yet.
+    fn write(self, read_model: &ReadModel, changes: Changes) -> Result<Changes, ReadModelError> {
+        match self {
+            Self::Apply => read_model.apply(changes).map(|()| read_model.changes()),
+            Self::Load => read_model.load(changes, LOADED_BATCH),
+        }
+    }
+
+    /// Writes the rest.
+    fn finish(self, read_model: &ReadModel, changes: Changes) -> Result<(), ReadModelError> {
+        match self {
+            Self::Apply => Ok(()),
+            Self::Load => read_model.finish_loading(changes),
+        }
+    }
+}
+
 /// Applies the records up to `end` that the read model lacks. A thread applies one page
 /// while the next one is read and decoded.
 async fn apply(
     log: &dyn EventLog,
     read_model: ReadModel,
+    mode: Mode,
     end: Position,
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<ReadModel, LoadError> {
     let mut position = read_model.head().position;
     progress(position);
     let behind = end.0.saturating_sub(position.0);
-    if behind > 0 {
+    if behind > 0 && matches!(mode, Mode::Apply) {
         tracing::info!(events = behind, "the read model is behind the log; catching up");
     }
     let (decoded, mut pages) = mpsc::channel::<Vec<UserPoolEvent>>(MAX_PAGES_AHEAD);
     #[expect(clippy::disallowed_methods, reason = "a read model in memory is not built here")]
     let applied = task::spawn_blocking(move || {
+        let mut changes = read_model.changes();
         while let Some(events) = pages.blocking_recv() {
-            project(&read_model, events)?;
+            project(&read_model, &mut changes, events)?;
+            changes = mode.write(&read_model, changes)?;
         }
+        mode.finish(&read_model, changes)?;
         Ok::<_, ProjectError>(read_model)
     });
     let read = async {
@@ -275,13 +322,13 @@ async fn apply(
     read.map(|()| read_model)
 }
 
-/// Applies the next events of the log in one write.
-fn project(read_model: &ReadModel, events: Vec<UserPoolEvent>) -> Result<(), ProjectError> {
-    let mut changes = read_model.changes();
-    for mut event in events {
-        changes.project(read_model, &mut event)?;
-    }
-    Ok(read_model.apply(changes)?)
+/// Adds the next events of the log to the changes.
+fn project(
+    read_model: &ReadModel,
+    changes: &mut Changes,
+    events: Vec<UserPoolEvent>,
+) -> Result<(), ProjectError> {
+    events.into_iter().try_for_each(|mut event| changes.project(read_model, &mut event))
 }
 
 fn remove(path: &Path) -> Result<(), ReadModelError> {

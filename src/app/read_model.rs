@@ -31,6 +31,7 @@ mod error;
 mod index;
 mod key;
 mod lists;
+mod load;
 mod memory;
 mod scrub;
 mod store;
@@ -108,12 +109,11 @@ pub struct ReadModel {
 
 impl ReadModel {
     /// Creates an empty read model in a directory that is empty or missing, and caches
-    /// about `cache` bytes of it in memory.
+    /// about `cache` bytes of it in memory. It can be opened again after the first
+    /// [`apply`](Self::apply).
     pub(super) fn create(path: &Path, cache: u64) -> Result<Self, ReadModelError> {
         let (store, states) = Self::open_store(path, cache)?;
-        let model = Self::new(Box::new(store), Index::default(), Some(states));
-        model.apply(model.changes())?;
-        Ok(model)
+        Ok(Self::new(Box::new(store), Index::default(), Some(states)))
     }
 
     /// Opens the read model in a directory, and caches about `cache` bytes of it in memory.
@@ -148,7 +148,7 @@ impl ReadModel {
     /// Reads the index from the store, and verifies it.
     fn read_index(&self) -> Result<Index, ReadModelError> {
         let checkpoint: Option<Checkpoint> = self.message(key::CHECKPOINT)?;
-        let checkpoint = checkpoint.ok_or(Damage::NoCheckpoint)?;
+        let checkpoint = checkpoint.ok_or(Damage::Unfinished)?;
         if checkpoint.form != FORM {
             return Err(Damage::OtherForm(checkpoint.form).into());
         }

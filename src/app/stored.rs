@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use prost::{
-    Message as _,
+    DecodeError, Message as _,
     encoding::{self, WireType},
 };
 use prost_types::Timestamp;
@@ -67,6 +67,21 @@ impl From<&StoredPool> for EncodedPool {
             position: *position,
             created_position: *created_position,
         }
+    }
+}
+
+impl TryFrom<&EncodedPool> for StoredPool {
+    type Error = DecodeError;
+
+    fn try_from(pool: &EncodedPool) -> Result<Self, DecodeError> {
+        let EncodedPool { user_pool, deleted, revision, position, created_position } = pool;
+        Ok(Self {
+            user_pool: user_pool.clone().map(UserPool::decode).transpose()?.map(Box::new),
+            deleted: *deleted,
+            revision: *revision,
+            position: *position,
+            created_position: *created_position,
+        })
     }
 }
 

@@ -142,14 +142,14 @@ impl ServeCommand {
         if self.check_config {
             return check(&self.into_config()?).await;
         }
-        logging::start(self.log_format, &self.log)?;
+        let _log = logging::start(self.log_format, &self.log)?;
         let stops = StopSignals::listen()?;
         let config = self.into_config()?;
         let stop = stops.first();
         tokio::pin!(stop);
         let server = tokio::select! {
             server = Server::start(config, source) => server?,
-            // The next start continues to build the read model.
+            // If it was building the read model, the next start begins again.
             () = &mut stop => return Ok(Outcome::Success),
         };
         // With port 0 the caller has no other way to learn the port.

@@ -29,7 +29,7 @@ const MODIFIED: &str = "LastModifiedDate";
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "the help shows the text as it is")]
 #[command(after_help = "Examples, change one setting, and restore an earlier state:\n  \
-                        echo '{\"MfaConfiguration\": \"ON\"}' |\n    \
+                        echo '{\"MfaConfiguration\": \"OFF\"}' |\n    \
                         userpool update us-east-1_tXLpktx5t - --mask MfaConfiguration\n  \
                         userpool replay us-east-1_tXLpktx5t --at 7 |\n    \
                         userpool update us-east-1_tXLpktx5t -")]

@@ -7,7 +7,11 @@ use rustix::fs::statvfs;
 use tokio::sync::watch;
 
 use crate::{
-    app::App, event_log::Head, fs::directory_size, server::data_dir, telemetry::metrics::Metrics,
+    app::App,
+    event_log::Head,
+    fs::directory_size,
+    server::data_dir,
+    telemetry::{logging, metrics::Metrics},
     transport::Phase,
 };
 
@@ -21,6 +25,7 @@ pub(super) fn register_process(
     let (server, log, app) = (metrics.server.clone(), metrics.log.clone(), metrics.app.clone());
     metrics.on_scrape(move || {
         server.set_phase(&Phase::NAMES, phase.borrow().name());
+        server.set_dropped_lines(logging::dropped_lines());
         log.set_disk_bytes(directory_size(&log_dir).unwrap_or_default());
         app.set_disk_bytes(directory_size(&read_model_dir).unwrap_or_default());
         if let Ok(system) = statvfs(&data_dir) {

@@ -21,6 +21,7 @@ use tracing_subscriber::{
 };
 
 use self::stderr::Stderr;
+pub(crate) use self::stderr::dropped_lines;
 
 /// The directive that SIGUSR1 adds to the filter.
 const DEBUG_DIRECTIVE: &str = "userpool=debug";
@@ -36,24 +37,37 @@ pub(crate) enum Format {
     Json,
 }
 
+/// The log of this process. Dropping it waits, for a second at most, until the last lines
+/// are written.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Log(Stderr);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
 /// Starts the log and the handling of the signals.
 ///
 /// # Errors
-/// The filter is invalid, or the signals cannot be handled.
-pub(crate) fn start(format: Format, filter: &str) -> Result<(), Box<dyn Error>> {
+/// The filter is invalid, the signals cannot be handled, or no thread can be started.
+pub(crate) fn start(format: Format, filter: &str) -> Result<Log, Box<dyn Error>> {
     let (filter_layer, handle) = reload::Layer::new(parse(filter)?);
     let stderr = Stderr::default();
     tracing_subscriber::registry()
         .with(filter_layer)
         .with(output_layer(format, stderr.clone()))
         .init();
-    stderr.start_buffering();
+    stderr.start()?;
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         let text = panic.payload_as_str().unwrap_or_default();
         tracing::error!(location, text, "panic");
     }));
-    Ok(handle_signals(handle, filter.to_owned())?)
+    handle_signals(handle, filter.to_owned())?;
+    Ok(Log(stderr))
 }
 
 /// Checks the text of a filter.

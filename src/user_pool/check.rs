@@ -22,9 +22,20 @@ const MAX_VIOLATIONS: usize = 100;
 /// Collects violations while the rules visit a request.
 #[derive(Debug, Default)]
 pub(crate) struct Check {
+    names: Names,
     path: Vec<PathStep>,
     violations: Vec<Violation>,
     violation_count: usize,
+}
+
+/// The names of fields in the texts of Cognito, which checks some fields in two places.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Names {
+    /// The names in the API.
+    #[default]
+    Api,
+    /// The names behind the API, where a few fields have other ones.
+    Internal,
 }
 
 #[derive(Debug)]
@@ -39,7 +50,19 @@ impl Check {
     /// # Errors
     /// The rules that it breaks.
     pub(crate) fn run(rules: impl FnOnce(&mut Self)) -> Result<(), InvalidRequest> {
-        let mut check = Self::default();
+        Self::run_with(Names::Api, rules)
+    }
+
+    /// Checks a request against `rules` that Cognito checks behind its API.
+    ///
+    /// # Errors
+    /// The rules that it breaks.
+    pub(super) fn run_behind_api(rules: impl FnOnce(&mut Self)) -> Result<(), InvalidRequest> {
+        Self::run_with(Names::Internal, rules)
+    }
+
+    fn run_with(names: Names, rules: impl FnOnce(&mut Self)) -> Result<(), InvalidRequest> {
+        let mut check = Self { names, ..Self::default() };
         rules(&mut check);
         InvalidRequest::fields(check.violations, check.violation_count)
     }
@@ -278,15 +301,29 @@ impl Check {
     /// The path as Cognito writes it: `schema.3.member.name`.
     fn aws_path(&self, field: &str) -> String {
         let mut path = String::new();
+        let mut parent = "";
         for step in &self.path {
             match step {
-                PathStep::Field(name) => path.push_str(&lower_camel(name)),
+                PathStep::Field(name) => {
+                    path.push_str(&self.aws_name(parent, name));
+                    parent = name;
+                }
                 PathStep::Item(index) => path.extend([&(index + 1).to_string(), ".member"]),
             }
             path.push('.');
         }
-        path.push_str(&lower_camel(field));
+        path.push_str(&self.aws_name(parent, field));
         path
+    }
+
+    /// `minimum_length` → `minimumLength`, except for two fields: the API spells one of them
+    /// `SMSMessage`, and behind the API the other one has another name.
+    fn aws_name(&self, parent: &str, field: &str) -> String {
+        match (self.names, parent, field) {
+            (Names::Api, "invite_message_template", "sms_message") => "sMSMessage".to_owned(),
+            (Names::Internal, _, "invite_message_template") => "inviteMessage".to_owned(),
+            (Names::Api | Names::Internal, _, _) => lower_camel(field),
+        }
     }
 }
 
@@ -306,12 +343,7 @@ fn quote(value: &str) -> String {
     }
 }
 
-/// `minimum_length` → `minimumLength`, except for the one member that has another name in
-/// Cognito's messages.
 fn lower_camel(field: &str) -> String {
-    if field == "invite_message_template" {
-        return "inviteMessage".to_owned();
-    }
     let mut words = field.split('_');
     let mut camel = words.next().unwrap_or_default().to_owned();
     for word in words {

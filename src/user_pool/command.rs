@@ -9,8 +9,8 @@ use crate::proto::{
 };
 
 use super::{
-    DomainPrefix, InvalidRequest, Limits, UserPoolId, check::Check, fields, paths::UpdateMask,
-    schema, semantics,
+    DomainPrefix, InvalidRequest, Limits, UserPoolId, check::Check, fields, messages,
+    paths::UpdateMask, schema, semantics,
 };
 
 /// A change to one user pool.
@@ -133,9 +133,11 @@ impl CheckedCommand {
             fields::settings(check, &requested);
             fields::options(check, request_id.as_ref(), None);
         })?;
+        Check::run_behind_api(|check| fields::behind_api(check, &requested))?;
         let mut violations = semantics::creation(&requested);
         violations.extend(schema::violations(&requested, limits));
-        violations.extend(semantics::settings(&requested, limits));
+        violations.extend(messages::violations(&requested));
+        violations.extend(semantics::settings(&requested, None, limits));
         InvalidRequest::semantics(violations)?;
         Ok(Self {
             target: Target::New,
@@ -148,7 +150,7 @@ impl CheckedCommand {
     /// that also need the current settings.
     ///
     /// # Errors
-    /// The field rules that it breaks.
+    /// The field rules that it breaks. If there are none, the rules for its messages.
     pub fn update_user_pool(request: UpdateUserPoolRequest) -> Result<Self, InvalidRequest> {
         let UpdateUserPoolRequest {
             user_pool_id,
@@ -196,6 +198,8 @@ impl CheckedCommand {
             fields::options(check, request_id.as_ref(), expected_revision);
             UpdateMask::check(check, &update_mask);
         })?;
+        Check::run_behind_api(|check| fields::behind_api(check, &requested))?;
+        InvalidRequest::semantics(messages::violations(&requested))?;
         let mask = UpdateMask::new(update_mask);
         Ok(Self {
             target: existing(user_pool_id),

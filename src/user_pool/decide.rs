@@ -179,7 +179,7 @@ fn decide_update(
     let UpdateUserPool { requested, mask } = update;
     let merged = defaults::merged(current, &requested, &mask);
     Check::run(|check| fields::merged_settings(check, &merged))?;
-    InvalidRequest::semantics(semantics::settings(&merged, limits))?;
+    InvalidRequest::semantics(semantics::settings(&merged, Some(current), limits))?;
     let changed_paths = paths::changed(current, &merged);
     if changed_paths.is_empty() {
         return Ok(Vec::new());

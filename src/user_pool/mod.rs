@@ -15,6 +15,7 @@ mod domain;
 mod evolve;
 pub(crate) mod fields;
 mod id;
+mod messages;
 mod page;
 mod paths;
 mod patterns;

@@ -5,7 +5,6 @@ use std::{borrow::Cow, collections::HashSet, num::ParseIntError, sync::LazyLock}
 
 use crate::proto::{
     NumberAttributeConstraints, SchemaAttribute, StringAttributeConstraints, UserPool,
-    alias_attribute,
     attribute_data_type::{self, Value as DataType},
 };
 
@@ -102,7 +101,7 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
             ));
         }
         if let Some(standard) = builtin {
-            violations.extend(standard_violations(place, requested, attribute, standard));
+            violations.extend(standard_violations(place, attribute, standard));
         } else {
             custom_count += 1;
             violations.extend(custom_violations(place, attribute));
@@ -121,11 +120,10 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
     violations
 }
 
-/// Source: refusals observed on AWS; for the required alias, the developer guide of
-/// Cognito.
+/// Source: refusals observed on AWS. A required `preferred_username` that is also an alias is
+/// accepted there, against the developer guide of Cognito.
 fn standard_violations(
     place: AttributePath,
-    requested: &UserPool,
     attribute: &SchemaAttribute,
     standard: &SchemaAttribute,
 ) -> Vec<Violation> {
@@ -146,18 +144,6 @@ fn standard_violations(
         let field = place.member("developer_only_attribute");
         let description = "must not be true for a standard attribute";
         violations.push(Violation::new(field, Rule::Conflict, description, text));
-    }
-    let alias = i32::from(alias_attribute::Value::PreferredUsername);
-    if name == "preferred_username"
-        && attribute.required == Some(true)
-        && requested.alias_attributes.contains(&alias)
-    {
-        violations.push(Violation::new(
-            place.member("required"),
-            Rule::Conflict,
-            "must not be true when alias_attributes has preferred_username",
-            "preferred_username can not be both required and an alias.",
-        ));
     }
     violations
 }
@@ -256,7 +242,7 @@ fn bound(text: Option<&String>) -> Result<Option<i64>, ParseIntError> {
 }
 
 fn override_standard(attribute: &mut SchemaAttribute, request: &SchemaAttribute) {
-    attribute.mutable = request.mutable.or(attribute.mutable);
+    attribute.mutable = Some(is_mutable(request));
     attribute.required = request.required.or(attribute.required);
     match data_type(attribute.attribute_data_type) {
         DataType::String => {
@@ -288,11 +274,19 @@ fn custom_attribute(request: &SchemaAttribute) -> SchemaAttribute {
         name: Some(custom_name(request)),
         attribute_data_type: request.attribute_data_type,
         developer_only_attribute: Some(request.developer_only_attribute.unwrap_or(false)),
-        mutable: Some(request.mutable.unwrap_or(true)),
+        mutable: Some(is_mutable(request)),
         required: Some(request.required.unwrap_or(false)),
         number_attribute_constraints: number,
         string_attribute_constraints: string,
     }
+}
+
+/// An attribute in a request is mutable only if the request says so. A standard attribute that
+/// is not in the request stays as it is.
+///
+/// Source: DescribeUserPool of user pools whose schema omitted the member.
+fn is_mutable(request: &SchemaAttribute) -> bool {
+    request.mutable.unwrap_or(false)
 }
 
 fn custom_name(request: &SchemaAttribute) -> String {

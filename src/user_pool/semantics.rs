@@ -1,6 +1,6 @@
 //! The rules for the meaning of settings together. The texts are those of Cognito.
 
-use crate::proto::{UserPool, mfa_configuration, verified_attribute};
+use crate::proto::{UserPool, mfa_configuration::Value as Mfa, verified_attribute};
 
 use super::{
     Limits, tags,
@@ -22,8 +22,13 @@ pub(super) fn creation(requested: &UserPool) -> Vec<Violation> {
     violations
 }
 
-/// The rules for settings that an update can also replace.
-pub(super) fn settings(pool: &UserPool, limits: &Limits) -> Vec<Violation> {
+/// The rules for settings that an update can also replace. `previous` is the user pool
+/// before the update.
+pub(super) fn settings(
+    pool: &UserPool,
+    previous: Option<&UserPool>,
+    limits: &Limits,
+) -> Vec<Violation> {
     let mut violations = Vec::new();
     let sms = pool.sms_configuration.is_some();
     let phone = i32::from(verified_attribute::Value::PhoneNumber);
@@ -36,24 +41,40 @@ pub(super) fn settings(pool: &UserPool, limits: &Limits) -> Vec<Violation> {
             "SMS configuration is required when phone_number is selected for auto verification",
         ));
     }
-    // Source: refusals observed on AWS. Despite the text, SMS alone is enough.
-    let mfa = pool.mfa_configuration.unwrap_or_default();
-    let mode = match mfa_configuration::Value::try_from(mfa) {
-        Ok(mfa_configuration::Value::On) => Some("required"),
-        Ok(mfa_configuration::Value::Optional) => Some("optional"),
-        Ok(mfa_configuration::Value::Off | mfa_configuration::Value::Unspecified) | Err(_) => None,
+    violations.extend(mfa(pool, previous));
+    violations.extend(tags::violations(&pool.user_pool_tags, limits));
+    violations
+}
+
+/// The violation of an MFA setting. If an update turns MFA on, missing SMS is not reported as
+/// well: to add it would not help.
+///
+/// Source: refusals observed on AWS. Despite the text of the second one, SMS alone is enough.
+fn mfa(pool: &UserPool, previous: Option<&UserPool>) -> Option<Violation> {
+    let value = mfa_value(pool);
+    if value == Mfa::On && previous.is_some_and(|previous| mfa_value(previous) != Mfa::On) {
+        return Some(Violation::new(
+            "mfa_configuration",
+            Rule::Conflict,
+            "must not become ON: only a new user pool can require MFA",
+            "Cannot turn MFA functionality ON, once the user pool has been created.",
+        ));
+    }
+    let needs_sms = match value {
+        Mfa::On | Mfa::Optional => pool.sms_configuration.is_none(),
+        Mfa::Off | Mfa::Unspecified => false,
     };
-    if let Some(mode) = mode.filter(|_| !sms) {
-        violations.push(Violation::new(
+    needs_sms.then(|| {
+        Violation::new(
             "sms_configuration",
             Rule::Required,
             "is required when mfa_configuration is ON or OPTIONAL",
-            format!(
-                "SMS configuration and Auto verification for phone_number are required when MFA \
-                 is {mode}"
-            ),
-        ));
-    }
-    violations.extend(tags::violations(&pool.user_pool_tags, limits));
-    violations
+            "SMS configuration and Auto verification for phone_number are required when MFA is \
+             required/optional",
+        )
+    })
+}
+
+fn mfa_value(pool: &UserPool) -> Mfa {
+    pool.mfa_configuration.and_then(|value| Mfa::try_from(value).ok()).unwrap_or_default()
 }

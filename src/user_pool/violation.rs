@@ -39,7 +39,7 @@ pub enum Rule {
     Pattern,
     /// The value must be one of an enum.
     Enum,
-    /// The value depends on another field.
+    /// The value depends on another field, or on the value before an update.
     Conflict,
     /// The value must be unique.
     Duplicate,
@@ -105,7 +105,7 @@ pub struct InvalidRequest {
     violation_count: usize,
 }
 
-/// Cognito checks each field by itself first, and then what the fields mean.
+/// Cognito checks each field by itself first, in two places, and then what the fields mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CheckStage {
     Fields,

@@ -64,10 +64,13 @@ impl Process {
     /// Runs the command and waits until it serves.
     pub(crate) async fn from(command: &mut Command) -> Self {
         let mut child = command.spawn().expect("the binary runs");
-        let mut stderr = child.stderr.take().expect("a pipe");
+        // `None` if the caller has another use for it.
+        let stderr = child.stderr.take();
         let stderr = tokio::spawn(async move {
             let mut text = String::new();
-            stderr.read_to_string(&mut text).await.expect("UTF-8");
+            if let Some(mut stderr) = stderr {
+                stderr.read_to_string(&mut text).await.expect("UTF-8");
+            }
             text
         });
         let stdout = BufReader::new(child.stdout.take().expect("a pipe"));

@@ -189,7 +189,8 @@ fn remove_row(index: &fjall::Keyspace, letter: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_contradicts_its_digest_is_rebuilt() {
     type Change = fn(&fjall::Keyspace, &fjall::Keyspace);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 8] = [
+        ("it was not built to the end", |_, index| index.remove("m").expect("removed")),
         ("a domain is missing", |_, index| remove_row(index, "d")),
         ("a request is missing", |_, index| remove_row(index, "i")),
         ("a revision is missing", |_, index| remove_row(index, "r")),

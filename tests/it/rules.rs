@@ -3,6 +3,7 @@
 
 mod decisions;
 mod defaults;
+mod recorded;
 mod updates;
 
 use prost_types::Timestamp;

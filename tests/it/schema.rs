@@ -86,21 +86,50 @@ async fn a_changed_standard_attribute_keeps_its_place() {
 }
 
 #[tokio::test]
-async fn a_standard_attribute_keeps_its_omitted_members() {
+async fn a_standard_attribute_keeps_omitted_members_except_mutable() {
     for (place, change) in [
+        (1, json!({})),
         (1, json!({ "Required": true })),
         (7, json!({ "Mutable": false })),
+        (7, json!({ "Mutable": true })),
         (13, json!({ "AttributeDataType": "String" })),
         (11, json!({ "AttributeDataType": "Boolean", "Required": true })),
         // Bounds are one setting: partial bounds replace the default ones.
         (14, json!({ "StringAttributeConstraints": { "MaxLength": "64" } })),
         (19, json!({ "NumberAttributeConstraints": { "MaxValue": "9" } })),
-        (19, json!({ "Mutable": false })),
+        (19, json!({ "Mutable": true })),
     ] {
         let mut expected = standard();
-        expected[place] = with(expected[place].clone(), change.clone());
+        let immutable = json!({ "Mutable": false });
+        expected[place] = with(with(expected[place].clone(), immutable), change.clone());
         let sent = with(json!({ "Name": expected[place]["Name"] }), change);
         assert_eq!(merged(json!([sent])).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_named_attribute_is_mutable_only_if_the_request_says_so() {
+    let names = standard().into_iter().map(|attribute| {
+        json!({ "Name": attribute["Name"], "AttributeDataType": attribute["AttributeDataType"] })
+    });
+    // No request can name "phone_number_verified": the name is too long.
+    let names = names.filter(|attribute| attribute["Name"] != "phone_number_verified");
+    let customs = ["String", "Number", "DateTime", "Boolean"]
+        .map(|data_type| json!({ "Name": data_type, "AttributeDataType": data_type }));
+    let all: Vec<_> = names.chain(customs).collect();
+    for (given, expected) in [
+        (json!({}), false),
+        (json!({ "Mutable": false }), false),
+        (json!({ "Mutable": true }), true),
+    ] {
+        let schema: Vec<_> =
+            all.iter().map(|attribute| with(attribute.clone(), given.clone())).collect();
+        let shown = merged(json!(schema)).await;
+        assert_eq!(shown.len(), 24);
+        for attribute in shown {
+            let expected = expected || attribute["Name"] == "phone_number_verified";
+            assert_eq!(attribute["Mutable"], expected, "{given}: {attribute}");
+        }
     }
 }
 
@@ -132,14 +161,14 @@ async fn custom_attributes_get_a_prefix_and_keep_their_order() {
 }
 
 #[tokio::test]
-async fn a_custom_attribute_is_mutable_and_optional_by_default() {
+async fn a_custom_attribute_is_immutable_and_optional_by_default() {
     let expected = json!({
         "Name": "custom:plan", "AttributeDataType": "String", "DeveloperOnlyAttribute": false,
-        "Mutable": true, "Required": false, "StringAttributeConstraints": {},
+        "Mutable": false, "Required": false, "StringAttributeConstraints": {},
     });
     assert_eq!(custom(text("plan")).await, expected);
-    let fixed = json!({ "Mutable": false, "Required": false });
-    assert_eq!(custom(with(text("plan"), fixed.clone())).await, with(expected, fixed));
+    let mutable = json!({ "Mutable": true, "Required": false });
+    assert_eq!(custom(with(text("plan"), mutable.clone())).await, with(expected, mutable));
 }
 
 #[tokio::test]
@@ -203,18 +232,14 @@ async fn the_maximum_number_of_custom_attributes_is_a_setting() {
 }
 
 #[tokio::test]
-async fn a_required_preferred_username_is_no_alias() {
-    let schema = |required: bool| json!([{ "Name": "preferred_username", "Required": required }]);
-    let sent_with =
-        |alias: &str, required| json!({ "AliasAttributes": [alias], "Schema": schema(required) });
-    let (message, fields) = refused(sent_with("preferred_username", true)).await;
-    assert_eq!(fields, [("schema[0].required".to_owned(), "CONFLICT".to_owned())]);
-    assert_eq!(message, "preferred_username can not be both required and an alias.");
-    for members in [sent_with("email", true), sent_with("preferred_username", false)] {
-        assert!(sent(members, UNLIMITED).await.is_ok());
+async fn a_preferred_username_can_be_required_and_an_alias() {
+    for required in [true, false] {
+        for aliases in [json!(["preferred_username"]), json!(["email", "preferred_username"])] {
+            let attribute = json!({ "Name": "preferred_username", "Required": required });
+            let members = json!({ "AliasAttributes": aliases, "Schema": [attribute] });
+            let shown = sent(members, UNLIMITED).await.expect("a user pool");
+            assert_eq!(shown[6]["Name"], "preferred_username");
+            assert_eq!(shown[6]["Required"], required);
+        }
     }
-    let email = json!({
-        "AliasAttributes": ["preferred_username"], "Schema": [{ "Name": "email", "Required": true }],
-    });
-    assert!(sent(email, UNLIMITED).await.is_ok());
 }

@@ -1,6 +1,9 @@
 //! Rules across settings, with Cognito's texts: SMS where it is required, one kind of
 //! sign-in name, and tags.
 
+mod documents;
+mod messages;
+
 use serde_json::{Value, json};
 use tonic::Status;
 use tonic_types::StatusExt as _;
@@ -71,19 +74,19 @@ async fn an_email_address_is_verified_without_any_configuration() {
 
 #[tokio::test]
 async fn mfa_needs_sms_and_nothing_else() {
-    for (value, mode) in [("ON", "required"), ("OPTIONAL", "optional")] {
+    // The same text for both values.
+    let text = "SMS configuration and Auto verification for phone_number are required when MFA is \
+                required/optional";
+    let expected = parameter(text, "sms_configuration", "REQUIRED");
+    for value in ["ON", "OPTIONAL"] {
         let members = json!({ "MfaConfiguration": value });
-        let text = format!(
-            "SMS configuration and Auto verification for phone_number are required when MFA is \
-             {mode}"
-        );
-        let expected = parameter(&text, "sms_configuration", "REQUIRED");
         assert_eq!(only(created(members.clone()).await), expected);
-        assert_eq!(only(updated(members.clone()).await), expected);
-        let pool = created(with(members.clone(), sms())).await.expect("a user pool");
+        let pool = created(with(members, sms())).await.expect("a user pool");
         assert_eq!(pool["MfaConfiguration"], value);
-        updated(with(members, sms())).await.expect("a user pool");
     }
+    let optional = json!({ "MfaConfiguration": "OPTIONAL" });
+    assert_eq!(only(updated(optional.clone()).await), expected);
+    updated(with(optional, sms())).await.expect("a user pool");
     created(json!({ "MfaConfiguration": "OFF" })).await.expect("a user pool");
 }
 

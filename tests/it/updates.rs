@@ -1,6 +1,8 @@
 //! Updates replace all settings, or the named ones, but never those that Cognito
 //! fixes at creation; an update that changes nothing records nothing.
 
+mod mfa;
+
 use serde_json::{Value, json};
 use tonic::{Status, transport::Channel};
 use tonic_types::StatusExt as _;

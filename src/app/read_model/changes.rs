@@ -1,8 +1,8 @@
 //! The changes to the read model that a batch of events causes.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, mem};
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use prost::Message as _;
 use uuid::Uuid;
@@ -25,16 +25,10 @@ use super::{
 #[derive(Debug)]
 pub(in crate::app) struct Changes {
     checkpoint: Checkpoint,
-    pools: HashMap<UserPoolId, PoolChange>,
+    pools: HashMap<UserPoolId, EncodedPool>,
     domains: HashMap<String, Option<UserPoolId>>,
     writes: Vec<Write>,
-}
-
-/// A user pool after its last event.
-#[derive(Debug)]
-struct PoolChange {
-    pool: StoredPool,
-    encoded: Option<EncodedPool>,
+    bytes: usize,
 }
 
 /// How an event changes the indexes, in addition to its user pool.
@@ -68,8 +62,8 @@ impl IndexChange {
 impl Changes {
     /// Creates an empty set of changes after a checkpoint.
     pub(super) fn after(checkpoint: Checkpoint) -> Self {
-        let (pools, domains, writes) = Default::default();
-        Self { checkpoint, pools, domains, writes }
+        let (pools, domains, writes, bytes) = Default::default();
+        Self { checkpoint, pools, domains, writes, bytes }
     }
 
     /// The position of the last event.
@@ -93,9 +87,21 @@ impl Changes {
         self.checkpoint.user_pool_count
     }
 
-    /// A user pool that was changed.
-    pub(in crate::app) fn pool(&self, id: &UserPoolId) -> Option<&StoredPool> {
-        self.pools.get(id).map(|changed| &changed.pool)
+    /// About how many bytes are to be written.
+    pub(in crate::app) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A user pool after these changes.
+    pub(in crate::app) fn pool(
+        &self,
+        model: &ReadModel,
+        id: &UserPoolId,
+    ) -> Result<StoredPool, ReadModelError> {
+        match self.pools.get(id) {
+            Some(changed) => Ok(StoredPool::try_from(changed)?),
+            None => Ok(model.pool(id)?.unwrap_or_default()),
+        }
     }
 
     /// Adds an event of a user pool that was created at this position. Call
@@ -137,14 +143,10 @@ impl Changes {
         self.checkpoint.record_time = event.record_time;
     }
 
-    /// Sets the state of a user pool after its last event, and its encoded form if known.
-    pub(in crate::app) fn put(
-        &mut self,
-        id: UserPoolId,
-        pool: StoredPool,
-        encoded: Option<EncodedPool>,
-    ) {
-        self.pools.insert(id, PoolChange { pool, encoded });
+    /// Sets the state of a user pool after its last event.
+    pub(in crate::app) fn put(&mut self, id: UserPoolId, pool: EncodedPool) {
+        self.bytes = self.bytes.saturating_add(size_of_pool(&pool));
+        self.pools.insert(id, pool);
     }
 
     /// Adds the next event of the log and the state after it, and takes its payload.
@@ -159,10 +161,7 @@ impl Changes {
     ) -> Result<(), ProjectError> {
         let Some(payload) = event.payload.take() else { return Ok(()) };
         let id = UserPoolId::from_trusted(event.user_pool_id.clone());
-        let before = match self.pools.remove(&id) {
-            Some(changed) => changed.pool,
-            None => model.pool(&id)?.unwrap_or_default(),
-        };
+        let before = self.pool(model, &id)?;
         let index_change = IndexChange::by(&payload, &id);
         let domain_owner = match &index_change {
             IndexChange::Domain(prefix, _) => self.owner(model, prefix)?,
@@ -183,7 +182,7 @@ impl Changes {
         let at = event.record_time.unwrap_or_default();
         let pool = before.apply(payload, event.position, at);
         self.add(event, index_change, pool.created_position);
-        self.put(id, pool, None);
+        self.put(id, EncodedPool::from(&pool));
         self.checkpoint.hash.clone_from(&event.hash);
         Ok(())
     }
@@ -209,47 +208,67 @@ impl Changes {
     fn write(&mut self, key: Vec<u8>, value: Vec<u8>) {
         let digest = self.checkpoint.digest;
         self.checkpoint.digest = digest.wrapping_add(row_sum(&key, &value));
+        self.bytes = self.bytes.saturating_add(key.len()).saturating_add(value.len());
         self.writes.push((key, Some(value.into())));
     }
 
-    /// The writes, the new entries of the index, and the new checkpoint.
-    pub(super) fn finish(self, index: &Index) -> (Vec<Write>, Vec<NewEntry>, Checkpoint) {
-        let mut checkpoint = Checkpoint { form: FORM, ..self.checkpoint };
-        let mut writes = self.writes;
-        for (prefix, owner) in self.domains {
-            let stored = owner.map(|id| domain_row(id.as_str()).into());
-            writes.push((key::domain(&prefix), stored));
-        }
+    /// The writes, the new entries of the index, and the new checkpoint, which is not among
+    /// the writes.
+    pub(super) fn finish(mut self, index: &Index) -> (Vec<Write>, Vec<NewEntry>, Checkpoint) {
+        let (states, entries) = self.take_pools(index, |_| true);
+        let domains = self.domains.into_iter().map(|(prefix, owner)| {
+            (key::domain(&prefix), owner.map(|id| domain_row(id.as_str()).into()))
+        });
+        self.writes.extend(states.into_iter().chain(domains));
+        (self.writes, entries, Checkpoint { form: FORM, ..self.checkpoint })
+    }
+
+    /// Takes the user pools that the index does not have, and keeps everything else. Returns
+    /// the writes of their states, and their entries.
+    pub(super) fn take_new_pools(&mut self, index: &Index) -> (Vec<Write>, Vec<NewEntry>) {
+        self.take_pools(index, |entry| entry.is_none())
+    }
+
+    fn take_pools(
+        &mut self,
+        index: &Index,
+        is_taken: impl Fn(Option<Entry>) -> bool,
+    ) -> (Vec<Write>, Vec<NewEntry>) {
+        let mut states = Vec::with_capacity(self.pools.len());
         let mut entries = Vec::with_capacity(self.pools.len());
-        let mut buffer = BytesMut::new();
-        for (id, PoolChange { pool, encoded }) in self.pools {
+        for (id, pool) in mem::take(&mut self.pools) {
+            let old = index.get(id.as_str());
+            if !is_taken(old) {
+                self.pools.insert(id, pool);
+                continue;
+            }
             let created = to_unsigned(pool.created_position);
-            let keys = (key::entry(created), key::pool(created));
+            let live = (key::entry(created), key::pool(created));
             let (entry_key, state_key) = if pool.deleted {
-                let (entry_key, state_key) = keys;
-                writes.extend([(entry_key, None), (state_key, None)]);
+                if old.is_some() {
+                    self.writes.push((live.0, None));
+                    states.push((live.1, None));
+                }
                 (key::deleted_entry(created), key::deleted_pool(created))
             } else {
-                keys
+                live
             };
-            // Encoding cannot fail, because the buffer grows.
-            let _ = match encoded {
-                Some(encoded) => encoded.encode(&mut buffer),
-                None => pool.encode(&mut buffer),
-            };
-            let stored = buffer.split().freeze();
-            let id = id.to_string();
-            let old_sum = index.get(&id).map_or(0, |entry| entry.sum);
-            let entry = NewEntry { id, entry: Entry { created, sum: sum_of(&stored) } };
-            let digest = checkpoint.digest.wrapping_sub(old_sum);
-            checkpoint.digest = digest.wrapping_add(entry.entry.sum);
-            writes.push((entry_key, Some(entry.encode().into())));
-            writes.push((state_key, Some(stored)));
+            let stored = Bytes::from(pool.encode_to_vec());
+            self.bytes = self.bytes.saturating_sub(size_of_pool(&pool));
+            let sum = sum_of(&stored);
+            let digest = &mut self.checkpoint.digest;
+            *digest = digest.wrapping_sub(old.map_or(0, |old| old.sum)).wrapping_add(sum);
+            let entry = NewEntry { id: id.to_string(), entry: Entry { created, sum } };
+            self.writes.push((entry_key, Some(entry.encode().into())));
+            states.push((state_key, Some(stored)));
             entries.push(entry);
         }
-        writes.push((key::CHECKPOINT.to_vec(), Some(checkpoint.encode_to_vec().into())));
-        (writes, entries, checkpoint)
+        (states, entries)
     }
+}
+
+fn size_of_pool(pool: &EncodedPool) -> usize {
+    pool.user_pool.as_ref().map_or(0, Bytes::len)
 }
 
 /// The stored form of a domain with this owner.
@@ -269,15 +288,14 @@ impl ReadModel {
 
     /// Writes the changes and the checkpoint atomically.
     pub(in crate::app) fn apply(&self, changes: Changes) -> Result<(), ReadModelError> {
-        let (writes, entries, checkpoint) = changes.finish(&self.index());
+        let (mut writes, entries, checkpoint) = changes.finish(&self.index());
+        writes.push((key::CHECKPOINT.to_vec(), Some(checkpoint.encode_to_vec().into())));
         let mut index = self.index_mut();
         if *self.damaged.borrow() {
             return Err(Damage::Reported.into());
         }
         self.store.write(writes).map_err(ReadModelError::Engine)?;
-        for entry in &entries {
-            index.set(entry);
-        }
+        index.set_all(&entries);
         index.checkpoint = checkpoint;
         Ok(())
     }

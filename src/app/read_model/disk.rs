@@ -122,6 +122,29 @@ impl Store for DiskStore {
             batch.commit()
         })
     }
+
+    /// Writes tables at once, and neither a journal nor buffers.
+    fn load(&self, mut writes: Vec<Write>) -> Result<(), BoxError> {
+        // A table has each key once. Of several writes, the last one counts; sorting is stable.
+        writes.reverse();
+        writes.sort_by(|(key, _), (other, _)| key.cmp(other));
+        writes.dedup_by(|(key, _), (kept, _)| key == kept);
+        catch(|| {
+            // A table for each letter, because the engine merges tables with overlapping ranges.
+            for writes in writes.chunk_by(|(key, _), (next, _)| key.first() == next.first()) {
+                let Some((first, _)) = writes.first() else { continue };
+                let mut table = self.keyspace(first).start_ingestion()?;
+                for (key, value) in writes {
+                    match value {
+                        Some(value) => table.write(key.as_slice(), value.as_ref())?,
+                        None => table.write_tombstone(key.as_slice())?,
+                    }
+                }
+                table.finish()?;
+            }
+            Ok(())
+        })
+    }
 }
 
 impl Drop for DiskStore {

@@ -26,9 +26,9 @@ pub enum Damage {
     /// A value cannot be decoded.
     #[error("a value cannot be decoded")]
     Undecodable(#[from] prost::DecodeError),
-    /// There is no checkpoint.
-    #[error("it has no checkpoint")]
-    NoCheckpoint,
+    /// There is no checkpoint: it was not built to the end.
+    #[error("it was not built to the end")]
+    Unfinished,
     /// Another version wrote it.
     #[error("it has form {0}; this version reads form {FORM}")]
     OtherForm(u32),

@@ -66,6 +66,13 @@ impl Index {
         self.entries.insert(hash_of(id), *entry);
     }
 
+    /// Sets the entries of user pools.
+    pub(super) fn set_all(&mut self, entries: &[NewEntry]) {
+        for entry in entries {
+            self.set(entry);
+        }
+    }
+
     /// The sum of the sums of all entries.
     pub(super) fn sum(&self) -> u64 {
         self.entries.values().fold(0, |digest, entry| digest.wrapping_add(entry.sum))

@@ -27,4 +27,10 @@ pub(super) trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Performs all writes atomically: a reader sees all of them or none.
     fn write(&self, writes: Vec<Write>) -> Result<(), BoxError>;
+
+    /// Performs many writes faster, but not atomically: a reader can see some of them, and so
+    /// can the next process after a crash.
+    fn load(&self, writes: Vec<Write>) -> Result<(), BoxError> {
+        self.write(writes)
+    }
 }

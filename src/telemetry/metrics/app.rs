@@ -46,7 +46,7 @@ impl LabelValue for CommandOutcome {
 /// Why the read model was built from the beginning of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RebuildReason {
-    /// There was none.
+    /// There was none, or it was not built to the end.
     Missing,
     /// Another version wrote it in another form.
     OtherForm,

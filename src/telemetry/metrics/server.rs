@@ -1,7 +1,9 @@
 //! Metrics of the server around the application.
 
+use std::sync::atomic::Ordering;
+
 use prometheus_client::{
-    metrics::{family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 
@@ -16,6 +18,8 @@ pub struct ServerMetrics {
     connections: Gauge,
     /// `userpool_data_dir_free_bytes`
     free: Gauge,
+    /// `userpool_stderr_lines_dropped_total`
+    dropped_lines: Counter,
 }
 
 /// Counts an open connection until it is dropped.
@@ -43,6 +47,11 @@ impl ServerMetrics {
         set(&self.free, bytes);
     }
 
+    /// Sets the number of log lines that were dropped. It never decreases.
+    pub fn set_dropped_lines(&self, lines: u64) {
+        self.dropped_lines.inner().store(lines, Ordering::Relaxed);
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
         let help = "1 for the current phase of the server, 0 for the others";
         registry.register("userpool_phase", help, Family::clone(&self.phase));
@@ -50,6 +59,8 @@ impl ServerMetrics {
         registrar.gauge("userpool_connections", "Open connections", &self.connections);
         let help = "Free space in the file system of the data directory";
         registrar.bytes("userpool_data_dir_free", help, &self.free);
+        let help = "Log lines that were dropped because stderr did not take them";
+        registrar.0.register("userpool_stderr_lines_dropped", help, self.dropped_lines.clone());
     }
 }
 

@@ -155,7 +155,7 @@ static TABLE: [Samples; 11] = [
     },
     Samples {
         pattern: EMAIL_MESSAGE_BY_LINK,
-        begins: "{####}",
+        begins: "{##a##}",
         narrow: 'a',
         wide: Some('プ'),
         most: usize::MAX,

@@ -37,15 +37,18 @@ impl Path {
         Self { steps: path.split('.').map(str::to_owned).collect() }
     }
 
-    /// `schema.2.member.name`: the path in Cognito's messages.
-    pub(super) fn cognito_path(&self) -> String {
+    /// `schema.2.member.name`: the path in Cognito's messages. The messages of invitations have
+    /// other names where their patterns are checked.
+    pub(super) fn cognito_path(&self, is_pattern: bool) -> String {
+        let last = self.steps.last().map(String::as_str);
+        let is_internal = is_pattern && last != Some("EmailSubject");
         let mut segments = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
             let last = index + 1 == self.steps.len();
             let name = step.trim_end_matches("[]");
             let name = match name {
-                "InviteMessageTemplate" => "inviteMessage".to_owned(),
-                "SMSMessage" => "smsMessage".to_owned(),
+                "InviteMessageTemplate" if is_internal => "inviteMessage".to_owned(),
+                "SMSMessage" if is_internal => "smsMessage".to_owned(),
                 name => name[..1].to_lowercase() + &name[1..],
             };
             segments.push(name);

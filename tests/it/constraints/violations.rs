@@ -25,7 +25,7 @@ async fn refusal(request: CreateUserPoolRequest) -> Status {
     refused
 }
 
-fn reported(status: &Status) -> Vec<(String, String)> {
+pub(super) fn reported(status: &Status) -> Vec<(String, String)> {
     let violations = status.get_details_bad_request().expect("a BadRequest").field_violations;
     violations.into_iter().map(|violation| (violation.field, violation.reason)).collect()
 }
@@ -137,7 +137,7 @@ async fn all_semantic_violations_are_joined_in_one_text() {
          Invalid AttributeDataType input, consider using the provided AttributeDataType enum.; \
          SMS configuration is required when phone_number is selected for auto verification; \
          SMS configuration and Auto verification for phone_number are required when MFA is \
-         optional; \
+         required/optional; \
          Invalid tag: user_pool_tags[\"aws:a\"] key must not begin with \"aws:\"."
     );
     assert_eq!(metadata(&refused, "aws_error").as_deref(), Some("InvalidParameterException"));

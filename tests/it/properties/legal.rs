@@ -11,7 +11,7 @@ use userpool::proto::{
     AdminCreateUserConfig, CreateUserPoolRequest, DESCRIPTORS, DeviceConfiguration,
     EmailConfiguration, LambdaConfig, MessageTemplate, NumberAttributeConstraints, PasswordPolicy,
     SchemaAttribute, SmsConfiguration, StringAttributeConstraints, UpdateUserPoolRequest,
-    UserPoolAddOns, UserPoolPolicies, VerificationMessageTemplate, alias_attribute,
+    UserPoolAddOns, UserPoolPolicies, VerificationMessageTemplate,
     attribute_data_type::Value as DataType, mfa_configuration, verified_attribute,
 };
 
@@ -92,7 +92,12 @@ fn template() -> impl Strategy<Value = VerificationMessageTemplate> {
 }
 
 fn admin() -> impl Strategy<Value = AdminCreateUserConfig> {
-    let invite = (of(sms_message()), of(email_message()), of(email_subject()));
+    let named = |message: String| format!("{{username}}{message}");
+    let invite = (
+        of(sms_message().prop_map(named)),
+        of(email_message().prop_map(named)),
+        of(email_subject()),
+    );
     let invite = invite.prop_map(|(sms_message, email_message, email_subject)| MessageTemplate {
         sms_message,
         email_message,
@@ -197,7 +202,7 @@ pub(super) fn create() -> BoxedStrategy<CreateUserPoolRequest> {
     (r"[A-Za-z0-9_+=,.@ \t-]{1,128}", names, messages, texts, configs)
         .prop_map(|(pool_name, names, messages, texts, configs)| {
             let (auto_verified_attributes, aliases, usernames, by_alias) = names;
-            let (policies, lambda_config, template, admin, mut schema) = messages;
+            let (policies, lambda_config, template, admin, schema) = messages;
             let (mfa, device_configuration, email_configuration, sms, has_sms, add_ons, tags) =
                 configs;
             let off = i32::from(mfa_configuration::Value::Off);
@@ -206,11 +211,6 @@ pub(super) fn create() -> BoxedStrategy<CreateUserPoolRequest> {
                     .contains(&verified_attribute::Value::PhoneNumber.into());
             let (alias_attributes, username_attributes) =
                 if by_alias { (aliases, Vec::new()) } else { (Vec::new(), usernames) };
-            let alias = alias_attribute::Value::PreferredUsername.into();
-            if alias_attributes.contains(&alias) {
-                // It cannot be required at the same time.
-                schema.retain(|given| given.name.as_deref() != Some("preferred_username"));
-            }
             CreateUserPoolRequest {
                 pool_name: Some(pool_name),
                 policies,

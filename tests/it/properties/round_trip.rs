@@ -77,7 +77,8 @@ fn schema(given: &[SchemaAttribute], mut shown: Vec<SchemaAttribute>) -> Vec<Sch
         if let Some(standard) = shown.iter_mut().find(|standard| standard.name == given.name) {
             is_text = standard.attribute_data_type == Some(DataType::String.into());
             is_number = standard.attribute_data_type == Some(DataType::Number.into());
-            standard.mutable = given.mutable.or(standard.mutable);
+            // A named attribute is mutable only if the request says so.
+            standard.mutable = given.mutable.or(Some(false));
             standard.required = given.required.or(standard.required);
             if is_text && given.string_attribute_constraints.is_some() {
                 standard
@@ -103,7 +104,7 @@ fn schema(given: &[SchemaAttribute], mut shown: Vec<SchemaAttribute>) -> Vec<Sch
             name: given.name.as_ref().map(|name| format!("{prefix}{name}")),
             attribute_data_type: given.attribute_data_type,
             developer_only_attribute: Some(developers),
-            mutable: Some(given.mutable != Some(false)),
+            mutable: Some(given.mutable == Some(true)),
             required: Some(false),
             number_attribute_constraints: is_number.then_some(number),
             string_attribute_constraints: is_text.then_some(string),

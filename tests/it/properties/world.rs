@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prost_types::Timestamp;
 use userpool::{
-    proto::{DescribeUserPoolRequest, UpdateUserPoolRequest, UserPool},
+    proto::{DescribeUserPoolRequest, UpdateUserPoolRequest, UserPool, mfa_configuration},
     user_pool::{
         CheckedCommand, Command, Event, Facts, Limits, Rejection, UserPoolId, UserPoolState,
         decide, evolve,
@@ -91,6 +91,11 @@ impl World {
                 let paths = &updated.changed_paths;
                 assert!(!paths.is_empty(), "an update that is recorded changes something");
                 assert!(paths.is_sorted_by(|one, next| one < next), "{paths:?}");
+                let before = self.pools.get(id).and_then(|pool| pool.state.user_pool());
+                let on = Some(mfa_configuration::Value::On.into());
+                let is_on =
+                    |pool: Option<&UserPool>| pool.map(|pool| pool.mfa_configuration) == Some(on);
+                assert!(is_on(before) || !is_on(updated.user_pool.as_ref()), "MFA is turned on");
             }
             Event::UserPoolCreated(_) | Event::UserPoolDeleted(_) => (),
         }

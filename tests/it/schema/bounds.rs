@@ -64,7 +64,7 @@ async fn a_custom_attribute_shows_only_the_given_bounds() {
         let attribute = custom(json!({ "Name": "a", "AttributeDataType": data_type })).await;
         let expected = json!({
             "Name": "custom:a", "AttributeDataType": data_type, "DeveloperOnlyAttribute": false,
-            "Mutable": true, "Required": false,
+            "Mutable": false, "Required": false,
         });
         assert_eq!(attribute, expected);
     }

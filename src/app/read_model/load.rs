@@ -1,0 +1,170 @@
+//! Loading: how a new read model gets the state after many events, faster than by applying
+//! them batch by batch.
+//!
+//! The states of new user pools have ascending keys, so the store keeps them as they are
+//! written once. All else is kept until it is much, because the store merges it with what it
+//! has.
+
+use super::{Changes, ReadModel, ReadModelError};
+
+impl ReadModel {
+    /// Writes changes if they have more than about `batch` bytes, and returns those that are
+    /// not written yet. Nothing is atomic, and the checkpoint is not written: the read model
+    /// cannot be opened again before [`finish_loading`](Self::finish_loading).
+    pub(in crate::app) fn load(
+        &self,
+        mut changes: Changes,
+        batch: usize,
+    ) -> Result<Changes, ReadModelError> {
+        if changes.bytes() > batch {
+            self.load_new_pools(&mut changes)?;
+        }
+        if changes.bytes() > batch { self.load_all(changes) } else { Ok(changes) }
+    }
+
+    /// Writes the rest of the changes, and the checkpoint.
+    pub(in crate::app) fn finish_loading(
+        &self,
+        mut changes: Changes,
+    ) -> Result<(), ReadModelError> {
+        self.load_new_pools(&mut changes)?;
+        let changes = self.load_all(changes)?;
+        self.apply(changes)
+    }
+
+    fn load_new_pools(&self, changes: &mut Changes) -> Result<(), ReadModelError> {
+        let (states, entries) = changes.take_new_pools(&self.index());
+        self.store.load(states).map_err(ReadModelError::Engine)?;
+        self.index_mut().set_all(&entries);
+        Ok(())
+    }
+
+    fn load_all(&self, changes: Changes) -> Result<Changes, ReadModelError> {
+        let (writes, entries, checkpoint) = changes.finish(&self.index());
+        self.store.load(writes).map_err(ReadModelError::Engine)?;
+        let mut index = self.index_mut();
+        index.set_all(&entries);
+        index.checkpoint = checkpoint.clone();
+        Ok(Changes::after(checkpoint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{prelude::*, sample::Index};
+
+    use crate::{
+        proto::{
+            UserPool, UserPoolCreated, UserPoolDeleted, UserPoolDomainCreated,
+            UserPoolDomainDeleted, UserPoolEvent, UserPoolUpdated,
+        },
+        user_pool::Event,
+    };
+
+    use super::*;
+
+    const CACHE: u64 = 1024 * 1024;
+
+    #[derive(Debug, Default)]
+    struct Pool {
+        id: String,
+        revision: i64,
+        domain: Option<String>,
+    }
+
+    impl Pool {
+        fn settings(&self, name: String) -> UserPool {
+            let Self { id, domain, .. } = self;
+            let (id, domain) = (Some(id.clone()), domain.clone());
+            UserPool { id, name: Some(name), domain, ..UserPool::default() }
+        }
+    }
+
+    /// The events of commands that are chosen at random.
+    fn events(choices: &[(Index, Index)]) -> Vec<UserPoolEvent> {
+        let mut pools: Vec<Pool> = Vec::new();
+        let mut events = Vec::new();
+        for (position, (kind, pool)) in (1..).zip(choices) {
+            let name = format!("the name of position {position}");
+            let kind = if pools.is_empty() { 0 } else { kind.index(4) };
+            if kind == 0 {
+                let id = format!("us-east-1_{position:09}");
+                pools.push(Pool { id, ..Pool::default() });
+            }
+            let index = if kind == 0 { pools.len() - 1 } else { pool.index(pools.len()) };
+            let pool = &mut pools[index];
+            pool.revision += 1;
+            let payload = match (kind, pool.domain.clone()) {
+                (0, _) => Event::UserPoolCreated(Box::new(UserPoolCreated {
+                    user_pool: Some(pool.settings(name)),
+                })),
+                (1, Some(domain)) => {
+                    pool.domain = None;
+                    Event::UserPoolDomainDeleted(UserPoolDomainDeleted { domain })
+                }
+                (1, None) => {
+                    let domain = format!("domain-{position}");
+                    pool.domain = Some(domain.clone());
+                    Event::UserPoolDomainCreated(UserPoolDomainCreated { domain })
+                }
+                (2, None) => Event::UserPoolDeleted(UserPoolDeleted {}),
+                _ => Event::UserPoolUpdated(Box::new(UserPoolUpdated {
+                    user_pool: Some(pool.settings(name)),
+                    ..UserPoolUpdated::default()
+                })),
+            };
+            let Pool { id, revision, .. } = &*pool;
+            events.push(UserPoolEvent {
+                position,
+                user_pool_id: id.clone(),
+                revision: *revision,
+                request_id: Some(uuid::Uuid::from_u128(position.unsigned_abs().into()).to_string()),
+                hash: vec![7; 32],
+                payload: Some(payload),
+                ..UserPoolEvent::default()
+            });
+            if matches!(
+                events.last().and_then(|event| event.payload.as_ref()),
+                Some(Event::UserPoolDeleted(_))
+            ) {
+                pools.swap_remove(index);
+            }
+        }
+        events
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+        /// Whatever the sizes of the batches.
+        #[test]
+        fn loading_has_the_same_result_as_applying(
+            choices in prop::collection::vec((any::<Index>(), any::<Index>()), 0..80),
+            batch in 0..3000_usize,
+        ) {
+            let events = events(&choices);
+            let directory = tempfile::tempdir().expect("a directory");
+            let loaded = ReadModel::create(directory.path(), CACHE).expect("created");
+            let applied = ReadModel::in_memory();
+            let mut changes = loaded.changes();
+            for mut event in events.clone() {
+                changes.project(&loaded, &mut event).expect("loaded");
+                changes = loaded.load(changes, batch).expect("loaded");
+            }
+            loaded.finish_loading(changes).expect("loaded");
+            for mut event in events {
+                let mut changes = applied.changes();
+                changes.project(&applied, &mut event).expect("applied");
+                applied.apply(changes).expect("applied");
+            }
+            prop_assert_eq!(loaded.digest(), applied.digest());
+            prop_assert_eq!(loaded.head(), applied.head());
+            drop(loaded);
+
+            let opened = ReadModel::open(directory.path(), CACHE).expect("opened");
+            opened.check_states().expect("every state is there");
+            prop_assert_eq!(opened.pools(0, 100).expect("pools"), applied.pools(0, 100).expect("pools"));
+            prop_assert_eq!(opened.domains("", 100).expect("domains"), applied.domains("", 100).expect("domains"));
+        }
+    }
+}
