@@ -2,6 +2,7 @@
 
 use crate::{
     event_log::{Defect, Hash, Position},
+    proto::JsonError,
     user_pool::Contradiction,
 };
 
@@ -23,7 +24,7 @@ pub struct Mismatch {
 pub enum MismatchCause {
     /// The line of an export is not an event.
     #[error("the line is not an event in JSON")]
-    InvalidJson(#[from] serde_json::Error),
+    InvalidJson(#[from] JsonError),
     /// The event came without its record.
     #[error("the event has no record; export it with its record")]
     NoRecord,

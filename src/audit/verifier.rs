@@ -74,7 +74,8 @@ impl Verifier {
     /// # Errors
     /// As for [`Self::push`].
     pub fn push_line(&mut self, line: &str) -> Result<Record, Mismatch> {
-        let event = proto::from_json(line).map_err(|error| self.mismatch_at_next(error))?;
+        let event =
+            proto::from_json(line).map_err(|error| self.mismatch_at_next(error.in_one_line()))?;
         self.push_event(&event)
     }
 

@@ -1,11 +1,6 @@
 //! `userpool serve`: the server, until a signal stops it.
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
 
@@ -20,6 +15,7 @@ use crate::{
 
 use super::{
     error::CliError,
+    os_argument,
     outcome::Outcome,
     output::{print, print_note},
     security::SecurityArgs,
@@ -48,7 +44,8 @@ pub(super) struct ServeCommand {
         long,
         env = "USERPOOL_LISTEN",
         value_name = "ENDPOINT",
-        default_value = "127.0.0.1:50051"
+        default_value = "127.0.0.1:50051",
+        value_parser = os_argument::endpoint()
     )]
     listen: Endpoint,
     /// Keep the log and the read model in this directory, which is created if it does not exist.
@@ -77,7 +74,7 @@ pub(super) struct ServeCommand {
     /// Report a clock that jumps ahead by more than this many hours, or at the start is further
     /// ahead of the last event: a wrong time would stay in the history.
     #[arg(long, env = "USERPOOL_MAX_CLOCK_JUMP_HOURS", value_name = "HOURS", default_value_t = 24)]
-    max_clock_jump_hours: u32,
+    max_clock_jump_hours: u64,
     /// What to do about such a clock: warn of it, or refuse to start and to record anything.
     #[arg(long, env = "USERPOOL_CLOCK_JUMP", value_name = "ACTION", default_value = "warn")]
     clock_jump: ClockJump,
@@ -110,7 +107,12 @@ pub(super) struct ServeCommand {
     /// Serve metrics for Prometheus (/metrics) and probes (/healthz, /readyz) over HTTP on this
     /// address: HOST:PORT or unix:PATH. Callers are not authenticated. If omitted, they are not
     /// served.
-    #[arg(long, env = "USERPOOL_METRICS_LISTEN", value_name = "ENDPOINT")]
+    #[arg(
+        long,
+        env = "USERPOOL_METRICS_LISTEN",
+        value_name = "ENDPOINT",
+        value_parser = os_argument::endpoint()
+    )]
     metrics_listen: Option<Endpoint>,
     /// Send spans to the OpenTelemetry collector at http://HOST:PORT, with OTLP over gRPC. Requires
     /// a build with the feature otel. If omitted, no spans are sent.
@@ -167,7 +169,7 @@ impl ServeCommand {
             () = &mut stop => return Ok(Outcome::Success),
         };
         // With port 0 the caller has no other way to learn the port.
-        writeln!(io::stdout(), "userpool listening on {}", server.endpoint())?;
+        print(&format!("userpool listening on {}", server.endpoint()))?;
         server.serve(stop).await?;
         Ok(Outcome::Success)
     }
@@ -186,7 +188,7 @@ impl ServeCommand {
             },
             cache: self.cache_mib.saturating_mul(1024 * 1024),
             clock: ClockSettings {
-                max_jump: Duration::from_hours(self.max_clock_jump_hours.into()),
+                max_jump: Duration::from_secs(self.max_clock_jump_hours.saturating_mul(3600)),
                 refuses_jumps: matches!(self.clock_jump, ClockJump::Refuse),
             },
             connections: self.max_connections,

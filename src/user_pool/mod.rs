@@ -23,6 +23,7 @@ mod patterns;
 mod schema;
 mod semantics;
 mod tags;
+mod update_request;
 mod violation;
 
 use crate::proto::user_pool_event::Payload;
@@ -38,6 +39,8 @@ pub use self::{
     evolve::{UserPoolState, evolve},
     id::UserPoolId,
     page::PageRequest,
+    paths::canonical_mask,
+    update_request::{to_update_request, unchangeable_differences},
     violation::{AwsError, InvalidRequest, Rule, Violation},
 };
 

@@ -3,6 +3,7 @@
 
 mod follow;
 mod page;
+mod peer_filter;
 mod query;
 mod recent;
 mod replay;
