@@ -152,7 +152,7 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
 /// The file cannot be written.
 pub fn append(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
     let mut lines = read_optional(path)?.unwrap_or_default();
-    writeln!(lines, "{}", proto::to_json(checkpoint))?;
+    writeln!(lines, "{}", proto::to_json(checkpoint)?)?;
     write_atomic(path, &lines, 0o644)
 }
 

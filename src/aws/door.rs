@@ -282,7 +282,7 @@ impl Shared {
 fn request_id(headers: &HeaderMap) -> Option<String> {
     headers.get(ATTEMPT)?;
     let id = headers.get(INVOCATION_ID)?.to_str().ok()?;
-    Uuid::try_parse(id).ok().map(|id| id.to_string())
+    Uuid::try_parse(id).ok().filter(|id| !id.is_nil()).map(|id| id.to_string())
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {

@@ -94,7 +94,7 @@ pub(super) fn class(error: &Error) -> Class {
         ErrorReason::TokenRefused => (StatusCode::BAD_REQUEST, INCOMPLETE_SIGNATURE),
         // AWS documents 400, with which version 1 of the AWS CLI gives up.
         ErrorReason::Overloaded => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
-        ErrorReason::Starting | ErrorReason::ShuttingDown => {
+        ErrorReason::Starting | ErrorReason::ShuttingDown | ErrorReason::ClockWrong => {
             (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE)
         }
         ErrorReason::LogUnavailable
@@ -164,6 +164,7 @@ impl Exception {
             | ErrorReason::Overloaded
             | ErrorReason::ShuttingDown
             | ErrorReason::Starting
+            | ErrorReason::ClockWrong
             | ErrorReason::HistoryDamaged
             | ErrorReason::TokenRefused
             | ErrorReason::Unspecified => None,

@@ -90,7 +90,7 @@ macro_rules! change {
 }
 
 macro_rules! read {
-    ($name:literal, $function:ident, $request:ty, $answer:expr) => {
+    ($name:literal, $function:ident $(. $await:tt)?, $request:ty, $answer:expr) => {
         Operation {
             name: $name,
             is_change: false,
@@ -98,7 +98,7 @@ macro_rules! read {
             call: |operations, request, _, _| {
                 Box::pin(async move {
                     let request: $request = parse(request)?;
-                    Ok(operations.$function(request)?.encode_to_vec())
+                    Ok(operations.$function(request)$(.$await)??.encode_to_vec())
                 })
             },
         }
@@ -109,7 +109,7 @@ macro_rules! read {
 #[rustfmt::skip]
 static OPERATIONS: [Operation; 8] = [
     change!("CreateUserPool", create_user_pool, CreateUserPoolRequest, Answer::Message { show_empty: &[] }),
-    read!("DescribeUserPool", describe_user_pool, DescribeUserPoolRequest, Answer::Message { show_empty: &["userpool.v1.UserPool.user_pool_tags"] }),
+    read!("DescribeUserPool", describe_user_pool.await, DescribeUserPoolRequest, Answer::Message { show_empty: &["userpool.v1.UserPool.user_pool_tags"] }),
     change!("UpdateUserPool", update_user_pool, UpdateUserPoolRequest, Answer::EmptyObject),
     change!("DeleteUserPool", delete_user_pool, DeleteUserPoolRequest, Answer::Nothing),
     read!("ListUserPools", list_user_pools, ListUserPoolsRequest, Answer::Message { show_empty: &["userpool.v1.ListUserPoolsResponse.user_pools"] }),

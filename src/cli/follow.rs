@@ -1,5 +1,9 @@
 //! Printing events as they are recorded: each once, also across reconnections.
 
+use std::{future::pending, io, os::fd::AsFd as _};
+
+use tokio::{io::Interest, net::unix::pipe::Sender};
+
 use crate::{
     client::{Client, WatchItem},
     proto::{UserPoolEvent, UserPoolEventType, WatchUserPoolEventsRequest},
@@ -18,6 +22,31 @@ use super::{
 /// The server refuses, the connection is lost before the first message, or the reader of
 /// the output closed it.
 pub(super) async fn follow(
+    client: &Client,
+    watch: WatchUserPoolEventsRequest,
+    printer: EventPrinter,
+) -> Result<(), CliError> {
+    tokio::select! {
+        ended = print_events(client, watch, printer) => ended,
+        // Without this, a watch would run until it prints the next event, which may be never.
+        () = stdout_closed() => Err(CliError::ClosedPipe),
+    }
+}
+
+/// Waits until the reader of stdout closes it: forever if stdout is a file.
+async fn stdout_closed() {
+    let closed = async {
+        let stdout = io::stdout().as_fd().try_clone_to_owned()?;
+        // Only waits, so stdout need not be a pipe, and stays blocking. The system always
+        // reports errors, and the closed end of a pipe is one.
+        Sender::from_owned_fd_unchecked(stdout)?.ready(Interest::ERROR).await
+    };
+    if closed.await.is_err() {
+        pending::<()>().await;
+    }
+}
+
+async fn print_events(
     client: &Client,
     watch: WatchUserPoolEventsRequest,
     printer: EventPrinter,

@@ -1,12 +1,9 @@
 //! `userpool log`: working on the log of a stopped server. A log of any size is read page
 //! by page.
 
-use std::{
-    io::{self, Write as _},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueHint};
 
 use crate::{
     app::{self, Comparison, LoadError, Source},
@@ -18,7 +15,7 @@ use crate::{
 
 use super::{
     data_dir::DataDirArgs, error::CliError, export::ExportCommand, import::ImportCommand,
-    outcome::Outcome, progress, stat,
+    os_argument, outcome::Outcome, output::print, progress, stat,
 };
 
 /// Work on the log of a stopped server.
@@ -36,7 +33,7 @@ pub(super) enum LogCommand {
         /// Compare the log with a trusted checkpoint: a file of signed checkpoints, or
         /// POSITION:HASH with the hash in hexadecimal. Can be repeated. If omitted, the log is
         /// checked only against itself.
-        #[arg(long, value_name = "FILE|POSITION:HASH")]
+        #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
         checkpoint: Vec<TrustedCheckpoints>,
     },
     /// Export every event with its record, one JSON document per line.
@@ -72,7 +69,7 @@ async fn verify(
 ) -> Result<Outcome, CliError> {
     let (data_dir, log) = match directory.open() {
         Err(CliError::Other(error)) if error.downcast_ref().is_some_and(OpenError::is_damage) => {
-            writeln!(io::stdout(), "INVALID: {}", error_chain(error.as_ref()))?;
+            print(&format!("INVALID: {}", error_chain(error.as_ref())))?;
             return Ok(Outcome::Negative);
         }
         opened => opened?,
@@ -88,19 +85,15 @@ async fn verify(
     let Head { position, hash } = verification.head;
     match verification.mismatch {
         None => {
-            writeln!(io::stdout(), "valid: {position} events, head hash {hash}")?;
+            print(&format!("valid: {position} events, head hash {hash}"))?;
             for head in trusted {
-                writeln!(
-                    io::stdout(),
-                    "contains the trusted checkpoint at position {}",
-                    head.position
-                )?;
+                print(&format!("contains the trusted checkpoint at position {}", head.position))?;
             }
             compare_read_model(&log, &data_dir).await
         }
         Some(mismatch) => {
-            writeln!(io::stdout(), "INVALID at {}", error_chain(&mismatch))?;
-            writeln!(io::stdout(), "valid up to position {position}, hash {hash}")?;
+            print(&format!("INVALID at {}", error_chain(&mismatch)))?;
+            print(&format!("valid up to position {position}, hash {hash}"))?;
             Ok(Outcome::Negative)
         }
     }
@@ -114,7 +107,7 @@ async fn compare_read_model(log: &SledLog, data_dir: &DataDir) -> Result<Outcome
     bar.finish_and_clear();
     let comparison = match compared {
         Err(LoadError::Contradiction { position, source }) => {
-            writeln!(io::stdout(), "INVALID at position {position}: {source}")?;
+            print(&format!("INVALID at position {position}: {source}"))?;
             return Ok(Outcome::Negative);
         }
         compared => compared.map_err(CliError::other)?,
@@ -140,6 +133,6 @@ async fn compare_read_model(log: &SledLog, data_dir: &DataDir) -> Result<Outcome
             Outcome::Success,
         ),
     };
-    writeln!(io::stdout(), "{sentence}")?;
+    print(&sentence)?;
     Ok(outcome)
 }

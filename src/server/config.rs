@@ -26,6 +26,8 @@ pub struct Config {
     pub limits: Limits,
     /// How many bytes of user pools are cached in memory, approximately.
     pub cache: u64,
+    /// What to do about a clock that jumps ahead.
+    pub clock: app::ClockSettings,
     /// The maximum number of open connections; lowered if `ulimit -n` is lower.
     pub connections: usize,
     /// The maximum number of concurrent calls.
@@ -61,6 +63,7 @@ impl Config {
             account_id: "000000000000".to_owned(),
             limits: Limits::default(),
             cache: app::CACHE,
+            clock: app::ClockSettings::default(),
             connections: 10_000,
             capacity: Capacity::default(),
             grants: Grants::default(),

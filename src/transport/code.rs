@@ -16,9 +16,10 @@ pub(crate) const fn code(reason: ErrorReason) -> Code {
         ErrorReason::RevisionMismatch => Code::Aborted,
         ErrorReason::BeyondEnd | ErrorReason::BeforeCreation => Code::OutOfRange,
         ErrorReason::LimitExceeded | ErrorReason::Overloaded => Code::ResourceExhausted,
-        ErrorReason::ShuttingDown | ErrorReason::Starting | ErrorReason::LogUnavailable => {
-            Code::Unavailable
-        }
+        ErrorReason::ShuttingDown
+        | ErrorReason::Starting
+        | ErrorReason::LogUnavailable
+        | ErrorReason::ClockWrong => Code::Unavailable,
         ErrorReason::HistoryDamaged => Code::DataLoss,
         ErrorReason::DeadlineExceeded => Code::DeadlineExceeded,
         ErrorReason::TokenRefused | ErrorReason::CredentialsMissing => Code::Unauthenticated,

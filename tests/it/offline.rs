@@ -148,7 +148,7 @@ async fn a_damaged_export_is_refused_by_position_and_leaves_nothing() {
     let no_record = {
         let mut event: UserPoolEvent = proto::from_json(lines[0]).expect("an event");
         event.record = None;
-        proto::to_json(&event).to_string()
+        proto::to_json(&event).expect("JSON").to_string()
     };
     for (broken, expected) in [
         (renamed, "position 5: the event differs from its record"),

@@ -64,6 +64,7 @@ fn settings() -> Settings {
         region: "us-east-1".to_owned(),
         limits: Limits::default(),
         cache: app::CACHE,
+        clock: app::ClockSettings::default(),
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     }

@@ -3,6 +3,7 @@
 
 mod follow;
 mod page;
+mod peer_filter;
 mod query;
 mod recent;
 mod replay;
@@ -10,7 +11,7 @@ mod sequence;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     audit::{self, Verification},
@@ -40,6 +41,8 @@ pub struct History {
     /// Whether the server is stopping.
     draining: watch::Receiver<bool>,
     watchers: Watchers,
+    /// Verifications take turns, because each remembers every user pool.
+    verifying: Arc<Semaphore>,
 }
 
 /// Why the history cannot answer.
@@ -87,7 +90,8 @@ impl History {
         draining: watch::Receiver<bool>,
         watchers: Watchers,
     ) -> Self {
-        Self { log, read_model, recent, visible, draining, watchers }
+        let verifying = Arc::new(Semaphore::new(1));
+        Self { log, read_model, recent, visible, draining, watchers, verifying }
     }
 
     /// The last visible event. It is taken from the read model, so that reads and the
@@ -97,14 +101,16 @@ impl History {
         self.read_model.head()
     }
 
-    /// Recomputes the chain up to the last visible event, and compares it with a head that
-    /// the caller trusts, if one is given.
+    /// Verifies the chain and the rules up to the event that is the last visible one now, and
+    /// compares it with a head that the caller trusts, if one is given.
     ///
     /// # Errors
     /// The log cannot be read. Damage is a result, not an error.
     pub async fn verify(&self, trusted: Option<Head>) -> Result<Verification, HistoryError> {
-        let trusted = trusted.as_slice();
-        Ok(audit::verify(self.log.as_ref(), self.head().position, trusted, &|_| ()).await?)
+        let end = self.head().position;
+        // The semaphore is never closed.
+        let _turn = self.verifying.acquire().await;
+        Ok(audit::verify(self.log.as_ref(), end, trusted.as_slice(), &|_| ()).await?)
     }
 }
 
