@@ -10,6 +10,11 @@ use crate::user_pool::lower_camel;
 
 use super::shape::{Cardinality, Kind, Member, Shape};
 
+/// The first second of the year 1.
+const MIN_SECONDS: i64 = -62_135_596_800;
+/// The last second of the year 9999.
+const MAX_SECONDS: i64 = 253_402_300_799;
+
 /// A decoded request.
 #[derive(Debug, Default)]
 pub(super) struct Decoded {
@@ -246,8 +251,13 @@ fn integer(number: &Number) -> Option<i32> {
 fn timestamp(number: &Number) -> Option<prost_types::Timestamp> {
     let millis = (number.as_f64()? * 1000.0).round();
     let millis: i64 = format!("{millis:.0}").parse().ok()?;
+    // The years that a timestamp can have, in which a float is exact to the millisecond.
+    let seconds = millis.div_euclid(1000);
+    if !(MIN_SECONDS..=MAX_SECONDS).contains(&seconds) {
+        return None;
+    }
     let nanos = i32::try_from(millis.rem_euclid(1000)).ok()?.checked_mul(1_000_000)?;
-    Some(prost_types::Timestamp { seconds: millis.div_euclid(1000), nanos })
+    Some(prost_types::Timestamp { seconds, nanos })
 }
 
 fn write_bytes(number: u32, bytes: &[u8], message: &mut Vec<u8>) {

@@ -68,6 +68,38 @@ pub(crate) fn systemd_analyze(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/bin/systemd-analyze"), promise)
 }
 
+/// Python with the newest boto3, or `None` if it is missing.
+pub(crate) fn boto3(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python-aws/bin/python"), promise)
+}
+
+/// Python with boto3 of 2017-12-11, or `None` if it is missing.
+pub(crate) fn boto3_of_2017(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python-aws-2017/bin/python"), promise)
+}
+
+/// Version 1 of the AWS CLI, or `None` if it is missing.
+pub(crate) fn aws_cli_1(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python-aws/bin/aws"), promise)
+}
+
+/// Version 2 of the AWS CLI, or `None` if it is missing.
+pub(crate) fn aws_cli_2(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python-aws-2/bin/aws"), promise)
+}
+
+/// A client with the AWS SDK for Go, or `None` if it is missing.
+pub(crate) fn aws_go(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/bin/aws-go-client"), promise)
+}
+
+/// The modules of the AWS SDK for JavaScript, or `None` if they are missing.
+pub(crate) fn aws_javascript(promise: &str) -> Option<PathBuf> {
+    let modules = repository().join("target/tools/node-aws/node_modules");
+    found(modules.join("@aws-sdk/client-cognito-identity-provider"), promise)?;
+    Some(modules)
+}
+
 fn found(tool: PathBuf, promise: &str) -> Option<PathBuf> {
     if tool.exists() {
         return Some(tool);
