@@ -2,6 +2,7 @@
 
 mod bad_signature;
 mod keys;
+mod settings;
 mod signature;
 mod verifier;
 
@@ -11,6 +12,7 @@ pub(crate) use self::{
     verifier::{SignedRequest, check_region},
 };
 pub use self::{
-    keys::{AccessKeySettings, AccessKeys, AccessKeysError},
+    keys::AccessKeys,
+    settings::{AccessKeySettings, AccessKeysError},
     verifier::AccessKeyVerifier,
 };

@@ -46,7 +46,7 @@ async fn beyond_this_machine_callers_must_be_known() {
 }
 
 #[tokio::test]
-async fn a_file_of_keys_that_others_can_read_or_that_is_invalid_is_refused() {
+async fn a_file_of_keys_that_is_exposed_or_invalid_is_refused() {
     let directory = TempDir::new().expect("a directory");
     for (text, expected) in [
         ("", "it has no keys"),
