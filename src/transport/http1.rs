@@ -2,13 +2,11 @@
 
 use std::{
     convert::Infallible,
+    future,
     io::{self, IoSlice},
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    task::{Context, Poll, ready},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -22,7 +20,8 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Sleep, sleep},
+    sync::watch,
+    time::{Instant, sleep_until},
 };
 use tonic::{body::Body, transport::server::Connected as _};
 use tower::{BoxError, Service};
@@ -30,6 +29,9 @@ use tower::{BoxError, Service};
 use crate::auth::Peer;
 
 use super::connection::Connection;
+
+#[cfg(test)]
+mod tests;
 
 /// How long a client may take for the head of a request, from its first byte. For the first
 /// request of a connection, from its start.
@@ -48,26 +50,30 @@ where
     A: Future<Output = Response<Body>> + Send + 'static,
 {
     let peer = connection.connect_info();
-    let calls = Arc::new(Calls::default());
-    let socket = TimedConnection::new(connection, Arc::clone(&calls));
-    let service = TowerToHyperService::new(Requests { peer, calls, answer });
+    let (patience, deadline) = Patience::new();
+    let socket = TimedConnection { connection, patience: Arc::clone(&patience) };
+    let service = TowerToHyperService::new(Requests { peer, patience, answer });
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().max_buf_size(MAX_HEAD_BYTES).header_read_timeout(None);
     let mut served = pin!(builder.serve_connection(TokioIo::new(socket), service));
-    let mut stop = pin!(stop);
+    let mut expired = pin!(expired(deadline));
     // Errors are caused by the client.
     tokio::select! {
         _ = served.as_mut() => return,
-        () = stop.as_mut() => served.as_mut().graceful_shutdown(),
+        () = expired.as_mut() => return,
+        () = stop => served.as_mut().graceful_shutdown(),
     }
-    let _ = served.await;
+    tokio::select! {
+        _ = served => (),
+        () = expired => (),
+    }
 }
 
 /// The service of one connection.
 #[derive(Clone)]
 struct Requests<F> {
     peer: Peer,
-    calls: Arc<Calls>,
+    patience: Arc<Patience>,
     answer: F,
 }
 
@@ -88,7 +94,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.peer.clone());
-        let running = self.calls.begin();
+        let running = self.patience.begin();
         let answer = (self.answer)(request);
         Box::pin(async move {
             let response = answer.await;
@@ -98,53 +104,93 @@ where
     }
 }
 
-/// The calls of a connection.
-#[derive(Debug, Default)]
-struct Calls {
-    begun: AtomicUsize,
-    running: AtomicUsize,
+/// How long the server waits for the client of a connection.
+struct Patience {
+    state: Mutex<WaitState>,
+    /// When the time of the client is over; `None` while a call runs, which has its own limits.
+    deadline: watch::Sender<Option<Instant>>,
 }
 
-/// A running call.
-struct RunningCall(Arc<Calls>);
+/// What the server waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WaitState {
+    /// The first byte of a request.
+    Request,
+    /// The rest of its head.
+    Head,
+    /// The calls that run.
+    Calls(usize),
+}
 
-impl Calls {
+impl Patience {
+    /// For a new connection, and when the time of its client is over.
+    fn new() -> (Arc<Self>, watch::Receiver<Option<Instant>>) {
+        let (deadline, deadlines) = watch::channel(Some(Instant::now() + HEAD_TIMEOUT));
+        (Arc::new(Self { state: Mutex::new(WaitState::Head), deadline }), deadlines)
+    }
+
+    fn state(&self) -> MutexGuard<'_, WaitState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn received(&self) {
+        let mut state = self.state();
+        if *state == WaitState::Request {
+            *state = WaitState::Head;
+            self.deadline.send_replace(Some(Instant::now() + HEAD_TIMEOUT));
+        }
+    }
+
     fn begin(self: &Arc<Self>) -> RunningCall {
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        self.running.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.state();
+        let running = if let WaitState::Calls(running) = *state { running } else { 0 };
+        *state = WaitState::Calls(running + 1);
+        self.deadline.send_replace(None);
         RunningCall(Arc::clone(self))
     }
 }
 
+/// A running call.
+struct RunningCall(Arc<Patience>);
+
 impl Drop for RunningCall {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
+        let mut state = self.0.state();
+        if let WaitState::Calls(running @ 2..) = *state {
+            *state = WaitState::Calls(running - 1);
+            return;
+        }
+        *state = WaitState::Request;
+        self.0.deadline.send_replace(Some(Instant::now() + IDLE_TIMEOUT));
     }
 }
 
-/// A connection that times out while the client sends the head of a request, or nothing.
-/// While a call runs, the call has its own limits.
+/// Waits until the time of the client is over.
+async fn expired(mut deadline: watch::Receiver<Option<Instant>>) {
+    loop {
+        let current = *deadline.borrow_and_update();
+        let over = async {
+            match current {
+                Some(deadline) => sleep_until(deadline).await,
+                None => future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = over => return,
+            changed = deadline.changed() => {
+                if changed.is_err() {
+                    // The connection is closed.
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// A connection that tells when something is received.
 struct TimedConnection {
     connection: Connection,
-    calls: Arc<Calls>,
-    /// How many calls had begun when the client was last waited for.
-    begun: usize,
-    /// Whether a part of the next head has arrived.
-    has_begun_head: bool,
-    timeout: Option<Pin<Box<Sleep>>>,
-}
-
-impl TimedConnection {
-    fn new(connection: Connection, calls: Arc<Calls>) -> Self {
-        let timeout = Some(Box::pin(sleep(HEAD_TIMEOUT)));
-        Self { connection, calls, begun: 0, has_begun_head: true, timeout }
-    }
-
-    /// Waits for the client until its time is over.
-    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let limit = if self.has_begun_head { HEAD_TIMEOUT } else { IDLE_TIMEOUT };
-        self.timeout.get_or_insert_with(|| Box::pin(sleep(limit))).as_mut().poll(cx)
-    }
+    patience: Arc<Patience>,
 }
 
 impl AsyncRead for TimedConnection {
@@ -154,24 +200,10 @@ impl AsyncRead for TimedConnection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let begun = this.calls.begun.load(Ordering::Relaxed);
-        if begun != this.begun || this.calls.running.load(Ordering::Relaxed) > 0 {
-            this.begun = begun;
-            this.has_begun_head = false;
-            this.timeout = None;
-        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.connection).poll_read(cx, buffer);
-        if this.calls.running.load(Ordering::Relaxed) > 0 {
-            return read;
-        }
-        if read.is_pending() {
-            ready!(this.poll_timeout(cx));
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        if buffer.filled().len() > before && !this.has_begun_head {
-            this.has_begun_head = true;
-            this.timeout = None;
+        if buffer.filled().len() > before {
+            this.patience.received();
         }
         read
     }
