@@ -5,6 +5,7 @@ mod codec;
 mod history;
 mod origins;
 mod proxy;
+mod readme;
 mod refusals;
 mod retries;
 mod security;

@@ -28,16 +28,16 @@ use super::proxy::LossyProxy;
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER";
 
 /// The binary, which knows one access key.
-struct Server {
+pub(super) struct Server {
     _child: Child,
     /// The URL for AWS clients.
-    url: String,
+    pub(super) url: String,
     grpc: String,
     _directory: TempDir,
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let directory = TempDir::new().expect("a directory");
         let text =
             "[tests]\naccess_key_id = \"AKIATESTS\"\nsecret_access_key = \"tests/secret+1\"\n";
@@ -70,7 +70,7 @@ impl Server {
 }
 
 /// Runs a client with the endpoint, the region and the keys in its environment.
-async fn run(command: &mut Command, url: &str) -> Output {
+pub(super) async fn run(command: &mut Command, url: &str) -> Output {
     command
         .current_dir(repository())
         .env("AWS_ACCESS_KEY_ID", "AKIATESTS")
@@ -89,7 +89,7 @@ async fn run(command: &mut Command, url: &str) -> Output {
 }
 
 #[track_caller]
-fn succeeded(output: &Output) -> String {
+pub(super) fn succeeded(output: &Output) -> String {
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{stdout}{stderr}");

@@ -1,4 +1,5 @@
-// The AWS SDK for Go, unmodified. "create" creates one user pool, "check" prints its checks.
+// The AWS SDK for Go, unmodified. "create" creates one user pool, "endpoint URL" does so at
+// that endpoint, "check" prints its checks.
 package main
 
 import (
@@ -21,13 +22,16 @@ func main() {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	check(err)
 	client := cognito.NewFromConfig(cfg)
+	if os.Args[1] == "endpoint" {
+		client = cognito.NewFromConfig(cfg, func(o *cognito.Options) { o.BaseEndpoint = aws.String(os.Args[2]) })
+	}
 	created, err := client.CreateUserPool(ctx, &cognito.CreateUserPoolInput{
 		PoolName:               aws.String("once"),
 		AutoVerifiedAttributes: []types.VerifiedAttributeType{types.VerifiedAttributeTypeEmail},
 		UserPoolTags:           map[string]string{"team": "payments"},
 	})
 	check(err)
-	if os.Args[1] == "create" {
+	if os.Args[1] != "check" {
 		return
 	}
 	id := created.UserPool.Id
