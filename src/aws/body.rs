@@ -98,3 +98,60 @@ fn too_large() -> Error {
     let message = format!("The request body is larger than {MAX_BODY_BYTES} bytes.");
     Error::raised(ErrorReason::LimitExceeded, error::TOO_LARGE, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use bytes::Bytes;
+    use http_body::Frame;
+    use tokio::time::{Duration, Instant};
+
+    use super::{BODY_TIMEOUT, BodyMemory, MAX_BODY_BYTES};
+    use crate::{proto::ErrorReason, telemetry::metrics::RefusalCounters};
+
+    /// Sends one part and then nothing.
+    struct SlowBody(Option<Bytes>);
+
+    impl http_body::Body for SlowBody {
+        type Data = Bytes;
+        type Error = std::io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+            self.0.take().map_or(Poll::Pending, |part| Poll::Ready(Some(Ok(Frame::data(part)))))
+        }
+    }
+
+    // Here, because time must stand still while a client is slow.
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_body_is_refused_and_its_memory_returned() {
+        let memory = BodyMemory::new(RefusalCounters::default());
+        let free = memory.bytes.available_permits();
+        let begun = Instant::now();
+        let read = memory.read(SlowBody(Some(Bytes::from_static(b"{")))).await;
+        let reason = read.err().map(|error| error.reason());
+        assert_eq!(reason, Some(ErrorReason::DeadlineExceeded));
+        assert_eq!(begun.elapsed(), BODY_TIMEOUT);
+        assert_eq!(memory.bytes.available_permits(), free);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_beyond_the_memory_are_refused_at_once() {
+        let memory = BodyMemory::new(RefusalCounters::default());
+        let part = || Bytes::from(vec![b' '; MAX_BODY_BYTES]);
+        let waiting = || Box::pin(memory.read(SlowBody(Some(part()))));
+        let mut readers: Vec<_> = (0..64).map(|_| waiting()).collect();
+        for reader in &mut readers {
+            let waited = tokio::time::timeout(Duration::ZERO, reader.as_mut()).await;
+            assert!(waited.is_err(), "it waits for the rest");
+        }
+        let refused = waiting().await.err().map(|error| error.reason());
+        assert_eq!(refused, Some(ErrorReason::Overloaded));
+    }
+}

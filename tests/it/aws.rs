@@ -2,6 +2,7 @@
 
 mod clients;
 mod codec;
+mod connections;
 mod history;
 mod origins;
 mod proxy;
@@ -68,10 +69,10 @@ impl Answer {
 async fn send(server: &TestServer, head: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let mut request = format!("{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
     for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        request.extend([*name, ": ", *value, "\r\n"]);
     }
     if !body.is_empty() {
-        request.push_str(&format!("content-length: {}\r\n", body.len()));
+        request.extend(["content-length: ", &body.len().to_string(), "\r\n"]);
     }
     request.push_str("\r\n");
     let mut socket = TcpStream::connect(address(server)).await.expect("a connection");

@@ -38,12 +38,17 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with other settings.
+    pub(super) async fn start_with(arguments: &[String]) -> Self {
         let directory = TempDir::new().expect("a directory");
         let text =
             "[tests]\naccess_key_id = \"AKIATESTS\"\nsecret_access_key = \"tests/secret+1\"\n";
         let keys = replace(directory.path(), "keys.toml", text);
         let mut command = serve(&directory.path().join("data"));
-        command.args(["--listen=127.0.0.1:0", "--aws-listen=127.0.0.1:0"]);
+        command.args(["--listen=127.0.0.1:0", "--aws-listen=127.0.0.1:0"]).args(arguments);
         let mut child =
             command.arg("--aws-credentials").arg(keys).spawn().expect("the binary runs");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();

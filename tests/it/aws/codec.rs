@@ -54,9 +54,10 @@ fn legal(message: &DynamicMessage) -> DynamicMessage {
             }
             (value, _) => value.clone(),
         };
-        let value = match value {
-            Value::List(items) => Value::List(items.iter().map(one).collect()),
-            value => one(value),
+        let value = if let Value::List(items) = value {
+            Value::List(items.iter().map(one).collect())
+        } else {
+            one(value)
         };
         legal.set_field(&field, value);
     }

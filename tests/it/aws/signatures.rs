@@ -72,8 +72,9 @@ async fn call(server: &TestServer, signing: &Signing, operation: &str, body: &st
     let signed: Vec<_> = headers.iter().filter(|(name, _)| *name != unsigned).collect();
     let names: Vec<_> = signed.iter().map(|(name, _)| *name).collect();
     let names = names.join(";");
-    let lines: String = signed.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-    let canonical = format!("POST\n/\n\n{lines}\n{names}\n{}", hex(body));
+    let lines: Vec<_> = signed.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+    let lines = lines.join("\n");
+    let canonical = format!("POST\n/\n\n{lines}\n\n{names}\n{}", hex(body));
     let day = &at[..8];
     let scope = format!("{day}/{region}/{service}/aws4_request");
     let text = format!("AWS4-HMAC-SHA256\n{at}\n{scope}\n{}", hex(&canonical));
@@ -197,6 +198,32 @@ async fn grants_name_access_keys() {
         ),
         "{message}"
     );
+    server.stop().await;
+}
+
+/// At the next check of the file, which is a second away.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_reloaded_when_their_file_changes() {
+    let directory = TempDir::new().expect("a directory");
+    let server = server(&directory).await;
+    let rotated = KEYS.replace("AKIACI", "AKIANEW").replace("ci-secret", "new-secret");
+    replace(directory.path(), "keys.toml", "not TOML");
+    assert_eq!(call(&server, &VALID, LIST.0, LIST.1).await.status, 200);
+    replace(directory.path(), "keys.toml", &rotated);
+    let new = Signing { key_id: "AKIANEW", secret: "new-secret", ..VALID };
+    let accepted = async {
+        // Each call moves the clock of the server by a second, up to 15 minutes; health does
+        // not read the clock.
+        while call(&server, &new, LIST.0, LIST.1).await.status != 200 {
+            for _ in 0..50 {
+                send(&server, "GET /health", &[], b"").await;
+            }
+        }
+    };
+    let in_time = std::time::Duration::from_mins(1);
+    tokio::time::timeout(in_time, accepted).await.expect("the new key is accepted");
+    let refused = call(&server, &VALID, LIST.0, LIST.1).await;
+    assert_eq!(refused.error().0, "UnrecognizedClientException");
     server.stop().await;
 }
 
