@@ -11,6 +11,7 @@ mod refusals;
 mod retries;
 mod security;
 mod signatures;
+mod terraform;
 mod types;
 mod wire;
 

@@ -100,6 +100,26 @@ pub(crate) fn aws_javascript(promise: &str) -> Option<PathBuf> {
     Some(modules)
 }
 
+/// The modules of the AWS SDK for Java, or `None` if they are missing.
+pub(crate) fn aws_java(promise: &str) -> Option<PathBuf> {
+    let modules = repository().join("target/tools/aws-java");
+    found(modules.join("cognitoidentityprovider-2.57.8.jar"), promise)?;
+    Some(modules)
+}
+
+/// Terraform and the directory of its AWS provider. `tests/run` builds the provider only if
+/// `USERPOOL_TEST_TERRAFORM` is set, because that takes minutes, so it may be missing.
+pub(crate) fn terraform(promise: &str) -> Option<(PathBuf, PathBuf)> {
+    let directory = repository().join("target/tools/terraform-aws");
+    let (binary, plugins) = (directory.join("py/lib/terraform"), directory.join("plugin"));
+    if env::var_os("USERPOOL_TEST_TERRAFORM").is_none() && !plugins.exists() {
+        eprintln!("NOT TESTED: {promise}; set USERPOOL_TEST_TERRAFORM");
+        return None;
+    }
+    found(plugins.join("terraform-provider-aws_v1.60.0"), promise)?;
+    found(binary, promise).map(|binary| (binary, plugins))
+}
+
 fn found(tool: PathBuf, promise: &str) -> Option<PathBuf> {
     if tool.exists() {
         return Some(tool);

@@ -181,6 +181,21 @@ async fn the_javascript_sdk_works_and_retries_safely() {
     makes_one_user_pool(&mut script("create")).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_java_sdk_works_and_retries_safely() {
+    let Some(modules) = tools::aws_java("that the AWS SDK for Java works") else { return };
+    let program = |what: &str| {
+        let mut command = Command::new("java");
+        command.arg("-cp").arg(modules.join("*"));
+        command.args(["tests/it/aws/clients/java/Client.java", what]);
+        command
+    };
+    let server = Server::start().await;
+    let printed = succeeded(&run(&mut program("check"), &server.url).await);
+    assert_eq!(printed.lines().count(), 4, "{printed}");
+    makes_one_user_pool(&mut program("create")).await;
+}
+
 /// Every operation, and the exit code of a refusal.
 async fn cli_works(cli: &Path, refusal: i32) {
     let server = Server::start().await;

@@ -64,6 +64,18 @@ async fn the_line_for_javascript_works() {
     shell(&format!("NODE_PATH={} node -e '{script}'", modules.display())).await;
 }
 
+/// The client has the line, and runs with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_for_java_works() {
+    let Some(modules) = tools::aws_java("that the line for Java works") else { return };
+    let program = "tests/it/aws/clients/java/Client.java";
+    let source = fs::read_to_string(repository().join(program)).expect("a source");
+    let line = line("Java").replace("\"http://127.0.0.1:4566\"", "arguments[1]");
+    assert!(source.contains(&line), "{line}");
+    let run = format!("java -cp '{}/*' {program} endpoint", modules.display());
+    shell(&format!("{run} http://127.0.0.1:4566")).await;
+}
+
 /// The client has the line, and is built and run with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_line_for_go_works() {
