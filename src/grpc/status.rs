@@ -56,7 +56,7 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::UserPoolDeleted
         | ErrorReason::DomainNotFound => Code::NotFound,
         ErrorReason::DomainTaken | ErrorReason::IdempotencyMismatch => Code::AlreadyExists,
-        ErrorReason::UserPoolHasDomain => Code::FailedPrecondition,
+        ErrorReason::UserPoolHasDomain | ErrorReason::WrongLog => Code::FailedPrecondition,
         ErrorReason::RevisionMismatch => Code::Aborted,
         ErrorReason::BeyondEnd | ErrorReason::BeforeCreation => Code::OutOfRange,
         ErrorReason::LimitExceeded | ErrorReason::Overloaded => Code::ResourceExhausted,

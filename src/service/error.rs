@@ -258,6 +258,12 @@ impl From<HistoryError> for Error {
                     .with("requested", requested)
                     .with("created", created)
             }
+            HistoryError::OtherLog { position, expected, found } => {
+                Self::new(ErrorReason::WrongLog, text)
+                    .with("position", position.to_string())
+                    .with("expected_hash", expected.to_string())
+                    .with("found_hash", found.to_string())
+            }
             HistoryError::Unreadable(error) => error.into(),
         }
     }
