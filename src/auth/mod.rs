@@ -9,6 +9,7 @@ pub(crate) mod certificate;
 mod grants;
 mod identity;
 mod peer;
+mod spiffe_id;
 mod token;
 mod token_settings;
 

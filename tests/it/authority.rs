@@ -44,6 +44,16 @@ impl Authority {
 
     /// A certificate for a client with these names.
     pub(crate) fn client(&self, common_name: &str, names: &[SanType]) -> IssuedCertificate {
+        self.client_with(common_name, names, |_| ())
+    }
+
+    /// The same, with a change to the certificate before it is signed.
+    pub(crate) fn client_with(
+        &self,
+        common_name: &str,
+        names: &[SanType],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> IssuedCertificate {
         let mut params = CertificateParams::default();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -51,6 +61,7 @@ impl Authority {
             params.distinguished_name.push(DnType::CommonName, common_name);
         }
         params.subject_alt_names = names.to_vec();
+        change(&mut params);
         self.issue(&params)
     }
 

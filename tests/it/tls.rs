@@ -5,6 +5,7 @@ mod clients;
 mod files;
 mod handshakes;
 mod rotation;
+mod spiffe_ids;
 
 use std::path::Path;
 
