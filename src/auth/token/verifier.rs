@@ -12,7 +12,10 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use crate::{auth::Identity, proto::ActorKind};
+use crate::{
+    auth::{Identity, spiffe_id},
+    proto::ActorKind,
+};
 
 use super::{BadToken, TokenKeys, jws::Jws};
 
@@ -99,6 +102,9 @@ impl TokenVerifier {
         keys: &TokenKeys,
     ) -> Result<VerifiedToken, BadToken> {
         let token = Jws::parse(token).ok_or(BadToken::Malformed)?;
+        if !token.header.is_access_token() {
+            return Err(BadToken::Type);
+        }
         keys.verify(&token)?;
         let claims = token.claims().ok_or(BadToken::Malformed)?;
         let Claims { iss, aud, exp, nbf, sub } = claims;
@@ -119,6 +125,9 @@ impl TokenVerifier {
         let subject = sub.filter(|sub| !sub.is_empty()).ok_or(BadToken::Missing("sub"))?;
         if subject.len() > MAX_SUBJECT_BYTES || subject.chars().any(char::is_control) {
             return Err(BadToken::Subject);
+        }
+        if spiffe_id::has_scheme(&subject) {
+            spiffe_id::check(&subject).map_err(BadToken::SpiffeId)?;
         }
         Ok(VerifiedToken { not_before, expires, subject })
     }
