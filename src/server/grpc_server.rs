@@ -8,7 +8,6 @@ use tokio::{
     task::JoinHandle,
     time,
 };
-use tokio_rustls::rustls::ServerConfig;
 use tonic::transport::{Error as TransportError, Server};
 
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
     grpc::{Grpc, StartupGate},
     telemetry::{metrics::Metrics, spans::Tracer},
     transport::{
-        CallLayer, Listener, Phase,
+        CallLayer, Listener, LoadedTls, Phase,
         acceptor::{Acceptor, ConnectionLimits},
     },
 };
@@ -41,7 +40,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How callers are identified and authorized.
 pub(super) struct Security {
-    pub(super) tls: Option<Current<ServerConfig>>,
+    pub(super) tls: Option<Current<LoadedTls>>,
     pub(super) access: Access,
 }
 

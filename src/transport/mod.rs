@@ -11,7 +11,7 @@ mod protocol;
 mod tls;
 mod write_coalescer;
 
-pub(crate) use self::call::caller;
+pub(crate) use self::{call::caller, tls::LoadedTls};
 pub use self::{
     call::{CallLayer, Capacity},
     listen::Listener,
