@@ -22,7 +22,7 @@ pub use self::{
     token_settings::{TokenSettings, TokenSettingsError},
 };
 pub(crate) use self::{
-    authentication::Authentication,
+    authentication::{Authentication, TokenExpiry},
     authorization::{Authorization, MissingRole},
     token::BadToken,
 };

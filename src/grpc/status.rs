@@ -60,9 +60,10 @@ const fn code(reason: ErrorReason) -> Code {
         ErrorReason::RevisionMismatch => Code::Aborted,
         ErrorReason::BeyondEnd | ErrorReason::BeforeCreation => Code::OutOfRange,
         ErrorReason::LimitExceeded | ErrorReason::Overloaded => Code::ResourceExhausted,
-        ErrorReason::ShuttingDown | ErrorReason::Starting | ErrorReason::LogUnavailable => {
-            Code::Unavailable
-        }
+        ErrorReason::ShuttingDown
+        | ErrorReason::Starting
+        | ErrorReason::LogUnavailable
+        | ErrorReason::MaxConnectionAge => Code::Unavailable,
         ErrorReason::HistoryDamaged => Code::DataLoss,
         ErrorReason::DeadlineExceeded => Code::DeadlineExceeded,
         ErrorReason::TokenRefused | ErrorReason::CredentialsMissing => Code::Unauthenticated,

@@ -91,6 +91,13 @@ impl Error {
         Self::new(ErrorReason::ShuttingDown, message)
     }
 
+    /// The connection has reached its maximum age, which ends its streams.
+    pub(crate) fn max_connection_age() -> Self {
+        let message = "the connection has reached its maximum age; connect again, and resume a \
+                       watch after the last position received";
+        Self::new(ErrorReason::MaxConnectionAge, message)
+    }
+
     /// The client's own deadline has passed.
     pub(crate) fn deadline_exceeded() -> Self {
         let message = "the deadline of the call has passed; a change may or may not have been \

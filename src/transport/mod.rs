@@ -4,7 +4,9 @@
 pub(crate) mod acceptor;
 mod call;
 mod connection;
+mod connection_age;
 mod handshake;
+pub(crate) mod http2;
 pub(crate) mod listen;
 mod phase;
 mod protocol;
@@ -14,6 +16,7 @@ mod write_coalescer;
 pub(crate) use self::{call::caller, tls::LoadedTls};
 pub use self::{
     call::{CallLayer, Capacity},
+    connection_age::{MaxConnectionAge, MaxConnectionAgeError},
     listen::Listener,
     phase::Phase,
     protocol::Protocol,

@@ -50,6 +50,15 @@ struct VerifiedToken {
     subject: String,
 }
 
+/// A token that is accepted now.
+#[derive(Debug)]
+pub(crate) struct AcceptedToken {
+    /// The identity of its subject.
+    pub(crate) identity: Identity,
+    /// How long it will be accepted.
+    pub(crate) valid_for: Duration,
+}
+
 /// The claims that are checked. Each may be missing.
 #[derive(Debug, Deserialize)]
 struct Claims {
@@ -74,15 +83,20 @@ impl TokenVerifier {
         Self { issuer, audience, keys, cache: Arc::default() }
     }
 
-    /// Verifies a token and returns the identity of its subject.
-    pub(crate) fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Identity, BadToken> {
+    /// Verifies a token.
+    pub(crate) fn verify(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<AcceptedToken, BadToken> {
         let now = now.signed_duration_since(DateTime::UNIX_EPOCH).to_std().unwrap_or_default();
         let keys = Arc::clone(&self.keys.borrow());
         let hash = Sha256::digest(token).into();
         let cached = self.cached(&keys, &hash);
         let is_cached = cached.is_some();
         let token = cached.map_or_else(|| self.verify_except_times(token, &keys), Ok)?;
-        if token.expires + CLOCK_LEEWAY <= now {
+        let valid_for = token.expires.saturating_add(CLOCK_LEEWAY).saturating_sub(now);
+        if valid_for.is_zero() {
             return Err(BadToken::Expired);
         }
         if token.not_before > now + CLOCK_LEEWAY {
@@ -92,7 +106,7 @@ impl TokenVerifier {
         if !is_cached {
             self.cache(keys, hash, token);
         }
-        Ok(Identity { kind: ActorKind::Token, subject })
+        Ok(AcceptedToken { identity: Identity { kind: ActorKind::Token, subject }, valid_for })
     }
 
     /// Verifies everything that does not depend on the time.

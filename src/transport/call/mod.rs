@@ -9,6 +9,7 @@ mod deadline;
 mod request_body;
 mod response_body;
 mod stalled_responses;
+mod stream_end;
 mod traceparent;
 
 use std::{
@@ -39,6 +40,7 @@ use self::{
     request_body::{RequestBody, SharedMemory},
     response_body::{ResponseBody, SentResponse},
     stalled_responses::StalledResponses,
+    stream_end::StreamEnd,
 };
 use super::{Phase, Protocol};
 
@@ -112,6 +114,8 @@ impl Steps {
         let correlation_id = correlation::establish(&mut request, self.source.as_ref());
         let authenticated = self.authentication.authenticate(&method, &mut request);
         let record = AccessRecord::new(method, &request, call, &self.tracer);
+        let is_stream = CallKind::of(record.method()).is_stream();
+        let end = is_stream.then(|| StreamEnd::of(request.extensions()));
 
         let admitted = authenticated.map_err(Error::from);
         let admitted =
@@ -128,7 +132,7 @@ impl Steps {
             Err(error) => (self.protocol.refusal(error), None),
         };
         correlation::insert_header(&mut response, &correlation_id);
-        self.track(response, record, permit)
+        self.track(response, record, permit, end)
     }
 
     /// Checks the caller's role and the limits of running calls, and puts limits on the body
@@ -155,6 +159,7 @@ impl Steps {
         response: Response<Body>,
         mut record: AccessRecord,
         permit: Option<CallPermit>,
+        end: Option<StreamEnd>,
     ) -> Response<Body> {
         // A status in the headers is final: no body follows.
         if let Some(code) = self.protocol.code(response.headers()) {
@@ -162,7 +167,7 @@ impl Steps {
             return response;
         }
         let stalled = &self.stalled_responses;
-        response.map(|body| ResponseBody::wrap(body, self.protocol, record, permit, stalled))
+        response.map(|body| ResponseBody::wrap(body, self.protocol, record, permit, end, stalled))
     }
 }
 
