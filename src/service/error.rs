@@ -138,6 +138,11 @@ impl Error {
         })
     }
 
+    /// Whether a limit on calls or bytes is reached.
+    pub(crate) const fn is_overload(&self) -> bool {
+        matches!(self.0.reason, ErrorReason::Overloaded)
+    }
+
     /// Returns the content, to be rendered.
     pub(crate) fn into_refusal(self) -> Refusal {
         *self.0

@@ -19,7 +19,7 @@ pub use self::{
     connection_age::{MaxConnectionAge, MaxConnectionAgeError},
     listen::Listener,
     phase::Phase,
-    protocol::Protocol,
+    protocol::{Protocol, Target, TargetReader},
     tls::{ClientCertificates, ServerTls, TlsError},
 };
 pub use crate::endpoint::{Endpoint, EndpointError};

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
-use tonic::{Code, Status, body::Body};
+use tonic::{Status, body::Body};
 
 use crate::{service::Error, telemetry::panic_message};
 
@@ -83,7 +83,7 @@ impl SentResponse {
         if let Poll::Ready(Some(Ok(frame))) = &frame
             && let Some(trailers) = frame.trailers_ref()
         {
-            self.record.finish(self.protocol.code(trailers).unwrap_or(Code::Unknown));
+            self.record.finish_with(self.protocol, trailers);
         }
         frame
     }
@@ -92,7 +92,7 @@ impl SentResponse {
     fn end_with(&mut self, error: Error) -> Frame<Bytes> {
         self.is_ended = true;
         let trailers = self.protocol.trailers(error);
-        self.record.finish(self.protocol.code(&trailers).unwrap_or(Code::Unknown));
+        self.record.finish_with(self.protocol, &trailers);
         Frame::trailers(trailers)
     }
 }
