@@ -9,6 +9,7 @@ pub(crate) mod certificate;
 mod grants;
 mod identity;
 mod peer;
+mod spiffe_id;
 mod token;
 mod token_settings;
 
@@ -21,7 +22,7 @@ pub use self::{
     token_settings::{TokenSettings, TokenSettingsError},
 };
 pub(crate) use self::{
-    authentication::Authentication,
+    authentication::{Authentication, TokenExpiry},
     authorization::{Authorization, MissingRole},
     token::BadToken,
 };

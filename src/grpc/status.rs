@@ -63,7 +63,8 @@ const fn code(reason: ErrorReason) -> Code {
         ErrorReason::ShuttingDown
         | ErrorReason::Starting
         | ErrorReason::LogUnavailable
-        | ErrorReason::ClockWrong => Code::Unavailable,
+        | ErrorReason::ClockWrong
+        | ErrorReason::MaxConnectionAge => Code::Unavailable,
         ErrorReason::HistoryDamaged => Code::DataLoss,
         ErrorReason::DeadlineExceeded => Code::DeadlineExceeded,
         ErrorReason::TokenRefused | ErrorReason::CredentialsMissing => Code::Unauthenticated,

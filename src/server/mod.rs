@@ -186,6 +186,9 @@ impl Startup {
             tls: tls.as_ref().map(FileLoader::current),
             access: Access { tokens, grants: config.grants.clone() },
         };
+        let statuses = tls.as_ref().map(FileLoader::status).into_iter();
+        let statuses = statuses.chain(keys.as_ref().map(FileLoader::status)).collect();
+        let current_tls = security.tls.clone();
         let tls = tls.map(|tls| -> Box<dyn Reload> { Box::new(tls) });
         let keys = keys.map(|keys| -> Box<dyn Reload> { Box::new(keys) });
         let reload_task = ReloadTask::start(tls.into_iter().chain(keys).collect());
@@ -200,6 +203,7 @@ impl Startup {
             tracer.clone(),
         );
         gauges::register_process(&metrics, grpc.phase(), config.data_dir.clone());
+        gauges::register_credentials(&metrics, current_tls, statuses);
         let monitoring = metrics_listener
             .map(|listener| Monitoring::start(listener, grpc.phase(), Arc::clone(&metrics)));
         let listeners = Listeners { endpoint, grpc, reload_task, tracer, monitoring };

@@ -93,6 +93,13 @@ impl Error {
         Self::new(ErrorReason::ShuttingDown, message)
     }
 
+    /// The connection has reached its maximum age, which ends its streams.
+    pub(crate) fn max_connection_age() -> Self {
+        let message = "the connection has reached its maximum age; connect again, and resume a \
+                       watch after the last position received";
+        Self::new(ErrorReason::MaxConnectionAge, message)
+    }
+
     /// The client's own deadline has passed.
     pub(crate) fn deadline_exceeded() -> Self {
         let message = "the deadline of the call has passed; a change may or may not have been \
@@ -133,6 +140,11 @@ impl Error {
     pub(super) fn deleted(user_pool_id: UserPoolId, revision: i64, time: Timestamp) -> Self {
         Self::from(Rejection::Deleted { user_pool_id, revision })
             .with("deletion_time", proto::format_time(time))
+    }
+
+    /// Whether a limit on calls or bytes is reached.
+    pub(crate) const fn is_overload(&self) -> bool {
+        matches!(self.0.reason, ErrorReason::Overloaded)
     }
 
     /// Returns the content, to be rendered.

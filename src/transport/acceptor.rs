@@ -9,7 +9,6 @@ use tokio::{
     task::JoinSet,
     time::{self, Instant},
 };
-use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     auth::{Peer, PeerAddress},
@@ -24,6 +23,7 @@ use super::{
     connection::{Connection, PREFACE_TIMEOUT},
     handshake::{HandshakeError, handshake},
     listen::{ACCEPT_PAUSE, AcceptedSocket, Listener, limit_connections},
+    tls::LoadedTls,
 };
 
 /// The limits on connections, and on the watches of each.
@@ -37,7 +37,7 @@ pub(crate) struct ConnectionLimits {
 /// that their clients try another server instead of waiting.
 pub(crate) struct Acceptor {
     listener: Listener,
-    tls: Option<Current<ServerConfig>>,
+    tls: Option<Current<LoadedTls>>,
     limits: ConnectionLimits,
     permits: Arc<Semaphore>,
     abort: watch::Receiver<bool>,
@@ -53,7 +53,7 @@ impl Acceptor {
     /// when `abort` becomes true.
     pub(crate) fn new(
         listener: Listener,
-        tls: Option<Current<ServerConfig>>,
+        tls: Option<Current<LoadedTls>>,
         limits: ConnectionLimits,
         abort: watch::Receiver<bool>,
         metrics: Arc<Metrics>,
@@ -125,7 +125,7 @@ impl Acceptor {
         };
         match (socket, who, &self.tls) {
             (AcceptedSocket::Tcp(socket), PeerAddress::Tcp(address), Some(tls)) => {
-                let config = Arc::clone(&tls.borrow());
+                let config = Arc::clone(&tls.borrow().config);
                 self.handshakes.spawn(async move {
                     let handshake = handshake(socket, config, deadline).await;
                     let (socket, identity) = handshake.map_err(|error| (address, error))?;

@@ -5,6 +5,7 @@
 //! No label contains a name, an ID or any other content of a user pool.
 
 mod app;
+mod credentials;
 mod labeled;
 mod log;
 mod process;
@@ -23,6 +24,7 @@ use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry}
 
 pub use self::{
     app::{AppMetrics, CommandOutcome, RebuildReason},
+    credentials::{CertificateValidity, CredentialMetrics},
     log::LogMetrics,
     refused::{RefusalCounters, RefusalReason},
     rpc::{Method, RpcCall, Rpcs, code_name},
@@ -43,6 +45,8 @@ pub struct Metrics {
     pub app: AppMetrics,
     /// The server.
     pub server: ServerMetrics,
+    /// The certificates, and the reloads of their files.
+    pub credentials: CredentialMetrics,
     /// Refused calls and connections.
     pub refused: RefusalCounters,
     registry: Registry,
@@ -61,14 +65,17 @@ impl Metrics {
         registry.register("userpool_build", "Version of the server", version);
         let rpcs = Rpcs::new(methods, &mut registry);
         let (log, server) = (LogMetrics::default(), ServerMetrics::default());
+        let credentials = CredentialMetrics::default();
         let refused = RefusalCounters::default();
         let app = AppMetrics::with(refused.clone());
         log.register(&mut registry);
         app.register(&mut registry);
         server.register(&mut registry);
+        credentials.register(&mut registry);
         refused.register(&mut registry);
         registry.register_collector(Box::new(process::Process));
-        Self { rpcs, log, app, server, refused, registry, gauges: Mutex::default() }
+        let gauges = Mutex::default();
+        Self { rpcs, log, app, server, credentials, refused, registry, gauges }
     }
 
     /// Calls `update` before each scrape, to set gauges that are cheaper to look up than to

@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use http::Request;
+use http::{HeaderMap, Request};
 use tonic::Code;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-use super::{correlation::CorrelationId, traceparent};
+use super::{super::Protocol, correlation::CorrelationId, target::SharedTarget, traceparent};
 
 /// The record of a call, written when its final status is known. If it is dropped before
 /// that, the client has disconnected, and it is written with `CANCELLED`.
@@ -23,6 +23,7 @@ pub(super) struct AccessRecord {
     identity: Identity,
     peer: Option<PeerAddress>,
     trace_id: Option<String>,
+    target: Option<SharedTarget>,
     call: RpcCall,
     span: Span,
     is_finished: bool,
@@ -33,6 +34,7 @@ impl AccessRecord {
     pub(super) fn new<B>(
         method: String,
         request: &Request<B>,
+        target: Option<SharedTarget>,
         call: RpcCall,
         tracer: &Tracer,
     ) -> Self {
@@ -54,6 +56,7 @@ impl AccessRecord {
             identity: identity.unwrap_or_else(Identity::anonymous),
             peer: peer.map(|peer| peer.address),
             trace_id: traceparent.and_then(traceparent::trace_id).map(str::to_owned),
+            target,
             call,
             span,
             is_finished: false,
@@ -68,8 +71,19 @@ impl AccessRecord {
         &self.correlation_id
     }
 
-    /// Writes the record. Later calls do nothing.
-    pub(super) fn finish(&mut self, code: Code) {
+    /// What the request names.
+    pub(super) const fn target(&self) -> Option<&SharedTarget> {
+        self.target.as_ref()
+    }
+
+    /// Writes the record with the status in these headers or trailers. Later calls do nothing.
+    pub(super) fn finish_with(&mut self, protocol: &dyn Protocol, status: &HeaderMap) {
+        let code = protocol.code(status).unwrap_or(Code::Unknown);
+        let reason = (code != Code::Ok).then(|| protocol.reason(status)).flatten();
+        self.finish(code, reason.as_deref());
+    }
+
+    fn finish(&mut self, code: Code, reason: Option<&str>) {
         if mem::replace(&mut self.is_finished, true) {
             return;
         }
@@ -80,21 +94,29 @@ impl AccessRecord {
         let code = code_name(code.into());
         let peer = self.peer.map(tracing::field::display);
         let milliseconds = duration.as_secs_f64() * 1000.0;
-        // Tools call reflection before each call, and probes call health.
-        if method.starts_with("grpc.") {
-            tracing::debug!(
-                method, code, milliseconds, %actor, peer, correlation_id, trace_id, "rpc"
-            );
-        } else {
-            tracing::info!(
-                method, code, milliseconds, %actor, peer, correlation_id, trace_id, "rpc"
-            );
+        let target = self.target.take();
+        let write = |user_pool_id: Option<&str>, domain: Option<&str>| {
+            // Tools call reflection before each call, and probes call health.
+            if method.starts_with("grpc.") {
+                tracing::debug!(
+                    method, code, milliseconds, %actor, peer, correlation_id, trace_id, reason, "rpc"
+                );
+            } else {
+                tracing::info!(
+                    method, code, milliseconds, %actor, peer, correlation_id, trace_id, reason,
+                    user_pool_id, domain, "rpc"
+                );
+            }
+        };
+        match target {
+            Some(target) => target.record(write),
+            None => write(None, None),
         }
     }
 }
 
 impl Drop for AccessRecord {
     fn drop(&mut self) {
-        self.finish(Code::Cancelled);
+        self.finish(Code::Cancelled, None);
     }
 }

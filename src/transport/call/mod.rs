@@ -9,6 +9,8 @@ mod deadline;
 mod request_body;
 mod response_body;
 mod stalled_responses;
+mod stream_end;
+mod target;
 mod traceparent;
 
 use std::{
@@ -39,6 +41,8 @@ use self::{
     request_body::{RequestBody, SharedMemory},
     response_body::{ResponseBody, SentResponse},
     stalled_responses::StalledResponses,
+    stream_end::StreamEnd,
+    target::{RefusedRequests, SharedTarget},
 };
 use super::{Phase, Protocol};
 
@@ -55,6 +59,7 @@ struct Steps {
     authorization: Authorization,
     admission: Admission,
     stalled_responses: StalledResponses<SentResponse>,
+    refused_requests: RefusedRequests,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
     tracer: Tracer,
@@ -81,6 +86,7 @@ impl CallLayer {
             authorization: Authorization::new(grants, refused.clone()),
             admission: Admission::new(capacity, refused),
             stalled_responses: StalledResponses::new(),
+            refused_requests: RefusedRequests::default(),
             source,
             phase,
             metrics,
@@ -111,11 +117,13 @@ impl Steps {
         let call = self.metrics.rpcs.start(&method);
         let correlation_id = correlation::establish(&mut request, self.source.as_ref());
         let authenticated = self.authentication.authenticate(&method, &mut request);
-        let record = AccessRecord::new(method, &request, call, &self.tracer);
+        let target = self.protocol.target_reader(&method).map(SharedTarget::new);
+        let record = AccessRecord::new(method, &request, target, call, &self.tracer);
+        let is_stream = CallKind::of(record.method()).is_stream();
+        let end = is_stream.then(|| StreamEnd::of(request.extensions()));
 
         let admitted = authenticated.map_err(Error::from);
-        let admitted =
-            admitted.and_then(|()| self.authorize_and_admit(record.method(), &mut request));
+        let admitted = admitted.and_then(|()| self.authorize_and_admit(&record, &mut request));
         let (mut response, permit) = match admitted {
             Ok((permit, memory)) => {
                 // The service reads and decodes the body in this call, except for a stream. The
@@ -125,19 +133,25 @@ impl Steps {
                 drop(memory);
                 (answer.unwrap_or_else(|error| self.protocol.refusal(error)), Some(permit))
             }
-            Err(error) => (self.protocol.refusal(error), None),
+            Err(error) => {
+                if let Some(target) = record.target() {
+                    self.refused_requests.read(request.into_body(), target, &error).await;
+                }
+                (self.protocol.refusal(error), None)
+            }
         };
         correlation::insert_header(&mut response, &correlation_id);
-        self.track(response, record, permit)
+        self.track(response, record, permit, end)
     }
 
     /// Checks the caller's role and the limits of running calls, and puts limits on the body
     /// of the request.
     fn authorize_and_admit(
         &self,
-        method: &str,
+        record: &AccessRecord,
         request: &mut Request<Body>,
     ) -> Result<(CallPermit, SharedMemory), Error> {
+        let method = record.method();
         // First the role, so that callers without it do not use up the limits.
         self.authorization.check(method, request.extensions())?;
         let kind = CallKind::of(method);
@@ -145,7 +159,8 @@ impl Steps {
         let memory = Arc::new(Mutex::new(self.admission.request_memory()));
         let body = mem::take(request.body_mut());
         let (shared, phase) = (Arc::clone(&memory), self.phase.clone());
-        *request.body_mut() = RequestBody::wrap(body, self.protocol, kind, shared, phase);
+        let target = record.target().cloned();
+        *request.body_mut() = RequestBody::wrap(body, self.protocol, kind, shared, target, phase);
         Ok((permit, memory))
     }
 
@@ -155,14 +170,15 @@ impl Steps {
         response: Response<Body>,
         mut record: AccessRecord,
         permit: Option<CallPermit>,
+        end: Option<StreamEnd>,
     ) -> Response<Body> {
         // A status in the headers is final: no body follows.
-        if let Some(code) = self.protocol.code(response.headers()) {
-            record.finish(code);
+        if self.protocol.code(response.headers()).is_some() {
+            record.finish_with(self.protocol, response.headers());
             return response;
         }
         let stalled = &self.stalled_responses;
-        response.map(|body| ResponseBody::wrap(body, self.protocol, record, permit, stalled))
+        response.map(|body| ResponseBody::wrap(body, self.protocol, record, permit, end, stalled))
     }
 }
 
