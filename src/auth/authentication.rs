@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Request};
+use tokio::time::Instant;
 
 use crate::{
     app::Source,
@@ -14,12 +15,16 @@ use crate::{
 };
 
 use super::{
-    Identity, Peer,
-    token::{self, BadToken, TokenVerifier},
+    Peer,
+    token::{self, AcceptedToken, BadToken, TokenVerifier},
 };
 
 /// The service that ignores tokens, so that a health check succeeds with any metadata.
 const HEALTH: &str = "grpc.health.v1.Health/";
+
+/// When the token that identifies a caller expires. In the extensions of its request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TokenExpiry(pub(crate) Instant);
 
 /// Establishes the identity of callers.
 #[derive(Debug)]
@@ -43,7 +48,7 @@ impl Authentication {
     }
 
     /// Adds the caller's [`Identity`] to the request: that of the certificate, otherwise of
-    /// the token, otherwise of the socket.
+    /// the token, with its [`TokenExpiry`], otherwise of the socket.
     ///
     /// An invalid token is an error even if there is a certificate, so that no caller is
     /// silently treated as another one.
@@ -52,10 +57,16 @@ impl Authentication {
         method: &str,
         request: &mut Request<B>,
     ) -> Result<(), BadToken> {
-        let token = self.token_identity(method, request.headers_mut());
+        let token = self.token(method, request.headers_mut());
         let connection = Peer::identity(request.extensions());
         let (identity, result) = match token {
-            Ok(Some(token)) if connection.kind != ActorKind::Certificate => (token, Ok(())),
+            Ok(Some(token)) if connection.kind != ActorKind::Certificate => {
+                let AcceptedToken { identity, valid_for } = token;
+                // A token that is valid for longer than the clock can count does not expire.
+                let expiry = Instant::now().checked_add(valid_for).map(TokenExpiry);
+                expiry.and_then(|expiry| request.extensions_mut().insert(expiry));
+                (identity, Ok(()))
+            }
             Ok(_) => (connection, Ok(())),
             Err(error) => {
                 self.log_refusal(method, error);
@@ -66,11 +77,11 @@ impl Authentication {
         result
     }
 
-    fn token_identity(
+    fn token(
         &self,
         method: &str,
         headers: &mut HeaderMap,
-    ) -> Result<Option<Identity>, BadToken> {
+    ) -> Result<Option<AcceptedToken>, BadToken> {
         let token = token::bearer(headers);
         if method.starts_with(HEALTH) {
             return Ok(None);

@@ -6,7 +6,7 @@ use x509_cert::{
     Certificate,
     attr::AttributeTypeAndValue,
     der::{Decode as _, Tag, Tagged as _, oid::db::rfc4519},
-    ext::pkix::{SubjectAltName, name::GeneralName},
+    ext::pkix::{KeyUsage, SubjectAltName, name::GeneralName},
 };
 
 use crate::{
@@ -14,8 +14,8 @@ use crate::{
     proto::ActorKind,
 };
 
-/// The scheme of SPIFFE IDs.
-const SPIFFE: &str = "spiffe://";
+use super::spiffe_id::{self, SpiffeIdError};
+
 /// The longest accepted name, in bytes; the limit of SPIFFE.
 const MAX_NAME_BYTES: usize = 2048;
 
@@ -26,8 +26,12 @@ pub(crate) enum SubjectError {
     Unreadable,
     #[error("the certificate has neither a subject alternative name nor a common name")]
     NoName,
-    #[error("the certificate has more than one SPIFFE ID")]
-    SeveralSpiffeIds,
+    #[error("the certificate has a SPIFFE ID and another URI; an X.509-SVID has exactly one URI")]
+    SeveralUris,
+    #[error("the SPIFFE ID in the certificate is invalid: {0}")]
+    SpiffeId(#[from] SpiffeIdError),
+    #[error("the certificate has a SPIFFE ID, but its key may sign certificates or CRLs")]
+    SigningKey,
     #[error(
         "a DNS name, email address or URI in the certificate imitates a SPIFFE ID or common name"
     )]
@@ -38,8 +42,8 @@ pub(crate) enum SubjectError {
     Unprintable,
 }
 
-/// Returns the identity in a certificate that was verified before: its SPIFFE ID, else the
-/// first of its subject alternative names (DNS, then URI, email and IP address), else
+/// Returns the identity in a certificate that was verified before: its SPIFFE ID, which the
+/// X509-SVID standard restricts in the same way, else the first of its subject alternative names (DNS, then URI, email and IP address), else
 /// `CN=` and its common name.
 pub(crate) fn identity(certificate: &[u8]) -> Result<Identity, SubjectError> {
     let certificate = Certificate::from_der(certificate).map_err(|_| SubjectError::Unreadable)?;
@@ -55,11 +59,18 @@ fn subject(certificate: &Certificate) -> Result<String, SubjectError> {
     let alternatives = certificate.get_extension().map_err(|_| SubjectError::Unreadable)?;
     let alternatives = alternatives.map(|(_, SubjectAltName(names))| names).unwrap_or_default();
 
-    let mut spiffe = alternatives.iter().filter_map(uri).filter(|uri| uri.starts_with(SPIFFE));
-    match (spiffe.next(), spiffe.next()) {
-        (Some(id), None) => return Ok(id.to_owned()),
-        (Some(_), Some(_)) => return Err(SubjectError::SeveralSpiffeIds),
-        (None, _) => (),
+    let mut uris = alternatives.iter().filter_map(uri);
+    if uris.clone().any(spiffe_id::has_scheme) {
+        let (Some(id), None) = (uris.next(), uris.next()) else {
+            return Err(SubjectError::SeveralUris);
+        };
+        spiffe_id::check(id)?;
+        let usage = certificate.get_extension().map_err(|_| SubjectError::Unreadable)?;
+        if usage.is_some_and(|(_, usage): (_, KeyUsage)| usage.key_cert_sign() || usage.crl_sign())
+        {
+            return Err(SubjectError::SigningKey);
+        }
+        return Ok(id.to_owned());
     }
     let first = |of: fn(&GeneralName) -> Option<String>| {
         alternatives.iter().filter_map(of).find(|name| !name.is_empty())
@@ -70,7 +81,7 @@ fn subject(certificate: &Certificate) -> Result<String, SubjectError> {
         .or_else(|| first(ip_address));
     match alternative {
         // The authority need not have checked that a DNS name is one.
-        Some(name) if name.starts_with(SPIFFE) || name.starts_with(COMMON_NAME) => {
+        Some(name) if spiffe_id::has_scheme(&name) || name.starts_with(COMMON_NAME) => {
             Err(SubjectError::Spoofed)
         }
         Some(name) => Ok(name),

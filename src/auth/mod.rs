@@ -10,6 +10,7 @@ pub(crate) mod certificate;
 mod grants;
 mod identity;
 mod peer;
+mod spiffe_id;
 mod token;
 mod token_settings;
 
@@ -24,7 +25,7 @@ pub use self::{
 };
 pub(crate) use self::{
     access_key::{BadSignature, SignedRequest, check_region, claimed_credential},
-    authentication::Authentication,
+    authentication::{Authentication, TokenExpiry},
     authorization::{Authorization, MissingRole},
     token::BadToken,
 };

@@ -9,9 +9,9 @@ mod verification_key;
 mod verifier;
 
 pub(crate) use self::bad_token::BadToken;
-pub(super) use self::bearer::bearer;
 pub use self::{
     algorithm::{TokenAlgorithm, UnknownAlgorithm},
     keys::{TokenKeys, TokenKeysError},
     verifier::TokenVerifier,
 };
+pub(super) use self::{bearer::bearer, verifier::AcceptedToken};

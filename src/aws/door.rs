@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc};
 use http::{
     HeaderMap, Method, Request, Response, StatusCode, Uri, header::CONTENT_TYPE, request::Parts,
 };
+use serde::Deserialize;
 use tokio::sync::watch;
 use tonic::body::Body;
 use tower::{Layer as _, Service as _};
@@ -23,7 +24,7 @@ use crate::{
         WarnLimiter,
         metrics::{Metrics, RefusalReason},
     },
-    transport::{Authenticated, CallLayer, CallOrigin, CallService, Phase},
+    transport::{Authenticated, CallLayer, CallOrigin, CallService, Phase, Target},
 };
 
 use super::{
@@ -169,6 +170,7 @@ impl Shared {
             operation: name,
             attempt: attempt.map(|attempt| attempt.chars().take(MAX_SHOWN_CHARS).collect()),
             access_key_id,
+            target: target_of(&body.bytes),
         });
         extensions.insert(Authenticated(authenticated));
         let path = match operation {
@@ -283,6 +285,20 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     headers.get(ATTEMPT)?;
     let id = headers.get(INVOCATION_ID)?.to_str().ok()?;
     Uuid::try_parse(id).ok().filter(|id| !id.is_nil()).map(|id| id.to_string())
+}
+
+/// The user pool and the domain that a request names, for the access record. None if the
+/// request is not valid.
+fn target_of(body: &[u8]) -> Target {
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "PascalCase")]
+    struct Named {
+        user_pool_id: Option<String>,
+        domain: Option<String>,
+    }
+    let Named { user_pool_id, domain } = serde_json::from_slice(body).unwrap_or_default();
+    let shown = |name: String| name.chars().take(MAX_SHOWN_CHARS).collect();
+    Target { user_pool_id: user_pool_id.map(shown), domain: domain.map(shown) }
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {

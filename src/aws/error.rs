@@ -102,6 +102,8 @@ pub(super) fn class(error: &Error) -> Class {
         | ErrorReason::HistoryDamaged
         | ErrorReason::BeyondEnd
         | ErrorReason::BeforeCreation
+        | ErrorReason::WrongLog
+        | ErrorReason::MaxConnectionAge
         | ErrorReason::Internal
         | ErrorReason::Unspecified => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
     };
@@ -159,6 +161,8 @@ impl Exception {
             | ErrorReason::IdempotencyMismatch
             | ErrorReason::BeyondEnd
             | ErrorReason::BeforeCreation
+            | ErrorReason::WrongLog
+            | ErrorReason::MaxConnectionAge
             | ErrorReason::BadPageToken
             | ErrorReason::LimitExceeded
             | ErrorReason::Overloaded

@@ -103,8 +103,12 @@ impl Service<Request<Body>> for Gate {
             Ok(match state.answer(request).await {
                 Ok(json) => {
                     let mut response = Response::new(full(json));
-                    let (http_status, error_type) = (200, None);
-                    let status = FinalStatus { code: Code::Ok, http_status, error_type };
+                    let status = FinalStatus {
+                        code: Code::Ok,
+                        http_status: 200,
+                        reason: None,
+                        error_type: None,
+                    };
                     response.extensions_mut().insert(status);
                     response
                 }

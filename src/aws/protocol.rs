@@ -8,7 +8,7 @@ use tower::BoxError;
 
 use crate::{
     service::Error,
-    transport::{FinalStatus, Protocol, code},
+    transport::{FinalStatus, Protocol, TargetReader, code},
 };
 
 use super::error::{self, Class};
@@ -37,10 +37,12 @@ impl Protocol for AwsJson {
 
     fn refusal(&self, error: Error) -> Response<Body> {
         let Class { status, error_type } = error::class(&error);
+        let reason = error.reason().as_str_name();
         let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(FinalStatus {
             code: code(error.reason()),
             http_status: status.as_u16(),
+            reason: Some(reason.strip_prefix("ERROR_REASON_").unwrap_or(reason)),
             error_type: Some(error_type),
         });
         response.extensions_mut().insert(Refused(error));
@@ -58,6 +60,15 @@ impl Protocol for AwsJson {
     }
 
     fn code(&self, _headers: &HeaderMap) -> Option<Code> {
+        None
+    }
+
+    fn reason(&self, _headers: &HeaderMap) -> Option<String> {
+        None
+    }
+
+    /// The door has read the target already.
+    fn target_reader(&self, _method: &str) -> Option<Box<dyn TargetReader>> {
         None
     }
 }

@@ -13,7 +13,7 @@ use tonic_types::StatusExt as _;
 
 use crate::{
     audit::{ExportError, ImportError},
-    proto::UnwritableMessage,
+    proto::{ErrorReason, UnwritableMessage},
     server::ServerError,
 };
 
@@ -21,6 +21,9 @@ use super::text::escape;
 
 /// The exit code of a program that SIGPIPE ended: 128 plus 13.
 const CLOSED_PIPE: u8 = 141;
+
+/// The exit code if the log is another one than before.
+const OTHER_LOG: u8 = 3;
 
 /// The exit code for an invalid command line.
 const USAGE: u8 = 2;
@@ -31,6 +34,9 @@ pub enum CliError {
     /// The server refused the call: exit code 64 plus the gRPC code.
     #[error("{}", explain(.0))]
     Rpc(Box<Status>),
+    /// The log of the server is not the one that was read before: exit code 3.
+    #[error("{}", explain(.0))]
+    OtherLog(Box<Status>),
     /// The reader of the output closed it: no message, and exit code 141, as of a program
     /// that SIGPIPE ended.
     #[error("the output is closed")]
@@ -74,6 +80,7 @@ impl CliError {
         match self {
             Self::Rpc(status) => u8::try_from(i32::from(status.code()))
                 .map_or(ExitCode::FAILURE, |code| ExitCode::from(code.saturating_add(64))),
+            Self::OtherLog(_) => ExitCode::from(OTHER_LOG),
             Self::ClosedPipe => ExitCode::from(CLOSED_PIPE),
             Self::Usage(_) => ExitCode::from(USAGE),
             Self::Other(_) => ExitCode::FAILURE,
@@ -83,7 +90,11 @@ impl CliError {
 
 impl From<Status> for CliError {
     fn from(status: Status) -> Self {
-        Self::Rpc(Box::new(status))
+        if has_reason(&status, ErrorReason::WrongLog) {
+            Self::OtherLog(Box::new(status))
+        } else {
+            Self::Rpc(Box::new(status))
+        }
     }
 }
 
@@ -132,6 +143,12 @@ impl From<Box<dyn Error>> for CliError {
     fn from(error: Box<dyn Error>) -> Self {
         Self::Other(error)
     }
+}
+
+/// Whether the server refused for this reason.
+pub(super) fn has_reason(status: &Status, reason: ErrorReason) -> bool {
+    let name = reason.as_str_name().trim_start_matches("ERROR_REASON_");
+    status.get_details_error_info().is_some_and(|info| info.reason == name)
 }
 
 /// What a user of a deleted user pool can do, if this is the metadata of such a refusal.

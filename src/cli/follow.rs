@@ -6,11 +6,11 @@ use tokio::{io::Interest, net::unix::pipe::Sender};
 
 use crate::{
     client::{Client, WatchItem},
-    proto::{UserPoolEvent, UserPoolEventType, WatchUserPoolEventsRequest},
+    proto::{ErrorReason, UserPoolEvent, UserPoolEventType, WatchUserPoolEventsRequest},
 };
 
 use super::{
-    error::CliError,
+    error::{CliError, has_reason},
     event::{EventKind, EventLayout},
     output::{OutputFormat, print, print_note},
     text::escape,
@@ -54,7 +54,17 @@ async fn print_events(
     let mut watch = client.watch(watch).await?;
     let mut disconnected = false;
     loop {
-        let item = watch.next().await?;
+        let item = match watch.next().await {
+            Ok(item) => item,
+            // The log ends before an event that was printed.
+            Err(status) if disconnected && has_reason(&status, ErrorReason::BeyondEnd) => {
+                print_note(
+                    "the log ends before an event that was printed: it lost its end, or is another one",
+                );
+                return Err(CliError::OtherLog(Box::new(status)));
+            }
+            Err(status) => return Err(status.into()),
+        };
         if let WatchItem::Disconnected { after, status } = item {
             // One line for each loss of the connection, not for each attempt.
             if !disconnected {

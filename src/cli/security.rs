@@ -24,6 +24,10 @@ pub(super) struct SecurityArgs {
     /// Authenticate clients whose certificates are signed by the authorities in this PEM file.
     #[arg(long, env = "USERPOOL_CLIENT_CA", value_name = "FILE")]
     client_ca: Option<PathBuf>,
+    /// Refuse client certificates that are revoked by the CRLs in this PEM file, which must have
+    /// a current one of each authority. It is reloaded when it changes and on SIGHUP.
+    #[arg(long, env = "USERPOOL_CLIENT_CRL", value_name = "FILE")]
+    client_crl: Option<PathBuf>,
     /// Request or require a certificate from clients. If omitted, one is required if --client-ca is
     /// set. An invalid certificate is always refused.
     #[arg(long, env = "USERPOOL_CLIENT_AUTH", value_name = "MODE")]
@@ -107,11 +111,15 @@ impl SecurityArgs {
             (Some(ClientAuth::Optional | ClientAuth::Required), None) => {
                 return Err(CliError::message("client-auth requires client-ca"));
             }
-            (auth, Some(authorities)) => {
-                let required = !matches!(auth, Some(ClientAuth::Optional));
-                Some(ClientCertificates { authorities: authorities.clone(), required })
-            }
+            (auth, Some(authorities)) => Some(ClientCertificates {
+                authorities: authorities.clone(),
+                revocation_lists: self.client_crl.clone(),
+                required: !matches!(auth, Some(ClientAuth::Optional)),
+            }),
         };
+        if clients.is_none() && self.client_crl.is_some() {
+            return Err(CliError::message("client-crl requires client-ca"));
+        }
         match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => {
                 Ok(Some(ServerTls { certificate: certificate.clone(), key: key.clone(), clients }))

@@ -10,7 +10,7 @@ use crate::{
     aws::Origin,
     server::{Config, Server},
     telemetry::{error_chain, logging, spans::Collector},
-    transport::{Capacity, Endpoint},
+    transport::{Capacity, Endpoint, MaxConnectionAge},
     user_pool::Limits,
 };
 
@@ -82,6 +82,16 @@ pub(super) struct ServeCommand {
     /// Allow at most this many connections, within ulimit -n; further ones are closed at once.
     #[arg(long, env = "USERPOOL_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000)]
     max_connections: usize,
+    /// End a connection at this age, at the latest 40 seconds later; clients connect again, and
+    /// resume watches. A certificate or authority that became invalid stays in use no longer.
+    /// Expects a duration, such as 30m or 1h, or off.
+    #[arg(
+        long,
+        env = "USERPOOL_MAX_CONNECTION_AGE",
+        value_name = "DURATION",
+        default_value = "1h"
+    )]
+    max_connection_age: MaxConnectionAge,
     /// Allow at most this many concurrent reads; further ones are refused at once.
     #[arg(long, env = "USERPOOL_MAX_READS", value_name = "N", default_value_t = 512)]
     max_reads: usize,
@@ -215,6 +225,7 @@ impl ServeCommand {
                 refuses_jumps: matches!(self.clock_jump, ClockJump::Refuse),
             },
             connections: self.max_connections,
+            max_connection_age: self.max_connection_age,
             metrics_listen: self.metrics_listen,
             aws_listen: self.aws_listen,
             aws_credentials: self.aws_credentials.map(|file| AccessKeySettings { file }),

@@ -53,12 +53,14 @@ impl Backoff {
             | Code::DataLoss
             | Code::Unauthenticated => false,
         };
-        if !can_retry {
-            return None;
-        }
+        can_retry.then(|| requested.unwrap_or_default() + self.advance())
+    }
+
+    /// The next pause, of which the one after it is twice as long.
+    pub(super) fn advance(&mut self) -> Duration {
         let half = self.pause / 2;
         self.pause = self.pause.saturating_mul(2).min(MAX_PAUSE);
-        Some(requested.unwrap_or_default() + half + half.mul_f64(random::jitter()))
+        half + half.mul_f64(random::jitter())
     }
 }
 

@@ -12,6 +12,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, RecvTimeoutError},
     },
     thread,
@@ -40,16 +41,33 @@ pub(crate) trait Reload: Send {
 /// The value that was last loaded.
 pub(crate) type Current<T> = watch::Receiver<Arc<T>>;
 
+/// Whether a value could be loaded when its files last changed. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct ReloadStatus {
+    /// The name of the value in the log.
+    pub(crate) name: &'static str,
+    has_failed: Arc<AtomicBool>,
+}
+
+impl ReloadStatus {
+    /// Whether the value in use is that of the files.
+    pub(crate) fn is_successful(&self) -> bool {
+        !self.has_failed.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, is_successful: bool) {
+        self.has_failed.store(!is_successful, Ordering::Relaxed);
+    }
+}
+
 /// Loads a value from files.
 pub(crate) struct FileLoader<T> {
-    /// The name of the value in the log.
-    name: &'static str,
     files: Vec<PathBuf>,
     /// The state of the files at the last attempt to load the value.
     loaded: FileStamps,
-    /// Whether that attempt failed. It is repeated at each check, because the cause may
-    /// pass without a change of the files.
-    has_failed: bool,
+    /// The result of that attempt. After a failure it is repeated at each check, because the
+    /// cause may pass without a change of the files.
+    status: ReloadStatus,
     warnings: WarnLimiter,
     /// The state of the files at the last check.
     checked: FileStamps,
@@ -69,7 +87,13 @@ impl<T> FileLoader<T> {
         let load = Box::new(move || load().map_err(Box::from));
         let checked = loaded.clone();
         let warnings = WarnLimiter::default();
-        Ok(Self { name, files, loaded, has_failed: false, warnings, checked, load, current })
+        let status = ReloadStatus { name, has_failed: Arc::default() };
+        Ok(Self { files, loaded, status, warnings, checked, load, current })
+    }
+
+    /// Shows whether reloading succeeds.
+    pub(crate) fn status(&self) -> ReloadStatus {
+        self.status.clone()
     }
 
     /// A receiver of the current value.
@@ -84,19 +108,19 @@ impl<T: Send + Sync> Reload for FileLoader<T> {
         let is_changing = found != self.checked;
         self.checked.clone_from(&found);
         let is_new = found != self.loaded;
-        if !force && (is_changing || !(is_new || self.has_failed)) {
+        if !force && (is_changing || (!is_new && self.status.is_successful())) {
             return;
         }
         self.loaded = found;
-        let name = self.name;
+        let name = self.status.name;
         match (self.load)() {
             Ok(value) => {
-                self.has_failed = false;
+                self.status.set(true);
                 self.current.send_replace(Arc::new(value));
                 tracing::info!(name, "reloaded");
             }
             Err(error) => {
-                self.has_failed = true;
+                self.status.set(false);
                 // One warning for each change, and one a minute while it fails.
                 if !self.warnings.allow() && !is_new && !force {
                     return;

@@ -15,7 +15,7 @@ use crate::service::Error;
 /// The largest accepted message, in bytes. Valid requests are much smaller.
 pub(super) const MAX_REQUEST_BYTES: usize = 1024 * 1024;
 /// The prefix of each message: the compression flag and the length.
-const PREFIX_BYTES: usize = 5;
+pub(super) const PREFIX_BYTES: usize = 5;
 
 /// A request body that refuses messages over the limit.
 pub(super) struct LimitedBody {

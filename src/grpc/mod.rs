@@ -9,6 +9,7 @@ mod protocol;
 mod services;
 mod startup_gate;
 mod status;
+mod target;
 mod user_pools;
 
 pub use self::{methods::methods, protocol::Grpc, services::Services, startup_gate::StartupGate};

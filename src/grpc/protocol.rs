@@ -6,7 +6,14 @@ use http::{HeaderMap, Request, Response};
 use tonic::{Code, Status, body::Body};
 use tower::BoxError;
 
-use crate::{service::Error, transport::Protocol};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    service::Error,
+    transport::{Protocol, TargetReader},
+};
+
+use super::target;
 
 /// The header with the timeout that a client sets for its call.
 const TIMEOUT: &str = "grpc-timeout";
@@ -43,6 +50,14 @@ impl Protocol for Grpc {
 
     fn code(&self, headers: &HeaderMap) -> Option<Code> {
         headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
+    }
+
+    fn reason(&self, headers: &HeaderMap) -> Option<String> {
+        Some(Status::from_header_map(headers)?.get_details_error_info()?.reason)
+    }
+
+    fn target_reader(&self, method: &str) -> Option<Box<dyn TargetReader>> {
+        target::reader(method)
     }
 }
 

@@ -9,14 +9,13 @@ use tokio::{
     task::{JoinHandle, JoinSet},
     time,
 };
-use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     aws::Door,
     fs::reload::Current,
     telemetry::metrics::Metrics,
     transport::{
-        Endpoint, Listener,
+        Endpoint, Listener, LoadedTls, MaxConnectionAge,
         acceptor::{Acceptor, ConnectionLimits},
         http1,
         wire::Wire,
@@ -39,9 +38,10 @@ impl AwsServer {
     /// Starts accepting connections. TLS is for TCP only.
     pub(super) fn start(
         listener: Listener,
-        tls: Option<Current<ServerConfig>>,
+        tls: Option<Current<LoadedTls>>,
         limits: ConnectionLimits,
         door: Door,
+        max_age: MaxConnectionAge,
         metrics: Arc<Metrics>,
     ) -> Self {
         let (drain, drained) = watch::channel(false);
@@ -50,7 +50,7 @@ impl AwsServer {
         let is_encrypted = tls.is_some() && matches!(endpoint, Endpoint::Tcp(_));
         let acceptor =
             Acceptor::new(listener, tls, Wire::Http1, limits, aborted, Arc::clone(&metrics));
-        let task = tokio::spawn(serve(acceptor, door, metrics, drained));
+        let task = tokio::spawn(serve(acceptor, door, max_age, metrics, drained));
         Self { endpoint, is_encrypted, task, drain, abort }
     }
 
@@ -83,6 +83,7 @@ impl Drop for AwsServer {
 async fn serve(
     acceptor: Acceptor,
     door: Door,
+    max_age: MaxConnectionAge,
     metrics: Arc<Metrics>,
     mut drained: watch::Receiver<bool>,
 ) {
@@ -103,7 +104,7 @@ async fn serve(
             };
             connections.spawn(async move {
                 let answer = move |request| door.clone().answer(request);
-                http1::serve(connection, answer, stop).await;
+                http1::serve(connection, answer, max_age, stop).await;
                 drop(open);
             });
             while connections.try_join_next().is_some() {}

@@ -7,7 +7,7 @@ use crate::{
     auth::{AccessKeySettings, Grants, TokenSettings},
     aws::Origin,
     telemetry::spans::Collector,
-    transport::{Capacity, Endpoint, ServerTls},
+    transport::{Capacity, Endpoint, MaxConnectionAge, ServerTls},
     user_pool::Limits,
 };
 
@@ -30,6 +30,8 @@ pub struct Config {
     pub clock: app::ClockSettings,
     /// The maximum number of open connections; lowered if `ulimit -n` is lower.
     pub connections: usize,
+    /// How long a connection may be open.
+    pub max_connection_age: MaxConnectionAge,
     /// The maximum number of concurrent calls.
     pub capacity: Capacity,
     /// The roles of callers.
@@ -65,6 +67,7 @@ impl Config {
             cache: app::CACHE,
             clock: app::ClockSettings::default(),
             connections: 10_000,
+            max_connection_age: MaxConnectionAge::default(),
             capacity: Capacity::default(),
             grants: Grants::default(),
             metrics_listen: None,

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use tokio::task::JoinError;
+
 use crate::{
     app::StartError,
     audit::checkpoint::KeyError,
@@ -96,7 +98,7 @@ pub enum ServerError {
     Reflection(#[from] tonic_reflection::server::Error),
     /// The listener failed.
     #[error("the server failed")]
-    Transport(#[from] tonic::transport::Error),
+    Transport(#[from] JoinError),
     /// The log failed while the server ran. Acknowledged commands are durable.
     #[error(
         "the log failed; acknowledged commands are durable, others may or may not be: check the \

@@ -9,10 +9,13 @@ use tokio::sync::watch;
 use crate::{
     app::App,
     event_log::Head,
-    fs::directory_size,
+    fs::{
+        directory_size,
+        reload::{Current, ReloadStatus},
+    },
     server::data_dir,
     telemetry::{logging, metrics::Metrics},
-    transport::Phase,
+    transport::{LoadedTls, Phase},
 };
 
 /// Registers the gauges of the phase and the disk usage, at the start of the server.
@@ -30,6 +33,23 @@ pub(super) fn register_process(
         app.set_disk_bytes(directory_size(&read_model_dir).unwrap_or_default());
         if let Ok(system) = statvfs(&data_dir) {
             server.set_free_bytes(system.f_bavail.saturating_mul(system.f_frsize));
+        }
+    });
+}
+
+/// Registers the gauges of certificates and of the reloads of their files.
+pub(super) fn register_credentials(
+    metrics: &Arc<Metrics>,
+    tls: Option<Current<LoadedTls>>,
+    reloads: Vec<ReloadStatus>,
+) {
+    let credentials = metrics.credentials.clone();
+    metrics.on_scrape(move || {
+        if let Some(tls) = &tls {
+            credentials.set_certificates(&tls.borrow().validities);
+        }
+        for reload in &reloads {
+            credentials.set_reload(reload.name, reload.is_successful());
         }
     });
 }

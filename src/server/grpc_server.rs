@@ -3,13 +3,16 @@
 
 use std::{sync::Arc, time::Duration};
 
+use hyper_util::{
+    rt::{TokioExecutor, TokioTimer},
+    server::conn::auto,
+};
 use tokio::{
-    sync::{oneshot, watch},
-    task::JoinHandle,
+    sync::watch,
+    task::{JoinError, JoinHandle},
     time,
 };
-use tokio_rustls::rustls::ServerConfig;
-use tonic::transport::{Error as TransportError, Server};
+use tower::Layer as _;
 
 use crate::{
     app::Source,
@@ -18,8 +21,9 @@ use crate::{
     grpc::{Grpc, StartupGate},
     telemetry::{metrics::Metrics, spans::Tracer},
     transport::{
-        CallLayer, Listener, Phase,
+        CallLayer, Listener, LoadedTls, Phase,
         acceptor::{Acceptor, ConnectionLimits},
+        http2::Http2Server,
         wire::Wire,
     },
 };
@@ -42,16 +46,16 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How callers are identified and authorized.
 pub(super) struct Security {
-    pub(super) tls: Option<Current<ServerConfig>>,
+    pub(super) tls: Option<Current<LoadedTls>>,
     pub(super) access: Access,
 }
 
 /// A running gRPC server. Dropping it stops it at once.
 #[derive(Debug)]
 pub(super) struct GrpcServer {
-    task: JoinHandle<Result<(), TransportError>>,
+    task: JoinHandle<()>,
     phase: watch::Sender<Phase>,
-    drain: Option<oneshot::Sender<()>>,
+    drain: watch::Sender<bool>,
     abort: watch::Sender<bool>,
     calls: CallLayer,
 }
@@ -68,7 +72,7 @@ impl GrpcServer {
         tracer: Tracer,
     ) -> (Self, StartupGate) {
         let (phase, phases) = watch::channel(Phase::Starting);
-        let (drain, drained) = oneshot::channel();
+        let (drain, draining) = watch::channel(false);
         let (abort, aborted) = watch::channel(false);
         let gate = StartupGate::new(phases.clone(), metrics.refused.clone());
         let capacity = config.capacity;
@@ -76,18 +80,18 @@ impl GrpcServer {
         let acceptor =
             Acceptor::new(listener, tls, Wire::Http2, limits, aborted, Arc::clone(&metrics));
         let calls = CallLayer::new(&Grpc, source, access, capacity, phases, metrics, tracer);
-        let server = Server::builder()
-            .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-            .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        let mut http = auto::Builder::new(TokioExecutor::new()).http2_only();
+        http.http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEPALIVE_INTERVAL)
+            .keep_alive_timeout(KEEPALIVE_TIMEOUT)
             .max_concurrent_streams(MAX_STREAMS)
-            .http2_max_header_list_size(MAX_HEADER_BYTES)
-            .layer(calls.clone())
-            .serve_with_incoming_shutdown(gate.clone(), acceptor.into_stream(), async {
-                // An error means that this server was dropped.
-                let _ = drained.await;
-            });
-        let task = tokio::spawn(server);
-        (Self { task, phase, drain: Some(drain), abort, calls }, gate)
+            .max_header_list_size(MAX_HEADER_BYTES);
+        let service = calls.layer(gate.clone());
+        let max_age = config.max_connection_age;
+        let server = Http2Server { http, service, max_age, drain: draining };
+        let task = tokio::spawn(server.serve(acceptor));
+        (Self { task, phase, drain, abort, calls }, gate)
     }
 
     /// The steps of its calls, for calls of another protocol as well.
@@ -107,11 +111,8 @@ impl GrpcServer {
 
     /// Accepts no more connections, waits for the running calls, and closes. Returns
     /// whether calls had to be aborted.
-    pub(super) async fn drain(&mut self) -> Result<bool, TransportError> {
-        if let Some(drain) = self.drain.take() {
-            // An error means that the task has already ended.
-            let _ = drain.send(());
-        }
+    pub(super) async fn drain(&mut self) -> Result<bool, JoinError> {
+        self.drain.send_replace(true);
         let calls = self.calls.clone();
         let drained = time::timeout(DRAIN_TIMEOUT, async {
             tokio::select! {
@@ -133,10 +134,9 @@ impl GrpcServer {
         Ok(has_aborted)
     }
 
-    /// Waits until all connections are closed.
-    pub(super) async fn join(&mut self) -> Result<(), TransportError> {
-        // The task does not panic, and is not aborted while this waits.
-        (&mut self.task).await.unwrap_or(Ok(()))
+    /// Waits until all connections are closed. An error means that the task panicked.
+    pub(super) async fn join(&mut self) -> Result<(), JoinError> {
+        (&mut self.task).await
     }
 }
 

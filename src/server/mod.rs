@@ -216,6 +216,10 @@ impl Startup {
             tls: tls.as_ref().map(FileLoader::current),
             access: Access { tokens, grants: config.grants.clone() },
         };
+        let statuses = tls.as_ref().map(FileLoader::status).into_iter();
+        let statuses = statuses.chain(keys.as_ref().map(FileLoader::status));
+        let statuses = statuses.chain(access_keys.as_ref().map(FileLoader::status)).collect();
+        let current_tls = security.tls.clone();
         let tls = tls.map(|tls| -> Box<dyn Reload> { Box::new(tls) });
         let keys = keys.map(|keys| -> Box<dyn Reload> { Box::new(keys) });
         let access_keys = access_keys.map(|keys| -> Box<dyn Reload> { Box::new(keys) });
@@ -249,9 +253,11 @@ impl Startup {
             let gate = aws_gate.clone();
             let door =
                 Door::new(&layer, gate, settings, source, grpc.phase(), Arc::clone(&metrics));
-            AwsServer::start(listener, aws_tls, limits, door, metrics)
+            let max_age = config.max_connection_age;
+            AwsServer::start(listener, aws_tls, limits, door, max_age, metrics)
         });
         gauges::register_process(&metrics, grpc.phase(), config.data_dir.clone());
+        gauges::register_credentials(&metrics, current_tls, statuses);
         let monitoring = metrics_listener
             .map(|listener| Monitoring::start(listener, grpc.phase(), Arc::clone(&metrics)));
         let listeners = Listeners { endpoint, grpc, aws, reload_task, tracer, monitoring };

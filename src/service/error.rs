@@ -102,6 +102,13 @@ impl Error {
         Self::new(ErrorReason::ShuttingDown, message)
     }
 
+    /// The connection has reached its maximum age, which ends its streams.
+    pub(crate) fn max_connection_age() -> Self {
+        let message = "the connection has reached its maximum age; connect again, and resume a \
+                       watch after the last position received";
+        Self::new(ErrorReason::MaxConnectionAge, message)
+    }
+
     /// The client's own deadline has passed.
     pub(crate) fn deadline_exceeded() -> Self {
         let message = "the deadline of the call has passed; a change may or may not have been \
@@ -152,6 +159,11 @@ impl Error {
     /// The exception that AWS raises in this case, if any.
     pub(crate) const fn aws_exception(&self) -> Option<&'static str> {
         self.0.aws_exception
+    }
+
+    /// Whether a limit on calls or bytes is reached.
+    pub(crate) const fn is_overload(&self) -> bool {
+        matches!(self.0.reason, ErrorReason::Overloaded)
     }
 
     /// Returns the content, to be rendered.
@@ -276,6 +288,12 @@ impl From<HistoryError> for Error {
                     .with_pool(&user_pool_id)
                     .with("requested", requested)
                     .with("created", created)
+            }
+            HistoryError::OtherLog { position, expected, found } => {
+                Self::new(ErrorReason::WrongLog, text)
+                    .with("position", position.to_string())
+                    .with("expected_hash", expected.to_string())
+                    .with("found_hash", found.to_string())
             }
             HistoryError::Unreadable(error) => error.into(),
         }

@@ -9,7 +9,6 @@ use tokio::{
     task::JoinSet,
     time::{self, Instant},
 };
-use tokio_rustls::rustls::ServerConfig;
 
 use crate::{
     auth::{Peer, PeerAddress},
@@ -24,6 +23,7 @@ use super::{
     connection::{Connection, PREFACE_TIMEOUT},
     handshake::{HandshakeError, handshake},
     listen::{ACCEPT_PAUSE, AcceptedSocket, Listener, limit_connections},
+    tls::LoadedTls,
     wire::Wire,
 };
 
@@ -46,7 +46,7 @@ impl ConnectionLimits {
 /// that their clients try another server instead of waiting.
 pub(crate) struct Acceptor {
     listener: Listener,
-    tls: Option<Current<ServerConfig>>,
+    tls: Option<Current<LoadedTls>>,
     wire: Wire,
     limits: ConnectionLimits,
     abort: watch::Receiver<bool>,
@@ -62,7 +62,7 @@ impl Acceptor {
     /// when `abort` becomes true.
     pub(crate) fn new(
         listener: Listener,
-        tls: Option<Current<ServerConfig>>,
+        tls: Option<Current<LoadedTls>>,
         wire: Wire,
         limits: ConnectionLimits,
         abort: watch::Receiver<bool>,
@@ -136,7 +136,7 @@ impl Acceptor {
         };
         match (socket, who, &self.tls) {
             (AcceptedSocket::Tcp(socket), PeerAddress::Tcp(address), Some(tls)) => {
-                let config = Arc::clone(&tls.borrow());
+                let config = Arc::clone(&tls.borrow().config);
                 self.handshakes.spawn(async move {
                     let handshake = handshake(socket, config, wire, deadline).await;
                     let (socket, identity) = handshake.map_err(|error| (address, error))?;

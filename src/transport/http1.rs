@@ -21,14 +21,14 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::watch,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 use tonic::{body::Body, transport::server::Connected as _};
 use tower::{BoxError, Service};
 
 use crate::auth::Peer;
 
-use super::connection::Connection;
+use super::{connection::Connection, connection_age::MaxConnectionAge};
 
 #[cfg(test)]
 mod tests;
@@ -42,10 +42,14 @@ const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
 /// The maximum size of the head of a request.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// Serves the requests of a connection until its client or `stop` ends it. The running
-/// request is answered in both cases. The peer is in the extensions of each request.
-pub(crate) async fn serve<F, A>(connection: Connection, answer: F, stop: impl Future<Output = ()>)
-where
+/// Serves the requests of a connection until its client, its age or `stop` ends it. The running
+/// request is answered in all cases. The peer is in the extensions of each request.
+pub(crate) async fn serve<F, A>(
+    connection: Connection,
+    answer: F,
+    max_age: MaxConnectionAge,
+    stop: impl Future<Output = ()>,
+) where
     F: Fn(Request<Body>) -> A + Clone + Send + 'static,
     A: Future<Output = Response<Body>> + Send + 'static,
 {
@@ -61,11 +65,20 @@ where
     tokio::select! {
         _ = served.as_mut() => return,
         () = expired.as_mut() => return,
-        () = stop => served.as_mut().graceful_shutdown(),
+        () = stop => (),
+        () = end_of_age(max_age) => (),
     }
+    served.as_mut().graceful_shutdown();
     tokio::select! {
         _ = served => (),
         () = expired => (),
+    }
+}
+
+async fn end_of_age(max_age: MaxConnectionAge) {
+    match max_age.of_connection() {
+        Some(age) => sleep(age).await,
+        None => future::pending().await,
     }
 }
 

@@ -5,8 +5,10 @@ pub(crate) mod acceptor;
 mod call;
 mod code;
 mod connection;
+mod connection_age;
 mod handshake;
 pub(crate) mod http1;
+pub(crate) mod http2;
 pub(crate) mod listen;
 mod phase;
 mod protocol;
@@ -17,12 +19,14 @@ mod write_coalescer;
 pub(crate) use self::{
     call::{Authenticated, CallOrigin, FinalStatus, caller},
     code::code,
+    tls::LoadedTls,
 };
 pub use self::{
     call::{CallLayer, CallService, Capacity},
+    connection_age::{MaxConnectionAge, MaxConnectionAgeError},
     listen::Listener,
     phase::Phase,
-    protocol::Protocol,
+    protocol::{Protocol, Target, TargetReader},
     tls::{ClientCertificates, ServerTls, TlsError},
 };
 pub use crate::endpoint::{Endpoint, EndpointError};

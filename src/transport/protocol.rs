@@ -27,4 +27,32 @@ pub trait Protocol: fmt::Debug + Send + Sync {
 
     /// The final status, if these headers or trailers carry it.
     fn code(&self, headers: &HeaderMap) -> Option<Code>;
+
+    /// The reason of an error, if these headers or trailers carry one.
+    fn reason(&self, headers: &HeaderMap) -> Option<String>;
+
+    /// Reads the target of a call of this method; `None` if its requests name none.
+    fn target_reader(&self, method: &str) -> Option<Box<dyn TargetReader>>;
+}
+
+/// The target of a call, as its request names it, in a form that can be logged.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The user pool.
+    pub user_pool_id: Option<String>,
+    /// The domain prefix.
+    pub domain: Option<String>,
+}
+
+/// Reads the target of a call from the bytes of its request.
+pub trait TargetReader: Send {
+    /// Takes the next bytes.
+    fn read(&mut self, bytes: &[u8]);
+
+    /// Whether further bytes change nothing: the request is complete or invalid.
+    fn is_done(&self) -> bool;
+
+    /// The target of a complete request. A part of a request could name another target than
+    /// the whole.
+    fn target(&self) -> Option<&Target>;
 }

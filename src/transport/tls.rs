@@ -1,23 +1,25 @@
-//! TLS: the server's certificate and the authorities of client certificates, loaded
-//! from files.
+//! TLS: the server's certificate, the authorities of client certificates and their
+//! revocation lists, loaded from files.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod error;
+mod files;
+mod validity;
+
+use std::{path::PathBuf, sync::Arc};
 
 use tokio_rustls::rustls::{
     self, RootCertStore, ServerConfig,
-    crypto::ring,
-    pki_types::{
-        CertificateDer, PrivateKeyDer,
-        pem::{self, PemObject as _},
-    },
-    server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier},
+    crypto::{CryptoProvider, ring},
+    server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 
-use crate::fs::{public_mode, reload::FileLoader};
+use crate::{fs::reload::FileLoader, telemetry::metrics::CertificateValidity};
+
+pub use self::error::TlsError;
+use self::{
+    files::{certificates, private_key, revocation_lists, unusable},
+    validity::{authorities_without_list, of_certificates, of_revocation_lists},
+};
 
 /// The certificate files, and how clients authenticate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,87 +37,32 @@ pub struct ServerTls {
 pub struct ClientCertificates {
     /// The authorities that sign client certificates, in PEM.
     pub authorities: PathBuf,
+    /// The revocation lists of the authorities, in PEM; `None` if revocation is not checked.
+    pub revocation_lists: Option<PathBuf>,
     /// Whether a client without a certificate is refused.
     pub required: bool,
 }
 
-/// Why certificates cannot be used. The message says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("cannot read {}; check its name, owner and permissions", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// Every user of the machine has access to the key.
-    #[error(
-        "every user of this machine has access to the key {path} (mode {mode:04o}); run \
-         chmod 600 {path}, or set defaultMode: 0440 on the Kubernetes secret volume",
-        path = path.display()
-    )]
-    Exposed {
-        /// The key.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
-    /// A file does not contain what it should.
-    #[error("{} contains no {what} in PEM format", path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-        /// What it should contain.
-        what: &'static str,
-    },
-    /// A file is not valid PEM.
-    #[error("{} is not valid PEM", path.display())]
-    Pem {
-        /// The file.
-        path: PathBuf,
-        /// Where it is invalid.
-        source: pem::Error,
-    },
-    /// The certificate is for another key.
-    #[error(
-        "the certificate {} does not match the key {}; set both to the same pair",
-        certificate.display(),
-        key.display()
-    )]
-    Mismatch {
-        /// The certificate.
-        certificate: PathBuf,
-        /// The key.
-        key: PathBuf,
-    },
-    /// The contents of a file are refused.
-    #[error("cannot use {}", path.display())]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: rustls::Error,
-    },
-    /// The authorities are refused.
-    #[error("cannot use the authorities in {}", path.display())]
-    Authorities {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: VerifierBuilderError,
-    },
+/// What the files contain.
+pub(crate) struct LoadedTls {
+    /// The settings of new connections.
+    pub(crate) config: Arc<ServerConfig>,
+    /// When the certificates and revocation lists in use are valid.
+    pub(crate) validities: Vec<CertificateValidity>,
 }
 
 impl ServerTls {
     fn files(&self) -> Vec<PathBuf> {
-        let authorities = self.clients.as_ref().map(|clients| clients.authorities.clone());
-        [self.certificate.clone(), self.key.clone()].into_iter().chain(authorities).collect()
+        let mut files = vec![self.certificate.clone(), self.key.clone()];
+        if let Some(ClientCertificates { authorities, revocation_lists, .. }) = &self.clients {
+            files.push(authorities.clone());
+            files.extend(revocation_lists.clone());
+        }
+        files
     }
 
     /// Loads the files, and returns the loader that reloads them when they change.
-    pub(crate) fn loader(self) -> Result<FileLoader<ServerConfig>, TlsError> {
+    pub(crate) fn loader(self) -> Result<FileLoader<LoadedTls>, TlsError> {
         FileLoader::new("certificates", self.files(), move || self.load())
     }
 
@@ -123,9 +70,10 @@ impl ServerTls {
     ///
     /// # Errors
     /// See [`TlsError`].
-    pub(crate) fn load(&self) -> Result<ServerConfig, TlsError> {
+    pub(crate) fn load(&self) -> Result<LoadedTls, TlsError> {
         let chain = certificates(&self.certificate)?;
         let key = private_key(&self.key)?;
+        let mut validities = of_certificates("server", &chain);
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
@@ -133,18 +81,8 @@ impl ServerTls {
         let builder = match &self.clients {
             None => builder.with_no_client_auth(),
             Some(clients) => {
-                let path = &clients.authorities;
-                let mut roots = RootCertStore::empty();
-                for authority in certificates(path)? {
-                    roots.add(authority).map_err(unusable(path))?;
-                }
-                let roots = Arc::new(roots);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
-                let verifier =
-                    if clients.required { verifier } else { verifier.allow_unauthenticated() };
-                let verifier = verifier
-                    .build()
-                    .map_err(|source| TlsError::Authorities { path: path.clone(), source })?;
+                let (verifier, of_clients) = clients.load(provider)?;
+                validities.extend(of_clients);
                 builder.with_client_cert_verifier(verifier)
             }
         };
@@ -158,43 +96,45 @@ impl ServerTls {
         })?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         // No session is resumed: every connection checks the certificates, which may
-        // have expired, and the authorities, which may have changed.
+        // have expired or been revoked, and the authorities, which may have changed.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(config)
+        Ok(LoadedTls { config: Arc::new(config), validities })
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let text = read(path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found.map_err(|source| TlsError::Pem { path: path.to_owned(), source })?;
-    if found.is_empty() {
-        return Err(TlsError::Missing { path: path.to_owned(), what: "certificate" });
-    }
-    Ok(found)
-}
-
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let text = read(path)?;
-    let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
-    if let Some(mode) = public_mode(path).map_err(unreadable)? {
-        return Err(TlsError::Exposed { path: path.to_owned(), mode });
-    }
-    PrivateKeyDer::from_pem_slice(&text).map_err(|source| {
-        let path = path.to_owned();
-        if matches!(source, pem::Error::NoItemsFound) {
-            return TlsError::Missing { path, what: "unencrypted private key" };
+impl ClientCertificates {
+    /// Reads the files, and returns what verifies the certificates of clients.
+    ///
+    /// With revocation lists, each certificate of a client's chain must be on a current list
+    /// of its issuer as not revoked. Without such a list its status is unknown, and it is
+    /// refused: whoever can withhold a list could otherwise undo a revocation.
+    fn load(
+        &self,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<(Arc<dyn ClientCertVerifier>, Vec<CertificateValidity>), TlsError> {
+        let Self { authorities: path, revocation_lists: lists_path, required } = self;
+        let authorities = certificates(path)?;
+        let lists = lists_path.as_deref().map(revocation_lists).transpose()?.unwrap_or_default();
+        let mut validities = of_certificates("client_ca", &authorities);
+        if let Some(path) = lists_path {
+            validities.extend(of_revocation_lists(path, &lists)?);
+            if let Some(authority) = authorities_without_list(&authorities, &lists).next() {
+                return Err(TlsError::NoRevocationList { path: path.clone(), authority });
+            }
         }
-        TlsError::Pem { path, source }
-    })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::Unreadable { path: path.to_owned(), source })
-}
-
-fn unusable(path: &Path) -> impl FnOnce(rustls::Error) -> TlsError {
-    let path = path.to_owned();
-    move |source| TlsError::Unusable { path, source }
+        let mut roots = RootCertStore::empty();
+        for authority in authorities {
+            roots.add(authority).map_err(unusable(path))?;
+        }
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .with_crls(lists)
+            .enforce_revocation_expiration();
+        let verifier = if *required { verifier } else { verifier.allow_unauthenticated() };
+        let verifier = verifier.build().map_err(|source| {
+            let path = lists_path.as_ref().unwrap_or(path).clone();
+            TlsError::RevocationLists { path, source }
+        })?;
+        Ok((verifier, validities))
+    }
 }

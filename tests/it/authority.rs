@@ -7,8 +7,9 @@ use std::{
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SanType,
+    SerialNumber, date_time_ymd,
 };
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
@@ -36,14 +37,33 @@ impl Authority {
 
     /// A certificate for a server on this machine.
     pub(crate) fn server(&self) -> IssuedCertificate {
+        self.server_with(|_| ())
+    }
+
+    /// The same, with a change to the certificate before it is signed.
+    pub(crate) fn server_with(
+        &self,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> IssuedCertificate {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let mut params = CertificateParams::new(names).expect("names");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        change(&mut params);
         self.issue(&params)
     }
 
     /// A certificate for a client with these names.
     pub(crate) fn client(&self, common_name: &str, names: &[SanType]) -> IssuedCertificate {
+        self.client_with(common_name, names, |_| ())
+    }
+
+    /// The same, with a change to the certificate before it is signed.
+    pub(crate) fn client_with(
+        &self,
+        common_name: &str,
+        names: &[SanType],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> IssuedCertificate {
         let mut params = CertificateParams::default();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         params.distinguished_name = rcgen::DistinguishedName::new();
@@ -51,12 +71,51 @@ impl Authority {
             params.distinguished_name.push(DnType::CommonName, common_name);
         }
         params.subject_alt_names = names.to_vec();
+        change(&mut params);
         self.issue(&params)
     }
 
     /// The same with a SPIFFE ID.
     pub(crate) fn workload(&self, spiffe_id: &str) -> IssuedCertificate {
         self.client("", &[uri(spiffe_id)])
+    }
+
+    /// A revocation list with these serial numbers, from 2000 until a year.
+    pub(crate) fn revocation_list(&self, serials: &[u64], next_update: i32) -> String {
+        let this_update = date_time_ymd(2000, 1, 1);
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: this_update,
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update,
+            next_update: date_time_ymd(next_update, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.issuer).expect("a list").pem().expect("PEM")
+    }
+
+    /// An authority whose certificate this one signs, with a serial number.
+    pub(crate) fn intermediate(&self, name: &str, serial: u64) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.serial_number = Some(SerialNumber::from(serial));
+        params.distinguished_name.push(DnType::CommonName, name);
+        let key = KeyPair::generate().expect("a key");
+        let pem = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// A certificate for a client with a SPIFFE ID and a serial number.
+    pub(crate) fn numbered(&self, spiffe_id: &str, serial: u64) -> IssuedCertificate {
+        self.client_with("", &[uri(spiffe_id)], |params| {
+            params.serial_number = Some(SerialNumber::from(serial));
+        })
     }
 
     fn issue(&self, params: &CertificateParams) -> IssuedCertificate {

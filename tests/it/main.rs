@@ -28,6 +28,7 @@ mod history;
 mod idempotency;
 mod json;
 mod lifecycle;
+mod lifetimes;
 mod linearizability;
 mod lists;
 mod load;

@@ -3,6 +3,7 @@
 
 mod calls;
 mod connections;
+mod credentials;
 mod documentation;
 pub(crate) mod startup;
 

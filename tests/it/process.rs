@@ -14,6 +14,7 @@ mod shutdown_under_load;
 mod socket;
 mod startup_errors;
 mod stderr;
+mod targets;
 
 use std::{
     path::Path,

@@ -4,7 +4,9 @@
 mod clients;
 mod files;
 mod handshakes;
+pub(crate) mod revocation;
 mod rotation;
+mod spiffe_ids;
 
 use std::path::Path;
 
@@ -52,7 +54,11 @@ impl TlsServer {
 pub(crate) fn tls(authority: &Authority, directory: &Path, required: Option<bool>) -> ServerTls {
     let (certificate, key) = authority.server().write(directory);
     let authorities = replace(directory, "ca.crt", &authority.pem);
-    let clients = required.map(|required| ClientCertificates { authorities, required });
+    let clients = required.map(|required| ClientCertificates {
+        authorities,
+        revocation_lists: None,
+        required,
+    });
     ServerTls { certificate, key, clients }
 }
 

@@ -1,6 +1,7 @@
 //! Bearer tokens: which ones are accepted, and that they are never shown.
 
 mod keys;
+mod kinds;
 mod secrecy;
 
 use std::{

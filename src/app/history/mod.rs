@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     audit::{self, Verification},
-    event_log::{EventLog, Head, ReadError},
+    event_log::{EventLog, Hash, Head, Position, ReadError, ReadLimit},
     telemetry::metrics::Watchers,
     user_pool::UserPoolId,
 };
@@ -76,6 +76,19 @@ pub enum HistoryError {
         /// That of its creation.
         created: String,
     },
+    /// The log is not the one that the caller read before.
+    #[error(
+        "this is not the log that was read before: its event at position {position} has hash \
+         {found}, not {expected}; find out whether a backup was restored"
+    )]
+    OtherLog {
+        /// The position after which the caller wants to continue.
+        position: Position,
+        /// The hash that the caller knows.
+        expected: Hash,
+        /// The hash in this log.
+        found: Hash,
+    },
     /// Stored data cannot be read.
     #[error(transparent)]
     Unreadable(#[from] LoadError),
@@ -99,6 +112,18 @@ impl History {
     #[must_use]
     pub fn head(&self) -> Head {
         self.read_model.head()
+    }
+
+    /// The hash of the event at a position up to `head`; that of an empty log for 0.
+    async fn hash_at(&self, position: Position, head: Head) -> Result<Hash, HistoryError> {
+        if position == head.position {
+            return Ok(head.hash);
+        }
+        if position == Position::START {
+            return Ok(Hash::default());
+        }
+        let records = self.log.read_at(vec![position], ReadLimit::PAGE).await?;
+        Ok(records.first().map(|record| record.hash).unwrap_or_default())
     }
 
     /// Verifies the chain and the rules up to the event that is the last visible one now, and

@@ -79,6 +79,8 @@ pub struct WatchQuery {
     pub filter: EventFilter,
     /// The position after which to start; absent for the end of the log.
     pub after: Option<Position>,
+    /// The hash that the event at that position must have, if the caller knows it.
+    pub after_hash: Option<Hash>,
     /// How long to send nothing before a checkpoint.
     pub checkpoint_interval: Duration,
     /// Whether to return the stored record with each event.
@@ -141,6 +143,7 @@ impl WatchQuery {
             start,
             checkpoint_interval_seconds,
             include_records,
+            after_hash,
         } = request;
         let after = start.map(|Start::AfterPosition(position)| to_position(position));
         let checkpoint_interval = match u64::try_from(checkpoint_interval_seconds) {
@@ -148,7 +151,9 @@ impl WatchQuery {
             Ok(seconds) => Duration::from_secs(seconds),
         };
         let filter = EventFilter::new(filter.unwrap_or_default());
-        Ok(Self { filter, after, checkpoint_interval, include_records })
+        // The check made sure that a present hash has 32 bytes.
+        let after_hash = after_hash.as_slice().try_into().ok().map(Hash);
+        Ok(Self { filter, after, after_hash, checkpoint_interval, include_records })
     }
 }
 
@@ -282,6 +287,12 @@ fn check_watch(check: &mut Check, request: &WatchUserPoolEventsRequest) {
     });
     if let Some(Start::AfterPosition(position)) = request.start {
         check.range("after_position", Some(position), 0..=i64::MAX);
+    }
+    if !request.after_hash.is_empty() {
+        if request.start.is_none() {
+            check.refuse("after_position", Rule::Required, None, "is required", "not be null");
+        }
+        check.bytes("after_hash", &request.after_hash, 32);
     }
     let interval = request.checkpoint_interval_seconds;
     check.range("checkpoint_interval_seconds", Some(interval), 0..=300);

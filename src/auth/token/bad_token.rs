@@ -1,5 +1,7 @@
 //! Why a token is refused.
 
+use crate::auth::spiffe_id::SpiffeIdError;
+
 /// The reason why a token is refused. The text contains no part of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadToken {
@@ -9,6 +11,8 @@ pub(crate) enum BadToken {
     NotBearer,
     #[error("the token is not a signed JWT with valid claims")]
     Malformed,
+    #[error("the token is of another type than an access token (typ); expected JWT or at+jwt")]
+    Type,
     #[error("the signature algorithm of the token is not allowed")]
     Algorithm,
     #[error("no configured key has the key ID and algorithm of the token")]
@@ -27,4 +31,6 @@ pub(crate) enum BadToken {
     NotYetValid,
     #[error("the subject (sub) of the token is too long or has control characters")]
     Subject,
+    #[error("the subject (sub) of the token is not a valid SPIFFE ID: {0}")]
+    SpiffeId(SpiffeIdError),
 }

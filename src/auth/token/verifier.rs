@@ -12,7 +12,10 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use crate::{auth::Identity, proto::ActorKind};
+use crate::{
+    auth::{Identity, spiffe_id},
+    proto::ActorKind,
+};
 
 use super::{BadToken, TokenKeys, jws::Jws};
 
@@ -47,6 +50,15 @@ struct VerifiedToken {
     subject: String,
 }
 
+/// A token that is accepted now.
+#[derive(Debug)]
+pub(crate) struct AcceptedToken {
+    /// The identity of its subject.
+    pub(crate) identity: Identity,
+    /// How long it will be accepted.
+    pub(crate) valid_for: Duration,
+}
+
 /// The claims that are checked. Each may be missing.
 #[derive(Debug, Deserialize)]
 struct Claims {
@@ -71,15 +83,20 @@ impl TokenVerifier {
         Self { issuer, audience, keys, cache: Arc::default() }
     }
 
-    /// Verifies a token and returns the identity of its subject.
-    pub(crate) fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Identity, BadToken> {
+    /// Verifies a token.
+    pub(crate) fn verify(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<AcceptedToken, BadToken> {
         let now = now.signed_duration_since(DateTime::UNIX_EPOCH).to_std().unwrap_or_default();
         let keys = Arc::clone(&self.keys.borrow());
         let hash = Sha256::digest(token).into();
         let cached = self.cached(&keys, &hash);
         let is_cached = cached.is_some();
         let token = cached.map_or_else(|| self.verify_except_times(token, &keys), Ok)?;
-        if token.expires + CLOCK_LEEWAY <= now {
+        let valid_for = token.expires.saturating_add(CLOCK_LEEWAY).saturating_sub(now);
+        if valid_for.is_zero() {
             return Err(BadToken::Expired);
         }
         if token.not_before > now + CLOCK_LEEWAY {
@@ -89,7 +106,7 @@ impl TokenVerifier {
         if !is_cached {
             self.cache(keys, hash, token);
         }
-        Ok(Identity { kind: ActorKind::Token, subject })
+        Ok(AcceptedToken { identity: Identity { kind: ActorKind::Token, subject }, valid_for })
     }
 
     /// Verifies everything that does not depend on the time.
@@ -99,6 +116,9 @@ impl TokenVerifier {
         keys: &TokenKeys,
     ) -> Result<VerifiedToken, BadToken> {
         let token = Jws::parse(token).ok_or(BadToken::Malformed)?;
+        if !token.header.is_access_token() {
+            return Err(BadToken::Type);
+        }
         keys.verify(&token)?;
         let claims = token.claims().ok_or(BadToken::Malformed)?;
         let Claims { iss, aud, exp, nbf, sub } = claims;
@@ -119,6 +139,9 @@ impl TokenVerifier {
         let subject = sub.filter(|sub| !sub.is_empty()).ok_or(BadToken::Missing("sub"))?;
         if subject.len() > MAX_SUBJECT_BYTES || subject.chars().any(char::is_control) {
             return Err(BadToken::Subject);
+        }
+        if spiffe_id::has_scheme(&subject) {
+            spiffe_id::check(&subject).map_err(BadToken::SpiffeId)?;
         }
         Ok(VerifiedToken { not_before, expires, subject })
     }

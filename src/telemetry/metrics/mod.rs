@@ -6,6 +6,7 @@
 
 mod app;
 mod aws;
+mod credentials;
 mod labeled;
 mod log;
 mod process;
@@ -25,6 +26,7 @@ use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry}
 pub use self::{
     app::{AppMetrics, CommandOutcome, RebuildReason},
     aws::AwsMetrics,
+    credentials::{CertificateValidity, CredentialMetrics},
     log::LogMetrics,
     refused::{RefusalCounters, RefusalReason},
     rpc::{Method, RpcCall, Rpcs, code_name},
@@ -47,6 +49,8 @@ pub struct Metrics {
     pub server: ServerMetrics,
     /// The AWS JSON door.
     pub aws: AwsMetrics,
+    /// The certificates, and the reloads of their files.
+    pub credentials: CredentialMetrics,
     /// Refused calls and connections.
     pub refused: RefusalCounters,
     registry: Registry,
@@ -65,6 +69,7 @@ impl Metrics {
         registry.register("userpool_build", "Version of the server", version);
         let rpcs = Rpcs::new(methods, &mut registry);
         let (log, server) = (LogMetrics::default(), ServerMetrics::default());
+        let credentials = CredentialMetrics::default();
         let refused = RefusalCounters::default();
         let app = AppMetrics::with(refused.clone());
         log.register(&mut registry);
@@ -72,9 +77,11 @@ impl Metrics {
         server.register(&mut registry);
         let aws = AwsMetrics::default();
         aws.register(&mut registry);
+        credentials.register(&mut registry);
         refused.register(&mut registry);
         registry.register_collector(Box::new(process::Process));
-        Self { rpcs, log, app, server, aws, refused, registry, gauges: Mutex::default() }
+        let gauges = Mutex::default();
+        Self { rpcs, log, app, server, aws, credentials, refused, registry, gauges }
     }
 
     /// Calls `update` before each scrape, to set gauges that are cheaper to look up than to

@@ -2,7 +2,7 @@
 
 use std::{mem, sync::Arc};
 
-use http::{HeaderValue, Request, header::USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, header::USER_AGENT};
 use tonic::Code;
 
 use crate::{
@@ -14,9 +14,11 @@ use crate::{
 };
 
 use super::{
+    super::{Protocol, Target},
     adapter::{CallOrigin, FinalStatus},
     caller::MAX_USER_AGENT_CHARS,
     correlation::CorrelationId,
+    target::SharedTarget,
     traceparent,
 };
 
@@ -28,6 +30,7 @@ pub(super) struct AccessRecord {
     identity: Identity,
     peer: Option<PeerAddress>,
     trace_id: Option<String>,
+    target: Option<SharedTarget>,
     origin: Option<CallOrigin>,
     /// Recorded for other protocols than gRPC, whose clients are of many kinds.
     user_agent: Option<String>,
@@ -41,6 +44,7 @@ impl AccessRecord {
     pub(super) fn new<B>(
         method: String,
         request: &Request<B>,
+        target: Option<SharedTarget>,
         call: RpcCall,
         tracer: &Tracer,
     ) -> Self {
@@ -67,6 +71,7 @@ impl AccessRecord {
             identity: identity.unwrap_or_else(Identity::anonymous),
             peer: peer.map(|peer| peer.address),
             trace_id: traceparent.and_then(traceparent::trace_id).map(str::to_owned),
+            target,
             user_agent: user_agent.filter(|_| origin.is_some()).map(shown),
             origin,
             call,
@@ -83,17 +88,24 @@ impl AccessRecord {
         &self.correlation_id
     }
 
-    /// Writes the record. Later calls do nothing.
-    pub(super) fn finish(&mut self, code: Code) {
-        self.write(code, None);
+    /// What the request names.
+    pub(super) const fn target(&self) -> Option<&SharedTarget> {
+        self.target.as_ref()
+    }
+
+    /// Writes the record with the status in these headers or trailers. Later calls do nothing.
+    pub(super) fn finish_with(&mut self, protocol: &dyn Protocol, status: &HeaderMap) {
+        let code = protocol.code(status).unwrap_or(Code::Unknown);
+        let reason = (code != Code::Ok).then(|| protocol.reason(status)).flatten();
+        self.finish(code, reason.as_deref(), None);
     }
 
     /// Writes the record of a call with this final status. Later calls do nothing.
-    pub(super) fn finish_with(&mut self, status: FinalStatus) {
-        self.write(status.code, Some(status));
+    pub(super) fn finish_final(&mut self, status: FinalStatus) {
+        self.finish(status.code, status.reason, Some(status));
     }
 
-    fn write(&mut self, code: Code, status: Option<FinalStatus>) {
+    fn finish(&mut self, code: Code, reason: Option<&str>, status: Option<FinalStatus>) {
         if mem::replace(&mut self.is_finished, true) {
             return;
         }
@@ -112,29 +124,27 @@ impl AccessRecord {
         let user_agent = self.user_agent.as_deref();
         let http_status = status.map(|status| status.http_status);
         let aws_type = status.and_then(|status| status.error_type);
-        // Tools call reflection before each call, and probes call health.
-        if method.starts_with("grpc.") {
-            tracing::debug!(
-                method, code, milliseconds, %actor, peer, correlation_id, trace_id, "rpc"
-            );
-        } else {
-            tracing::info!(
-                method,
-                code,
-                milliseconds,
-                %actor,
-                peer,
-                correlation_id,
-                trace_id,
-                door,
-                aws_operation,
-                http_status,
-                aws_type,
-                attempt,
-                access_key_id,
-                user_agent,
-                "rpc"
-            );
+        let target = self.target.take();
+        let write = |user_pool_id: Option<&str>, domain: Option<&str>| {
+            // Tools call reflection before each call, and probes call health.
+            if method.starts_with("grpc.") {
+                tracing::debug!(
+                    method, code, milliseconds, %actor, peer, correlation_id, trace_id, reason, "rpc"
+                );
+            } else {
+                tracing::info!(
+                    method, code, milliseconds, %actor, peer, correlation_id, trace_id, reason,
+                    user_pool_id, domain, door, aws_operation, http_status, aws_type, attempt,
+                    access_key_id, user_agent, "rpc"
+                );
+            }
+        };
+        match (target, origin.map(|origin| &origin.target)) {
+            (Some(target), _) => target.record(write),
+            (None, Some(Target { user_pool_id, domain })) => {
+                write(user_pool_id.as_deref(), domain.as_deref());
+            }
+            (None, None) => write(None, None),
         }
     }
 }
@@ -147,6 +157,6 @@ fn shown(user_agent: &HeaderValue) -> String {
 
 impl Drop for AccessRecord {
     fn drop(&mut self) {
-        self.finish(Code::Cancelled);
+        self.finish(Code::Cancelled, None, None);
     }
 }

@@ -5,6 +5,8 @@ use tonic::Code;
 
 use crate::{auth::Identity, service::Error};
 
+use super::super::Target;
+
 /// The origin of a call, in the extensions of its request.
 #[derive(Debug, Clone)]
 pub(crate) struct CallOrigin {
@@ -16,6 +18,8 @@ pub(crate) struct CallOrigin {
     pub(crate) attempt: Option<String>,
     /// The ID of the access key in the signature.
     pub(crate) access_key_id: Option<String>,
+    /// What the request names.
+    pub(crate) target: Target,
 }
 
 /// The result of an authentication by the adapter, in the extensions of a request. With an
@@ -30,6 +34,8 @@ pub(crate) struct FinalStatus {
     pub(crate) code: Code,
     /// The status that the client gets.
     pub(crate) http_status: u16,
+    /// The reason of an error.
+    pub(crate) reason: Option<&'static str>,
     /// The type of the error that the client gets.
     pub(crate) error_type: Option<&'static str>,
 }

@@ -71,6 +71,16 @@ impl CallKind {
     }
 }
 
+impl CallKind {
+    /// Whether the response is a stream without an end of its own.
+    pub(super) const fn is_stream(self) -> bool {
+        match self {
+            Self::Tool | Self::Watch => true,
+            Self::Probe | Self::Write | Self::Read => false,
+        }
+    }
+}
+
 /// A limit that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Overload {

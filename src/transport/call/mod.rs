@@ -10,6 +10,8 @@ mod deadline;
 mod request_body;
 mod response_body;
 mod stalled_responses;
+mod stream_end;
+mod target;
 mod traceparent;
 
 use std::{
@@ -39,6 +41,8 @@ use self::{
     request_body::{RequestBody, SharedMemory},
     response_body::{ResponseBody, SentResponse},
     stalled_responses::StalledResponses,
+    stream_end::StreamEnd,
+    target::{RefusedRequests, SharedTarget},
 };
 pub(crate) use self::{
     adapter::{Authenticated, CallOrigin, FinalStatus},
@@ -59,6 +63,7 @@ struct Steps {
     authorization: Arc<Authorization>,
     admission: Arc<Admission>,
     stalled_responses: Arc<StalledResponses<SentResponse>>,
+    refused_requests: Arc<RefusedRequests>,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
     tracer: Tracer,
@@ -86,6 +91,7 @@ impl CallLayer {
             authorization: Arc::new(Authorization::new(grants, refused.clone())),
             admission: Arc::new(Admission::new(capacity, refused)),
             stalled_responses: Arc::new(StalledResponses::new()),
+            refused_requests: Arc::default(),
             source,
             phase,
             metrics,
@@ -123,10 +129,12 @@ impl Steps {
         let call = self.metrics.rpcs.start(&method);
         let correlation_id = correlation::establish(&mut request, self.source.as_ref());
         let authenticated = self.authenticate(&method, &mut request);
-        let record = AccessRecord::new(method, &request, call, &self.tracer);
+        let target = self.protocol.target_reader(&method).map(SharedTarget::new);
+        let record = AccessRecord::new(method, &request, target, call, &self.tracer);
+        let is_stream = CallKind::of(record.method()).is_stream();
+        let end = is_stream.then(|| StreamEnd::of(request.extensions()));
 
-        let admitted =
-            authenticated.and_then(|()| self.authorize_and_admit(record.method(), &mut request));
+        let admitted = authenticated.and_then(|()| self.authorize_and_admit(&record, &mut request));
         let (mut response, permit) = match admitted {
             Ok((permit, memory)) => {
                 // The service reads and decodes the body in this call, except for a stream. The
@@ -136,10 +144,15 @@ impl Steps {
                 drop(memory);
                 (answer.unwrap_or_else(|error| self.protocol.refusal(error)), Some(permit))
             }
-            Err(error) => (self.protocol.refusal(error), None),
+            Err(error) => {
+                if let Some(target) = record.target() {
+                    self.refused_requests.read(request.into_body(), target, &error).await;
+                }
+                (self.protocol.refusal(error), None)
+            }
         };
         correlation::insert_header(&mut response, &correlation_id);
-        self.track(response, record, permit)
+        self.track(response, record, permit, end)
     }
 
     /// Adds the caller's identity to the request.
@@ -159,9 +172,10 @@ impl Steps {
     /// of the request.
     fn authorize_and_admit(
         &self,
-        method: &str,
+        record: &AccessRecord,
         request: &mut Request<Body>,
     ) -> Result<(CallPermit, SharedMemory), Error> {
+        let method = record.method();
         // First the role, so that callers without it do not use up the limits.
         self.authorization.check(method, request.extensions())?;
         let kind = CallKind::of(method);
@@ -169,7 +183,8 @@ impl Steps {
         let memory = Arc::new(Mutex::new(self.admission.request_memory()));
         let body = mem::take(request.body_mut());
         let (shared, phase) = (Arc::clone(&memory), self.phase.clone());
-        *request.body_mut() = RequestBody::wrap(body, self.protocol, kind, shared, phase);
+        let target = record.target().cloned();
+        *request.body_mut() = RequestBody::wrap(body, self.protocol, kind, shared, target, phase);
         Ok((permit, memory))
     }
 
@@ -179,18 +194,19 @@ impl Steps {
         response: Response<Body>,
         mut record: AccessRecord,
         permit: Option<CallPermit>,
+        end: Option<StreamEnd>,
     ) -> Response<Body> {
         if let Some(status) = response.extensions().get::<FinalStatus>() {
-            record.finish_with(*status);
+            record.finish_final(*status);
             return response;
         }
         // A status in the headers is final: no body follows.
-        if let Some(code) = self.protocol.code(response.headers()) {
-            record.finish(code);
+        if self.protocol.code(response.headers()).is_some() {
+            record.finish_with(self.protocol, response.headers());
             return response;
         }
         let stalled = &self.stalled_responses;
-        response.map(|body| ResponseBody::wrap(body, self.protocol, record, permit, stalled))
+        response.map(|body| ResponseBody::wrap(body, self.protocol, record, permit, end, stalled))
     }
 }
 

@@ -23,6 +23,7 @@ use crate::service::Error;
 use super::{
     super::{Phase, Protocol},
     admission::{CallKind, MemoryPermit},
+    target::SharedTarget,
 };
 
 /// How long the whole request may take, from its first byte. A client that stops sending
@@ -38,6 +39,7 @@ pub(super) struct RequestBody {
     body: Body,
     protocol: &'static dyn Protocol,
     memory: SharedMemory,
+    target: Option<SharedTarget>,
     arrival: ArrivalLimit,
 }
 
@@ -64,6 +66,7 @@ impl RequestBody {
         protocol: &'static dyn Protocol,
         kind: CallKind,
         memory: SharedMemory,
+        target: Option<SharedTarget>,
         phase: watch::Receiver<Phase>,
     ) -> Body {
         let is_stream = match kind {
@@ -71,7 +74,7 @@ impl RequestBody {
             CallKind::Probe | CallKind::Write | CallKind::Watch | CallKind::Read => false,
         };
         let arrival = ArrivalLimit { began: Instant::now(), is_stream, phase, end: None };
-        Body::new(Self { body, protocol, memory, arrival })
+        Body::new(Self { body, protocol, memory, target, arrival })
     }
 }
 
@@ -126,6 +129,9 @@ impl http_body::Body for RequestBody {
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
+            if let Some(target) = &this.target {
+                target.read(data);
+            }
             let mut memory = this.memory.lock().unwrap_or_else(PoisonError::into_inner);
             if let Err(overload) = memory.grow(data.len()) {
                 return Poll::Ready(Some(Err(this.protocol.body_error(overload.into()))));

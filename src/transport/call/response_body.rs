@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
-use tonic::{Code, Status, body::Body};
+use tonic::{Status, body::Body};
 
 use crate::{service::Error, telemetry::panic_message};
 
@@ -19,6 +19,7 @@ use super::{
     access_record::AccessRecord,
     admission::{CallKind, CallPermit},
     stalled_responses::{StalledResponses, Tracked},
+    stream_end::StreamEnd,
 };
 
 /// The body of a response.
@@ -32,8 +33,10 @@ pub(super) struct SentResponse {
     body: Body,
     protocol: &'static dyn Protocol,
     record: AccessRecord,
-    /// Whether it was ended early, because its stream panicked.
+    /// Whether it was ended early.
     is_ended: bool,
+    /// When a stream ends at the latest.
+    end: Option<StreamEnd>,
     _permit: Option<CallPermit>,
 }
 
@@ -44,6 +47,7 @@ impl ResponseBody {
         protocol: &'static dyn Protocol,
         record: AccessRecord,
         permit: Option<CallPermit>,
+        end: Option<StreamEnd>,
         stalled: &StalledResponses<SentResponse>,
     ) -> Body {
         // A stream has no time limit; only the number of streams is limited.
@@ -51,7 +55,8 @@ impl ResponseBody {
             Some(CallKind::Read | CallKind::Write | CallKind::Probe) => true,
             Some(CallKind::Watch | CallKind::Tool) | None => false,
         };
-        let response = SentResponse { body, protocol, record, is_ended: false, _permit: permit };
+        let response =
+            SentResponse { body, protocol, record, is_ended: false, end, _permit: permit };
         let response = Arc::new(Mutex::new(Some(response)));
         let tracked = must_be_read.then(|| stalled.track(&response));
         Body::new(Self { response, _tracked: tracked })
@@ -63,21 +68,32 @@ impl SentResponse {
         if self.is_ended {
             return Poll::Ready(None);
         }
+        // First, so that a stream that always has a frame ends as well.
+        if let Some(Poll::Ready(error)) = self.end.as_mut().map(|end| end.poll(cx)) {
+            let frame = self.end_with(error);
+            return Poll::Ready(Some(Ok(frame)));
+        }
         let body = Pin::new(&mut self.body);
         let polled = panic::catch_unwind(AssertUnwindSafe(|| body.poll_frame(cx)));
         let frame = polled.unwrap_or_else(|panic| {
             let correlation_id = self.record.correlation_id();
             tracing::error!(correlation_id, panic = panic_message(&*panic), "panic");
-            self.is_ended = true;
-            let trailers = self.protocol.trailers(Error::internal());
-            Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+            Poll::Ready(Some(Ok(self.end_with(Error::internal()))))
         });
         if let Poll::Ready(Some(Ok(frame))) = &frame
             && let Some(trailers) = frame.trailers_ref()
         {
-            self.record.finish(self.protocol.code(trailers).unwrap_or(Code::Unknown));
+            self.record.finish_with(self.protocol, trailers);
         }
         frame
+    }
+
+    /// The last frame of a response that ends early.
+    fn end_with(&mut self, error: Error) -> Frame<Bytes> {
+        self.is_ended = true;
+        let trailers = self.protocol.trailers(error);
+        self.record.finish_with(self.protocol, &trailers);
+        Frame::trailers(trailers)
     }
 }
 

@@ -5,7 +5,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     sync::Semaphore,
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::Instant,
 };
 
 use super::*;
@@ -37,7 +37,7 @@ fn served(duration: Duration) -> (DuplexStream, JoinHandle<()>, watch::Sender<bo
         let stop = async move {
             stop.wait_for(|stop| *stop).await.map(|_| ()).ok();
         };
-        serve(connection, answer, stop).await;
+        serve(connection, answer, MaxConnectionAge(None), stop).await;
     });
     (far, serving, stops)
 }

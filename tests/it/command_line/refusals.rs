@@ -151,3 +151,20 @@ async fn a_usage_error_exits_with_2() {
         assert_eq!(refused.code, 2, "{arguments:?}: {refused:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_of_another_log_names_both_hashes() {
+    let server = TestServer::start().await;
+    create(&server, "people").await;
+    let after = format!("0:{}", "9".repeat(64));
+    let refused = run_with(&server.endpoint.to_string(), &["watch", "--after", &after], "").await;
+    assert_eq!(refused.code, 3);
+    let (zeros, nines) = ("0".repeat(64), "9".repeat(64));
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "userpool: this is not the log that was read before: its event at position 0 has hash {zeros}, not {nines}; find out whether a \
+             backup was restored\n  WRONG_LOG expected_hash={nines} found_hash={zeros} position=0\n"
+        )
+    );
+}

@@ -4,13 +4,16 @@ use std::{collections::BTreeSet, fs, process::Command};
 
 use regex::Regex;
 use serde_json::Value;
+use tempfile::TempDir;
 use userpool::proto::{
     DescribeUserPoolRequest, user_pool_history_service_client::UserPoolHistoryServiceClient,
 };
 
-use super::{Reading, measured, reading};
+use super::{Reading, free, reading};
 use crate::{
-    support::create,
+    authority::Authority,
+    support::{Client, TestServer, create},
+    tls,
     tools::{promtool, repository},
 };
 
@@ -18,14 +21,22 @@ const ALERTS: &str = "deploy/prometheus/alerts.yaml";
 const DASHBOARD: &str = "deploy/grafana/userpool.json";
 const OPERATIONS: &str = "docs/operations.md";
 
-/// The metrics of a server after some calls.
+/// The metrics of a server with certificates after some calls.
 async fn after_traffic() -> Reading {
-    let server = measured().await;
-    let mut client = server.client().await;
+    let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
+    let certificates = tls::tls(&authority, files.path(), Some(false));
+    let server = TestServer::with(|config| {
+        config.metrics_listen = Some(free());
+        config.tls = Some(certificates);
+    })
+    .await;
+    let address = server.endpoint.to_string();
+    let channel = tls::connect(&address, authority.trusted()).await.expect("a connection");
+    let mut client = Client::new(channel.clone());
     let id = create(&mut client, "people").await;
     let request = DescribeUserPoolRequest { user_pool_id: Some(id) };
     client.describe_user_pool(request).await.expect("described");
-    let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
+    let mut history = UserPoolHistoryServiceClient::new(channel);
     let request = userpool::proto::ListUserPoolEventsRequest::default();
     history.list_user_pool_events(request).await.expect("listed");
     let reading = reading(&server).await;
@@ -155,7 +166,7 @@ fn prometheus_reads_the_alerts() {
 async fn prometheus_reads_the_metrics() {
     let Some(promtool) = promtool("that Prometheus reads the metrics") else { return };
     let reading = after_traffic().await;
-    let directory = tempfile::TempDir::new().expect("a directory");
+    let directory = TempDir::new().expect("a directory");
     let file = directory.path().join("metrics");
     let sample = Regex::new("(?m)^[^#\n].*$").expect("a pattern");
     let timed = sample.replace_all(&reading.text, "$0 1512950400");

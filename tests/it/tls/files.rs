@@ -123,6 +123,7 @@ async fn settings_that_need_others_are_refused_without_them() {
         (&["--tls-cert=a"][..], "tls-cert requires tls-key"),
         (&["--tls-key=a"], "tls-key requires tls-cert"),
         (&["--client-ca=a"], "client-ca requires tls-cert and tls-key"),
+        (&["--tls-cert=a", "--tls-key=b", "--client-crl=c"], "client-crl requires client-ca"),
         (&["--client-auth=required"], "client-auth requires client-ca"),
         (
             &["--tls-cert=a", "--tls-key=b", "--listen=unix:socket"],
