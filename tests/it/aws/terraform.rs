@@ -91,6 +91,7 @@ provider "aws" {{
   skip_credentials_validation = true
   skip_requesting_account_id  = true
   skip_metadata_api_check     = true
+  skip_get_ec2_platforms      = true
 }}
 resource "aws_cognito_user_pool" "people" {{
   name                       = "people"
