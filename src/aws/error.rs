@@ -34,6 +34,9 @@ const TOO_MANY_REQUESTS: &str = "TooManyRequestsException";
 const UNAVAILABLE: &str = "ServiceUnavailableException";
 const UNKNOWN_CLIENT: &str = "UnrecognizedClientException";
 
+/// When to try again while the server starts or stops, unless the error says otherwise.
+const UNAVAILABLE_RETRY_DELAY: Duration = Duration::from_secs(1);
+
 /// Every result of a request in metrics: `ok`, or the type of the error.
 pub const RESULTS: [&str; 18] = [
     OK,
@@ -174,6 +177,8 @@ impl Exception {
             | ErrorReason::Unspecified => None,
         };
         let message = text.unwrap_or(message);
+        let is_unavailable = class.status == StatusCode::SERVICE_UNAVAILABLE;
+        let retry_delay = retry_delay.or(is_unavailable.then_some(UNAVAILABLE_RETRY_DELAY));
         Self { class, message, retry_delay }
     }
 
@@ -182,5 +187,42 @@ impl Exception {
         let Class { error_type, .. } = self.class;
         // Not `json!`, whose order would depend on a feature of serde_json.
         format!("{{\"__type\":\"{error_type}\",\"message\":{}}}", json!(self.message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::{Exception, RESULTS, class};
+    use crate::{proto::ErrorReason, service::Error};
+
+    fn reasons() -> impl Iterator<Item = ErrorReason> {
+        (0..100).filter_map(|number| ErrorReason::try_from(number).ok())
+    }
+
+    // Here, because most of these cannot be caused from outside.
+    #[test]
+    fn every_reason_has_a_type_that_is_counted() {
+        for reason in reasons() {
+            let found = class(&Error::new(reason, "text"));
+            assert!(RESULTS.contains(&found.error_type), "{reason:?}");
+            let is_error = found.status.is_client_error() || found.status.is_server_error();
+            assert!(is_error, "{reason:?}");
+        }
+        assert!(reasons().count() > 20);
+    }
+
+    #[test]
+    fn an_unavailable_server_says_when_to_try_again() {
+        for error in [Error::starting(), Error::shutting_down()] {
+            let exception = Exception::of(error, "CreateUserPool");
+            assert_eq!(exception.class.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(exception.retry_delay.is_some());
+        }
+        let overloaded = Exception::of(Error::overloaded("text"), "CreateUserPool");
+        assert_eq!(overloaded.class.status, StatusCode::TOO_MANY_REQUESTS);
+        let internal = Exception::of(Error::internal(), "CreateUserPool");
+        assert!(internal.message.contains("x-amzn-RequestId"), "{}", internal.message);
     }
 }

@@ -7,6 +7,7 @@ mod history;
 mod origins;
 mod proxy;
 mod readme;
+mod records;
 mod refusals;
 mod retries;
 mod security;
@@ -68,6 +69,11 @@ impl Answer {
 
 /// Sends a request with these headers, besides those of the connection.
 async fn send(server: &TestServer, head: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    call_to(address(server), head, headers, body).await
+}
+
+/// The same, to this host and port.
+async fn call_to(address: &str, head: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let mut request = format!("{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
     for (name, value) in headers {
         request.extend([*name, ": ", *value, "\r\n"]);
@@ -76,7 +82,7 @@ async fn send(server: &TestServer, head: &str, headers: &[(&str, &str)], body: &
         request.extend(["content-length: ", &body.len().to_string(), "\r\n"]);
     }
     request.push_str("\r\n");
-    let mut socket = TcpStream::connect(address(server)).await.expect("a connection");
+    let mut socket = TcpStream::connect(address).await.expect("a connection");
     socket.write_all(request.as_bytes()).await.expect("written");
     // The server may refuse a body before it is sent completely.
     socket.write_all(body).await.ok();

@@ -6,8 +6,9 @@ use std::{path::Path, process::Output};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::{Child, Command},
+    task::JoinHandle,
 };
 use tonic::transport::Channel;
 use userpool::proto::{
@@ -29,7 +30,8 @@ const ENDPOINT: &str = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER";
 
 /// The binary, which knows one access key.
 pub(super) struct Server {
-    _child: Child,
+    child: Child,
+    stderr: JoinHandle<String>,
     /// The URL for AWS clients.
     pub(super) url: String,
     grpc: String,
@@ -51,12 +53,27 @@ impl Server {
         command.args(["--listen=127.0.0.1:0", "--aws-listen=127.0.0.1:0"]).args(arguments);
         let mut child =
             command.arg("--aws-credentials").arg(keys).spawn().expect("the binary runs");
+        let mut stderr = child.stderr.take().expect("a pipe");
+        let stderr = tokio::spawn(async move {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).await.expect("UTF-8");
+            text
+        });
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let mut line = async || lines.next_line().await.expect("readable").expect("a line");
         let (grpc, url) = (line().await, line().await);
         let grpc = grpc.strip_prefix("userpool listening on ").expect("an address").to_owned();
         let url = url.strip_prefix("userpool listening for AWS clients on ").expect("a URL");
-        Self { _child: child, url: url.to_owned(), grpc, _directory: directory }
+        Self { child, stderr, url: url.to_owned(), grpc, _directory: directory }
+    }
+
+    /// Stops it gracefully, and returns its log.
+    pub(super) async fn terminate(mut self) -> String {
+        let process = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("sh").args(["-c", "kill -s TERM $0", &process]).status().await;
+        assert!(sent.expect("a shell").success());
+        assert!(self.child.wait().await.expect("an end").success());
+        self.stderr.await.expect("read to the end")
     }
 
     /// A proxy that loses the first answer.
