@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use futures_util::{Stream, stream};
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::{self, Instant},
 };
@@ -21,6 +21,7 @@ use crate::{
 
 use super::{
     connection::{Connection, PREFACE_TIMEOUT},
+    fair_limit::{FairLimit, User},
     handshake::{HandshakeError, handshake},
     listen::{ACCEPT_PAUSE, AcceptedSocket, Listener, limit_connections},
     tls::LoadedTls,
@@ -39,7 +40,7 @@ pub(crate) struct Acceptor {
     listener: Listener,
     tls: Option<Current<LoadedTls>>,
     limits: ConnectionLimits,
-    permits: Arc<Semaphore>,
+    places: Arc<FairLimit>,
     abort: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
     /// Each handshake has its own task, so that a slow client does not delay others.
@@ -58,12 +59,12 @@ impl Acceptor {
         abort: watch::Receiver<bool>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let permits = limit_connections(limits.connections).min(Semaphore::MAX_PERMITS);
+        let places = FairLimit::new(limit_connections(limits.connections));
         Self {
             listener,
             tls,
             limits,
-            permits: Arc::new(Semaphore::new(permits)),
+            places,
             abort,
             metrics,
             handshakes: JoinSet::new(),
@@ -110,14 +111,14 @@ impl Acceptor {
     /// Returns the connection if it needs no handshake, or else starts the handshake. Closes
     /// a connection over the limit.
     fn start_connection(&mut self, socket: AcceptedSocket, who: PeerAddress) -> Option<Connection> {
-        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+        let Some(place) = self.places.take(User::of_connection(who), 1) else {
             self.metrics.refused.count(RefusalReason::Connections);
             if self.accept_warnings.allow() {
                 tracing::warn!("connection limit reached; excess connections are closed");
             }
             return None;
         };
-        let permit = (permit, self.metrics.server.connection());
+        let permit = (place, self.metrics.server.connection());
         let deadline = Instant::now() + PREFACE_TIMEOUT;
         let (watches, abort) = (self.limits.watches_per_connection, self.abort.clone());
         let connection = move |socket, identity| {

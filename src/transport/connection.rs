@@ -10,14 +10,14 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     time::{Instant, Sleep, sleep, sleep_until},
 };
 use tonic::transport::server::Connected;
 
 use crate::{auth::Peer, telemetry::metrics::OpenConnection};
 
-use super::write_coalescer::WriteCoalescer;
+use super::{fair_limit::Share, write_coalescer::WriteCoalescer};
 
 #[cfg(test)]
 mod tests;
@@ -55,7 +55,7 @@ pub(crate) struct Connection {
 }
 
 /// The permit of a connection, and its count in the gauge of connections.
-pub(super) type ConnectionPermit = (OwnedSemaphorePermit, OpenConnection);
+pub(super) type ConnectionPermit = (Share, OpenConnection);
 
 /// The rest of the preface, and when it must have arrived.
 struct ExpectedPreface {

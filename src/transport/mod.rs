@@ -5,6 +5,7 @@ pub(crate) mod acceptor;
 mod call;
 mod connection;
 mod connection_age;
+mod fair_limit;
 mod handshake;
 pub(crate) mod http2;
 pub(crate) mod listen;

@@ -3,7 +3,9 @@
 
 mod access_record;
 mod admission;
+mod buffered_response;
 mod caller;
+mod client_memory;
 mod correlation;
 mod deadline;
 mod request_body;
@@ -28,7 +30,7 @@ use tower::{Layer, Service};
 
 use crate::{
     app::Source,
-    auth::{Access, Authentication, Authorization, Peer},
+    auth::{Access, Authentication, Authorization, Identity, Peer},
     service::Error,
     telemetry::{metrics::Metrics, spans::Tracer},
 };
@@ -37,14 +39,16 @@ pub use self::admission::Capacity;
 pub(crate) use self::caller::caller;
 use self::{
     access_record::AccessRecord,
-    admission::{Admission, CallKind, CallPermit},
+    admission::{Admission, CallKind, Place},
+    buffered_response::buffer,
+    client_memory::{ClientMemory, MakeRoom, TakenMemory},
     request_body::{RequestBody, SharedMemory},
     response_body::{ResponseBody, SentResponse},
     stalled_responses::StalledResponses,
     stream_end::StreamEnd,
     target::{RefusedRequests, SharedTarget},
 };
-use super::{Phase, Protocol};
+use super::{Phase, Protocol, fair_limit::User};
 
 /// A tower layer that runs the steps around a service. Clones share its state.
 #[derive(Debug, Clone)]
@@ -58,7 +62,8 @@ struct Steps {
     authentication: Authentication,
     authorization: Authorization,
     admission: Admission,
-    stalled_responses: StalledResponses<SentResponse>,
+    memory: ClientMemory,
+    stalled_responses: Arc<StalledResponses<SentResponse>>,
     refused_requests: RefusedRequests,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
@@ -80,12 +85,16 @@ impl CallLayer {
     ) -> Self {
         let Access { tokens, grants } = access;
         let refused = metrics.refused.clone();
+        let stalled_responses = Arc::new(StalledResponses::new());
+        let unread: Arc<dyn MakeRoom> =
+            Arc::<StalledResponses<SentResponse>>::clone(&stalled_responses);
         Self(Arc::new(Steps {
             protocol,
             authentication: Authentication::new(tokens, Arc::clone(&source), refused.clone()),
             authorization: Authorization::new(grants, refused.clone()),
-            admission: Admission::new(capacity, refused),
-            stalled_responses: StalledResponses::new(),
+            admission: Admission::new(capacity, refused.clone()),
+            memory: ClientMemory::new(capacity.client_memory, unread, refused),
+            stalled_responses,
             refused_requests: RefusedRequests::default(),
             source,
             phase,
@@ -106,6 +115,15 @@ impl CallLayer {
     }
 }
 
+/// What a call holds until its response is sent.
+type Held = (Place, TakenMemory);
+
+/// What a call may use.
+struct Admitted {
+    held: Held,
+    request_memory: SharedMemory,
+}
+
 impl Steps {
     /// Runs a call, from its request to its response.
     async fn run<S>(self: Arc<Self>, mut request: Request<Body>, mut service: S) -> Response<Body>
@@ -124,14 +142,14 @@ impl Steps {
 
         let admitted = authenticated.map_err(Error::from);
         let admitted = admitted.and_then(|()| self.authorize_and_admit(&record, &mut request));
-        let (mut response, permit) = match admitted {
-            Ok((permit, memory)) => {
+        let (mut response, held) = match admitted {
+            Ok(Admitted { held, request_memory }) => {
                 // The service reads and decodes the body in this call, except for a stream. The
                 // memory of the request is held until the call returns.
                 let call = service.call(request);
                 let answer = deadline::answer(call, deadline, &correlation_id).await;
-                drop(memory);
-                (answer.unwrap_or_else(|error| self.protocol.refusal(error)), Some(permit))
+                drop(request_memory);
+                (answer.unwrap_or_else(|error| self.protocol.refusal(error)), Some(held))
             }
             Err(error) => {
                 if let Some(target) = record.target() {
@@ -141,7 +159,7 @@ impl Steps {
             }
         };
         correlation::insert_header(&mut response, &correlation_id);
-        self.track(response, record, permit, end)
+        self.track(response, record, held, end).await
     }
 
     /// Checks the caller's role and the limits of running calls, and puts limits on the body
@@ -150,35 +168,55 @@ impl Steps {
         &self,
         record: &AccessRecord,
         request: &mut Request<Body>,
-    ) -> Result<(CallPermit, SharedMemory), Error> {
+    ) -> Result<Admitted, Error> {
         let method = record.method();
         // First the role, so that callers without it do not use up the limits.
         self.authorization.check(method, request.extensions())?;
         let kind = CallKind::of(method);
-        let permit = self.admission.admit(kind, request.extensions().get::<Peer>())?;
-        let memory = Arc::new(Mutex::new(self.admission.request_memory()));
+        let extensions = request.extensions();
+        let peer = extensions.get::<Peer>();
+        let user = User::of_call(extensions.get::<Identity>(), peer);
+        let place = self.admission.admit(kind, &user, peer)?;
+        let memory = self.memory.for_call(kind, user.clone())?;
+        let request_memory = Arc::new(Mutex::new(self.memory.nothing(kind, user)));
         let body = mem::take(request.body_mut());
-        let (shared, phase) = (Arc::clone(&memory), self.phase.clone());
+        let (shared, phase) = (Arc::clone(&request_memory), self.phase.clone());
         let target = record.target().cloned();
         *request.body_mut() = RequestBody::wrap(body, self.protocol, kind, shared, target, phase);
-        Ok((permit, memory))
+        Ok(Admitted { held: (place, memory), request_memory })
     }
 
-    /// Keeps the record and the permit of the call until its response is sent.
-    fn track(
+    /// Keeps the record of the call, its memory and, for a stream, its place until the response
+    /// is sent.
+    async fn track(
         &self,
         response: Response<Body>,
         mut record: AccessRecord,
-        permit: Option<CallPermit>,
+        held: Option<Held>,
         end: Option<StreamEnd>,
     ) -> Response<Body> {
         // A status in the headers is final: no body follows.
-        if self.protocol.code(response.headers()).is_some() {
+        let status_only = self.protocol.code(response.headers()).is_some();
+        let Some((mut place, mut memory)) = held.filter(|_| !status_only) else {
             record.finish_with(self.protocol, response.headers());
             return response;
+        };
+        let (parts, mut body) = response.into_parts();
+        if !place.kind.is_stream() {
+            body = match buffer(body, &mut memory, record.correlation_id()).await {
+                Ok(buffered) => buffered,
+                Err(error) => {
+                    let response = self.protocol.refusal(error);
+                    record.finish_with(self.protocol, response.headers());
+                    return response;
+                }
+            };
+            // Others can read or write while this client receives the response.
+            place.release();
         }
-        let stalled = &self.stalled_responses;
-        response.map(|body| ResponseBody::wrap(body, self.protocol, record, permit, end, stalled))
+        let (protocol, stalled) = (self.protocol, &*self.stalled_responses);
+        let body = ResponseBody::wrap(body, protocol, record, (place, memory), end, stalled);
+        Response::from_parts(parts, body)
     }
 }
 
