@@ -1,6 +1,6 @@
 //! Where a server listens: a TCP address or a Unix socket.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{ffi::OsStr, fmt, os::unix::ffi::OsStrExt as _, path::PathBuf, str::FromStr};
 
 /// Where a server listens: `HOST:PORT`, or `unix:PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,18 @@ impl FromStr for Endpoint {
 }
 
 impl Endpoint {
+    /// Reads an endpoint from an argument, in which the path of a socket may be any file name.
+    ///
+    /// # Errors
+    /// The text is not an endpoint.
+    pub fn from_os(text: &OsStr) -> Result<Self, EndpointError> {
+        match (text.to_str(), text.as_bytes().strip_prefix(b"unix:")) {
+            (Some(text), _) => text.parse(),
+            (None, Some(path)) => Ok(Self::Unix(OsStr::from_bytes(path).into())),
+            (None, None) => Err(EndpointError),
+        }
+    }
+
     /// Whether the system chooses the port.
     #[must_use]
     pub fn has_any_port(&self) -> bool {

@@ -13,8 +13,8 @@
 //! | [`telemetry`] | metrics, spans and the process log | anything |
 //! | [`fs`] | atomic writes, private files, reloading | anything but `telemetry` |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
-//! | [`audit`] | the codec of events, the chain verifier, signed checkpoints, export and import | the rules of user pools |
 //! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, gRPC, clocks, async |
+//! | [`audit`] | the codec of events, the verifier of the chain and of the rules, signed checkpoints, export and import | gRPC |
 //! | [`app`] | the writer, the projector, the read model, the history | gRPC |
 //! | [`auth`] | the identity of callers, and their permissions | protocol adapters |
 //! | [`service`] | one function per operation: takes the request message, returns the response message, a stream of them, or an error | HTTP, gRPC |
@@ -55,10 +55,10 @@ pub mod fs;
 pub mod event_log;
 
 #[cfg(feature = "server")]
-pub mod audit;
+pub mod user_pool;
 
 #[cfg(feature = "server")]
-pub mod user_pool;
+pub mod audit;
 
 #[cfg(feature = "server")]
 pub mod app;

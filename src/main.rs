@@ -25,7 +25,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let cli = match Cli::read() {
-        Ok(cli) => cli,
+        Ok(Some(cli)) => cli,
+        Ok(None) => return ExitCode::SUCCESS,
         Err(error) => return report(Err(error)),
     };
     let runtime = match Runtime::new() {
@@ -47,6 +48,11 @@ fn report(result: Result<Outcome, CliError>) -> ExitCode {
     match result {
         Ok(answer) => answer.exit_code(),
         Err(error @ CliError::ClosedPipe) => error.exit_code(),
+        Err(CliError::Usage(error)) => {
+            // With the colors of clap. Ignored: stderr may be closed.
+            let _ = error.print();
+            CliError::Usage(error).exit_code()
+        }
         Err(error) => {
             let message = format!("userpool: {}", error_chain(&error));
             let (printed, is_printed) = mpsc::channel();

@@ -3,6 +3,8 @@
 #[cfg(feature = "server")]
 mod json;
 #[cfg(feature = "server")]
+mod subject;
+#[cfg(feature = "server")]
 mod time;
 
 #[expect(
@@ -29,7 +31,11 @@ mod generated {
 
 #[cfg(feature = "server")]
 pub use self::{
-    json::{DESCRIPTORS, FILE_DESCRIPTOR_SET, from_json, to_json},
+    json::{
+        DESCRIPTORS, FILE_DESCRIPTOR_SET, JsonError, JsonScope, UnwritableMessage, decode_json,
+        find_json_problem, from_json, to_json,
+    },
+    subject::{SubjectPattern, SubjectPatternError},
     time::{format_time, sort_key, to_date_time, to_timestamp},
 };
 pub use generated::*;

@@ -36,7 +36,7 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let Some(moto) = Server::moto(&bench.tools) else { return };
     let server = Server::userpool(&bench.scratch.path().join("moto"));
     // The JSON that AWS's own clients send.
-    let request = to_json(&bench.messages.typical).to_string();
+    let request = to_json(&bench.messages.typical).expect("JSON").to_string();
     let answer: Value =
         serde_json::from_str(&exchange(&moto.address, "POST", "/", &CREATE, &request))
             .expect("the answer of moto");
@@ -47,8 +47,12 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let ours = Bytes::from(DescribeUserPoolRequest { user_pool_id: id }.encode_to_vec());
     let ours = (DESCRIBE_PATH, move |_| ours.clone());
     by_turns(bench, report, "DescribeUserPool", &server, ours, &moto, (&DESCRIBE, &[describe]));
-    let requests: Vec<String> =
-        bench.messages.requests.iter().map(|request| to_json(request).to_string()).collect();
+    let requests: Vec<String> = bench
+        .messages
+        .requests
+        .iter()
+        .map(|request| to_json(request).expect("JSON").to_string())
+        .collect();
     let ours = (CREATE_PATH, bench.messages.creates());
     let what = "CreateUserPool, durable here and in memory there";
     by_turns(bench, report, what, &server, ours, &moto, (&CREATE, &requests));

@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     Context, ExecuteError, LoadError, Outcome, ReadModel, Settings, Source,
+    clock::Clock,
     read_model::{Changes, IndexChange},
     stored::{EncodedPool, StoredPool},
 };
@@ -65,6 +66,7 @@ impl Batch {
 pub(super) struct Decider<'a> {
     pub(super) read_model: &'a ReadModel,
     pub(super) source: &'a dyn Source,
+    pub(super) clock: &'a Clock,
     pub(super) settings: &'a Settings,
     pub(super) batch: Batch,
 }
@@ -98,8 +100,7 @@ impl Decider<'_> {
         let decided = decide(&pool.state(), &facts, options.expected_revision, command)?;
 
         let Facts { user_pool_id: id, .. } = facts;
-        // The time is never earlier than that of the last event.
-        let at = self.source.now().max(self.batch.changes.record_time());
+        let at = self.clock.time(self.batch.changes.record_time())?;
         let mut new_pool = pool;
         let mut events = Vec::with_capacity(decided.len());
         for payload in decided {

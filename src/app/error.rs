@@ -10,7 +10,7 @@ use crate::{
     user_pool::{Contradiction, Rejection},
 };
 
-use super::{ReadModelError, read_model::ProjectError};
+use super::{ClockError, ReadModelError, read_model::ProjectError};
 
 /// Why a command was not executed.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,9 @@ pub enum ExecuteError {
     /// no later command will be.
     #[error("the log is unavailable")]
     LogUnavailable,
+    /// The clock is wrong. Nothing was recorded.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// A fault in this program. Nothing was recorded.
     #[error("the command failed in this program")]
     Fault,
@@ -111,6 +114,9 @@ pub enum StartError {
     /// The end of the log is lost.
     #[error(transparent)]
     EndLost(LoadError),
+    /// The clock is wrong.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// The thread of the writer could not be started.
     #[error("cannot start the writer")]
     Thread(#[source] std::io::Error),

@@ -3,6 +3,7 @@
 
 mod append;
 mod batch;
+mod clock;
 mod context;
 mod error;
 mod history;
@@ -31,7 +32,14 @@ use crate::{
     user_pool::{CheckedCommand, DomainPrefix, Limits, UserPoolId},
 };
 
+use self::{
+    clock::Clock,
+    history::Recent,
+    projector::Projector,
+    writer::{Writer, WriterState},
+};
 pub use self::{
+    clock::{ClockError, ClockSettings},
     context::Context,
     error::{ExecuteError, Failure, LoadError, StartError},
     history::{
@@ -44,11 +52,6 @@ pub use self::{
     settings::Settings,
     source::{Source, SystemSource},
     stored::{EncodedPool, StoredPool},
-};
-use self::{
-    history::Recent,
-    projector::Projector,
-    writer::{Writer, WriterState},
 };
 
 /// The capacity of the writer's queue, in commands.
@@ -133,6 +136,13 @@ impl App {
             settings.metrics.clone(),
         );
         projector.catch_up().await?;
+        let last_event = read_model.changes().last_record_time();
+        let clock = Clock::start(
+            Arc::clone(&source),
+            settings.clock,
+            settings.metrics.clone(),
+            last_event,
+        )?;
         let history = History::new(
             Arc::clone(&log),
             Arc::clone(&read_model),
@@ -146,6 +156,7 @@ impl App {
             read_model: Arc::clone(&read_model),
             projector,
             source: Arc::clone(&source),
+            clock,
             settings: settings.clone(),
         };
         let writer_state = writer::start(writer, writer::Jobs { waiting: jobs, closed })?;

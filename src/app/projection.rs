@@ -331,12 +331,28 @@ fn project(
     events.into_iter().try_for_each(|mut event| changes.project(read_model, &mut event))
 }
 
+/// Deletes what is at `path`. Some network file systems keep files that are still open, so
+/// what cannot be deleted yet is moved out of the way, and deleted the next time.
 fn remove(path: &Path) -> Result<(), ReadModelError> {
-    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    let removed = if path.is_dir() { remove_directory(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(ReadModelError::Engine(error.into()))
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+fn remove_directory(path: &Path) -> io::Result<()> {
+    let left = path.with_extension("removed");
+    // Ignored: it may be missing, or still in use.
+    let _ = fs::remove_dir_all(&left);
+    match fs::remove_dir_all(path) {
+        Err(error) if is_in_use(&error) => fs::rename(path, &left),
+        removed => removed,
+    }
+}
+
+fn is_in_use(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::ResourceBusy)
 }

@@ -5,6 +5,8 @@ use crate::{
     user_pool::Limits,
 };
 
+use super::ClockSettings;
+
 /// The settings of the application.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -14,6 +16,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How many bytes of the read model are cached in memory, approximately.
     pub cache: u64,
+    /// What to do about a clock that jumps ahead.
+    pub clock: ClockSettings,
     /// The metrics of the application.
     pub metrics: AppMetrics,
     /// Records the spans of appends.

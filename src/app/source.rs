@@ -1,6 +1,6 @@
 //! The source of nondeterminism: the time and new identifiers.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use chrono::{DateTime, SubsecRound as _, Utc};
 use uuid::Uuid;
@@ -29,7 +29,8 @@ pub struct SystemSource;
 #[expect(clippy::disallowed_methods, reason = "the one place that owns time and randomness")]
 impl Source for SystemSource {
     fn now(&self) -> DateTime<Utc> {
-        Utc::now().trunc_subsecs(3)
+        // `Utc::now` panics if the clock is before 1970.
+        DateTime::<Utc>::from(SystemTime::now()).trunc_subsecs(3)
     }
 
     fn uuid(&self) -> Uuid {

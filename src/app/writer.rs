@@ -33,6 +33,7 @@ use super::{
     Context, ExecuteError, Failure, LoadError, Outcome, ReadModel, Settings, Source, StartError,
     append::{append, confirm},
     batch::{Batch, Decider, Decision},
+    clock::Clock,
     projector::Projector,
 };
 
@@ -154,6 +155,7 @@ pub(super) struct Writer {
     pub(super) read_model: Arc<ReadModel>,
     pub(super) projector: Projector,
     pub(super) source: Arc<dyn Source>,
+    pub(super) clock: Clock,
     pub(super) settings: Settings,
 }
 
@@ -217,8 +219,8 @@ impl Writer {
     /// Decides commands into a batch. Keeps them if `again` is set, because they may have to
     /// be decided again.
     async fn decide(&self, batch: Batch, jobs: &mut [Job], again: bool) -> (Batch, Vec<Answer>) {
-        let Self { read_model, source, settings, .. } = self;
-        let mut decider = Decider { read_model, source: source.as_ref(), settings, batch };
+        let Self { read_model, source, clock, settings, .. } = self;
+        let mut decider = Decider { read_model, source: source.as_ref(), clock, settings, batch };
         let mut answers = Vec::with_capacity(jobs.len());
         for Job { checked, context, .. } in jobs {
             let command = if again { checked.clone() } else { checked.take() };
@@ -299,6 +301,7 @@ fn outcome_label(
             ExecuteError::Overloaded
             | ExecuteError::ShuttingDown
             | ExecuteError::LogUnavailable
+            | ExecuteError::Clock(_)
             | ExecuteError::Fault
             | ExecuteError::Unreadable(_),
         ) => metrics::CommandOutcome::Failed,

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
 
 use self::ed25519::KeyPair;
 pub(crate) use self::ed25519::public_key_from_pem;
@@ -139,6 +139,10 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
     let hash = hash.as_slice().try_into().map_err(|_| Malformed("hash"))?;
     let head = Head { position: Position(position), hash: Hash(hash) };
     let time = time.and_then(proto::to_date_time).ok_or(Malformed("time"))?;
+    // The signed text has milliseconds, so it would not show a change of smaller units.
+    if time.trunc_subsecs(3) != time {
+        return Err(Malformed("time"));
+    }
     let key = public_key.as_slice().try_into().map_err(|_| Malformed("public_key"))?;
     let signature = signature.as_slice().try_into().map_err(|_| Malformed("signature"))?;
     let text = signed_text(head, time, &key);
@@ -152,8 +156,25 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
 /// The file cannot be written.
 pub fn append(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
     let mut lines = read_optional(path)?.unwrap_or_default();
-    writeln!(lines, "{}", proto::to_json(checkpoint))?;
+    writeln!(lines, "{}", proto::to_json(checkpoint)?)?;
     write_atomic(path, &lines, 0o644)
+}
+
+/// The public key of the signing key at `key`; if that is missing, the one that signed the
+/// last of `checkpoints`; `None` if that is missing as well.
+///
+/// # Errors
+/// See [`KeyError`].
+pub fn public_key(key: &Path, checkpoints: &Path) -> Result<Option<[u8; 32]>, KeyError> {
+    let io_error = |path: &Path| {
+        let path = path.to_owned();
+        |source| KeyError::Io { path, source }
+    };
+    let Some(pem) = read_optional(key).map_err(io_error(key))? else {
+        return last_key(checkpoints).map_err(io_error(checkpoints));
+    };
+    let pair = KeyPair::from_pem(&pem).ok_or_else(|| KeyError::NotAKey(key.to_owned()))?;
+    Ok(Some(pair.public_key))
 }
 
 /// The key that signed the last valid checkpoint in the file at `path`, if there is one.

@@ -67,7 +67,7 @@ impl<W: Write> Exporter<W> {
     }
 
     fn write(&mut self, record: &Record, event: &UserPoolEvent) -> io::Result<()> {
-        writeln!(self.batch, "{}", proto::to_json(event))?;
+        writeln!(self.batch, "{}", proto::to_json(event)?)?;
         if record.is_last_in_batch() {
             self.out.write_all(&self.batch)?;
             self.batch.clear();

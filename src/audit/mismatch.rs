@@ -1,6 +1,10 @@
 //! Mismatches that a verification finds, with the texts that all verifications share.
 
-use crate::event_log::{Defect, Hash, Position};
+use crate::{
+    event_log::{Defect, Hash, Position},
+    proto::JsonError,
+    user_pool::Contradiction,
+};
 
 use super::{checkpoint::CheckpointError, codec::DecodeCause, trusted::PublicKey};
 
@@ -20,7 +24,7 @@ pub struct Mismatch {
 pub enum MismatchCause {
     /// The line of an export is not an event.
     #[error("the line is not an event in JSON")]
-    InvalidJson(#[from] serde_json::Error),
+    InvalidJson(#[from] JsonError),
     /// The event came without its record.
     #[error("the event has no record; export it with its record")]
     NoRecord,
@@ -33,6 +37,9 @@ pub enum MismatchCause {
     /// The fields of the event differ from those in its record.
     #[error("the event differs from its record: one of them was changed")]
     EventChanged,
+    /// No command could have recorded the event after those before it.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
     /// A trusted checkpoint has another hash.
     #[error("the hash is {found}, but the trusted checkpoint has {trusted}: history was rewritten")]
     Rewritten {

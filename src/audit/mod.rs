@@ -1,6 +1,6 @@
 //! Proof that the log was not changed: the chain verifier, signed checkpoints, export and
 //! import. The codec of events is also here, because the verifier must decode the records.
-//! Knows nothing of the rules of user pools or of gRPC.
+//! Knows nothing of gRPC.
 
 pub mod checkpoint;
 pub(crate) mod codec;

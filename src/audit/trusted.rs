@@ -1,13 +1,13 @@
 //! The trust anchors of an auditor: checkpoints that were kept elsewhere, and the public
 //! key that verifies them.
 
-use std::{fmt, fs, str::FromStr};
+use std::{ffi::OsStr, fmt, fs};
 
 use serde_json::Value;
 
 use crate::{
     event_log::{Hash, Head, Position},
-    proto::{self, SignedCheckpoint},
+    proto::{self, GetSignedCheckpointResponse, JsonError, SignedCheckpoint},
 };
 
 use super::checkpoint::{self, CheckpointError};
@@ -94,28 +94,48 @@ impl LogCheckpoint {
         let position = Position(position.parse().ok()?);
         Some(Self { head: Head { position, hash: hash.parse().ok()? }, key: None })
     }
+}
 
-    /// Reads a signed checkpoint, alone or as the response of `GetSignedCheckpoint`.
-    fn from_json(document: &Value) -> Result<Self, String> {
-        let document = document.get("checkpoint").unwrap_or(document);
-        let signed = proto::from_json(&document.to_string()).map_err(|error| error.to_string())?;
-        Self::verify(&signed).map_err(|error| error.to_string())
+/// Reads a signed checkpoint, alone or as the response of `GetSignedCheckpoint`.
+fn parse_checkpoint(json: &str, is_response: bool) -> Result<SignedCheckpoint, JsonError> {
+    if is_response {
+        let response: GetSignedCheckpointResponse = proto::from_json(json)?;
+        Ok(response.checkpoint.unwrap_or_default())
+    } else {
+        proto::from_json(json)
     }
 }
 
-impl FromStr for TrustedCheckpoints {
-    type Err = String;
-
+impl TrustedCheckpoints {
     /// Reads `POSITION:HASH`, or a file with signed checkpoints.
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(checkpoint) = LogCheckpoint::from_anchor(text) {
+    ///
+    /// # Errors
+    /// The file cannot be read, or has no valid checkpoint.
+    pub fn read(text: &OsStr) -> Result<Self, String> {
+        if let Some(checkpoint) = text.to_str().and_then(LogCheckpoint::from_anchor) {
             return Ok(Self(vec![checkpoint]));
         }
-        let json = fs::read_to_string(text).map_err(|error| error.to_string())?;
-        let documents = serde_json::Deserializer::from_str(&json).into_iter();
-        let checkpoints: Vec<_> = documents
-            .map(|document| LogCheckpoint::from_json(&document.map_err(|error| error.to_string())?))
-            .collect::<Result<_, String>>()?;
+        let bytes = fs::read(text).map_err(|error| error.to_string())?;
+        let json = proto::decode_json(bytes).map_err(|error| error.to_string())?;
+        let mut documents = serde_json::Deserializer::from_str(&json).into_iter::<Value>();
+        let (mut checkpoints, mut start) = (Vec::new(), 0);
+        while let Some(document) = documents.next() {
+            let document = document.map_err(|error| JsonError::from(error).to_string())?;
+            let is_response = document.get("checkpoint").is_some();
+            let (before, rest) = json.split_at(start);
+            let end = documents.byte_offset();
+            let text = rest.get(..end.saturating_sub(start)).unwrap_or_default();
+            let lines = before.matches('\n').count();
+            let signed = parse_checkpoint(text, is_response)
+                .map_err(|error| error.after_lines(lines).to_string())?;
+            let checkpoint = LogCheckpoint::verify(&signed).map_err(|error| {
+                let blank = text.len() - text.trim_start().len();
+                let blank_lines = text.get(..blank).unwrap_or_default().matches('\n').count();
+                format!("line {}: {error}", lines + blank_lines + 1)
+            })?;
+            checkpoints.push(checkpoint);
+            start = end;
+        }
         if checkpoints.is_empty() {
             return Err("the file has no checkpoint".to_owned());
         }
@@ -123,13 +143,14 @@ impl FromStr for TrustedCheckpoints {
     }
 }
 
-impl FromStr for PublicKey {
-    type Err = String;
-
+impl PublicKey {
     /// Reads 64 hexadecimal digits, or a file with a public key in PEM.
-    fn from_str(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// The file cannot be read, or has no key.
+    pub fn read(text: &OsStr) -> Result<Self, String> {
         // A key is as long as a hash, and is written as one.
-        if let Ok(Hash(key)) = text.parse() {
+        if let Some(Ok(Hash(key))) = text.to_str().map(str::parse) {
             return Ok(Self(key));
         }
         let pem = fs::read(text).map_err(|error| {

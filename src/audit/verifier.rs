@@ -1,9 +1,12 @@
-//! The chain verifier: it takes the records of a log one after another and reports the
-//! first mismatch. Knows nothing of the source of the records.
+//! The verifier: it takes the records of a log one after another and reports the first that
+//! breaks the chain or the rules. Knows nothing of the source of the records.
+
+use std::borrow::Borrow;
 
 use crate::{
     event_log::{Defect, Head, Record},
     proto::{self, UserPoolEvent},
+    user_pool::EventChecker,
 };
 
 use super::{
@@ -12,14 +15,15 @@ use super::{
     trusted::{LogCheckpoint, PublicKey},
 };
 
-/// Checks the hash chain, the batches and the events of a log, and compares its hashes
-/// with those of trusted checkpoints.
+/// Checks the hash chain and the batches of a log, and that commands could have recorded its
+/// events; compares its hashes with those of trusted checkpoints.
 #[derive(Debug, Clone, Default)]
 pub struct Verifier {
     /// The last record that is valid.
     head: Head,
     /// Whether that record is not the last of its batch.
     is_inside_batch: bool,
+    rules: EventChecker,
     /// The trusted heads that are not compared yet, by position.
     trusted: Vec<Head>,
 }
@@ -60,7 +64,7 @@ impl Verifier {
     /// As for [`Self::push`].
     pub fn push_event(&mut self, event: &UserPoolEvent) -> Result<Record, Mismatch> {
         let record = parse_record(event).map_err(|cause| self.mismatch_at_next(cause))?;
-        self.accept(&record, |record| check_event(event, record))
+        self.accept(&record, |record| check_event(event, record).map(|()| event))
             .map_err(|cause| self.mismatch_at_next(cause))?;
         Ok(record)
     }
@@ -70,7 +74,8 @@ impl Verifier {
     /// # Errors
     /// As for [`Self::push`].
     pub fn push_line(&mut self, line: &str) -> Result<Record, Mismatch> {
-        let event = proto::from_json(line).map_err(|error| self.mismatch_at_next(error))?;
+        let event =
+            proto::from_json(line).map_err(|error| self.mismatch_at_next(error.in_one_line()))?;
         self.push_event(&event)
     }
 
@@ -129,19 +134,23 @@ impl Verifier {
         Mismatch { position: self.head.position, cause: cause.into() }
     }
 
-    /// Makes a record the head, if it follows the head and `check` accepts its content.
-    fn accept<T>(
+    /// Makes a record the head, if it follows the head and its event obeys the rules.
+    fn accept<E: Borrow<UserPoolEvent>>(
         &mut self,
         record: &Record,
-        check: impl FnOnce(&Record) -> Result<T, MismatchCause>,
-    ) -> Result<T, MismatchCause> {
+        event_of: impl FnOnce(&Record) -> Result<E, MismatchCause>,
+    ) -> Result<E, MismatchCause> {
         // The chain first, because a misplaced record has the content of another position.
         record.check_follows(self.head)?;
-        let content = check(record)?;
+        let event = event_of(record)?;
         self.compare_trusted(record.head())?;
+        let UserPoolEvent { user_pool_id, revision, payload, .. } = event.borrow();
+        if let Some(payload) = payload {
+            self.rules.check(user_pool_id, *revision, payload)?;
+        }
         self.head = record.head();
         self.is_inside_batch = !record.is_last_in_batch();
-        Ok(content)
+        Ok(event)
     }
 
     /// Compares a head with the trusted ones at its position, and removes them.

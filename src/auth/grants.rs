@@ -2,9 +2,7 @@
 
 use std::str::FromStr;
 
-use regex::Regex;
-
-use crate::proto::ActorKind;
+use crate::proto::{ActorKind, SubjectPattern};
 
 use super::{COMMON_NAME, Identity};
 
@@ -63,7 +61,7 @@ impl Grants {
 #[derive(Debug, Clone)]
 pub struct CallerPattern {
     kind: ActorKind,
-    subject: Regex,
+    subject: SubjectPattern,
     /// Whether it matches certificates that have only a common name.
     matches_common_names: bool,
 }
@@ -89,7 +87,7 @@ impl CallerPattern {
         let common_name =
             caller.kind == ActorKind::Certificate && caller.subject.starts_with(COMMON_NAME);
         let possible = self.matches_common_names || !common_name;
-        self.kind == caller.kind && possible && self.subject.is_match(&caller.subject)
+        self.kind == caller.kind && possible && self.subject.matches(&caller.subject)
     }
 }
 
@@ -116,15 +114,9 @@ impl FromStr for CallerPattern {
 
 impl CallerPattern {
     fn new(kind: ActorKind, subject: &str) -> Result<Self, CallerPatternError> {
-        let segment = |text: &str| {
-            let parts: Vec<_> = text.split('*').map(regex::escape).collect();
-            parts.join("[^/]*")
-        };
         // "*.example" must not match a common name, which its owner may have chosen.
         let matches_common_names = subject == "**" || subject.starts_with(COMMON_NAME);
-        let parts: Vec<_> = subject.split("**").map(segment).collect();
-        let expression = format!(r"(?s)\A{}\z", parts.join(".*"));
-        let subject = Regex::new(&expression).map_err(|_| CallerPatternError)?;
+        let subject = subject.parse().map_err(|_| CallerPatternError)?;
         Ok(Self { kind, subject, matches_common_names })
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     proto::watch_user_pool_events_response::Content,
 };
 
-use super::{error::CliError, positive::positive};
+use super::{error::CliError, os_argument, positive::positive};
 
 /// The server to call, and how.
 #[derive(Debug, Clone, Args)]
@@ -20,9 +20,11 @@ pub(super) struct ConnectionArgs {
     /// Connect to the server at this address: HOST:PORT or unix:PATH.
     #[arg(
         long,
+        hide_short_help = true,
         env = "USERPOOL_ENDPOINT",
         value_name = "ENDPOINT",
-        default_value = "127.0.0.1:50051"
+        default_value = "127.0.0.1:50051",
+        value_parser = os_argument::endpoint()
     )]
     endpoint: Endpoint,
     #[command(flatten)]
@@ -37,6 +39,7 @@ pub(super) struct AccessArgs {
     /// The wait for new events is not limited.
     #[arg(
         long,
+        hide_short_help = true,
         env = "USERPOOL_TIMEOUT",
         value_name = "SECONDS",
         default_value_t = 30,
@@ -45,23 +48,35 @@ pub(super) struct AccessArgs {
     timeout: u64,
     /// Connect with TLS and trust the authorities that the system trusts. Implied by --ca, --cert
     /// and --server-name.
-    #[arg(long, env = "USERPOOL_TLS", value_parser = BoolishValueParser::new())]
+    #[arg(long, hide_short_help = true, env = "USERPOOL_TLS", value_parser = BoolishValueParser::new())]
     tls: bool,
     /// Connect with TLS and trust only the authorities in this PEM file.
-    #[arg(long, env = "USERPOOL_CA", value_name = "FILE")]
+    #[arg(long, hide_short_help = true, env = "USERPOOL_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Connect with TLS and present the certificate in this PEM file.
-    #[arg(long, env = "USERPOOL_CERT", value_name = "FILE", requires = "cert_key")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        env = "USERPOOL_CERT",
+        value_name = "FILE",
+        requires = "cert_key"
+    )]
     cert: Option<PathBuf>,
     /// Read the private key of --cert from this PEM file.
-    #[arg(long, env = "USERPOOL_CERT_KEY", value_name = "FILE", requires = "cert")]
+    #[arg(
+        long,
+        hide_short_help = true,
+        env = "USERPOOL_CERT_KEY",
+        value_name = "FILE",
+        requires = "cert"
+    )]
     cert_key: Option<PathBuf>,
     /// Connect with TLS and require this name in the server's certificate. If omitted, the host of
     /// the endpoint is required.
-    #[arg(long, env = "USERPOOL_SERVER_NAME", value_name = "NAME")]
+    #[arg(long, hide_short_help = true, env = "USERPOOL_SERVER_NAME", value_name = "NAME")]
     server_name: Option<String>,
     /// Send the bearer token in this file with each call.
-    #[arg(long, env = "USERPOOL_TOKEN_FILE", value_name = "FILE")]
+    #[arg(long, hide_short_help = true, env = "USERPOOL_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 

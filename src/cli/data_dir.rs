@@ -1,9 +1,6 @@
 //! The argument that names the data directory of a stopped server.
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -13,7 +10,7 @@ use crate::{
     server::data_dir::{self, DataDir},
 };
 
-use super::{error::CliError, outcome::Outcome};
+use super::{error::CliError, outcome::Outcome, output::print};
 
 /// The data directory of a stopped server.
 #[derive(Debug, Args)]
@@ -26,9 +23,7 @@ pub(super) struct DataDirArgs {
 impl DataDirArgs {
     /// Locks the directory and opens its log.
     pub(super) fn open(&self) -> Result<(DataDir, SledLog), CliError> {
-        let data_dir = DataDir::open_existing(&self.data_dir).map_err(CliError::other)?;
-        let log = SledLog::open(&data_dir.log()).map_err(CliError::other)?;
-        Ok((data_dir, log))
+        open(&self.data_dir)
     }
 
     /// Prints the public key that verifies the checkpoints of this directory.
@@ -38,7 +33,14 @@ impl DataDirArgs {
         let signer =
             Signer::open(&key, &data_dir::checkpoints(&self.data_dir)).map_err(CliError::other)?;
         drop(data_dir);
-        write!(io::stdout(), "{}", signer.public_key_pem())?;
+        print(signer.public_key_pem().trim_end())?;
         Ok(Outcome::Success)
     }
+}
+
+/// Locks a data directory and opens its log.
+pub(super) fn open(path: &Path) -> Result<(DataDir, SledLog), CliError> {
+    let data_dir = DataDir::open_existing(path).map_err(CliError::other)?;
+    let log = SledLog::open(&data_dir.log()).map_err(CliError::other)?;
+    Ok((data_dir, log))
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::Source,
-    proto::{self, ReplayUserPoolResponse},
+    proto::{self, ReplayUserPoolResponse, UnwritableMessage},
 };
 
 use super::{
@@ -42,10 +42,11 @@ pub(super) struct DiffCommand {
 }
 
 /// A member that differs between the two points; `None` if it is absent there.
-struct Difference<'a> {
-    path: String,
-    from: Option<&'a Value>,
-    to: Option<&'a Value>,
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Difference {
+    pub(super) path: String,
+    pub(super) from: Option<Value>,
+    pub(super) to: Option<Value>,
 }
 
 impl DiffCommand {
@@ -54,36 +55,42 @@ impl DiffCommand {
         let client = self.connection.connect().await?;
         let from = replay(&client, self.pool.clone(), Some(self.from.as_of(now))).await?;
         let to = replay(&client, self.pool.clone(), self.to.map(|to| to.as_of(now))).await?;
-        let (left, right) = (comparable(&from), comparable(&to));
-        let mut differences = Vec::new();
-        collect(String::new(), Some(&left), Some(&right), &mut differences);
+        let (left, right) = (comparable(&from)?, comparable(&to)?);
+        let differences = differences(&left, &right);
         print_differences(self.output.or_table(), &self.pool, (&from, &to), &differences)?;
         Ok(if differences.is_empty() { Outcome::Success } else { Outcome::Negative })
     }
 }
 
 /// The document that is compared: the user pool, and whether it is deleted.
-fn comparable(replayed: &ReplayUserPoolResponse) -> Value {
-    let mut members = replayed.user_pool.as_ref().map(proto::to_json).unwrap_or_default();
+fn comparable(replayed: &ReplayUserPoolResponse) -> Result<Value, UnwritableMessage> {
+    let pool = replayed.user_pool.as_ref().map(proto::to_json).transpose()?;
+    let mut members = pool.unwrap_or_default();
     if let (Some(members), true) = (members.as_object_mut(), replayed.deleted) {
         members.insert("deleted".to_owned(), true.into());
     }
-    members
+    Ok(members)
 }
 
-/// Collects the differences between two values, member by member.
-fn collect<'a>(
+/// The differences between two documents, member by member.
+pub(super) fn differences(from: &Value, to: &Value) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    collect(String::new(), Some(from), Some(to), &mut differences);
+    differences
+}
+
+fn collect(
     path: String,
-    from: Option<&'a Value>,
-    to: Option<&'a Value>,
-    differences: &mut Vec<Difference<'a>>,
+    from: Option<&Value>,
+    to: Option<&Value>,
+    differences: &mut Vec<Difference>,
 ) {
     if from == to {
         return;
     }
-    let object = |value: Option<&'a Value>| value.and_then(Value::as_object);
-    let (Some(old), Some(new)) = (object(from), object(to)) else {
-        differences.push(Difference { path, from, to });
+    let (Some(old), Some(new)) = (from.and_then(Value::as_object), to.and_then(Value::as_object))
+    else {
+        differences.push(Difference { path, from: from.cloned(), to: to.cloned() });
         return;
     };
     let added = new.keys().filter(|member| !old.contains_key(*member));
@@ -97,12 +104,12 @@ fn print_differences(
     format: OutputFormat,
     pool: &str,
     (from, to): (&ReplayUserPoolResponse, &ReplayUserPoolResponse),
-    differences: &[Difference<'_>],
+    differences: &[Difference],
 ) -> Result<(), CliError> {
     let documents = differences.iter().map(|Difference { path, from, to }| {
         let mut document = serde_json::Map::from_iter([("path".to_owned(), json!(path))]);
-        document.extend(from.map(|value| ("from".to_owned(), value.clone())));
-        document.extend(to.map(|value| ("to".to_owned(), value.clone())));
+        document.extend(from.clone().map(|value| ("from".to_owned(), value)));
+        document.extend(to.clone().map(|value| ("to".to_owned(), value)));
         Value::Object(document)
     });
     match format {
@@ -124,15 +131,15 @@ fn print_differences(
         }
         OutputFormat::Json => {
             let place = |replayed: &ReplayUserPoolResponse| {
-                let whole = proto::to_json(replayed);
+                let whole = proto::to_json(replayed)?;
                 let members = ["revision", "position", "recordTime"];
                 let members = members.iter().filter_map(|member| {
                     whole.get(*member).map(|value| ((*member).to_owned(), value.clone()))
                 });
-                Value::Object(members.collect())
+                Ok::<_, UnwritableMessage>(Value::Object(members.collect()))
             };
             let documents: Vec<_> = documents.collect();
-            let (from, to) = (place(from), place(to));
+            let (from, to) = (place(from)?, place(to)?);
             format.value(&json!({ "from": from, "to": to, "differences": documents }))
         }
         OutputFormat::Jsonl => {

@@ -1,12 +1,18 @@
 //! JSON documents that hold the request to send.
 
-use std::{convert::Infallible, fs, io, path::PathBuf, str::FromStr};
+use std::{
+    ffi::OsString,
+    fmt::Display,
+    fs,
+    io::{self, Read as _},
+    path::PathBuf,
+};
 
 use prost::{Message, Name};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
-    proto::{self, CreateUserPoolRequest, UserPool},
+    proto::{self, CreateUserPoolRequest, JsonError, JsonScope, UpdateUserPoolRequest, UserPool},
     user_pool,
 };
 
@@ -17,6 +23,11 @@ const USER_POOL: [&str; 3] = ["UserPool", "userPool", "user_pool"];
 /// The members that a user pool has and a request to create one does not.
 const USER_POOL_ONLY: [&str; 6] =
     ["Id", "id", "Name", "name", "SchemaAttributes", "schema_attributes"];
+/// The members that only a request to create or to update a user pool has.
+const REQUEST_ONLY_CREATE: [&str; 3] = ["PoolName", "pool_name", "Schema"];
+const REQUEST_ONLY_UPDATE: [&str; 2] = ["UserPoolId", "user_pool_id"];
+/// The members that the service assigns, but that an update compares with the current ones.
+const COMPARED: [&str; 4] = ["Id", "id", "Domain", "domain"];
 /// The members of a user pool that no request has, in both spellings. They are removed
 /// before the message is parsed, because the AWS CLI writes times in its own formats.
 const OUTPUT_ONLY: [&str; 16] = [
@@ -38,6 +49,12 @@ const OUTPUT_ONLY: [&str; 16] = [
     "domain",
 ];
 
+/// What a document holds.
+enum Content<M> {
+    Request(Box<M>),
+    UserPool(Box<UserPool>),
+}
+
 /// The source of a document.
 #[derive(Debug, Clone)]
 pub(super) enum Document {
@@ -45,67 +62,84 @@ pub(super) enum Document {
     File(PathBuf),
 }
 
-impl FromStr for Document {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(if text == "-" { Self::Stdin } else { Self::File(text.into()) })
+impl From<OsString> for Document {
+    fn from(name: OsString) -> Self {
+        if name == "-" { Self::Stdin } else { Self::File(name.into()) }
     }
 }
 
 impl Document {
     /// Reads a request to create a user pool, or makes one from a user pool.
     pub(super) fn create_user_pool(&self) -> Result<CreateUserPoolRequest, CliError> {
-        let mut document = self.object()?;
-        let user_pool = USER_POOL.iter().find_map(|member| document.remove(*member));
-        let mut pool = match user_pool {
-            Some(Value::Object(pool)) => pool,
-            Some(_) => return Err(self.invalid("UserPool is not an object")),
-            None if USER_POOL_ONLY.iter().any(|member| document.contains_key(*member)) => document,
-            None => return self.message(document),
-        };
-        pool.retain(|member, _| !OUTPUT_ONLY.contains(&member.as_str()));
-        let pool: UserPool = self.message(pool)?;
-        Ok(user_pool::to_create_request(pool))
-    }
-
-    /// Reads a message.
-    pub(super) fn read<M: Message + Name + Default>(&self) -> Result<M, CliError> {
-        self.message(self.object()?)
-    }
-
-    fn object(&self) -> Result<Map<String, Value>, CliError> {
-        let text = match self {
-            Self::Stdin => io::read_to_string(io::stdin()),
-            Self::File(path) => fs::read_to_string(path),
-        };
-        let text = text.map_err(|error| self.invalid(&error.to_string()))?;
-        let value: Value =
-            serde_json::from_str(&text).map_err(|error| self.invalid(&error.to_string()))?;
-        match value {
-            Value::Object(object) => Ok(object),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::String(_)
-            | Value::Array(_) => Err(self.invalid("not a JSON object")),
+        match self.parse(&REQUEST_ONLY_CREATE)? {
+            Content::UserPool(pool) => Ok(user_pool::to_create_request(*pool)),
+            Content::Request(request) => Ok(*request),
         }
     }
 
-    fn message<M: Message + Name + Default>(
+    /// Reads a request to update a user pool, or makes one from a user pool, which is
+    /// returned as well.
+    pub(super) fn update_user_pool(
         &self,
-        object: Map<String, Value>,
-    ) -> Result<M, CliError> {
-        let text = Value::Object(object).to_string();
-        proto::from_json(&text).map_err(|error| {
-            // The line and column are those of the text, not of the file.
-            let error = error.to_string();
-            self.invalid(error.split(" at line ").next().unwrap_or(&error))
-        })
+    ) -> Result<(UpdateUserPoolRequest, Option<UserPool>), CliError> {
+        match self.parse(&REQUEST_ONLY_UPDATE)? {
+            Content::UserPool(pool) => {
+                Ok((user_pool::to_update_request((*pool).clone()), Some(*pool)))
+            }
+            Content::Request(request) => Ok((*request, None)),
+        }
+    }
+
+    /// Reads a request, or the user pool in the output of another command.
+    fn parse<M: Message + Name + Default>(
+        &self,
+        request_only: &[&str],
+    ) -> Result<Content<M>, CliError> {
+        let text = self.text()?;
+        let value: Value =
+            serde_json::from_str(&text).map_err(|error| self.invalid(&JsonError::from(error)))?;
+        let Value::Object(document) = value else {
+            return Err(self.invalid(&"not a JSON object"));
+        };
+        let wrapper = USER_POOL.into_iter().find(|member| document.contains_key(*member));
+        let has = |members: &[&str]| members.iter().any(|member| document.contains_key(*member));
+        let is_pool = wrapper.is_some() || (has(&USER_POOL_ONLY) && !has(request_only));
+        if !is_pool {
+            let request = proto::from_json(&text).map_err(|error| self.invalid(&error))?;
+            return Ok(Content::Request(Box::new(request)));
+        }
+        let scope = JsonScope { member: wrapper, ignored: &OUTPUT_ONLY };
+        if let Some(problem) = proto::find_json_problem::<UserPool>(&text, scope) {
+            return Err(self.invalid(&problem));
+        }
+        let pool = match wrapper {
+            Some(member) => document.get(member).and_then(Value::as_object).cloned(),
+            None => Some(document),
+        };
+        let mut pool = pool.unwrap_or_default();
+        // What the service assigns, except for what an update compares.
+        pool.retain(|member, value| {
+            let is_compared = COMPARED.contains(&member.as_str()) && value.is_string();
+            is_compared || !OUTPUT_ONLY.contains(&member.as_str())
+        });
+        let pool = proto::from_json(&Value::Object(pool).to_string());
+        // The line and column would not be those of the file.
+        let pool = pool.map_err(|error| self.invalid(&error.problem))?;
+        Ok(Content::UserPool(Box::new(pool)))
+    }
+
+    fn text(&self) -> Result<String, CliError> {
+        let mut bytes = Vec::new();
+        let read = match self {
+            Self::Stdin => io::stdin().read_to_end(&mut bytes).map(|_| bytes),
+            Self::File(path) => fs::read(path),
+        };
+        let bytes = read.map_err(|error| self.invalid(&error))?;
+        proto::decode_json(bytes).map_err(|error| self.invalid(&error))
     }
 
     /// The error that the document cannot be used because of `problem`.
-    pub(super) fn invalid(&self, problem: &str) -> CliError {
+    pub(super) fn invalid(&self, problem: &dyn Display) -> CliError {
         let name = match self {
             Self::Stdin => "stdin".to_owned(),
             Self::File(path) => path.display().to_string(),

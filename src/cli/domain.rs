@@ -8,6 +8,7 @@ use crate::proto::{
 };
 
 use super::{
+    cell::Cell,
     connection::ConnectionArgs,
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
@@ -148,8 +149,7 @@ impl DescribeDomainCommand {
 impl ListDomainsCommand {
     async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
-        let columns = ["DOMAIN", "POOL", "STATUS"];
-        let mut list = ListOutput::new(self.output.or_table(), "Domains", &columns);
+        let mut list = ListOutput::new(self.output.or_table(), "Domains", &COLUMNS);
         let page = async |max_results, next_token| {
             let request = ListUserPoolDomainsRequest { max_results: Some(max_results), next_token };
             let page = client.list_user_pool_domains(request).await?;
@@ -161,7 +161,9 @@ impl ListDomainsCommand {
     }
 }
 
-fn row(domain: &DomainDescription) -> Vec<String> {
+const COLUMNS: [&str; 3] = ["~DOMAIN", "POOL", "STATUS"];
+
+fn row(domain: &DomainDescription) -> Vec<Cell> {
     let status = domain.status().as_str_name().to_owned();
-    vec![escape(domain.domain()), escape(domain.user_pool_id()), status]
+    vec![escape(domain.domain()).into(), escape(domain.user_pool_id()).into(), status.into()]
 }

@@ -1,12 +1,19 @@
 //! Why a command failed, as a message for people.
 
-use std::{collections::BTreeMap, error::Error, io, path::Path, process::ExitCode};
+use std::{
+    collections::{BTreeMap, HashMap},
+    error::Error,
+    io,
+    path::Path,
+    process::ExitCode,
+};
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
     audit::{ExportError, ImportError},
+    proto::{ErrorReason, UnwritableMessage},
     server::ServerError,
 };
 
@@ -15,16 +22,28 @@ use super::text::escape;
 /// The exit code of a program that SIGPIPE ended: 128 plus 13.
 const CLOSED_PIPE: u8 = 141;
 
+/// The exit code if the log is another one than before.
+const OTHER_LOG: u8 = 3;
+
+/// The exit code for an invalid command line.
+const USAGE: u8 = 2;
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// The server refused the call: exit code 64 plus the gRPC code.
     #[error("{}", explain(.0))]
     Rpc(Box<Status>),
+    /// The log of the server is not the one that was read before: exit code 3.
+    #[error("{}", explain(.0))]
+    OtherLog(Box<Status>),
     /// The reader of the output closed it: no message, and exit code 141, as of a program
     /// that SIGPIPE ended.
     #[error("the output is closed")]
     ClosedPipe,
+    /// The command line is invalid, or asks for help or the version: exit code 2.
+    #[error("{}", .0.render())]
+    Usage(clap::Error),
     /// Any other error: exit code 1.
     #[error(transparent)]
     Other(Box<dyn Error>),
@@ -41,6 +60,15 @@ impl CliError {
         Self::Other(error.into())
     }
 
+    /// An error of writing to stdout.
+    pub(super) fn stdout(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::ClosedPipe
+        } else {
+            Self::message(format!("cannot write to standard output: {error}"))
+        }
+    }
+
     /// An error of the system, about a file.
     pub(super) fn file(path: &Path, error: &io::Error) -> Self {
         Self::message(format!("{}: {error}", path.display()))
@@ -52,7 +80,9 @@ impl CliError {
         match self {
             Self::Rpc(status) => u8::try_from(i32::from(status.code()))
                 .map_or(ExitCode::FAILURE, |code| ExitCode::from(code.saturating_add(64))),
+            Self::OtherLog(_) => ExitCode::from(OTHER_LOG),
             Self::ClosedPipe => ExitCode::from(CLOSED_PIPE),
+            Self::Usage(_) => ExitCode::from(USAGE),
             Self::Other(_) => ExitCode::FAILURE,
         }
     }
@@ -60,7 +90,11 @@ impl CliError {
 
 impl From<Status> for CliError {
     fn from(status: Status) -> Self {
-        Self::Rpc(Box::new(status))
+        if has_reason(&status, ErrorReason::WrongLog) {
+            Self::OtherLog(Box::new(status))
+        } else {
+            Self::Rpc(Box::new(status))
+        }
     }
 }
 
@@ -68,6 +102,18 @@ impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         let closed = error.kind() == io::ErrorKind::BrokenPipe;
         if closed { Self::ClosedPipe } else { Self::Other(error.into()) }
+    }
+}
+
+impl From<UnwritableMessage> for CliError {
+    fn from(error: UnwritableMessage) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<clap::Error> for CliError {
+    fn from(error: clap::Error) -> Self {
+        Self::Usage(error)
     }
 }
 
@@ -80,7 +126,8 @@ impl From<ServerError> for CliError {
 impl From<ExportError> for CliError {
     fn from(error: ExportError) -> Self {
         match error {
-            ExportError::Io(error) => error.into(),
+            ExportError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            ExportError::Io(error) => Self::message(format!("cannot write the export: {error}")),
             ExportError::Mismatch(mismatch) => Self::Other(mismatch.into()),
         }
     }
@@ -96,6 +143,21 @@ impl From<Box<dyn Error>> for CliError {
     fn from(error: Box<dyn Error>) -> Self {
         Self::Other(error)
     }
+}
+
+/// Whether the server refused for this reason.
+pub(super) fn has_reason(status: &Status, reason: ErrorReason) -> bool {
+    let name = reason.as_str_name().trim_start_matches("ERROR_REASON_");
+    status.get_details_error_info().is_some_and(|info| info.reason == name)
+}
+
+/// What a user of a deleted user pool can do, if this is the metadata of such a refusal.
+fn deleted_pool(metadata: &HashMap<String, String>) -> Option<String> {
+    let (pool, time) = (metadata.get("user_pool_id")?, metadata.get("deletion_time")?);
+    Some(format!(
+        "it was deleted at {time}: see its last state with \"userpool replay {pool}\", and its \
+         events with \"userpool history {pool}\""
+    ))
 }
 
 /// Formats a status: its message, a line for each violation, then the reason and its
@@ -118,6 +180,10 @@ fn explain(status: &Status) -> String {
         text.push_str(&line);
     }
     if let Some(info) = details.error_info() {
+        if let Some(remedy) = deleted_pool(&info.metadata) {
+            text.push_str("\n  ");
+            text.push_str(&escape(&remedy));
+        }
         let mut metadata: BTreeMap<_, _> = info.metadata.iter().collect();
         // The counts matter only if not every violation is listed.
         let (total, listed) = ("violations".to_owned(), "violations_listed".to_owned());

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 
 use crate::proto::{ActorKind, UserPoolEvent, UserPoolEventType, user_pool_event::Payload};
 
-use super::text::{escape, format_time};
+use super::{cell::Cell, terminal, text::escape};
 
 /// The types of events, by the names that are printed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -29,13 +29,28 @@ impl From<EventKind> for UserPoolEventType {
     }
 }
 
+/// The widths of columns that are printed one by one.
+const PLACE: usize = 8;
+const TIME: usize = 20;
+const SHORT_TIME: usize = 17;
+const POOL: usize = 19;
+const KIND: usize = 14;
+const ACTOR: usize = 24;
+/// The minimum width of a column that is shortened.
+const MIN_CELL: usize = 12;
+
 /// The columns of the history of one user pool.
-pub(super) const COLUMNS: [&str; 5] = ["#REVISION", "TIME", "TYPE", "ACTOR", "WHAT"];
+pub(super) const COLUMNS: [&str; 5] = ["#REVISION", "TIME", "TYPE", "~ACTOR", "~WHAT"];
 
 /// The row of an event in the history of one user pool.
-pub(super) fn row(event: &UserPoolEvent) -> Vec<String> {
-    let (kind, actor, change) = (kind_name(event), actor_name(event), change(event));
-    vec![event.revision.to_string(), format_time(event.record_time), kind, actor, change]
+pub(super) fn row(event: &UserPoolEvent) -> Vec<Cell> {
+    vec![
+        event.revision.to_string().into(),
+        Cell::Time(event.record_time),
+        kind_name(event).into(),
+        actor_name(event).into(),
+        change(event),
+    ]
 }
 
 /// The layout of events that are printed one by one, with fixed column widths.
@@ -47,50 +62,87 @@ pub(super) enum EventLayout {
     Log,
 }
 
+/// The widths of the columns that fit a terminal. The last column has no width in a file or
+/// pipe, where nothing is shortened.
+#[derive(Debug, Clone, Copy)]
+struct Widths {
+    time: usize,
+    /// 0 if there is no space for the column.
+    actor: usize,
+    change: usize,
+}
+
 impl EventLayout {
     pub(super) fn heading(self) -> String {
-        let bold = Style::new().bold();
-        let line = match self {
-            Self::Pool => {
-                format_columns("REVISION", "TIME", "", ("TYPE", Style::new()), "ACTOR", "WHAT")
-            }
-            Self::Log => {
-                format_columns("POSITION", "TIME", "POOL", ("TYPE", Style::new()), "ACTOR", "WHAT")
-            }
+        let place = match self {
+            Self::Pool => "REVISION",
+            Self::Log => "POSITION",
         };
+        let [time, pool, kind, actor, change] =
+            ["TIME", "POOL", "TYPE", "ACTOR", "WHAT"].map(|name| Cell::from(name.to_owned()));
+        let bold = Style::new().bold();
+        let line = self.format(place, &pool, (&kind, Style::new()), [&time, &actor, &change]);
         format!("{bold}{line}{bold:#}")
     }
 
     pub(super) fn line(self, event: &UserPoolEvent) -> String {
-        let (place, pool) = match self {
-            Self::Pool => (event.revision, String::new()),
-            Self::Log => (event.position, escape(&event.user_pool_id)),
+        let place = match self {
+            Self::Pool => event.revision,
+            Self::Log => event.position,
         };
-        let (kind, actor, change) = (kind_name(event), actor_name(event), change(event));
-        let time = format_time(event.record_time);
-        format_columns(
-            &place.to_string(),
-            &time,
-            &pool,
-            (&kind, kind_style(event)),
-            &actor,
-            &change,
-        )
+        let (pool, kind) = (escape(&event.user_pool_id).into(), kind_name(event).into());
+        let (actor, change) = (actor_name(event).into(), change(event));
+        let cells = [&Cell::Time(event.record_time), &actor, &change];
+        self.format(&place.to_string(), &pool, (&kind, kind_style(event)), cells)
     }
-}
 
-fn format_columns(
-    place: &str,
-    time: &str,
-    pool: &str,
-    (kind, style): (&str, Style),
-    actor: &str,
-    change: &str,
-) -> String {
-    let pool = if pool.is_empty() { String::new() } else { format!("{pool:<19}  ") };
-    let line =
-        format!("{place:>8}  {time:<20}  {pool}{style}{kind:<14}{style:#}  {actor:<24}  {change}");
-    line.trim_end().to_owned()
+    fn format(
+        self,
+        place: &str,
+        pool: &Cell,
+        (kind, style): (&Cell, Style),
+        [time, actor, change]: [&Cell; 3],
+    ) -> String {
+        let widths = self.widths(terminal::columns());
+        let pool = match self {
+            Self::Pool => String::new(),
+            Self::Log => format!("{:<POOL$}  ", pool.text()),
+        };
+        let (time, kind) = (time.fit(widths.time), kind.text());
+        let actor = match widths.actor {
+            0 => String::new(),
+            width => format!("{:<width$}  ", actor.fit(width)),
+        };
+        let change = change.fit(widths.change);
+        let line = format!(
+            "{place:>PLACE$}  {time:<0$}  {pool}{style}{kind:<KIND$}{style:#}  {actor}{change}",
+            widths.time
+        );
+        line.trim_end().to_owned()
+    }
+
+    /// The widths in a terminal with this number of columns, if there is one.
+    const fn widths(self, columns: Option<usize>) -> Widths {
+        let Some(columns) = columns else {
+            return Widths { time: TIME, actor: ACTOR, change: usize::MAX };
+        };
+        let pool = match self {
+            Self::Pool => 0,
+            Self::Log => POOL + 2,
+        };
+        let left = columns.saturating_sub(PLACE + 2 + pool + KIND + 2);
+        let time = if left >= TIME + 2 + 2 * MIN_CELL + 2 { TIME } else { SHORT_TIME };
+        let left = left.saturating_sub(time + 2);
+        let half = left.saturating_sub(2) / 2;
+        let actor = match half {
+            ACTOR.. => ACTOR,
+            MIN_CELL.. => half,
+            _ => 0,
+        };
+        let rest = if actor == 0 { left } else { left - actor - 2 };
+        let change = if rest > MIN_CELL { rest } else { MIN_CELL };
+        Widths { time, actor, change }
+    }
 }
 
 fn kind_name(event: &UserPoolEvent) -> String {
@@ -129,15 +181,17 @@ fn actor_name(event: &UserPoolEvent) -> String {
 }
 
 /// The change in a few words.
-fn change(event: &UserPoolEvent) -> String {
+fn change(event: &UserPoolEvent) -> Cell {
     let change = match &event.payload {
         Some(Payload::UserPoolCreated(created)) => {
             created.user_pool.as_ref().and_then(|pool| pool.name.clone()).unwrap_or_default()
         }
-        Some(Payload::UserPoolUpdated(updated)) => updated.changed_paths.join(", "),
+        Some(Payload::UserPoolUpdated(updated)) => {
+            return Cell::List(updated.changed_paths.iter().map(|path| escape(path)).collect());
+        }
         Some(Payload::UserPoolDomainCreated(created)) => created.domain.clone(),
         Some(Payload::UserPoolDomainDeleted(deleted)) => deleted.domain.clone(),
         Some(Payload::UserPoolDeleted(_)) | None => String::new(),
     };
-    escape(&change)
+    escape(&change).into()
 }

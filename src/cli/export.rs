@@ -1,6 +1,7 @@
 //! `userpool log export`: exporting the log of a data directory or of a running server.
 
 use std::{
+    env,
     fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
@@ -16,38 +17,51 @@ use crate::{
         WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
         watch_user_pool_events_response::Content,
     },
+    telemetry::error_chain,
     transport::Endpoint,
 };
 
 use super::{
     connection::{AccessArgs, next_message},
-    data_dir::DataDirArgs,
+    data_dir,
     error::CliError,
+    os_argument,
     outcome::Outcome,
     output::print_note,
     progress,
 };
 
+/// The variables that name a server and a data directory to every command.
+const ENDPOINT: &str = "USERPOOL_ENDPOINT";
+const DATA_DIR: &str = "USERPOOL_DATA_DIR";
+const DEFAULT_DATA_DIR: &str = "./data";
+
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "the help shows the text as it is")]
 #[command(after_help = "Examples:\n  userpool log export --data-dir ./data log.jsonl\n  userpool \
                         log export --from 127.0.0.1:50051 log.jsonl")]
 pub(super) struct ExportCommand {
-    #[command(flatten)]
-    directory: DataDirArgs,
+    /// Export the log in this data directory. No server may be using it. If omitted,
+    /// USERPOOL_DATA_DIR, or else ./data, is exported.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
     /// Export from this running server instead: HOST:PORT or unix:PATH. The export may include
-    /// events that are recorded while it runs.
-    #[arg(long, value_name = "ENDPOINT")]
+    /// events that are recorded while it runs. If omitted, and if no data directory is named,
+    /// USERPOOL_ENDPOINT names the server.
+    #[arg(long, value_name = "ENDPOINT", value_parser = os_argument::endpoint())]
     from: Option<Endpoint>,
-    #[command(flatten)]
-    access: AccessArgs,
     /// Write to this file. An existing file is replaced only if the export succeeds, and a new one
     /// is readable only by its owner. If omitted or "-", standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    // Last, because its heading applies to every argument after it.
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 impl ExportCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
+        let origin = Origin::new(self.from, self.data_dir)?;
         let file = self.file.as_deref().filter(|path| *path != Path::new("-"));
         // A device or a pipe is written to directly.
         let beside = file.filter(|path| path.is_file() || !path.exists());
@@ -59,9 +73,9 @@ impl ExportCommand {
             }
         };
         let exporter = Exporter::new(BufWriter::new(out));
-        let written = match self.from {
-            None => export_directory(&self.directory, exporter).await,
-            Some(endpoint) => export_server(endpoint, self.access, exporter).await,
+        let written = match origin {
+            Origin::Directory(path) => export_directory(&path, exporter).await,
+            Origin::Server(endpoint) => export_server(endpoint, self.access, exporter).await,
         };
         if let (Some(file), Some(unfinished)) = (file, &unfinished) {
             // If the export fails, the existing file stays.
@@ -75,6 +89,37 @@ impl ExportCommand {
         let Head { position, hash } = written?;
         print_note(&format!("exported {position} events, head hash {hash}"));
         Ok(Outcome::Success)
+    }
+}
+
+/// The log to export.
+#[derive(Debug, PartialEq, Eq)]
+enum Origin {
+    Directory(PathBuf),
+    Server(Endpoint),
+}
+
+impl Origin {
+    /// A flag overrides the environment. If that names both, neither is the obvious one.
+    fn new(from: Option<Endpoint>, data_dir: Option<PathBuf>) -> Result<Self, CliError> {
+        match (from, data_dir) {
+            (Some(endpoint), _) => return Ok(Self::Server(endpoint)),
+            (None, Some(path)) => return Ok(Self::Directory(path)),
+            (None, None) => (),
+        }
+        match (env::var_os(ENDPOINT), env::var_os(DATA_DIR)) {
+            (Some(_), Some(_)) => Err(CliError::message(format!(
+                "both {ENDPOINT} and {DATA_DIR} are set; name one log with --from or --data-dir"
+            ))),
+            (Some(endpoint), None) => {
+                let endpoint = Endpoint::from_os(&endpoint)
+                    .map_err(|error| CliError::message(format!("{ENDPOINT}: {error}")))?;
+                Ok(Self::Server(endpoint))
+            }
+            (None, path) => {
+                Ok(Self::Directory(path.map_or_else(|| DEFAULT_DATA_DIR.into(), PathBuf::from)))
+            }
+        }
     }
 }
 
@@ -98,10 +143,13 @@ fn create_private(path: &Path, replaced: Option<&Path>) -> io::Result<File> {
 }
 
 async fn export_directory(
-    directory: &DataDirArgs,
+    path: &Path,
     mut exporter: Exporter<impl Write>,
 ) -> Result<Head, CliError> {
-    let (_data_dir, log) = directory.open()?;
+    let (_data_dir, log) = data_dir::open(path).map_err(|error| {
+        let remedy = "to export from a running server, name it with --from";
+        CliError::message(format!("{}; {remedy}", error_chain(&error)))
+    })?;
     let end = log.head().borrow().position;
     let bar = progress::new_bar(end.0);
     let mut reader = LogReader::new(&log, end);

@@ -2,12 +2,13 @@
 
 use std::{
     fs::{self, DirBuilder, File},
-    io::{self, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
 use clap::Args;
+use flate2::bufread::MultiGzDecoder;
 
 use crate::{
     app::Source,
@@ -17,11 +18,14 @@ use crate::{
     server::data_dir::DataDir,
 };
 
-use super::{error::CliError, outcome::Outcome};
+use super::{error::CliError, outcome::Outcome, output::print};
+
+/// The first bytes of a file that is compressed with gzip.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 #[derive(Debug, Args)]
 pub(super) struct ImportCommand {
-    /// The export, or "-" for standard input.
+    /// The export, or "-" for standard input; it may be compressed with gzip.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Create this data directory. It must be empty or not exist.
@@ -60,8 +64,20 @@ impl ImportCommand {
             // If this fails, the next import names the directory that is left.
             let _ = fs::remove_dir_all(&temporary);
         })?;
-        writeln!(io::stdout(), "imported {position} events, head hash {hash}")?;
+        print(&format!("imported {position} events, head hash {hash}"))?;
         Ok(Outcome::Success)
+    }
+}
+
+/// Decompresses the input if it begins as gzip does.
+fn decompressed(file: &Path, input: Box<dyn io::Read>) -> Result<Box<dyn io::Read>, CliError> {
+    let mut input = BufReader::new(input);
+    let beginning = input.fill_buf().map_err(|error| CliError::file(file, &error))?;
+    if beginning.starts_with(&GZIP) {
+        // A file may consist of several compressed parts.
+        Ok(Box::new(MultiGzDecoder::new(input)))
+    } else {
+        Ok(Box::new(input))
     }
 }
 
@@ -71,7 +87,7 @@ fn import_into(file: &Path, temporary: &Path, source: &dyn Source) -> Result<Hea
     } else {
         Box::new(File::open(file).map_err(|error| CliError::file(file, &error))?)
     };
-    let mut importer = Importer::new(BufReader::new(input));
+    let mut importer = Importer::new(BufReader::new(decompressed(file, input)?));
     let mut page = importer.next_page()?;
     let first = page.first().ok_or_else(|| CliError::message("the export is empty"))?;
     let user_pool_id = audit::decode_with_record(first).map_err(CliError::other)?.user_pool_id;

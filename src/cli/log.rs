@@ -1,16 +1,13 @@
 //! `userpool log`: working on the log of a stopped server. A log of any size is read page
 //! by page.
 
-use std::{
-    io::{self, Write as _},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueHint};
 
 use crate::{
     app::{self, Comparison, LoadError, Source},
-    audit::{self, LogCheckpoint, TrustedCheckpoints},
+    audit::{self, PublicKey, Trust, TrustedCheckpoints, checkpoint},
     event_log::{EventLog as _, Head, OpenError, Position, SledLog},
     server::data_dir::DataDir,
     telemetry::error_chain,
@@ -18,7 +15,7 @@ use crate::{
 
 use super::{
     data_dir::DataDirArgs, error::CliError, export::ExportCommand, import::ImportCommand,
-    outcome::Outcome, progress, stat,
+    os_argument, outcome::Outcome, output::print, progress, stat,
 };
 
 /// Work on the log of a stopped server.
@@ -36,8 +33,13 @@ pub(super) enum LogCommand {
         /// Compare the log with a trusted checkpoint: a file of signed checkpoints, or
         /// POSITION:HASH with the hash in hexadecimal. Can be repeated. If omitted, the log is
         /// checked only against itself.
-        #[arg(long, value_name = "FILE|POSITION:HASH")]
+        #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
         checkpoint: Vec<TrustedCheckpoints>,
+        /// Require that checkpoints are signed with this public key: a PEM file or 64 hexadecimal
+        /// digits, obtained from another source than the server. If omitted, the key of the
+        /// trusted checkpoints is required.
+        #[arg(long, value_name = "KEY", value_parser = os_argument::public_key(), value_hint = ValueHint::FilePath)]
+        key: Option<PublicKey>,
     },
     /// Export every event with its record, one JSON document per line.
     ///
@@ -58,7 +60,10 @@ pub(super) enum LogCommand {
 impl LogCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         match self {
-            Self::Verify { directory, checkpoint } => verify(&directory, checkpoint).await,
+            Self::Verify { directory, checkpoint, key } => {
+                let trust = Trust::new(checkpoint, key).map_err(CliError::other)?;
+                verify(&directory, &trust).await
+            }
             Self::Export(export) => export.run().await,
             Self::Import(import) => import.run(source.as_ref()),
             Self::Stat { directory } => stat::run(&directory).await,
@@ -66,13 +71,10 @@ impl LogCommand {
     }
 }
 
-async fn verify(
-    directory: &DataDirArgs,
-    trusted: Vec<TrustedCheckpoints>,
-) -> Result<Outcome, CliError> {
+async fn verify(directory: &DataDirArgs, trust: &Trust) -> Result<Outcome, CliError> {
     let (data_dir, log) = match directory.open() {
         Err(CliError::Other(error)) if error.downcast_ref().is_some_and(OpenError::is_damage) => {
-            writeln!(io::stdout(), "INVALID: {}", error_chain(error.as_ref()))?;
+            print(&format!("INVALID: {}", error_chain(error.as_ref())))?;
             return Ok(Outcome::Negative);
         }
         opened => opened?,
@@ -80,28 +82,50 @@ async fn verify(
     let end = log.head().borrow().position;
     let bar = progress::new_bar(end.0);
     let progress = |position: Position| bar.set_position(position.0);
-    let trusted = trusted.into_iter().flat_map(|file| file.0);
-    let trusted: Vec<_> = trusted.map(|LogCheckpoint { head, .. }| head).collect();
+    let trusted: Vec<_> = trust.heads().collect();
     let verification =
         audit::verify(&log, end, &trusted, &progress).await.map_err(CliError::other)?;
     bar.finish_and_clear();
     let Head { position, hash } = verification.head;
     match verification.mismatch {
         None => {
-            writeln!(io::stdout(), "valid: {position} events, head hash {hash}")?;
+            print(&format!("valid: {position} events, head hash {hash}"))?;
             for head in trusted {
-                writeln!(
-                    io::stdout(),
-                    "contains the trusted checkpoint at position {}",
-                    head.position
-                )?;
+                print(&format!("contains the trusted checkpoint at position {}", head.position))?;
+            }
+            if !compare_key(trust, &data_dir)? {
+                return Ok(Outcome::Negative);
             }
             compare_read_model(&log, &data_dir).await
         }
         Some(mismatch) => {
-            writeln!(io::stdout(), "INVALID at {}", error_chain(&mismatch))?;
-            writeln!(io::stdout(), "valid up to position {position}, hash {hash}")?;
+            print(&format!("INVALID at {}", error_chain(&mismatch)))?;
+            print(&format!("valid up to position {position}, hash {hash}"))?;
             Ok(Outcome::Negative)
+        }
+    }
+}
+
+/// Compares the key of the data directory with the one that must have signed the trusted
+/// checkpoints, and returns whether they are equal.
+fn compare_key(trust: &Trust, data_dir: &DataDir) -> Result<bool, CliError> {
+    let Some(expected) = trust.key else { return Ok(true) };
+    let found = checkpoint::public_key(&data_dir.signing_key(), &data_dir.checkpoints());
+    match found.map_err(CliError::other)?.map(PublicKey) {
+        Some(found) if found == expected => {
+            print("the checkpoints are signed with the key of this data directory")?;
+            Ok(true)
+        }
+        Some(found) => {
+            print(&format!(
+                "INVALID: the trusted checkpoints are signed with key {expected}, but the key of \
+                 this data directory is {found}"
+            ))?;
+            Ok(false)
+        }
+        None => {
+            print("the data directory has no key to compare with that of the checkpoints")?;
+            Ok(true)
         }
     }
 }
@@ -114,7 +138,7 @@ async fn compare_read_model(log: &SledLog, data_dir: &DataDir) -> Result<Outcome
     bar.finish_and_clear();
     let comparison = match compared {
         Err(LoadError::Contradiction { position, source }) => {
-            writeln!(io::stdout(), "INVALID at position {position}: {source}")?;
+            print(&format!("INVALID at position {position}: {source}"))?;
             return Ok(Outcome::Negative);
         }
         compared => compared.map_err(CliError::other)?,
@@ -140,6 +164,6 @@ async fn compare_read_model(log: &SledLog, data_dir: &DataDir) -> Result<Outcome
             Outcome::Success,
         ),
     };
-    writeln!(io::stdout(), "{sentence}")?;
+    print(&sentence)?;
     Ok(outcome)
 }

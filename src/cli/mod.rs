@@ -1,5 +1,6 @@
 //! The command line: the root of its arguments, and the dispatch of its commands.
 
+mod cell;
 mod checkpoint;
 mod completions;
 mod connection;
@@ -16,7 +17,9 @@ mod history;
 mod import;
 mod listing;
 mod log;
+mod mask;
 mod mutation;
+mod os_argument;
 mod outcome;
 mod output;
 mod pages;
@@ -33,13 +36,16 @@ mod settings;
 mod stat;
 mod stop_signals;
 mod table;
+mod terminal;
 mod text;
+mod update;
 mod user_pools;
 mod verify;
 mod watch;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, SecondsFormat};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::app::Source;
@@ -53,11 +59,13 @@ use self::{
     health::HealthCommand,
     history::HistoryCommand,
     log::LogCommand,
+    output::print,
     read_model::ReadModelCommand,
     replay::ReplayCommand,
     serve::ServeCommand,
     settings::Settings,
-    user_pools::{CreateCommand, DeleteCommand, DescribeCommand, ListCommand, UpdateCommand},
+    update::UpdateCommand,
+    user_pools::{CreateCommand, DeleteCommand, DescribeCommand, ListCommand},
     verify::VerifyCommand,
     watch::WatchCommand,
 };
@@ -118,15 +126,27 @@ enum Command {
 }
 
 impl Cli {
-    /// Reads the command line of this process and the settings file that it names. Exits
-    /// if the command line is invalid.
+    /// Reads the command line of this process and the settings file that it names. If the
+    /// command line asks for help or the version, or a shell for completions, prints them and
+    /// returns nothing.
     ///
     /// # Errors
-    /// The settings file is invalid.
-    pub fn read() -> Result<Self, CliError> {
-        let (matches, settings) = settings::read(&Self::command())?;
-        let cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        Ok(Self { settings, ..cli })
+    /// The command line or the settings file is invalid, or stdout cannot be written.
+    pub fn read() -> Result<Option<Self>, CliError> {
+        if completions::complete(Self::command)? {
+            return Ok(None);
+        }
+        let read = settings::read(&Self::command()).and_then(|(matches, settings)| {
+            let cli = Self::from_arg_matches(&matches)?;
+            Ok(Self { settings, ..cli })
+        });
+        match read {
+            Err(CliError::Usage(text)) if !text.use_stderr() => {
+                print(text.render().ansi().to_string().trim_end())?;
+                Ok(None)
+            }
+            cli => cli.map(Some),
+        }
     }
 
     /// Runs the command.
@@ -134,6 +154,14 @@ impl Cli {
     /// # Errors
     /// See [`CliError`].
     pub async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
+        let now = source.now();
+        // Neither identifiers nor certificates have times before it.
+        if now < DateTime::UNIX_EPOCH {
+            let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+            return Err(CliError::message(format!(
+                "the clock of this machine shows {now}, which is before 1970: set the clock first"
+            )));
+        }
         match self.command {
             Command::Serve(serve) => serve.run(&self.settings, source).await,
             Command::Create(create) => create.run().await,
@@ -152,7 +180,7 @@ impl Cli {
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Key(directory) => directory.print_key(),
-            Command::Completions(completions) => completions.run(Self::command()),
+            Command::Completions(completions) => completions.run(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The arguments of every command that makes a change.
 
 use clap::Args;
+use uuid::Uuid;
 
 /// The options of a change.
 #[derive(Debug, Clone, Args)]
 pub(super) struct MutationArgs {
     /// Retry safely: a command with the same UUID prints the answer of the first one and changes
     /// nothing. If omitted, one is generated and printed when no answer arrives.
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = request_id)]
     pub(super) request_id: Option<String>,
     /// Check the request and print the answer, but record nothing; its position is 0.
     #[arg(long)]
@@ -21,4 +22,15 @@ pub(super) struct ExpectedRevision {
     /// revision is accepted.
     #[arg(long, value_name = "N")]
     pub(super) expected_revision: Option<i64>,
+}
+
+/// Checks a request ID as the server does.
+fn request_id(text: &str) -> Result<String, String> {
+    match Uuid::try_parse(text) {
+        Err(error) => Err(error.to_string()),
+        Ok(uuid) if uuid.is_nil() => {
+            Err("the nil UUID is not accepted, because it identifies no request".to_owned())
+        }
+        Ok(_) => Ok(text.to_owned()),
+    }
 }

@@ -4,17 +4,13 @@ use std::io::Write as _;
 
 use anstyle::Style;
 use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, Table};
 use prost::{Message, Name};
 use serde_json::Value;
 
 use crate::proto;
 
 use super::{
-    error::CliError,
-    listing::format_listing,
-    pages::for_each_item,
-    table::{new_table, render},
+    cell::Cell, error::CliError, listing::format_listing, pages::for_each_item, table::render_rows,
 };
 
 /// The most items that one page of a list may have.
@@ -46,7 +42,8 @@ pub(super) struct ListOutput {
     format: OutputFormat,
     /// The member of the JSON document that holds the items.
     member: &'static str,
-    table: Table,
+    columns: &'static [&'static str],
+    rows: Vec<Vec<Cell>>,
     items: Vec<Value>,
 }
 
@@ -63,7 +60,7 @@ impl OutputArgs {
 impl OutputFormat {
     /// Prints one message.
     pub(super) fn message<M: Message + Name>(self, message: &M) -> Result<(), CliError> {
-        self.value(&proto::to_json(message))
+        self.value(&proto::to_json(message)?)
     }
 
     /// Prints one JSON document; as a table, its members.
@@ -77,30 +74,25 @@ impl OutputFormat {
 }
 
 impl ListOutput {
-    /// An empty list. A column whose name begins with "#" is aligned right, for numbers.
-    pub(super) fn new(format: OutputFormat, member: &'static str, columns: &[&str]) -> Self {
-        let mut table = new_table();
-        table.set_header(columns.iter().map(|column| column.trim_start_matches('#')));
-        for (index, column) in columns.iter().enumerate() {
-            if let Some(cells) = table.column_mut(index).filter(|_| column.starts_with('#')) {
-                cells.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        Self { format, member, table, items: Vec::new() }
+    /// An empty list with these columns in a table; see [`render_rows`].
+    pub(super) const fn new(
+        format: OutputFormat,
+        member: &'static str,
+        columns: &'static [&'static str],
+    ) -> Self {
+        Self { format, member, columns, rows: Vec::new(), items: Vec::new() }
     }
 
     /// Adds an item. `row` makes its cells in a table.
     pub(super) fn push<M: Message + Name>(
         &mut self,
         item: &M,
-        row: impl FnOnce(&M) -> Vec<String>,
+        row: impl FnOnce(&M) -> Vec<Cell>,
     ) -> Result<(), CliError> {
         match self.format {
-            OutputFormat::Table => {
-                self.table.add_row(row(item));
-            }
-            OutputFormat::Json => self.items.push(proto::to_json(item)),
-            OutputFormat::Jsonl => print(&proto::to_json(item).to_string())?,
+            OutputFormat::Table => self.rows.push(row(item)),
+            OutputFormat::Json => self.items.push(proto::to_json(item)?),
+            OutputFormat::Jsonl => print(&proto::to_json(item)?.to_string())?,
         }
         Ok(())
     }
@@ -110,16 +102,16 @@ impl ListOutput {
         &mut self,
         limit: Option<u64>,
         page: impl AsyncFnMut(i32, Option<String>) -> Result<(Vec<M>, Option<String>), CliError>,
-        row: fn(&M) -> Vec<String>,
+        row: fn(&M) -> Vec<Cell>,
     ) -> Result<(), CliError> {
         for_each_item(limit, MAX_PAGE, page, |item| self.push(item, row)).await
     }
 
     /// Prints everything that is not printed yet.
-    pub(super) fn finish(mut self) -> Result<(), CliError> {
+    pub(super) fn finish(self) -> Result<(), CliError> {
         match self.format {
             OutputFormat::Table => {
-                let mut lines = render(&mut self.table).into_iter();
+                let mut lines = render_rows(self.columns, &self.rows).into_iter();
                 let heading = lines.next().unwrap_or_default();
                 let bold = Style::new().bold();
                 print(&format!("{bold}{heading}{bold:#}"))?;
@@ -138,7 +130,9 @@ impl ListOutput {
 /// Prints a line. Colors are removed unless stdout is a terminal, or if `NO_COLOR` is set.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = anstream::stdout();
-    Ok(writeln!(stdout, "{text}").and_then(|()| stdout.flush())?)
+    writeln!(stdout, "{text}")
+        .and_then(|()| stdout.flush())
+        .map_err(|error| CliError::stdout(&error))
 }
 
 /// Prints a line that is not part of the output to stderr.

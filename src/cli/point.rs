@@ -11,6 +11,10 @@ use crate::proto::{self, replay_user_pool_request::AsOf};
 const TIME_FORMATS: &str = "a time (2026-11-17T10:00:00Z), a date (2026-11-17, midnight UTC), or \
                             a duration before now (90s, 15m, 2h, 3d, 1w, 1d12h)";
 
+/// The refusal of a leap second, which has no form in a message.
+const LEAP_SECOND: &str = "a leap second (:60) is not accepted, because no event is recorded in \
+                           one: name the second before or after it";
+
 /// A time, or a duration before now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TimeArg {
@@ -53,6 +57,10 @@ impl FromStr for TimeArg {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            // chrono shows a leap second as a second with more than 10^9 nanoseconds.
+            if time.timestamp_subsec_nanos() >= 1_000_000_000 {
+                return Err(LEAP_SECOND.to_owned());
+            }
             return Ok(Self::At(time.to_utc()));
         }
         if let Ok(date) = text.parse::<NaiveDate>() {
@@ -77,6 +85,10 @@ impl FromStr for HistoryPoint {
         }
         let expected =
             || format!("expected a revision (7), a position in the log (@120), {TIME_FORMATS}");
-        text.parse().map(Self::Time).map_err(|_| expected())
+        text.parse().map(Self::Time).map_err(
+            |error: String| {
+                if error == LEAP_SECOND { error } else { expected() }
+            },
+        )
     }
 }

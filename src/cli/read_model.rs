@@ -1,7 +1,5 @@
 //! `userpool read-model`: rebuilding the read model of a stopped server.
 
-use std::io::{self, Write as _};
-
 use clap::Subcommand;
 
 use crate::{
@@ -9,7 +7,7 @@ use crate::{
     event_log::{EventLog as _, Head, Position},
 };
 
-use super::{data_dir::DataDirArgs, error::CliError, outcome::Outcome, progress};
+use super::{data_dir::DataDirArgs, error::CliError, outcome::Outcome, output::print, progress};
 
 /// Rebuild the read model of a stopped server.
 #[derive(Debug, Subcommand)]
@@ -32,11 +30,10 @@ impl ReadModelCommand {
             .map_err(CliError::other)?;
         bar.finish_and_clear();
         let Head { position, hash } = *log.head().borrow();
-        writeln!(
-            io::stdout(),
+        print(&format!(
             "rebuilt {} up to position {position}, hash {hash}",
             directory.read_model().display()
-        )?;
+        ))?;
         Ok(Outcome::Success)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     audit::{LogCheckpoint, Mismatch, Trust},
     event_log::Head,
-    proto::{self, SignedCheckpoint},
+    proto::{self, SignedCheckpoint, UnwritableMessage},
     telemetry::error_chain,
 };
 
@@ -47,7 +47,7 @@ impl Report {
 
     pub(super) fn print(&self, format: OutputFormat) -> Result<(), CliError> {
         if format != OutputFormat::Table {
-            return format.value(&self.to_json());
+            return format.value(&self.to_json()?);
         }
         self.proven.iter().try_for_each(|sentence| print(sentence))?;
         let Err(Mismatch { position, cause }) = &self.result else { return Ok(()) };
@@ -60,7 +60,7 @@ impl Report {
         print(&format!("{red}INVALID{red:#} at position {position}: {reason}."))
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self) -> Result<Value, UnwritableMessage> {
         let mut document = json!({
             "valid": self.is_valid(),
             "position": self.head.position.to_string(),
@@ -68,7 +68,7 @@ impl Report {
             "proven": self.proven,
         });
         let (member, value) = match &self.result {
-            Ok(signed) => ("checkpoint", proto::to_json(signed)),
+            Ok(signed) => ("checkpoint", proto::to_json(signed)?),
             Err(Mismatch { position, cause }) => {
                 let (position, reason) = (position.to_string(), error_chain(cause));
                 ("problem", json!({ "position": position, "reason": reason }))
@@ -77,7 +77,7 @@ impl Report {
         if let Some(document) = document.as_object_mut() {
             document.insert(member.to_owned(), value);
         }
-        document
+        Ok(document)
     }
 }
 

@@ -1,15 +1,11 @@
 //! `userpool serve`: the server, until a signal stops it.
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::{
-    app::Source,
+    app::{ClockSettings, Source},
     auth::{CallerPattern, Grants},
     server::{Config, Server},
     telemetry::{error_chain, logging, spans::Collector},
@@ -19,6 +15,7 @@ use crate::{
 
 use super::{
     error::CliError,
+    os_argument,
     outcome::Outcome,
     output::{print, print_note},
     security::SecurityArgs,
@@ -47,7 +44,8 @@ pub(super) struct ServeCommand {
         long,
         env = "USERPOOL_LISTEN",
         value_name = "ENDPOINT",
-        default_value = "127.0.0.1:50051"
+        default_value = "127.0.0.1:50051",
+        value_parser = os_argument::endpoint()
     )]
     listen: Endpoint,
     /// Keep the log and the read model in this directory, which is created if it does not exist.
@@ -73,6 +71,13 @@ pub(super) struct ServeCommand {
     /// also takes about 70 bytes, cached or not.
     #[arg(long, env = "USERPOOL_CACHE_MIB", value_name = "MIB", default_value_t = 256)]
     cache_mib: u64,
+    /// Report a clock that jumps ahead by more than this many hours, or at the start is further
+    /// ahead of the last event: a wrong time would stay in the history.
+    #[arg(long, env = "USERPOOL_MAX_CLOCK_JUMP_HOURS", value_name = "HOURS", default_value_t = 24)]
+    max_clock_jump_hours: u64,
+    /// What to do about such a clock: warn of it, or refuse to start and to record anything.
+    #[arg(long, env = "USERPOOL_CLOCK_JUMP", value_name = "ACTION", default_value = "warn")]
+    clock_jump: ClockJump,
     /// Allow at most this many connections, within ulimit -n; further ones are closed at once.
     #[arg(long, env = "USERPOOL_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000)]
     max_connections: usize,
@@ -112,7 +117,12 @@ pub(super) struct ServeCommand {
     /// Serve metrics for Prometheus (/metrics) and probes (/healthz, /readyz) over HTTP on this
     /// address: HOST:PORT or unix:PATH. Callers are not authenticated. If omitted, they are not
     /// served.
-    #[arg(long, env = "USERPOOL_METRICS_LISTEN", value_name = "ENDPOINT")]
+    #[arg(
+        long,
+        env = "USERPOOL_METRICS_LISTEN",
+        value_name = "ENDPOINT",
+        value_parser = os_argument::endpoint()
+    )]
     metrics_listen: Option<Endpoint>,
     /// Send spans to the OpenTelemetry collector at http://HOST:PORT, with OTLP over gRPC. Requires
     /// a build with the feature otel. If omitted, no spans are sent.
@@ -134,6 +144,15 @@ pub(super) struct ServeCommand {
     // Last, because its heading applies to every flag after it.
     #[command(flatten)]
     security: SecurityArgs,
+}
+
+/// What to do about a clock that jumps ahead.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ClockJump {
+    /// Log a warning.
+    Warn,
+    /// Record nothing.
+    Refuse,
 }
 
 impl ServeCommand {
@@ -160,7 +179,7 @@ impl ServeCommand {
             () = &mut stop => return Ok(Outcome::Success),
         };
         // With port 0 the caller has no other way to learn the port.
-        writeln!(io::stdout(), "userpool listening on {}", server.endpoint())?;
+        print(&format!("userpool listening on {}", server.endpoint()))?;
         server.serve(stop).await?;
         Ok(Outcome::Success)
     }
@@ -178,6 +197,10 @@ impl ServeCommand {
                 tags: self.max_tags,
             },
             cache: self.cache_mib.saturating_mul(1024 * 1024),
+            clock: ClockSettings {
+                max_jump: Duration::from_secs(self.max_clock_jump_hours.saturating_mul(3600)),
+                refuses_jumps: matches!(self.clock_jump, ClockJump::Refuse),
+            },
             connections: self.max_connections,
             max_connection_age: self.max_connection_age,
             metrics_listen: self.metrics_listen,

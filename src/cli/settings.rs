@@ -32,8 +32,16 @@ pub(super) struct Settings(Vec<Setting>);
 #[derive(Debug, Clone)]
 struct Setting {
     name: String,
-    value: Option<Value>,
+    value: SettingValue,
     origin: Origin,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum SettingValue {
+    Unset,
+    Set(Value),
+    /// A file name that a settings file cannot hold.
+    NotUtf8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,12 +55,11 @@ enum Origin {
 /// Parses the command line together with the settings file that it names. Returns the
 /// settings as well if the command is `serve`.
 ///
-/// Exits if the command line is invalid, as clap does.
-///
 /// # Errors
-/// The file is invalid; the error names every problem.
+/// The command line is invalid, or asks for help or the version; or the file is invalid, and
+/// the error names every problem.
 pub(super) fn read(command: &Command) -> Result<(ArgMatches, Settings), CliError> {
-    let typed = command.clone().get_matches();
+    let typed = command.clone().try_get_matches()?;
     let Some(matches) = typed.subcommand_matches(SERVE) else {
         return Ok((typed, Settings::default()));
     };
@@ -70,7 +77,7 @@ pub(super) fn read(command: &Command) -> Result<(ArgMatches, Settings), CliError
             None => arg,
         })
     });
-    let all = command.clone().get_matches();
+    let all = command.clone().try_get_matches()?;
     let settings = all.subcommand_matches(SERVE);
     let settings = settings.map(|matches| Settings::of(&command, matches, Some(&file)));
     Ok((all, settings.unwrap_or_default()))
@@ -87,8 +94,12 @@ impl Settings {
         let lines = self.0.iter().map(|setting| {
             let Setting { name, value, origin } = setting;
             match value {
-                Some(value) => format!("{name} = {value}  # {}\n", origin.name()),
-                None => format!("# {name} is not set\n"),
+                SettingValue::Set(value) => format!("{name} = {value}  # {}\n", origin.name()),
+                SettingValue::NotUtf8 => format!(
+                    "# {name} is not UTF-8, which a settings file must be  # {}\n",
+                    origin.name()
+                ),
+                SettingValue::Unset => format!("# {name} is not set\n"),
             }
         });
         lines.collect()
@@ -109,7 +120,13 @@ impl Setting {
             }
         };
         let raw = matches.get_raw(id).into_iter().flatten();
-        let value = SettingKind::of(arg).to_toml(raw.map(|raw| raw.to_string_lossy().into_owned()));
+        let texts: Option<Vec<_>> = raw.map(|raw| raw.to_str().map(str::to_owned)).collect();
+        let value = match texts {
+            None => SettingValue::NotUtf8,
+            Some(texts) => SettingKind::of(arg)
+                .to_toml(texts.into_iter())
+                .map_or(SettingValue::Unset, SettingValue::Set),
+        };
         Self { name, value, origin }
     }
 }

@@ -1,9 +1,6 @@
 //! `userpool log stat`: statistics of a log.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write as _},
-};
+use std::collections::BTreeMap;
 
 use crate::{
     audit::{self, LogReader},
@@ -12,7 +9,7 @@ use crate::{
     proto::{self, UserPoolEventType},
 };
 
-use super::{data_dir::DataDirArgs, error::CliError, outcome::Outcome, progress};
+use super::{data_dir::DataDirArgs, error::CliError, outcome::Outcome, output::print, progress};
 
 pub(super) async fn run(directory: &DataDirArgs) -> Result<Outcome, CliError> {
     let (data_dir, log) = directory.open()?;
@@ -32,19 +29,18 @@ pub(super) async fn run(directory: &DataDirArgs) -> Result<Outcome, CliError> {
         bar.set_position(record.position.0);
     }
     bar.finish_and_clear();
-    let mut out = io::stdout();
-    writeln!(out, "events        {end}")?;
+    print(&format!("events        {end}"))?;
     for (kind, count) in types {
-        writeln!(out, "  {kind:<24} {count}")?;
+        print(&format!("  {kind:<24} {count}"))?;
     }
-    writeln!(out, "head hash     {hash}")?;
+    print(&format!("head hash     {hash}"))?;
     for (label, time) in [("first event", first), ("last event", last)] {
-        writeln!(out, "{label:<14}{}", time.map_or_else(|| "-".to_owned(), proto::format_time))?;
+        print(&format!("{label:<14}{}", time.map_or_else(|| "-".to_owned(), proto::format_time)))?;
     }
-    writeln!(out, "event bytes   {body}")?;
-    writeln!(out, "record bytes  {stored}")?;
-    writeln!(out, "log on disk   {}", directory_size(&data_dir.log())?)?;
-    writeln!(out, "read model    {}", directory_size(&data_dir.read_model())?)?;
+    print(&format!("event bytes   {body}"))?;
+    print(&format!("record bytes  {stored}"))?;
+    print(&format!("log on disk   {}", directory_size(&data_dir.log())?))?;
+    print(&format!("read model    {}", directory_size(&data_dir.read_model())?))?;
     Ok(Outcome::Success)
 }
 

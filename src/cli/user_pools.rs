@@ -1,13 +1,14 @@
-//! `userpool create`, `describe`, `update`, `delete` and `list`.
+//! `userpool create`, `describe`, `delete` and `list`.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::proto::{
     CreateUserPoolRequest, DeleteUserPoolRequest, DescribeUserPoolRequest, ListUserPoolsRequest,
-    UpdateUserPoolRequest, UserPoolDescription,
+    UserPoolDescription,
 };
 
 use super::{
+    cell::Cell,
     connection::ConnectionArgs,
     document::Document,
     error::CliError,
@@ -15,7 +16,7 @@ use super::{
     outcome::Outcome,
     output::{ListOutput, OutputArgs},
     positive::positive,
-    text::{escape, format_time},
+    text::escape,
 };
 
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ use super::{
 pub(super) struct CreateCommand {
     /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
     /// create-user-pool --cli-input-json", or a user pool that describe or replay printed.
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     document: Document,
     #[command(flatten)]
     mutation: MutationArgs,
@@ -40,32 +41,6 @@ pub(super) struct DescribeCommand {
     /// The ID of the user pool.
     #[arg(value_name = "POOL")]
     pool: String,
-    #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    connection: ConnectionArgs,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Example, change one setting:\n  \
-                        echo '{\"MfaConfiguration\": \"OFF\"}' |\n    \
-                        userpool update us-east-1_tXLpktx5t - --mask mfa_configuration")]
-pub(super) struct UpdateCommand {
-    /// The ID of the user pool.
-    #[arg(value_name = "POOL")]
-    pool: String,
-    /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
-    /// update-user-pool --cli-input-json". UserPoolId is optional.
-    #[arg(value_name = "FILE")]
-    document: Document,
-    /// Change only the settings at these paths, separated by commas. A setting that the file omits
-    /// is reset to its default. If omitted, all settings are replaced.
-    #[arg(long, value_name = "PATHS", value_delimiter = ',')]
-    mask: Vec<String>,
-    #[command(flatten)]
-    expected: ExpectedRevision,
-    #[command(flatten)]
-    mutation: MutationArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -125,29 +100,6 @@ impl DescribeCommand {
     }
 }
 
-impl UpdateCommand {
-    pub(super) async fn run(self) -> Result<Outcome, CliError> {
-        let request: UpdateUserPoolRequest = self.document.read()?;
-        if let Some(id) = request.user_pool_id.filter(|id| *id != self.pool) {
-            let problem = format!("is for user pool {id}, not {}", self.pool);
-            return Err(self.document.invalid(&problem));
-        }
-        let update_mask = if self.mask.is_empty() { request.update_mask } else { self.mask };
-        let request = UpdateUserPoolRequest {
-            user_pool_id: Some(self.pool),
-            update_mask,
-            expected_revision: self.expected.expected_revision.or(request.expected_revision),
-            request_id: self.mutation.request_id.or(request.request_id),
-            validate_only: self.mutation.validate_only || request.validate_only,
-            ..request
-        };
-        let client = self.connection.connect().await?;
-        let updated = client.update_user_pool(request).await?;
-        self.output.or_json().message(&updated)?;
-        Ok(Outcome::Success)
-    }
-}
-
 impl DeleteCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let request = DeleteUserPoolRequest {
@@ -166,8 +118,7 @@ impl DeleteCommand {
 impl ListCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
-        let columns = ["ID", "NAME", "#REVISION", "CREATED", "MODIFIED"];
-        let mut list = ListOutput::new(self.output.or_table(), "UserPools", &columns);
+        let mut list = ListOutput::new(self.output.or_table(), "UserPools", &COLUMNS);
         let page = async |max_results, next_token| {
             let request = ListUserPoolsRequest { max_results: Some(max_results), next_token };
             let page = client.list_user_pools(request).await?;
@@ -179,12 +130,14 @@ impl ListCommand {
     }
 }
 
-fn row(pool: &UserPoolDescription) -> Vec<String> {
+const COLUMNS: [&str; 5] = ["ID", "~NAME", "#REVISION", "CREATED", "MODIFIED"];
+
+fn row(pool: &UserPoolDescription) -> Vec<Cell> {
     vec![
-        escape(pool.id()),
-        escape(pool.name()),
-        pool.revision.to_string(),
-        format_time(pool.creation_date),
-        format_time(pool.last_modified_date),
+        escape(pool.id()).into(),
+        escape(pool.name()).into(),
+        pool.revision.to_string().into(),
+        Cell::Time(pool.creation_date),
+        Cell::Time(pool.last_modified_date),
     ]
 }

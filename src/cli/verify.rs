@@ -1,11 +1,11 @@
 //! `userpool verify`: verifying the history of a server without trusting it.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::audit::{PublicKey, Trust, TrustedCheckpoints};
 
 use super::{
-    connection::ConnectionArgs, error::CliError, outcome::Outcome, output::OutputArgs,
+    connection::ConnectionArgs, error::CliError, os_argument, outcome::Outcome, output::OutputArgs,
     remote_verification::verify_history,
 };
 
@@ -19,12 +19,12 @@ pub(super) struct VerifyCommand {
     /// file with the output of "userpool checkpoint", the checkpoints.jsonl of a data directory, or
     /// POSITION:HASH with the hash in hexadecimal. Can be repeated. If omitted, the log is checked
     /// only against itself.
-    #[arg(long, value_name = "FILE|POSITION:HASH")]
+    #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
     checkpoint: Vec<TrustedCheckpoints>,
     /// Require that checkpoints are signed with this public key: a PEM file or 64 hexadecimal
     /// digits, obtained from another source than the server. If omitted, the key of the trusted
     /// checkpoints is required.
-    #[arg(long, value_name = "FILE|HEX")]
+    #[arg(long, value_name = "FILE|HEX", value_parser = os_argument::public_key(), value_hint = ValueHint::FilePath)]
     key: Option<PublicKey>,
     #[command(flatten)]
     output: OutputArgs,

@@ -1,9 +1,14 @@
 //! `userpool watch`.
 
+use std::str::FromStr;
+
 use clap::Args;
 
-use crate::proto::{
-    UserPoolEventFilter, WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
+use crate::{
+    event_log::Hash,
+    proto::{
+        UserPoolEventFilter, WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
+    },
 };
 
 use super::{
@@ -16,16 +21,20 @@ use super::{
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example, print the whole history and then new events:\n  \
-                        userpool watch --after 0 -o jsonl")]
+#[command(
+    after_help = "If the connection is lost, the watch resumes by itself. Exit code 3: the log is \
+                  another one than before.\n\nExample, print the whole history and then new \
+                  events:\n  userpool watch --after 0 -o jsonl"
+)]
 pub(super) struct WatchCommand {
     /// Print only events of this user pool. If omitted, of all.
     #[arg(long, value_name = "POOL")]
     pool: Option<String>,
-    /// Print events after this position in the log; 0 prints the whole history first. If omitted,
-    /// only new events.
-    #[arg(long, value_name = "N")]
-    after: Option<i64>,
+    /// Print events after this position in the log; 0 prints the whole history first. With the
+    /// hash of its event, as in 17:9c1f…, the log must be the one that had it. If omitted, only
+    /// new events.
+    #[arg(long, value_name = "POSITION")]
+    after: Option<ResumePoint>,
     /// Print only events of these types, separated by commas. If omitted, all.
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
     types: Vec<EventKind>,
@@ -37,13 +46,15 @@ pub(super) struct WatchCommand {
 
 impl WatchCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
+        let hash = self.after.and_then(|after| after.hash);
         let watch = WatchUserPoolEventsRequest {
             filter: Some(UserPoolEventFilter {
                 user_pool_id: self.pool,
                 types: follow::filter_types(&self.types),
                 ..UserPoolEventFilter::default()
             }),
-            start: self.after.map(Start::AfterPosition),
+            start: self.after.map(|after| Start::AfterPosition(after.position)),
+            after_hash: hash.map(|hash| hash.0.to_vec()).unwrap_or_default(),
             ..WatchUserPoolEventsRequest::default()
         };
         let client = self.connection.connect().await?;
@@ -51,5 +62,28 @@ impl WatchCommand {
         printer.print_heading()?;
         follow::follow(&client, watch, printer).await?;
         Ok(Outcome::Success)
+    }
+}
+
+/// A position to start after, and the hash that its event must have, if it is known.
+#[derive(Debug, Clone, Copy)]
+struct ResumePoint {
+    position: i64,
+    hash: Option<Hash>,
+}
+
+impl FromStr for ResumePoint {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (position, hash) = match text.split_once(':') {
+            Some((position, hash)) => (position, Some(hash)),
+            None => (text, None),
+        };
+        let expected = "expected a position, or a position and a hash of 64 hexadecimal digits, \
+                        separated by a colon";
+        let position = position.parse().map_err(|_| expected)?;
+        let hash = hash.map(|hash| hash.parse().map_err(|_| expected)).transpose()?;
+        Ok(Self { position, hash })
     }
 }

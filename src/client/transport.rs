@@ -8,13 +8,15 @@ use std::{
     time::Duration,
 };
 
-use tokio::time;
+use hyper_util::rt::TokioIo;
+use tokio::{net::UnixStream, time};
 use tokio_rustls::rustls;
 use tonic::{
     Request,
     metadata::{Ascii, MetadataValue},
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint as ChannelBuilder, Identity, Uri},
 };
+use tower::{Service, service_fn};
 
 use crate::endpoint::Endpoint;
 
@@ -41,8 +43,14 @@ impl Transport {
     /// Connects to the server.
     pub(super) async fn connect(options: Options) -> Result<Self, ConnectError> {
         let files = tls_files(&options);
-        let connecting = channel_builder(&options)?;
-        let (cause, is_tls) = match time::timeout(options.deadline, connecting.connect()).await {
+        let builder = channel_builder(&options)?;
+        let connecting = async {
+            match unix_connector(&options.endpoint) {
+                Some(connector) => builder.connect_with_connector(connector).await,
+                None => builder.connect().await,
+            }
+        };
+        let (cause, is_tls) = match time::timeout(options.deadline, connecting).await {
             Ok(Ok(channel)) => return Self::new(options, files, channel),
             Ok(Err(error)) => {
                 let cause = innermost(&error);
@@ -61,7 +69,7 @@ impl Transport {
     /// Connects on the first call.
     pub(super) fn connect_lazy(options: Options) -> Result<Self, ConnectError> {
         let files = tls_files(&options);
-        let channel = channel_builder(&options)?.connect_lazy();
+        let channel = lazy_channel(&options)?;
         Self::new(options, files, channel)
     }
 
@@ -78,7 +86,7 @@ impl Transport {
 
     /// Returns the connection: a new one if the TLS files changed.
     pub(super) fn channel(&self) -> Channel {
-        self.channel.current(|| Ok(channel_builder(&self.options)?.connect_lazy()))
+        self.channel.current(|| lazy_channel(&self.options))
     }
 
     /// Returns a request with the message and the token.
@@ -99,6 +107,33 @@ fn tls_files(options: &Options) -> Files {
     Files::at(files.map(PathBuf::clone).collect())
 }
 
+/// A connection that is made on the first call.
+fn lazy_channel(options: &Options) -> Result<Channel, ConnectError> {
+    let builder = channel_builder(options)?;
+    Ok(match unix_connector(&options.endpoint) {
+        Some(connector) => builder.connect_with_connector_lazy(connector),
+        None => builder.connect_lazy(),
+    })
+}
+
+/// Connects to the Unix socket of the endpoint, if it is one. tonic connects only to sockets
+/// whose paths are UTF-8.
+fn unix_connector(
+    endpoint: &Endpoint,
+) -> Option<
+    impl Service<Uri, Response = TokioIo<UnixStream>, Error = io::Error, Future: Send>
+    + Clone
+    + Send
+    + use<>,
+> {
+    let Endpoint::Unix(path) = endpoint else { return None };
+    let path = path.clone();
+    Some(service_fn(move |_: Uri| {
+        let path = path.clone();
+        async move { Ok(TokioIo::new(UnixStream::connect(path).await?)) }
+    }))
+}
+
 fn channel_builder(options: &Options) -> Result<ChannelBuilder, ConnectError> {
     if options.token_file.is_some() && options.tls.is_none() && !is_local(&options.endpoint) {
         return Err(ConnectError::PlaintextToken);
@@ -106,20 +141,17 @@ fn channel_builder(options: &Options) -> Result<ChannelBuilder, ConnectError> {
     let address = match (&options.endpoint, &options.tls) {
         (Endpoint::Tcp(address), None) => format!("http://{address}"),
         (Endpoint::Tcp(address), Some(_)) => format!("https://{address}"),
-        (Endpoint::Unix(path), None) => format!("unix:{}", path.display()),
+        // Servers refuse a path as the authority.
+        (Endpoint::Unix(_), None) => "http://localhost".to_owned(),
         (Endpoint::Unix(_), Some(_)) => return Err(ConnectError::TlsOnUnixSocket),
     };
-    let mut builder = ChannelBuilder::from_shared(address)
+    let builder = ChannelBuilder::from_shared(address)
         .and_then(|builder| builder.user_agent(options.user_agent.as_str()))
         .map_err(ConnectError::Setup)?
         .connect_timeout(options.deadline)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true);
-    if let Endpoint::Unix(_) = options.endpoint {
-        // Servers refuse a path as the authority.
-        builder = builder.origin(Uri::from_static("http://localhost"));
-    }
     match &options.tls {
         Some(tls) => builder.tls_config(tls_config(tls)?).map_err(ConnectError::Setup),
         None => Ok(builder),

@@ -1,5 +1,6 @@
 //! A watch that survives lost connections: it resumes after the last position, so that
-//! no event is missed and none is delivered twice.
+//! no event is missed and none is delivered twice. The server compares the hash at that
+//! position, so a watch never goes on silently in another log.
 
 use std::time::Duration;
 
@@ -84,7 +85,8 @@ impl Watch {
     /// Waits for the next item. Cancel safe: no item is lost if the future is dropped.
     ///
     /// # Errors
-    /// The server refuses to resume the watch, for example with an expired token; or the connection was lost before any
+    /// The server refuses to resume the watch, for example with an expired token, or with reason
+    /// `WRONG_LOG` if it has another log now; or the connection was lost before any
     /// position was requested or delivered, so there is no position to resume after.
     pub async fn next(&mut self) -> Result<WatchItem, Status> {
         loop {
@@ -122,11 +124,12 @@ impl Watch {
 
     fn item(&mut self, content: Content) -> WatchItem {
         self.backoff = Backoff::default();
-        let (position, item) = match content {
-            Content::Event(event) => (event.position, WatchItem::Event(event)),
-            Content::Checkpoint(at) => (at.position, WatchItem::Checkpoint(at)),
+        let (position, hash, item) = match content {
+            Content::Event(event) => (event.position, event.hash.clone(), WatchItem::Event(event)),
+            Content::Checkpoint(at) => (at.position, at.hash.clone(), WatchItem::Checkpoint(at)),
         };
         self.request.start = Some(Start::AfterPosition(position));
+        self.request.after_hash = hash;
         item
     }
 

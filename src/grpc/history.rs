@@ -43,7 +43,7 @@ impl UserPoolHistoryService for History {
         &self,
         request: Request<WatchUserPoolEventsRequest>,
     ) -> Result<Response<Self::WatchUserPoolEventsStream>, Status> {
-        let events = self.0.watch_user_pool_events(request.into_inner())?;
+        let events = self.0.watch_user_pool_events(request.into_inner()).await?;
         Ok(Response::new(Box::pin(events.map_err(Status::from))))
     }
 

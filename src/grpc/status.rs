@@ -56,13 +56,14 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::UserPoolDeleted
         | ErrorReason::DomainNotFound => Code::NotFound,
         ErrorReason::DomainTaken | ErrorReason::IdempotencyMismatch => Code::AlreadyExists,
-        ErrorReason::UserPoolHasDomain => Code::FailedPrecondition,
+        ErrorReason::UserPoolHasDomain | ErrorReason::WrongLog => Code::FailedPrecondition,
         ErrorReason::RevisionMismatch => Code::Aborted,
         ErrorReason::BeyondEnd | ErrorReason::BeforeCreation => Code::OutOfRange,
         ErrorReason::LimitExceeded | ErrorReason::Overloaded => Code::ResourceExhausted,
         ErrorReason::ShuttingDown
         | ErrorReason::Starting
         | ErrorReason::LogUnavailable
+        | ErrorReason::ClockWrong
         | ErrorReason::MaxConnectionAge => Code::Unavailable,
         ErrorReason::HistoryDamaged => Code::DataLoss,
         ErrorReason::DeadlineExceeded => Code::DeadlineExceeded,

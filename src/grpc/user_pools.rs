@@ -37,7 +37,7 @@ impl UserPoolService for UserPools {
         &self,
         request: Request<DescribeUserPoolRequest>,
     ) -> Result<Response<DescribeUserPoolResponse>, Status> {
-        response(self.0.describe_user_pool(request.into_inner()))
+        response(self.0.describe_user_pool(request.into_inner()).await)
     }
 
     async fn update_user_pool(

@@ -25,6 +25,8 @@ pub struct Config {
     pub limits: Limits,
     /// How many bytes of user pools are cached in memory, approximately.
     pub cache: u64,
+    /// What to do about a clock that jumps ahead.
+    pub clock: app::ClockSettings,
     /// The maximum number of open connections; lowered if `ulimit -n` is lower.
     pub connections: usize,
     /// How long a connection may be open.
@@ -56,6 +58,7 @@ impl Config {
             account_id: "000000000000".to_owned(),
             limits: Limits::default(),
             cache: app::CACHE,
+            clock: app::ClockSettings::default(),
             connections: 10_000,
             max_connection_age: MaxConnectionAge::default(),
             capacity: Capacity::default(),

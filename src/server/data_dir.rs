@@ -235,6 +235,18 @@ impl DataDir {
     pub fn read_model(&self) -> PathBuf {
         read_model(&self.path)
     }
+
+    /// Where the signing key is.
+    #[must_use]
+    pub fn signing_key(&self) -> PathBuf {
+        signing_key(&self.path)
+    }
+
+    /// Where the signed checkpoints are.
+    #[must_use]
+    pub fn checkpoints(&self) -> PathBuf {
+        checkpoints(&self.path)
+    }
 }
 
 /// Where the log of a data directory is.

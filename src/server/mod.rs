@@ -226,9 +226,9 @@ impl Startup {
         let Self { listeners, gate, metrics, config, source } = self;
         let data_dir = config.data_dir;
         let checkpoints = data_dir::checkpoints(&data_dir);
-        let Config { region, limits, cache, .. } = config;
+        let Config { region, limits, cache, clock, .. } = config;
         let (app_metrics, tracer) = (metrics.app.clone(), listeners.tracer.clone());
-        let settings = Settings { region, limits, cache, metrics: app_metrics, tracer };
+        let settings = Settings { region, limits, cache, clock, metrics: app_metrics, tracer };
         gauges::register_log(&metrics, log.head());
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);

@@ -4,7 +4,7 @@
 //! It has no TLS and no authorization, because it changes nothing and no response is
 //! about a user pool. It listens only if it is configured.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -19,8 +19,8 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    sync::{Semaphore, watch},
-    task::{self, JoinHandle, JoinSet},
+    sync::watch,
+    task::{self, AbortHandle, JoinHandle, JoinSet},
     time::{sleep, timeout},
 };
 
@@ -29,13 +29,14 @@ use crate::{
     transport::{Endpoint, Listener, Phase, listen::ACCEPT_PAUSE},
 };
 
-/// The maximum number of open connections; further ones wait to be accepted. The log
-/// needs the other file descriptors.
+/// The maximum number of open connections. A further one replaces the oldest, so that a
+/// probe is answered however many silent connections there are. The log needs the other file
+/// descriptors.
 const MAX_CONNECTIONS: usize = 32;
 /// The maximum lifetime of a connection. Clients reconnect.
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(2);
-/// How long a connection may be idle. Idle clients must not block others.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may be idle.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The monitoring listener; closes on drop.
 #[derive(Debug)]
@@ -74,24 +75,29 @@ impl Drop for Monitoring {
 }
 
 async fn serve(listener: Listener, routes: Router) -> Infallible {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
+    // In the order in which they were accepted.
+    let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let permit = Arc::clone(&permits).acquire_owned().await;
         let Ok((socket, _)) = listener.accept().await else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let routes = TowerToHyperService::new(routes.clone());
-        connections.spawn(async move {
+        while connections.try_join_next().is_some() {}
+        open.retain(|connection| !connection.is_finished());
+        if open.len() >= MAX_CONNECTIONS
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
+        open.push_back(connections.spawn(async move {
             let mut server = auto::Builder::new(TokioExecutor::new()).http1_only();
             server.http1().timer(TokioTimer::new()).header_read_timeout(REQUEST_TIMEOUT);
             let connection = server.serve_connection(TokioIo::new(socket.into_socket()), routes);
             // Errors are caused by the client.
             let _ = timeout(CONNECTION_TIMEOUT, connection).await;
-            drop(permit);
-        });
-        while connections.try_join_next().is_some() {}
+        }));
     }
 }
 

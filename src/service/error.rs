@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use prost_types::Timestamp;
+
 use crate::{
     app::{ExecuteError, HistoryError, LoadError, ReadModelError},
     audit::DecodeError,
     auth::{BadToken, Identity, MissingRole, Role},
     event_log::ReadError,
-    proto::{ActorKind, ErrorReason},
+    proto::{self, ActorKind, ErrorReason},
     telemetry::error_chain,
     user_pool::{InvalidRequest, Rejection, UserPoolId},
 };
@@ -129,13 +131,15 @@ impl Error {
         Self::new(ErrorReason::BadPageToken, message).raises(INVALID_PARAMETER)
     }
 
-    /// The user pool does not exist: it never did, or was deleted at `deleted_revision`.
-    pub(super) fn not_found(user_pool_id: &UserPoolId, deleted_revision: Option<i64>) -> Self {
-        let user_pool_id = user_pool_id.clone();
-        Self::from(match deleted_revision {
-            Some(revision) => Rejection::Deleted { user_pool_id, revision },
-            None => Rejection::NotFound { user_pool_id },
-        })
+    /// The user pool never existed.
+    pub(super) fn not_found(user_pool_id: &UserPoolId) -> Self {
+        Self::from(Rejection::NotFound { user_pool_id: user_pool_id.clone() })
+    }
+
+    /// The user pool was deleted at `time`, at its last revision.
+    pub(super) fn deleted(user_pool_id: UserPoolId, revision: i64, time: Timestamp) -> Self {
+        Self::from(Rejection::Deleted { user_pool_id, revision })
+            .with("deletion_time", proto::format_time(time))
     }
 
     /// Whether a limit on calls or bytes is reached.
@@ -241,6 +245,9 @@ impl From<ExecuteError> for Error {
                                recorded, retry with the same request_id";
                 Self::new(ErrorReason::LogUnavailable, message)
             }
+            ExecuteError::Clock(_) => {
+                Self::new(ErrorReason::ClockWrong, format!("{text}; nothing was recorded"))
+            }
             ExecuteError::Fault => Self::internal(),
             ExecuteError::Unreadable(error) => error.into(),
         }
@@ -251,7 +258,7 @@ impl From<HistoryError> for Error {
     fn from(error: HistoryError) -> Self {
         let text = error.to_string();
         match error {
-            HistoryError::NotFound { user_pool_id } => Self::not_found(&user_pool_id, None),
+            HistoryError::NotFound { user_pool_id } => Self::not_found(&user_pool_id),
             HistoryError::BeyondEnd { what: _, requested, current } => {
                 Self::new(ErrorReason::BeyondEnd, text)
                     .with("requested", requested)
@@ -262,6 +269,12 @@ impl From<HistoryError> for Error {
                     .with_pool(&user_pool_id)
                     .with("requested", requested)
                     .with("created", created)
+            }
+            HistoryError::OtherLog { position, expected, found } => {
+                Self::new(ErrorReason::WrongLog, text)
+                    .with("position", position.to_string())
+                    .with("expected_hash", expected.to_string())
+                    .with("found_hash", found.to_string())
             }
             HistoryError::Unreadable(error) => error.into(),
         }

@@ -57,12 +57,12 @@ impl Operations {
     }
 
     /// The stream ends with its first error. A shutdown is also an error.
-    pub(crate) fn watch_user_pool_events(
+    pub(crate) async fn watch_user_pool_events(
         &self,
         request: WatchUserPoolEventsRequest,
     ) -> Result<impl Stream<Item = Result<WatchUserPoolEventsResponse, Error>> + use<>, Error> {
         let watch = WatchQuery::parse(request)?;
-        let follow = self.app.history().follow(watch)?;
+        let follow = self.app.history().follow(watch).await?;
         let watching = Some((follow, Arc::clone(&self.app)));
         Ok(stream::unfold(watching, |watching| async {
             let (mut follow, app) = watching?;
@@ -104,8 +104,9 @@ impl Operations {
 async fn next_content(follow: &mut Follow, app: &App) -> Result<Content, Error> {
     Ok(match follow.next().await? {
         FollowItem::Event(event) => Content::Event(event),
-        FollowItem::Checkpoint { position, caught_up } => Content::Checkpoint(WatchCheckpoint {
-            position: position.to_int(),
+        FollowItem::Checkpoint { last, caught_up } => Content::Checkpoint(WatchCheckpoint {
+            position: last.position.to_int(),
+            hash: last.hash.0.to_vec(),
             time: Some(proto::to_timestamp(app.source().now())),
             caught_up,
         }),

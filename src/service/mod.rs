@@ -12,10 +12,10 @@ mod user_pools;
 use std::sync::Arc;
 
 use crate::{
-    app::{App, Context, Outcome},
+    app::{App, Context, ExecuteError, Outcome},
     audit::checkpoint::Signer,
     proto::Actor,
-    user_pool::{CheckedCommand, InvalidRequest},
+    user_pool::{CheckedCommand, InvalidRequest, Rejection, UserPoolId},
 };
 
 pub use self::error::Error;
@@ -59,6 +59,19 @@ impl Operations {
         let fingerprint = fingerprint(&mut request);
         let Caller { actor, correlation_id, traceparent } = caller;
         let context = Context { actor, correlation_id, traceparent, fingerprint };
-        Ok(self.app.execute(check(request)?, context).await?)
+        match self.app.execute(check(request)?, context).await {
+            Err(ExecuteError::Rejected(Rejection::Deleted { user_pool_id, revision })) => {
+                Err(self.deleted(user_pool_id, revision).await)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// The refusal of a call for a user pool that was deleted, with the time of its deletion.
+    async fn deleted(&self, user_pool_id: UserPoolId, revision: i64) -> Error {
+        match self.app.history().last_record_time(&user_pool_id).await {
+            Ok(time) => Error::deleted(user_pool_id, revision, time),
+            Err(error) => error.into(),
+        }
     }
 }

@@ -32,15 +32,15 @@ impl Operations {
         Ok(CreateUserPoolResponse { user_pool: Some(user_pool), revision, position })
     }
 
-    pub(crate) fn describe_user_pool(
+    pub(crate) async fn describe_user_pool(
         &self,
         request: DescribeUserPoolRequest,
     ) -> Result<DescribeUserPoolResponse, Error> {
         let id = UserPoolId::parse(request)?;
-        let pool = self.app.describe(&id)?.ok_or_else(|| Error::not_found(&id, None))?;
+        let pool = self.app.describe(&id)?.ok_or_else(|| Error::not_found(&id))?;
         let EncodedPool { user_pool, deleted, revision, position, .. } = pool;
         if deleted {
-            return Err(Error::not_found(&id, Some(revision)));
+            return Err(self.deleted(id, revision).await);
         }
         Ok(DescribeUserPoolResponse { user_pool, revision, position })
     }

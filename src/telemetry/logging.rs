@@ -11,6 +11,7 @@ use std::{
     io::{self, IsTerminal as _},
 };
 
+use anstream::ColorChoice;
 use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Subscriber;
@@ -83,7 +84,9 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     let is_terminal = io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(stderr).with_ansi(is_terminal);
+    // Also follows NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM.
+    let has_colors = anstream::AutoStream::choice(&io::stderr()) != ColorChoice::Never;
+    let layer = fmt::layer().with_writer(stderr).with_ansi(has_colors);
     match format {
         Format::Pretty => layer.boxed(),
         Format::Auto if is_terminal => layer.boxed(),

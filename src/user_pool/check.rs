@@ -247,7 +247,7 @@ impl Check {
     }
 
     /// Records that `field` breaks a rule. `constraint` continues "Member must".
-    pub(super) fn refuse(
+    pub(crate) fn refuse(
         &mut self,
         field: &str,
         rule: Rule,

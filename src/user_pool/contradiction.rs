@@ -1,7 +1,5 @@
 //! The events that no command could have recorded.
 
-use crate::proto::UserPool;
-
 use super::{Event, UserPoolId};
 
 /// Why an event contradicts the events before it.
@@ -61,8 +59,8 @@ pub enum Contradiction {
 pub struct EventFacts<'a> {
     /// The user pool of the event.
     pub user_pool_id: &'a UserPoolId,
-    /// The user pool, or its last state if it was deleted.
-    pub user_pool: Option<&'a UserPool>,
+    /// The domain of the user pool.
+    pub domain: Option<&'a str>,
     /// Whether it was deleted.
     pub deleted: bool,
     /// The revision of the user pool; 0 if it was never created.
@@ -78,39 +76,40 @@ pub struct EventFacts<'a> {
 /// # Errors
 /// The first contradiction.
 pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradiction> {
-    let EventFacts { user_pool_id, user_pool, deleted, .. } = *facts;
+    let EventFacts { user_pool_id, domain, deleted, revision: last, .. } = *facts;
     let id = || user_pool_id.clone();
-    let (last, found) = (facts.revision, facts.event_revision);
+    let found = facts.event_revision;
     if found != last.saturating_add(1) {
         return Err(Contradiction::Revision { user_pool_id: id(), last, found });
     }
     let has_other_id = |settings: Option<&str>| settings != Some(user_pool_id.as_str());
-    match (user_pool, event) {
-        (None, Event::UserPoolCreated(created)) => {
+    let exists = last > 0;
+    match event {
+        Event::UserPoolCreated(_) if exists => return Err(Contradiction::CreatedAgain(id())),
+        Event::UserPoolCreated(created) => {
             let settings = created.user_pool.as_ref();
             if has_other_id(settings.and_then(|pool| pool.id.as_deref())) {
                 return Err(Contradiction::OtherId(id()));
             }
         }
-        (Some(_), Event::UserPoolCreated(_)) => return Err(Contradiction::CreatedAgain(id())),
-        (None, _) => return Err(Contradiction::NeverCreated(id())),
-        (Some(_), _) if deleted => return Err(Contradiction::ChangedAfterDeletion(id())),
-        (Some(pool), Event::UserPoolUpdated(updated)) => {
+        _ if !exists => return Err(Contradiction::NeverCreated(id())),
+        _ if deleted => return Err(Contradiction::ChangedAfterDeletion(id())),
+        Event::UserPoolUpdated(updated) => {
             let settings = updated.user_pool.as_ref();
             if has_other_id(settings.and_then(|pool| pool.id.as_deref())) {
                 return Err(Contradiction::OtherId(id()));
             }
-            if settings.and_then(|settings| settings.domain.as_ref()) != pool.domain.as_ref() {
+            if settings.and_then(|settings| settings.domain.as_deref()) != domain {
                 return Err(Contradiction::DomainUpdated(id()));
             }
         }
-        (Some(pool), Event::UserPoolDeleted(_)) => {
-            if pool.domain.is_some() {
+        Event::UserPoolDeleted(_) => {
+            if domain.is_some() {
                 return Err(Contradiction::DeletedWithDomain(id()));
             }
         }
-        (Some(pool), Event::UserPoolDomainCreated(created)) => {
-            if pool.domain.is_some() {
+        Event::UserPoolDomainCreated(created) => {
+            if domain.is_some() {
                 return Err(Contradiction::SecondDomain(id()));
             }
             if facts.domain_owner.is_some() {
@@ -118,8 +117,8 @@ pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradi
                 return Err(Contradiction::DomainTaken { user_pool_id: id(), domain });
             }
         }
-        (Some(pool), Event::UserPoolDomainDeleted(deleted)) => {
-            if pool.domain.as_ref() != Some(&deleted.domain) {
+        Event::UserPoolDomainDeleted(deleted) => {
+            if domain != Some(deleted.domain.as_str()) {
                 let domain = deleted.domain.clone();
                 return Err(Contradiction::DomainNotOwned { user_pool_id: id(), domain });
             }

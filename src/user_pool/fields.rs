@@ -133,8 +133,18 @@ pub(super) fn options(
     request_id: Option<&String>,
     expected_revision: Option<i64>,
 ) {
-    if let Some(id) = request_id.filter(|id| Uuid::try_parse(id).is_err()) {
-        check.refuse("request_id", Rule::Pattern, Some(id), "must be a UUID", "be a UUID");
+    if let Some(id) = request_id {
+        match Uuid::try_parse(id) {
+            Err(_) => {
+                check.refuse("request_id", Rule::Pattern, Some(id), "must be a UUID", "be a UUID");
+            }
+            // Every client that forgets to generate an ID sends this one.
+            Ok(uuid) if uuid.is_nil() => {
+                let (allowed, constraint) = ("must not be the nil UUID", "not be the nil UUID");
+                check.refuse("request_id", Rule::Reserved, Some(id), allowed, constraint);
+            }
+            Ok(_) => (),
+        }
     }
     check.range("expected_revision", expected_revision, 1..=i64::MAX);
 }

@@ -12,6 +12,7 @@ mod create_request;
 mod decide;
 mod defaults;
 mod domain;
+mod event_checker;
 mod evolve;
 pub(crate) mod fields;
 mod id;
@@ -22,6 +23,7 @@ mod patterns;
 mod schema;
 mod semantics;
 mod tags;
+mod update_request;
 mod violation;
 
 use crate::proto::user_pool_event::Payload;
@@ -33,9 +35,12 @@ pub use self::{
     create_request::to_create_request,
     decide::{Facts, Rejection, decide},
     domain::DomainPrefix,
+    event_checker::EventChecker,
     evolve::{UserPoolState, evolve},
     id::UserPoolId,
     page::PageRequest,
+    paths::canonical_mask,
+    update_request::{to_update_request, unchangeable_differences},
     violation::{AwsError, InvalidRequest, Rule, Violation},
 };
 

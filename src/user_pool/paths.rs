@@ -58,12 +58,8 @@ impl UpdateMask {
 
     /// Makes a mask of checked paths. No paths, or "*", stand for all settings.
     pub(super) fn new(paths: Vec<String>) -> Self {
-        if paths.is_empty() || paths.iter().any(|path| path == "*") {
-            return Self(SETTINGS.map(str::to_owned).to_vec());
-        }
-        // Sorted and without duplicates, which a request may have.
-        let paths: BTreeSet<String> = paths.into_iter().collect();
-        Self(paths.into_iter().collect())
+        let paths = canonical_mask(paths);
+        Self(if paths.is_empty() { SETTINGS.map(str::to_owned).to_vec() } else { paths })
     }
 
     /// Replaces the named settings by those in `requested`, or clears them.
@@ -93,6 +89,17 @@ impl UpdateMask {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         })
     }
+}
+
+/// The paths of a mask, sorted and without duplicates; empty if they stand for all settings.
+/// Masks that mean the same have the same paths.
+#[must_use]
+pub fn canonical_mask(paths: Vec<String>) -> Vec<String> {
+    if paths.iter().any(|path| path == "*") {
+        return Vec::new();
+    }
+    let paths: BTreeSet<String> = paths.into_iter().collect();
+    paths.into_iter().collect()
 }
 
 /// The sorted paths of the settings that differ. If both sides have a message, the paths of

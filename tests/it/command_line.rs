@@ -1,14 +1,21 @@
 //! The client commands: their requests, their output, and their exit codes.
 
+mod arguments;
+mod completions;
 mod copies;
+mod documents;
 mod forged_proofs;
 mod history;
+mod logs;
 mod output;
+mod pipes;
 mod refusals;
 mod tls;
+mod updates;
 mod user_pools;
 mod verify;
 mod watch;
+mod widths;
 
 use std::{
     io::Write as _,
@@ -52,8 +59,20 @@ fn userpool(endpoint: &str, arguments: &[&str]) -> Command {
     for name in ["TIMEOUT", "TLS", "CA", "CERT", "CERT_KEY", "SERVER_NAME", "TOKEN_FILE"] {
         command.env_remove(format!("USERPOOL_{name}"));
     }
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "USERPOOL_DATA_DIR"] {
+        command.env_remove(name);
+    }
     command
+}
+
+/// The output of a command that ends by itself.
+async fn output(mut command: Command) -> CommandOutput {
+    #[expect(clippy::disallowed_methods, reason = "it waits for another process")]
+    let output = task::spawn_blocking(move || command.output().expect("it ends"));
+    let output = output.await.expect("no panic");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let code = output.status.code().expect("no signal");
+    CommandOutput { stdout: text(output.stdout), stderr: text(output.stderr), code }
 }
 
 async fn run(server: &TestServer, arguments: &[&str]) -> CommandOutput {

@@ -37,7 +37,7 @@ fn the_form_of_every_event_is_stable() {
         assert_eq!(event, expected, "{}", path.display());
         assert_eq!(expected.encode_to_vec(), stored, "{}", path.display());
         let shown: Value = serde_json::from_str(&readable).expect("JSON");
-        assert_eq!(proto::to_json(&event), shown, "{}", path.display());
+        assert_eq!(proto::to_json(&event).expect("JSON"), shown, "{}", path.display());
     }
 }
 
@@ -73,7 +73,7 @@ async fn an_old_history_is_served() {
     let described = client.describe_user_pool(request.clone()).await.expect("described");
     let golden = fs::read_to_string(golden("described.json")).expect("its JSON form");
     let expected: Value = serde_json::from_str(&golden).expect("JSON");
-    assert_eq!(proto::to_json(&described.into_inner()), expected);
+    assert_eq!(proto::to_json(&described.into_inner()).expect("JSON"), expected);
     server.stop().await;
 
     let head = *log.head().borrow();

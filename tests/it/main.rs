@@ -50,6 +50,7 @@ mod shared_log;
 mod spans;
 mod support;
 mod tampering;
+mod terminal;
 mod tls;
 mod tokens;
 mod tools;

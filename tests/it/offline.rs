@@ -17,6 +17,7 @@ use userpool::{
 
 use crate::{
     engines::tamper,
+    process::Process,
     support::{TestServer, create, domain},
     tools::repository,
 };
@@ -52,6 +53,65 @@ fn stderr(output: &Output) -> String {
 
 fn code(output: &Output) -> Option<i32> {
     output.status.code()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn log_verify_requires_the_key_of_the_data_directory() {
+    let directory = stopped().await;
+    let own = directory.path().join("checkpoints.jsonl");
+    let own = own.to_str().expect("UTF-8");
+    let trusted = userpool(&["log", "verify", "--checkpoint", own], directory.path());
+    assert_eq!(code(&trusted), Some(0), "{}", stdout(&trusted));
+    let key = "the checkpoints are signed with the key of this data directory\n";
+    assert!(stdout(&trusted).contains(key), "{}", stdout(&trusted));
+
+    // The right head, signed by somebody else.
+    let signed = fs::read_to_string(own).expect("a checkpoint");
+    let signed: SignedCheckpoint = proto::from_json(signed.trim()).expect("a checkpoint");
+    let head = checkpoint::verify(&signed).expect("a right signature");
+    let foreign = TempDir::new().expect("a directory");
+    let (key, none) = (foreign.path().join("key.pem"), foreign.path().join("none"));
+    let foreign_signer = checkpoint::Signer::open(&key, &none).expect("a key");
+    let time = signed.time.and_then(proto::to_date_time).expect("a time");
+    let forged = foreign.path().join("forged.json");
+    checkpoint::append(&forged, &foreign_signer.sign(head, time)).expect("written");
+    let forged = forged.to_str().expect("UTF-8");
+    let refused = userpool(&["log", "verify", "--checkpoint", forged], directory.path());
+    assert_eq!(code(&refused), Some(1), "{}", stdout(&refused));
+    let [found, expected] = [&signed.public_key, foreign_signer.public_key().as_slice()]
+        .map(|key| data_encoding::HEXLOWER.encode(key));
+    let invalid = format!(
+        "INVALID: the trusted checkpoints are signed with key {expected}, but the key of this data \
+         directory is {found}\n"
+    );
+    assert!(stdout(&refused).ends_with(&invalid), "{}", stdout(&refused));
+    let both = ["log", "verify", "--checkpoint", own, "--key", &expected];
+    assert_eq!(code(&userpool(&both, directory.path())), Some(1));
+
+    // A copy without the key has the checkpoints that it signed.
+    fs::remove_file(directory.path().join("signing_key.pem")).expect("removed");
+    let refused = userpool(&["log", "verify", "--checkpoint", forged], directory.path());
+    assert_eq!(code(&refused), Some(1), "{}", stdout(&refused));
+    fs::remove_file(own).expect("removed");
+    let unknown = userpool(&["log", "verify", "--checkpoint", forged], directory.path());
+    assert_eq!(code(&unknown), Some(0), "{}", stdout(&unknown));
+    let sentence = "the data directory has no key to compare with that of the checkpoints\n";
+    assert!(stdout(&unknown).contains(sentence), "{}", stdout(&unknown));
+}
+
+/// A record beside the log notices a lost end of the log, if it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_record_of_the_last_position_is_reported() {
+    let directory = stopped().await;
+    let position = directory.path().join("log").join("head");
+    fs::remove_file(&position).expect("removed");
+    let server = Process::start(directory.path()).await;
+    let log = server.terminate("TERM").await.stderr;
+    let warning = "the record of the last acknowledged position is missing or damaged";
+    assert_eq!(log.matches(warning).count(), 1, "{log}");
+    let server = Process::start(directory.path()).await;
+    let log = server.terminate("TERM").await.stderr;
+    assert_eq!(log.matches(warning).count(), 0, "{log}");
 }
 
 /// The export of a data directory.
@@ -148,7 +208,7 @@ async fn a_damaged_export_is_refused_by_position_and_leaves_nothing() {
     let no_record = {
         let mut event: UserPoolEvent = proto::from_json(lines[0]).expect("an event");
         event.record = None;
-        proto::to_json(&event).to_string()
+        proto::to_json(&event).expect("JSON").to_string()
     };
     for (broken, expected) in [
         (renamed, "position 5: the event differs from its record"),

@@ -4,6 +4,7 @@ mod config_file;
 mod config_warnings;
 mod documentation;
 mod kill;
+mod log_colors;
 mod logging;
 mod overload;
 mod permissions;

@@ -379,6 +379,11 @@ async fn a_log_that_the_rules_could_not_have_written_is_refused() {
             event(position, id, revision, payload).encode_to_vec().into()
         });
         log.append(Head::default(), bodies.collect()).await.expect("appended");
+        let end = log.latest().await.expect("readable").position;
+        let verification = userpool::audit::verify(&log, end, &[], &|_| ()).await;
+        let mismatch = verification.expect("readable").mismatch.expect(contradiction);
+        assert_eq!(mismatch.position, end);
+        assert_eq!(mismatch.cause.to_string(), contradiction);
         let directory = TempDir::new().expect("a directory");
         let read_model = directory.path().join("read_model");
         let source = Arc::new(FixedSource::default());
@@ -413,11 +418,16 @@ async fn the_owner_of_a_domain_survives_a_restart() {
 
 /// Verifies a data directory with the binary, and returns the exit code and the last line.
 fn verify(data_dir: &Path) -> (Option<i32>, String) {
+    let (code, mut lines) = verify_lines(data_dir);
+    (code, lines.pop().unwrap_or_default())
+}
+
+fn verify_lines(data_dir: &Path) -> (Option<i32>, Vec<String>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
     let output = command.args(["log", "verify", "--data-dir"]).arg(data_dir).output();
     let output = output.expect("the binary runs");
     let stdout = String::from_utf8(output.stdout).expect("UTF-8");
-    (output.status.code(), stdout.lines().last().unwrap_or_default().to_owned())
+    (output.status.code(), stdout.lines().map(str::to_owned).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -492,9 +502,10 @@ async fn log_verify_names_an_event_that_no_command_recorded() {
     log.append(Head::default(), bodies).await.expect("appended");
     drop(log);
 
-    let (code, line) = verify(directory.path());
+    let (code, lines) = verify_lines(directory.path());
 
     assert_eq!(code, Some(1));
     let expected = format!("INVALID at position 3: user pool {id} is changed after its deletion");
-    assert_eq!(line, expected);
+    assert_eq!(lines[0], expected);
+    assert!(lines[1].starts_with("valid up to position 2, hash "), "{}", lines[1]);
 }

@@ -50,7 +50,7 @@ impl Node {
 
     /// Waits until everything up to this position is visible.
     async fn wait_for(&self, position: Position) {
-        let mut seen = follow(&self.app, 0);
+        let mut seen = follow(&self.app, 0).await;
         while seen.next().await.position < position.to_int() {}
     }
 }
@@ -64,6 +64,7 @@ fn settings() -> Settings {
         region: "us-east-1".to_owned(),
         limits: Limits::default(),
         cache: app::CACHE,
+        clock: app::ClockSettings::default(),
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     }
@@ -115,10 +116,10 @@ impl Pair {
 /// A watch without its checkpoints.
 struct Events(app::Follow);
 
-fn follow(app: &App, after: i64) -> Events {
+async fn follow(app: &App, after: i64) -> Events {
     let start = Some(Start::AfterPosition(after));
     let watch = WatchQuery::parse(WatchUserPoolEventsRequest { start, ..Default::default() });
-    Events(app.history().follow(watch.expect("a legal request")).expect("followed"))
+    Events(app.history().follow(watch.expect("a legal request")).await.expect("followed"))
 }
 
 impl Events {

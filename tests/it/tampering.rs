@@ -6,7 +6,10 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use userpool::{
     audit::{self, Verifier},
     event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
-    proto::{UserPoolDeleted, UserPoolEvent, UserPoolEventType, user_pool_event::Payload},
+    proto::{
+        UserPool, UserPoolCreated, UserPoolEvent, UserPoolEventType, UserPoolUpdated,
+        user_pool_event::Payload,
+    },
 };
 
 /// How many records the log has.
@@ -68,7 +71,7 @@ async fn log() -> Vec<Record> {
     let mut position = 0;
     while position < RECORDS {
         let batch = (position % 3 + 1).min(RECORDS - position);
-        let bodies = (0..batch).map(|index| body(position + index + 1, "us-east-1_AbCdEfGhI"));
+        let bodies = (0..batch).map(|index| body(position + index + 1, "people"));
         let head = *log.head().borrow();
         log.append(head, bodies.collect()).await.expect("appended");
         position += batch;
@@ -77,14 +80,25 @@ async fn log() -> Vec<Record> {
     log.read(Position::START, all).await.expect("readable")
 }
 
-fn body(position: usize, user_pool_id: &str) -> Bytes {
+/// An event of the only user pool: its creation, then updates.
+fn body(position: usize, name: &str) -> Bytes {
+    let id = "us-east-1_AbCdEfGhI";
+    let (id, name) = (Some(id.to_owned()), Some(name.to_owned()));
+    let user_pool = Some(UserPool { id: id.clone(), name, ..Default::default() });
+    let (r#type, payload) = if position == 1 {
+        let created = Box::new(UserPoolCreated { user_pool });
+        (UserPoolEventType::UserPoolCreated, Payload::UserPoolCreated(created))
+    } else {
+        let updated = Box::new(UserPoolUpdated { user_pool, ..Default::default() });
+        (UserPoolEventType::UserPoolUpdated, Payload::UserPoolUpdated(updated))
+    };
     let event = UserPoolEvent {
         position: i64::try_from(position).expect("small"),
-        user_pool_id: user_pool_id.to_owned(),
+        user_pool_id: id.unwrap_or_default(),
         revision: i64::try_from(position).expect("small"),
-        r#type: UserPoolEventType::UserPoolDeleted.into(),
+        r#type: r#type.into(),
         schema_version: 1,
-        payload: Some(Payload::UserPoolDeleted(UserPoolDeleted {})),
+        payload: Some(payload),
         ..Default::default()
     };
     prost::Message::encode_to_vec(&event).into()
@@ -132,7 +146,7 @@ fn tampered(records: &[Record], tampering: &Tampering) -> (Vec<Bytes>, usize) {
             let before = place.checked_sub(1).map(|place| records[place].head());
             let mut head = before.unwrap_or_default();
             for (place, stored) in stored.iter_mut().enumerate().skip(*place) {
-                let record = forged(head, body(place + 1, "us-east-1_OtherPool"));
+                let record = forged(head, body(place + 1, "others"));
                 head = record.head();
                 *stored = record.stored;
             }

@@ -16,7 +16,7 @@ use userpool::{
     },
 };
 
-use crate::support::{TestServer, create, domain, fields, named, reason};
+use crate::support::{TestServer, create, domain, fields, metadata, named, reason};
 
 /// The messages of a watch.
 struct Watch(Streaming<WatchUserPoolEventsResponse>);
@@ -241,6 +241,39 @@ async fn an_invalid_watch_is_refused() {
     let expected =
         ["filter.start_time", "filter.end_time", "after_position", "checkpoint_interval_seconds"];
     assert_eq!(fields(&refused), expected);
+    server.stop().await;
+}
+
+/// Every event and every checkpoint has the hash to resume with.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_resumes_only_in_the_log_with_the_hash_that_it_knows() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    for name in ["a", "b"] {
+        create(&mut client, name).await;
+    }
+    let mut first = watch(server.channel().await, after(0)).await.expect("a watch");
+    let hashes = [vec![0; 32], first.event().await.hash, first.event().await.hash];
+    assert_eq!(first.checkpoint().await.hash, hashes[2]);
+    for (position, hash) in (0..).zip(&hashes) {
+        let request = WatchUserPoolEventsRequest { after_hash: hash.clone(), ..after(position) };
+        let mut resumed = watch(server.channel().await, request).await.expect("the same log");
+        resumed.expect(position + 1..=2).await;
+        assert_eq!(resumed.checkpoint().await.hash, hashes[2]);
+
+        let request = WatchUserPoolEventsRequest { after_hash: vec![9; 32], ..after(position) };
+        let refused = watch(server.channel().await, request).await.err().expect("another log");
+        assert_eq!(
+            (refused.code(), reason(&refused).as_str()),
+            (Code::FailedPrecondition, "WRONG_LOG")
+        );
+        assert_eq!(metadata(&refused, "position"), Some(position.to_string()));
+        assert_eq!(metadata(&refused, "expected_hash"), Some("09".repeat(32)));
+        assert_eq!(metadata(&refused, "found_hash"), Some(data_encoding::HEXLOWER.encode(hash)));
+    }
+    let request = WatchUserPoolEventsRequest { after_hash: vec![9; 31], ..Default::default() };
+    let refused = watch(server.channel().await, request).await.err().expect("refused");
+    assert_eq!(fields(&refused), ["after_position", "after_hash"]);
     server.stop().await;
 }
 

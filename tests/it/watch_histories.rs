@@ -180,6 +180,7 @@ async fn stream(
         start: Some(Start::AfterPosition(*position)),
         checkpoint_interval_seconds: 1,
         include_records: random.once_in(2),
+        ..WatchUserPoolEventsRequest::default()
     };
     let acknowledged = shared.acknowledged.load(Ordering::SeqCst);
     let Ok(messages) = client.watch_user_pool_events(request).await else { return StreamEnd::Gone };

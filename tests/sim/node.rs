@@ -114,6 +114,7 @@ pub(crate) fn settings(metrics: &Metrics) -> Settings {
         region: "eu-west-1".to_owned(),
         limits: Limits::default(),
         cache: app::CACHE,
+        clock: app::ClockSettings::default(),
         metrics: metrics.app.clone(),
         tracer: Tracer::default(),
     }

@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     audit::codec,
-    event_log::{Head, Position, ReadLimit, Record},
+    event_log::{Hash, Head, Position, ReadLimit, Record},
     telemetry::metrics::Watcher,
 };
 
@@ -32,11 +32,11 @@ pub struct Follow {
     filter: EventFilter,
     include_records: bool,
     interval: Duration,
-    /// Events that were read but not returned yet; `None` for an event that the filter
-    /// excludes.
-    read: VecDeque<Option<Bytes>>,
-    /// The last position that was returned or excluded.
-    position: Position,
+    /// The hashes of events that were read but not returned yet, with the events unless the
+    /// filter excludes them.
+    read: VecDeque<(Hash, Option<Bytes>)>,
+    /// The last event that was returned or excluded.
+    last: Head,
     /// The end of the history when the watch started.
     head_at_start: Position,
     caught_up_sent: bool,
@@ -51,8 +51,8 @@ pub enum FollowItem {
     Event(Bytes),
     /// Every event up to this position was returned or excluded.
     Checkpoint {
-        /// The position to resume after.
-        position: Position,
+        /// The event to resume after.
+        last: Head,
         /// Whether the watch has reached the end that the history had when it started.
         caught_up: bool,
     },
@@ -64,18 +64,25 @@ impl History {
     /// Follows the history.
     ///
     /// # Errors
-    /// The position to start after is beyond the end, or the user pool of the filter never
-    /// existed.
-    pub fn follow(&self, watch: WatchQuery) -> Result<Follow, HistoryError> {
-        let WatchQuery { filter, after, checkpoint_interval: interval, include_records } = watch;
-        let head = self.head().position;
+    /// The position to start after is beyond the end, or its event has another hash; or the
+    /// user pool of the filter never existed.
+    pub async fn follow(&self, watch: WatchQuery) -> Result<Follow, HistoryError> {
+        let WatchQuery { filter, after, after_hash, .. } = watch;
+        let WatchQuery { checkpoint_interval: interval, include_records, .. } = watch;
+        let head = self.head();
         if let Some(id) = &filter.user_pool_id {
-            EventSequence::stream(self, id, head)?;
+            EventSequence::stream(self, id, head.position)?;
         }
-        let position = after.unwrap_or(head);
-        if position > head {
-            let (requested, current) = (position.to_string(), head.to_string());
+        let position = after.unwrap_or(head.position);
+        if position > head.position {
+            let (requested, current) = (position.to_string(), head.position.to_string());
             return Err(HistoryError::BeyondEnd { what: "position", requested, current });
+        }
+        let found = self.hash_at(position, head).await?;
+        if let Some(expected) = after_hash
+            && expected != found
+        {
+            return Err(HistoryError::OtherLog { position, expected, found });
         }
         Ok(Follow {
             history: self.clone(),
@@ -85,8 +92,8 @@ impl History {
             include_records,
             interval,
             read: VecDeque::new(),
-            position,
-            head_at_start: head,
+            last: Head { position, hash: found },
+            head_at_start: head.position,
             caught_up_sent: false,
             next_checkpoint: Instant::now() + interval,
             watcher: self.watchers.join(position.0),
@@ -104,20 +111,20 @@ impl Follow {
             if *self.draining.borrow() {
                 return Ok(FollowItem::Draining);
             }
-            while let Some(event) = self.read.pop_front() {
-                self.position = self.position.next();
-                self.watcher.set_position(self.position.0);
+            while let Some((hash, event)) = self.read.pop_front() {
+                self.last = Head { position: self.last.position.next(), hash };
+                self.watcher.set_position(self.last.position.0);
                 if let Some(event) = event {
                     self.next_checkpoint = Instant::now() + self.interval;
                     return Ok(FollowItem::Event(event));
                 }
             }
-            let caught_up = self.position >= self.head_at_start;
+            let caught_up = self.last.position >= self.head_at_start;
             if (caught_up && !self.caught_up_sent) || Instant::now() >= self.next_checkpoint {
                 return Ok(self.checkpoint());
             }
             let head = self.visible.borrow_and_update().position;
-            if self.position < head {
+            if self.last.position < head {
                 self.read_on(head).await?;
                 continue;
             }
@@ -134,7 +141,7 @@ impl Follow {
 
     /// Reads the next events: from memory if they are recent, otherwise from the log.
     async fn read_on(&mut self, head: Position) -> Result<(), HistoryError> {
-        let Self { history, filter, include_records, position, .. } = self;
+        let Self { history, filter, include_records, last: Head { position, .. }, .. } = self;
         let recent = history.recent.after(*position, CHUNK.records);
         if recent.is_empty() {
             let ahead = usize::try_from(head.0.saturating_sub(position.0)).unwrap_or(usize::MAX);
@@ -144,14 +151,14 @@ impl Follow {
                 // Only a filter has to decode the event.
                 let matches = filter.matches_all()
                     || filter.matches(&codec::decode(record).map_err(LoadError::from)?);
-                Ok::<_, HistoryError>(
-                    matches.then(|| codec::encode_served(record, *include_records)),
-                )
+                let event = matches.then(|| codec::encode_served(record, *include_records));
+                Ok::<_, HistoryError>((record.hash, event))
             };
             self.read = records.iter().map(sent).collect::<Result<_, _>>()?;
         } else {
             let sent = |event: &RecentEvent| {
-                filter.matches(&event.event).then(|| event.sent(*include_records))
+                let matches = filter.matches(&event.event);
+                (event.record.hash, matches.then(|| event.sent(*include_records)))
             };
             self.read = recent.iter().map(|event| sent(event)).collect();
         }
@@ -159,9 +166,9 @@ impl Follow {
     }
 
     fn checkpoint(&mut self) -> FollowItem {
-        let caught_up = self.position >= self.head_at_start;
+        let caught_up = self.last.position >= self.head_at_start;
         self.caught_up_sent = caught_up;
         self.next_checkpoint = Instant::now() + self.interval;
-        FollowItem::Checkpoint { position: self.position, caught_up }
+        FollowItem::Checkpoint { last: self.last, caught_up }
     }
 }

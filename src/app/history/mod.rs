@@ -3,6 +3,7 @@
 
 mod follow;
 mod page;
+mod peer_filter;
 mod query;
 mod recent;
 mod replay;
@@ -10,11 +11,11 @@ mod sequence;
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::{
     audit::{self, Verification},
-    event_log::{EventLog, Head, ReadError},
+    event_log::{EventLog, Hash, Head, Position, ReadError, ReadLimit},
     telemetry::metrics::Watchers,
     user_pool::UserPoolId,
 };
@@ -40,6 +41,8 @@ pub struct History {
     /// Whether the server is stopping.
     draining: watch::Receiver<bool>,
     watchers: Watchers,
+    /// Verifications take turns, because each remembers every user pool.
+    verifying: Arc<Semaphore>,
 }
 
 /// Why the history cannot answer.
@@ -73,6 +76,19 @@ pub enum HistoryError {
         /// That of its creation.
         created: String,
     },
+    /// The log is not the one that the caller read before.
+    #[error(
+        "this is not the log that was read before: its event at position {position} has hash \
+         {found}, not {expected}; find out whether a backup was restored"
+    )]
+    OtherLog {
+        /// The position after which the caller wants to continue.
+        position: Position,
+        /// The hash that the caller knows.
+        expected: Hash,
+        /// The hash in this log.
+        found: Hash,
+    },
     /// Stored data cannot be read.
     #[error(transparent)]
     Unreadable(#[from] LoadError),
@@ -87,7 +103,8 @@ impl History {
         draining: watch::Receiver<bool>,
         watchers: Watchers,
     ) -> Self {
-        Self { log, read_model, recent, visible, draining, watchers }
+        let verifying = Arc::new(Semaphore::new(1));
+        Self { log, read_model, recent, visible, draining, watchers, verifying }
     }
 
     /// The last visible event. It is taken from the read model, so that reads and the
@@ -97,14 +114,28 @@ impl History {
         self.read_model.head()
     }
 
-    /// Recomputes the chain up to the last visible event, and compares it with a head that
-    /// the caller trusts, if one is given.
+    /// The hash of the event at a position up to `head`; that of an empty log for 0.
+    async fn hash_at(&self, position: Position, head: Head) -> Result<Hash, HistoryError> {
+        if position == head.position {
+            return Ok(head.hash);
+        }
+        if position == Position::START {
+            return Ok(Hash::default());
+        }
+        let records = self.log.read_at(vec![position], ReadLimit::PAGE).await?;
+        Ok(records.first().map(|record| record.hash).unwrap_or_default())
+    }
+
+    /// Verifies the chain and the rules up to the event that is the last visible one now, and
+    /// compares it with a head that the caller trusts, if one is given.
     ///
     /// # Errors
     /// The log cannot be read. Damage is a result, not an error.
     pub async fn verify(&self, trusted: Option<Head>) -> Result<Verification, HistoryError> {
-        let trusted = trusted.as_slice();
-        Ok(audit::verify(self.log.as_ref(), self.head().position, trusted, &|_| ()).await?)
+        let end = self.head().position;
+        // The semaphore is never closed.
+        let _turn = self.verifying.acquire().await;
+        Ok(audit::verify(self.log.as_ref(), end, trusted.as_slice(), &|_| ()).await?)
     }
 }
 

@@ -8,25 +8,31 @@ use prost_types::Timestamp;
 use crate::{
     event_log::{Hash, Head, Position},
     proto::{
-        self, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, UserPoolEvent,
-        UserPoolEventFilter, UserPoolEventType, VerifyUserPoolHistoryRequest,
+        self, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, SubjectPattern,
+        UserPoolEvent, UserPoolEventFilter, UserPoolEventType, VerifyUserPoolHistoryRequest,
         WatchUserPoolEventsRequest, replay_user_pool_request::AsOf,
         watch_user_pool_events_request::Start,
     },
-    user_pool::{Check, InvalidRequest, UserPoolId, fields},
+    user_pool::{Check, InvalidRequest, Rule, UserPoolId, fields},
 };
+
+use super::peer_filter::{FORMS, PeerFilter};
 
 const DEFAULT_PAGE_SIZE: usize = 100;
 const MAX_PAGE_SIZE: usize = 1000;
+/// More than a subject has, and few enough for a pattern that is compiled for each call.
+const MAX_SUBJECT_PATTERN_CHARS: usize = 2048;
 const DEFAULT_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Which events to return. An event must meet all conditions.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct EventFilter {
     /// Only events of this user pool.
     pub user_pool_id: Option<UserPoolId>,
-    /// All conditions, that of the user pool included.
+    /// All conditions, those of the other fields included.
     conditions: UserPoolEventFilter,
+    actor_subject: Option<SubjectPattern>,
+    peer: Option<PeerFilter>,
 }
 
 /// A request for one page of events.
@@ -73,6 +79,8 @@ pub struct WatchQuery {
     pub filter: EventFilter,
     /// The position after which to start; absent for the end of the log.
     pub after: Option<Position>,
+    /// The hash that the event at that position must have, if the caller knows it.
+    pub after_hash: Option<Hash>,
     /// How long to send nothing before a checkpoint.
     pub checkpoint_interval: Duration,
     /// Whether to return the stored record with each event.
@@ -135,6 +143,7 @@ impl WatchQuery {
             start,
             checkpoint_interval_seconds,
             include_records,
+            after_hash,
         } = request;
         let after = start.map(|Start::AfterPosition(position)| to_position(position));
         let checkpoint_interval = match u64::try_from(checkpoint_interval_seconds) {
@@ -142,7 +151,9 @@ impl WatchQuery {
             Ok(seconds) => Duration::from_secs(seconds),
         };
         let filter = EventFilter::new(filter.unwrap_or_default());
-        Ok(Self { filter, after, checkpoint_interval, include_records })
+        // The check made sure that a present hash has 32 bytes.
+        let after_hash = after_hash.as_slice().try_into().ok().map(Hash);
+        Ok(Self { filter, after, after_hash, checkpoint_interval, include_records })
     }
 }
 
@@ -168,7 +179,15 @@ fn to_position(position: i64) -> Position {
 impl EventFilter {
     fn new(conditions: UserPoolEventFilter) -> Self {
         let user_pool_id = conditions.user_pool_id.clone().map(UserPoolId::from_trusted);
-        Self { user_pool_id, conditions }
+        let actor_subject = conditions.actor_subject.as_deref();
+        let peer = conditions.peer_address.as_deref();
+        Self {
+            user_pool_id,
+            // The check made sure that both can be parsed.
+            actor_subject: actor_subject.and_then(|subject| subject.parse().ok()),
+            peer: peer.and_then(|address| address.parse().ok()),
+            conditions,
+        }
     }
 
     /// Whether the filter has no conditions.
@@ -183,21 +202,21 @@ impl EventFilter {
         let UserPoolEventFilter {
             user_pool_id,
             types,
-            actor_subject,
+            actor_subject: _,
             start_time: _,
             end_time: _,
-            peer_address,
+            peer_address: _,
         } = &self.conditions;
-        let (subject, address) = match &event.actor {
-            Some(actor) => (Some(&actor.subject), Some(&actor.peer_address)),
-            None => (None, None),
-        };
+        let actor = event.actor.as_ref();
         user_pool_id.as_ref().is_none_or(|id| event.user_pool_id == *id)
             && (types.is_empty() || types.contains(&event.r#type))
-            && actor_subject.as_ref().is_none_or(|expected| subject == Some(expected))
-            && peer_address.as_ref().is_none_or(|expected| {
-                address.is_some_and(|address| is_same_address(address, expected))
-            })
+            && self
+                .actor_subject
+                .as_ref()
+                .is_none_or(|pattern| actor.is_some_and(|actor| pattern.matches(&actor.subject)))
+            && self
+                .peer
+                .is_none_or(|peer| actor.is_some_and(|actor| peer.matches(&actor.peer_address)))
             && !self.is_before_start(event)
             && self.is_before_end(event)
     }
@@ -235,14 +254,11 @@ impl EventFilter {
     }
 }
 
-/// Whether `address`, which has a port, is `expected`, which may have none.
-fn is_same_address(address: &str, expected: &str) -> bool {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    address == expected || host == expected || host == format!("[{expected}]")
-}
-
 fn check_list(check: &mut Check, request: &ListUserPoolEventsRequest) {
-    check.message("filter", request.filter.as_ref(), check_filter);
+    check.message("filter", request.filter.as_ref(), |check, filter| {
+        check_filter(check, filter);
+        check_time_range(check, filter);
+    });
     if request.direction != 0 {
         check.enum_value("direction", Some(request.direction), ReadDirection::as_str_name);
     }
@@ -272,6 +288,12 @@ fn check_watch(check: &mut Check, request: &WatchUserPoolEventsRequest) {
     if let Some(Start::AfterPosition(position)) = request.start {
         check.range("after_position", Some(position), 0..=i64::MAX);
     }
+    if !request.after_hash.is_empty() {
+        if request.start.is_none() {
+            check.refuse("after_position", Rule::Required, None, "is required", "not be null");
+        }
+        check.bytes("after_hash", &request.after_hash, 32);
+    }
     let interval = request.checkpoint_interval_seconds;
     check.range("checkpoint_interval_seconds", Some(interval), 0..=300);
 }
@@ -288,4 +310,21 @@ fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
     check.enum_values("types", &filter.types, UserPoolEventType::as_str_name);
     check.time("start_time", filter.start_time.as_ref());
     check.time("end_time", filter.end_time.as_ref());
+    check.length("actor_subject", filter.actor_subject.as_ref(), 0..=MAX_SUBJECT_PATTERN_CHARS);
+    let address = filter.peer_address.as_ref();
+    if let Some(address) = address.filter(|address| address.parse::<PeerFilter>().is_err()) {
+        let constraint = format!("be {FORMS}");
+        let allowed = format!("must be {FORMS}");
+        check.refuse("peer_address", Rule::Pattern, Some(address), &allowed, &constraint);
+    }
+}
+
+/// No event is in an empty range.
+fn check_time_range(check: &mut Check, filter: &UserPoolEventFilter) {
+    let (Some(start), Some(end)) = (filter.start_time, filter.end_time) else { return };
+    if proto::sort_key(start) >= proto::sort_key(end) {
+        let shown = proto::format_time(end);
+        let allowed = "must be later than start_time";
+        check.refuse("end_time", Rule::Conflict, Some(&shown), allowed, "be later than startTime");
+    }
 }

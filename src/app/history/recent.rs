@@ -36,7 +36,7 @@ struct Buffer {
 #[derive(Debug)]
 pub(super) struct RecentEvent {
     pub(super) event: UserPoolEvent,
-    record: Record,
+    pub(super) record: Record,
     sent: OnceLock<Bytes>,
 }
 

@@ -6,7 +6,7 @@ use prost_types::Timestamp;
 use crate::{
     event_log::{Position, ReadLimit},
     proto::{self, UserPool, UserPoolEvent},
-    user_pool::{UserPoolState, evolve},
+    user_pool::{UserPoolId, UserPoolState, evolve},
 };
 
 use super::{History, HistoryError, ReplayPoint, ReplayQuery, sequence::EventSequence};
@@ -26,6 +26,18 @@ pub struct ReplayResult {
 }
 
 impl History {
+    /// Returns when the last event of a user pool was recorded.
+    ///
+    /// # Errors
+    /// See [`HistoryError`].
+    pub async fn last_record_time(
+        &self,
+        user_pool_id: &UserPoolId,
+    ) -> Result<Timestamp, HistoryError> {
+        let sequence = EventSequence::stream(self, user_pool_id, self.head().position)?;
+        sequence.last_record_time().await
+    }
+
     /// Computes the user pool as of a point in time. Points after `now` are refused.
     ///
     /// # Errors
@@ -39,8 +51,7 @@ impl History {
         let head = self.head().position;
         let sequence = EventSequence::stream(self, user_pool_id, head)?;
         // The clock may be behind the last event of the log.
-        let newest = sequence.read(sequence.length(), 1, false, CHUNK).await?;
-        let newest = newest.first().and_then(|event| event.record_time).unwrap_or_default();
+        let newest = sequence.last_record_time().await?;
         let now = proto::to_timestamp(now);
         let now = if proto::sort_key(newest) > proto::sort_key(now) { newest } else { now };
         let last = last_place(&sequence, *as_of, head, now).await?;
@@ -66,6 +77,13 @@ impl History {
         }
         let created = sequence.read(1, 1, false, CHUNK).await?;
         Err(before_creation(replay, created.first()))
+    }
+}
+
+impl EventSequence<'_> {
+    async fn last_record_time(&self) -> Result<Timestamp, HistoryError> {
+        let last = self.read(self.length(), 1, false, CHUNK).await?;
+        Ok(last.first().and_then(|event| event.record_time).unwrap_or_default())
     }
 }
 

@@ -76,10 +76,14 @@ impl Changes {
         self.checkpoint.head()
     }
 
-    /// The time at which the last event was recorded.
+    /// The time at which the last event was recorded; 1970 if there is none.
     pub(in crate::app) fn record_time(&self) -> DateTime<Utc> {
-        let at = self.checkpoint.record_time.and_then(proto::to_date_time);
-        at.unwrap_or(DateTime::UNIX_EPOCH)
+        self.last_record_time().unwrap_or(DateTime::UNIX_EPOCH)
+    }
+
+    /// The same, or `None` if there is no event.
+    pub(in crate::app) fn last_record_time(&self) -> Option<DateTime<Utc>> {
+        self.checkpoint.record_time.and_then(proto::to_date_time)
     }
 
     /// How many user pools there are.
@@ -169,7 +173,7 @@ impl Changes {
         };
         let facts = EventFacts {
             user_pool_id: &id,
-            user_pool: before.user_pool.as_deref(),
+            domain: before.user_pool.as_ref().and_then(|pool| pool.domain.as_deref()),
             deleted: before.deleted,
             revision: before.revision,
             event_revision: event.revision,

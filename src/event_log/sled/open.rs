@@ -58,6 +58,14 @@ impl Engine {
         }
         let OpenDatabase { db, handle, head } = open_checked(&path, &path, acknowledged)?;
 
+        if acknowledged == Head::default() && head != acknowledged {
+            tracing::warn!(
+                path = %witness_path.display(),
+                %head.position,
+                "the record of the last acknowledged position is missing or damaged: if the end of \
+                 the log was lost, nothing shows it; it is written again"
+            );
+        }
         let blobs = path.join("blobs");
         let mut synced_blobs = HashSet::new();
         sync_blobs(&blobs, &mut synced_blobs).map_err(unusable(&blobs))?;

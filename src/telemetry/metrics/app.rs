@@ -3,7 +3,7 @@
 use std::{sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
-    metrics::{gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
@@ -98,6 +98,10 @@ pub struct AppMetrics {
     rebuilds: LabeledCounters<RebuildReason>,
     /// `userpool_user_pools`
     user_pools: Gauge,
+    /// `userpool_clock_behind_seconds`
+    clock_behind: Gauge<f64, AtomicU64>,
+    /// `userpool_clock_jumps_total`
+    clock_jumps: Counter,
 }
 
 impl Default for AppMetrics {
@@ -122,6 +126,8 @@ impl AppMetrics {
             bytes: Gauge::default(),
             rebuilds: LabeledCounters::new("reason"),
             user_pools: Gauge::default(),
+            clock_behind: Gauge::default(),
+            clock_jumps: Counter::default(),
         }
     }
 
@@ -160,6 +166,16 @@ impl AppMetrics {
         set(&self.user_pools, count);
     }
 
+    /// Sets how far the clock is behind the last event.
+    pub fn set_clock_behind(&self, behind: Duration) {
+        self.clock_behind.set(behind.as_secs_f64());
+    }
+
+    /// Counts a clock that jumped ahead.
+    pub fn count_clock_jump(&self) {
+        self.clock_jumps.inc();
+    }
+
     /// Counts a read model that is built from the beginning of the log.
     pub fn count_rebuild(&self, reason: RebuildReason) {
         self.rebuilds.increment(reason);
@@ -193,6 +209,10 @@ impl AppMetrics {
         registrar.counters("userpool_read_model_rebuilds", help, &self.rebuilds.family);
         let help = "User pools, not counting deleted ones";
         registrar.gauge("userpool_user_pools", help, &self.user_pools);
+        let help = "How far the clock is behind the time of the last event; 0 if it is not";
+        registrar.seconds("userpool_clock_behind", help, &self.clock_behind);
+        let help = "Times that the clock jumped ahead by more than --max-clock-jump-hours";
+        registrar.0.register("userpool_clock_jumps", help, self.clock_jumps.clone());
         self.watchers.register(&mut registrar);
     }
 }

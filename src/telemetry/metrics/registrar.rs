@@ -45,6 +45,10 @@ impl Registrar<'_> {
         self.0.register_with_unit(name, help, Unit::Bytes, gauge.clone());
     }
 
+    pub(super) fn seconds(&mut self, name: &str, help: &str, gauge: &Gauge<f64, AtomicU64>) {
+        self.0.register_with_unit(name, help, Unit::Seconds, gauge.clone());
+    }
+
     pub(super) fn ratio(&mut self, name: &str, help: &str, gauge: &Gauge<f64, AtomicU64>) {
         self.0.register_with_unit(name, help, Unit::Other("ratio".to_owned()), gauge.clone());
     }

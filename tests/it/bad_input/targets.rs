@@ -97,8 +97,9 @@ fn parsed(stored: &Bytes) {
         let checked = audit::extract_record(&event).expect("the event of the record");
         assert_eq!(checked, record);
     }
-    let line = proto::to_json(&event).to_string();
-    Verifier::default().push_line(&line).ok();
+    if let Ok(line) = proto::to_json(&event) {
+        Verifier::default().push_line(&line.to_string()).ok();
+    }
 }
 
 /// A line of an export.
@@ -108,7 +109,7 @@ pub(crate) fn export_line(bytes: &[u8]) {
         assert_eq!(record.position.0, 1);
     }
     if let Ok(event) = proto::from_json::<UserPoolEvent>(text) {
-        proto::to_json(&event);
+        proto::to_json(&event).ok();
     }
 }
 
@@ -116,7 +117,7 @@ pub(crate) fn export_line(bytes: &[u8]) {
 pub(crate) fn signed_checkpoint(bytes: &[u8]) {
     if let Ok(signed) = SignedCheckpoint::decode(bytes) {
         checkpoint::verify(&signed).ok();
-        proto::to_json(&signed);
+        proto::to_json(&signed).ok();
     }
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(signed) = proto::from_json::<SignedCheckpoint>(text) {
@@ -142,9 +143,8 @@ fn json<M: Message + Name + Default + PartialEq + Debug>(
     check: impl FnOnce(M) -> bool,
 ) {
     let Ok(message) = proto::from_json::<M>(text) else { return };
-    let shown = proto::to_json(&message);
     // A time out of range can be read but has no JSON form.
-    if !shown.is_null() {
+    if let Ok(shown) = proto::to_json(&message) {
         let again: M = proto::from_json(&shown.to_string()).expect("what was shown");
         assert_eq!(again, message);
     }

@@ -3,11 +3,12 @@
 use tonic::{Code, Status};
 use userpool::{
     client::{Client, Watch, WatchItem},
+    endpoint::Endpoint,
     proto::{WatchUserPoolEventsRequest, watch_user_pool_events_request::Start},
 };
 
 use super::proxy::{Action, Proxy};
-use crate::support::{TestServer, named};
+use crate::support::{TestServer, named, reason};
 
 async fn create(client: &Client, name: &str) -> i64 {
     client.create_user_pool(named(name)).await.expect("created").position
@@ -32,8 +33,7 @@ async fn next(watch: &mut Watch) -> (i64, usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_resumes_after_a_restart_and_repeats_no_event() {
     let server = TestServer::with(|config| {
-        let socket = config.data_dir.join("socket");
-        config.listen = userpool::transport::Endpoint::Unix(socket);
+        config.listen = Endpoint::Unix(config.data_dir.join("socket"));
     })
     .await;
     let endpoint = server.endpoint.clone();
@@ -54,6 +54,36 @@ async fn a_watch_resumes_after_a_restart_and_repeats_no_event() {
     assert_eq!(next(&mut watch).await, (2, 1));
     create(&client, "guests").await;
     assert_eq!(next(&mut watch).await, (3, 0));
+}
+
+/// As after a backup was restored: the same positions, other events.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_does_not_go_on_in_another_log() {
+    let server = TestServer::with(|config| {
+        config.listen = Endpoint::Unix(config.data_dir.join("socket"));
+    })
+    .await;
+    let endpoint = server.endpoint.clone();
+    let client = userpool::client::Options::to(endpoint.clone()).connect().await;
+    let client = client.expect("connected");
+    create(&client, "people").await;
+    let mut watch = client.watch(from_the_beginning()).await.expect("a watch");
+    assert_eq!(next(&mut watch).await, (1, 0));
+
+    let _directory = server.stop().await;
+    let restored = TestServer::with(|config| config.listen = endpoint).await;
+    create(&client, "others").await;
+
+    let refused = loop {
+        match watch.next().await {
+            Ok(WatchItem::Event(event)) => unreachable!("an event of another log: {event:?}"),
+            Ok(WatchItem::Checkpoint(_) | WatchItem::Disconnected { .. }) => (),
+            // The restored log may still be empty when the watch resumes.
+            Err(status) => break status,
+        }
+    };
+    assert!(["WRONG_LOG", "BEYOND_END"].contains(&reason(&refused).as_str()), "{refused}");
+    restored.stop().await;
 }
 
 #[tokio::test]

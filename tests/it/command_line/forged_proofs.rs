@@ -44,7 +44,8 @@ impl UserPoolHistoryService for DishonestServer {
         let message = |content| Ok(WatchUserPoolEventsResponse { content: Some(content) });
         let events: Vec<_> =
             self.events.iter().cloned().map(Box::new).map(Content::Event).collect();
-        let shown = WatchCheckpoint { position: self.shown, time: None, caught_up: true };
+        let shown =
+            WatchCheckpoint { position: self.shown, caught_up: true, ..WatchCheckpoint::default() };
         let nothing_left = stream::repeat(Content::Checkpoint(shown));
         Ok(Response::new(Box::pin(stream::iter(events).chain(nothing_left).map(message))))
     }

@@ -102,5 +102,5 @@ async fn the_help_of_every_command_has_an_example() {
         assert!(after.contains(&example), "{after}");
     }
     let script = run_with("127.0.0.1:1", &["completions", "bash"], "").await;
-    assert!(script.stdout.contains("_userpool()"));
+    assert!(script.stdout.contains("_clap_complete_userpool()"));
 }

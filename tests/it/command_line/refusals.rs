@@ -54,6 +54,29 @@ async fn a_refusal_has_its_exit_code_and_a_remedy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_user_pool_is_told_with_its_time_and_how_to_see_it() {
+    let server = TestServer::start().await;
+    let id = create(&server, "people").await;
+    assert_eq!(run(&server, &["delete", &id]).await.code, 0);
+    let endpoint = server.endpoint.to_string();
+    let message = format!(
+        "userpool: User pool {id} does not exist.\n  it was deleted at 2017-12-11T00:00:02.000Z: \
+         see its last state with \"userpool replay {id}\", and its events with \"userpool history \
+         {id}\"\n  USER_POOL_DELETED aws_error=ResourceNotFoundException \
+         deletion_time=2017-12-11T00:00:02.000Z revision=2 user_pool_id={id}\n"
+    );
+    for arguments in [
+        vec!["describe", &id],
+        vec!["update", &id, "-", "--mask", "*"],
+        vec!["delete", &id],
+        vec!["domain", "create", "people-login", &id],
+    ] {
+        let refused = run_with(&endpoint, &arguments, "{}").await;
+        assert_eq!((refused.code, &refused.stderr), (64 + 5, &message), "{arguments:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_server_is_named_with_a_remedy() {
     let directory = TempDir::new().expect("a directory");
     let endpoint = format!("unix:{}", directory.path().join("socket").display());
@@ -86,10 +109,8 @@ async fn an_invalid_request_file_is_named_with_its_error() {
     let server = TestServer::start().await;
     let endpoint = server.endpoint.to_string();
     for (text, wrong) in [
-        ("", "stdin: EOF while parsing a value at line 1 column 0"),
+        ("", "stdin: line 1, column 0: EOF while parsing a value"),
         ("[]", "stdin: not a JSON object"),
-        (r#"{"PoolNam": "people"}"#, "stdin: unrecognized field name 'PoolNam'"),
-        (r#"{"UserPool": 1}"#, "stdin: UserPool is not an object"),
     ] {
         let refused = run_with(&endpoint, &["create", "-"], text).await;
         assert_eq!((refused.code, refused.stderr), (1, format!("userpool: {wrong}\n")));
@@ -129,4 +150,21 @@ async fn a_usage_error_exits_with_2() {
         let refused = run_with("127.0.0.1:1", &arguments, "").await;
         assert_eq!(refused.code, 2, "{arguments:?}: {refused:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_of_another_log_names_both_hashes() {
+    let server = TestServer::start().await;
+    create(&server, "people").await;
+    let after = format!("0:{}", "9".repeat(64));
+    let refused = run_with(&server.endpoint.to_string(), &["watch", "--after", &after], "").await;
+    assert_eq!(refused.code, 3);
+    let (zeros, nines) = ("0".repeat(64), "9".repeat(64));
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "userpool: this is not the log that was read before: its event at position 0 has hash {zeros}, not {nines}; find out whether a \
+             backup was restored\n  WRONG_LOG expected_hash={nines} found_hash={zeros} position=0\n"
+        )
+    );
 }

@@ -67,6 +67,12 @@ fn a_request_id_is_a_uuid() {
             assert_eq!(text, format!("Value '{bad}' at 'requestId' {constraint}"));
         }
     }
+    for nil in ["00000000-0000-0000-0000-000000000000", "00000000000000000000000000000000"] {
+        for parsed in each(nil) {
+            let (field, reason, text) = only(parsed).expect("a refusal");
+            assert_eq!((field.as_str(), reason), ("request_id", "RESERVED"), "{text}");
+        }
+    }
 }
 
 #[test]

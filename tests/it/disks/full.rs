@@ -305,3 +305,24 @@ async fn a_full_disk_ends_the_server_and_free_space_restores_it() {
     }
     assert_eq!(names(channel).await.len(), expected);
 }
+
+/// As on network file systems that keep files that are still open.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_model_that_cannot_be_deleted_yet_is_moved_away() {
+    let directory = TempDir::new().expect("a directory");
+    // A mount point cannot be removed. A read model with a file "db" is of an earlier version.
+    let script = r#"
+        mkdir -p "$0/data/read_model/busy" && : >"$0/data/read_model/db"
+        mount -t tmpfs tmpfs "$0/data/read_model/busy" || { echo unmountable; exit 0; }
+        exec "$1" serve --listen=127.0.0.1:0 --log=off --data-dir="$0/data"
+    "#;
+    let mut shell =
+        super::server::Lines::of("unshare", &["-m", "sh", "-c", script], directory.path());
+    let first = shell.next().await;
+    if first == "unmountable" || first.is_empty() {
+        eprintln!("NOT TESTED: that files in use do not stop a rebuild; this test needs root");
+        return;
+    }
+    assert_eq!(names(shell.channel(&first).await).await.len(), 0);
+    assert!(directory.path().join("data/read_model.removed/busy").is_dir());
+}

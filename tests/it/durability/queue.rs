@@ -144,6 +144,7 @@ async fn a_cancelled_command_in_the_queue_is_not_carried_out() {
         region: "us-east-1".to_owned(),
         limits: Limits::default(),
         cache: app::CACHE,
+        clock: app::ClockSettings::default(),
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     };

@@ -88,6 +88,8 @@ async fn a_changed_checkpoint_does_not_verify() {
     six_events(&server).await;
     let signed = sign(&mut history(&server).await).await;
     let time = signed.time.map(|time| prost_types::Timestamp { seconds: time.seconds + 1, ..time });
+    let microsecond =
+        signed.time.map(|time| prost_types::Timestamp { nanos: time.nanos + 1_000, ..time });
     let flipped = |bytes: &[u8]| {
         let mut bytes = bytes.to_vec();
         bytes[0] ^= 1;
@@ -109,6 +111,8 @@ async fn a_changed_checkpoint_does_not_verify() {
         (SignedCheckpoint { position: -1, ..signed.clone() }, "position"),
         (SignedCheckpoint { hash: vec![], ..signed.clone() }, "hash"),
         (SignedCheckpoint { time: None, ..signed.clone() }, "time"),
+        // The signed text has milliseconds.
+        (SignedCheckpoint { time: microsecond, ..signed.clone() }, "time"),
         (SignedCheckpoint { public_key: vec![0; 31], ..signed.clone() }, "public_key"),
         (SignedCheckpoint { signature: vec![0; 63], ..signed.clone() }, "signature"),
     ] {

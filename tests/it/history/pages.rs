@@ -102,6 +102,14 @@ async fn an_event_must_match_every_filter() {
         ),
         (UserPoolEventFilter { peer_address: Some(address), ..of(&staff) }, vec![2]),
         (UserPoolEventFilter { peer_address: Some("127.0.0.2".into()), ..of(&people) }, vec![]),
+        (
+            UserPoolEventFilter { peer_address: Some("127.0.0.0/8".into()), ..of(&people) },
+            vec![1, 3, 6],
+        ),
+        (UserPoolEventFilter { peer_address: Some("127.0.0.2/32".into()), ..of(&people) }, vec![]),
+        (UserPoolEventFilter { peer_address: Some("::/0".into()), ..of(&people) }, vec![]),
+        (UserPoolEventFilter { actor_subject: Some("*".into()), ..of(&people) }, vec![1, 3, 6]),
+        (UserPoolEventFilter { actor_subject: Some("uid=*".into()), ..of(&people) }, vec![]),
     ] {
         let backward = ListUserPoolEventsRequest {
             direction: ReadDirection::Backward.into(),
@@ -181,6 +189,20 @@ async fn an_invalid_query_is_refused_by_field() {
     let expected =
         ["filter.user_pool_id", "filter.types[0]", "filter.types[1]", "filter.start_time"];
     assert_eq!(fields, [expected.as_slice(), &["direction", "page_size"]].concat());
+
+    for address in ["", "*", "127.0.0", "127.0.0.0/33", "::/129", "127.0.0.1/", "localhost", "/8"] {
+        let filter = UserPoolEventFilter {
+            actor_subject: Some("*".repeat(2049)),
+            peer_address: Some(address.to_owned()),
+            start_time: Some(Timestamp { seconds: 1, nanos: 0 }),
+            end_time: Some(Timestamp { seconds: 1, nanos: 0 }),
+            ..Default::default()
+        };
+        let refused = history.list_user_pool_events(list(filter)).await.expect_err("refused");
+        let fields = crate::support::fields(&refused);
+        let expected = ["filter.actor_subject", "filter.peer_address", "filter.end_time"];
+        assert_eq!(fields, expected, "{address:?}");
+    }
 
     let unknown = list(of("us-east-1_AbCdEfGhI"));
     let refused = history.list_user_pool_events(unknown).await.expect_err("refused");

@@ -180,3 +180,36 @@ async fn without_a_request_id_every_call_counts() {
     assert_eq!(metadata(&status, "revision").as_deref(), Some("2"));
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_may_order_its_mask_differently() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let id = Call::create("people").send(&mut client).await.expect("a user pool").id();
+    let update = |number, mask: &[&str]| {
+        let Call::Update(mut request) = Call::tag(&id, &format!("team {number}")) else {
+            panic!("an update")
+        };
+        request.update_mask = mask.iter().map(|path| (*path).to_owned()).collect();
+        Call::Update(request).under(&request_id(number))
+    };
+    for (number, masks, other) in [
+        (
+            1,
+            [
+                &["user_pool_tags", "policies"][..],
+                &["policies", "user_pool_tags"],
+                &["policies", "user_pool_tags", "policies"],
+            ],
+            &["policies"][..],
+        ),
+        (2, [&[][..], &["*"], &["policies", "*"]], &["policies"]),
+    ] {
+        let first = update(number, masks[0]).send(&mut client).await.expect("an answer");
+        for mask in masks {
+            assert_answers_again(&mut client, &[(update(number, mask), first.clone())]).await;
+        }
+        assert_mismatch(update(number, other).send(&mut client).await, &request_id(number));
+    }
+    server.stop().await;
+}

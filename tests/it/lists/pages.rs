@@ -183,6 +183,7 @@ async fn user_pools_are_listed_in_the_order_of_creation() {
         region: "us-east-1".to_owned(),
         limits,
         cache: app::CACHE,
+        clock: app::ClockSettings::default(),
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     };

@@ -1,4 +1,4 @@
-//! An idle connection to the metrics listener blocks nobody else.
+//! Idle connections to the metrics listener block nobody else.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use super::{get, measured};
 const PLACES: usize = 32;
 
 #[tokio::test]
-async fn an_idle_connection_makes_room_for_a_request() {
+async fn idle_connections_make_room_for_a_request_at_once() {
     let server = measured().await;
     let metrics = server.metrics.clone().expect("metrics");
     let Endpoint::Tcp(address) = &metrics else { unreachable!("it listens on TCP") };
     let mut idle = Vec::new();
-    for _ in 0..PLACES {
+    for _ in 0..2 * PLACES {
         idle.push(TcpStream::connect(address).await.expect("a connection"));
     }
     tokio::time::pause();
@@ -25,7 +25,7 @@ async fn an_idle_connection_makes_room_for_a_request() {
     let healthy = get(&metrics, "/healthz").await;
 
     assert_eq!(healthy.status, 200);
-    assert!(begun.elapsed() < Duration::from_secs(11), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     drop(idle);
     server.stop().await;
 }

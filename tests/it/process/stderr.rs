@@ -5,11 +5,11 @@ use std::{
     io::{BufRead as _, BufReader, PipeReader, pipe},
     path::Path,
     process::Stdio,
-    thread,
 };
 
 use tempfile::TempDir;
 use tokio::io::{self as tokio_io, AsyncBufReadExt as _};
+use tokio::task::spawn_blocking;
 use tonic::transport;
 use userpool::{
     endpoint::Endpoint,
@@ -52,15 +52,16 @@ async fn a_stderr_that_nobody_reads_stops_neither_calls_nor_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::disallowed_methods, reason = "a thread reads the pipe")]
 async fn dropped_lines_are_reported_once_stderr_is_read() {
     let directory = TempDir::new().expect("a directory");
     let (server, reader) = with_dropped_lines(directory.path()).await;
-    let read = thread::spawn(move || {
+    let read = spawn_blocking(move || {
         let lines = BufReader::new(reader).lines();
         lines.map_while(Result::ok).filter(|line| line.contains("log lines were dropped")).count()
     });
     assert!(server.terminate("TERM").await.status.success());
-    assert!(read.join().expect("read") > 0);
+    assert!(read.await.expect("read") > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

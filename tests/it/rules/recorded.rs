@@ -21,7 +21,7 @@ fn replayed(events: impl IntoIterator<Item = Event>) -> Scenario {
     for event in events {
         let facts = EventFacts {
             user_pool_id: &id,
-            user_pool: state.user_pool(),
+            domain: state.user_pool().and_then(|pool| pool.domain.as_deref()),
             deleted: false,
             revision,
             event_revision: revision + 1,

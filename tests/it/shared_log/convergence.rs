@@ -16,7 +16,7 @@ use super::{CALLERS, Node, Pair, assign, create, follow, tag};
 async fn an_idle_application_shows_what_the_other_records() {
     let pair = Pair::start().await;
     let [first, second] = &pair.nodes;
-    let mut seen = follow(&second.app, 0);
+    let mut seen = follow(&second.app, 0).await;
     for position in 1..=3 {
         let outcome = first.app.execute(create(None), Context::default()).await.expect("created");
         assert_eq!(outcome.position, position);
@@ -36,7 +36,7 @@ async fn both_read_models_end_equal_and_watches_are_complete() {
         for _ in 0..4 {
             let app = Arc::clone(&node.app);
             watches.spawn(async move {
-                let mut seen = follow(&app, 0);
+                let mut seen = follow(&app, 0).await;
                 let mut positions = Vec::new();
                 loop {
                     let event = seen.next().await;

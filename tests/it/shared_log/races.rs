@@ -111,7 +111,7 @@ async fn an_acknowledged_command_is_recorded_where_its_answer_says() {
 
     pair.wait_for_both().await;
     for node in &pair.nodes {
-        let mut seen = follow(&node.app, 8);
+        let mut seen = follow(&node.app, 8).await;
         let mut recorded = BTreeMap::new();
         for _ in &answers {
             let event = seen.next().await;

@@ -1,0 +1,23 @@
+//! Arguments that may hold a file name, which need not be UTF-8.
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+use crate::{
+    audit::{PublicKey, TrustedCheckpoints},
+    transport::Endpoint,
+};
+
+/// Parses `HOST:PORT` or `unix:PATH`.
+pub(super) fn endpoint() -> impl TypedValueParser<Value = Endpoint> {
+    OsStringValueParser::new().try_map(|text| Endpoint::from_os(&text))
+}
+
+/// Parses `POSITION:HASH`, or reads a file with signed checkpoints.
+pub(super) fn checkpoints() -> impl TypedValueParser<Value = TrustedCheckpoints> {
+    OsStringValueParser::new().try_map(|text| TrustedCheckpoints::read(&text))
+}
+
+/// Parses 64 hexadecimal digits, or reads a file with a public key.
+pub(super) fn public_key() -> impl TypedValueParser<Value = PublicKey> {
+    OsStringValueParser::new().try_map(|text| PublicKey::read(&text))
+}

@@ -1,0 +1,192 @@
+//! `userpool update`: changing the settings of a user pool, and saying which are reset.
+
+use std::io::{self, IsTerminal as _};
+
+use clap::{Args, ValueHint};
+use serde_json::Value;
+
+use crate::{
+    client::Client,
+    proto::{self, DescribeUserPoolRequest, UpdateUserPoolRequest, UserPool},
+    user_pool,
+};
+
+use super::{
+    connection::ConnectionArgs,
+    diff::{self, Difference},
+    document::Document,
+    error::CliError,
+    mask,
+    mutation::{ExpectedRevision, MutationArgs},
+    outcome::Outcome,
+    output::{OutputArgs, print_note},
+    text::escape,
+};
+
+/// The member that every update changes.
+const MODIFIED: &str = "LastModifiedDate";
+
+#[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "the help shows the text as it is")]
+#[command(after_help = "Examples, change one setting, and restore an earlier state:\n  \
+                        echo '{\"MfaConfiguration\": \"OFF\"}' |\n    \
+                        userpool update us-east-1_tXLpktx5t - --mask MfaConfiguration\n  \
+                        userpool replay us-east-1_tXLpktx5t --at 7 |\n    \
+                        userpool update us-east-1_tXLpktx5t -")]
+pub(super) struct UpdateCommand {
+    /// The ID of the user pool.
+    #[arg(value_name = "POOL")]
+    pool: String,
+    /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
+    /// update-user-pool --cli-input-json", in which UserPoolId is optional; or a user pool that
+    /// describe or replay printed. What an update cannot change must be as it is.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    document: Document,
+    /// Change only the settings at these paths, separated by commas, such as
+    /// Policies.PasswordPolicy or policies.password_policy. A setting that the file omits is reset
+    /// to its default. If omitted, all settings are replaced.
+    #[arg(long, value_name = "PATHS", value_delimiter = ',')]
+    mask: Vec<String>,
+    /// Replace all settings without saying which ones are reset because the file omits them, and
+    /// without asking on a terminal.
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    expected: ExpectedRevision,
+    #[command(flatten)]
+    mutation: MutationArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+impl UpdateCommand {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
+        let (request, user_pool) = self.document.update_user_pool()?;
+        if let Some(id) = request.user_pool_id.filter(|id| *id != self.pool) {
+            let problem = format!("is for user pool {id}, not {}", self.pool);
+            return Err(self.document.invalid(&problem));
+        }
+        let mask = if self.mask.is_empty() { request.update_mask } else { self.mask };
+        let request = UpdateUserPoolRequest {
+            user_pool_id: Some(self.pool),
+            update_mask: mask.iter().map(|path| mask::to_mask_path(path)).collect(),
+            expected_revision: self.expected.expected_revision.or(request.expected_revision),
+            request_id: self.mutation.request_id.or(request.request_id),
+            validate_only: self.mutation.validate_only || request.validate_only,
+            ..request
+        };
+        let client = self.connection.connect().await?;
+        if let Some(user_pool) = user_pool {
+            refuse_unchangeable(&client, &self.document, &request, &user_pool).await?;
+        }
+        if !self.yes && request.update_mask.is_empty() {
+            let resets = find_resets(&client, &request).await;
+            let can_ask = !request.validate_only
+                && matches!(self.document, Document::File(_))
+                && io::stdin().is_terminal()
+                && io::stderr().is_terminal();
+            if !resets.is_empty() {
+                print_note(&format_resets(&resets));
+                if can_ask && !confirm()? {
+                    print_note("nothing was changed");
+                    return Ok(Outcome::Negative);
+                }
+            }
+        }
+        let updated = client.update_user_pool(request).await?;
+        self.output.or_json().message(&updated)?;
+        Ok(Outcome::Success)
+    }
+}
+
+/// Compares what an update cannot change with the current user pool.
+async fn refuse_unchangeable(
+    client: &Client,
+    document: &Document,
+    request: &UpdateUserPoolRequest,
+    given: &UserPool,
+) -> Result<(), CliError> {
+    let current = describe(client, request).await?;
+    let members = user_pool::unchangeable_differences(given, &current);
+    if members.is_empty() {
+        return Ok(());
+    }
+    let verb = if members.len() == 1 { "differs" } else { "differ" };
+    Err(document.invalid(&format!(
+        "{} {verb} from the user pool as it is, and an update cannot change that; remove it from \
+         the document to update the settings alone",
+        members.join(", ")
+    )))
+}
+
+/// The members that an update of all settings would reset, although its document does not
+/// name them. The server decides both updates; none, if it refuses them.
+async fn find_resets(client: &Client, request: &UpdateUserPoolRequest) -> Vec<Difference> {
+    let Some(replaced) = try_update(client, request, Vec::new()).await else { return Vec::new() };
+    let named = mask::settings(request);
+    let kept = if named.is_empty() { None } else { try_update(client, request, named).await };
+    let kept = match kept {
+        Some(kept) => kept,
+        None => match describe(client, request).await {
+            Ok(current) => current,
+            Err(_) => return Vec::new(),
+        },
+    };
+    let (Ok(kept), Ok(replaced)) = (proto::to_json(&kept), proto::to_json(&replaced)) else {
+        return Vec::new();
+    };
+    let mut resets = diff::differences(&kept, &replaced);
+    resets.retain(|reset| reset.path != MODIFIED);
+    resets
+}
+
+/// The user pool after an update with this mask, which is not recorded.
+async fn try_update(
+    client: &Client,
+    request: &UpdateUserPoolRequest,
+    update_mask: Vec<String>,
+) -> Option<UserPool> {
+    let request = UpdateUserPoolRequest {
+        request_id: None,
+        // A retry of an update that was recorded expects an earlier revision.
+        expected_revision: None,
+        validate_only: true,
+        update_mask,
+        ..request.clone()
+    };
+    client.update_user_pool(request).await.ok()?.user_pool
+}
+
+async fn describe(client: &Client, request: &UpdateUserPoolRequest) -> Result<UserPool, CliError> {
+    let request = DescribeUserPoolRequest { user_pool_id: request.user_pool_id.clone() };
+    Ok(client.describe_user_pool(request).await?.user_pool.unwrap_or_default())
+}
+
+fn format_resets(resets: &[Difference]) -> String {
+    let count = match resets.len() {
+        1 => "1 setting".to_owned(),
+        count => format!("{count} settings"),
+    };
+    let lines = resets.iter().map(|Difference { path, from, to }| {
+        let shown = |value: &Option<Value>| value.as_ref().map(ToString::to_string);
+        let from = shown(from).unwrap_or_else(|| "absent".to_owned());
+        let to = shown(to).map_or_else(|| "is removed".to_owned(), |to| format!("becomes {to}"));
+        escape(&format!("{path}: {from} {to}"))
+    });
+    let lines: Vec<_> = lines.collect();
+    format!(
+        "the document omits {count}, which this update resets; to keep them, name the settings to \
+         change with --mask:\n  {}",
+        lines.join("\n  ")
+    )
+}
+
+/// Asks whether to go on.
+fn confirm() -> Result<bool, CliError> {
+    print_note("continue? [y/N]");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

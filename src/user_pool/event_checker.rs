@@ -1,0 +1,67 @@
+//! Checks the events of a whole log against the rules, without the settings of user pools.
+
+use std::collections::HashMap;
+
+use super::{Contradiction, Event, EventFacts, UserPoolId, check_event};
+
+/// Takes the events of a log one after another, and finds the first that no command could
+/// have recorded.
+#[derive(Debug, Clone, Default)]
+pub struct EventChecker {
+    user_pools: HashMap<UserPoolId, UserPoolFacts>,
+    /// The owners of domains, by prefix.
+    domains: HashMap<String, UserPoolId>,
+}
+
+/// What the rules need to know of a user pool.
+#[derive(Debug, Clone, Default)]
+struct UserPoolFacts {
+    revision: i64,
+    is_deleted: bool,
+    domain: Option<String>,
+}
+
+impl EventChecker {
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// The event contradicts those before it, and is not taken.
+    pub fn check(&mut self, id: &str, revision: i64, event: &Event) -> Result<(), Contradiction> {
+        let id = UserPoolId::from_trusted(id.to_owned());
+        let before = self.user_pools.get(&id);
+        let domain_owner = match event {
+            Event::UserPoolDomainCreated(created) => self.domains.get(&created.domain),
+            Event::UserPoolCreated(_)
+            | Event::UserPoolUpdated(_)
+            | Event::UserPoolDeleted(_)
+            | Event::UserPoolDomainDeleted(_) => None,
+        };
+        let facts = EventFacts {
+            user_pool_id: &id,
+            domain: before.and_then(|before| before.domain.as_deref()),
+            deleted: before.is_some_and(|before| before.is_deleted),
+            revision: before.map_or(0, |before| before.revision),
+            event_revision: revision,
+            domain_owner,
+        };
+        check_event(&facts, event)?;
+        match event {
+            Event::UserPoolDomainCreated(created) => {
+                self.domains.insert(created.domain.clone(), id.clone());
+            }
+            Event::UserPoolDomainDeleted(deleted) => {
+                self.domains.remove(&deleted.domain);
+            }
+            Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) | Event::UserPoolDeleted(_) => (),
+        }
+        let after = self.user_pools.entry(id).or_default();
+        after.revision = revision;
+        match event {
+            Event::UserPoolDomainCreated(created) => after.domain = Some(created.domain.clone()),
+            Event::UserPoolDomainDeleted(_) => after.domain = None,
+            Event::UserPoolDeleted(_) => after.is_deleted = true,
+            Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) => (),
+        }
+        Ok(())
+    }
+}

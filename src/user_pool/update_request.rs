@@ -1,0 +1,83 @@
+//! The request that gives a user pool the settings of another state.
+
+use crate::proto::{UpdateUserPoolRequest, UserPool};
+
+/// Returns the request that replaces all settings of a user pool by those of `pool`. What an
+/// update cannot change is not in it.
+#[must_use]
+pub fn to_update_request(pool: UserPool) -> UpdateUserPoolRequest {
+    // Names every field, so that a field added to the schema stops the build here.
+    let UserPool {
+        id,
+        name: _,
+        policies,
+        lambda_config,
+        status: _,
+        last_modified_date: _,
+        creation_date: _,
+        schema_attributes: _,
+        auto_verified_attributes,
+        alias_attributes: _,
+        username_attributes: _,
+        sms_verification_message,
+        email_verification_message,
+        email_verification_subject,
+        verification_message_template,
+        sms_authentication_message,
+        mfa_configuration,
+        device_configuration,
+        estimated_number_of_users: _,
+        email_configuration,
+        sms_configuration,
+        user_pool_tags,
+        sms_configuration_failure: _,
+        email_configuration_failure: _,
+        domain: _,
+        admin_create_user_config,
+        user_pool_add_ons,
+    } = pool;
+    UpdateUserPoolRequest {
+        user_pool_id: id,
+        policies,
+        lambda_config,
+        auto_verified_attributes,
+        sms_verification_message,
+        email_verification_message,
+        email_verification_subject,
+        verification_message_template,
+        sms_authentication_message,
+        mfa_configuration,
+        device_configuration,
+        email_configuration,
+        sms_configuration,
+        user_pool_tags,
+        admin_create_user_config,
+        user_pool_add_ons,
+        request_id: None,
+        validate_only: false,
+        expected_revision: None,
+        update_mask: Vec::new(),
+    }
+}
+
+/// The members that both states have, that differ, and that an update cannot change.
+#[must_use]
+pub fn unchangeable_differences(given: &UserPool, current: &UserPool) -> Vec<&'static str> {
+    let differs = |given: &Option<String>, current| given.is_some() && given != current;
+    let lists_differ = |given: &[i32], current: &[i32]| !given.is_empty() && given != current;
+    let schema_differs =
+        !given.schema_attributes.is_empty() && given.schema_attributes != current.schema_attributes;
+    [
+        ("Name", differs(&given.name, &current.name)),
+        ("SchemaAttributes", schema_differs),
+        ("AliasAttributes", lists_differ(&given.alias_attributes, &current.alias_attributes)),
+        (
+            "UsernameAttributes",
+            lists_differ(&given.username_attributes, &current.username_attributes),
+        ),
+        ("Domain", differs(&given.domain, &current.domain)),
+    ]
+    .into_iter()
+    .filter_map(|(member, differs)| differs.then_some(member))
+    .collect()
+}

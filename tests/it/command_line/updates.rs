@@ -1,0 +1,155 @@
+//! Updates: the output of reads as their documents, names of AWS in masks, and the settings
+//! that an update resets.
+
+use super::{create, run, run_with};
+use crate::{support::TestServer, tools::repository};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_takes_what_describe_and_replay_print() {
+    let server = TestServer::start().await;
+    let endpoint = server.endpoint.to_string();
+    let file = repository().join("tests/it/data/create-user-pool-full.json");
+    let created = run(&server, &["create", file.to_str().expect("UTF-8")]).await;
+    let id = created.json()["UserPool"]["Id"].as_str().expect("an ID").to_owned();
+    let shown = run(&server, &["describe", &id]).await;
+    let same = run_with(&endpoint, &["update", &id, "-"], &shown.stdout).await;
+    assert_eq!((same.code, same.stderr.as_str()), (0, ""), "{same:?}");
+    assert_eq!(same.json()["revision"], "1", "nothing changed");
+
+    let changed = run_with(&endpoint, &["update", &id, "-", "--yes"], "{}").await;
+    assert_eq!((changed.code, changed.stderr.as_str()), (0, ""), "{changed:?}");
+    assert_ne!(
+        changed.json()["UserPool"]["UserPoolTags"],
+        shown.json()["UserPool"]["UserPoolTags"]
+    );
+    let replayed = run(&server, &["replay", &id, "--at", "1"]).await;
+    let bare = replayed.json()["userPool"].to_string();
+    for document in [replayed.stdout, bare] {
+        let restored = run_with(&endpoint, &["update", &id, "-"], &document).await;
+        assert_eq!((restored.code, restored.stderr.as_str()), (0, ""), "{restored:?}");
+        let mut settings = restored.json()["UserPool"].clone();
+        settings["LastModifiedDate"] = shown.json()["UserPool"]["LastModifiedDate"].clone();
+        assert_eq!(settings, shown.json()["UserPool"]);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_update_cannot_change_is_refused_by_name() {
+    let server = TestServer::start().await;
+    let endpoint = server.endpoint.to_string();
+    let id = create(&server, "people").await;
+    let other = create(&server, "staff").await;
+    let shown = run(&server, &["describe", &id]).await.json();
+    let refusal = async |member: &str, value: serde_json::Value| {
+        let mut document = shown.clone();
+        document["UserPool"][member] = value;
+        let document = document.to_string();
+        let refused = run_with(&endpoint, &["update", &id, "-"], &document).await;
+        assert_eq!(refused.code, 1, "{refused:?}");
+        refused.stderr
+    };
+    let attribute = serde_json::json!([{"Name": "custom:plan", "AttributeDataType": "String"}]);
+    for (member, value) in [
+        ("Name", "persons".into()),
+        ("SchemaAttributes", attribute),
+        ("AliasAttributes", serde_json::json!(["email"])),
+        ("UsernameAttributes", serde_json::json!(["email"])),
+        ("Domain", "people-login".into()),
+    ] {
+        assert_eq!(
+            refusal(member, value).await,
+            format!(
+                "userpool: stdin: {member} differs from the user pool as it is, and an update \
+                 cannot change that; remove it from the document to update the settings alone\n"
+            )
+        );
+    }
+    assert_eq!(
+        refusal("Id", other.as_str().into()).await,
+        format!("userpool: stdin: is for user pool {other}, not {id}\n")
+    );
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mask_takes_the_names_of_aws() {
+    let server = TestServer::start().await;
+    let endpoint = server.endpoint.to_string();
+    let id = create(&server, "people").await;
+    let document = r#"{"Policies": {"PasswordPolicy": {"MinimumLength": 12}},
+        "UserPoolTags": {"team": "a"}}"#;
+    for (revision, mask) in [
+        ("2", "Policies.PasswordPolicy.MinimumLength"),
+        ("2", "policies.password_policy.minimum_length"),
+        ("3", "Policies.PasswordPolicy, UserPoolTags"),
+    ] {
+        let updated = run_with(&endpoint, &["update", &id, "-", "--mask", mask], document).await;
+        assert_eq!((updated.code, updated.stderr.as_str()), (0, ""), "{updated:?}");
+        let policy = &updated.json()["UserPool"]["Policies"]["PasswordPolicy"];
+        assert_eq!(policy["MinimumLength"], 12);
+        assert_eq!(updated.json()["revision"], revision);
+    }
+    for mask in ["Policies.Entropy", "PoolName", "UserPoolTags.team", "RequestId"] {
+        let refused = run_with(&endpoint, &["update", &id, "-", "--mask", mask], document).await;
+        assert_eq!(refused.code, 64 + 3, "{refused:?}");
+        assert!(refused.stderr.contains("update_mask[0]"), "{refused:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_without_a_mask_says_which_settings_it_resets() {
+    let server = TestServer::start().await;
+    let endpoint = server.endpoint.to_string();
+    let id = create(&server, "people").await;
+    let all = r#"{"Policies": {"PasswordPolicy": {"MinimumLength": 12, "RequireUppercase": true,
+            "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": false}},
+        "UserPoolTags": {"team": "a"}, "SmsVerificationMessage": "Code {####}",
+        "AdminCreateUserConfig": {"UnusedAccountValidityDays": 3}}"#;
+    // The document does not name VerificationMessageTemplate.SmsMessage, which gets the text.
+    let updated = run_with(&endpoint, &["update", &id, "-"], all).await;
+    assert_eq!(updated.code, 0, "{updated:?}");
+    let resets = |stderr: &str| {
+        let lines = stderr.lines().skip(1).map(str::trim);
+        lines.filter_map(|line| line.split_once(": ").map(|(path, _)| path.to_owned())).collect()
+    };
+    let none: Vec<String> = resets(&updated.stderr);
+    assert!(none.is_empty(), "{}", updated.stderr);
+
+    let some = r#"{"Policies": {"PasswordPolicy": {"MinimumLength": 14, "RequireUppercase": true,
+        "RequireLowercase": true, "RequireNumbers": true}}}"#;
+    let checked = run_with(&endpoint, &["update", &id, "-", "--validate-only"], some).await;
+    let updated = run_with(&endpoint, &["update", &id, "-"], some).await;
+    assert_eq!((checked.code, updated.code), (0, 0), "{updated:?}");
+    assert_eq!(checked.stderr, updated.stderr);
+    assert!(
+        updated.stderr.starts_with("userpool: the document omits 4 settings, which this update"),
+        "{}",
+        updated.stderr
+    );
+    let expected = [
+        "SmsVerificationMessage",
+        "VerificationMessageTemplate.SmsMessage",
+        "UserPoolTags",
+        "AdminCreateUserConfig.UnusedAccountValidityDays",
+    ];
+    let listed: Vec<String> = resets(&updated.stderr);
+    assert_eq!(listed, expected);
+    assert!(
+        updated
+            .stderr
+            .ends_with("\n  AdminCreateUserConfig.UnusedAccountValidityDays: 3 becomes 7\n"),
+        "{}",
+        updated.stderr
+    );
+
+    let again = run_with(&endpoint, &["update", &id, "-"], all).await;
+    assert_eq!(again.code, 0);
+    for silent in [vec!["--yes"], vec!["--mask", "MfaConfiguration"]] {
+        let arguments = [vec!["update", &id, "-"], silent].concat();
+        let updated = run_with(&endpoint, &arguments, "{}").await;
+        assert_eq!((updated.code, updated.stderr.as_str()), (0, ""), "{updated:?}");
+    }
+    server.stop().await;
+}
