@@ -65,6 +65,7 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::LogUnavailable
         | ErrorReason::ClockWrong
         | ErrorReason::MaxConnectionAge => Code::Unavailable,
+        ErrorReason::Unsupported => Code::Unimplemented,
         ErrorReason::HistoryDamaged => Code::DataLoss,
         ErrorReason::DeadlineExceeded => Code::DeadlineExceeded,
         ErrorReason::TokenRefused | ErrorReason::CredentialsMissing => Code::Unauthenticated,

@@ -13,7 +13,10 @@ use crate::{
     },
 };
 
-use super::{super::Protocol, correlation::CorrelationId, target::SharedTarget, traceparent};
+use super::{
+    super::Protocol, correlation::CorrelationId, record_limiter::RecordLimiter,
+    target::SharedTarget, traceparent,
+};
 
 /// The record of a call, written when its final status is known. If it is dropped before
 /// that, the client has disconnected, and it is written with `CANCELLED`.
@@ -24,6 +27,7 @@ pub(super) struct AccessRecord {
     peer: Option<PeerAddress>,
     trace_id: Option<String>,
     target: Option<SharedTarget>,
+    limiter: Arc<RecordLimiter>,
     call: RpcCall,
     span: Span,
     is_finished: bool,
@@ -36,6 +40,7 @@ impl AccessRecord {
         request: &Request<B>,
         target: Option<SharedTarget>,
         call: RpcCall,
+        limiter: &Arc<RecordLimiter>,
         tracer: &Tracer,
     ) -> Self {
         let extensions = request.extensions();
@@ -57,6 +62,7 @@ impl AccessRecord {
             peer: peer.map(|peer| peer.address),
             trace_id: traceparent.and_then(traceparent::trace_id).map(str::to_owned),
             target,
+            limiter: Arc::clone(limiter),
             call,
             span,
             is_finished: false,
@@ -89,6 +95,9 @@ impl AccessRecord {
         }
         let duration = self.call.handled(code.into());
         self.span.end_call(code.into());
+        if !self.limiter.allows(code) {
+            return;
+        }
         let (method, correlation_id) = (&self.method, &*self.correlation_id);
         let (actor, trace_id) = (&self.identity, self.trace_id.as_deref());
         let code = code_name(code.into());

@@ -8,6 +8,7 @@ mod caller;
 mod client_memory;
 mod correlation;
 mod deadline;
+mod record_limiter;
 mod request_body;
 mod response_body;
 mod stalled_responses;
@@ -42,6 +43,7 @@ use self::{
     admission::{Admission, CallKind, Place},
     buffered_response::buffer,
     client_memory::{ClientMemory, MakeRoom, TakenMemory},
+    record_limiter::RecordLimiter,
     request_body::{RequestBody, SharedMemory},
     response_body::{ResponseBody, SentResponse},
     stalled_responses::StalledResponses,
@@ -67,6 +69,7 @@ struct Steps {
     refused_requests: RefusedRequests,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
+    record_limiter: Arc<RecordLimiter>,
     tracer: Tracer,
 }
 
@@ -99,6 +102,7 @@ impl CallLayer {
             source,
             phase,
             metrics,
+            record_limiter: Arc::default(),
             tracer,
         }))
     }
@@ -136,7 +140,8 @@ impl Steps {
         let correlation_id = correlation::establish(&mut request, self.source.as_ref());
         let authenticated = self.authentication.authenticate(&method, &mut request);
         let target = self.protocol.target_reader(&method).map(SharedTarget::new);
-        let record = AccessRecord::new(method, &request, target, call, &self.tracer);
+        let record =
+            AccessRecord::new(method, &request, target, call, &self.record_limiter, &self.tracer);
         let is_stream = CallKind::of(record.method()).is_stream();
         let end = is_stream.then(|| StreamEnd::of(request.extensions()));
 
@@ -149,6 +154,7 @@ impl Steps {
                 let call = service.call(request);
                 let answer = deadline::answer(call, deadline, &correlation_id).await;
                 drop(request_memory);
+                let answer = answer.map(|answer| self.protocol.explain(record.method(), answer));
                 (answer.unwrap_or_else(|error| self.protocol.refusal(error)), Some(held))
             }
             Err(error) => {
