@@ -19,14 +19,16 @@
 //! | [`auth`] | the identity of callers, and their permissions | protocol adapters |
 //! | [`service`] | one function per operation: takes the request message, returns the response message, a stream of them, or an error | HTTP, gRPC |
 //! | [`transport`] | listeners, TLS, connections and their limits, and the steps of every call | operations |
-//! | [`grpc`] | the gRPC adapter: decodes requests, encodes responses and statuses | engines and files |
+//! | [`grpc`] | the gRPC adapter: decodes requests, encodes responses and statuses | each other, engines and files |
+//! | [`aws`] | the AWS JSON adapter: the same operations for unmodified AWS SDKs | each other, engines and files |
 //! | [`server`] | the server: starts, serves, stops | the commands of user pools |
 //! | [`client`] | a client of the service: deadlines, retries, watches that resume | anything but `proto` and `endpoint` |
 //! | [`cli`] | the command line: the server, client commands, and commands on a data directory | — |
 //!
 //! The path of a change: [`server`] connects the parts. [`transport`] accepts the
 //! connection, and tonic reads HTTP/2. [`transport::CallLayer`] authenticates, authorizes
-//! and admits the call. [`grpc::StartupGate`] passes it to its service in [`grpc`], which
+//! and admits the call. (An AWS SDK speaks HTTP/1.1 instead, to [`aws::Door`], which passes its
+//! call through the same layer.) [`grpc::StartupGate`] passes it to its service in [`grpc`], which
 //! decodes the request message and calls its function in [`service::Operations`]. The
 //! function checks the request, which makes it a [`user_pool::CheckedCommand`], and calls
 //! [`app::App::execute`], which sends it to the writer. The writer decides each command of
@@ -74,6 +76,9 @@ pub mod transport;
 
 #[cfg(feature = "server")]
 pub mod grpc;
+
+#[cfg(feature = "server")]
+pub mod aws;
 
 #[cfg(feature = "server")]
 pub mod server;

@@ -25,12 +25,15 @@ pub(crate) struct Call {
     pub(crate) answer_bytes: usize,
     /// The CPU time of the server.
     pub(crate) cpu: Cpu,
+    /// The target of the call in AWS's JSON; `None` for gRPC.
+    pub(crate) aws_target: Option<&'static str>,
 }
 
 /// Runs h2load with this many calls in flight, for one turn.
 pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run {
     let log = in_memory(&format!("userpool-bench-{}.log", std::process::id()));
-    let connections = in_flight.min(CONNECTIONS);
+    // HTTP/1.1 has one call at a time on a connection.
+    let connections = call.aws_target.map_or(in_flight.min(CONNECTIONS), |_| in_flight);
     let mut command = Command::new("h2load");
     command
         .arg(format!("--duration={}", milliseconds(settings.time)))
@@ -38,8 +41,16 @@ pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run 
         .arg(format!("--log-file={}", log.display()))
         .arg(format!("--data={}", call.body.display()))
         .arg(format!("--clients={connections}"))
-        .arg(format!("--max-concurrent-streams={}", in_flight / connections))
-        .args(["--header=content-type: application/grpc", "--header=te: trailers"]);
+        .arg(format!("--max-concurrent-streams={}", in_flight / connections));
+    match call.aws_target {
+        None => {
+            command.args(["--header=content-type: application/grpc", "--header=te: trailers"]);
+        }
+        Some(target) => {
+            command.args(["--h1", "--header=content-type: application/x-amz-json-1.1"]);
+            command.arg(format!("--header=x-amz-target: {target}"));
+        }
+    }
     command.arg(format!("http://{}{}", call.address, call.path));
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let child = child.expect("h2load; benches/run installs it");

@@ -20,6 +20,7 @@
 )]
 
 mod append;
+mod aws;
 mod bare;
 mod client;
 mod coalesced;
@@ -87,8 +88,9 @@ const QUIET: f64 = 0.5;
 
 type Comparison = fn(&Bench, &mut Report);
 
-const COMPARISONS: [(&str, Comparison); 9] = [
+const COMPARISONS: [(&str, Comparison); 10] = [
     ("describe", describe::compare),
+    ("aws", aws::compare),
     ("create", create::compare),
     ("generators", generators::compare),
     ("moto", moto::compare),

@@ -106,7 +106,20 @@ impl Messages {
         let body = self.file(&format!("describe-{id}"), &framed(&request));
         let answer_bytes = self.described_bytes.saturating_sub(TIMES);
         let (address, cpu) = (server.address.clone(), server.cpu());
-        Call { address, path: DESCRIBE, body, answer_bytes, cpu }
+        Call { address, path: DESCRIBE, body, answer_bytes, cpu, aws_target: None }
+    }
+
+    /// The same in AWS's JSON, at this address of the server.
+    pub(crate) fn describe_as_aws(&self, server: &Server, address: &str, id: &str) -> Call {
+        let body = self.file(
+            &format!("describe-{id}.json"),
+            format!("{{\"UserPoolId\":\"{id}\"}}").as_bytes(),
+        );
+        // The JSON of a user pool is longer than its message.
+        let answer_bytes = self.described_bytes.saturating_sub(TIMES);
+        let (address, cpu) = (address.to_owned(), server.cpu());
+        let aws_target = Some("AWSCognitoIdentityProviderService.DescribeUserPool");
+        Call { address, path: "/", body, answer_bytes, cpu, aws_target }
     }
 
     /// Another file with a message to send.

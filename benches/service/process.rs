@@ -190,7 +190,7 @@ fn field(status: &str, name: &str) -> u64 {
 }
 
 /// An address that was free just now.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("its address").to_string()
 }

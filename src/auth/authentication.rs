@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    Identity, Peer,
+    Peer,
     token::{self, AcceptedToken, BadToken, TokenVerifier},
 };
 
@@ -58,8 +58,7 @@ impl Authentication {
         request: &mut Request<B>,
     ) -> Result<(), BadToken> {
         let token = self.token(method, request.headers_mut());
-        let peer = request.extensions().get::<Peer>();
-        let connection = peer.map_or_else(Identity::anonymous, |peer| peer.identity.clone());
+        let connection = Peer::identity(request.extensions());
         let (identity, result) = match token {
             Ok(Some(token)) if connection.kind != ActorKind::Certificate => {
                 let AcceptedToken { identity, valid_for } = token;

@@ -55,9 +55,9 @@ impl Grants {
     }
 }
 
-/// A pattern of callers of one kind: `certificate:SUBJECT`, `token:SUBJECT` or
-/// `local:uid=N`, where `*` in the subject matches any text without a slash, and `**` any
-/// text; or `anonymous`.
+/// A pattern of callers of one kind: `certificate:SUBJECT`, `token:SUBJECT`,
+/// `access-key:NAME` or `local:uid=N`, where `*` in the subject matches any text without a
+/// slash, and `**` any text; or `anonymous`.
 #[derive(Debug, Clone)]
 pub struct CallerPattern {
     kind: ActorKind,
@@ -69,8 +69,8 @@ pub struct CallerPattern {
 /// The text is not a [`CallerPattern`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected certificate:SUBJECT, token:SUBJECT, local:uid=N or anonymous, where * in a subject \
-     matches any text without a slash, and ** any text"
+    "expected certificate:SUBJECT, token:SUBJECT, access-key:NAME, local:uid=N or anonymous, where \
+     * in a subject matches any text without a slash, and ** any text"
 )]
 pub struct CallerPatternError;
 
@@ -102,6 +102,7 @@ impl FromStr for CallerPattern {
         let kind = match kind {
             "certificate" => ActorKind::Certificate,
             "token" => ActorKind::Token,
+            "access-key" => ActorKind::AccessKey,
             // The user ID is the only part that a process cannot choose.
             "local" if subject.starts_with("uid=") || subject.starts_with('*') => {
                 ActorKind::LocalProcess

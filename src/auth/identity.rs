@@ -24,18 +24,19 @@ impl Identity {
         Self { kind: ActorKind::Anonymous, subject: String::new() }
     }
 
-    /// Whether no certificate, token or socket identifies the caller.
+    /// Whether no certificate, token, access key or socket identifies the caller.
     pub(crate) fn is_anonymous(&self) -> bool {
         matches!(self.kind, ActorKind::Anonymous | ActorKind::Unspecified)
     }
 }
 
-/// `certificate:NAME`, `token:NAME`, `local:uid=N` or `anonymous`.
+/// `certificate:NAME`, `token:NAME`, `access-key:NAME`, `local:uid=N` or `anonymous`.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self.kind {
             ActorKind::Certificate => "certificate",
             ActorKind::Token => "token",
+            ActorKind::AccessKey => "access-key",
             ActorKind::LocalProcess => "local",
             ActorKind::Anonymous | ActorKind::Unspecified => return f.write_str("anonymous"),
         };

@@ -2,6 +2,7 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
+use http::Extensions;
 use tokio::{net::unix::UCred, sync::Semaphore};
 
 use crate::proto::ActorKind;
@@ -37,6 +38,11 @@ impl Peer {
             identity: certificate.unwrap_or_else(|| address.identity()),
             watches: Arc::new(Semaphore::new(watches.min(Semaphore::MAX_PERMITS))),
         }
+    }
+
+    /// The identity of the connection that a request came from.
+    pub(crate) fn identity(request: &Extensions) -> Identity {
+        request.get::<Self>().map_or_else(Identity::anonymous, |peer| peer.identity.clone())
     }
 
     /// Whether the peer is on this machine.

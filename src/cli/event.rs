@@ -176,7 +176,10 @@ fn actor_name(event: &UserPoolEvent) -> String {
     let Some(actor) = &event.actor else { return String::new() };
     escape(match actor.kind() {
         ActorKind::Anonymous | ActorKind::Unspecified => &actor.peer_address,
-        ActorKind::Certificate | ActorKind::Token | ActorKind::LocalProcess => &actor.subject,
+        ActorKind::Certificate
+        | ActorKind::Token
+        | ActorKind::AccessKey
+        | ActorKind::LocalProcess => &actor.subject,
     })
 }
 

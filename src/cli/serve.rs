@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     app::{ClockSettings, Source},
-    auth::{CallerPattern, Grants},
+    auth::{AccessKeySettings, CallerPattern, Grants},
+    aws::Origin,
     server::{Config, Server},
     telemetry::{error_chain, logging, spans::Collector},
     transport::{Capacity, Endpoint, MaxConnectionAge},
@@ -111,8 +112,8 @@ pub(super) struct ServeCommand {
     #[arg(long, env = "USERPOOL_CLIENT_MEMORY_MIB", value_name = "MIB", default_value_t = 256)]
     client_memory_mib: u64,
     /// Grant the role reader to these callers, separated by commas: certificate:SUBJECT,
-    /// token:SUBJECT, local:uid=N or anonymous. In a subject, * matches any text without a slash
-    /// and ** any text. A subject with a comma must be in the settings file.
+    /// token:SUBJECT, access-key:NAME, local:uid=N or anonymous. In a subject, * matches any text
+    /// without a slash and ** any text. A subject with a comma must be in the settings file.
     #[arg(long, env = "USERPOOL_READERS", value_name = "CALLERS", value_delimiter = ',')]
     readers: Vec<CallerPattern>,
     /// Grant the role writer to these callers, in the same format; a writer can read as well. If
@@ -129,6 +130,25 @@ pub(super) struct ServeCommand {
         value_parser = os_argument::endpoint()
     )]
     metrics_listen: Option<Endpoint>,
+    /// Serve AWS clients, such as boto3, the AWS CLI and Terraform, on this address: HOST:PORT or
+    /// unix:PATH. With http:// before it, it is the endpoint URL of the client. If omitted, they
+    /// are not served.
+    #[arg(
+        long,
+        env = "USERPOOL_AWS_LISTEN",
+        value_name = "ENDPOINT",
+        value_parser = os_argument::endpoint()
+    )]
+    aws_listen: Option<Endpoint>,
+    /// Verify the signatures of AWS clients with the access keys in this TOML file, which must not
+    /// be world-readable. It is reloaded when it changes and on SIGHUP. If omitted, signatures are
+    /// not looked at.
+    #[arg(long, env = "USERPOOL_AWS_CREDENTIALS", value_name = "FILE")]
+    aws_credentials: Option<PathBuf>,
+    /// Allow web pages of these origins, separated by commas, to call --aws-listen. All others are
+    /// refused.
+    #[arg(long, env = "USERPOOL_AWS_ALLOW_ORIGIN", value_name = "ORIGINS", value_delimiter = ',')]
+    aws_allow_origin: Vec<Origin>,
     /// Send spans to the OpenTelemetry collector at http://HOST:PORT, with OTLP over gRPC. Requires
     /// a build with the feature otel. If omitted, no spans are sent.
     #[arg(long, env = "USERPOOL_OTLP_ENDPOINT", value_name = "URL")]
@@ -185,6 +205,9 @@ impl ServeCommand {
         };
         // With port 0 the caller has no other way to learn the port.
         print(&format!("userpool listening on {}", server.endpoint()))?;
+        if let Some(url) = server.aws_url() {
+            print(&format!("userpool listening for AWS clients on {url}"))?;
+        }
         server.serve(stop).await?;
         Ok(Outcome::Success)
     }
@@ -209,6 +232,9 @@ impl ServeCommand {
             connections: self.max_connections,
             max_connection_age: self.max_connection_age,
             metrics_listen: self.metrics_listen,
+            aws_listen: self.aws_listen,
+            aws_credentials: self.aws_credentials.map(|file| AccessKeySettings { file }),
+            aws_allow_origin: self.aws_allow_origin,
             otlp_endpoint: self.otlp_endpoint,
             capacity: Capacity {
                 reads: self.max_reads,

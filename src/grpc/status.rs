@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use tonic::{Code, Status};
+use tonic::Status;
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use crate::{
-    proto::ErrorReason,
     service::{Error, Refusal},
+    transport::code,
     user_pool::InvalidRequest,
 };
 
@@ -45,32 +45,6 @@ impl From<Error> for Status {
             details.set_retry_info(retry_delay);
         }
         Self::with_error_details(code(reason), message, details)
-    }
-}
-
-/// The code that the proto documents for each reason.
-const fn code(reason: ErrorReason) -> Code {
-    match reason {
-        ErrorReason::InvalidRequest | ErrorReason::BadPageToken => Code::InvalidArgument,
-        ErrorReason::UserPoolNotFound
-        | ErrorReason::UserPoolDeleted
-        | ErrorReason::DomainNotFound => Code::NotFound,
-        ErrorReason::DomainTaken | ErrorReason::IdempotencyMismatch => Code::AlreadyExists,
-        ErrorReason::UserPoolHasDomain | ErrorReason::WrongLog => Code::FailedPrecondition,
-        ErrorReason::RevisionMismatch => Code::Aborted,
-        ErrorReason::BeyondEnd | ErrorReason::BeforeCreation => Code::OutOfRange,
-        ErrorReason::LimitExceeded | ErrorReason::Overloaded => Code::ResourceExhausted,
-        ErrorReason::ShuttingDown
-        | ErrorReason::Starting
-        | ErrorReason::LogUnavailable
-        | ErrorReason::ClockWrong
-        | ErrorReason::MaxConnectionAge => Code::Unavailable,
-        ErrorReason::Unsupported => Code::Unimplemented,
-        ErrorReason::HistoryDamaged => Code::DataLoss,
-        ErrorReason::DeadlineExceeded => Code::DeadlineExceeded,
-        ErrorReason::TokenRefused | ErrorReason::CredentialsMissing => Code::Unauthenticated,
-        ErrorReason::PermissionDenied => Code::PermissionDenied,
-        ErrorReason::Internal | ErrorReason::Unspecified => Code::Internal,
     }
 }
 

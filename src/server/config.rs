@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::{
     app,
-    auth::{Grants, TokenSettings},
+    auth::{AccessKeySettings, Grants, TokenSettings},
+    aws::Origin,
     telemetry::spans::Collector,
     transport::{Capacity, Endpoint, MaxConnectionAge, ServerTls},
     user_pool::Limits,
@@ -37,6 +38,12 @@ pub struct Config {
     pub grants: Grants,
     /// The address for metrics, liveness and readiness; `None` to not serve them.
     pub metrics_listen: Option<Endpoint>,
+    /// The address for AWS clients; `None` to serve none.
+    pub aws_listen: Option<Endpoint>,
+    /// The access keys that AWS clients must sign with; `None` to not look at signatures.
+    pub aws_credentials: Option<AccessKeySettings>,
+    /// The web pages that may call the address for AWS clients.
+    pub aws_allow_origin: Vec<Origin>,
     /// The certificates for TCP connections; `None` for no TLS.
     pub tls: Option<ServerTls>,
     /// The bearer tokens to accept; `None` to accept none.
@@ -64,6 +71,9 @@ impl Config {
             capacity: Capacity::default(),
             grants: Grants::default(),
             metrics_listen: None,
+            aws_listen: None,
+            aws_credentials: None,
+            aws_allow_origin: Vec::new(),
             tls: None,
             tokens: None,
             insecure: false,

@@ -1,10 +1,10 @@
 //! Checks settings before a start.
 
 use crate::{
-    auth::TokenSettings,
+    auth::{AccessKeySettings, TokenSettings},
     telemetry::spans::{SpansError, Tracer},
     transport::{
-        ServerTls,
+        Endpoint, ServerTls,
         listen::{self, Reach},
     },
 };
@@ -27,6 +27,19 @@ impl Config {
         }
     }
 
+    /// Checks that AWS clients on other machines use TLS and are known: by certificates or
+    /// access keys.
+    pub(super) fn check_aws(&self, endpoint: &Endpoint, reach: Reach) -> Result<(), ServerError> {
+        let clients = self.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+        let is_safe = self.tls.is_some() && (clients || self.aws_credentials.is_some());
+        match reach {
+            Reach::Network if !is_safe && !self.insecure => {
+                Err(ServerError::AwsExposed { endpoint: endpoint.clone() })
+            }
+            Reach::Network | Reach::Machine | Reach::File => Ok(()),
+        }
+    }
+
     /// Returns all problems that can be found without listening and without changing the
     /// data directory, which a running server may use. Includes each
     /// [`ConfigWarning`](super::ConfigWarning), which does not prevent a start.
@@ -39,11 +52,17 @@ impl Config {
             let checked = listen::check(endpoint).await.map_err(cannot_listen(endpoint));
             problems.extend(checked.err());
         }
+        if let Some(endpoint) = &self.aws_listen {
+            let checked = listen::check(endpoint).await.map_err(cannot_listen(endpoint));
+            problems.extend(checked.and_then(|reach| self.check_aws(endpoint, reach)).err());
+        }
         problems.extend(known_reach.and_then(|reach| self.check_tls(reach).err()));
         let tls = self.tls.as_ref().map(ServerTls::load);
         problems.extend(tls.and_then(Result::err).map(ServerError::from));
         let tokens = self.tokens.as_ref().map(TokenSettings::load);
         problems.extend(tokens.and_then(Result::err).map(ServerError::from));
+        let keys = self.aws_credentials.as_ref().map(AccessKeySettings::load);
+        problems.extend(keys.and_then(Result::err).map(ServerError::from));
         let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
         problems.extend(data_dir.err());
         problems.extend(self.tracer().err().map(ServerError::from));

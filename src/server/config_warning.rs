@@ -18,10 +18,20 @@ pub enum ConfigWarning {
         setting: &'static str,
     },
     /// Two listeners have the same endpoint, and only one of them can be bound.
-    #[error("{endpoint} is both --listen and --metrics-listen: set them to different endpoints")]
+    #[error("{endpoint} is both --{first} and --{second}: set them to different endpoints")]
     SharedEndpoint {
         /// The endpoint.
         endpoint: Endpoint,
+        /// A setting that has it.
+        first: &'static str,
+        /// Another setting that has it.
+        second: &'static str,
+    },
+    /// A setting for AWS clients is set, but there is no listener for them.
+    #[error("--{setting} has no effect without --aws-listen: set that as well")]
+    NoAwsListener {
+        /// The setting.
+        setting: &'static str,
     },
     /// A role is granted to a kind of caller that cannot reach the server.
     #[error("--{setting} grants a role to {kind} callers, but there are none: {reason}")]
@@ -39,12 +49,39 @@ pub enum ConfigWarning {
 /// server can be reached from.
 pub(super) fn all(config: &Config, reach: Option<Reach>) -> Vec<ConfigWarning> {
     let mut all = zero_limits(config);
-    let endpoint = &config.listen;
-    if config.metrics_listen.as_ref() == Some(endpoint) && !endpoint.has_any_port() {
-        all.push(ConfigWarning::SharedEndpoint { endpoint: endpoint.clone() });
-    }
+    all.extend(shared_endpoints(config));
+    all.extend(settings_without_aws_listener(config));
     all.extend(reach.into_iter().flat_map(|reach| grants_without_callers(config, reach)));
     all
+}
+
+fn shared_endpoints(config: &Config) -> Vec<ConfigWarning> {
+    let listeners = [
+        ("listen", Some(&config.listen)),
+        ("metrics-listen", config.metrics_listen.as_ref()),
+        ("aws-listen", config.aws_listen.as_ref()),
+    ];
+    let mut warnings = Vec::new();
+    for (index, (first, endpoint)) in listeners.iter().enumerate() {
+        let Some(endpoint) = endpoint.filter(|endpoint| !endpoint.has_any_port()) else { continue };
+        for (second, other) in listeners.iter().skip(index + 1) {
+            if *other == Some(endpoint) {
+                let endpoint = endpoint.clone();
+                warnings.push(ConfigWarning::SharedEndpoint { endpoint, first, second });
+            }
+        }
+    }
+    warnings
+}
+
+fn settings_without_aws_listener(config: &Config) -> Vec<ConfigWarning> {
+    let settings = [
+        ("aws-credentials", config.aws_credentials.is_some()),
+        ("aws-allow-origin", !config.aws_allow_origin.is_empty()),
+    ];
+    let is_idle = |(_, is_set): &(_, bool)| *is_set && config.aws_listen.is_none();
+    let idle = settings.into_iter().filter(is_idle);
+    idle.map(|(setting, _)| ConfigWarning::NoAwsListener { setting }).collect()
 }
 
 fn zero_limits(config: &Config) -> Vec<ConfigWarning> {
@@ -67,6 +104,7 @@ fn grants_without_callers(config: &Config, reach: Reach) -> Vec<ConfigWarning> {
         for (kind, name) in [
             (ActorKind::Certificate, "certificate"),
             (ActorKind::Token, "token"),
+            (ActorKind::AccessKey, "access-key"),
             (ActorKind::LocalProcess, "local"),
             (ActorKind::Anonymous, "anonymous"),
         ] {
@@ -96,6 +134,12 @@ fn no_callers(config: &Config, reach: Reach, kind: ActorKind) -> Option<&'static
             "every caller has a certificate, which takes precedence over a token; set \
              --client-auth optional, or grant the role to certificates",
         ),
+        ActorKind::AccessKey => {
+            (config.aws_listen.is_none() || config.aws_credentials.is_none()).then_some(
+                "access keys are not verified; set --aws-listen and --aws-credentials, or grant the \
+                 role to others",
+            )
+        }
         ActorKind::LocalProcess => (!is_socket).then_some(
             "only a Unix socket identifies the process that calls; listen on unix:PATH, or grant \
              the role to others",

@@ -7,7 +7,7 @@ use tokio::task::JoinError;
 use crate::{
     app::StartError,
     audit::checkpoint::KeyError,
-    auth::TokenSettingsError,
+    auth::{AccessKeysError, TokenSettingsError},
     event_log::OpenError,
     telemetry::spans::SpansError,
     transport::{Endpoint, TlsError},
@@ -56,6 +56,17 @@ pub enum ServerError {
         /// The endpoint.
         endpoint: Endpoint,
     },
+    /// AWS clients would reach the server over the network without TLS, or without being
+    /// known to it.
+    #[error(
+        "{endpoint}, for AWS clients, is reachable from other machines: set --tls-cert and \
+         --tls-key, and --aws-credentials or --client-ca, so that calls are encrypted and callers \
+         known; or listen on 127.0.0.1 or unix:PATH, or set --insecure"
+    )]
+    AwsExposed {
+        /// The endpoint.
+        endpoint: Endpoint,
+    },
     /// A Unix socket is served without TLS.
     #[error(
         "{endpoint} is a Unix socket, where the system identifies the callers and TLS is not \
@@ -71,6 +82,9 @@ pub enum ServerError {
     /// The keys of tokens cannot be used.
     #[error(transparent)]
     Tokens(#[from] TokenSettingsError),
+    /// The access keys cannot be used.
+    #[error(transparent)]
+    AccessKeys(#[from] AccessKeysError),
     /// A setting can never have the intended effect. Only [`Config::check`] reports it.
     ///
     /// [`Config::check`]: super::Config::check

@@ -24,6 +24,7 @@ use crate::{
         CallLayer, Listener, LoadedTls, Phase,
         acceptor::{Acceptor, ConnectionLimits},
         http2::Http2Server,
+        wire::Wire,
     },
 };
 
@@ -39,7 +40,7 @@ const MAX_STREAMS: u32 = 128;
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
 
 /// How long running calls may take after the shutdown begins.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection without calls may take to close. Some clients never close it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -65,6 +66,7 @@ impl GrpcServer {
         listener: Listener,
         security: Security,
         config: &Config,
+        limits: ConnectionLimits,
         source: Arc<dyn Source>,
         metrics: Arc<Metrics>,
         tracer: Tracer,
@@ -74,12 +76,9 @@ impl GrpcServer {
         let (abort, aborted) = watch::channel(false);
         let gate = StartupGate::new(phases.clone(), metrics.refused.clone());
         let capacity = config.capacity;
-        let limits = ConnectionLimits {
-            connections: config.connections,
-            watches_per_connection: capacity.watches_per_connection,
-        };
         let Security { tls, access } = security;
-        let acceptor = Acceptor::new(listener, tls, limits, aborted, Arc::clone(&metrics));
+        let acceptor =
+            Acceptor::new(listener, tls, Wire::Http2, limits, aborted, Arc::clone(&metrics));
         let calls = CallLayer::new(&Grpc, source, access, capacity, phases, metrics, tracer);
         let mut http = auto::Builder::new(TokioExecutor::new()).http2_only();
         http.http2()
@@ -93,6 +92,11 @@ impl GrpcServer {
         let server = Http2Server { http, service, max_age, drain: draining };
         let task = tokio::spawn(server.serve(acceptor));
         (Self { task, phase, drain, abort, calls }, gate)
+    }
+
+    /// The steps of its calls, for calls of another protocol as well.
+    pub(super) const fn calls(&self) -> &CallLayer {
+        &self.calls
     }
 
     /// The phase, as health and the metrics report it.

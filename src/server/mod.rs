@@ -1,5 +1,6 @@
 //! The server: starts, serves, and shuts down gracefully.
 
+mod aws_server;
 mod config;
 mod config_check;
 mod config_warning;
@@ -20,21 +21,23 @@ use crate::{
     app::{App, Failure, Settings, Source},
     audit::checkpoint::{self, KeyError, Signer},
     auth::{Access, TokenSettings},
+    aws::{self, AwsJson, Door, DoorSettings, Gate},
     event_log::{EventLog, SledLog},
     fs::reload::{FileLoader, Reload, ReloadTask},
     grpc::{self, Services, StartupGate},
     service::Operations,
     telemetry::{metrics::Metrics, spans::Tracer},
-    transport::{Endpoint, Listener, Phase, ServerTls, listen::Reach},
+    transport::{Endpoint, Listener, Phase, ServerTls, acceptor::ConnectionLimits, listen::Reach},
 };
 
-pub use self::{config::Config, config_warning::ConfigWarning, error::ServerError};
 use self::{
+    aws_server::AwsServer,
     data_dir::DataDir,
     error::cannot_listen,
     grpc_server::{GrpcServer, Security},
     monitoring::Monitoring,
 };
+pub use self::{config::Config, config_warning::ConfigWarning, error::ServerError};
 
 /// A started server. Dropping it stops it at once.
 #[derive(Debug)]
@@ -90,6 +93,12 @@ impl Server {
         self.listeners.endpoint.clone()
     }
 
+    /// The URL for AWS clients, with the bound port.
+    #[must_use]
+    pub fn aws_url(&self) -> Option<String> {
+        self.listeners.aws.as_ref().map(AwsServer::url)
+    }
+
     /// The address that metrics are served on, with the bound port.
     #[must_use]
     pub fn metrics_endpoint(&self) -> Option<Endpoint> {
@@ -105,7 +114,7 @@ impl Server {
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         // On an early return, these are dropped in reverse order.
         let Self { data_dir, checkpoints, signer, app, listeners } = self;
-        let Listeners { mut grpc, reload_task, tracer, monitoring, .. } = listeners;
+        let Listeners { mut grpc, mut aws, reload_task, tracer, monitoring, .. } = listeners;
         let failure = tokio::select! {
             result = grpc.join() => return result.map_err(ServerError::from),
             () = stop => None,
@@ -114,7 +123,14 @@ impl Server {
         grpc.set_phase(Phase::Stopping);
         tracing::info!("stopping: running calls finish, new calls are refused");
         app.drain();
-        if grpc.drain().await? {
+        let drain_aws = async {
+            match &mut aws {
+                Some(aws) => aws.drain().await,
+                None => false,
+            }
+        };
+        let (has_aborted, aws_has_aborted) = tokio::join!(grpc.drain(), drain_aws);
+        if has_aborted? || aws_has_aborted {
             tracing::warn!("aborted the calls that did not finish in time");
         }
         if !app.close().await {
@@ -149,6 +165,7 @@ impl Server {
 struct Listeners {
     endpoint: Endpoint,
     grpc: GrpcServer,
+    aws: Option<AwsServer>,
     reload_task: Option<ReloadTask>,
     tracer: Tracer,
     /// Closed last.
@@ -159,6 +176,7 @@ struct Listeners {
 struct Startup {
     listeners: Listeners,
     gate: StartupGate,
+    aws_gate: Gate,
     metrics: Arc<Metrics>,
     config: Config,
     source: Arc<dyn Source>,
@@ -174,6 +192,14 @@ impl Startup {
                 "every client that can connect has every role; set --readers and --writers"
             );
         }
+        let aws_listener = match &config.aws_listen {
+            Some(endpoint) => {
+                let listener = bind(endpoint).await?;
+                config.check_aws(endpoint, listener.reach())?;
+                Some(listener)
+            }
+            None => None,
+        };
         let metrics_listener = match &config.metrics_listen {
             Some(endpoint) => Some(bind(endpoint).await?),
             None => None,
@@ -182,32 +208,60 @@ impl Startup {
         let tls = config.tls.clone().map(ServerTls::loader).transpose()?;
         let tokens = config.tokens.clone().map(TokenSettings::loader).transpose()?;
         let (keys, tokens) = tokens.unzip();
+        let region = || config.region.clone();
+        let access_keys = config.aws_credentials.clone();
+        let access_keys = access_keys.map(|keys| keys.loader(region())).transpose()?;
+        let (access_keys, access_key_verifier) = access_keys.unzip();
         let security = Security {
             tls: tls.as_ref().map(FileLoader::current),
             access: Access { tokens, grants: config.grants.clone() },
         };
         let statuses = tls.as_ref().map(FileLoader::status).into_iter();
-        let statuses = statuses.chain(keys.as_ref().map(FileLoader::status)).collect();
+        let statuses = statuses.chain(keys.as_ref().map(FileLoader::status));
+        let statuses = statuses.chain(access_keys.as_ref().map(FileLoader::status)).collect();
         let current_tls = security.tls.clone();
         let tls = tls.map(|tls| -> Box<dyn Reload> { Box::new(tls) });
         let keys = keys.map(|keys| -> Box<dyn Reload> { Box::new(keys) });
-        let reload_task = ReloadTask::start(tls.into_iter().chain(keys).collect());
+        let access_keys = access_keys.map(|keys| -> Box<dyn Reload> { Box::new(keys) });
+        let reloaded = tls.into_iter().chain(keys).chain(access_keys);
+        let reload_task = ReloadTask::start(reloaded.collect());
         let reload_task = reload_task.map_err(ServerError::Reload)?;
         let metrics = Arc::new(Metrics::new(&grpc::methods()));
+        metrics.aws.create(&aws::OPERATIONS, &aws::RESULTS);
+        let watches = config.capacity.watches_per_connection;
+        let limits = ConnectionLimits::new(config.connections, watches);
+        let aws_tls = security.tls.clone();
         let (grpc, gate) = GrpcServer::start(
             listener,
             security,
             &config,
+            limits.clone(),
             Arc::clone(&source),
             Arc::clone(&metrics),
             tracer.clone(),
         );
+        let aws_gate = Gate::new(metrics.refused.clone());
+        let aws = aws_listener.map(|listener| {
+            let settings = DoorSettings {
+                region: region(),
+                keys: access_key_verifier,
+                origins: config.aws_allow_origin.clone(),
+            };
+            let layer = grpc.calls().for_protocol(&AwsJson);
+            let source = Arc::clone(&source);
+            let metrics = Arc::clone(&metrics);
+            let gate = aws_gate.clone();
+            let door =
+                Door::new(&layer, gate, settings, source, grpc.phase(), Arc::clone(&metrics));
+            let max_age = config.max_connection_age;
+            AwsServer::start(listener, aws_tls, limits, door, max_age, metrics)
+        });
         gauges::register_process(&metrics, grpc.phase(), config.data_dir.clone());
         gauges::register_credentials(&metrics, current_tls, statuses);
         let monitoring = metrics_listener
             .map(|listener| Monitoring::start(listener, grpc.phase(), Arc::clone(&metrics)));
-        let listeners = Listeners { endpoint, grpc, reload_task, tracer, monitoring };
-        Ok(Self { listeners, gate, metrics, config, source })
+        let listeners = Listeners { endpoint, grpc, aws, reload_task, tracer, monitoring };
+        Ok(Self { listeners, gate, aws_gate, metrics, config, source })
     }
 
     /// The key that signs checkpoints. Opened before the log.
@@ -223,7 +277,7 @@ impl Startup {
         read_model: &Path,
     ) -> Result<Server, ServerError> {
         let signer = Arc::new(signer);
-        let Self { listeners, gate, metrics, config, source } = self;
+        let Self { listeners, gate, aws_gate, metrics, config, source } = self;
         let data_dir = config.data_dir;
         let checkpoints = data_dir::checkpoints(&data_dir);
         let Config { region, limits, cache, clock, .. } = config;
@@ -236,6 +290,7 @@ impl Startup {
         let operations = Operations::new(Arc::clone(&app), Arc::clone(&signer), config.account_id);
         let operations = Arc::new(operations);
         gate.open(Services::new(&operations)?);
+        aws_gate.open(operations);
         listeners.grpc.set_phase(Phase::Serving);
         Ok(Server { listeners, app, signer, checkpoints, data_dir: None })
     }

@@ -61,6 +61,15 @@ impl Error {
         }))
     }
 
+    /// A refusal for `reason`, for which AWS raises this exception.
+    pub(crate) fn raised(
+        reason: ErrorReason,
+        exception: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(reason, message).raises(exception)
+    }
+
     /// A limit on calls or bytes is reached; nothing was recorded.
     pub(crate) fn overloaded(message: &str) -> Self {
         Self::new(ErrorReason::Overloaded, message).retry_after(OVERLOAD_RETRY_DELAY)
@@ -140,6 +149,16 @@ impl Error {
     pub(super) fn deleted(user_pool_id: UserPoolId, revision: i64, time: Timestamp) -> Self {
         Self::from(Rejection::Deleted { user_pool_id, revision })
             .with("deletion_time", proto::format_time(time))
+    }
+
+    /// The reason, for programs.
+    pub(crate) const fn reason(&self) -> ErrorReason {
+        self.0.reason
+    }
+
+    /// The exception that AWS raises in this case, if any.
+    pub(crate) const fn aws_exception(&self) -> Option<&'static str> {
+        self.0.aws_exception
     }
 
     /// Whether a limit on calls or bytes is reached.

@@ -25,13 +25,22 @@ use super::{
     handshake::{HandshakeError, handshake},
     listen::{ACCEPT_PAUSE, AcceptedSocket, Listener, limit_connections},
     tls::LoadedTls,
+    wire::Wire,
 };
 
-/// The limits on connections, and on the watches of each.
-#[derive(Debug, Clone, Copy)]
+/// The limits on connections, and on the watches of each. Clones share the connections.
+#[derive(Debug, Clone)]
 pub(crate) struct ConnectionLimits {
-    pub(crate) connections: usize,
-    pub(crate) watches_per_connection: usize,
+    connections: Arc<FairLimit>,
+    watches_per_connection: usize,
+}
+
+impl ConnectionLimits {
+    /// At most this many connections, within the file descriptors of the process.
+    pub(crate) fn new(connections: usize, watches_per_connection: usize) -> Self {
+        let connections = FairLimit::new(limit_connections(connections));
+        Self { connections, watches_per_connection }
+    }
 }
 
 /// Accepts the connections of a listener. Excess connections are closed at once, so
@@ -39,8 +48,8 @@ pub(crate) struct ConnectionLimits {
 pub(crate) struct Acceptor {
     listener: Listener,
     tls: Option<Current<LoadedTls>>,
+    wire: Wire,
     limits: ConnectionLimits,
-    places: Arc<FairLimit>,
     abort: watch::Receiver<bool>,
     metrics: Arc<Metrics>,
     /// Each handshake has its own task, so that a slow client does not delay others.
@@ -55,16 +64,16 @@ impl Acceptor {
     pub(crate) fn new(
         listener: Listener,
         tls: Option<Current<LoadedTls>>,
+        wire: Wire,
         limits: ConnectionLimits,
         abort: watch::Receiver<bool>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let places = FairLimit::new(limit_connections(limits.connections));
         Self {
             listener,
             tls,
+            wire,
             limits,
-            places,
             abort,
             metrics,
             handshakes: JoinSet::new(),
@@ -73,7 +82,7 @@ impl Acceptor {
         }
     }
 
-    /// A stream of the connections that are ready for HTTP/2.
+    /// A stream of the connections that are ready for HTTP.
     pub(crate) fn into_stream(self) -> impl Stream<Item = io::Result<Connection>> {
         stream::unfold(self, |mut acceptor| async {
             let connection = acceptor.next().await;
@@ -111,7 +120,7 @@ impl Acceptor {
     /// Returns the connection if it needs no handshake, or else starts the handshake. Closes
     /// a connection over the limit.
     fn start_connection(&mut self, socket: AcceptedSocket, who: PeerAddress) -> Option<Connection> {
-        let Some(place) = self.places.take(User::of_connection(who), 1) else {
+        let Some(place) = self.limits.connections.take(User::of_connection(who), 1) else {
             self.metrics.refused.count(RefusalReason::Connections);
             if self.accept_warnings.allow() {
                 tracing::warn!("connection limit reached; excess connections are closed");
@@ -121,14 +130,16 @@ impl Acceptor {
         let permit = (place, self.metrics.server.connection());
         let deadline = Instant::now() + PREFACE_TIMEOUT;
         let (watches, abort) = (self.limits.watches_per_connection, self.abort.clone());
+        let wire = self.wire;
         let connection = move |socket, identity| {
-            Connection::new(socket, Peer::new(who, identity, watches), permit, abort, deadline)
+            let peer = Peer::new(who, identity, watches);
+            Connection::new(socket, peer, wire, permit, abort, deadline)
         };
         match (socket, who, &self.tls) {
             (AcceptedSocket::Tcp(socket), PeerAddress::Tcp(address), Some(tls)) => {
                 let config = Arc::clone(&tls.borrow().config);
                 self.handshakes.spawn(async move {
-                    let handshake = handshake(socket, config, deadline).await;
+                    let handshake = handshake(socket, config, wire, deadline).await;
                     let (socket, identity) = handshake.map_err(|error| (address, error))?;
                     Ok(connection(Box::new(socket), identity))
                 });

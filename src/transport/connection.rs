@@ -17,7 +17,7 @@ use tonic::transport::server::Connected;
 
 use crate::{auth::Peer, telemetry::metrics::OpenConnection};
 
-use super::{fair_limit::Share, write_coalescer::WriteCoalescer};
+use super::{fair_limit::Share, wire::Wire, write_coalescer::WriteCoalescer};
 
 #[cfg(test)]
 mod tests;
@@ -54,6 +54,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Socket for T {}
 pub(crate) struct Connection {
     socket: Box<dyn Socket>,
     peer: Peer,
+    wire: Wire,
     preface: Option<ExpectedPreface>,
     writes: WriteCoalescer,
     /// Whether the client speaks HTTP/1.1, so that it is told and the connection ends.
@@ -78,11 +79,12 @@ struct ExpectedPreface {
 }
 
 impl Connection {
-    /// A connection whose preface must arrive before `deadline`. It is aborted when
+    /// A connection whose preface, if it has one, must arrive before `deadline`. It is aborted when
     /// `abort` becomes true or its sender is dropped.
     pub(super) fn new(
         socket: Box<dyn Socket>,
         peer: Peer,
+        wire: Wire,
         permit: ConnectionPermit,
         mut abort: watch::Receiver<bool>,
         deadline: Instant,
@@ -94,7 +96,11 @@ impl Connection {
         Self {
             socket,
             peer,
-            preface: Some(ExpectedPreface { bytes: PREFACE_BYTES, deadline }),
+            wire,
+            preface: match wire {
+                Wire::Http1 => None,
+                Wire::Http2 => Some(ExpectedPreface { bytes: PREFACE_BYTES, deadline }),
+            },
             writes: WriteCoalescer::default(),
             is_http1: false,
             stall_timeout: None,
@@ -258,12 +264,15 @@ impl AsyncWrite for Connection {
         if this.stall_timeout.is_some() {
             ready!(this.poll_drain(cx))?;
         }
-        if let Some(count) = this.writes.push(slices) {
-            return Poll::Ready(Ok(count));
-        }
-        ready!(this.poll_drain(cx))?;
-        if let Some(count) = this.writes.push(slices) {
-            return Poll::Ready(Ok(count));
+        // HTTP/1.1 has one response at a time, so there is nothing to coalesce.
+        if this.wire == Wire::Http2 {
+            if let Some(count) = this.writes.push(slices) {
+                return Poll::Ready(Ok(count));
+            }
+            ready!(this.poll_drain(cx))?;
+            if let Some(count) = this.writes.push(slices) {
+                return Poll::Ready(Ok(count));
+            }
         }
         let result = Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
         if result.is_ready() {

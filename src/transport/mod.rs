@@ -3,20 +3,27 @@
 
 pub(crate) mod acceptor;
 mod call;
+mod code;
 mod connection;
 mod connection_age;
 mod fair_limit;
 mod handshake;
+pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod listen;
 mod phase;
 mod protocol;
 mod tls;
+pub(crate) mod wire;
 mod write_coalescer;
 
-pub(crate) use self::{call::caller, tls::LoadedTls};
+pub(crate) use self::{
+    call::{Authenticated, CallOrigin, FinalStatus, caller},
+    code::code,
+    tls::LoadedTls,
+};
 pub use self::{
-    call::{CallLayer, Capacity},
+    call::{CallLayer, CallService, Capacity},
     connection_age::{MaxConnectionAge, MaxConnectionAgeError},
     listen::Listener,
     phase::Phase,

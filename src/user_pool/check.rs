@@ -197,7 +197,8 @@ impl Check {
         if values.iter().all(|value| is_specified::<E>(*value)) {
             return;
         }
-        let (shown, names) = (quote(&format!("{values:?}")), names(name));
+        let shown: Vec<_> = values.iter().map(|value| shown(*value, name)).collect();
+        let (shown, names) = (quote(&format!("[{}]", shown.join(", "))), names(name));
         for (index, value) in values.iter().enumerate() {
             if is_specified::<E>(*value) {
                 continue;
@@ -331,6 +332,12 @@ fn is_specified<E: TryFrom<i32>>(value: i32) -> bool {
     value != 0 && E::try_from(value).is_ok()
 }
 
+/// The name of a value, or its number if it has none.
+fn shown<E: TryFrom<i32>>(value: i32, name: fn(&E) -> &'static str) -> String {
+    let known = E::try_from(value).ok().filter(|_| value != 0);
+    known.map_or_else(|| value.to_string(), |known| name(&known).to_owned())
+}
+
 fn names<E: TryFrom<i32>>(name: fn(&E) -> &'static str) -> String {
     let values = (1..).map_while(|value| E::try_from(value).ok());
     values.map(|value| name(&value)).collect::<Vec<_>>().join(", ")
@@ -343,7 +350,7 @@ fn quote(value: &str) -> String {
     }
 }
 
-fn lower_camel(field: &str) -> String {
+pub(crate) fn lower_camel(field: &str) -> String {
     let mut words = field.split('_');
     let mut camel = words.next().unwrap_or_default().to_owned();
     for word in words {

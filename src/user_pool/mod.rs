@@ -28,7 +28,7 @@ mod violation;
 
 use crate::proto::user_pool_event::Payload;
 
-pub(crate) use self::check::Check;
+pub(crate) use self::check::{Check, lower_camel};
 pub use self::{
     command::{CheckedCommand, Command, CommandOptions, CreateUserPool, Target, UpdateUserPool},
     contradiction::{Contradiction, EventFacts, check_event},

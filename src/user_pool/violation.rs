@@ -6,6 +6,9 @@ use std::fmt;
 /// headers of more than 8 KiB, and the details need space as well.
 const MAX_MESSAGE_BYTES: usize = 2 * 1024;
 
+/// How many characters of the name of an unknown enum value a message repeats.
+const MAX_NAME_CHARS: usize = 128;
+
 /// The exception that Amazon Cognito raises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AwsError {
@@ -134,6 +137,42 @@ impl InvalidRequest {
         } else {
             Err(Self { stage, violations, violation_count })
         }
+    }
+
+    /// Shows these names instead of the numbers that stand for them: numbers of enum values
+    /// that do not exist, in a request whose format has the names.
+    #[must_use]
+    pub(crate) fn with_enum_names(mut self, names: &[(i32, String)]) -> Self {
+        let unknown = self.violations.iter_mut().filter(|violation| violation.rule == Rule::Enum);
+        for violation in unknown {
+            for (number, name) in names {
+                let name: String = name.chars().take(MAX_NAME_CHARS).collect();
+                violation.text = violation.text.replace(&number.to_string(), &name);
+            }
+        }
+        self
+    }
+
+    /// Adds that a list is empty that must have an item, before the first violation that
+    /// `is_after` it. `other` are the other violations of the request.
+    pub(crate) fn with_empty_list(
+        other: Option<Self>,
+        field: &str,
+        is_after: impl Fn(&Violation) -> bool,
+    ) -> Self {
+        let none = || Self { stage: CheckStage::Fields, violations: vec![], violation_count: 0 };
+        // The other stage is reached only if no field by itself breaks a rule.
+        let mut all = other.filter(|other| other.stage == CheckStage::Fields).unwrap_or_else(none);
+        let text = format!(
+            "Value '[]' at '{field}' failed to satisfy constraint: Member must have length greater \
+             than or equal to 1"
+        );
+        let violation =
+            Violation::new(field, Rule::Length, "must have at least 1 item, has 0", text);
+        let place = all.violations.iter().position(is_after).unwrap_or(all.violations.len());
+        all.violations.insert(place, violation);
+        all.violation_count += 1;
+        all
     }
 
     /// The violations: at least one, but not more than a response has space for.

@@ -15,11 +15,8 @@ use tonic::{
 };
 use userpool::proto::{DESCRIPTORS, ListUserPoolsRequest};
 
-use self::{
-    mutation::{corpus, mutated},
-    raw::Raw,
-    targets::TARGETS,
-};
+pub(crate) use self::mutation::{corpus, mutated};
+use self::{raw::Raw, targets::TARGETS};
 use crate::{
     random::{Random, rounds},
     support::{TestServer, create, domain, reason},

@@ -10,6 +10,7 @@ mod api;
 mod architecture;
 mod authority;
 mod authorization;
+mod aws;
 mod backup;
 mod bad_input;
 mod calls;

@@ -1,6 +1,6 @@
 //! Properties of every request and every sequence of commands, tested on samples.
 
-mod any_request;
+pub(crate) mod any_request;
 mod legal;
 mod round_trip;
 mod sequences;

@@ -82,6 +82,8 @@ pub(crate) struct TestServer {
     pub(crate) endpoint: Endpoint,
     /// The address of its metrics, if it serves them.
     pub(crate) metrics: Option<Endpoint>,
+    /// The URL for AWS clients, if it serves them.
+    pub(crate) aws_url: Option<String>,
     directory: Option<TempDir>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Result<(), ServerError>>,
@@ -134,11 +136,12 @@ impl TestServer {
 
     fn serve(ready: Server, directory: Option<TempDir>, source: Arc<FixedSource>) -> Self {
         let (endpoint, metrics) = (ready.endpoint(), ready.metrics_endpoint());
+        let aws_url = ready.aws_url();
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(ready.serve(async {
             let _ = stopped.await;
         }));
-        Self { endpoint, metrics, directory, stop, served, source }
+        Self { endpoint, metrics, aws_url, directory, stop, served, source }
     }
 
     /// The path of the data directory.

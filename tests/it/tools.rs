@@ -68,6 +68,58 @@ pub(crate) fn systemd_analyze(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/bin/systemd-analyze"), promise)
 }
 
+/// Python with the newest boto3, or `None` if it is missing.
+pub(crate) fn boto3(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python-aws/bin/python"), promise)
+}
+
+/// Python with boto3 of 2017-12-11, or `None` if it is missing.
+pub(crate) fn boto3_of_2017(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python-aws-2017/bin/python"), promise)
+}
+
+/// Version 1 of the AWS CLI, or `None` if it is missing.
+pub(crate) fn aws_cli_1(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python-aws/bin/aws"), promise)
+}
+
+/// Version 2 of the AWS CLI, or `None` if it is missing.
+pub(crate) fn aws_cli_2(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python-aws-2/bin/aws"), promise)
+}
+
+/// A client with the AWS SDK for Go, or `None` if it is missing.
+pub(crate) fn aws_go(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/bin/aws-go-client"), promise)
+}
+
+/// The modules of the AWS SDK for JavaScript, or `None` if they are missing.
+pub(crate) fn aws_javascript(promise: &str) -> Option<PathBuf> {
+    let modules = repository().join("target/tools/node-aws/node_modules");
+    found(modules.join("@aws-sdk/client-cognito-identity-provider"), promise)?;
+    Some(modules)
+}
+
+/// The modules of the AWS SDK for Java, or `None` if they are missing.
+pub(crate) fn aws_java(promise: &str) -> Option<PathBuf> {
+    let modules = repository().join("target/tools/aws-java");
+    found(modules.join("cognitoidentityprovider-2.57.8.jar"), promise)?;
+    Some(modules)
+}
+
+/// Terraform and the directory of its AWS provider. `tests/run` builds the provider only if
+/// `USERPOOL_TEST_TERRAFORM` is set, because that takes minutes, so it may be missing.
+pub(crate) fn terraform(promise: &str) -> Option<(PathBuf, PathBuf)> {
+    let directory = repository().join("target/tools/terraform-aws");
+    let (binary, plugins) = (directory.join("py/lib/terraform"), directory.join("plugin"));
+    if env::var_os("USERPOOL_TEST_TERRAFORM").is_none() && !plugins.exists() {
+        eprintln!("NOT TESTED: {promise}; set USERPOOL_TEST_TERRAFORM");
+        return None;
+    }
+    found(plugins.join("terraform-provider-aws_v1.60.0"), promise)?;
+    found(binary, promise).map(|binary| (binary, plugins))
+}
+
 fn found(tool: PathBuf, promise: &str) -> Option<PathBuf> {
     if tool.exists() {
         return Some(tool);

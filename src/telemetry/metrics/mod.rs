@@ -5,6 +5,7 @@
 //! No label contains a name, an ID or any other content of a user pool.
 
 mod app;
+mod aws;
 mod credentials;
 mod labeled;
 mod log;
@@ -24,6 +25,7 @@ use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry}
 
 pub use self::{
     app::{AppMetrics, CommandOutcome, RebuildReason},
+    aws::AwsMetrics,
     credentials::{CertificateValidity, CredentialMetrics},
     log::LogMetrics,
     refused::{RefusalCounters, RefusalReason},
@@ -45,6 +47,8 @@ pub struct Metrics {
     pub app: AppMetrics,
     /// The server.
     pub server: ServerMetrics,
+    /// The AWS JSON door.
+    pub aws: AwsMetrics,
     /// The certificates, and the reloads of their files.
     pub credentials: CredentialMetrics,
     /// Refused calls and connections.
@@ -71,11 +75,13 @@ impl Metrics {
         log.register(&mut registry);
         app.register(&mut registry);
         server.register(&mut registry);
+        let aws = AwsMetrics::default();
+        aws.register(&mut registry);
         credentials.register(&mut registry);
         refused.register(&mut registry);
         registry.register_collector(Box::new(process::Process));
         let gauges = Mutex::default();
-        Self { rpcs, log, app, server, credentials, refused, registry, gauges }
+        Self { rpcs, log, app, server, aws, credentials, refused, registry, gauges }
     }
 
     /// Calls `update` before each scrape, to set gauges that are cheaper to look up than to

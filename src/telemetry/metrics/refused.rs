@@ -36,6 +36,12 @@ pub enum RefusalReason {
     Unauthenticated,
     /// The caller lacked the role.
     PermissionDenied,
+    /// The signature of a request was invalid.
+    BadSignature,
+    /// A request was signed for another region.
+    WrongRegion,
+    /// A web page called whose origin is not allowed.
+    Origin,
 }
 
 impl LabelValue for RefusalReason {
@@ -52,6 +58,9 @@ impl LabelValue for RefusalReason {
         Self::Queue,
         Self::Unauthenticated,
         Self::PermissionDenied,
+        Self::BadSignature,
+        Self::WrongRegion,
+        Self::Origin,
     ];
 
     fn label(self) -> &'static str {
@@ -68,6 +77,9 @@ impl LabelValue for RefusalReason {
             Self::Queue => "queue",
             Self::Unauthenticated => "unauthenticated",
             Self::PermissionDenied => "permission_denied",
+            Self::BadSignature => "bad_signature",
+            Self::WrongRegion => "wrong_region",
+            Self::Origin => "origin",
         }
     }
 }

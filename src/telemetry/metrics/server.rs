@@ -38,8 +38,7 @@ impl ServerMetrics {
     /// Counts an open connection until the returned guard is dropped.
     #[must_use]
     pub fn connection(&self) -> OpenConnection {
-        self.connections.inc();
-        OpenConnection(self.connections.clone())
+        OpenConnection::open(&self.connections)
     }
 
     /// Sets the free space in the file system of the data directory.
@@ -61,6 +60,13 @@ impl ServerMetrics {
         registrar.bytes("userpool_data_dir_free", help, &self.free);
         let help = "Log lines that were dropped because stderr did not take them";
         registrar.0.register("userpool_stderr_lines_dropped", help, self.dropped_lines.clone());
+    }
+}
+
+impl OpenConnection {
+    pub(super) fn open(connections: &Gauge) -> Self {
+        connections.inc();
+        Self(connections.clone())
     }
 }
 

@@ -13,4 +13,10 @@ pub struct Call<'a> {
     pub correlation_id: &'a str,
     /// The address of the caller, if the call came over the network.
     pub peer: Option<SocketAddr>,
+    /// The protocol, if it is not gRPC.
+    pub door: Option<&'a str>,
+    /// The user agent of the client.
+    pub user_agent: Option<&'a str>,
+    /// The ID of the access key in the signature: a claim unless the actor is that key.
+    pub access_key_id: Option<&'a str>,
 }

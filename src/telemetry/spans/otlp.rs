@@ -53,11 +53,17 @@ impl Exporter {
     pub(super) fn call(&self, call: Call<'_>) -> ExportedSpan {
         let (service, method) = call.path.split_once('/').unwrap_or_default();
         let mut attributes = vec![
-            KeyValue::new("rpc.system", "grpc"),
+            KeyValue::new("rpc.system", call.door.unwrap_or("grpc").to_owned()),
             KeyValue::new("rpc.service", service.to_owned()),
             KeyValue::new("rpc.method", method.to_owned()),
             KeyValue::new("userpool.correlation_id", call.correlation_id.to_owned()),
         ];
+        for (name, value) in [
+            ("user_agent.original", call.user_agent.filter(|_| call.door.is_some())),
+            ("userpool.access_key_id", call.access_key_id),
+        ] {
+            attributes.extend(value.map(|value| KeyValue::new(name, value.to_owned())));
+        }
         if let Some(peer) = call.peer {
             attributes.push(KeyValue::new("network.peer.address", peer.ip().to_string()));
             attributes.push(KeyValue::new("network.peer.port", i64::from(peer.port())));

@@ -8,10 +8,10 @@ use crate::{
     service::Caller,
 };
 
-use super::{correlation::CorrelationId, traceparent};
+use super::{adapter::CallOrigin, correlation::CorrelationId, traceparent};
 
 /// How many characters of a user agent are recorded.
-const MAX_USER_AGENT_CHARS: usize = 256;
+pub(super) const MAX_USER_AGENT_CHARS: usize = 256;
 
 /// The caller, as the call layer established it.
 pub(crate) fn caller(extensions: &Extensions, headers: &HeaderMap) -> Caller {
@@ -36,5 +36,8 @@ fn actor(extensions: &Extensions, headers: &HeaderMap) -> Actor {
         Some(PeerAddress::Unix(None)) | None => (String::new(), None),
     };
     let Identity { kind, subject } = identity;
-    Actor { kind: kind.into(), subject, peer_address, user_agent, process }
+    let origin = extensions.get::<CallOrigin>();
+    let door = origin.map(|origin| origin.door.to_owned());
+    let access_key_id = origin.and_then(|origin| origin.access_key_id.clone());
+    Actor { kind: kind.into(), subject, peer_address, user_agent, process, door, access_key_id }
 }

@@ -2,6 +2,7 @@
 //! order; each step has its own file, here or in [`crate::auth`].
 
 mod access_record;
+mod adapter;
 mod admission;
 mod buffered_response;
 mod caller;
@@ -37,7 +38,6 @@ use crate::{
 };
 
 pub use self::admission::Capacity;
-pub(crate) use self::caller::caller;
 use self::{
     access_record::AccessRecord,
     admission::{Admission, CallKind, Place},
@@ -50,6 +50,10 @@ use self::{
     stream_end::StreamEnd,
     target::{RefusedRequests, SharedTarget},
 };
+pub(crate) use self::{
+    adapter::{Authenticated, CallOrigin, FinalStatus},
+    caller::caller,
+};
 use super::{Phase, Protocol, fair_limit::User};
 
 /// A tower layer that runs the steps around a service. Clones share its state.
@@ -57,16 +61,16 @@ use super::{Phase, Protocol, fair_limit::User};
 pub struct CallLayer(Arc<Steps>);
 
 /// The state of the steps, shared by all calls.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Steps {
     protocol: &'static dyn Protocol,
     source: Arc<dyn Source>,
-    authentication: Authentication,
-    authorization: Authorization,
-    admission: Admission,
-    memory: ClientMemory,
+    authentication: Arc<Authentication>,
+    authorization: Arc<Authorization>,
+    admission: Arc<Admission>,
+    memory: Arc<ClientMemory>,
     stalled_responses: Arc<StalledResponses<SentResponse>>,
-    refused_requests: RefusedRequests,
+    refused_requests: Arc<RefusedRequests>,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
     record_limiter: Arc<RecordLimiter>,
@@ -88,23 +92,32 @@ impl CallLayer {
     ) -> Self {
         let Access { tokens, grants } = access;
         let refused = metrics.refused.clone();
+        let authentication = Authentication::new(tokens, Arc::clone(&source), refused.clone());
         let stalled_responses = Arc::new(StalledResponses::new());
         let unread: Arc<dyn MakeRoom> =
             Arc::<StalledResponses<SentResponse>>::clone(&stalled_responses);
+        let memory = ClientMemory::new(capacity.client_memory, unread, refused.clone());
         Self(Arc::new(Steps {
             protocol,
-            authentication: Authentication::new(tokens, Arc::clone(&source), refused.clone()),
-            authorization: Authorization::new(grants, refused.clone()),
-            admission: Admission::new(capacity, refused.clone()),
-            memory: ClientMemory::new(capacity.client_memory, unread, refused),
+            authentication: Arc::new(authentication),
+            authorization: Arc::new(Authorization::new(grants, refused.clone())),
+            admission: Arc::new(Admission::new(capacity, refused)),
+            memory: Arc::new(memory),
             stalled_responses,
-            refused_requests: RefusedRequests::default(),
+            refused_requests: Arc::default(),
             source,
             phase,
             metrics,
             record_limiter: Arc::default(),
             tracer,
         }))
+    }
+
+    /// The same layer for calls of another protocol: with the same grants and limits, and the
+    /// same running calls.
+    #[must_use]
+    pub fn for_protocol(&self, protocol: &'static dyn Protocol) -> Self {
+        Self(Arc::new(Steps { protocol, ..(*self.0).clone() }))
     }
 
     /// Waits until no call runs.
@@ -138,15 +151,14 @@ impl Steps {
         let method = self.protocol.method(&request).to_owned();
         let call = self.metrics.rpcs.start(&method);
         let correlation_id = correlation::establish(&mut request, self.source.as_ref());
-        let authenticated = self.authentication.authenticate(&method, &mut request);
+        let authenticated = self.authenticate(&method, &mut request);
         let target = self.protocol.target_reader(&method).map(SharedTarget::new);
         let record =
             AccessRecord::new(method, &request, target, call, &self.record_limiter, &self.tracer);
         let is_stream = CallKind::of(record.method()).is_stream();
         let end = is_stream.then(|| StreamEnd::of(request.extensions()));
 
-        let admitted = authenticated.map_err(Error::from);
-        let admitted = admitted.and_then(|()| self.authorize_and_admit(&record, &mut request));
+        let admitted = authenticated.and_then(|()| self.authorize_and_admit(&record, &mut request));
         let (mut response, held) = match admitted {
             Ok(Admitted { held, request_memory }) => {
                 // The service reads and decodes the body in this call, except for a stream. The
@@ -166,6 +178,19 @@ impl Steps {
         };
         correlation::insert_header(&mut response, &correlation_id);
         self.track(response, record, held, end).await
+    }
+
+    /// Adds the caller's identity to the request.
+    fn authenticate(&self, method: &str, request: &mut Request<Body>) -> Result<(), Error> {
+        let Some(Authenticated(result)) = request.extensions_mut().remove() else {
+            return Ok(self.authentication.authenticate(method, request)?);
+        };
+        let (identity, result) = match result {
+            Ok(identity) => (identity, Ok(())),
+            Err(error) => (Peer::identity(request.extensions()), Err(error)),
+        };
+        request.extensions_mut().insert(identity);
+        result
     }
 
     /// Checks the caller's role and the limits of running calls, and puts limits on the body
@@ -203,7 +228,12 @@ impl Steps {
     ) -> Response<Body> {
         // A status in the headers is final: no body follows.
         let status_only = self.protocol.code(response.headers()).is_some();
+        let final_status = response.extensions().get::<FinalStatus>().copied();
+        if let Some(status) = final_status {
+            record.finish_final(status);
+        }
         let Some((mut place, mut memory)) = held.filter(|_| !status_only) else {
+            // Does nothing if the record is finished.
             record.finish_with(self.protocol, response.headers());
             return response;
         };

@@ -137,7 +137,7 @@ fn connection(socket: Box<dyn Socket>) -> Connection {
     // Aborts nothing as long as the test runs.
     mem::forget(sender);
     let peer = Peer::new(PeerAddress::Unix(None), None, 1);
-    Connection::new(socket, peer, permit, abort, Instant::now() + PREFACE_TIMEOUT)
+    Connection::new(socket, peer, Wire::Http2, permit, abort, Instant::now() + PREFACE_TIMEOUT)
 }
 
 /// A connection, and the task that owns it.

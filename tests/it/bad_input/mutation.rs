@@ -10,7 +10,7 @@ const EDGES: [u8; 8] = [0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b'\\'];
 const LENGTH: usize = 16 * 1024;
 
 /// The files of `fuzz/corpus` for a target.
-pub(super) fn corpus(target: &str) -> Vec<Vec<u8>> {
+pub(crate) fn corpus(target: &str) -> Vec<Vec<u8>> {
     let directory = repository().join("fuzz/corpus").join(target);
     let entries = fs::read_dir(&directory).expect("a corpus");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
@@ -22,7 +22,7 @@ pub(super) fn corpus(target: &str) -> Vec<Vec<u8>> {
 }
 
 /// An input from the corpus or random bytes, with up to eight changes.
-pub(super) fn mutated(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn mutated(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = random.pick(corpus).cloned().unwrap_or_default();
     if random.once_in(16) {
         bytes = noise(random, 256);

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use userpool::{
     app::{EventQuery, ReplayQuery, WatchQuery, parse_hash_anchor},
     audit::{self, Verifier, checkpoint},
+    aws,
     event_log::{Head, Record},
     proto::{
         self, CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
@@ -29,13 +30,14 @@ use userpool::{
 pub(crate) type Target = fn(&[u8]);
 
 /// All targets; the names are those of `fuzz/corpus`.
-pub(crate) const TARGETS: [(&str, Target); 6] = [
+pub(crate) const TARGETS: [(&str, Target); 7] = [
     ("requests", requests),
     ("record", record),
     ("export_line", export_line),
     ("checkpoint", signed_checkpoint),
     ("document", document),
     ("commands", commands),
+    ("aws_request", aws_request),
 ];
 
 /// A request of any kind and its checks.
@@ -149,6 +151,27 @@ fn json<M: Message + Name + Default + PartialEq + Debug>(
         assert_eq!(again, message);
     }
     check(message);
+}
+
+/// The body of a request of an AWS SDK.
+pub(crate) fn aws_request(bytes: &[u8]) {
+    aws_json::<CreateUserPoolRequest>(bytes);
+    aws_json::<UpdateUserPoolRequest>(bytes);
+    aws_json::<DeleteUserPoolRequest>(bytes);
+    aws_json::<DescribeUserPoolRequest>(bytes);
+    aws_json::<ListUserPoolsRequest>(bytes);
+    aws_json::<CreateUserPoolDomainRequest>(bytes);
+    aws_json::<DescribeUserPoolDomainRequest>(bytes);
+    aws_json::<DeleteUserPoolDomainRequest>(bytes);
+    // No request has times.
+    aws_json::<UserPool>(bytes);
+}
+
+fn aws_json<M: Message + Name + Default + PartialEq + Debug>(bytes: &[u8]) {
+    let Ok(Some(message)) = aws::from_aws_json::<M>(bytes) else { return };
+    let shown = aws::to_aws_json(&message).expect("a form in AWS's JSON");
+    let again: Option<M> = aws::from_aws_json(shown.as_bytes()).expect("what was shown");
+    assert_eq!(again, Some(message));
 }
 
 /// A sequence of commands of four bytes each, on four user pools and three prefixes.

@@ -63,7 +63,7 @@ fn any_number(kind: &EnumDescriptor) -> impl Strategy<Value = i32> + use<> {
 }
 
 /// A message that the schema can carry, valid or not.
-fn any_message(descriptor: &MessageDescriptor) -> BoxedStrategy<DynamicMessage> {
+pub(crate) fn any_message(descriptor: &MessageDescriptor) -> BoxedStrategy<DynamicMessage> {
     let fields: Vec<_> = descriptor.fields().collect();
     let values: Vec<_> =
         fields.iter().map(|field| option::weighted(0.4, any_field(field))).collect();

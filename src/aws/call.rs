@@ -1,0 +1,12 @@
+//! A call of an operation, in the extensions of the request that passes the call layer.
+
+use super::{body::ReadBody, operation::Operation};
+
+/// A call of an operation.
+#[derive(Clone)]
+pub(super) struct OperationCall {
+    pub(super) operation: &'static Operation,
+    pub(super) body: ReadBody,
+    /// The key that makes a retry safe.
+    pub(super) request_id: Option<String>,
+}
