@@ -123,7 +123,7 @@ func watch(ctx context.Context, history userpoolv1.UserPoolHistoryServiceClient,
 				}
 			}
 		}
-		// The server is restarting. Any other status is final.
+		// The server is restarting, or ends an old connection. Any other status is final.
 		if status.Code(err) != codes.Unavailable {
 			return err
 		}

@@ -96,7 +96,7 @@ def watch(history, pool_id, position=0):
                 else:
                     position = sent.checkpoint.position
         except grpc.RpcError as error:
-            # The server is restarting. Any other status is final.
+            # The server is restarting, or ends an old connection. Any other status is final.
             if error.code() != grpc.StatusCode.UNAVAILABLE:
                 raise
         time.sleep(pause)

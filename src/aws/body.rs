@@ -86,7 +86,7 @@ impl BodyMemory {
         let count = u32::try_from(bytes).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.bytes).try_acquire_many_owned(count);
         permit.map_err(|_| {
-            self.refused.count(RefusalReason::RequestBytes);
+            self.refused.count(RefusalReason::Memory);
             Error::overloaded(
                 "too many large requests are in memory; nothing was recorded, try again",
             )

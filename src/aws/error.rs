@@ -107,6 +107,7 @@ pub(super) fn class(error: &Error) -> Class {
         | ErrorReason::BeforeCreation
         | ErrorReason::WrongLog
         | ErrorReason::MaxConnectionAge
+        | ErrorReason::Unsupported
         | ErrorReason::Internal
         | ErrorReason::Unspecified => (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL),
     };
@@ -166,6 +167,7 @@ impl Exception {
             | ErrorReason::BeforeCreation
             | ErrorReason::WrongLog
             | ErrorReason::MaxConnectionAge
+            | ErrorReason::Unsupported
             | ErrorReason::BadPageToken
             | ErrorReason::LimitExceeded
             | ErrorReason::Overloaded

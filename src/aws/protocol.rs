@@ -49,6 +49,10 @@ impl Protocol for AwsJson {
         response
     }
 
+    fn explain(&self, _method: &str, response: Response<Body>) -> Response<Body> {
+        response
+    }
+
     /// Every response is complete when it begins.
     fn trailers(&self, _error: Error) -> HeaderMap {
         HeaderMap::new()

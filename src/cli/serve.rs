@@ -106,6 +106,11 @@ pub(super) struct ServeCommand {
         default_value_t = 64
     )]
     max_watches_per_connection: usize,
+    /// Hold at most this many MiB for clients: requests that arrive, responses that wait to be
+    /// read, and 16 KiB for each call. When there is no more, the oldest unread responses of the
+    /// client with most of them are dropped, and then calls are refused.
+    #[arg(long, env = "USERPOOL_CLIENT_MEMORY_MIB", value_name = "MIB", default_value_t = 256)]
+    client_memory_mib: u64,
     /// Grant the role reader to these callers, separated by commas: certificate:SUBJECT,
     /// token:SUBJECT, access-key:NAME, local:uid=N or anonymous. In a subject, * matches any text
     /// without a slash and ** any text. A subject with a comma must be in the settings file.
@@ -235,6 +240,8 @@ impl ServeCommand {
                 reads: self.max_reads,
                 watches: self.max_watches,
                 watches_per_connection: self.max_watches_per_connection,
+                client_memory: usize::try_from(self.client_memory_mib.saturating_mul(1024 * 1024))
+                    .unwrap_or(usize::MAX),
             },
             grants: Grants { readers: self.readers, writers: self.writers },
             tls: self.security.tls()?,

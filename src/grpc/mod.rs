@@ -10,6 +10,7 @@ mod services;
 mod startup_gate;
 mod status;
 mod target;
+mod unreadable;
 mod user_pools;
 
 pub use self::{methods::methods, protocol::Grpc, services::Services, startup_gate::StartupGate};

@@ -13,7 +13,7 @@ use crate::{
     transport::{Protocol, TargetReader},
 };
 
-use super::target;
+use super::{target, unreadable};
 
 /// The header with the timeout that a client sets for its call.
 const TIMEOUT: &str = "grpc-timeout";
@@ -35,6 +35,10 @@ impl Protocol for Grpc {
 
     fn refusal(&self, error: Error) -> Response<Body> {
         Status::from(error).into_http()
+    }
+
+    fn explain(&self, method: &str, response: Response<Body>) -> Response<Body> {
+        unreadable::explain(method, response)
     }
 
     fn trailers(&self, error: Error) -> HeaderMap {

@@ -24,6 +24,7 @@ use super::{
     health::Health,
     message_limit::LimitedBody,
     services::{BoxResponse, service_name},
+    unreadable::refuse_content_type,
 };
 
 /// Every service. Refuses calls of all but health until it is opened. Clones share its
@@ -63,6 +64,9 @@ impl Service<Request<Body>> for StartupGate {
 
     fn call(&mut self, request: Request<Body>) -> BoxResponse {
         let Gate { health, services, refused } = &*self.0;
+        if let Some(refusal) = refuse_content_type(&request) {
+            return Box::pin(async { Ok(refusal) });
+        }
         let request = request.map(LimitedBody::wrap);
         if service_name(&request) == HealthServer::<Health>::NAME {
             return health.clone().call(request);

@@ -85,10 +85,11 @@ fn settings_without_aws_listener(config: &Config) -> Vec<ConfigWarning> {
 }
 
 fn zero_limits(config: &Config) -> Vec<ConfigWarning> {
-    let Capacity { reads, watches, watches_per_connection } = config.capacity;
+    let Capacity { reads, watches, watches_per_connection, client_memory } = config.capacity;
     let limits = [
         ("max-connections", config.connections == 0),
         ("max-reads", reads == 0),
+        ("client-memory-mib", client_memory == 0),
         // Both are 0 to admit no watches.
         ("max-watches-per-connection", watches_per_connection == 0 && watches > 0),
     ];

@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use futures_util::{Stream, stream};
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::{self, Instant},
 };
@@ -21,6 +21,7 @@ use crate::{
 
 use super::{
     connection::{Connection, PREFACE_TIMEOUT},
+    fair_limit::{FairLimit, User},
     handshake::{HandshakeError, handshake},
     listen::{ACCEPT_PAUSE, AcceptedSocket, Listener, limit_connections},
     tls::LoadedTls,
@@ -30,15 +31,15 @@ use super::{
 /// The limits on connections, and on the watches of each. Clones share the connections.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionLimits {
-    connections: Arc<Semaphore>,
+    connections: Arc<FairLimit>,
     watches_per_connection: usize,
 }
 
 impl ConnectionLimits {
     /// At most this many connections, within the file descriptors of the process.
     pub(crate) fn new(connections: usize, watches_per_connection: usize) -> Self {
-        let permits = limit_connections(connections).min(Semaphore::MAX_PERMITS);
-        Self { connections: Arc::new(Semaphore::new(permits)), watches_per_connection }
+        let connections = FairLimit::new(limit_connections(connections));
+        Self { connections, watches_per_connection }
     }
 }
 
@@ -119,14 +120,14 @@ impl Acceptor {
     /// Returns the connection if it needs no handshake, or else starts the handshake. Closes
     /// a connection over the limit.
     fn start_connection(&mut self, socket: AcceptedSocket, who: PeerAddress) -> Option<Connection> {
-        let Ok(permit) = Arc::clone(&self.limits.connections).try_acquire_owned() else {
+        let Some(place) = self.limits.connections.take(User::of_connection(who), 1) else {
             self.metrics.refused.count(RefusalReason::Connections);
             if self.accept_warnings.allow() {
                 tracing::warn!("connection limit reached; excess connections are closed");
             }
             return None;
         };
-        let permit = (permit, self.metrics.server.connection());
+        let permit = (place, self.metrics.server.connection());
         let deadline = Instant::now() + PREFACE_TIMEOUT;
         let (watches, abort) = (self.limits.watches_per_connection, self.abort.clone());
         let wire = self.wire;

@@ -21,6 +21,7 @@ pub(crate) const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::LogUnavailable
         | ErrorReason::ClockWrong
         | ErrorReason::MaxConnectionAge => Code::Unavailable,
+        ErrorReason::Unsupported => Code::Unimplemented,
         ErrorReason::HistoryDamaged => Code::DataLoss,
         ErrorReason::DeadlineExceeded => Code::DeadlineExceeded,
         ErrorReason::TokenRefused | ErrorReason::CredentialsMissing => Code::Unauthenticated,

@@ -10,14 +10,14 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     time::{Instant, Sleep, sleep, sleep_until},
 };
 use tonic::transport::server::Connected;
 
 use crate::{auth::Peer, telemetry::metrics::OpenConnection};
 
-use super::{wire::Wire, write_coalescer::WriteCoalescer};
+use super::{fair_limit::Share, wire::Wire, write_coalescer::WriteCoalescer};
 
 #[cfg(test)]
 mod tests;
@@ -33,6 +33,18 @@ const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection that was shut down waits for the client to close it.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The response to HTTP/1.1, which clients and people would otherwise see as silence.
+const HTTP1_RESPONSE: &[u8] = b"HTTP/1.1 505 HTTP Version Not Supported\r\n\
+    content-type: text/plain\r\nconnection: close\r\ncontent-length: 57\r\n\r\n\
+    this address speaks gRPC over HTTP/2: use a gRPC client.\n";
+
+/// Whether these first bytes of a connection are an HTTP/1.1 request.
+fn is_http1(received: &[u8]) -> bool {
+    ["GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "OPTIONS ", "PATCH "]
+        .iter()
+        .any(|method| received.starts_with(method.as_bytes()))
+}
+
 /// A socket of any kind.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -45,6 +57,8 @@ pub(crate) struct Connection {
     wire: Wire,
     preface: Option<ExpectedPreface>,
     writes: WriteCoalescer,
+    /// Whether the client speaks HTTP/1.1, so that it is told and the connection ends.
+    is_http1: bool,
     /// Runs while the socket accepts no bytes.
     stall_timeout: Option<Pin<Box<Sleep>>>,
     /// Runs once this end is shut down.
@@ -56,7 +70,7 @@ pub(crate) struct Connection {
 }
 
 /// The permit of a connection, and its count in the gauge of connections.
-pub(super) type ConnectionPermit = (OwnedSemaphorePermit, OpenConnection);
+pub(super) type ConnectionPermit = (Share, OpenConnection);
 
 /// The rest of the preface, and when it must have arrived.
 struct ExpectedPreface {
@@ -88,6 +102,7 @@ impl Connection {
                 Wire::Http2 => Some(ExpectedPreface { bytes: PREFACE_BYTES, deadline }),
             },
             writes: WriteCoalescer::default(),
+            is_http1: false,
             stall_timeout: None,
             linger_timeout: None,
             abort: Some(abort),
@@ -193,6 +208,10 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.is_http1 {
+            ready!(self.poll_shutdown(cx))?;
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         let this = &mut *self;
         if this.is_aborted(cx) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
@@ -206,7 +225,15 @@ impl AsyncRead for Connection {
             return Poll::Ready(Err(error));
         }
         if let Some(preface) = &mut this.preface {
-            let count = buffer.filled().len().saturating_sub(before);
+            let received = buffer.filled().get(before..).unwrap_or_default();
+            if preface.bytes == PREFACE_BYTES && is_http1(received) {
+                // Without the first frames of HTTP/2.
+                this.writes = WriteCoalescer::default();
+                this.writes.push(&[IoSlice::new(HTTP1_RESPONSE)]);
+                this.is_http1 = true;
+                return self.poll_read(cx, buffer);
+            }
+            let count = received.len();
             preface.bytes = preface.bytes.saturating_sub(count);
             if preface.bytes == 0 {
                 this.preface = None;

@@ -6,6 +6,7 @@ mod call;
 mod code;
 mod connection;
 mod connection_age;
+mod fair_limit;
 mod handshake;
 pub(crate) mod http1;
 pub(crate) mod http2;

@@ -19,6 +19,9 @@ pub trait Protocol: fmt::Debug + Send + Sync {
     /// The response that refuses a call.
     fn refusal(&self, error: Error) -> Response<Body>;
 
+    /// The response of the service to a call of this method, with an explanation if it lacks one.
+    fn explain(&self, method: &str, response: Response<Body>) -> Response<Body>;
+
     /// The trailers that end a response which cannot be completed.
     fn trailers(&self, error: Error) -> HeaderMap;
 

@@ -40,11 +40,14 @@ pub struct CredentialMetrics {
 type CertificateLabels = [(&'static str, String); 3];
 
 impl CredentialMetrics {
-    /// Replaces the certificates that are in use.
+    /// Replaces the certificates that are in use. Of several with the same labels, the first
+    /// one is shown: of the lists of one issuer, it is the one that is used.
     pub fn set_certificates(&self, all: &[CertificateValidity]) {
         self.not_before.clear();
         self.not_after.clear();
-        for CertificateValidity { usage, subject, serial, not_before, not_after } in all {
+        for CertificateValidity { usage, subject, serial, not_before, not_after } in
+            all.iter().rev()
+        {
             let subject = subject.chars().take(MAX_SUBJECT_CHARS).collect();
             let usage = (*usage).to_owned();
             let labels = [("use", usage), ("subject", subject), ("serial", serial.clone())];

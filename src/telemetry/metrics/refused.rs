@@ -29,7 +29,7 @@ pub enum RefusalReason {
     /// The limit of reflection calls and health watches was reached.
     Tools,
     /// The memory for requests was in use.
-    RequestBytes,
+    Memory,
     /// The writer's queue was full.
     Queue,
     /// The caller's credentials were missing or invalid.
@@ -54,7 +54,7 @@ impl LabelValue for RefusalReason {
         Self::Watches,
         Self::WatchesOfConnection,
         Self::Tools,
-        Self::RequestBytes,
+        Self::Memory,
         Self::Queue,
         Self::Unauthenticated,
         Self::PermissionDenied,
@@ -73,7 +73,7 @@ impl LabelValue for RefusalReason {
             Self::Watches => "watches",
             Self::WatchesOfConnection => "watches_of_connection",
             Self::Tools => "tools",
-            Self::RequestBytes => "request_bytes",
+            Self::Memory => "memory",
             Self::Queue => "queue",
             Self::Unauthenticated => "unauthenticated",
             Self::PermissionDenied => "permission_denied",

@@ -18,6 +18,7 @@ use super::{
     adapter::{CallOrigin, FinalStatus},
     caller::MAX_USER_AGENT_CHARS,
     correlation::CorrelationId,
+    record_limiter::RecordLimiter,
     target::SharedTarget,
     traceparent,
 };
@@ -31,6 +32,7 @@ pub(super) struct AccessRecord {
     peer: Option<PeerAddress>,
     trace_id: Option<String>,
     target: Option<SharedTarget>,
+    limiter: Arc<RecordLimiter>,
     origin: Option<CallOrigin>,
     /// Recorded for other protocols than gRPC, whose clients are of many kinds.
     user_agent: Option<String>,
@@ -46,6 +48,7 @@ impl AccessRecord {
         request: &Request<B>,
         target: Option<SharedTarget>,
         call: RpcCall,
+        limiter: &Arc<RecordLimiter>,
         tracer: &Tracer,
     ) -> Self {
         let extensions = request.extensions();
@@ -72,6 +75,7 @@ impl AccessRecord {
             peer: peer.map(|peer| peer.address),
             trace_id: traceparent.and_then(traceparent::trace_id).map(str::to_owned),
             target,
+            limiter: Arc::clone(limiter),
             user_agent: user_agent.filter(|_| origin.is_some()).map(shown),
             origin,
             call,
@@ -111,6 +115,9 @@ impl AccessRecord {
         }
         let duration = self.call.handled(code.into());
         self.span.end_call(code.into());
+        if !self.limiter.allows(code) {
+            return;
+        }
         let (method, correlation_id) = (&self.method, &*self.correlation_id);
         let (actor, trace_id) = (&self.identity, self.trace_id.as_deref());
         let code = code_name(code.into());

@@ -1,9 +1,9 @@
-//! Limits on concurrent calls and on the memory of their requests. Excess calls are
-//! refused at once; no call waits.
+//! Limits on concurrent calls, which callers share fairly. Excess calls are refused at once;
+//! no call waits.
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use crate::{
     auth::Peer,
@@ -11,14 +11,14 @@ use crate::{
     telemetry::metrics::{RefusalCounters, RefusalReason},
 };
 
+use super::super::fair_limit::{FairLimit, Share, User};
+
 /// Concurrent changes. The writer's queue holds half of them, and one batch a quarter;
 /// the others are still arriving.
 const MAX_WRITES: usize = 2048;
 /// Concurrent calls of reflection and watches of health. They have their own limit, so
 /// that they cannot use up the limits of other calls.
 const MAX_TOOL_CALLS: usize = 1024;
-/// The bytes of all requests in memory.
-const MAX_REQUEST_BYTES: usize = 64 * 1024 * 1024;
 
 /// How many calls may run concurrently.
 #[derive(Debug, Clone, Copy)]
@@ -30,12 +30,20 @@ pub struct Capacity {
     /// Watches on one connection. Fewer than its streams, so that other calls can run as
     /// well.
     pub watches_per_connection: usize,
+    /// How many bytes clients can make the server hold: requests that arrive, responses that
+    /// wait to be read, and a part for each call.
+    pub client_memory: usize,
 }
 
 impl Default for Capacity {
     /// A read holds a page of 1 MiB at most, a watch 64 KiB.
     fn default() -> Self {
-        Self { reads: 512, watches: 4096, watches_per_connection: 64 }
+        Self {
+            reads: 512,
+            watches: 4096,
+            watches_per_connection: 64,
+            client_memory: 256 * 1024 * 1024,
+        }
     }
 }
 
@@ -89,7 +97,7 @@ pub(super) enum Overload {
     Watches,
     WatchesOfConnection,
     Reads,
-    RequestBytes,
+    Memory,
 }
 
 impl From<Overload> for RefusalReason {
@@ -100,7 +108,7 @@ impl From<Overload> for RefusalReason {
             Overload::Watches => Self::Watches,
             Overload::WatchesOfConnection => Self::WatchesOfConnection,
             Overload::Reads => Self::Reads,
-            Overload::RequestBytes => Self::RequestBytes,
+            Overload::Memory => Self::Memory,
         }
     }
 }
@@ -115,8 +123,8 @@ impl From<Overload> for Error {
                 "too many watches are open on this connection; use another one"
             }
             Overload::Reads => "too many reads are running; try again",
-            Overload::RequestBytes => {
-                "too many large requests are in memory; nothing was recorded, try again"
+            Overload::Memory => {
+                "too many requests and unread responses are in memory; nothing was recorded, try again"
             }
         })
     }
@@ -125,64 +133,79 @@ impl From<Overload> for Error {
 /// The limits, and how much of each is in use.
 #[derive(Debug)]
 pub(super) struct Admission {
-    tool_calls: Arc<Semaphore>,
-    writes: Arc<Semaphore>,
-    watches: Arc<Semaphore>,
-    reads: Arc<Semaphore>,
-    request_bytes: Arc<Semaphore>,
+    tool_calls: Arc<FairLimit>,
+    writes: Arc<FairLimit>,
+    watches: Arc<FairLimit>,
+    reads: Arc<FairLimit>,
     /// Each call that runs has a receiver.
     running: watch::Sender<()>,
     refused: RefusalCounters,
 }
 
-/// The permit of a running call; released on drop.
+/// The place of a call; given back on drop.
 #[derive(Debug)]
-pub(super) struct CallPermit {
+pub(super) struct Place {
     pub(super) kind: CallKind,
-    _permits: [Option<OwnedSemaphorePermit>; 2],
+    share: Option<Share>,
+    of_connection: Option<OwnedSemaphorePermit>,
     _running: watch::Receiver<()>,
+}
+
+impl Place {
+    /// Gives the place back, because the response is ready. The call still counts as running
+    /// until the response is sent.
+    pub(super) fn release(&mut self) {
+        self.share = None;
+        self.of_connection = None;
+    }
 }
 
 impl Admission {
     pub(super) fn new(capacity: Capacity, refused: RefusalCounters) -> Self {
         Self {
-            tool_calls: semaphore(MAX_TOOL_CALLS),
-            writes: semaphore(MAX_WRITES),
-            watches: semaphore(capacity.watches),
-            reads: semaphore(capacity.reads),
-            request_bytes: semaphore(MAX_REQUEST_BYTES),
+            tool_calls: FairLimit::new(MAX_TOOL_CALLS),
+            writes: FairLimit::new(MAX_WRITES),
+            watches: FairLimit::new(capacity.watches),
+            reads: FairLimit::new(capacity.reads),
             running: watch::Sender::new(()),
             refused,
         }
     }
 
-    /// Returns a permit for a call of this kind, unless a limit is reached.
+    /// Takes a place for a call of this kind, unless a limit is reached.
     pub(super) fn admit(
         &self,
         kind: CallKind,
+        user: &User,
         peer: Option<&Peer>,
-    ) -> Result<CallPermit, Overload> {
-        let permits = self.permits(kind, peer);
-        let permits = permits.inspect_err(|overload| self.refused.count((*overload).into()))?;
-        Ok(CallPermit { kind, _permits: permits, _running: self.running.subscribe() })
+    ) -> Result<Place, Overload> {
+        let taken = self.take(kind, user, peer);
+        let taken = taken.inspect_err(|overload| self.refused.count((*overload).into()));
+        let (share, of_connection) = taken?;
+        Ok(Place { kind, share, of_connection, _running: self.running.subscribe() })
     }
 
-    fn permits(
+    fn take(
         &self,
         kind: CallKind,
+        user: &User,
         peer: Option<&Peer>,
-    ) -> Result<[Option<OwnedSemaphorePermit>; 2], Overload> {
-        Ok(match kind {
-            CallKind::Probe => [None, None],
-            CallKind::Tool => [Some(take(&self.tool_calls, Overload::ToolCalls)?), None],
-            CallKind::Write => [Some(take(&self.writes, Overload::Writes)?), None],
-            CallKind::Read => [Some(take(&self.reads, Overload::Reads)?), None],
-            CallKind::Watch => {
-                let take_peer = |peer: &Peer| take(&peer.watches, Overload::WatchesOfConnection);
-                let of_connection = peer.map(take_peer).transpose()?;
-                [Some(take(&self.watches, Overload::Watches)?), of_connection]
+    ) -> Result<(Option<Share>, Option<OwnedSemaphorePermit>), Overload> {
+        let (limit, overload) = match kind {
+            CallKind::Probe => return Ok((None, None)),
+            CallKind::Tool => (&self.tool_calls, Overload::ToolCalls),
+            CallKind::Write => (&self.writes, Overload::Writes),
+            CallKind::Read => (&self.reads, Overload::Reads),
+            CallKind::Watch => (&self.watches, Overload::Watches),
+        };
+        let of_connection = match (kind, peer) {
+            (CallKind::Watch, Some(peer)) => {
+                let place = Arc::clone(&peer.watches).try_acquire_owned();
+                Some(place.map_err(|_| Overload::WatchesOfConnection)?)
             }
-        })
+            (_, _) => None,
+        };
+        Ok((Some(limit.take(user.clone(), 1).ok_or(overload)?), of_connection))
     }
 
     /// Waits until no call runs.
@@ -193,44 +216,5 @@ impl Admission {
     /// Whether no call runs.
     pub(super) fn is_idle(&self) -> bool {
         self.running.is_closed()
-    }
-
-    /// The memory of a new request: 0 bytes.
-    pub(super) fn request_memory(&self) -> MemoryPermit {
-        let (limit, refused) = (Arc::clone(&self.request_bytes), self.refused.clone());
-        MemoryPermit { limit, taken: None, refused }
-    }
-}
-
-fn semaphore(permits: usize) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
-}
-
-fn take(limit: &Arc<Semaphore>, overload: Overload) -> Result<OwnedSemaphorePermit, Overload> {
-    Arc::clone(limit).try_acquire_owned().map_err(|_| overload)
-}
-
-/// The memory of one request; released on drop.
-#[derive(Debug)]
-pub(super) struct MemoryPermit {
-    limit: Arc<Semaphore>,
-    taken: Option<OwnedSemaphorePermit>,
-    refused: RefusalCounters,
-}
-
-impl MemoryPermit {
-    /// Adds this many bytes.
-    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Overload> {
-        let count = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let more = Arc::clone(&self.limit).try_acquire_many_owned(count);
-        let more = more.map_err(|_| {
-            self.refused.count(RefusalReason::RequestBytes);
-            Overload::RequestBytes
-        })?;
-        match &mut self.taken {
-            Some(taken) => taken.merge(more),
-            None => self.taken = Some(more),
-        }
-        Ok(())
     }
 }

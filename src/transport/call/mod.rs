@@ -4,9 +4,12 @@
 mod access_record;
 mod adapter;
 mod admission;
+mod buffered_response;
 mod caller;
+mod client_memory;
 mod correlation;
 mod deadline;
+mod record_limiter;
 mod request_body;
 mod response_body;
 mod stalled_responses;
@@ -29,7 +32,7 @@ use tower::{Layer, Service};
 
 use crate::{
     app::Source,
-    auth::{Access, Authentication, Authorization, Peer},
+    auth::{Access, Authentication, Authorization, Identity, Peer},
     service::Error,
     telemetry::{metrics::Metrics, spans::Tracer},
 };
@@ -37,7 +40,10 @@ use crate::{
 pub use self::admission::Capacity;
 use self::{
     access_record::AccessRecord,
-    admission::{Admission, CallKind, CallPermit},
+    admission::{Admission, CallKind, Place},
+    buffered_response::buffer,
+    client_memory::{ClientMemory, MakeRoom, TakenMemory},
+    record_limiter::RecordLimiter,
     request_body::{RequestBody, SharedMemory},
     response_body::{ResponseBody, SentResponse},
     stalled_responses::StalledResponses,
@@ -48,7 +54,7 @@ pub(crate) use self::{
     adapter::{Authenticated, CallOrigin, FinalStatus},
     caller::caller,
 };
-use super::{Phase, Protocol};
+use super::{Phase, Protocol, fair_limit::User};
 
 /// A tower layer that runs the steps around a service. Clones share its state.
 #[derive(Debug, Clone)]
@@ -62,10 +68,12 @@ struct Steps {
     authentication: Arc<Authentication>,
     authorization: Arc<Authorization>,
     admission: Arc<Admission>,
+    memory: Arc<ClientMemory>,
     stalled_responses: Arc<StalledResponses<SentResponse>>,
     refused_requests: Arc<RefusedRequests>,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
+    record_limiter: Arc<RecordLimiter>,
     tracer: Tracer,
 }
 
@@ -85,16 +93,22 @@ impl CallLayer {
         let Access { tokens, grants } = access;
         let refused = metrics.refused.clone();
         let authentication = Authentication::new(tokens, Arc::clone(&source), refused.clone());
+        let stalled_responses = Arc::new(StalledResponses::new());
+        let unread: Arc<dyn MakeRoom> =
+            Arc::<StalledResponses<SentResponse>>::clone(&stalled_responses);
+        let memory = ClientMemory::new(capacity.client_memory, unread, refused.clone());
         Self(Arc::new(Steps {
             protocol,
             authentication: Arc::new(authentication),
             authorization: Arc::new(Authorization::new(grants, refused.clone())),
             admission: Arc::new(Admission::new(capacity, refused)),
-            stalled_responses: Arc::new(StalledResponses::new()),
+            memory: Arc::new(memory),
+            stalled_responses,
             refused_requests: Arc::default(),
             source,
             phase,
             metrics,
+            record_limiter: Arc::default(),
             tracer,
         }))
     }
@@ -118,6 +132,15 @@ impl CallLayer {
     }
 }
 
+/// What a call holds until its response is sent.
+type Held = (Place, TakenMemory);
+
+/// What a call may use.
+struct Admitted {
+    held: Held,
+    request_memory: SharedMemory,
+}
+
 impl Steps {
     /// Runs a call, from its request to its response.
     async fn run<S>(self: Arc<Self>, mut request: Request<Body>, mut service: S) -> Response<Body>
@@ -130,19 +153,21 @@ impl Steps {
         let correlation_id = correlation::establish(&mut request, self.source.as_ref());
         let authenticated = self.authenticate(&method, &mut request);
         let target = self.protocol.target_reader(&method).map(SharedTarget::new);
-        let record = AccessRecord::new(method, &request, target, call, &self.tracer);
+        let record =
+            AccessRecord::new(method, &request, target, call, &self.record_limiter, &self.tracer);
         let is_stream = CallKind::of(record.method()).is_stream();
         let end = is_stream.then(|| StreamEnd::of(request.extensions()));
 
         let admitted = authenticated.and_then(|()| self.authorize_and_admit(&record, &mut request));
-        let (mut response, permit) = match admitted {
-            Ok((permit, memory)) => {
+        let (mut response, held) = match admitted {
+            Ok(Admitted { held, request_memory }) => {
                 // The service reads and decodes the body in this call, except for a stream. The
                 // memory of the request is held until the call returns.
                 let call = service.call(request);
                 let answer = deadline::answer(call, deadline, &correlation_id).await;
-                drop(memory);
-                (answer.unwrap_or_else(|error| self.protocol.refusal(error)), Some(permit))
+                drop(request_memory);
+                let answer = answer.map(|answer| self.protocol.explain(record.method(), answer));
+                (answer.unwrap_or_else(|error| self.protocol.refusal(error)), Some(held))
             }
             Err(error) => {
                 if let Some(target) = record.target() {
@@ -152,7 +177,7 @@ impl Steps {
             }
         };
         correlation::insert_header(&mut response, &correlation_id);
-        self.track(response, record, permit, end)
+        self.track(response, record, held, end).await
     }
 
     /// Adds the caller's identity to the request.
@@ -174,39 +199,60 @@ impl Steps {
         &self,
         record: &AccessRecord,
         request: &mut Request<Body>,
-    ) -> Result<(CallPermit, SharedMemory), Error> {
+    ) -> Result<Admitted, Error> {
         let method = record.method();
         // First the role, so that callers without it do not use up the limits.
         self.authorization.check(method, request.extensions())?;
         let kind = CallKind::of(method);
-        let permit = self.admission.admit(kind, request.extensions().get::<Peer>())?;
-        let memory = Arc::new(Mutex::new(self.admission.request_memory()));
+        let extensions = request.extensions();
+        let peer = extensions.get::<Peer>();
+        let user = User::of_call(extensions.get::<Identity>(), peer);
+        let place = self.admission.admit(kind, &user, peer)?;
+        let memory = self.memory.for_call(kind, user.clone())?;
+        let request_memory = Arc::new(Mutex::new(self.memory.nothing(kind, user)));
         let body = mem::take(request.body_mut());
-        let (shared, phase) = (Arc::clone(&memory), self.phase.clone());
+        let (shared, phase) = (Arc::clone(&request_memory), self.phase.clone());
         let target = record.target().cloned();
         *request.body_mut() = RequestBody::wrap(body, self.protocol, kind, shared, target, phase);
-        Ok((permit, memory))
+        Ok(Admitted { held: (place, memory), request_memory })
     }
 
-    /// Keeps the record and the permit of the call until its response is sent.
-    fn track(
+    /// Keeps the record of the call, its memory and, for a stream, its place until the response
+    /// is sent.
+    async fn track(
         &self,
         response: Response<Body>,
         mut record: AccessRecord,
-        permit: Option<CallPermit>,
+        held: Option<Held>,
         end: Option<StreamEnd>,
     ) -> Response<Body> {
-        if let Some(status) = response.extensions().get::<FinalStatus>() {
-            record.finish_final(*status);
-            return response;
-        }
         // A status in the headers is final: no body follows.
-        if self.protocol.code(response.headers()).is_some() {
+        let status_only = self.protocol.code(response.headers()).is_some();
+        let final_status = response.extensions().get::<FinalStatus>().copied();
+        if let Some(status) = final_status {
+            record.finish_final(status);
+        }
+        let Some((mut place, mut memory)) = held.filter(|_| !status_only) else {
+            // Does nothing if the record is finished.
             record.finish_with(self.protocol, response.headers());
             return response;
+        };
+        let (parts, mut body) = response.into_parts();
+        if !place.kind.is_stream() {
+            body = match buffer(body, &mut memory, record.correlation_id()).await {
+                Ok(buffered) => buffered,
+                Err(error) => {
+                    let response = self.protocol.refusal(error);
+                    record.finish_with(self.protocol, response.headers());
+                    return response;
+                }
+            };
+            // Others can read or write while this client receives the response.
+            place.release();
         }
-        let stalled = &self.stalled_responses;
-        response.map(|body| ResponseBody::wrap(body, self.protocol, record, permit, end, stalled))
+        let (protocol, stalled) = (self.protocol, &*self.stalled_responses);
+        let body = ResponseBody::wrap(body, protocol, record, (place, memory), end, stalled);
+        Response::from_parts(parts, body)
     }
 }
 

@@ -22,7 +22,8 @@ use crate::service::Error;
 
 use super::{
     super::{Phase, Protocol},
-    admission::{CallKind, MemoryPermit},
+    admission::CallKind,
+    client_memory::TakenMemory,
     target::SharedTarget,
 };
 
@@ -32,7 +33,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The memory of a request: it grows as the body arrives, and is held until the call has
 /// used the message.
-pub(super) type SharedMemory = Arc<Mutex<MemoryPermit>>;
+pub(super) type SharedMemory = Arc<Mutex<TakenMemory>>;
 
 /// The body of a request.
 pub(super) struct RequestBody {

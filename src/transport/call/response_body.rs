@@ -1,5 +1,5 @@
-//! The body of a response: it keeps the permit and the record of its call until it is
-//! sent, and is dropped if the client does not read it in time.
+//! The body of a response: it keeps the place, the memory and the record of its call until it
+//! is sent, and is dropped if the client does not read it in time.
 
 use std::{
     panic::{self, AssertUnwindSafe},
@@ -17,7 +17,8 @@ use crate::{service::Error, telemetry::panic_message};
 use super::{
     super::Protocol,
     access_record::AccessRecord,
-    admission::{CallKind, CallPermit},
+    admission::Place,
+    client_memory::TakenMemory,
     stalled_responses::{StalledResponses, Tracked},
     stream_end::StreamEnd,
 };
@@ -37,28 +38,34 @@ pub(super) struct SentResponse {
     is_ended: bool,
     /// When a stream ends at the latest.
     end: Option<StreamEnd>,
-    _permit: Option<CallPermit>,
+    _place: Place,
+    _memory: TakenMemory,
 }
 
 impl ResponseBody {
-    /// Keeps `record` and `permit` until `body` is sent.
+    /// Keeps `record`, `place` and `memory` until `body` is sent.
     pub(super) fn wrap(
         body: Body,
         protocol: &'static dyn Protocol,
         record: AccessRecord,
-        permit: Option<CallPermit>,
+        (place, memory): (Place, TakenMemory),
         end: Option<StreamEnd>,
         stalled: &StalledResponses<SentResponse>,
     ) -> Body {
         // A stream has no time limit; only the number of streams is limited.
-        let must_be_read = match permit.as_ref().map(|permit| permit.kind) {
-            Some(CallKind::Read | CallKind::Write | CallKind::Probe) => true,
-            Some(CallKind::Watch | CallKind::Tool) | None => false,
+        let must_be_read = !place.kind.is_stream();
+        let (user, bytes) = (memory.user().clone(), memory.bytes());
+        let response = SentResponse {
+            body,
+            protocol,
+            record,
+            is_ended: false,
+            end,
+            _place: place,
+            _memory: memory,
         };
-        let response =
-            SentResponse { body, protocol, record, is_ended: false, end, _permit: permit };
         let response = Arc::new(Mutex::new(Some(response)));
-        let tracked = must_be_read.then(|| stalled.track(&response));
+        let tracked = must_be_read.then(|| stalled.track(&response, user, bytes));
         Body::new(Self { response, _tracked: tracked })
     }
 }

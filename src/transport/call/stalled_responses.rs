@@ -1,56 +1,84 @@
-//! Drops the responses that their clients do not read in time.
+//! Drops the responses that their clients do not read: those that wait for too long, and
+//! others when memory is needed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fmt, iter,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use tokio::time::{Instant, sleep_until};
 
+use super::{super::fair_limit::User, client_memory::MakeRoom};
+
 /// How long a client may leave a response unread. HTTP/2 lets it do so forever, even
-/// while it reads everything else, and each unread response holds a permit.
+/// while it reads everything else, and each unread response takes memory.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The responses that wait to be read, in the order of their deadlines.
+/// The responses that wait to be read, in the order in which they were ready.
 ///
 /// One task serves all of them. A timer in each body would have no effect, because a
 /// body that the client does not read is not polled. A task for each would cost more than
 /// most calls do.
-pub(super) struct StalledResponses<R>(Arc<Mutex<Deadlines<R>>>);
+pub(super) struct StalledResponses<R>(Arc<Mutex<Waiting<R>>>);
 
 /// A response; `None` once it is dropped.
 type SharedResponse<R> = Mutex<Option<R>>;
 
-struct Deadlines<R> {
+struct Waiting<R> {
     last_number: u64,
-    waiting: BTreeMap<u64, (Instant, Weak<SharedResponse<R>>)>,
+    responses: BTreeMap<u64, WaitingResponse<R>>,
+    /// How many bytes of responses wait for each user.
+    bytes: HashMap<User, usize>,
+}
+
+struct WaitingResponse<R> {
+    deadline: Instant,
+    user: User,
+    bytes: usize,
+    response: Weak<SharedResponse<R>>,
 }
 
 /// The entry of a waiting response; removed on drop.
 pub(super) struct Tracked<R> {
     number: u64,
-    deadlines: Arc<Mutex<Deadlines<R>>>,
+    waiting: Arc<Mutex<Waiting<R>>>,
 }
 
 impl<R: Send + 'static> StalledResponses<R> {
     /// Starts the task, which ends when this is dropped.
     pub(super) fn new() -> Self {
-        let deadlines = Deadlines { last_number: 0, waiting: BTreeMap::new() };
-        let deadlines = Arc::new(Mutex::new(deadlines));
-        tokio::spawn(drop_expired(Arc::downgrade(&deadlines)));
-        Self(deadlines)
+        let (responses, bytes) = Default::default();
+        let waiting = Arc::new(Mutex::new(Waiting { last_number: 0, responses, bytes }));
+        tokio::spawn(drop_expired(Arc::downgrade(&waiting)));
+        Self(waiting)
     }
 
-    /// Sets the deadline of the response.
-    pub(super) fn track(&self, response: &Arc<SharedResponse<R>>) -> Tracked<R> {
-        let mut deadlines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        deadlines.last_number = deadlines.last_number.wrapping_add(1);
-        let number = deadlines.last_number;
+    /// Sets the deadline of a response that takes this much memory for a user.
+    pub(super) fn track(
+        &self,
+        response: &Arc<SharedResponse<R>>,
+        user: User,
+        bytes: usize,
+    ) -> Tracked<R> {
+        let mut waiting = lock(&self.0);
+        waiting.last_number = waiting.last_number.wrapping_add(1);
+        let number = waiting.last_number;
+        let of_user = waiting.bytes.entry(user.clone()).or_default();
+        *of_user = of_user.saturating_add(bytes);
         let deadline = Instant::now() + READ_TIMEOUT;
-        deadlines.waiting.insert(number, (deadline, Arc::downgrade(response)));
-        Tracked { number, deadlines: Arc::clone(&self.0) }
+        let response = Arc::downgrade(response);
+        waiting.responses.insert(number, WaitingResponse { deadline, user, bytes, response });
+        Tracked { number, waiting: Arc::clone(&self.0) }
+    }
+}
+
+impl<R: Send> MakeRoom for StalledResponses<R> {
+    fn make_room(&self) -> bool {
+        let Some(oldest) = lock(&self.0).take_oldest_of_greediest() else { return false };
+        drop_response(&oldest);
+        true
     }
 }
 
@@ -62,40 +90,69 @@ impl<R> fmt::Debug for StalledResponses<R> {
 
 impl<R> Drop for Tracked<R> {
     fn drop(&mut self) {
-        let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
-        deadlines.waiting.remove(&self.number);
+        lock(&self.waiting).remove(self.number);
     }
 }
 
-impl<R> Deadlines<R> {
+impl<R> Waiting<R> {
+    fn remove(&mut self, number: u64) -> Option<WaitingResponse<R>> {
+        let removed = self.responses.remove(&number)?;
+        let of_user = self.bytes.get_mut(&removed.user)?;
+        *of_user = of_user.saturating_sub(removed.bytes);
+        if *of_user == 0 {
+            self.bytes.remove(&removed.user);
+        }
+        Some(removed)
+    }
+
     /// Removes and returns the responses whose deadline has passed.
     fn take_expired(&mut self, now: Instant) -> Vec<Weak<SharedResponse<R>>> {
         let next_expired = iter::from_fn(|| {
-            let first = self.waiting.first_entry().filter(|first| first.get().0 <= now)?;
-            Some(first.remove().1)
+            let (number, first) = self.responses.first_key_value()?;
+            let number = *number;
+            if first.deadline > now {
+                return None;
+            }
+            self.remove(number).map(|expired| expired.response)
         });
         next_expired.collect()
     }
 
+    /// Removes and returns the oldest response of the user that has most waiting.
+    fn take_oldest_of_greediest(&mut self) -> Option<Weak<SharedResponse<R>>> {
+        let (greediest, _) = self.bytes.iter().max_by_key(|(_, bytes)| **bytes)?;
+        let oldest = self.responses.iter().find(|(_, waiting)| waiting.user == *greediest);
+        let number = *oldest?.0;
+        self.remove(number).map(|removed| removed.response)
+    }
+
     /// When to look again. A response that is tracked later has a later deadline.
     fn next_deadline(&self, now: Instant) -> Instant {
-        let first = self.waiting.first_key_value();
-        first.map_or(now + READ_TIMEOUT, |(_, (deadline, _))| *deadline)
+        let first = self.responses.first_key_value();
+        first.map_or(now + READ_TIMEOUT, |(_, waiting)| waiting.deadline)
     }
 }
 
-async fn drop_expired<R>(deadlines: Weak<Mutex<Deadlines<R>>>) {
-    while let Some(deadlines) = deadlines.upgrade() {
+async fn drop_expired<R>(waiting: Weak<Mutex<Waiting<R>>>) {
+    while let Some(waiting) = waiting.upgrade() {
         let now = Instant::now();
         let (expired, next) = {
-            let mut deadlines = deadlines.lock().unwrap_or_else(PoisonError::into_inner);
-            (deadlines.take_expired(now), deadlines.next_deadline(now))
+            let mut waiting = lock(&waiting);
+            (waiting.take_expired(now), waiting.next_deadline(now))
         };
-        drop(deadlines);
-        // Without the lock: dropping a response takes it.
-        for response in expired.iter().filter_map(Weak::upgrade) {
-            response.lock().unwrap_or_else(PoisonError::into_inner).take();
-        }
+        drop(waiting);
+        expired.iter().for_each(drop_response);
         sleep_until(next).await;
     }
+}
+
+/// Drops a response, without the lock of those that wait: dropping it takes that lock.
+fn drop_response<R>(response: &Weak<SharedResponse<R>>) {
+    if let Some(response) = response.upgrade() {
+        response.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+fn lock<R>(waiting: &Mutex<Waiting<R>>) -> MutexGuard<'_, Waiting<R>> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -20,7 +20,7 @@ use super::super::TargetReader;
 /// that is refused for overload is answered at once, with what has already arrived.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many refused calls may wait for their requests at a time; further ones are recorded
-/// without a target.
+/// with what has already arrived.
 const MAX_WAITING: usize = 256;
 
 /// What the request of a call names, so far. Clones share it.
@@ -67,9 +67,11 @@ impl RefusedRequests {
     /// Reads the request of a refused call until its target is known, for a second at most.
     /// Nothing of it is kept but the target.
     pub(super) async fn read(&self, mut body: Body, target: &SharedTarget, error: &Error) {
-        let Ok(_permit) = self.0.try_acquire() else { return };
-        let wait = if error.is_overload() { Duration::ZERO } else { REQUEST_TIMEOUT };
+        let permit = self.0.try_acquire();
+        let can_wait = permit.is_ok() && !error.is_overload();
+        let wait = if can_wait { REQUEST_TIMEOUT } else { Duration::ZERO };
         let _ = timeout(wait, read(&mut body, target)).await;
+        drop(permit);
     }
 }
 

@@ -12,10 +12,14 @@ use std::{
 };
 
 use http::{HeaderMap, Request, Response};
-use tokio::{io::duplex, sync::Semaphore, task::JoinSet, time::timeout};
+use tokio::{io::duplex, task::JoinSet, time::timeout};
 
 use super::*;
-use crate::{auth::PeerAddress, telemetry::metrics::ServerMetrics};
+use crate::{
+    auth::PeerAddress,
+    telemetry::metrics::ServerMetrics,
+    transport::fair_limit::{FairLimit, User},
+};
 
 /// What can happen between an owner, a connection and its socket.
 #[derive(Debug, Clone, Copy)]
@@ -127,7 +131,7 @@ async fn answer_calls(width: usize, length: usize) {
 }
 
 fn connection(socket: Box<dyn Socket>) -> Connection {
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit");
+    let permit = FairLimit::new(1).take(User::Unknown, 1).expect("a place");
     let permit = (permit, ServerMetrics::default().connection());
     let (sender, abort) = watch::channel(false);
     // Aborts nothing as long as the test runs.

@@ -3,7 +3,6 @@
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
-    sync::Semaphore,
     task::JoinHandle,
     time::Instant,
 };
@@ -12,7 +11,11 @@ use super::*;
 use crate::{
     auth::PeerAddress,
     telemetry::metrics::ServerMetrics,
-    transport::{connection::Socket, wire::Wire},
+    transport::{
+        connection::Socket,
+        fair_limit::{FairLimit, User},
+        wire::Wire,
+    },
 };
 
 const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -20,7 +23,7 @@ const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
 /// A connection whose requests take `duration`, and what ends it.
 fn served(duration: Duration) -> (DuplexStream, JoinHandle<()>, watch::Sender<bool>) {
     let (near, far) = duplex(64 * 1024);
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().expect("a permit");
+    let permit = FairLimit::new(1).take(User::Unknown, 1).expect("a place");
     let permit = (permit, ServerMetrics::default().connection());
     let (aborts, abort) = watch::channel(false);
     let peer = Peer::new(PeerAddress::Unix(None), None, 1);

@@ -3,7 +3,11 @@
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tonic::Code;
+use tokio::{
+    net::TcpStream,
+    time::{self, Instant},
+};
+use tonic::{Code, Status};
 use userpool::proto::{ListUserPoolsRequest, user_pool_service_client::UserPoolServiceClient};
 
 use super::{Role, Server, grants};
@@ -142,4 +146,30 @@ async fn grants_come_from_flags_the_environment_and_the_file() {
 
 fn all() -> ListUserPoolsRequest {
     ListUserPoolsRequest { max_results: Some(10), next_token: None }
+}
+
+/// The request is read for the record of the call, but a refusal does not depend on it.
+#[tokio::test]
+async fn a_refusal_waits_for_the_request_for_a_second_at_most() {
+    let server = TestServer::with(|config| config.grants = grants("anonymous", Role::Nobody)).await;
+    let socket = TcpStream::connect(server.endpoint.to_string()).await.expect("a socket");
+    let (calls, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let mut calls = calls.ready().await.expect("ready");
+    time::pause();
+    for (method, seconds) in [("DeleteUserPool", 1), ("ListUserPools", 0)] {
+        let path = format!("http://localhost/userpool.v1.UserPoolService/{method}");
+        let request = http::Request::post(path).header("content-type", "application/grpc");
+        let request = request.header("te", "trailers").body(()).expect("a request");
+        let start = Instant::now();
+        let (response, _unsent) = calls.send_request(request, false).expect("sent");
+
+        let response = response.await.expect("a response");
+
+        let status = Status::from_header_map(response.headers()).expect("a status");
+        assert_eq!(status.code(), Code::Unauthenticated, "{status}");
+        assert_eq!(start.elapsed().as_secs(), seconds, "{method}");
+    }
+    drop(calls);
+    server.stop().await;
 }

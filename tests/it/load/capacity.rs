@@ -159,7 +159,10 @@ async fn half_sent_changes_count_toward_the_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_memory_of_all_requests_is_limited() {
     const MEBIBYTE: usize = 1 << 20;
-    let server = TestServer::start().await;
+    let server = TestServer::with(|config| {
+        config.capacity.client_memory = 64 * MEBIBYTE;
+    })
+    .await;
     let address = server.endpoint.to_string();
     let mut half_sent = Vec::new();
     let mut wires = Vec::new();
@@ -222,7 +225,12 @@ async fn the_largest_limit_is_no_limit() {
     let most = usize::MAX;
     let server = TestServer::with(|config| {
         config.connections = most;
-        config.capacity = Capacity { reads: most, watches: most, watches_per_connection: most };
+        config.capacity = Capacity {
+            reads: most,
+            watches: most,
+            watches_per_connection: most,
+            client_memory: most,
+        };
     })
     .await;
     create(&mut server.client().await, "people").await;

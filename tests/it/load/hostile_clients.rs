@@ -4,21 +4,24 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     time::{Instant, timeout},
 };
-use userpool::proto::WatchUserPoolEventsRequest;
+use tonic::Code;
+use userpool::proto::{DescribeUserPoolRequest, WatchUserPoolEventsRequest};
 
 use super::{
     describe,
     wire::{
         CONTINUATION, CREATE, DESCRIBE, END_HEADERS, HEADERS, PING, PREFACE, RESET, SETTINGS,
-        WATCH, block, frame, framed, greeting,
+        WATCH, Wire, block, frame, framed, greeting,
     },
 };
-use crate::support::{TestServer, create};
+use crate::support::{TestServer, create, reason};
 
 /// Longer than all time limits of the server together.
 const BOUND: Duration = Duration::from_mins(3);
@@ -158,10 +161,47 @@ async fn a_stalled_request_times_out_and_frees_its_permit() {
     // From here on: the writer has a thread of its own, which this clock does not
     // wait for.
     tokio::time::pause();
-    let mut wire = super::wire::Wire::connect(&server.endpoint.to_string()).await;
+    let mut wire = Wire::connect(&server.endpoint.to_string()).await;
     let begun = wire.begin(DESCRIBE, None).await;
     let late = timeout(BOUND, begun.status()).await.expect("given up");
-    assert_eq!(late.code(), tonic::Code::DeadlineExceeded, "{late}");
+    assert_eq!(late.code(), Code::DeadlineExceeded, "{late}");
     describe(&mut client, &id).await.expect("described");
+    server.stop().await;
+}
+
+/// Each of these was INTERNAL or silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_grpc_is_told_so() {
+    let server = TestServer::start().await;
+    let address = server.endpoint.to_string();
+    let id = framed(&DescribeUserPoolRequest { user_pool_id: Some("a".to_owned()) });
+    let malformed = [&[0, 0, 0, 0, 2][..], &[0xff, 0xff]].concat();
+    let compressed = [&[1][..], &id[1..]].concat();
+    for (method, body, code, expected) in [
+        (DESCRIBE, malformed.into(), Code::InvalidArgument, "INVALID_REQUEST"),
+        (DESCRIBE, Bytes::new(), Code::InvalidArgument, "INVALID_REQUEST"),
+        (DESCRIBE, compressed.into(), Code::InvalidArgument, "INVALID_REQUEST"),
+        ("/userpool.v1.UserPoolService/Nothing", id.clone(), Code::Unimplemented, "UNSUPPORTED"),
+        ("/nothing.Service/Nothing", id.clone(), Code::Unimplemented, "UNSUPPORTED"),
+    ] {
+        let mut wire = Wire::connect(&address).await;
+        let mut begun = wire.begin(method, None).await;
+        begun.request.send_data(body, true).expect("sent");
+        let status = begun.status().await;
+        assert_eq!(
+            (status.code(), reason(&status).as_str()),
+            (code, expected),
+            "{method}: {status}"
+        );
+    }
+    let mut socket = TcpStream::connect(&address).await.expect("connected");
+    socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
+    assert!(
+        answer.ends_with("this address speaks gRPC over HTTP/2: use a gRPC client.\n"),
+        "{answer}"
+    );
     server.stop().await;
 }

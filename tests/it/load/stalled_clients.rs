@@ -19,24 +19,44 @@ fn list() -> ListUserPoolsRequest {
 }
 
 #[tokio::test]
-async fn a_stalled_response_is_dropped_and_frees_its_permit() {
+async fn an_unread_response_holds_no_place_and_is_dropped_in_time() {
     let server = TestServer::with(|config| config.capacity.reads = 1).await;
     let mut client = server.client().await;
     let id = create(&mut client, "people").await;
-    // From here on: the writer has a thread of its own, which this clock does not
-    // wait for.
-    tokio::time::pause();
     let mut wire = Wire::with_window(&server.endpoint.to_string(), 0).await;
     let mut begun = wire.begin(LIST, None).await;
     begun.request.send_data(framed(&list()), true).expect("sent");
-    let _left_there = begun.answered().await;
+    let mut left_there = begun.answered().await;
+    describe(&mut client, &id).await.expect("the only place for a read is free");
 
+    tokio::time::pause();
     let begun = Instant::now();
-    while describe(&mut client, &id).await.is_err() {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(begun.elapsed() < Duration::from_mins(1), "the permit is not released");
-    }
+    left_there.data().await.expect("an end").expect_err("it was dropped");
     assert!(begun.elapsed() > Duration::from_secs(20), "it had time");
+    server.stop().await;
+}
+
+/// Each call takes 16 KiB, so these want ten times the memory that there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn unread_responses_leave_memory_for_other_calls() {
+    let server = TestServer::with(|config| config.capacity.client_memory = 1024 * 1024).await;
+    let mut client = server.client().await;
+    let id = create(&mut client, "people").await;
+    let mut unread = Vec::new();
+    for _ in 0..8 {
+        let mut wire = Wire::with_window(&server.endpoint.to_string(), 0).await;
+        for _ in 0..80 {
+            let mut begun = wire.begin(LIST, None).await;
+            begun.request.send_data(framed(&list()), true).expect("sent");
+            unread.push(begun);
+        }
+        // They are ready when this one is: the server takes them in order.
+        drop(unread.pop().expect("a call").answered().await);
+        unread.push(wire.begin(CREATE, None).await);
+        for _ in 0..20 {
+            describe(&mut client, &id).await.expect("room for a client that reads");
+        }
+    }
     server.stop().await;
 }
 

@@ -1,0 +1,89 @@
+//! The memory that clients make the server hold: requests that arrive, responses that wait
+//! to be read, and what each call needs besides. It is taken before it is used. If there is
+//! none left, the oldest unread response of the client with most of them is dropped.
+
+use std::{fmt, sync::Arc};
+
+use crate::telemetry::metrics::{RefusalCounters, RefusalReason};
+
+use super::{
+    super::fair_limit::{FairLimit, Share, User},
+    admission::{CallKind, Overload},
+};
+
+/// What a call takes besides its request and its response: its stream, its headers and its
+/// task.
+const CALL_BYTES: usize = 16 * 1024;
+
+/// Drops what clients have not read.
+pub(super) trait MakeRoom: fmt::Debug + Send + Sync {
+    /// Drops the oldest unread response of the client with most of them. Returns whether
+    /// there was one.
+    fn make_room(&self) -> bool;
+}
+
+/// The memory for clients.
+#[derive(Debug)]
+pub(super) struct ClientMemory {
+    limit: Arc<FairLimit>,
+    /// For health checks, which are always answered.
+    unlimited: Arc<FairLimit>,
+    unread: Arc<dyn MakeRoom>,
+    refused: RefusalCounters,
+}
+
+impl ClientMemory {
+    pub(super) fn new(bytes: usize, unread: Arc<dyn MakeRoom>, refused: RefusalCounters) -> Self {
+        let (limit, unlimited) = (FairLimit::new(bytes), FairLimit::new(usize::MAX));
+        Self { limit, unlimited, unread, refused }
+    }
+
+    /// Takes the memory of a new call.
+    pub(super) fn for_call(&self, kind: CallKind, user: User) -> Result<TakenMemory, Overload> {
+        let mut memory = self.nothing(kind, user);
+        memory.grow(CALL_BYTES)?;
+        Ok(memory)
+    }
+
+    /// No memory yet, for a request that is about to arrive.
+    pub(super) fn nothing(&self, kind: CallKind, user: User) -> TakenMemory {
+        let is_probe = matches!(kind, CallKind::Probe);
+        let limit = if is_probe { &self.unlimited } else { &self.limit };
+        TakenMemory {
+            share: limit.nothing(user),
+            unread: Arc::clone(&self.unread),
+            refused: self.refused.clone(),
+        }
+    }
+}
+
+/// Memory that was taken for a call; given back on drop.
+#[derive(Debug)]
+pub(super) struct TakenMemory {
+    share: Share,
+    unread: Arc<dyn MakeRoom>,
+    refused: RefusalCounters,
+}
+
+impl TakenMemory {
+    /// Takes this many bytes more.
+    pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Overload> {
+        while !self.share.grow(bytes) {
+            if !self.unread.make_room() {
+                self.refused.count(RefusalReason::Memory);
+                return Err(Overload::Memory);
+            }
+        }
+        Ok(())
+    }
+
+    /// Who took it.
+    pub(super) const fn user(&self) -> &User {
+        self.share.user()
+    }
+
+    /// How many bytes were taken.
+    pub(super) const fn bytes(&self) -> usize {
+        self.share.count()
+    }
+}
