@@ -1,12 +1,14 @@
 //! A call of an operation, in the extensions of the request that passes the call layer.
 
-use super::{body::ReadBody, operation::Operation};
+use bytes::Bytes;
+
+use super::operation::Operation;
 
 /// A call of an operation.
 #[derive(Clone)]
 pub(super) struct OperationCall {
     pub(super) operation: &'static Operation,
-    pub(super) body: ReadBody,
+    pub(super) body: Bytes,
     /// The key that makes a retry safe.
     pub(super) request_id: Option<String>,
 }

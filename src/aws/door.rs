@@ -3,6 +3,7 @@
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
 use http::{
     HeaderMap, Method, Request, Response, StatusCode, Uri, header::CONTENT_TYPE, request::Parts,
 };
@@ -28,8 +29,7 @@ use crate::{
 };
 
 use super::{
-    Gate, Origin, answer,
-    body::{BodyMemory, ReadBody},
+    Gate, Origin, answer, body,
     call::OperationCall,
     error::{ACCESS_DENIED, Class, Exception, OK, UNKNOWN_OPERATION, UNSUPPORTED_MEDIA_TYPE},
     headers::{self, ATTEMPT, CORRELATION_ID, INVOCATION_ID, TARGET},
@@ -58,6 +58,7 @@ pub struct DoorSettings {
 /// The door. Clones share its state.
 #[derive(Clone)]
 pub struct Door {
+    layer: CallLayer,
     calls: CallService<Gate>,
     shared: Arc<Shared>,
 }
@@ -67,7 +68,6 @@ struct Shared {
     source: Arc<dyn Source>,
     phase: watch::Receiver<Phase>,
     metrics: Arc<Metrics>,
-    memory: BodyMemory,
     /// Refusals beyond the rate limit are logged at debug.
     warnings: WarnLimiter,
 }
@@ -92,22 +92,22 @@ impl Door {
         phase: watch::Receiver<Phase>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let memory = BodyMemory::new(metrics.refused.clone());
         let warnings = WarnLimiter::default();
-        let shared = Shared { settings, source, phase, metrics, memory, warnings };
-        Self { calls: layer.layer(gate), shared: Arc::new(shared) }
+        let shared = Shared { settings, source, phase, metrics, warnings };
+        let (layer, calls) = (layer.clone(), layer.layer(gate));
+        Self { layer, calls, shared: Arc::new(shared) }
     }
 
     /// Answers a request, whose extensions have its [`Peer`].
     pub async fn answer(self, request: Request<Body>) -> Response<Body> {
-        let Self { calls, shared } = self;
+        let Self { layer, calls, shared } = self;
         let origin = RequestOrigin::of(request.headers(), &shared.settings.origins);
         let mut response = match (&origin, request.method(), request.uri().path()) {
             (RequestOrigin::Refused, _, _) => shared.refuse_origin(),
             (RequestOrigin::Allowed(_), &Method::OPTIONS, _) => preflight(),
             (_, &Method::GET, "/health") => answer::health(*shared.phase.borrow()),
             (_, &Method::POST, "/") if request.uri().query().is_none() => {
-                shared.call(request, calls).await
+                shared.call(request, &layer, calls).await
             }
             _ => answer::not_understood(&shared.new_id()),
         };
@@ -123,9 +123,16 @@ impl fmt::Debug for Door {
 }
 
 impl Shared {
-    async fn call(&self, request: Request<Body>, mut calls: CallService<Gate>) -> Response<Body> {
+    async fn call(
+        &self,
+        request: Request<Body>,
+        layer: &CallLayer,
+        mut calls: CallService<Gate>,
+    ) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let body = self.memory.read(body).await;
+        // Held until the call has used the body.
+        let mut memory = layer.body_memory(parts.extensions.get::<Peer>());
+        let body = body::read(body, |bytes| memory.grow(bytes)).await;
         let Prepared { operation, operation_name, request } = self.prepare(parts, body);
         let response = match calls.call(request).await {
             Ok(response) => response,
@@ -136,14 +143,13 @@ impl Shared {
 
     /// Finds the operation and authenticates the caller. If either fails, the call layer
     /// refuses the call, so that it is logged and counted like every other one.
-    fn prepare(&self, parts: Parts, body: Result<ReadBody, Error>) -> Prepared {
+    fn prepare(&self, parts: Parts, body: Result<Bytes, Error>) -> Prepared {
         let Parts { headers, extensions, method, .. } = parts;
         let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
         let operation = target.and_then(Operation::of);
         let (access_key_id, authenticated) = match &body {
             Ok(body) => {
-                let request =
-                    SignedRequest { method: &method, headers: &headers, body: &body.bytes };
+                let request = SignedRequest { method: &method, headers: &headers, body };
                 self.authenticate(request, Peer::identity(&extensions))
             }
             Err(_) => (None, Ok(Identity::anonymous())),
@@ -152,7 +158,7 @@ impl Shared {
         let checked = check_content_type(&headers).and(known);
         let (checked, body) = match (body, checked) {
             (Ok(body), checked) => (checked, body),
-            (Err(error), _) => (Err(error), ReadBody::default()),
+            (Err(error), _) => (Err(error), Bytes::new()),
         };
         let authenticated = match (checked, authenticated) {
             // What the server cannot read is refused before who sent it.
@@ -170,7 +176,7 @@ impl Shared {
             operation: name,
             attempt: attempt.map(|attempt| attempt.chars().take(MAX_SHOWN_CHARS).collect()),
             access_key_id,
-            target: target_of(&body.bytes),
+            target: target_of(&body),
         });
         extensions.insert(Authenticated(authenticated));
         let path = match operation {

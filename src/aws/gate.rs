@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{Request, Response, header::CONTENT_LENGTH};
 use tonic::{Code, body::Body};
 use tower::Service;
 
@@ -21,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    answer::full,
+    answer::{self, full},
     call::OperationCall,
     decode::{self, Decoded, SerializationError},
     encode::encode,
@@ -65,8 +65,7 @@ impl State {
         };
         let OperationCall { operation, body, request_id } = call;
         let (request_shape, response_shape) = operation.shapes()?;
-        let Decoded { message, unknown_names, empty_lists } =
-            decode::decode(request_shape, &body.bytes)?;
+        let Decoded { message, unknown_names, empty_lists } = decode::decode(request_shape, &body)?;
         let caller = transport::caller(request.extensions(), request.headers());
         // An empty list that must have an item is a violation. The others are found with it, and
         // nothing is recorded.
@@ -102,7 +101,9 @@ impl Service<Request<Body>> for Gate {
         Box::pin(async move {
             Ok(match state.answer(request).await {
                 Ok(json) => {
+                    let length = json.len();
                     let mut response = Response::new(full(json));
+                    answer::insert(&mut response, CONTENT_LENGTH.as_str(), length);
                     let status = FinalStatus {
                         code: Code::Ok,
                         http_status: 200,

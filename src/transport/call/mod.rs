@@ -120,6 +120,11 @@ impl CallLayer {
         Self(Arc::new(Steps { protocol, ..(*self.0).clone() }))
     }
 
+    /// The memory for the body of a request that an adapter reads before the call.
+    pub(crate) fn body_memory(&self, peer: Option<&Peer>) -> BodyMemory {
+        BodyMemory(self.0.memory.nothing(CallKind::Read, User::of_call(None, peer)))
+    }
+
     /// Waits until no call runs.
     pub async fn wait_idle(&self) {
         self.0.admission.wait_idle().await;
@@ -129,6 +134,17 @@ impl CallLayer {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.0.admission.is_idle()
+    }
+}
+
+/// The memory for the body of a request; given back on drop.
+#[derive(Debug)]
+pub(crate) struct BodyMemory(TakenMemory);
+
+impl BodyMemory {
+    /// Takes this many bytes more.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Error> {
+        Ok(self.0.grow(bytes)?)
     }
 }
 
@@ -228,31 +244,38 @@ impl Steps {
     ) -> Response<Body> {
         // A status in the headers is final: no body follows.
         let status_only = self.protocol.code(response.headers()).is_some();
-        let final_status = response.extensions().get::<FinalStatus>().copied();
-        if let Some(status) = final_status {
-            record.finish_final(status);
-        }
         let Some((mut place, mut memory)) = held.filter(|_| !status_only) else {
-            // Does nothing if the record is finished.
-            record.finish_with(self.protocol, response.headers());
+            self.finish(&mut record, &response);
             return response;
         };
+        let final_status = response.extensions().get::<FinalStatus>().copied();
         let (parts, mut body) = response.into_parts();
         if !place.kind.is_stream() {
             body = match buffer(body, &mut memory, record.correlation_id()).await {
                 Ok(buffered) => buffered,
                 Err(error) => {
                     let response = self.protocol.refusal(error);
-                    record.finish_with(self.protocol, response.headers());
+                    self.finish(&mut record, &response);
                     return response;
                 }
             };
+            if let Some(status) = final_status {
+                record.finish_final(status);
+            }
             // Others can read or write while this client receives the response.
             place.release();
         }
         let (protocol, stalled) = (self.protocol, &*self.stalled_responses);
         let body = ResponseBody::wrap(body, protocol, record, (place, memory), end, stalled);
         Response::from_parts(parts, body)
+    }
+
+    /// Writes the record of a call whose response is complete.
+    fn finish(&self, record: &mut AccessRecord, response: &Response<Body>) {
+        match response.extensions().get::<FinalStatus>() {
+            Some(status) => record.finish_final(*status),
+            None => record.finish_with(self.protocol, response.headers()),
+        }
     }
 }
 
