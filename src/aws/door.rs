@@ -74,10 +74,8 @@ struct Shared {
 
 /// A request that is ready for the call layer.
 struct Prepared {
-    /// For metrics.
+    /// The operation, as metrics and texts name it.
     operation: &'static str,
-    /// In texts.
-    operation_name: String,
     request: Request<Body>,
 }
 
@@ -133,12 +131,12 @@ impl Shared {
         // Held until the call has used the body.
         let mut memory = layer.body_memory(parts.extensions.get::<Peer>());
         let body = body::read(body, |bytes| memory.grow(bytes)).await;
-        let Prepared { operation, operation_name, request } = self.prepare(parts, body);
+        let Prepared { operation, request } = self.prepare(parts, body);
         let response = match calls.call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
-        self.render(response, operation, &operation_name)
+        self.render(response, operation)
     }
 
     /// Finds the operation and authenticates the caller. If either fails, the call layer
@@ -189,7 +187,7 @@ impl Shared {
         };
         *request.uri_mut() = Uri::try_from(path).unwrap_or_default();
         *request.headers_mut() = headers;
-        Prepared { operation: name, operation_name: name.to_owned(), request }
+        Prepared { operation: name, request }
     }
 
     /// The key that the caller shows, and its identity: that of the key if the server verifies
@@ -239,12 +237,7 @@ impl Shared {
     }
 
     /// Makes the response of the call layer AWS's.
-    fn render(
-        &self,
-        mut response: Response<Body>,
-        operation: &'static str,
-        operation_name: &str,
-    ) -> Response<Body> {
+    fn render(&self, mut response: Response<Body>, operation: &'static str) -> Response<Body> {
         let correlation_id = response.headers_mut().remove(CORRELATION_ID);
         let correlation_id = correlation_id.as_ref().and_then(|id| id.to_str().ok());
         let request_id = correlation_id.filter(|id| Uuid::try_parse(id).is_ok());
@@ -261,7 +254,7 @@ impl Shared {
             answer::success(&mut response, &request_id);
             return response;
         };
-        let exception = Exception::of(error, operation_name);
+        let exception = Exception::of(error, operation);
         self.metrics.aws.count(operation, exception.class.error_type);
         answer::exception(&exception, &request_id)
     }
