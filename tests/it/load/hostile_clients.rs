@@ -196,9 +196,11 @@ async fn what_is_not_grpc_is_told_so() {
     }
     let mut socket = TcpStream::connect(&address).await.expect("connected");
     socket.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("sent");
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.expect("an answer");
-    assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).await.expect("an answer");
+    // A busy server may have sent its HTTP/2 settings before it reads the request.
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.contains("HTTP/1.1 505 "), "{answer}");
     assert!(
         answer.ends_with("this address speaks gRPC over HTTP/2: use a gRPC client.\n"),
         "{answer}"
