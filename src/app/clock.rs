@@ -101,7 +101,8 @@ impl Clock {
         let now = in_range(self.source.now())?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (shown, at) = *last;
-        let expected = shown + at.elapsed();
+        // A clock that was behind and is corrected has not jumped.
+        let expected = (shown + at.elapsed()).max(last_event);
         if self.is_jump(now.signed_duration_since(expected)) {
             self.report(ClockError::Jumped { now, expected })?;
         }

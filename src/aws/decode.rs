@@ -27,6 +27,10 @@ pub(super) struct Decoded {
     pub(super) empty_lists: Vec<String>,
 }
 
+/// How many different unknown names are told apart. Further ones are reported as the next one,
+/// because each is compared with those before it, and with each violation.
+const MAX_UNKNOWN_NAMES: usize = 64;
+
 /// The JSON does not have the types of the request. The text is AWS's, with the path of the
 /// member.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,6 +154,9 @@ impl Decoded {
         }
         let known = self.unknown_names.iter().find(|(_, other)| *other == name);
         if let Some((number, _)) = known {
+            return *number;
+        }
+        if let Some((number, _)) = self.unknown_names.get(MAX_UNKNOWN_NAMES) {
             return *number;
         }
         let index = i32::try_from(self.unknown_names.len()).unwrap_or(i32::MAX);

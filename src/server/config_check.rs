@@ -30,8 +30,11 @@ impl Config {
     /// Checks that AWS clients on other machines use TLS and are known: by certificates or
     /// access keys.
     pub(super) fn check_aws(&self, endpoint: &Endpoint, reach: Reach) -> Result<(), ServerError> {
-        let clients = self.tls.as_ref().is_some_and(|tls| tls.clients.is_some());
-        let is_safe = self.tls.is_some() && (clients || self.aws_credentials.is_some());
+        let clients = self.tls.as_ref().and_then(|tls| tls.clients.as_ref());
+        let are_known = clients.is_some_and(|clients| clients.required)
+            || self.aws_credentials.is_some()
+            || !self.grants.is_empty();
+        let is_safe = self.tls.is_some() && are_known;
         match reach {
             Reach::Network if !is_safe && !self.insecure => {
                 Err(ServerError::AwsExposed { endpoint: endpoint.clone() })

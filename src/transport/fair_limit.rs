@@ -85,7 +85,7 @@ impl FairLimit {
     /// Takes this much for a user, unless nothing is left for it.
     pub(crate) fn take(self: &Arc<Self>, user: User, count: usize) -> Option<Share> {
         let mut share = self.nothing(user);
-        share.grow(count).then_some(share)
+        share.grow(count).ok().map(|()| share)
     }
 
     /// A share of nothing, which can grow.
@@ -98,31 +98,55 @@ impl FairLimit {
     }
 
     /// Whether a user that has taken `own` may take `count` more.
-    fn allows(&self, taken: &Taken, own: usize, count: usize) -> bool {
+    fn check(&self, taken: &Taken, own: usize, count: usize) -> Result<(), Full> {
         let total = taken.total.saturating_add(count);
         let kept = if self.limit < MIN_FAIR { 0 } else { self.limit / 4 };
         if total <= self.limit.saturating_sub(kept) {
-            return true;
+            return Ok(());
         }
         // One more than there are, for the next one.
         let users = taken.by_user.len().saturating_add(1);
-        total <= self.limit && own.saturating_add(count) <= self.limit / users
+        if own.saturating_add(count) > self.limit / users {
+            Err(Full::ForUser)
+        } else if total > self.limit {
+            Err(Full::ForAll)
+        } else {
+            Ok(())
+        }
     }
 }
 
+/// Why nothing more can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The user has taken its part.
+    ForUser,
+    /// Others have taken everything.
+    ForAll,
+}
+
 impl Share {
-    /// Takes this much more, and returns whether that was possible.
-    pub(crate) fn grow(&mut self, count: usize) -> bool {
-        let mut taken = self.limit.lock();
+    /// Takes this much more.
+    pub(crate) fn grow(&mut self, count: usize) -> Result<(), Full> {
+        let limit = Arc::clone(&self.limit);
+        let mut taken = limit.lock();
         let own = taken.by_user.get(&self.user).copied().unwrap_or_default();
-        if !self.limit.allows(&taken, own, count) {
-            return false;
-        }
+        limit.check(&taken, own, count)?;
+        self.add(&mut taken, count);
+        Ok(())
+    }
+
+    /// Takes this much more, whatever the limit.
+    pub(crate) fn grow_beyond(&mut self, count: usize) {
+        let limit = Arc::clone(&self.limit);
+        self.add(&mut limit.lock(), count);
+    }
+
+    fn add(&mut self, taken: &mut Taken, count: usize) {
         taken.total = taken.total.saturating_add(count);
         let own = taken.by_user.entry(self.user.clone()).or_default();
         *own = own.saturating_add(count);
         self.count = self.count.saturating_add(count);
-        true
     }
 
     pub(crate) const fn user(&self) -> &User {
@@ -169,6 +193,12 @@ mod tests {
         let second = take_all(&limit, &user(2));
         assert_eq!(second.len(), 25);
         assert!(limit.take(user(3), 1).is_none());
+        assert_eq!(limit.nothing(user(1)).grow(1), Err(Full::ForUser));
+        assert_eq!(limit.nothing(user(3)).grow(1), Err(Full::ForAll));
+        let mut beyond = limit.nothing(user(1));
+        beyond.grow_beyond(5);
+        assert_eq!(limit.lock().total, 105);
+        drop(beyond);
         drop(second);
         // The first has more than a third.
         assert!(limit.take(user(1), 1).is_none());

@@ -16,7 +16,7 @@ use tonic::{Status, body::Body};
 
 use crate::{service::Error, telemetry::panic_message};
 
-use super::client_memory::TakenMemory;
+use super::{admission::CallKind, client_memory::TakenMemory};
 
 /// How many bytes HTTP/2 gets at a time: one DATA frame.
 const PIECE_BYTES: usize = 16 * 1024;
@@ -25,13 +25,14 @@ const PIECE_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 struct BufferedResponse(VecDeque<Frame<Bytes>>);
 
-/// Waits until the response is complete, and takes memory for it.
+/// Waits until the response to a call of this kind is complete, and takes memory for it.
 pub(super) async fn buffer(
     mut body: Body,
+    kind: CallKind,
     memory: &mut TakenMemory,
     correlation_id: &str,
 ) -> Result<Body, Error> {
-    let collected = AssertUnwindSafe(collect(&mut body, memory)).catch_unwind().await;
+    let collected = AssertUnwindSafe(collect(&mut body, kind, memory)).catch_unwind().await;
     let frames = collected.unwrap_or_else(|panic| {
         tracing::error!(correlation_id, panic = panic_message(&*panic), "panic");
         Err(Error::internal())
@@ -41,12 +42,20 @@ pub(super) async fn buffer(
 
 async fn collect(
     body: &mut Body,
+    kind: CallKind,
     memory: &mut TakenMemory,
 ) -> Result<VecDeque<Frame<Bytes>>, Error> {
     let mut frames = VecDeque::new();
     while let Some(frame) = future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
         let frame = frame.map_err(|_| Error::internal())?;
-        memory.grow(frame.data_ref().map_or(0, Bytes::len))?;
+        let bytes = frame.data_ref().map_or(0, Bytes::len);
+        match kind {
+            // The change is recorded, so it must not be answered as refused.
+            CallKind::Write => memory.grow_beyond(bytes),
+            CallKind::Probe | CallKind::Tool | CallKind::Watch | CallKind::Read => {
+                memory.grow(bytes)?;
+            }
+        }
         frames.push_back(frame);
     }
     Ok(frames)

@@ -1,13 +1,14 @@
 //! The memory that clients make the server hold: requests that arrive, responses that wait
 //! to be read, and what each call needs besides. It is taken before it is used. If there is
-//! none left, the oldest unread response of the client with most of them is dropped.
+//! none left, the oldest unread response of the client with most of them is dropped; a client
+//! that has taken its part makes room for itself only.
 
 use std::{fmt, sync::Arc};
 
 use crate::telemetry::metrics::{RefusalCounters, RefusalReason};
 
 use super::{
-    super::fair_limit::{FairLimit, Share, User},
+    super::fair_limit::{FairLimit, Full, Share, User},
     admission::{CallKind, Overload},
 };
 
@@ -17,9 +18,9 @@ const CALL_BYTES: usize = 16 * 1024;
 
 /// Drops what clients have not read.
 pub(super) trait MakeRoom: fmt::Debug + Send + Sync {
-    /// Drops the oldest unread response of the client with most of them. Returns whether
-    /// there was one.
-    fn make_room(&self) -> bool;
+    /// Drops the oldest unread response of this user, or else of the one with most of them.
+    /// Returns whether there was one.
+    fn make_room(&self, user: Option<&User>) -> bool;
 }
 
 /// The memory for clients.
@@ -66,15 +67,26 @@ pub(super) struct TakenMemory {
 }
 
 impl TakenMemory {
-    /// Takes this many bytes more.
+    /// Takes this many bytes more. A user that has taken its part makes room only with its own
+    /// unread responses.
     pub(super) fn grow(&mut self, bytes: usize) -> Result<(), Overload> {
-        while !self.share.grow(bytes) {
-            if !self.unread.make_room() {
+        while let Err(full) = self.share.grow(bytes) {
+            let user = match full {
+                Full::ForUser => Some(self.share.user()),
+                Full::ForAll => None,
+            };
+            if !self.unread.make_room(user) {
                 self.refused.count(RefusalReason::Memory);
                 return Err(Overload::Memory);
             }
         }
         Ok(())
+    }
+
+    /// Takes this many bytes more, whatever the limit: for the response to a change, which is
+    /// small, and which its client must get because the change is recorded.
+    pub(super) fn grow_beyond(&mut self, bytes: usize) {
+        self.share.grow_beyond(bytes);
     }
 
     /// Who took it.

@@ -251,10 +251,11 @@ impl Steps {
         let final_status = response.extensions().get::<FinalStatus>().copied();
         let (parts, mut body) = response.into_parts();
         if !place.kind.is_stream() {
-            body = match buffer(body, &mut memory, record.correlation_id()).await {
+            body = match buffer(body, place.kind, &mut memory, record.correlation_id()).await {
                 Ok(buffered) => buffered,
                 Err(error) => {
-                    let response = self.protocol.refusal(error);
+                    let mut response = self.protocol.refusal(error);
+                    correlation::insert_header(&mut response, record.correlation_id());
                     self.finish(&mut record, &response);
                     return response;
                 }

@@ -75,8 +75,8 @@ impl<R: Send + 'static> StalledResponses<R> {
 }
 
 impl<R: Send> MakeRoom for StalledResponses<R> {
-    fn make_room(&self) -> bool {
-        let Some(oldest) = lock(&self.0).take_oldest_of_greediest() else { return false };
+    fn make_room(&self, user: Option<&User>) -> bool {
+        let Some(oldest) = lock(&self.0).take_oldest(user) else { return false };
         drop_response(&oldest);
         true
     }
@@ -118,10 +118,15 @@ impl<R> Waiting<R> {
         next_expired.collect()
     }
 
-    /// Removes and returns the oldest response of the user that has most waiting.
-    fn take_oldest_of_greediest(&mut self) -> Option<Weak<SharedResponse<R>>> {
-        let (greediest, _) = self.bytes.iter().max_by_key(|(_, bytes)| **bytes)?;
-        let oldest = self.responses.iter().find(|(_, waiting)| waiting.user == *greediest);
+    /// Removes and returns the oldest response of this user, or else of the one that has most
+    /// waiting.
+    fn take_oldest(&mut self, user: Option<&User>) -> Option<Weak<SharedResponse<R>>> {
+        let greediest = || self.bytes.iter().max_by_key(|(_, bytes)| **bytes);
+        let user = match user {
+            Some(user) => self.bytes.get_key_value(user)?.0,
+            None => greediest()?.0,
+        };
+        let oldest = self.responses.iter().find(|(_, waiting)| waiting.user == *user);
         let number = *oldest?.0;
         self.remove(number).map(|removed| removed.response)
     }

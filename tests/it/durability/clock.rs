@@ -154,13 +154,18 @@ async fn a_clock_that_jumps_ahead_is_refused_until_it_is_corrected() {
     }
     source.set("2017-12-12T11:00:00Z");
     assert_eq!(create(&app).await.expect("corrected"), "2017-12-12T11:00:00.000Z");
+    // A clock that was behind, as before the network sets it, is corrected as well.
+    source.set("1970-01-01T00:00:00Z");
+    assert_eq!(create(&app).await.expect("behind"), "2017-12-12T11:00:00.000Z");
+    source.set("2017-12-12T11:30:00Z");
+    assert_eq!(create(&app).await.expect("corrected"), "2017-12-12T11:30:00.000Z");
     assert!(app.close().await);
 
     source.set("2099-01-01T00:00:00Z");
     let refused = start(&log, &source, true).await.expect_err("far ahead of the log").to_string();
-    let expected = "the clock of the server shows 2099-01-01 00:00:00 UTC, but the last event is from 2017-12-12 11:00:00 UTC; correct the clock, or raise --max-clock-jump-hours if no event was recorded since";
+    let expected = "the clock of the server shows 2099-01-01 00:00:00 UTC, but the last event is from 2017-12-12 11:30:00 UTC; correct the clock, or raise --max-clock-jump-hours if no event was recorded since";
     assert_eq!(refused, expected);
-    assert_eq!(log.latest().await.expect("readable").position, Position(2));
+    assert_eq!(log.latest().await.expect("readable").position, Position(4));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,6 +60,15 @@ async fn unread_responses_leave_memory_for_other_calls() {
     server.stop().await;
 }
 
+/// The change is recorded, so its client must not be told otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_response_to_a_change_is_sent_however_little_memory_there_is() {
+    // Enough for the call itself, and for a small request.
+    let server = TestServer::with(|config| config.capacity.client_memory = 16 * 1024 + 16).await;
+    create(&mut server.client().await, "people").await;
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_stalled_response_delays_shutdown_only_to_the_limit() {
     let server = TestServer::start().await;
