@@ -1,10 +1,10 @@
 //! The maximum age of a connection. A certificate is checked when its connection starts, so
 //! one that has expired or was revoked since then stays in use no longer than this.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, future::pending, str::FromStr, time::Duration};
 
 use ring::rand::{self, SystemRandom};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 
 /// The name of an unlimited age.
 const OFF: &str = "off";
@@ -23,10 +23,18 @@ pub struct MaxConnectionAgeError;
 impl MaxConnectionAge {
     /// The age of one connection: between 80 and 100 percent of the maximum, so that clients
     /// that connected at the same moment do not all return at the same moment.
-    pub(super) fn of_connection(self) -> Option<Duration> {
+    fn of_connection(self) -> Option<Duration> {
         let random = rand::generate(&SystemRandom::new()).map_or([0], rand::Random::expose);
         let [random]: [u8; 1] = random;
         self.0.map(|max| max.saturating_sub(max / 5 * u32::from(random) / u32::from(u8::MAX)))
+    }
+
+    /// Waits until a connection that begins now has reached its age.
+    pub(super) async fn end(self) {
+        match self.of_connection() {
+            Some(age) => sleep(age).await,
+            None => pending().await,
+        }
     }
 }
 
@@ -72,7 +80,7 @@ impl StreamsEnd {
     /// Waits for it. Waits forever if the connection closes in another way.
     pub(super) async fn wait(&mut self) {
         if self.0.wait_for(|has_ended| *has_ended).await.is_err() {
-            std::future::pending::<()>().await;
+            pending::<()>().await;
         }
     }
 }

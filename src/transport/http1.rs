@@ -21,7 +21,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     sync::watch,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 use tonic::{body::Body, transport::server::Connected as _};
 use tower::{BoxError, Service};
@@ -66,19 +66,12 @@ pub(crate) async fn serve<F, A>(
         _ = served.as_mut() => return,
         () = expired.as_mut() => return,
         () = stop => (),
-        () = end_of_age(max_age) => (),
+        () = max_age.end() => (),
     }
     served.as_mut().graceful_shutdown();
     tokio::select! {
         _ = served => (),
         () = expired => (),
-    }
-}
-
-async fn end_of_age(max_age: MaxConnectionAge) {
-    match max_age.of_connection() {
-        Some(age) => sleep(age).await,
-        None => future::pending().await,
     }
 }
 

@@ -23,11 +23,7 @@ use hyper_util::{
     server::conn::auto,
     service::TowerToHyperService,
 };
-use tokio::{
-    sync::watch,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tonic::{body::Body, transport::server::Connected as _};
 use tower::{BoxError, Service};
 
@@ -87,11 +83,10 @@ where
         let served = self.http.serve_connection(TokioIo::new(connection), service);
         // Errors of a connection are caused by its client.
         let mut served = pin!(served);
-        let age = self.max_age.of_connection();
         let is_draining = tokio::select! {
             _ = served.as_mut() => return,
             _ = self.drain.wait_for(|drain| *drain) => true,
-            () = wait(age) => false,
+            () = self.max_age.end() => false,
         };
         served.as_mut().graceful_shutdown();
         if is_draining {
@@ -103,13 +98,6 @@ where
             end_streams.send_replace(true);
             let _ = timeout(CLOSE_TIMEOUT, served).await;
         }
-    }
-}
-
-async fn wait(age: Option<Duration>) {
-    match age {
-        Some(age) => sleep(age).await,
-        None => std::future::pending().await,
     }
 }
 

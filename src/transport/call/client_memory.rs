@@ -17,10 +17,10 @@ use super::{
 const CALL_BYTES: usize = 16 * 1024;
 
 /// Drops what clients have not read.
-pub(super) trait MakeRoom: fmt::Debug + Send + Sync {
+pub(super) trait UnreadResponses: fmt::Debug + Send + Sync {
     /// Drops the oldest unread response of this user, or else of the one with most of them.
     /// Returns whether there was one.
-    fn make_room(&self, user: Option<&User>) -> bool;
+    fn drop_oldest(&self, user: Option<&User>) -> bool;
 }
 
 /// The memory for clients.
@@ -29,12 +29,16 @@ pub(super) struct ClientMemory {
     limit: Arc<FairLimit>,
     /// For health checks, which are always answered.
     unlimited: Arc<FairLimit>,
-    unread: Arc<dyn MakeRoom>,
+    unread: Arc<dyn UnreadResponses>,
     refused: RefusalCounters,
 }
 
 impl ClientMemory {
-    pub(super) fn new(bytes: usize, unread: Arc<dyn MakeRoom>, refused: RefusalCounters) -> Self {
+    pub(super) fn new(
+        bytes: usize,
+        unread: Arc<dyn UnreadResponses>,
+        refused: RefusalCounters,
+    ) -> Self {
         let (limit, unlimited) = (FairLimit::new(bytes), FairLimit::new(usize::MAX));
         Self { limit, unlimited, unread, refused }
     }
@@ -62,7 +66,7 @@ impl ClientMemory {
 #[derive(Debug)]
 pub(super) struct TakenMemory {
     share: Share,
-    unread: Arc<dyn MakeRoom>,
+    unread: Arc<dyn UnreadResponses>,
     refused: RefusalCounters,
 }
 
@@ -75,7 +79,7 @@ impl TakenMemory {
                 Full::ForUser => Some(self.share.user()),
                 Full::ForAll => None,
             };
-            if !self.unread.make_room(user) {
+            if !self.unread.drop_oldest(user) {
                 self.refused.count(RefusalReason::Memory);
                 return Err(Overload::Memory);
             }

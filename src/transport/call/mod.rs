@@ -42,7 +42,7 @@ use self::{
     access_record::AccessRecord,
     admission::{Admission, CallKind, Place},
     buffered_response::buffer,
-    client_memory::{ClientMemory, MakeRoom, TakenMemory},
+    client_memory::{ClientMemory, TakenMemory, UnreadResponses},
     record_limiter::RecordLimiter,
     request_body::{RequestBody, SharedMemory},
     response_body::{ResponseBody, SentResponse},
@@ -94,7 +94,7 @@ impl CallLayer {
         let refused = metrics.refused.clone();
         let authentication = Authentication::new(tokens, Arc::clone(&source), refused.clone());
         let stalled_responses = Arc::new(StalledResponses::new());
-        let unread: Arc<dyn MakeRoom> =
+        let unread: Arc<dyn UnreadResponses> =
             Arc::<StalledResponses<SentResponse>>::clone(&stalled_responses);
         let memory = ClientMemory::new(capacity.client_memory, unread, refused.clone());
         Self(Arc::new(Steps {

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{super::fair_limit::User, client_memory::MakeRoom};
+use super::{super::fair_limit::User, client_memory::UnreadResponses};
 
 /// How long a client may leave a response unread. HTTP/2 lets it do so forever, even
 /// while it reads everything else, and each unread response takes memory.
@@ -74,8 +74,8 @@ impl<R: Send + 'static> StalledResponses<R> {
     }
 }
 
-impl<R: Send> MakeRoom for StalledResponses<R> {
-    fn make_room(&self, user: Option<&User>) -> bool {
+impl<R: Send> UnreadResponses for StalledResponses<R> {
+    fn drop_oldest(&self, user: Option<&User>) -> bool {
         let Some(oldest) = lock(&self.0).take_oldest(user) else { return false };
         drop_response(&oldest);
         true

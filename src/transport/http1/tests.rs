@@ -4,7 +4,7 @@
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     task::JoinHandle,
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 use super::*;
