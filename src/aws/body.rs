@@ -40,7 +40,7 @@ async fn collect<B: Body<Data = Bytes>>(
     let mut body = pin!(body);
     let mut bytes = BytesMut::new();
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-        // Whoever sent an incomplete body no longer reads the answer.
+        // The client has closed the connection, so it does not read this error.
         let frame = frame.map_err(|_| Error::request_timeout())?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len().saturating_add(data.remaining()) > MAX_BODY_BYTES {

@@ -27,8 +27,9 @@ pub(super) struct Decoded {
     pub(super) empty_lists: Vec<String>,
 }
 
-/// How many different unknown names are told apart. Further ones are reported as the next one,
-/// because each is compared with those before it, and with each violation.
+/// How many different unknown names are kept before the last one, which stands for all further
+/// ones. The limit bounds the time: each name is compared with those before it, and replaced in
+/// the text of each violation.
 const MAX_UNKNOWN_NAMES: usize = 64;
 
 /// The JSON does not have the types of the request. The text is AWS's, with the path of the

@@ -119,7 +119,7 @@ fn with_names_of_arg(arg: Arg, creates: bool, connection: Option<&ConnectionArgs
     let name = arg.get_value_names().and_then(<[_]>::first).map(Str::as_str);
     let kind = match name {
         Some("POOL") => NameKind::UserPool,
-        // A new domain is none of the server's.
+        // A new domain does not exist on the server yet.
         Some("PREFIX") if !creates => NameKind::Domain,
         Some(_) | None => return arg,
     };

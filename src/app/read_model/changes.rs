@@ -76,7 +76,7 @@ impl Changes {
         self.checkpoint.head()
     }
 
-    /// The time at which the last event was recorded; 1970 if there is none.
+    /// The time at which the last event was recorded. The start of 1970 if there is no event.
     pub(in crate::app) fn record_time(&self) -> DateTime<Utc> {
         self.last_record_time().unwrap_or(DateTime::UNIX_EPOCH)
     }

@@ -86,8 +86,8 @@ impl AccessKeyVerifier {
     }
 }
 
-/// Refuses a signature for another region: a user pool in a region that nobody asked for is
-/// worse than a refusal.
+/// Refuses a signature for another region. Otherwise the client would create user pools in a
+/// region that it did not choose.
 pub(crate) fn check_region(expected: &str, found: &str) -> Result<(), BadSignature> {
     if found == expected {
         return Ok(());

@@ -30,18 +30,25 @@ async fn next(watch: &mut Watch) -> (i64, usize) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_watch_resumes_after_a_restart_and_repeats_no_event() {
+/// A server on a socket that another one can listen on later, and a watch that has had the
+/// first event.
+async fn watched_on_socket() -> (TestServer, Client, Watch) {
     let server = TestServer::with(|config| {
         config.listen = Endpoint::Unix(config.data_dir.join("socket"));
     })
     .await;
-    let endpoint = server.endpoint.clone();
-    let client = userpool::client::Options::to(endpoint.clone()).connect().await;
+    let client = userpool::client::Options::to(server.endpoint.clone()).connect().await;
     let client = client.expect("connected");
     create(&client, "people").await;
     let mut watch = client.watch(from_the_beginning()).await.expect("a watch");
     assert_eq!(next(&mut watch).await, (1, 0));
+    (server, client, watch)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_resumes_after_a_restart_and_repeats_no_event() {
+    let (server, client, mut watch) = watched_on_socket().await;
+    let endpoint = server.endpoint.clone();
 
     let directory = server.stop().await;
     let _server = TestServer::with(|config| {
@@ -59,16 +66,8 @@ async fn a_watch_resumes_after_a_restart_and_repeats_no_event() {
 /// As after a backup was restored: the same positions, other events.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_does_not_go_on_in_another_log() {
-    let server = TestServer::with(|config| {
-        config.listen = Endpoint::Unix(config.data_dir.join("socket"));
-    })
-    .await;
+    let (server, client, mut watch) = watched_on_socket().await;
     let endpoint = server.endpoint.clone();
-    let client = userpool::client::Options::to(endpoint.clone()).connect().await;
-    let client = client.expect("connected");
-    create(&client, "people").await;
-    let mut watch = client.watch(from_the_beginning()).await.expect("a watch");
-    assert_eq!(next(&mut watch).await, (1, 0));
 
     let _directory = server.stop().await;
     let restored = TestServer::with(|config| config.listen = endpoint).await;

@@ -15,7 +15,7 @@ use super::{
     Random,
     faults::{EACCES, EIO, ENOSPC, EROFS, Faults, Rule},
     rounds, seed,
-    server::{LIMIT, Start, offline, serve, start},
+    server::{LIMIT, Lines, Start, offline, serve, start},
 };
 use crate::support::{create, named};
 
@@ -259,11 +259,22 @@ async fn a_file_that_cannot_be_opened_is_named_and_unchanged() {
     server.kill().await;
 }
 
+/// Runs a script that mounts a file system, in a mount namespace of its own, so that it
+/// disappears with the process. Returns its first line, unless it cannot mount.
+async fn mounted(script: &str, directory: &Path, promise: &str) -> Option<(Lines, String)> {
+    let mut shell = Lines::of("unshare", &["-m", "sh", "-c", script], directory);
+    let first = shell.next().await;
+    if first == "unmountable" || first.is_empty() {
+        eprintln!("NOT TESTED: {promise}; this test needs root");
+        return None;
+    }
+    Some((shell, first))
+}
+
 /// Without the library: the kernel reports that the disk is full.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_ends_the_server_and_free_space_restores_it() {
     let directory = TempDir::new().expect("a directory");
-    // In a mount namespace of its own, the disk disappears with the process.
     let script = r#"
         mount -t tmpfs -o size=5m tmpfs "$0" || { echo unmountable; exit 0; }
         "$1" serve --listen=127.0.0.1:0 --log=off --data-dir="$0/data"
@@ -271,13 +282,8 @@ async fn a_full_disk_ends_the_server_and_free_space_restores_it() {
         mount -o remount,size=100m "$0"
         exec "$1" serve --listen=127.0.0.1:0 --log=off --data-dir="$0/data"
     "#;
-    let mut shell =
-        super::server::Lines::of("unshare", &["-m", "sh", "-c", script], directory.path());
-    let first = shell.next().await;
-    if first == "unmountable" || first.is_empty() {
-        eprintln!("NOT TESTED: that a full disk ends the server; this test needs root");
-        return;
-    }
+    let mounted = mounted(script, directory.path(), "that a full disk ends the server").await;
+    let Some((mut shell, first)) = mounted else { return };
     let mut client = UserPoolServiceClient::new(shell.channel(&first).await);
     let mut acknowledged = Vec::new();
     let failed = loop {
@@ -316,13 +322,9 @@ async fn a_read_model_that_cannot_be_deleted_yet_is_moved_away() {
         mount -t tmpfs tmpfs "$0/data/read_model/busy" || { echo unmountable; exit 0; }
         exec "$1" serve --listen=127.0.0.1:0 --log=off --data-dir="$0/data"
     "#;
-    let mut shell =
-        super::server::Lines::of("unshare", &["-m", "sh", "-c", script], directory.path());
-    let first = shell.next().await;
-    if first == "unmountable" || first.is_empty() {
-        eprintln!("NOT TESTED: that files in use do not stop a rebuild; this test needs root");
-        return;
-    }
+    let mounted =
+        mounted(script, directory.path(), "that files in use do not stop a rebuild").await;
+    let Some((shell, first)) = mounted else { return };
     assert_eq!(names(shell.channel(&first).await).await.len(), 0);
     assert!(directory.path().join("data/read_model.removed/busy").is_dir());
 }
