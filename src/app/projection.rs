@@ -19,10 +19,11 @@ use super::{
 
 /// How many events are applied between two progress messages.
 const PROGRESS_INTERVAL: u64 = 100_000;
-/// How many pages may be read ahead of the one that is being applied.
-const MAX_PAGES_AHEAD: usize = 2;
+/// How many pages may be read ahead of the one that is being applied. Together they have more
+/// events than a loaded batch, so reading goes on while a batch is written.
+const MAX_PAGES_AHEAD: usize = 6;
 /// About how many bytes are written at once while a read model is built.
-const LOADED_BATCH: usize = 32 * 1024 * 1024;
+const LOADED_BATCH: usize = 8 * 1024 * 1024;
 /// A file that only a read model of version 0.1 has.
 const OLD_FILE: &str = "db";
 
