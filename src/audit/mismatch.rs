@@ -60,6 +60,9 @@ pub enum MismatchCause {
     /// The checkpoint that the server signed is malformed, or its signature is wrong.
     #[error("the checkpoint of the server is invalid")]
     InvalidCheckpoint(#[from] CheckpointError),
+    /// The checkpoint of the server has no key, so nothing signs it.
+    #[error("the checkpoint of the server is not signed")]
+    Unsigned,
     /// The server signed with another key than the one that is trusted.
     #[error("the checkpoint of the server is signed with key {found}, not with {expected}")]
     OtherKey {

@@ -97,8 +97,8 @@ impl Verifier {
     /// Checks that the log may end here, and that its server signed this end.
     ///
     /// # Errors
-    /// As for [`Self::finish`]; or the server signed another head, or did so with another
-    /// key than `expected_key`.
+    /// As for [`Self::finish`]; or the server signed another head, or none, or did so with
+    /// another key than `expected_key`.
     pub fn finish_signed(
         &self,
         signed: LogCheckpoint,
@@ -116,11 +116,12 @@ impl Verifier {
         if found != signed {
             return Err(self.mismatch_at_head(MismatchCause::OtherCheckpoint { found, signed }));
         }
-        match (key, expected_key) {
-            (Some(found), Some(expected)) if found != expected => {
+        let found = key.ok_or_else(|| self.mismatch_at_head(MismatchCause::Unsigned))?;
+        match expected_key {
+            Some(expected) if found != expected => {
                 Err(self.mismatch_at_head(MismatchCause::OtherKey { found, expected }))
             }
-            (_, _) => Ok(()),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use proptest::{prelude::*, test_runner::TestRunner};
 use userpool::{
-    audit::{self, Verifier},
+    audit::{self, LogCheckpoint, PublicKey, Verifier},
     event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
     proto::{
         UserPool, UserPoolCreated, UserPoolEvent, UserPoolEventType, UserPoolUpdated,
@@ -214,4 +214,16 @@ async fn every_change_to_a_record_is_found_at_its_position() {
         Ok(())
     });
     tried.expect("no failing case");
+}
+
+#[test]
+fn a_checkpoint_without_a_key_is_not_signed() {
+    let (verifier, key) = (Verifier::default(), Some(PublicKey([7; 32])));
+    let signed = LogCheckpoint { head: Head::default(), key };
+    for expected in [None, key] {
+        verifier.finish_signed(signed, expected).expect("signed");
+        let unsigned = LogCheckpoint { key: None, ..signed };
+        let mismatch = verifier.finish_signed(unsigned, expected).expect_err("not signed");
+        assert!(mismatch.cause.to_string().contains("is not signed"), "{mismatch:?}");
+    }
 }
