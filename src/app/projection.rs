@@ -7,7 +7,7 @@ use tokio::{sync::mpsc, task};
 
 use crate::{
     audit::codec,
-    event_log::{EventLog, Head, Position, ReadLimit},
+    event_log::{Defect, EventLog, Head, Position, ReadError, ReadLimit, Record},
     proto::UserPoolEvent,
     telemetry::{error_chain, metrics::RebuildReason},
 };
@@ -167,18 +167,35 @@ pub enum Comparison {
 /// Builds a read model in memory from the log.
 ///
 /// # Errors
-/// The log cannot be read.
+/// The log cannot be read, or lacks a record before its end.
 pub(super) async fn build_in_memory(log: &dyn EventLog) -> Result<ReadModel, LoadError> {
     let read_model = ReadModel::in_memory();
-    let mut position = Position::START;
-    loop {
-        let records = log.read(position, ReadLimit::PAGE).await?;
-        let Some(last) = records.last() else { return Ok(read_model) };
-        position = last.position;
+    let (mut position, end) = (Position::START, log.head().borrow().position);
+    while position < end {
+        let records;
+        (records, position) = read_next(log, position, ReadLimit::PAGE).await?;
         let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
         let mut changes = read_model.changes();
         project(&read_model, &mut changes, events)?;
         read_model.apply(changes)?;
+    }
+    Ok(read_model)
+}
+
+/// Reads records after a position that is not the end of the log, and returns the position of
+/// the last one.
+///
+/// # Errors
+/// The log cannot be read, or returns none.
+async fn read_next(
+    log: &dyn EventLog,
+    after: Position,
+    limit: ReadLimit,
+) -> Result<(Vec<Record>, Position), ReadError> {
+    let records = log.read(after, limit).await?;
+    match records.last().map(|last| last.position) {
+        Some(last) => Ok((records, last)),
+        None => Err(ReadError::Damaged { position: after.next(), defect: Defect::Missing }),
     }
 }
 
@@ -300,9 +317,8 @@ async fn apply(
         while position < end {
             let left = usize::try_from(end.0.saturating_sub(position.0)).unwrap_or(usize::MAX);
             let limit = ReadLimit { records: ReadLimit::PAGE.records.min(left), ..ReadLimit::PAGE };
-            let records = log.read(position, limit).await?;
-            let Some(last) = records.last() else { break };
-            position = last.position;
+            let records;
+            (records, position) = read_next(log, position, limit).await?;
             let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
             // The channel is closed if applying has failed; the error is returned below.
             if decoded.send(events).await.is_err() {

@@ -1,5 +1,7 @@
 //! The read model shows what the log says, or it is rebuilt: nothing else is ever served.
 
+mod lost_records;
+
 use std::{error::Error as _, fs, path::Path, process::Command, sync::Arc};
 
 use prost::Message as _;

@@ -59,7 +59,8 @@ fn source(number: u64) -> Arc<FixedSource> {
     Arc::new(FixedSource::starting_at(number * IDENTIFIERS))
 }
 
-fn settings() -> Settings {
+/// The settings of an application.
+pub(crate) fn settings() -> Settings {
     Settings {
         region: "us-east-1".to_owned(),
         limits: Limits::default(),
