@@ -1,14 +1,9 @@
-//! The listener for AWS clients: accepts connections from the start of the server. At
-//! shutdown, it drains them and aborts those that remain.
+//! The listener for AWS clients: accepts connections from the start of the server.
 
 use std::{pin::pin, sync::Arc};
 
 use futures_util::StreamExt as _;
-use tokio::{
-    sync::watch,
-    task::{JoinHandle, JoinSet},
-    time,
-};
+use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     aws::Door,
@@ -22,16 +17,14 @@ use crate::{
     },
 };
 
-use super::grpc_server::DRAIN_TIMEOUT;
+use super::accept_task::{AcceptTask, Ends};
 
 /// A running listener for AWS clients. Dropping it stops it at once.
 #[derive(Debug)]
 pub(super) struct AwsServer {
     endpoint: Endpoint,
     is_encrypted: bool,
-    task: JoinHandle<()>,
-    drain: watch::Sender<bool>,
-    abort: watch::Sender<bool>,
+    pub(super) accept: AcceptTask,
 }
 
 impl AwsServer {
@@ -44,14 +37,14 @@ impl AwsServer {
         max_age: MaxConnectionAge,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let (drain, drained) = watch::channel(false);
-        let (abort, aborted) = watch::channel(false);
         let endpoint = listener.endpoint();
         let is_encrypted = tls.is_some() && matches!(endpoint, Endpoint::Tcp(_));
-        let acceptor =
-            Acceptor::new(listener, tls, Wire::Http1, limits, aborted, Arc::clone(&metrics));
-        let task = tokio::spawn(serve(acceptor, door, max_age, metrics, drained));
-        Self { endpoint, is_encrypted, task, drain, abort }
+        let accept = AcceptTask::spawn(|Ends { drain, abort }| {
+            let (wire, shared_metrics) = (Wire::Http1, Arc::clone(&metrics));
+            let acceptor = Acceptor::new(listener, tls, wire, limits, abort, shared_metrics);
+            serve(acceptor, door, max_age, metrics, drain)
+        });
+        Self { endpoint, is_encrypted, accept }
     }
 
     /// The URL for AWS clients, or `unix:PATH`.
@@ -61,22 +54,6 @@ impl AwsServer {
             Endpoint::Tcp(address) => format!("http://{address}"),
             Endpoint::Unix(_) => self.endpoint.to_string(),
         }
-    }
-
-    /// Accepts no more connections, waits for the running calls, and closes. Returns
-    /// whether calls had to be aborted.
-    pub(super) async fn drain(&mut self) -> bool {
-        self.drain.send_replace(true);
-        let has_aborted = time::timeout(DRAIN_TIMEOUT, &mut self.task).await.is_err();
-        self.abort.send_replace(true);
-        has_aborted
-    }
-}
-
-impl Drop for AwsServer {
-    fn drop(&mut self) {
-        self.task.abort();
-        self.abort.send_replace(true);
     }
 }
 

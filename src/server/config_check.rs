@@ -43,6 +43,16 @@ impl Config {
         }
     }
 
+    /// Warns if callers on other machines have every role, because none is granted.
+    pub(super) fn warn_of_roles(&self, listener: &str, reach: Reach) {
+        if reach == Reach::Network && self.grants.is_empty() {
+            tracing::warn!(
+                "every client that can connect to {listener} has every role; set --readers and \
+                 --writers"
+            );
+        }
+    }
+
     /// Returns all problems that can be found without listening and without changing the
     /// data directory, which a running server may use. Includes each
     /// [`ConfigWarning`](super::ConfigWarning), which does not prevent a start.
@@ -50,14 +60,17 @@ impl Config {
         let mut problems = Vec::new();
         let reach = listen::check(&self.listen).await.map_err(cannot_listen(&self.listen));
         let known_reach = reach.as_ref().ok().copied();
+        let mut reaches: Vec<_> = known_reach.into_iter().collect();
         problems.extend(reach.err());
         if let Some(endpoint) = &self.metrics_listen {
             let checked = listen::check(endpoint).await.map_err(cannot_listen(endpoint));
             problems.extend(checked.err());
         }
         if let Some(endpoint) = &self.aws_listen {
-            let checked = listen::check(endpoint).await.map_err(cannot_listen(endpoint));
-            problems.extend(checked.and_then(|reach| self.check_aws(endpoint, reach)).err());
+            let reach = listen::check(endpoint).await.map_err(cannot_listen(endpoint));
+            // With keys, its callers are known by these.
+            reaches.extend(reach.as_ref().ok().filter(|_| self.aws_credentials.is_none()));
+            problems.extend(reach.and_then(|reach| self.check_aws(endpoint, reach)).err());
         }
         problems.extend(known_reach.and_then(|reach| self.check_tls(reach).err()));
         let tls = self.tls.as_ref().map(ServerTls::load);
@@ -69,7 +82,7 @@ impl Config {
         let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
         problems.extend(data_dir.err());
         problems.extend(self.tracer().err().map(ServerError::from));
-        problems.extend(config_warning::all(self, known_reach).into_iter().map(ServerError::from));
+        problems.extend(config_warning::all(self, &reaches).into_iter().map(ServerError::from));
         problems
     }
 

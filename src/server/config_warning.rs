@@ -46,12 +46,14 @@ pub enum ConfigWarning {
 }
 
 /// Returns all warnings about a configuration. Those about callers depend on where the
-/// server can be reached from.
-pub(super) fn all(config: &Config, reach: Option<Reach>) -> Vec<ConfigWarning> {
+/// listeners can be reached from whose connections can tell who calls.
+pub(super) fn all(config: &Config, reaches: &[Reach]) -> Vec<ConfigWarning> {
     let mut all = zero_limits(config);
     all.extend(shared_endpoints(config));
     all.extend(settings_without_aws_listener(config));
-    all.extend(reach.into_iter().flat_map(|reach| grants_without_callers(config, reach)));
+    if !reaches.is_empty() {
+        all.extend(grants_without_callers(config, reaches));
+    }
     all
 }
 
@@ -97,7 +99,7 @@ fn zero_limits(config: &Config) -> Vec<ConfigWarning> {
     zero.map(|(setting, _)| ConfigWarning::ZeroLimit { setting }).collect()
 }
 
-fn grants_without_callers(config: &Config, reach: Reach) -> Vec<ConfigWarning> {
+fn grants_without_callers(config: &Config, reaches: &[Reach]) -> Vec<ConfigWarning> {
     let Grants { readers, writers } = &config.grants;
     let mut warnings = Vec::new();
     for (setting, patterns) in [("readers", readers), ("writers", writers)] {
@@ -109,7 +111,7 @@ fn grants_without_callers(config: &Config, reach: Reach) -> Vec<ConfigWarning> {
             (ActorKind::Anonymous, "anonymous"),
         ] {
             let is_granted = patterns.iter().any(|pattern| pattern.kind() == kind);
-            if let Some(reason) = no_callers(config, reach, kind).filter(|_| is_granted) {
+            if let Some(reason) = no_callers(config, reaches, kind).filter(|_| is_granted) {
                 warnings.push(ConfigWarning::NoSuchCallers { setting, kind: name, reason });
             }
         }
@@ -118,8 +120,9 @@ fn grants_without_callers(config: &Config, reach: Reach) -> Vec<ConfigWarning> {
 }
 
 /// Why no caller of this kind can reach the server; `None` if one can.
-fn no_callers(config: &Config, reach: Reach, kind: ActorKind) -> Option<&'static str> {
-    let is_socket = reach == Reach::File;
+fn no_callers(config: &Config, reaches: &[Reach], kind: ActorKind) -> Option<&'static str> {
+    let has_socket = reaches.contains(&Reach::File);
+    let has_address = reaches.iter().any(|reach| *reach != Reach::File);
     let clients = config.tls.as_ref().and_then(|tls| tls.clients.as_ref());
     let is_required = clients.is_some_and(|clients| clients.required);
     match kind {
@@ -140,11 +143,11 @@ fn no_callers(config: &Config, reach: Reach, kind: ActorKind) -> Option<&'static
                  role to others",
             )
         }
-        ActorKind::LocalProcess => (!is_socket).then_some(
+        ActorKind::LocalProcess => (!has_socket).then_some(
             "only a Unix socket identifies the process that calls; listen on unix:PATH, or grant \
              the role to others",
         ),
-        ActorKind::Anonymous if is_socket => Some(
+        ActorKind::Anonymous if !has_address => Some(
             "a Unix socket identifies the process that calls; grant the role to local:uid=N, or \
              listen on HOST:PORT",
         ),

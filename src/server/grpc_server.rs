@@ -1,5 +1,4 @@
-//! The gRPC listener: accepts connections from the start of the server. At shutdown, it
-//! drains them and aborts those that remain.
+//! The gRPC listener: accepts connections from the start of the server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,11 +6,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::conn::auto,
 };
-use tokio::{
-    sync::watch,
-    task::{JoinError, JoinHandle},
-    time,
-};
+use tokio::{sync::watch, task::JoinError, time};
 use tower::Layer as _;
 
 use crate::{
@@ -28,7 +23,10 @@ use crate::{
     },
 };
 
-use super::config::Config;
+use super::{
+    accept_task::{AcceptTask, Ends},
+    config::Config,
+};
 
 /// How long a client may be silent before it is sent a PING.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
@@ -39,8 +37,6 @@ const MAX_STREAMS: u32 = 128;
 /// The maximum size of the headers of a call.
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
 
-/// How long running calls may take after the shutdown begins.
-pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection without calls may take to close. Some clients never close it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -53,10 +49,8 @@ pub(super) struct Security {
 /// A running gRPC server. Dropping it stops it at once.
 #[derive(Debug)]
 pub(super) struct GrpcServer {
-    task: JoinHandle<()>,
+    pub(super) accept: AcceptTask,
     phase: watch::Sender<Phase>,
-    drain: watch::Sender<bool>,
-    abort: watch::Sender<bool>,
     calls: CallLayer,
 }
 
@@ -72,13 +66,10 @@ impl GrpcServer {
         tracer: Tracer,
     ) -> (Self, StartupGate) {
         let (phase, phases) = watch::channel(Phase::Starting);
-        let (drain, draining) = watch::channel(false);
-        let (abort, aborted) = watch::channel(false);
         let gate = StartupGate::new(phases.clone(), metrics.refused.clone());
         let capacity = config.capacity;
         let Security { tls, access } = security;
-        let acceptor =
-            Acceptor::new(listener, tls, Wire::Http2, limits, aborted, Arc::clone(&metrics));
+        let shared_metrics = Arc::clone(&metrics);
         let calls = CallLayer::new(&Grpc, source, access, capacity, phases, metrics, tracer);
         let mut http = auto::Builder::new(TokioExecutor::new()).http2_only();
         http.http2()
@@ -89,9 +80,12 @@ impl GrpcServer {
             .max_header_list_size(MAX_HEADER_BYTES);
         let service = calls.layer(gate.clone());
         let max_age = config.max_connection_age;
-        let server = Http2Server { http, service, max_age, drain: draining };
-        let task = tokio::spawn(server.serve(acceptor));
-        (Self { task, phase, drain, abort, calls }, gate)
+        let accept = AcceptTask::spawn(|Ends { drain, abort }| {
+            let wire = Wire::Http2;
+            let acceptor = Acceptor::new(listener, tls, wire, limits, abort, shared_metrics);
+            Http2Server { http, service, max_age, drain }.serve(acceptor)
+        });
+        (Self { accept, phase, calls }, gate)
     }
 
     /// The steps of its calls, for calls of another protocol as well.
@@ -111,39 +105,11 @@ impl GrpcServer {
 
     /// Accepts no more connections, waits for the running calls, and closes. Returns
     /// whether calls had to be aborted.
+    ///
+    /// # Errors
+    /// The accept task panicked.
     pub(super) async fn drain(&mut self) -> Result<bool, JoinError> {
-        self.drain.send_replace(true);
-        let calls = self.calls.clone();
-        let drained = time::timeout(DRAIN_TIMEOUT, async {
-            tokio::select! {
-                result = self.join() => result,
-                () = wait_idle(&calls) => Ok(()),
-            }
-        });
-        let has_aborted = match drained.await {
-            Ok(result) => {
-                result?;
-                false
-            }
-            Err(_) => true,
-        };
-        self.abort.send_replace(true);
-        if !self.task.is_finished() {
-            self.join().await?;
-        }
-        Ok(has_aborted)
-    }
-
-    /// Waits until all connections are closed. An error means that the task panicked.
-    pub(super) async fn join(&mut self) -> Result<(), JoinError> {
-        (&mut self.task).await
-    }
-}
-
-impl Drop for GrpcServer {
-    fn drop(&mut self) {
-        self.task.abort();
-        self.abort.send_replace(true);
+        self.accept.drain(wait_idle(&self.calls)).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The server: starts, serves, and shuts down gracefully.
 
+mod accept_task;
 mod aws_server;
 mod config;
 mod config_check;
@@ -9,13 +10,16 @@ mod error;
 mod gauges;
 mod grpc_server;
 mod monitoring;
+#[cfg(test)]
+mod tests;
 
 use std::{
+    future::pending,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use tokio::task;
+use tokio::task::{self, JoinError};
 
 use crate::{
     app::{App, Failure, Settings, Source},
@@ -27,7 +31,7 @@ use crate::{
     grpc::{self, Services, StartupGate},
     service::Operations,
     telemetry::{metrics::Metrics, spans::Tracer},
-    transport::{Endpoint, Listener, Phase, ServerTls, acceptor::ConnectionLimits, listen::Reach},
+    transport::{Endpoint, Listener, Phase, ServerTls, acceptor::ConnectionLimits},
 };
 
 use self::{
@@ -116,7 +120,8 @@ impl Server {
         let Self { data_dir, checkpoints, signer, app, listeners } = self;
         let Listeners { mut grpc, mut aws, reload_task, tracer, monitoring, .. } = listeners;
         let failure = tokio::select! {
-            result = grpc.join() => return result.map_err(ServerError::from),
+            result = grpc.accept.join() => return result.map_err(ServerError::from),
+            result = join(aws.as_mut()) => return result.map_err(ServerError::from),
             () = stop => None,
             failure = app.failed() => Some(failure),
         };
@@ -125,12 +130,13 @@ impl Server {
         app.drain();
         let drain_aws = async {
             match &mut aws {
-                Some(aws) => aws.drain().await,
-                None => false,
+                // Without a call, these connections close at once.
+                Some(aws) => aws.accept.drain(pending()).await,
+                None => Ok(false),
             }
         };
         let (has_aborted, aws_has_aborted) = tokio::join!(grpc.drain(), drain_aws);
-        if has_aborted? || aws_has_aborted {
+        if has_aborted? || aws_has_aborted? {
             tracing::warn!("aborted the calls that did not finish in time");
         }
         if !app.close().await {
@@ -187,15 +193,16 @@ impl Startup {
         let tracer = config.tracer()?;
         let listener = bind(&config.listen).await?;
         config.check_tls(listener.reach())?;
-        if listener.reach() == Reach::Network && config.grants.is_empty() {
-            tracing::warn!(
-                "every client that can connect has every role; set --readers and --writers"
-            );
-        }
+        config.warn_of_roles(&config.listen.to_string(), listener.reach());
         let aws_listener = match &config.aws_listen {
             Some(endpoint) => {
                 let listener = bind(endpoint).await?;
                 config.check_aws(endpoint, listener.reach())?;
+                // With keys, only their callers have the roles.
+                if config.aws_credentials.is_none() {
+                    let listener_name = format!("{endpoint}, for AWS clients,");
+                    config.warn_of_roles(&listener_name, listener.reach());
+                }
                 Some(listener)
             }
             None => None,
@@ -293,6 +300,14 @@ impl Startup {
         aws_gate.open(operations);
         listeners.grpc.set_phase(Phase::Serving);
         Ok(Server { listeners, app, signer, checkpoints, data_dir: None })
+    }
+}
+
+/// Waits until the listener for AWS clients ends, if there is one.
+async fn join(aws: Option<&mut AwsServer>) -> Result<(), JoinError> {
+    match aws {
+        Some(aws) => aws.accept.join().await,
+        None => pending().await,
     }
 }
 

@@ -1,6 +1,12 @@
 //! A refusal names the missing role, the caller and the remedy; it is logged and
 //! counted.
 
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -12,6 +18,7 @@ use userpool::proto::{ListUserPoolsRequest, user_pool_service_client::UserPoolSe
 
 use super::{Role, Server, grants};
 use crate::{
+    authority::replace,
     metrics::{free, reading},
     process::{Process, run, userpool},
     support::{TestServer, metadata, named},
@@ -104,19 +111,40 @@ async fn refusals_are_counted_by_their_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_remote_listener_without_grants_logs_a_warning() {
-    for (listen, writers, expected) in [
-        ("0.0.0.0:0", None, true),
-        ("0.0.0.0:0", Some("--writers=anonymous"), false),
-        ("127.0.0.1:0", None, false),
+    let directory = TempDir::new().expect("a directory");
+    let keys = "[ci]\naccess_key_id = \"AKIACI\"\nsecret_access_key = \"s\"\n";
+    let keys = format!("--aws-credentials={}", private(directory.path(), keys).display());
+    let (near, far, aws) = ("--listen=127.0.0.1:0", "--listen=0.0.0.0:0", "--aws-listen=0.0.0.0:0");
+    for (settings, expected) in [
+        (&[far][..], &["0.0.0.0"][..]),
+        (&[far, "--writers=anonymous"], &[]),
+        (&[near], &[]),
+        (&[near, "--aws-listen=127.0.0.1:0"], &[]),
+        // Callers of the listener for AWS clients have the same roles.
+        (&[near, aws], &["for AWS clients"]),
+        (&[near, aws, "--writers=anonymous"], &[]),
+        (&[near, aws, &keys], &[]),
+        (&[far, aws], &["0.0.0.0", "for AWS clients"]),
     ] {
         let directory = TempDir::new().expect("a directory");
         let mut command = userpool();
-        command.args(["serve", "--insecure", "--listen", listen]).args(writers);
+        command.args(["serve", "--insecure"]).args(settings);
         let server = Process::from(command.arg("--data-dir").arg(directory.path())).await;
         let stderr = server.terminate("TERM").await.stderr;
-        let warns = stderr.contains("every client that can connect has every role");
-        assert_eq!(warns, expected, "{listen} {writers:?}: {stderr}");
+        let warning = "every client that can connect to";
+        let warnings: Vec<_> = stderr.lines().filter(|line| line.contains(warning)).collect();
+        assert_eq!(warnings.len(), expected.len(), "{settings:?}: {stderr}");
+        for (warning, text) in warnings.iter().zip(expected) {
+            assert!(warning.contains(text), "{settings:?}: {stderr}");
+        }
     }
+}
+
+/// Writes a file for its owner alone.
+fn private(directory: &Path, text: &str) -> PathBuf {
+    let file = replace(directory, "keys.toml", text);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("changed");
+    file
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +152,7 @@ async fn grants_come_from_flags_the_environment_and_the_file() {
     let directory = TempDir::new().expect("a directory");
     let file = directory.path().join("userpool.toml");
     let text = "readers = [\"certificate:Payments, Inc.\", \"token:alice\"]";
-    std::fs::write(&file, text).expect("written");
+    fs::write(&file, text).expect("written");
     let mut command = userpool();
     command.args(["serve", "--print-config", "--config"]).arg(&file);
     command.env("USERPOOL_WRITERS", "token:a,token:b");

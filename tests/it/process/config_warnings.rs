@@ -64,6 +64,9 @@ async fn a_grant_that_no_caller_can_match_is_reported() {
         (&[TLS, CERTIFICATES, OPTIONAL, TOKENS], tokens, None),
         (&[TLS, CERTIFICATES, OPTIONAL], "anonymous", None),
         (&[TOKENS], tokens, None),
+        // Callers of the listener for AWS clients can match as well.
+        (&[socket, "--aws-listen=127.0.0.1:0"], "anonymous", None),
+        (&["--aws-listen=unix:aws"], "local:uid=*", None),
         (&[socket, TOKENS], tokens, None),
     ] {
         for setting in ["readers", "writers"] {

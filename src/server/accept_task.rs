@@ -1,0 +1,83 @@
+//! The task that accepts the connections of a listener and serves them.
+
+use std::time::Duration;
+
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinHandle},
+    time,
+};
+
+/// How long running calls may take after the shutdown begins.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A running task. Dropping it stops it at once.
+#[derive(Debug)]
+pub(super) struct AcceptTask {
+    task: JoinHandle<()>,
+    drain: watch::Sender<bool>,
+    abort: watch::Sender<bool>,
+}
+
+/// What ends the task.
+#[derive(Debug)]
+pub(super) struct Ends {
+    /// Becomes true when no more connections are accepted and the open ones are to end.
+    pub(super) drain: watch::Receiver<bool>,
+    /// Becomes true when the open connections end at once.
+    pub(super) abort: watch::Receiver<bool>,
+}
+
+impl AcceptTask {
+    /// Starts the task that `serve` makes.
+    pub(super) fn spawn<F>(serve: impl FnOnce(Ends) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (drain, drained) = watch::channel(false);
+        let (abort, aborted) = watch::channel(false);
+        let task = tokio::spawn(serve(Ends { drain: drained, abort: aborted }));
+        Self { task, drain, abort }
+    }
+
+    /// Accepts no more connections, waits for the running calls, and closes. Does not wait for
+    /// connections after `idle`, when no call runs. Returns whether calls had to be aborted.
+    ///
+    /// # Errors
+    /// The task panicked.
+    pub(super) async fn drain(
+        &mut self,
+        idle: impl Future<Output = ()>,
+    ) -> Result<bool, JoinError> {
+        self.drain.send_replace(true);
+        let drained = time::timeout(DRAIN_TIMEOUT, async {
+            tokio::select! {
+                result = self.join() => Some(result),
+                () = idle => None,
+            }
+        });
+        let drained = drained.await;
+        self.abort.send_replace(true);
+        let has_aborted = drained.is_err();
+        match drained {
+            Ok(Some(result)) => result?,
+            Ok(None) | Err(_) => self.join().await?,
+        }
+        Ok(has_aborted)
+    }
+
+    /// Waits until all connections are closed.
+    ///
+    /// # Errors
+    /// The task panicked.
+    pub(super) async fn join(&mut self) -> Result<(), JoinError> {
+        (&mut self.task).await
+    }
+}
+
+impl Drop for AcceptTask {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.abort.send_replace(true);
+    }
+}

@@ -1,0 +1,57 @@
+//! The end of a server whose accept tasks panic. Here, because nothing that a client sends causes
+//! such a panic.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{
+    Config, Server, ServerError,
+    accept_task::{AcceptTask, Ends},
+};
+use crate::{app::SystemSource, event_log::MemoryLog, transport::Endpoint};
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+async fn server(directory: &Path) -> Server {
+    let any = Endpoint::Tcp("127.0.0.1:0".to_owned());
+    let mut config = Config::new(any.clone(), directory.to_owned());
+    config.aws_listen = Some(any);
+    let (log, source) = (Arc::new(MemoryLog::default()), Arc::new(SystemSource));
+    let server = Server::on(log, &directory.join("read_model"), config, source).await;
+    server.expect("a server")
+}
+
+/// Replaces the accept task of a listener.
+fn replace(server: &mut Server, is_aws: bool, task: AcceptTask) {
+    match server.listeners.aws.as_mut().filter(|_| is_aws) {
+        Some(aws) => aws.accept = task,
+        None => server.listeners.grpc.accept = task,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_of_either_accept_task_ends_the_server() {
+    for is_aws in [true, false] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut server = server(directory.path()).await;
+        replace(&mut server, is_aws, AcceptTask::spawn(async |_| panic!("injected")));
+        let result = timeout(LIMIT, server.serve(std::future::pending())).await;
+        assert!(matches!(result, Ok(Err(ServerError::Transport(_)))), "{result:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_waits_for_either_accept_task() {
+    for is_aws in [true, false] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut server = server(directory.path()).await;
+        let task = AcceptTask::spawn(async |Ends { mut drain, abort: _ }| {
+            drain.wait_for(|drain| *drain).await.map(|_| ()).expect("a drain");
+            panic!("injected");
+        });
+        replace(&mut server, is_aws, task);
+        let result = timeout(LIMIT, server.serve(std::future::ready(()))).await;
+        assert!(matches!(result, Ok(Err(ServerError::Transport(_)))), "{result:?}");
+    }
+}
