@@ -4,7 +4,7 @@
 //! Relies on the order in which prost encodes: by field number, the items of a list one
 //! after the other.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use bytes::Buf as _;
 use prost::{
@@ -14,19 +14,25 @@ use prost::{
 
 use super::shape::{Cardinality, Kind, Member, Shape};
 
+/// About how many bytes the names of the members take: those of a user pool, which is most of
+/// a response.
+const NAME_BYTES: usize = 4096;
+
 /// Converts an encoded message to AWS's JSON: compact, with the members in the order of
 /// their field numbers.
 ///
 /// # Errors
 /// The bytes are not a message of this shape.
 pub(super) fn encode(shape: &Shape, message: &[u8]) -> Result<String, DecodeError> {
-    let mut json = String::with_capacity(message.len().saturating_mul(2));
+    let capacity = message.len().saturating_mul(2).saturating_add(NAME_BYTES);
+    let mut json = Vec::with_capacity(capacity);
     write_message(shape, message, &mut json)?;
-    Ok(json)
+    // All texts at once. There is ASCII between them, so each of them is valid if all are.
+    String::from_utf8(json).map_err(|_| invalid())
 }
 
-fn write_message(shape: &Shape, mut bytes: &[u8], json: &mut String) -> Result<(), DecodeError> {
-    json.push('{');
+fn write_message(shape: &Shape, mut bytes: &[u8], json: &mut Vec<u8>) -> Result<(), DecodeError> {
+    json.push(b'{');
     let mut members = shape.members().iter();
     // The list or map that is open.
     let mut open: Option<&Member> = None;
@@ -34,7 +40,7 @@ fn write_message(shape: &Shape, mut bytes: &[u8], json: &mut String) -> Result<(
         let (number, wire_type) = decode_key(&mut bytes)?;
         if let Some(member) = open {
             if member.number == number {
-                json.push(',');
+                json.push(b',');
                 write_item(member, wire_type, &mut bytes, json)?;
                 continue;
             }
@@ -57,11 +63,11 @@ fn write_message(shape: &Shape, mut bytes: &[u8], json: &mut String) -> Result<(
         match member.cardinality {
             Cardinality::One => (),
             Cardinality::List => {
-                json.push('[');
+                json.push(b'[');
                 open = Some(member);
             }
             Cardinality::Map => {
-                json.push('{');
+                json.push(b'{');
                 open = Some(member);
             }
         }
@@ -73,7 +79,7 @@ fn write_message(shape: &Shape, mut bytes: &[u8], json: &mut String) -> Result<(
     for member in members {
         write_if_empty(member, json);
     }
-    json.push('}');
+    json.push(b'}');
     Ok(())
 }
 
@@ -84,22 +90,22 @@ fn after(shape: &Shape, number: u32) -> std::slice::Iter<'_, Member> {
     members.get(first..).unwrap_or_default().iter()
 }
 
-fn write_key(member: &Member, json: &mut String) {
-    if !json.ends_with('{') {
-        json.push(',');
+fn write_key(member: &Member, json: &mut Vec<u8>) {
+    if !json.ends_with(b"{") {
+        json.push(b',');
     }
-    json.push_str(&member.key);
+    json.extend_from_slice(member.key.as_bytes());
 }
 
-fn write_if_empty(member: &Member, json: &mut String) {
+fn write_if_empty(member: &Member, json: &mut Vec<u8>) {
     if member.show_empty {
         write_key(member, json);
-        json.push_str(if member.cardinality == Cardinality::Map { "{}" } else { "[]" });
+        json.extend_from_slice(if member.cardinality == Cardinality::Map { b"{}" } else { b"[]" });
     }
 }
 
-fn close(member: &Member, json: &mut String) {
-    json.push(if member.cardinality == Cardinality::Map { '}' } else { ']' });
+fn close(member: &Member, json: &mut Vec<u8>) {
+    json.push(if member.cardinality == Cardinality::Map { b'}' } else { b']' });
 }
 
 /// Writes a value, the item of a list, or the entry of a map.
@@ -107,7 +113,7 @@ fn write_item(
     member: &Member,
     wire_type: WireType,
     bytes: &mut &[u8],
-    json: &mut String,
+    json: &mut Vec<u8>,
 ) -> Result<(), DecodeError> {
     if member.cardinality == Cardinality::Map {
         return write_entry(length_delimited(bytes)?, json);
@@ -115,18 +121,19 @@ fn write_item(
     match &member.kind {
         Kind::String => write_string(length_delimited(bytes)?, json),
         Kind::Boolean => {
-            json.push_str(if decode_varint(bytes)? == 0 { "false" } else { "true" });
+            let is_true = decode_varint(bytes)? != 0;
+            json.extend_from_slice(if is_true { b"true" } else { b"false" });
             Ok(())
         }
-        Kind::Integer => write_display(json, int32(decode_varint(bytes)?)),
+        Kind::Integer => write_integer(int32(decode_varint(bytes)?), json),
         Kind::Enum(names) if wire_type == WireType::LengthDelimited => {
             // The items of a list, packed.
             let mut packed = length_delimited(bytes)?;
-            let mut separator = "";
+            let mut separator: &[u8] = b"";
             while packed.has_remaining() {
-                json.push_str(separator);
+                json.extend_from_slice(separator);
                 write_name(names, decode_varint(&mut packed)?, json)?;
-                separator = ",";
+                separator = b",";
             }
             Ok(())
         }
@@ -137,30 +144,33 @@ fn write_item(
 }
 
 /// Writes a number that stands for no name as a string, too: clients expect strings.
-fn write_name(names: &[(i32, String)], number: u64, json: &mut String) -> Result<(), DecodeError> {
+fn write_name(names: &[(i32, String)], number: u64, json: &mut Vec<u8>) -> Result<(), DecodeError> {
     let number = int32(number);
+    json.push(b'"');
     match names.iter().find(|(known, _)| *known == number) {
-        Some((_, name)) => write_display(json, format_args!("\"{name}\"")),
-        None => write_display(json, format_args!("\"{number}\"")),
+        Some((_, name)) => json.extend_from_slice(name.as_bytes()),
+        None => write_integer(number, json)?,
     }
+    json.push(b'"');
+    Ok(())
 }
 
 /// Epoch seconds with milliseconds. Other clients than boto3 accept only numbers.
-fn write_timestamp(bytes: &[u8], json: &mut String) -> Result<(), DecodeError> {
+fn write_timestamp(bytes: &[u8], json: &mut Vec<u8>) -> Result<(), DecodeError> {
     let prost_types::Timestamp { seconds, nanos } = prost::Message::decode(bytes)?;
     let millis = i128::from(seconds) * 1000 + i128::from(nanos.div_euclid(1_000_000));
     let sign = if millis < 0 { "-" } else { "" };
     let (seconds, millis) = (millis.unsigned_abs() / 1000, millis.unsigned_abs() % 1000);
     let text = format!("{sign}{seconds}.{millis:03}");
     let text = text.trim_end_matches('0');
-    json.push_str(text);
+    json.extend_from_slice(text.as_bytes());
     if text.ends_with('.') {
-        json.push('0');
+        json.push(b'0');
     }
     Ok(())
 }
 
-fn write_entry(mut bytes: &[u8], json: &mut String) -> Result<(), DecodeError> {
+fn write_entry(mut bytes: &[u8], json: &mut Vec<u8>) -> Result<(), DecodeError> {
     let (mut key, mut value): (&[u8], &[u8]) = (&[], &[]);
     while bytes.has_remaining() {
         let (number, wire_type) = decode_key(&mut bytes)?;
@@ -171,17 +181,26 @@ fn write_entry(mut bytes: &[u8], json: &mut String) -> Result<(), DecodeError> {
         }
     }
     write_string(key, json)?;
-    json.push(':');
+    json.push(b':');
     write_string(value, json)
 }
 
-fn write_string(bytes: &[u8], json: &mut String) -> Result<(), DecodeError> {
-    let text = str::from_utf8(bytes).map_err(|_| invalid())?;
-    write_display(json, serde_json::Value::from(text))
+/// Most texts need no escape, and are copied.
+fn write_string(bytes: &[u8], json: &mut Vec<u8>) -> Result<(), DecodeError> {
+    // Without an early end, so that many bytes are compared at once.
+    let needs_escape = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    if bytes.iter().fold(false, |any, byte| any | needs_escape(*byte)) {
+        let text = str::from_utf8(bytes).map_err(|_| invalid())?;
+        return serde_json::to_writer(json, text).map_err(|_| invalid());
+    }
+    json.push(b'"');
+    json.extend_from_slice(bytes);
+    json.push(b'"');
+    Ok(())
 }
 
-fn write_display(json: &mut String, value: impl std::fmt::Display) -> Result<(), DecodeError> {
-    write!(json, "{value}").map_err(|_| invalid())
+fn write_integer(number: i32, json: &mut Vec<u8>) -> Result<(), DecodeError> {
+    write!(json, "{number}").map_err(|_| invalid())
 }
 
 fn length_delimited<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
