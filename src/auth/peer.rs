@@ -64,7 +64,7 @@ impl PeerAddress {
     }
 
     /// The identity of a peer without a certificate.
-    fn identity(self) -> Identity {
+    pub(crate) fn identity(self) -> Identity {
         match self {
             Self::Unix(Some(process)) => Identity {
                 kind: ActorKind::LocalProcess,

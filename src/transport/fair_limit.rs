@@ -26,11 +26,18 @@ pub(crate) enum User {
 }
 
 impl User {
-    /// The user of a call.
+    /// The user of a call. If nothing identifies the call itself, its connection does.
     pub(crate) fn of_call(identity: Option<&Identity>, peer: Option<&Peer>) -> Self {
+        let of_connection = peer.map(|peer| &peer.identity);
+        let identity = identity.filter(|identity| !identity.is_anonymous()).or(of_connection);
+        Self::of(identity, peer.map(|peer| peer.address))
+    }
+
+    /// The user with this identity, if it is not anonymous, or else at this address.
+    pub(crate) fn of(identity: Option<&Identity>, address: Option<PeerAddress>) -> Self {
         match identity.filter(|identity| !identity.is_anonymous()) {
             Some(identity) => Self::Identity(identity.to_string().into()),
-            None => peer.map_or(Self::Unknown, |peer| Self::of_connection(peer.address)),
+            None => address.map_or(Self::Unknown, Self::of_connection),
         }
     }
 
@@ -38,9 +45,7 @@ impl User {
     pub(crate) fn of_connection(address: PeerAddress) -> Self {
         match address {
             PeerAddress::Tcp(address) => Self::Address(network(address.ip().to_canonical())),
-            PeerAddress::Unix(Some(process)) => {
-                Self::Identity(format!("uid={}", process.uid()).into())
-            }
+            PeerAddress::Unix(Some(_)) => Self::Identity(address.identity().to_string().into()),
             PeerAddress::Unix(None) => Self::Unknown,
         }
     }
@@ -136,6 +141,11 @@ impl Share {
         Ok(())
     }
 
+    /// Gives everything back, and makes this an empty share of another user.
+    pub(crate) fn reset(&mut self, user: User) {
+        *self = self.limit.nothing(user);
+    }
+
     /// Takes this much more, whatever the limit.
     pub(crate) fn grow_beyond(&mut self, count: usize) {
         let limit = Arc::clone(&self.limit);
@@ -176,6 +186,7 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proto::ActorKind;
 
     fn user(number: u8) -> User {
         User::Address(IpAddr::from([192, 0, 2, number]))
@@ -214,6 +225,21 @@ mod tests {
         let shares = take_all(&limit, &user(1));
         assert_eq!(shares.len(), 2);
         assert!(limit.take(user(2), 1).is_none());
+    }
+
+    /// Whether the call itself or its connection shows the identity.
+    #[test]
+    fn a_caller_has_one_name() {
+        let identity = |kind, subject: &str| Identity { kind, subject: subject.to_owned() };
+        let certificate = identity(ActorKind::Certificate, "payments");
+        let address = PeerAddress::Tcp("192.0.2.1:1".parse().expect("an address"));
+        let peer = Peer::new(address, Some(certificate.clone()), 1);
+        let (anonymous, key) = (Identity::anonymous(), identity(ActorKind::AccessKey, "ci"));
+        let call = |identity| User::of_call(identity, Some(&peer));
+        assert_eq!(call(None), User::of(Some(&certificate), None));
+        assert_eq!(call(Some(&certificate)), call(None));
+        assert_eq!(call(Some(&anonymous)), call(None));
+        assert_eq!(call(Some(&key)), User::of(Some(&key), Some(address)));
     }
 
     #[test]

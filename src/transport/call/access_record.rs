@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    super::{Protocol, Target},
+    super::{Protocol, Target, fair_limit::User},
     adapter::{CallOrigin, FinalStatus},
     caller::MAX_USER_AGENT_CHARS,
     correlation::CorrelationId,
@@ -115,7 +115,8 @@ impl AccessRecord {
         }
         let duration = self.call.handled(code.into());
         self.span.end_call(code.into());
-        if !self.limiter.allows(code) {
+        let user = || User::of(Some(&self.identity), self.peer);
+        if !self.limiter.allows(code, user) {
             return;
         }
         let (method, correlation_id) = (&self.method, &*self.correlation_id);
