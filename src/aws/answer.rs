@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use http::{
-    HeaderValue, Response, StatusCode,
+    HeaderName, HeaderValue, Response, StatusCode,
     header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER},
 };
 use tonic::body::Body;
@@ -24,34 +24,34 @@ pub(super) fn full(content: String) -> Body {
 }
 
 /// Makes the response of a successful call AWS's.
-pub(super) fn success(response: &mut Response<Body>, request_id: &str) {
+pub(super) fn success(response: &mut Response<Body>, request_id: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::CONTENT_TYPE));
-    insert(response, REQUEST_ID, request_id);
+    headers.insert(&REQUEST_ID, request_id);
 }
 
 /// The response of a refused call.
-pub(super) fn exception(exception: &Exception, request_id: &str) -> Response<Body> {
+pub(super) fn exception(exception: &Exception, request_id: HeaderValue) -> Response<Body> {
     let mut response = json(exception.class.status, headers::CONTENT_TYPE, exception.body());
-    insert(&mut response, REQUEST_ID, request_id);
-    insert(&mut response, ERROR_TYPE, format_args!("{}:", exception.class.error_type));
+    response.headers_mut().insert(&REQUEST_ID, request_id);
+    insert(&mut response, &ERROR_TYPE, format_args!("{}:", exception.class.error_type));
     let message = &exception.message;
     let is_printable = message.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     if is_printable && message.len() <= MAX_HEADER_MESSAGE_BYTES {
-        insert(&mut response, ERROR_MESSAGE, message);
+        insert(&mut response, &ERROR_MESSAGE, message);
     }
     if let Some(delay) = exception.retry_delay {
         // Whole seconds are the smallest unit.
-        insert(&mut response, RETRY_AFTER.as_str(), delay.as_secs().max(1));
+        response.headers_mut().insert(RETRY_AFTER, delay.as_secs().max(1).into());
     }
     response
 }
 
 /// The response to another path or method, as AWS sends it.
-pub(super) fn not_understood(request_id: &str) -> Response<Body> {
+pub(super) fn not_understood(request_id: HeaderValue) -> Response<Body> {
     let body = r#"{"code":"BadRequest","message":"The server did not understand the operation that was requested.","type":"client"}"#;
     let mut response = json(StatusCode::NOT_FOUND, headers::CONTENT_TYPE, body.to_owned());
-    insert(&mut response, REQUEST_ID, request_id);
+    response.headers_mut().insert(&REQUEST_ID, request_id);
     response
 }
 
@@ -65,16 +65,16 @@ pub(super) fn health(phase: Phase) -> Response<Body> {
 }
 
 fn json(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
-    let length = body.len();
+    let length = HeaderValue::from(body.len());
     let mut response = Response::new(full(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    insert(&mut response, CONTENT_LENGTH.as_str(), length);
+    response.headers_mut().insert(CONTENT_LENGTH, length);
     response
 }
 
 /// Sets a header, unless the value cannot be one.
-pub(super) fn insert(response: &mut Response<Body>, name: &'static str, value: impl Display) {
+fn insert(response: &mut Response<Body>, name: &'static HeaderName, value: impl Display) {
     if let Ok(value) = HeaderValue::try_from(value.to_string()) {
         response.headers_mut().insert(name, value);
     }

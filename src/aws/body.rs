@@ -5,9 +5,13 @@ use std::{future::poll_fn, pin::pin, time::Duration};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http_body::Body;
-use tokio::time::timeout;
+use tokio::{select, sync::watch, time::Instant};
 
-use crate::{proto::ErrorReason, service::Error};
+use crate::{
+    proto::ErrorReason,
+    service::Error,
+    transport::{Phase, interruption},
+};
 
 use super::error;
 
@@ -20,17 +24,26 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// are kept.
 ///
 /// # Errors
-/// The body is too large, too slow or incomplete, or there is no memory for it.
+/// The body is too large, too slow or incomplete, there is no memory for it, or the server
+/// stops.
 pub(super) async fn read<B: Body<Data = Bytes>>(
     body: B,
     take_memory: impl FnMut(usize) -> Result<(), Error>,
+    phase: &watch::Receiver<Phase>,
 ) -> Result<Bytes, Error> {
     // Refused before it is sent, if the client says how large it is.
     if body.size_hint().lower() > u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX) {
         return Err(too_large());
     }
-    let collected = timeout(BODY_TIMEOUT, collect(body, take_memory)).await;
-    collected.unwrap_or_else(|_| Err(Error::request_timeout()))
+    let deadline = Instant::now() + BODY_TIMEOUT;
+    select! {
+        // A body that has arrived is never interrupted.
+        biased;
+        collected = collect(body, take_memory) => collected,
+        interruption = async { interruption(Some(deadline), phase.clone()).await } => {
+            Err(interruption.into())
+        }
+    }
 }
 
 async fn collect<B: Body<Data = Bytes>>(
@@ -66,10 +79,10 @@ mod tests {
 
     use bytes::Bytes;
     use http_body::Frame;
-    use tokio::time::Instant;
+    use tokio::{sync::watch, time::Instant};
 
     use super::{BODY_TIMEOUT, read};
-    use crate::{proto::ErrorReason, service::Error};
+    use crate::{proto::ErrorReason, service::Error, transport::Phase};
 
     /// Sends one part and then nothing.
     struct SlowBody(Option<Bytes>);
@@ -98,7 +111,9 @@ mod tests {
             taken += bytes;
             Ok(())
         };
-        let reason = read(slow(), take).await.err().map(|error| error.reason());
+        let phases = watch::Sender::new(Phase::Serving);
+        let reason =
+            read(slow(), take, &phases.subscribe()).await.err().map(|error| error.reason());
         assert_eq!(reason, Some(ErrorReason::DeadlineExceeded));
         assert_eq!(begun.elapsed(), BODY_TIMEOUT);
         assert_eq!(taken, 1);
@@ -107,7 +122,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_without_memory_is_refused_at_once() {
         let begun = Instant::now();
-        let refused = read(slow(), |_| Err(Error::overloaded("no memory"))).await;
+        let phases = watch::Sender::new(Phase::Serving);
+        let refused =
+            read(slow(), |_| Err(Error::overloaded("no memory")), &phases.subscribe()).await;
         assert_eq!(refused.err().map(|error| error.reason()), Some(ErrorReason::Overloaded));
         assert_eq!(begun.elapsed().as_secs(), 0);
     }

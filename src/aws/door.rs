@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, Method, Request, Response, StatusCode, Uri, header::CONTENT_TYPE, request::Parts,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header::CONTENT_TYPE,
+    request::Parts,
 };
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -25,7 +26,7 @@ use crate::{
         WarnLimiter,
         metrics::{Metrics, RefusalReason},
     },
-    transport::{Authenticated, CallLayer, CallOrigin, CallService, Phase, Target},
+    transport::{Authenticated, BodyMemory, CallLayer, CallOrigin, CallService, Phase, Target},
 };
 
 use super::{
@@ -107,7 +108,7 @@ impl Door {
             (_, &Method::POST, "/") if request.uri().query().is_none() => {
                 shared.call(request, &layer, calls).await
             }
-            _ => answer::not_understood(&shared.new_id()),
+            _ => answer::not_understood(shared.new_id()),
         };
         origin.allow(&mut response);
         response
@@ -130,8 +131,8 @@ impl Shared {
         let (parts, body) = request.into_parts();
         // Held until the call has used the body.
         let mut memory = layer.body_memory(parts.extensions.get::<Peer>());
-        let body = body::read(body, |bytes| memory.grow(bytes)).await;
-        let Prepared { operation, request } = self.prepare(parts, body);
+        let body = body::read(body, |bytes| memory.grow(bytes), &self.phase).await;
+        let Prepared { operation, request } = self.prepare(parts, body, &mut memory);
         let response = match calls.call(request).await {
             Ok(response) => response,
             Err(never) => match never {},
@@ -141,9 +142,14 @@ impl Shared {
 
     /// Finds the operation and authenticates the caller. If either fails, the call layer
     /// refuses the call, so that it is logged and counted like every other one.
-    fn prepare(&self, parts: Parts, body: Result<Bytes, Error>) -> Prepared {
+    fn prepare(
+        &self,
+        parts: Parts,
+        body: Result<Bytes, Error>,
+        memory: &mut BodyMemory,
+    ) -> Prepared {
         let Parts { headers, extensions, method, .. } = parts;
-        let target = headers.get(TARGET).and_then(|target| target.to_str().ok());
+        let target = headers.get(&TARGET).and_then(|target| target.to_str().ok());
         let operation = target.and_then(Operation::of);
         let (access_key_id, authenticated) = match &body {
             Ok(body) => {
@@ -152,6 +158,9 @@ impl Shared {
             }
             Err(_) => (None, Ok(Identity::anonymous())),
         };
+        let authenticated = authenticated.and_then(|identity| {
+            memory.move_to(&identity, extensions.get::<Peer>()).map(|()| identity)
+        });
         let known = operation.ok_or_else(|| unknown_operation(target));
         let checked = check_content_type(&headers).and(known);
         let (checked, body) = match (body, checked) {
@@ -168,7 +177,7 @@ impl Shared {
         *request.extensions_mut() = extensions;
         let extensions = request.extensions_mut();
         let name = operation.map_or(OTHER, |operation| operation.name);
-        let attempt = headers.get(ATTEMPT).and_then(|attempt| attempt.to_str().ok());
+        let attempt = headers.get(&ATTEMPT).and_then(|attempt| attempt.to_str().ok());
         extensions.insert(CallOrigin {
             door: DOOR,
             operation: name,
@@ -177,15 +186,14 @@ impl Shared {
             target: target_of(&body),
         });
         extensions.insert(Authenticated(authenticated));
-        let path = match operation {
+        *request.uri_mut() = match operation {
             Some(operation) => {
                 let request_id = request_id(&headers).filter(|_| operation.is_change);
                 extensions.insert(OperationCall { operation, body, request_id });
-                operation.path()
+                Uri::from_static(operation.path)
             }
-            None => "/unknown".to_owned(),
+            None => Uri::from_static("/unknown"),
         };
-        *request.uri_mut() = Uri::try_from(path).unwrap_or_default();
         *request.headers_mut() = headers;
         Prepared { operation: name, request }
     }
@@ -238,25 +246,23 @@ impl Shared {
 
     /// Makes the response of the call layer AWS's.
     fn render(&self, mut response: Response<Body>, operation: &'static str) -> Response<Body> {
-        let correlation_id = response.headers_mut().remove(CORRELATION_ID);
-        let correlation_id = correlation_id.as_ref().and_then(|id| id.to_str().ok());
-        let request_id = correlation_id.filter(|id| Uuid::try_parse(id).is_ok());
-        let request_id = request_id.map_or_else(
-            || {
-                let request_id = self.new_id();
-                tracing::info!(correlation_id, request_id, "x-amzn-RequestId of a call");
-                request_id
-            },
-            str::to_owned,
-        );
+        let correlation_id = response.headers_mut().remove(&CORRELATION_ID);
+        let is_id = |id: &HeaderValue| Uuid::try_parse_ascii(id.as_bytes()).is_ok();
+        let request_id = correlation_id.clone().filter(is_id).unwrap_or_else(|| {
+            let request_id = self.new_id();
+            let correlation_id = correlation_id.as_ref().and_then(|id| id.to_str().ok());
+            let shown = request_id.to_str().ok();
+            tracing::info!(correlation_id, request_id = shown, "x-amzn-RequestId of a call");
+            request_id
+        });
         let Some(Refused(error)) = response.extensions_mut().remove() else {
             self.metrics.aws.count(operation, OK);
-            answer::success(&mut response, &request_id);
+            answer::success(&mut response, request_id);
             return response;
         };
         let exception = Exception::of(error, operation);
         self.metrics.aws.count(operation, exception.class.error_type);
-        answer::exception(&exception, &request_id)
+        answer::exception(&exception, request_id)
     }
 
     fn refuse_origin(&self) -> Response<Body> {
@@ -270,19 +276,22 @@ impl Shared {
             "Web pages of this origin may not call this server (setting aws-allow-origin).";
         let class = Class { status: StatusCode::FORBIDDEN, error_type: ACCESS_DENIED };
         let exception = Exception { class, message: message.to_owned(), retry_delay: None };
-        answer::exception(&exception, &self.new_id())
+        answer::exception(&exception, self.new_id())
     }
 
-    fn new_id(&self) -> String {
-        self.source.uuid().to_string()
+    fn new_id(&self) -> HeaderValue {
+        let mut text = Uuid::encode_buffer();
+        let id: &str = self.source.uuid().hyphenated().encode_lower(&mut text);
+        // Digits and hyphens are always valid.
+        HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 }
 
 /// The idempotency key: the ID that an SDK gives all attempts of a call. It is not used
 /// without the header that says that there can be several.
 fn request_id(headers: &HeaderMap) -> Option<String> {
-    headers.get(ATTEMPT)?;
-    let id = headers.get(INVOCATION_ID)?.to_str().ok()?;
+    headers.get(&ATTEMPT)?;
+    let id = headers.get(&INVOCATION_ID)?.to_str().ok()?;
     Uuid::try_parse(id).ok().filter(|id| !id.is_nil()).map(|id| id.to_string())
 }
 

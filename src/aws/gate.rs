@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use http::{Request, Response, header::CONTENT_LENGTH};
+use http::{HeaderValue, Request, Response, header::CONTENT_LENGTH};
 use tonic::{Code, body::Body};
 use tower::Service;
 
@@ -21,7 +21,7 @@ use crate::{
 };
 
 use super::{
-    answer::{self, full},
+    answer::full,
     call::OperationCall,
     decode::{self, Decoded, SerializationError},
     encode::encode,
@@ -66,12 +66,15 @@ impl State {
         let OperationCall { operation, body, request_id } = call;
         let (request_shape, response_shape) = operation.shapes()?;
         let Decoded { message, unknown_names, empty_lists } = decode::decode(request_shape, &body)?;
-        let caller = transport::caller(request.extensions(), request.headers());
+        // Only a change records its caller.
+        let caller = operation.is_change;
+        let caller = caller.then(|| transport::caller(request.extensions(), request.headers()));
         // An empty list that must have an item is a violation. The others are found with it, and
         // nothing is recorded.
         let validate_only = !empty_lists.is_empty();
         let options = ChangeOptions { request_id, validate_only };
-        let response = operation.call(operations, &message, caller, options).await;
+        let response =
+            operation.call(operations, &message, caller.unwrap_or_default(), options).await;
         let response = response.map_err(|error| named(error, &unknown_names));
         let response = match empty_lists.first() {
             Some(list) => return Err(with_empty_list(response.err(), list, request_shape)),
@@ -101,9 +104,9 @@ impl Service<Request<Body>> for Gate {
         Box::pin(async move {
             Ok(match state.answer(request).await {
                 Ok(json) => {
-                    let length = json.len();
+                    let length = HeaderValue::from(json.len());
                     let mut response = Response::new(full(json));
-                    answer::insert(&mut response, CONTENT_LENGTH.as_str(), length);
+                    response.headers_mut().insert(CONTENT_LENGTH, length);
                     let status = FinalStatus {
                         code: Code::Ok,
                         http_status: 200,

@@ -1,18 +1,20 @@
 //! The names of the headers of AWS's JSON protocol.
 
+use http::HeaderName;
+
 /// The operation, after the prefix of the service.
-pub(super) const TARGET: &str = "x-amz-target";
+pub(super) static TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 /// The ID of the response.
-pub(super) const REQUEST_ID: &str = "x-amzn-requestid";
+pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 /// The type of an error, with a colon.
-pub(super) const ERROR_TYPE: &str = "x-amzn-errortype";
+pub(super) static ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 /// The message of an error.
-pub(super) const ERROR_MESSAGE: &str = "x-amzn-errormessage";
+pub(super) static ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-amzn-errormessage");
 /// The ID of a call, which is the same in all of its attempts.
-pub(super) const INVOCATION_ID: &str = "amz-sdk-invocation-id";
+pub(super) static INVOCATION_ID: HeaderName = HeaderName::from_static("amz-sdk-invocation-id");
 /// The number of an attempt: `attempt=1; max=3`.
-pub(super) const ATTEMPT: &str = "amz-sdk-request";
+pub(super) static ATTEMPT: HeaderName = HeaderName::from_static("amz-sdk-request");
 /// The correlation ID in both directions inside of this server.
-pub(super) const CORRELATION_ID: &str = "x-request-id";
+pub(super) static CORRELATION_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The content type of requests and responses.
 pub(super) const CONTENT_TYPE: &str = "application/x-amz-json-1.1";

@@ -39,6 +39,8 @@ pub(super) const OTHER: &str = "other";
 /// An operation.
 pub(super) struct Operation {
     pub(super) name: &'static str,
+    /// The path of its gRPC method.
+    pub(super) path: &'static str,
     /// Whether it changes something.
     pub(super) is_change: bool,
     pub(super) answer: Answer,
@@ -75,6 +77,7 @@ macro_rules! change {
     ($name:literal, $function:ident, $request:ty, $answer:expr) => {
         Operation {
             name: $name,
+            path: concat!("/userpool.v1.UserPoolService/", $name),
             is_change: true,
             answer: $answer,
             call: |operations, request, caller, options| {
@@ -93,6 +96,7 @@ macro_rules! read {
     ($name:literal, $function:ident $(. $await:tt)?, $request:ty, $answer:expr) => {
         Operation {
             name: $name,
+            path: concat!("/userpool.v1.UserPoolService/", $name),
             is_change: false,
             answer: $answer,
             call: |operations, request, _, _| {
@@ -127,11 +131,6 @@ impl Operation {
     pub(super) fn of(target: &str) -> Option<&'static Self> {
         let name = operation_name(target)?;
         OPERATIONS.iter().find(|operation| operation.name == name)
-    }
-
-    /// The path of its gRPC method.
-    pub(super) fn path(&self) -> String {
-        format!("/{SERVICE}/{}", self.name)
     }
 
     /// The shapes of its request and of its response.
@@ -190,7 +189,10 @@ mod tests {
             let service = crate::proto::DESCRIPTORS.get_service_by_name(super::SERVICE);
             let service = service.expect("the service");
             let method = service.methods().find(|method| method.name() == operation.name);
-            let input = method.expect(operation.name).input();
+            let method = method.expect(operation.name);
+            let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+            assert_eq!(operation.path, path);
+            let input = method.input();
             let is_change = input.get_field_by_name("request_id").is_some();
             assert_eq!(operation.is_change, is_change, "{}", operation.name);
             assert!(!request.members().is_empty(), "{}", operation.name);

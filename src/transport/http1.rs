@@ -2,11 +2,11 @@
 
 use std::{
     convert::Infallible,
-    future,
+    future::poll_fn,
     io::{self, IoSlice},
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -20,7 +20,6 @@ use hyper_util::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::watch,
     time::{Instant, sleep_until},
 };
 use tonic::{body::Body, transport::server::Connected as _};
@@ -39,6 +38,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may be idle between requests. Clients keep idle connections for up
 /// to 90 seconds, and a server that closes one first causes blind retries.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(2);
+/// How long the rest of a head may take while the server stops.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The maximum size of the head of a request.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
@@ -54,22 +55,29 @@ pub(crate) async fn serve<F, A>(
     A: Future<Output = Response<Body>> + Send + 'static,
 {
     let peer = connection.connect_info();
-    let (patience, deadline) = Patience::new();
+    let patience = Arc::new(Patience::new());
     let socket = TimedConnection { connection, patience: Arc::clone(&patience) };
-    let service = TowerToHyperService::new(Requests { peer, patience, answer });
+    let service = Requests { peer, patience: Arc::clone(&patience), answer };
+    let service = TowerToHyperService::new(service);
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().max_buf_size(MAX_HEAD_BYTES).header_read_timeout(None);
     let mut served = pin!(builder.serve_connection(TokioIo::new(socket), service));
-    let mut expired = pin!(expired(deadline));
-    // Errors are caused by the client.
-    tokio::select! {
+    let mut expired = pin!(patience.expired());
+    // Errors are caused by the client. The connection is polled first, because that changes how
+    // long the client may take.
+    let is_stopping = tokio::select! {
+        biased;
         _ = served.as_mut() => return,
         () = expired.as_mut() => return,
-        () = stop => (),
-        () = max_age.end() => (),
-    }
+        () = stop => true,
+        () = max_age.end() => false,
+    };
     served.as_mut().graceful_shutdown();
+    if is_stopping {
+        patience.hurry();
+    }
     tokio::select! {
+        biased;
         _ = served => (),
         () = expired => (),
     }
@@ -110,11 +118,15 @@ where
     }
 }
 
-/// How long the server waits for the client of a connection.
-struct Patience {
-    state: Mutex<WaitState>,
+/// How long the server waits for the client of a connection. Changes only while the connection
+/// is polled, so nobody has to be woken.
+struct Patience(Mutex<Waiting>);
+
+#[derive(Clone, Copy)]
+struct Waiting {
+    state: WaitState,
     /// When the time of the client is over; `None` while a call runs, which has its own limits.
-    deadline: watch::Sender<Option<Instant>>,
+    deadline: Option<Instant>,
 }
 
 /// What the server waits for.
@@ -129,30 +141,59 @@ enum WaitState {
 }
 
 impl Patience {
-    /// For a new connection, and when the time of its client is over.
-    fn new() -> (Arc<Self>, watch::Receiver<Option<Instant>>) {
-        let (deadline, deadlines) = watch::channel(Some(Instant::now() + HEAD_TIMEOUT));
-        (Arc::new(Self { state: Mutex::new(WaitState::Head), deadline }), deadlines)
+    /// For a new connection.
+    fn new() -> Self {
+        let deadline = Some(Instant::now() + HEAD_TIMEOUT);
+        Self(Mutex::new(Waiting { state: WaitState::Head, deadline }))
     }
 
-    fn state(&self) -> MutexGuard<'_, WaitState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn received(&self) {
-        let mut state = self.state();
-        if *state == WaitState::Request {
-            *state = WaitState::Head;
-            self.deadline.send_replace(Some(Instant::now() + HEAD_TIMEOUT));
+        let mut waiting = self.waiting();
+        if waiting.state == WaitState::Request {
+            let deadline = Some(Instant::now() + HEAD_TIMEOUT);
+            *waiting = Waiting { state: WaitState::Head, deadline };
         }
     }
 
     fn begin(self: &Arc<Self>) -> RunningCall {
-        let mut state = self.state();
-        let running = if let WaitState::Calls(running) = *state { running } else { 0 };
-        *state = WaitState::Calls(running + 1);
-        self.deadline.send_replace(None);
+        let mut waiting = self.waiting();
+        let running = if let WaitState::Calls(running) = waiting.state { running } else { 0 };
+        *waiting = Waiting { state: WaitState::Calls(running + 1), deadline: None };
         RunningCall(Arc::clone(self))
+    }
+
+    /// Waits no longer than [`CLOSE_TIMEOUT`] for the head of a request that has begun.
+    fn hurry(&self) {
+        let mut waiting = self.waiting();
+        if waiting.state == WaitState::Head {
+            let soon = Instant::now() + CLOSE_TIMEOUT;
+            waiting.deadline = waiting.deadline.map(|deadline| deadline.min(soon));
+        }
+    }
+
+    /// Waits until the time of the client is over. To be polled after the connection.
+    async fn expired(&self) {
+        let mut timer = pin!(sleep_until(Instant::now() + HEAD_TIMEOUT));
+        poll_fn(|cx| {
+            // The timer is moved to a later deadline only when it fires: most deadlines are moved
+            // again before.
+            while let Some(deadline) = self.waiting().deadline {
+                if timer.deadline() > deadline {
+                    timer.as_mut().reset(deadline);
+                }
+                ready!(timer.as_mut().poll(cx));
+                if timer.deadline() == deadline {
+                    return Poll::Ready(());
+                }
+                timer.as_mut().reset(deadline);
+            }
+            Poll::Pending
+        })
+        .await;
     }
 }
 
@@ -161,35 +202,13 @@ struct RunningCall(Arc<Patience>);
 
 impl Drop for RunningCall {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        if let WaitState::Calls(running @ 2..) = *state {
-            *state = WaitState::Calls(running - 1);
+        let mut waiting = self.0.waiting();
+        if let WaitState::Calls(running @ 2..) = waiting.state {
+            waiting.state = WaitState::Calls(running - 1);
             return;
         }
-        *state = WaitState::Request;
-        self.0.deadline.send_replace(Some(Instant::now() + IDLE_TIMEOUT));
-    }
-}
-
-/// Waits until the time of the client is over.
-async fn expired(mut deadline: watch::Receiver<Option<Instant>>) {
-    loop {
-        let current = *deadline.borrow_and_update();
-        let over = async {
-            match current {
-                Some(deadline) => sleep_until(deadline).await,
-                None => future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = over => return,
-            changed = deadline.changed() => {
-                if changed.is_err() {
-                    // The connection is closed.
-                    return;
-                }
-            }
-        }
+        let deadline = Some(Instant::now() + IDLE_TIMEOUT);
+        *waiting = Waiting { state: WaitState::Request, deadline };
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) mod wire;
 mod write_coalescer;
 
 pub(crate) use self::{
-    call::{Authenticated, CallOrigin, FinalStatus, caller},
+    call::{Authenticated, BodyMemory, CallOrigin, FinalStatus, caller, interruption},
     code::code,
     tls::LoadedTls,
 };

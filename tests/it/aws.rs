@@ -4,6 +4,8 @@ mod clients;
 mod codec;
 mod connections;
 mod history;
+mod lifecycle;
+mod memory;
 mod origins;
 mod proxy;
 mod readme;
@@ -12,13 +14,14 @@ mod refusals;
 mod retries;
 mod security;
 mod signatures;
+mod signer;
 mod terraform;
 mod types;
 mod wire;
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
 use userpool::{server::Config, transport::Endpoint};
@@ -74,6 +77,17 @@ async fn send(server: &TestServer, head: &str, headers: &[(&str, &str)], body: &
 
 /// The same, to this host and port.
 async fn call_to(address: &str, head: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let socket = TcpStream::connect(address).await.expect("a connection");
+    call_over(socket, head, headers, body).await
+}
+
+/// The same, over this connection.
+async fn call_over(
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
+    head: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     let mut request = format!("{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
     for (name, value) in headers {
         request.extend([*name, ": ", *value, "\r\n"]);
@@ -82,7 +96,6 @@ async fn call_to(address: &str, head: &str, headers: &[(&str, &str)], body: &[u8
         request.extend(["content-length: ", &body.len().to_string(), "\r\n"]);
     }
     request.push_str("\r\n");
-    let mut socket = TcpStream::connect(address).await.expect("a connection");
     socket.write_all(request.as_bytes()).await.expect("written");
     // The server may refuse a body before it is sent completely.
     socket.write_all(body).await.ok();
@@ -90,10 +103,15 @@ async fn call_to(address: &str, head: &str, headers: &[(&str, &str)], body: &[u8
 }
 
 /// Reads an answer to the end of the connection.
-async fn read(socket: &mut TcpStream) -> Answer {
+async fn read(socket: &mut (impl AsyncRead + Unpin)) -> Answer {
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).await.expect("an answer");
-    let text = String::from_utf8(bytes).expect("UTF-8");
+    parse(&bytes)
+}
+
+/// Parses a complete answer.
+fn parse(bytes: &[u8]) -> Answer {
+    let text = str::from_utf8(bytes).expect("UTF-8");
     let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
     let (status, headers) = head.split_once("\r\n").expect("a status");
     let headers = headers.lines().map(|line| {
@@ -120,11 +138,22 @@ async fn call_with(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
+    let socket = TcpStream::connect(address(server)).await.expect("a connection");
+    call_with_over(socket, operation, headers, body).await
+}
+
+/// The same, over this connection.
+async fn call_with_over(
+    socket: impl AsyncRead + AsyncWrite + Unpin,
+    operation: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Answer {
     let target = format!("{TARGET}.{operation}");
     let mut all =
         vec![("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
     all.extend(headers);
-    send(server, "POST /", &all, body.as_bytes()).await
+    call_over(socket, "POST /", &all, body.as_bytes()).await
 }
 
 /// Calls an operation as an SDK does.

@@ -14,7 +14,10 @@ use userpool::proto::{DescribeUserPoolRequest, DescribeUserPoolResponse};
 
 use crate::support::Client;
 
-async fn describe(client: &mut Client, id: &str) -> Result<DescribeUserPoolResponse, Status> {
+pub(crate) async fn describe(
+    client: &mut Client,
+    id: &str,
+) -> Result<DescribeUserPoolResponse, Status> {
     let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
     Ok(client.describe_user_pool(request).await?.into_inner())
 }

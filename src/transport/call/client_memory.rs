@@ -87,6 +87,16 @@ impl TakenMemory {
         Ok(())
     }
 
+    /// Takes it for another user instead, as if that user had asked for it.
+    pub(super) fn move_to(&mut self, user: User) -> Result<(), Overload> {
+        if *self.share.user() == user {
+            return Ok(());
+        }
+        let bytes = self.share.count();
+        self.share.reset(user);
+        self.grow(bytes)
+    }
+
     /// Takes this many bytes more, whatever the limit: for the response to a change, which is
     /// small, and which its client must get because the change is recorded.
     pub(super) fn grow_beyond(&mut self, bytes: usize) {

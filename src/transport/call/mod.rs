@@ -53,6 +53,7 @@ use self::{
 pub(crate) use self::{
     adapter::{Authenticated, CallOrigin, FinalStatus},
     caller::caller,
+    request_body::interruption,
 };
 use super::{Phase, Protocol, fair_limit::User};
 
@@ -145,6 +146,11 @@ impl BodyMemory {
     /// Takes this many bytes more.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Error> {
         Ok(self.0.grow(bytes)?)
+    }
+
+    /// Makes it the memory of the caller, who is known now, as that of its call will be.
+    pub(crate) fn move_to(&mut self, caller: &Identity, peer: Option<&Peer>) -> Result<(), Error> {
+        Ok(self.0.move_to(User::of_call(Some(caller), peer))?)
     }
 }
 

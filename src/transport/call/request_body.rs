@@ -55,9 +55,21 @@ struct ArrivalLimit {
 }
 
 /// Why the server stops waiting for a request.
-enum Interruption {
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Interruption {
+    /// It did not arrive in time.
     Timeout,
+    /// The server stops.
     Stopping,
+}
+
+impl From<Interruption> for Error {
+    fn from(interruption: Interruption) -> Self {
+        match interruption {
+            Interruption::Timeout => Self::request_timeout(),
+            Interruption::Stopping => Self::shutting_down(),
+        }
+    }
 }
 
 impl RequestBody {
@@ -89,14 +101,14 @@ impl ArrivalLimit {
         let interruption = ready!(end.as_mut().poll(cx));
         self.end = None;
         Poll::Ready(match interruption {
-            Interruption::Timeout => Some(Error::request_timeout()),
             Interruption::Stopping if self.is_stream => None,
-            Interruption::Stopping => Some(Error::shutting_down()),
+            Interruption::Stopping | Interruption::Timeout => Some(interruption.into()),
         })
     }
 }
 
-async fn interruption(
+/// Waits until the server stops waiting for a request: at the deadline, or when it stops.
+pub(crate) async fn interruption(
     deadline: Option<Instant>,
     mut phase: watch::Receiver<Phase>,
 ) -> Interruption {

@@ -3,6 +3,7 @@
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+    sync::watch,
     task::JoinHandle,
     time::{Instant, sleep},
 };
@@ -122,5 +123,13 @@ async fn a_stop_answers_the_running_call_and_closes_idle_connections() {
     stops.send_replace(true);
     answered(&mut client).await;
     assert_eq!(lifetime(client, Instant::now()).await, 0);
+    serving.await.expect("served to the end");
+
+    let begun = Instant::now();
+    let (mut client, serving, stops) = served(Duration::ZERO);
+    client.write_all(b"POST").await.expect("written");
+    sleep(Duration::from_secs(1)).await;
+    stops.send_replace(true);
+    assert_eq!(lifetime(client, begun).await, 2);
     serving.await.expect("served to the end");
 }

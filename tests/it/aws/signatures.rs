@@ -1,9 +1,8 @@
-//! Signatures: what is accepted, and who the caller then is. The signer is here, and
-//! `clients` has those of the SDKs.
+//! Signatures: what is accepted, and who the caller then is. `signer` signs, and `clients` has
+//! those of the SDKs.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
-use ring::{digest, hmac};
 use tempfile::TempDir;
 use userpool::{
     auth::AccessKeySettings,
@@ -15,15 +14,15 @@ use userpool::{
 
 use crate::{authority::replace, support::TestServer};
 
-use super::{Answer, TARGET, send, start_with};
+use super::{Answer, TARGET, send, signer::Signer, start_with};
 
-const KEYS: &str = "[ci]\naccess_key_id = \"AKIACI\"\nsecret_access_key = \"ci-secret\"\n\n\
+pub(super) const KEYS: &str = "[ci]\naccess_key_id = \"AKIACI\"\nsecret_access_key = \"ci-secret\"\n\n\
                     [temporary]\naccess_key_id = \"ASIATEMP\"\nsecret_access_key = \"temp-secret\"\n\
                     session_token = \"session\"\n";
 
 /// A request to be signed.
 #[derive(Clone)]
-struct Signing {
+pub(super) struct Signing {
     key_id: &'static str,
     secret: &'static str,
     at: &'static str,
@@ -37,7 +36,7 @@ struct Signing {
 }
 
 /// The clock of the server begins at this time.
-const VALID: Signing = Signing {
+pub(super) const VALID: Signing = Signing {
     key_id: "AKIACI",
     secret: "ci-secret",
     at: "20171211T000000Z",
@@ -48,18 +47,13 @@ const VALID: Signing = Signing {
     sent: None,
 };
 
-fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-    hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
-}
-
-fn hex(text: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, text.as_bytes());
-    data_encoding::HEXLOWER.encode(digest.as_ref())
-}
-
 /// Calls an operation with a signature.
-async fn call(server: &TestServer, signing: &Signing, operation: &str, body: &str) -> Answer {
+pub(super) async fn call(
+    server: &TestServer,
+    signing: &Signing,
+    operation: &str,
+    body: &str,
+) -> Answer {
     let Signing { key_id, secret, at, region, service, token, unsigned, sent } = signing.clone();
     let target = format!("{TARGET}.{operation}");
     let mut headers = vec![
@@ -69,24 +63,8 @@ async fn call(server: &TestServer, signing: &Signing, operation: &str, body: &st
     ];
     headers.extend(token.map(|token| ("x-amz-security-token", token)));
     headers.push(("x-amz-target", &target));
-    let signed: Vec<_> = headers.iter().filter(|(name, _)| *name != unsigned).collect();
-    let names: Vec<_> = signed.iter().map(|(name, _)| *name).collect();
-    let names = names.join(";");
-    let lines: Vec<_> = signed.iter().map(|(name, value)| format!("{name}:{value}")).collect();
-    let lines = lines.join("\n");
-    let canonical = format!("POST\n/\n\n{lines}\n\n{names}\n{}", hex(body));
-    let day = &at[..8];
-    let scope = format!("{day}/{region}/{service}/aws4_request");
-    let text = format!("AWS4-HMAC-SHA256\n{at}\n{scope}\n{}", hex(&canonical));
-    let mut key = format!("AWS4{secret}").into_bytes();
-    for part in [day, region, service, "aws4_request"] {
-        key = mac(&key, part);
-    }
-    let signature = data_encoding::HEXLOWER.encode(&mac(&key, &text));
-    let authorization = format!(
-        "AWS4-HMAC-SHA256 Credential={key_id}/{scope}, SignedHeaders={names}, \
-         Signature={signature}"
-    );
+    let signed: Vec<_> = headers.iter().filter(|(name, _)| *name != unsigned).copied().collect();
+    let authorization = Signer { key_id, secret, at, region, service }.authorization(&signed, body);
     headers.push(("authorization", &authorization));
     // `send` sends the host.
     headers.retain(|(name, _)| *name != "host");
@@ -96,7 +74,7 @@ async fn call(server: &TestServer, signing: &Signing, operation: &str, body: &st
 const CREATE: (&str, &str) = ("CreateUserPool", r#"{"PoolName":"people"}"#);
 const LIST: (&str, &str) = ("ListUserPools", r#"{"MaxResults":1}"#);
 
-fn settings(directory: &Path, keys: &str) -> AccessKeySettings {
+pub(super) fn settings(directory: &Path, keys: &str) -> AccessKeySettings {
     let file = replace(directory, "keys.toml", keys);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("changed");
     AccessKeySettings { file }
