@@ -25,15 +25,16 @@ pub(crate) struct Call {
     pub(crate) answer_bytes: usize,
     /// The CPU time of the server.
     pub(crate) cpu: Cpu,
-    /// The target of the call in AWS's JSON; `None` for gRPC.
-    pub(crate) aws_target: Option<&'static str>,
+    /// The headers of the call in AWS's JSON; `None` for gRPC.
+    pub(crate) aws_headers: Option<Vec<(&'static str, String)>>,
 }
 
 /// Runs h2load with this many calls in flight, for one turn.
 pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run {
     let log = in_memory(&format!("userpool-bench-{}.log", std::process::id()));
     // HTTP/1.1 has one call at a time on a connection.
-    let connections = call.aws_target.map_or(in_flight.min(CONNECTIONS), |_| in_flight);
+    let connections =
+        if call.aws_headers.is_some() { in_flight } else { in_flight.min(CONNECTIONS) };
     let mut command = Command::new("h2load");
     command
         .arg(format!("--duration={}", milliseconds(settings.time)))
@@ -42,13 +43,13 @@ pub(crate) fn h2load(settings: &Settings, call: &Call, in_flight: usize) -> Run 
         .arg(format!("--data={}", call.body.display()))
         .arg(format!("--clients={connections}"))
         .arg(format!("--max-concurrent-streams={}", in_flight / connections));
-    match call.aws_target {
+    match &call.aws_headers {
         None => {
             command.args(["--header=content-type: application/grpc", "--header=te: trailers"]);
         }
-        Some(target) => {
-            command.args(["--h1", "--header=content-type: application/x-amz-json-1.1"]);
-            command.arg(format!("--header=x-amz-target: {target}"));
+        Some(headers) => {
+            command.arg("--h1");
+            command.args(headers.iter().map(|(name, value)| format!("--header={name}: {value}")));
         }
     }
     command.arg(format!("http://{}{}", call.address, call.path));

@@ -44,6 +44,8 @@ mod raw;
 mod report;
 mod rounds;
 mod settings;
+#[path = "../../tests/it/aws/signer.rs"]
+mod signer;
 mod start;
 mod tools;
 mod updates;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use chrono::Utc;
 use prost::Message;
 use tonic::transport::Channel;
 use userpool::proto::{
@@ -16,13 +17,19 @@ use userpool::proto::{
     user_pool_service_client::UserPoolServiceClient,
 };
 
-use crate::{bare, data_directory::VARIED, load::Call, process::Server, varied_pools::requests};
+use crate::{
+    bare, data_directory::VARIED, load::Call, process::Server, signer::Signer,
+    varied_pools::requests,
+};
 
 pub(crate) const CREATE: &str = "/userpool.v1.UserPoolService/CreateUserPool";
 pub(crate) const DESCRIBE: &str = "/userpool.v1.UserPoolService/DescribeUserPool";
 pub(crate) const UPDATE: &str = "/userpool.v1.UserPoolService/UpdateUserPool";
 
 pub(crate) const LIST_EVENTS: &str = "/userpool.v1.UserPoolHistoryService/ListUserPoolEvents";
+
+/// The target of `DescribeUserPool` in AWS's JSON.
+const TARGET: &str = "AWSCognitoIdentityProviderService.DescribeUserPool";
 
 /// How many bytes answers may differ by: their times and positions.
 const TIMES: usize = 32;
@@ -106,20 +113,36 @@ impl Messages {
         let body = self.file(&format!("describe-{id}"), &framed(&request));
         let answer_bytes = self.described_bytes.saturating_sub(TIMES);
         let (address, cpu) = (server.address.clone(), server.cpu());
-        Call { address, path: DESCRIBE, body, answer_bytes, cpu, aws_target: None }
+        Call { address, path: DESCRIBE, body, answer_bytes, cpu, aws_headers: None }
     }
 
-    /// The same in AWS's JSON, at this address of the server.
-    pub(crate) fn describe_as_aws(&self, server: &Server, address: &str, id: &str) -> Call {
-        let body = self.file(
-            &format!("describe-{id}.json"),
-            format!("{{\"UserPoolId\":\"{id}\"}}").as_bytes(),
-        );
+    /// The same in AWS's JSON, at this address of the server; signed now, if there is a key.
+    pub(crate) fn describe_as_aws(
+        &self,
+        server: &Server,
+        address: &str,
+        id: &str,
+        key: Option<(&str, &str)>,
+    ) -> Call {
+        let text = format!("{{\"UserPoolId\":\"{id}\"}}");
+        let body = self.file(&format!("describe-{id}.json"), text.as_bytes());
+        let mut headers = vec![
+            ("content-type", "application/x-amz-json-1.1".to_owned()),
+            ("x-amz-target", TARGET.to_owned()),
+        ];
+        if let Some((key_id, secret)) = key {
+            let at = Utc::now().format("%Y%m%dT%H%M%SZ").to_string();
+            let region = "us-east-1";
+            let signer = Signer { key_id, secret, at: &at, region, service: "cognito-idp" };
+            let headers_to_sign =
+                [("host", address), ("x-amz-date", &at), ("x-amz-target", TARGET)];
+            let authorization = signer.authorization(&headers_to_sign, &text);
+            headers.extend([("authorization", authorization), ("x-amz-date", at.clone())]);
+        }
         // The JSON of a user pool is longer than its message.
         let answer_bytes = self.described_bytes.saturating_sub(TIMES);
         let (address, cpu) = (address.to_owned(), server.cpu());
-        let aws_target = Some("AWSCognitoIdentityProviderService.DescribeUserPool");
-        Call { address, path: "/", body, answer_bytes, cpu, aws_target }
+        Call { address, path: "/", body, answer_bytes, cpu, aws_headers: Some(headers) }
     }
 
     /// Another file with a message to send.
