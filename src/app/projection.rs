@@ -171,32 +171,32 @@ pub enum Comparison {
 pub(super) async fn build_in_memory(log: &dyn EventLog) -> Result<ReadModel, LoadError> {
     let read_model = ReadModel::in_memory();
     let (mut position, end) = (Position::START, log.head().borrow().position);
-    while position < end {
-        let records;
-        (records, position) = read_next(log, position, ReadLimit::PAGE).await?;
+    loop {
+        let records = read(log, position, end, ReadLimit::PAGE).await?;
+        let Some(last) = records.last() else { return Ok(read_model) };
+        position = last.position;
         let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
         let mut changes = read_model.changes();
         project(&read_model, &mut changes, events)?;
         read_model.apply(changes)?;
     }
-    Ok(read_model)
 }
 
-/// Reads records after a position that is not the end of the log, and returns the position of
-/// the last one.
+/// Reads the records after a position.
 ///
 /// # Errors
-/// The log cannot be read, or returns none.
-async fn read_next(
+/// The log cannot be read, or returns none before `end`.
+async fn read(
     log: &dyn EventLog,
     after: Position,
+    end: Position,
     limit: ReadLimit,
-) -> Result<(Vec<Record>, Position), ReadError> {
+) -> Result<Vec<Record>, ReadError> {
     let records = log.read(after, limit).await?;
-    match records.last().map(|last| last.position) {
-        Some(last) => Ok((records, last)),
-        None => Err(ReadError::Damaged { position: after.next(), defect: Defect::Missing }),
+    if records.is_empty() && after < end {
+        return Err(ReadError::Damaged { position: after.next(), defect: Defect::Missing });
     }
+    Ok(records)
 }
 
 /// Whether the read model on disk can be used.
@@ -317,8 +317,9 @@ async fn apply(
         while position < end {
             let left = usize::try_from(end.0.saturating_sub(position.0)).unwrap_or(usize::MAX);
             let limit = ReadLimit { records: ReadLimit::PAGE.records.min(left), ..ReadLimit::PAGE };
-            let records;
-            (records, position) = read_next(log, position, limit).await?;
+            let records = read(log, position, end, limit).await?;
+            let Some(last) = records.last() else { break };
+            position = last.position;
             let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
             // The channel is closed if applying has failed; the error is returned below.
             if decoded.send(events).await.is_err() {
