@@ -218,10 +218,7 @@ impl Decider<'_> {
     }
 
     fn domain_owner(&self, command: &Command) -> Result<Option<UserPoolId>, LoadError> {
-        let prefix = match command {
-            Command::CreateDomain(prefix) | Command::DeleteDomain(prefix) => prefix.as_str(),
-            Command::Create(_) | Command::Update(_) | Command::Delete => return Ok(None),
-        };
-        Ok(self.batch.changes.owner(self.read_model, prefix)?)
+        let Command::CreateDomain(create) = command else { return Ok(None) };
+        Ok(self.batch.changes.owner(self.read_model, create.name().as_str())?)
     }
 }

@@ -29,7 +29,7 @@ use tokio::{
 use crate::{
     event_log::EventLog,
     telemetry::metrics::RefusalReason,
-    user_pool::{CheckedCommand, DomainPrefix, Limits, UserPoolId},
+    user_pool::{CheckedCommand, DomainName, Limits, UserPoolId},
 };
 
 use self::{
@@ -218,12 +218,18 @@ impl App {
         self.read_model.encoded_pool(id)
     }
 
-    /// The domain, or `None` if the prefix is free.
+    /// The region in the IDs of new user pools.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.settings.region
+    }
+
+    /// The domain, or `None` if the name is free.
     ///
     /// # Errors
     /// The read model cannot be read.
-    pub fn describe_domain(&self, prefix: &DomainPrefix) -> Result<Option<Domain>, ReadModelError> {
-        self.read_model.domain(prefix.as_str())
+    pub fn describe_domain(&self, name: &DomainName) -> Result<Option<Domain>, ReadModelError> {
+        self.read_model.domain(name.as_str())
     }
 
     /// User pools in the order of their creation, after the creation position.
@@ -234,7 +240,7 @@ impl App {
         self.read_model.pools(after, limit)
     }
 
-    /// Domains by prefix, after the given one.
+    /// Domains by name, after the given one.
     ///
     /// # Errors
     /// The read model cannot be read.

@@ -7,7 +7,7 @@
 //! | `e` position of its creation | the ID of a user pool that is not deleted, and the sum of its state |
 //! | `g` position of its creation | the same of a deleted user pool |
 //! | `r` position of its creation, revision | the position of the event with that revision, from 2 |
-//! | `d` prefix | the user pool that owns the domain |
+//! | `d` name | the user pool that owns the domain |
 //! | `i` request ID | the event that the request recorded |
 //! | `m` | the checkpoint |
 //!
@@ -27,6 +27,7 @@
 mod cache;
 mod changes;
 mod disk;
+mod domains;
 mod error;
 mod index;
 mod key;
@@ -53,11 +54,8 @@ use crate::{
     user_pool::UserPoolId,
 };
 
-use super::stored::{
-    self, Checkpoint, EncodedPool, FORM, StoredDomain, StoredEntry, StoredPool, StoredRequest,
-};
+use super::stored::{self, Checkpoint, EncodedPool, FORM, StoredEntry, StoredPool, StoredRequest};
 
-pub use self::error::{Damage, ReadModelError};
 use self::{
     cache::StateCache,
     disk::DiskStore,
@@ -70,21 +68,16 @@ pub(super) use self::{
     error::ProjectError,
     scrub::scrub,
 };
+pub use self::{
+    domains::Domain,
+    error::{Damage, ReadModelError},
+};
 
 /// How many bytes of the read model are cached in memory by default.
 pub const CACHE: u64 = 256 * 1024 * 1024;
 
 /// How many keys are read at a time when the read model is opened.
 const VISITED_PAGE: usize = 4096;
-
-/// A domain in use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Domain {
-    /// The prefix.
-    pub prefix: String,
-    /// Its owner.
-    pub user_pool_id: UserPoolId,
-}
 
 /// A user pool in a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -292,11 +285,6 @@ impl ReadModel {
         Ok(None)
     }
 
-    pub(super) fn domain(&self, prefix: &str) -> Result<Option<Domain>, ReadModelError> {
-        let stored: Option<StoredDomain> = self.checked(|| self.message(&key::domain(prefix)))?;
-        Ok(stored.map(|stored| domain(prefix.to_owned(), stored)))
-    }
-
     pub(super) fn request(&self, id: Uuid) -> Result<Option<StoredRequest>, ReadModelError> {
         self.checked(|| self.message(&key::request(id)))
     }
@@ -371,8 +359,4 @@ impl ReadModel {
     ) -> Result<Vec<(Bytes, Bytes)>, ReadModelError> {
         self.store.range(keys, limit).map_err(ReadModelError::Engine)
     }
-}
-
-fn domain(prefix: String, stored: StoredDomain) -> Domain {
-    Domain { prefix, user_pool_id: UserPoolId::from_trusted(stored.user_pool_id) }
 }

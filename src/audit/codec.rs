@@ -47,6 +47,11 @@ pub(crate) const fn event_type(event: &Payload) -> UserPoolEventType {
         Payload::UserPoolDeleted(_) => UserPoolEventType::UserPoolDeleted,
         Payload::UserPoolDomainCreated(_) => UserPoolEventType::UserPoolDomainCreated,
         Payload::UserPoolDomainDeleted(_) => UserPoolEventType::UserPoolDomainDeleted,
+        Payload::UserPoolDomainUpdated(_) => UserPoolEventType::UserPoolDomainUpdated,
+        Payload::UserPoolTagged(_) => UserPoolEventType::UserPoolTagged,
+        Payload::UserPoolUntagged(_) => UserPoolEventType::UserPoolUntagged,
+        Payload::CustomAttributesAdded(_) => UserPoolEventType::CustomAttributesAdded,
+        Payload::UserPoolMfaConfigSet(_) => UserPoolEventType::UserPoolMfaConfigSet,
     }
 }
 

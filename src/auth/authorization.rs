@@ -24,7 +24,7 @@ enum Requirement {
 }
 
 /// The requirement of every method of every service.
-const REQUIREMENTS: [(&str, Requirement); 19] = [
+const REQUIREMENTS: [(&str, Requirement); 26] = [
     ("grpc.health.v1.Health/Check", Requirement::Nothing),
     ("grpc.health.v1.Health/Watch", Requirement::Nothing),
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::LocalOrReader),
@@ -38,6 +38,13 @@ const REQUIREMENTS: [(&str, Requirement); 19] = [
     ("userpool.v1.UserPoolService/DescribeUserPoolDomain", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolService/DeleteUserPoolDomain", Requirement::Role(Role::Writer)),
     ("userpool.v1.UserPoolService/ListUserPoolDomains", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolService/UpdateUserPoolDomain", Requirement::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/AddCustomAttributes", Requirement::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/GetUserPoolMfaConfig", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolService/SetUserPoolMfaConfig", Requirement::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/TagResource", Requirement::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/UntagResource", Requirement::Role(Role::Writer)),
+    ("userpool.v1.UserPoolService/ListTagsForResource", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/ListUserPoolEvents", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/ReplayUserPool", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/WatchUserPoolEvents", Requirement::Role(Role::Reader)),

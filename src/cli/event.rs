@@ -3,7 +3,9 @@
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
-use crate::proto::{ActorKind, UserPoolEvent, UserPoolEventType, user_pool_event::Payload};
+use crate::proto::{
+    ActorKind, UserPoolEvent, UserPoolEventType, UserPoolMfaConfigSet, user_pool_event::Payload,
+};
 
 use super::{cell::Cell, terminal, text::escape};
 
@@ -14,7 +16,12 @@ pub(super) enum EventKind {
     Updated,
     Deleted,
     DomainCreated,
+    DomainUpdated,
     DomainDeleted,
+    Tagged,
+    Untagged,
+    SchemaUpdated,
+    MfaUpdated,
 }
 
 impl From<EventKind> for UserPoolEventType {
@@ -24,7 +31,12 @@ impl From<EventKind> for UserPoolEventType {
             EventKind::Updated => Self::UserPoolUpdated,
             EventKind::Deleted => Self::UserPoolDeleted,
             EventKind::DomainCreated => Self::UserPoolDomainCreated,
+            EventKind::DomainUpdated => Self::UserPoolDomainUpdated,
             EventKind::DomainDeleted => Self::UserPoolDomainDeleted,
+            EventKind::Tagged => Self::UserPoolTagged,
+            EventKind::Untagged => Self::UserPoolUntagged,
+            EventKind::SchemaUpdated => Self::CustomAttributesAdded,
+            EventKind::MfaUpdated => Self::UserPoolMfaConfigSet,
         }
     }
 }
@@ -151,7 +163,12 @@ fn kind_name(event: &UserPoolEvent) -> String {
         UserPoolEventType::UserPoolUpdated => "updated",
         UserPoolEventType::UserPoolDeleted => "deleted",
         UserPoolEventType::UserPoolDomainCreated => "domain-created",
+        UserPoolEventType::UserPoolDomainUpdated => "domain-updated",
         UserPoolEventType::UserPoolDomainDeleted => "domain-deleted",
+        UserPoolEventType::UserPoolTagged => "tagged",
+        UserPoolEventType::UserPoolUntagged => "untagged",
+        UserPoolEventType::CustomAttributesAdded => "schema-updated",
+        UserPoolEventType::UserPoolMfaConfigSet => "mfa-updated",
         // A type that only a newer server knows.
         UserPoolEventType::Unspecified => return format!("type {}", event.r#type),
     };
@@ -166,7 +183,13 @@ fn kind_style(event: &UserPoolEvent) -> Style {
         UserPoolEventType::UserPoolDeleted | UserPoolEventType::UserPoolDomainDeleted => {
             AnsiColor::Red
         }
-        UserPoolEventType::UserPoolUpdated | UserPoolEventType::Unspecified => AnsiColor::Yellow,
+        UserPoolEventType::UserPoolUpdated
+        | UserPoolEventType::UserPoolDomainUpdated
+        | UserPoolEventType::UserPoolTagged
+        | UserPoolEventType::UserPoolUntagged
+        | UserPoolEventType::CustomAttributesAdded
+        | UserPoolEventType::UserPoolMfaConfigSet
+        | UserPoolEventType::Unspecified => AnsiColor::Yellow,
     };
     color.on_default()
 }
@@ -185,16 +208,37 @@ fn actor_name(event: &UserPoolEvent) -> String {
 
 /// The change in a few words.
 fn change(event: &UserPoolEvent) -> Cell {
+    let list = |names: &[String]| Cell::List(names.iter().map(|name| escape(name)).collect());
     let change = match &event.payload {
         Some(Payload::UserPoolCreated(created)) => {
             created.user_pool.as_ref().and_then(|pool| pool.name.clone()).unwrap_or_default()
         }
         Some(Payload::UserPoolUpdated(updated)) => {
-            return Cell::List(updated.changed_paths.iter().map(|path| escape(path)).collect());
+            return list(&updated.changed_paths);
         }
+        Some(Payload::UserPoolTagged(tagged)) => {
+            return Cell::List(tagged.tags.keys().map(|key| escape(key)).collect());
+        }
+        Some(Payload::UserPoolUntagged(untagged)) => return list(&untagged.tag_keys),
+        Some(Payload::CustomAttributesAdded(added)) => {
+            let names = added.custom_attributes.iter().map(|attribute| escape(attribute.name()));
+            return Cell::List(names.collect());
+        }
+        Some(Payload::UserPoolMfaConfigSet(set)) => mfa(set),
         Some(Payload::UserPoolDomainCreated(created)) => created.domain.clone(),
+        Some(Payload::UserPoolDomainUpdated(updated)) => updated.domain.clone(),
         Some(Payload::UserPoolDomainDeleted(deleted)) => deleted.domain.clone(),
         Some(Payload::UserPoolDeleted(_)) | None => String::new(),
     };
     escape(&change).into()
+}
+
+/// Whether users authenticate with several factors, and with which.
+fn mfa(set: &UserPoolMfaConfigSet) -> String {
+    let has_token = set.software_token_mfa.is_some_and(|token| token.enabled());
+    let factors = [(set.sms_mfa(), "SMS"), (has_token, "software token")];
+    let factors: Vec<_> =
+        factors.iter().filter(|(is_set, _)| *is_set).map(|(_, name)| *name).collect();
+    let value = set.mfa_configuration().as_str_name();
+    if factors.is_empty() { value.to_owned() } else { format!("{value}: {}", factors.join(", ")) }
 }

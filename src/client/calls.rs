@@ -3,15 +3,20 @@
 use tonic::{Status, transport::Channel};
 
 use crate::proto::{
-    CreateUserPoolDomainRequest, CreateUserPoolDomainResponse, CreateUserPoolRequest,
-    CreateUserPoolResponse, DeleteUserPoolDomainRequest, DeleteUserPoolDomainResponse,
-    DeleteUserPoolRequest, DeleteUserPoolResponse, DescribeUserPoolDomainRequest,
-    DescribeUserPoolDomainResponse, DescribeUserPoolRequest, DescribeUserPoolResponse,
-    GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetSignedCheckpointRequest,
-    GetSignedCheckpointResponse, ListUserPoolDomainsRequest, ListUserPoolDomainsResponse,
+    AddCustomAttributesRequest, AddCustomAttributesResponse, CreateUserPoolDomainRequest,
+    CreateUserPoolDomainResponse, CreateUserPoolRequest, CreateUserPoolResponse,
+    DeleteUserPoolDomainRequest, DeleteUserPoolDomainResponse, DeleteUserPoolRequest,
+    DeleteUserPoolResponse, DescribeUserPoolDomainRequest, DescribeUserPoolDomainResponse,
+    DescribeUserPoolRequest, DescribeUserPoolResponse, GetCheckpointKeyRequest,
+    GetCheckpointKeyResponse, GetSignedCheckpointRequest, GetSignedCheckpointResponse,
+    GetUserPoolMfaConfigRequest, GetUserPoolMfaConfigResponse, ListTagsForResourceRequest,
+    ListTagsForResourceResponse, ListUserPoolDomainsRequest, ListUserPoolDomainsResponse,
     ListUserPoolEventsRequest, ListUserPoolEventsResponse, ListUserPoolsRequest,
-    ListUserPoolsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse, UpdateUserPoolRequest,
-    UpdateUserPoolResponse, VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse,
+    ListUserPoolsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
+    SetUserPoolMfaConfigRequest, SetUserPoolMfaConfigResponse, TagResourceRequest,
+    TagResourceResponse, UntagResourceRequest, UntagResourceResponse, UpdateUserPoolDomainRequest,
+    UpdateUserPoolDomainResponse, UpdateUserPoolRequest, UpdateUserPoolResponse,
+    VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse,
     user_pool_history_service_client::UserPoolHistoryServiceClient,
     user_pool_service_client::UserPoolServiceClient,
 };
@@ -60,17 +65,31 @@ calls! {
         change delete_user_pool(DeleteUserPoolRequest) -> DeleteUserPoolResponse;
         /// Lists user pools, one page per call.
         read list_user_pools(ListUserPoolsRequest) -> ListUserPoolsResponse;
-        /// Assigns a domain prefix to a user pool.
+        /// Assigns a domain to a user pool.
         change create_user_pool_domain(CreateUserPoolDomainRequest)
             -> CreateUserPoolDomainResponse;
-        /// Describes which user pool owns a domain prefix.
+        /// Describes a domain and which user pool owns it.
         read describe_user_pool_domain(DescribeUserPoolDomainRequest)
             -> DescribeUserPoolDomainResponse;
-        /// Removes a domain prefix from its user pool.
+        /// Removes a domain from its user pool.
         change delete_user_pool_domain(DeleteUserPoolDomainRequest)
             -> DeleteUserPoolDomainResponse;
-        /// Lists domain prefixes with their user pools, one page per call.
+        /// Lists domains with their user pools, one page per call.
         read list_user_pool_domains(ListUserPoolDomainsRequest) -> ListUserPoolDomainsResponse;
+        /// Changes the settings of a domain.
+        change update_user_pool_domain(UpdateUserPoolDomainRequest) -> UpdateUserPoolDomainResponse;
+        /// Adds custom attributes to the schema of a user pool.
+        change add_custom_attributes(AddCustomAttributesRequest) -> AddCustomAttributesResponse;
+        /// Describes how a user pool authenticates with several factors.
+        read get_user_pool_mfa_config(GetUserPoolMfaConfigRequest) -> GetUserPoolMfaConfigResponse;
+        /// Sets how a user pool authenticates with several factors.
+        change set_user_pool_mfa_config(SetUserPoolMfaConfigRequest) -> SetUserPoolMfaConfigResponse;
+        /// Sets tags of a user pool, which is named by its ARN.
+        change tag_resource(TagResourceRequest) -> TagResourceResponse;
+        /// Removes tags from a user pool, which is named by its ARN.
+        change untag_resource(UntagResourceRequest) -> UntagResourceResponse;
+        /// Lists the tags of a user pool, which is named by its ARN.
+        read list_tags_for_resource(ListTagsForResourceRequest) -> ListTagsForResourceResponse;
     }
     UserPoolHistoryServiceClient {
         /// Lists recorded events, one page per call.

@@ -15,6 +15,7 @@ use super::message_limit::{MAX_REQUEST_BYTES, PREFIX_BYTES};
 
 /// The names of the fields.
 const USER_POOL_ID: &str = "user_pool_id";
+const RESOURCE_ARN: &str = "resource_arn";
 const DOMAIN: &str = "domain";
 const FILTER: &str = "filter";
 /// The longest value that is read. A valid filter is shorter.
@@ -30,6 +31,7 @@ type Fields = HashMap<u32, Field>;
 #[derive(Debug)]
 enum Field {
     UserPoolId,
+    ResourceArn,
     Domain,
     Message(Fields),
 }
@@ -50,6 +52,7 @@ fn fields(message: &MessageDescriptor) -> Fields {
     let field = |descriptor: FieldDescriptor| {
         let field = match (descriptor.name(), descriptor.kind()) {
             (USER_POOL_ID, Kind::String) => Field::UserPoolId,
+            (RESOURCE_ARN, Kind::String) => Field::ResourceArn,
             (DOMAIN, Kind::String) => Field::Domain,
             (FILTER, Kind::Message(filter)) => Field::Message(fields(&filter)),
             (_, _) => return None,
@@ -261,6 +264,10 @@ impl Target {
     fn set(&mut self, field: &'static Field, value: &[u8]) -> Result<(), Malformed> {
         match field {
             Field::UserPoolId => self.user_pool_id = Some(loggable(value)),
+            Field::ResourceArn => {
+                let id = value.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+                self.user_pool_id = Some(loggable(id));
+            }
             Field::Domain => self.domain = Some(loggable(value)),
             Field::Message(fields) => {
                 let mut message = Message::of(fields);

@@ -6,11 +6,16 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     proto::{
-        CreateUserPoolDomainRequest, CreateUserPoolDomainResponse, CreateUserPoolRequest,
-        DeleteUserPoolDomainRequest, DeleteUserPoolDomainResponse, DeleteUserPoolRequest,
-        DeleteUserPoolResponse, DescribeUserPoolDomainRequest, DescribeUserPoolDomainResponse,
-        DescribeUserPoolRequest, ListUserPoolDomainsRequest, ListUserPoolDomainsResponse,
-        ListUserPoolsRequest, ListUserPoolsResponse, UpdateUserPoolRequest,
+        AddCustomAttributesRequest, AddCustomAttributesResponse, CreateUserPoolDomainRequest,
+        CreateUserPoolDomainResponse, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
+        DeleteUserPoolDomainResponse, DeleteUserPoolRequest, DeleteUserPoolResponse,
+        DescribeUserPoolDomainRequest, DescribeUserPoolDomainResponse, DescribeUserPoolRequest,
+        GetUserPoolMfaConfigRequest, GetUserPoolMfaConfigResponse, ListTagsForResourceRequest,
+        ListTagsForResourceResponse, ListUserPoolDomainsRequest, ListUserPoolDomainsResponse,
+        ListUserPoolsRequest, ListUserPoolsResponse, SetUserPoolMfaConfigRequest,
+        SetUserPoolMfaConfigResponse, TagResourceRequest, TagResourceResponse,
+        UntagResourceRequest, UntagResourceResponse, UpdateUserPoolDomainRequest,
+        UpdateUserPoolDomainResponse, UpdateUserPoolRequest,
         served::{
             CreateUserPoolResponse, DescribeUserPoolResponse, UpdateUserPoolResponse,
             user_pool_service_server::UserPoolService,
@@ -91,6 +96,60 @@ impl UserPoolService for UserPools {
         request: Request<ListUserPoolDomainsRequest>,
     ) -> Result<Response<ListUserPoolDomainsResponse>, Status> {
         response(self.0.list_user_pool_domains(request.into_inner()))
+    }
+
+    async fn update_user_pool_domain(
+        &self,
+        request: Request<UpdateUserPoolDomainRequest>,
+    ) -> Result<Response<UpdateUserPoolDomainResponse>, Status> {
+        let caller = caller(&request);
+        response(self.0.update_user_pool_domain(request.into_inner(), caller).await)
+    }
+
+    async fn add_custom_attributes(
+        &self,
+        request: Request<AddCustomAttributesRequest>,
+    ) -> Result<Response<AddCustomAttributesResponse>, Status> {
+        let caller = caller(&request);
+        response(self.0.add_custom_attributes(request.into_inner(), caller).await)
+    }
+
+    async fn get_user_pool_mfa_config(
+        &self,
+        request: Request<GetUserPoolMfaConfigRequest>,
+    ) -> Result<Response<GetUserPoolMfaConfigResponse>, Status> {
+        response(self.0.get_user_pool_mfa_config(request.into_inner()).await)
+    }
+
+    async fn set_user_pool_mfa_config(
+        &self,
+        request: Request<SetUserPoolMfaConfigRequest>,
+    ) -> Result<Response<SetUserPoolMfaConfigResponse>, Status> {
+        let caller = caller(&request);
+        response(self.0.set_user_pool_mfa_config(request.into_inner(), caller).await)
+    }
+
+    async fn tag_resource(
+        &self,
+        request: Request<TagResourceRequest>,
+    ) -> Result<Response<TagResourceResponse>, Status> {
+        let caller = caller(&request);
+        response(self.0.tag_resource(request.into_inner(), caller).await)
+    }
+
+    async fn untag_resource(
+        &self,
+        request: Request<UntagResourceRequest>,
+    ) -> Result<Response<UntagResourceResponse>, Status> {
+        let caller = caller(&request);
+        response(self.0.untag_resource(request.into_inner(), caller).await)
+    }
+
+    async fn list_tags_for_resource(
+        &self,
+        request: Request<ListTagsForResourceRequest>,
+    ) -> Result<Response<ListTagsForResourceResponse>, Status> {
+        response(self.0.list_tags_for_resource(request.into_inner()).await)
     }
 }
 

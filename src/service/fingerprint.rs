@@ -8,8 +8,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     proto::{
-        CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
-        DeleteUserPoolRequest, UpdateUserPoolRequest,
+        AddCustomAttributesRequest, CreateUserPoolDomainRequest, CreateUserPoolRequest,
+        DeleteUserPoolDomainRequest, DeleteUserPoolRequest, SetUserPoolMfaConfigRequest,
+        TagResourceRequest, UntagResourceRequest, UpdateUserPoolDomainRequest,
+        UpdateUserPoolRequest,
     },
     user_pool::canonical_mask,
 };
@@ -50,7 +52,12 @@ mutation! {
     UpdateUserPoolRequest, "UpdateUserPool", update_mask;
     DeleteUserPoolRequest, "DeleteUserPool";
     CreateUserPoolDomainRequest, "CreateUserPoolDomain";
+    UpdateUserPoolDomainRequest, "UpdateUserPoolDomain";
     DeleteUserPoolDomainRequest, "DeleteUserPoolDomain";
+    AddCustomAttributesRequest, "AddCustomAttributes";
+    SetUserPoolMfaConfigRequest, "SetUserPoolMfaConfig";
+    TagResourceRequest, "TagResource";
+    UntagResourceRequest, "UntagResource";
 }
 
 /// SHA-256 of the operation's name and of the request without its retry fields, and with its

@@ -3,19 +3,24 @@
 //! responses of a watch are made here; a protocol adapter only decodes, calls and encodes.
 //! Knows nothing of HTTP or gRPC.
 
+mod domains;
 mod error;
 mod fingerprint;
 mod history;
+mod mfa;
 mod page_token;
+mod tags;
 mod user_pools;
 
 use std::sync::Arc;
 
+use prost::Message as _;
+
 use crate::{
-    app::{App, Context, ExecuteError, Outcome},
+    app::{App, Context, EncodedPool, ExecuteError, Outcome},
     audit::checkpoint::Signer,
-    proto::Actor,
-    user_pool::{CheckedCommand, InvalidRequest, Rejection, UserPoolId},
+    proto::{Actor, UserPool},
+    user_pool::{CheckedCommand, InvalidRequest, Rejection, UserPoolArns, UserPoolId},
 };
 
 pub use self::error::Error;
@@ -29,6 +34,8 @@ pub struct Operations {
     signer: Arc<Signer>,
     /// The AWS account ID in every description of a domain.
     account_id: String,
+    /// The ARNs of the user pools.
+    arns: UserPoolArns,
 }
 
 /// The caller, as it is recorded with a change.
@@ -45,8 +52,18 @@ pub struct Caller {
 impl Operations {
     /// The operations of one application.
     #[must_use]
-    pub const fn new(app: Arc<App>, signer: Arc<Signer>, account_id: String) -> Self {
-        Self { app, signer, account_id }
+    pub fn new(app: Arc<App>, signer: Arc<Signer>, account_id: String) -> Self {
+        let arns = UserPoolArns::new(app.region(), &account_id);
+        Self { app, signer, account_id, arns }
+    }
+
+    /// A user pool that exists, and was not deleted.
+    async fn existing_pool(&self, id: UserPoolId) -> Result<EncodedPool, Error> {
+        let pool = self.app.describe(&id)?.ok_or_else(|| Error::not_found(&id))?;
+        if pool.deleted {
+            return Err(self.deleted(id, pool.revision).await);
+        }
+        Ok(pool)
     }
 
     /// Checks a request and executes it. The change is durable on return.
@@ -74,4 +91,9 @@ impl Operations {
             Err(error) => error.into(),
         }
     }
+}
+
+/// The user pool after a command.
+fn decode_pool(outcome: &Outcome) -> Result<UserPool, Error> {
+    UserPool::decode(outcome.user_pool.clone()).map_err(|_| Error::internal())
 }

@@ -1,24 +1,20 @@
-//! The operations of `UserPoolService`.
+//! The operations on user pools.
 
 use crate::{
-    app::{Domain, EncodedPool, Outcome},
+    app::{EncodedPool, Outcome},
     proto::{
-        CreateUserPoolDomainRequest, CreateUserPoolDomainResponse, CreateUserPoolRequest,
-        DeleteUserPoolDomainRequest, DeleteUserPoolDomainResponse, DeleteUserPoolRequest,
-        DeleteUserPoolResponse, DescribeUserPoolDomainRequest, DescribeUserPoolDomainResponse,
-        DescribeUserPoolRequest, DomainDescription, ListUserPoolDomainsRequest,
-        ListUserPoolDomainsResponse, ListUserPoolsRequest, ListUserPoolsResponse,
-        UpdateUserPoolRequest, UserPool, UserPoolDescription,
+        AddCustomAttributesRequest, AddCustomAttributesResponse, CreateUserPoolRequest,
+        DeleteUserPoolRequest, DeleteUserPoolResponse, DescribeUserPoolRequest,
+        ListUserPoolsRequest, ListUserPoolsResponse, UpdateUserPoolRequest, UserPool,
+        UserPoolDescription,
         served::{CreateUserPoolResponse, DescribeUserPoolResponse, UpdateUserPoolResponse},
-        user_pool_domain_status,
     },
-    user_pool::{CheckedCommand, DomainPrefix, PageRequest, UserPoolId},
+    user_pool::{CheckedCommand, PageRequest, UserPoolId},
 };
 
 use super::{Caller, Error, Operations, page_token};
 
 const LIST_USER_POOLS: &str = "ListUserPools";
-const LIST_USER_POOL_DOMAINS: &str = "ListUserPoolDomains";
 
 impl Operations {
     pub(crate) async fn create_user_pool(
@@ -36,12 +32,8 @@ impl Operations {
         &self,
         request: DescribeUserPoolRequest,
     ) -> Result<DescribeUserPoolResponse, Error> {
-        let id = UserPoolId::parse(request)?;
-        let pool = self.app.describe(&id)?.ok_or_else(|| Error::not_found(&id))?;
-        let EncodedPool { user_pool, deleted, revision, position, .. } = pool;
-        if deleted {
-            return Err(self.deleted(id, revision).await);
-        }
+        let EncodedPool { user_pool, revision, position, .. } =
+            self.existing_pool(UserPoolId::parse(request)?).await?;
         Ok(DescribeUserPoolResponse { user_pool, revision, position })
     }
 
@@ -85,64 +77,14 @@ impl Operations {
         Ok(ListUserPoolsResponse { user_pools, next_token })
     }
 
-    pub(crate) async fn create_user_pool_domain(
+    pub(crate) async fn add_custom_attributes(
         &self,
-        request: CreateUserPoolDomainRequest,
+        request: AddCustomAttributesRequest,
         caller: Caller,
-    ) -> Result<CreateUserPoolDomainResponse, Error> {
-        let outcome =
-            self.execute(request, caller, CheckedCommand::create_user_pool_domain).await?;
+    ) -> Result<AddCustomAttributesResponse, Error> {
+        let outcome = self.execute(request, caller, CheckedCommand::add_custom_attributes).await?;
         let Outcome { revision, position, .. } = outcome;
-        Ok(CreateUserPoolDomainResponse { revision, position })
-    }
-
-    pub(crate) fn describe_user_pool_domain(
-        &self,
-        request: DescribeUserPoolDomainRequest,
-    ) -> Result<DescribeUserPoolDomainResponse, Error> {
-        let prefix = DomainPrefix::parse(request)?;
-        let domain = self.app.describe_domain(&prefix)?;
-        // As in Cognito, the description of a free domain has no members.
-        let description = domain.map(|domain| self.description(domain)).unwrap_or_default();
-        Ok(DescribeUserPoolDomainResponse { domain_description: Some(description) })
-    }
-
-    pub(crate) async fn delete_user_pool_domain(
-        &self,
-        request: DeleteUserPoolDomainRequest,
-        caller: Caller,
-    ) -> Result<DeleteUserPoolDomainResponse, Error> {
-        let outcome =
-            self.execute(request, caller, CheckedCommand::delete_user_pool_domain).await?;
-        let Outcome { revision, position, .. } = outcome;
-        Ok(DeleteUserPoolDomainResponse { revision, position })
-    }
-
-    pub(crate) fn list_user_pool_domains(
-        &self,
-        request: ListUserPoolDomainsRequest,
-    ) -> Result<ListUserPoolDomainsResponse, Error> {
-        let PageRequest { max_results, next_token } = PageRequest::of_domains(request)?;
-        let after = match next_token {
-            Some(token) => page_token::decode_text(LIST_USER_POOL_DOMAINS, &token)?,
-            None => String::new(),
-        };
-        let mut domains = self.app.list_domains(&after, max_results.saturating_add(1))?;
-        let next_token = page_token::end_page(&mut domains, max_results)
-            .map(|last| page_token::encode(LIST_USER_POOL_DOMAINS, last.prefix.as_bytes()));
-        let domains = domains.into_iter().map(|domain| self.description(domain)).collect();
-        Ok(ListUserPoolDomainsResponse { domains, next_token })
-    }
-
-    /// Members about Amazon's own infrastructure stay absent.
-    fn description(&self, domain: Domain) -> DomainDescription {
-        DomainDescription {
-            user_pool_id: Some(domain.user_pool_id.to_string()),
-            aws_account_id: Some(self.account_id.clone()),
-            domain: Some(domain.prefix),
-            status: Some(user_pool_domain_status::Value::Active.into()),
-            ..DomainDescription::default()
-        }
+        Ok(AddCustomAttributesResponse { revision, position })
     }
 }
 

@@ -139,6 +139,35 @@ impl Check {
         }
     }
 
+    /// Each text of the list must have this number of characters.
+    pub(super) fn item_lengths(
+        &mut self,
+        field: &'static str,
+        values: &[String],
+        allowed: &RangeInclusive<usize>,
+    ) {
+        let (least, most) = (allowed.start(), allowed.end());
+        for (index, value) in values.iter().enumerate() {
+            let count = value.chars().count();
+            if allowed.contains(&count) {
+                continue;
+            }
+            self.record(|check| Violation {
+                field: check.proto_path(&format!("{field}[{index}]")),
+                rule: Rule::Length,
+                description: format!("must have {least} to {most} characters, has {count}"),
+                text: format!(
+                    "Value {} at '{}' failed to satisfy constraint: Member must satisfy \
+                     constraint: [Member must have length less than or equal to {most}, Member \
+                     must have length greater than or equal to {least}]",
+                    quote(&format!("[{}]", values.join(", "))),
+                    check.aws_path(field)
+                ),
+                aws_error: AwsError::InvalidParameter,
+            });
+        }
+    }
+
     /// The whole text must match the pattern.
     pub(super) fn pattern(
         &mut self,

@@ -1,16 +1,22 @@
 //! Commands: requests whose fields were checked. Only this room can create settings, because
 //! their fields are private. So all settings are checked.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use crate::proto::{
-    CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
-    DeleteUserPoolRequest, UpdateUserPoolRequest, UserPool,
+    CreateUserPoolRequest, DeleteUserPoolRequest, SchemaAttribute, UpdateUserPoolRequest, UserPool,
 };
 
 use super::{
-    DomainPrefix, InvalidRequest, Limits, UserPoolId, check::Check, fields, messages,
-    paths::UpdateMask, schema, semantics,
+    DomainName, InvalidRequest, Limits, UserPoolId,
+    check::Check,
+    domain::{CreateDomain, UpdateDomain},
+    fields, messages,
+    mfa::SetMfaConfig,
+    paths::UpdateMask,
+    schema, semantics,
 };
 
 /// A change to one user pool.
@@ -22,10 +28,20 @@ pub enum Command {
     Update(UpdateUserPool),
     /// Delete the user pool.
     Delete,
-    /// Associate a domain prefix with it.
-    CreateDomain(DomainPrefix),
-    /// Remove the domain prefix from it.
-    DeleteDomain(DomainPrefix),
+    /// Associate a domain with it.
+    CreateDomain(CreateDomain),
+    /// Change the settings of its domain.
+    UpdateDomain(UpdateDomain),
+    /// Remove the domain from it.
+    DeleteDomain(DomainName),
+    /// Set tags.
+    Tag(BTreeMap<String, String>),
+    /// Remove the tags with these keys.
+    Untag(Vec<String>),
+    /// Add these attributes to its schema.
+    AddCustomAttributes(Vec<SchemaAttribute>),
+    /// Configure multi-factor authentication.
+    SetMfaConfig(SetMfaConfig),
 }
 
 /// The user pool that a command changes.
@@ -225,67 +241,13 @@ impl CheckedCommand {
             options: options(request_id.as_deref(), expected_revision, validate_only),
         })
     }
-
-    /// Checks a request to associate a domain prefix with a user pool.
-    ///
-    /// # Errors
-    /// The field rules that it breaks. If there are none, the reserved word in the prefix.
-    pub fn create_user_pool_domain(
-        request: CreateUserPoolDomainRequest,
-    ) -> Result<Self, InvalidRequest> {
-        Check::run(|check| {
-            fields::domain(check, request.domain.as_ref());
-            fields::user_pool_id(check, request.user_pool_id.as_ref());
-            fields::options(check, request.request_id.as_ref(), request.expected_revision);
-        })?;
-        let CreateUserPoolDomainRequest {
-            domain,
-            user_pool_id,
-            request_id,
-            validate_only,
-            expected_revision,
-        } = request;
-        let domain = DomainPrefix::new(domain.unwrap_or_default());
-        InvalidRequest::semantics(domain.reserved_word().into_iter().collect())?;
-        Ok(Self {
-            target: existing(user_pool_id),
-            command: Command::CreateDomain(domain),
-            options: options(request_id.as_deref(), expected_revision, validate_only),
-        })
-    }
-
-    /// Checks a request to remove a domain prefix from its user pool.
-    ///
-    /// # Errors
-    /// The field rules that it breaks.
-    pub fn delete_user_pool_domain(
-        request: DeleteUserPoolDomainRequest,
-    ) -> Result<Self, InvalidRequest> {
-        Check::run(|check| {
-            fields::domain(check, request.domain.as_ref());
-            fields::user_pool_id(check, request.user_pool_id.as_ref());
-            fields::options(check, request.request_id.as_ref(), request.expected_revision);
-        })?;
-        let DeleteUserPoolDomainRequest {
-            domain,
-            user_pool_id,
-            request_id,
-            validate_only,
-            expected_revision,
-        } = request;
-        Ok(Self {
-            target: existing(user_pool_id),
-            command: Command::DeleteDomain(DomainPrefix::new(domain.unwrap_or_default())),
-            options: options(request_id.as_deref(), expected_revision, validate_only),
-        })
-    }
 }
 
-fn existing(id: Option<String>) -> Target {
+pub(super) fn existing(id: Option<String>) -> Target {
     Target::Existing(UserPoolId::from_trusted(id.unwrap_or_default()))
 }
 
-fn options(
+pub(super) fn options(
     request_id: Option<&str>,
     expected_revision: Option<i64>,
     validate_only: bool,

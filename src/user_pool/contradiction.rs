@@ -1,6 +1,6 @@
 //! The events that no command could have recorded.
 
-use super::{Event, UserPoolId};
+use super::{Event, UserPoolId, domain::is_custom};
 
 /// Why an event contradicts the events before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,15 @@ pub enum Contradiction {
     DomainTaken {
         /// The user pool.
         user_pool_id: UserPoolId,
-        /// The prefix.
+        /// The domain.
+        domain: String,
+    },
+    /// The domain that is updated belongs to another user pool, or to none.
+    #[error("domain {domain} of user pool {user_pool_id} is updated, which does not own it")]
+    UpdatedDomainNotOwned {
+        /// The user pool.
+        user_pool_id: UserPoolId,
+        /// The domain.
         domain: String,
     },
     /// A user pool loses a domain that it does not have.
@@ -49,7 +57,7 @@ pub enum Contradiction {
     DomainNotOwned {
         /// The user pool.
         user_pool_id: UserPoolId,
-        /// The prefix.
+        /// The domain.
         domain: String,
     },
 }
@@ -59,15 +67,17 @@ pub enum Contradiction {
 pub struct EventFacts<'a> {
     /// The user pool of the event.
     pub user_pool_id: &'a UserPoolId,
-    /// The domain of the user pool.
+    /// The domain prefix of the user pool.
     pub domain: Option<&'a str>,
+    /// Its custom domain.
+    pub custom_domain: Option<&'a str>,
     /// Whether it was deleted.
     pub deleted: bool,
     /// The revision of the user pool; 0 if it was never created.
     pub revision: i64,
     /// The revision of the event.
     pub event_revision: i64,
-    /// The owner of the domain prefix in the event.
+    /// The owner of the domain in the event.
     pub domain_owner: Option<&'a UserPoolId>,
 }
 
@@ -76,7 +86,8 @@ pub struct EventFacts<'a> {
 /// # Errors
 /// The first contradiction.
 pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradiction> {
-    let EventFacts { user_pool_id, domain, deleted, revision: last, .. } = *facts;
+    let EventFacts { user_pool_id, domain, custom_domain, deleted, revision: last, .. } = *facts;
+    let owns = |name: &str| domain == Some(name) || custom_domain == Some(name);
     let id = || user_pool_id.clone();
     let found = facts.event_revision;
     if found != last.saturating_add(1) {
@@ -99,17 +110,20 @@ pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradi
             if has_other_id(settings.and_then(|pool| pool.id.as_deref())) {
                 return Err(Contradiction::OtherId(id()));
             }
-            if settings.and_then(|settings| settings.domain.as_deref()) != domain {
+            let domains = settings
+                .map(|settings| (settings.domain.as_deref(), settings.custom_domain.as_deref()));
+            if domains.unwrap_or_default() != (domain, custom_domain) {
                 return Err(Contradiction::DomainUpdated(id()));
             }
         }
         Event::UserPoolDeleted(_) => {
-            if domain.is_some() {
+            if domain.or(custom_domain).is_some() {
                 return Err(Contradiction::DeletedWithDomain(id()));
             }
         }
         Event::UserPoolDomainCreated(created) => {
-            if domain.is_some() {
+            let is_custom = is_custom(created.settings.as_ref());
+            if if is_custom { custom_domain } else { domain }.is_some() {
                 return Err(Contradiction::SecondDomain(id()));
             }
             if facts.domain_owner.is_some() {
@@ -117,12 +131,22 @@ pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradi
                 return Err(Contradiction::DomainTaken { user_pool_id: id(), domain });
             }
         }
+        Event::UserPoolDomainUpdated(updated) => {
+            if !owns(&updated.domain) {
+                let domain = updated.domain.clone();
+                return Err(Contradiction::UpdatedDomainNotOwned { user_pool_id: id(), domain });
+            }
+        }
         Event::UserPoolDomainDeleted(deleted) => {
-            if domain != Some(deleted.domain.as_str()) {
+            if !owns(&deleted.domain) {
                 let domain = deleted.domain.clone();
                 return Err(Contradiction::DomainNotOwned { user_pool_id: id(), domain });
             }
         }
+        Event::UserPoolTagged(_)
+        | Event::UserPoolUntagged(_)
+        | Event::CustomAttributesAdded(_)
+        | Event::UserPoolMfaConfigSet(_) => (),
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ use crate::proto::{CreateUserPoolRequest, SchemaAttribute, UserPool};
 use super::schema;
 
 /// Returns the request that creates a user pool with the settings and the schema of `pool`,
-/// but without the fields that the service assigns: ID, dates, status and domain.
+/// but without the fields that the service assigns and those that other calls set: ID, dates,
+/// status, domains and the factors of `SetUserPoolMfaConfig`.
 #[must_use]
 pub fn to_create_request(pool: UserPool) -> CreateUserPoolRequest {
     // Names every field, so that a field added to the schema stops the build here.
@@ -37,6 +38,11 @@ pub fn to_create_request(pool: UserPool) -> CreateUserPoolRequest {
         domain: _,
         admin_create_user_config,
         user_pool_add_ons,
+        custom_domain: _,
+        sms_mfa: _,
+        software_token_mfa: _,
+        domain_settings: _,
+        custom_domain_settings: _,
     } = pool;
     CreateUserPoolRequest {
         pool_name: name,

@@ -1,13 +1,12 @@
 //! The business rules: decide which events a command leads to, or why it is refused.
 
 use crate::proto::{
-    UserPool, UserPoolCreated, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted,
-    UserPoolUpdated,
+    UserPool, UserPoolCreated, UserPoolDeleted, UserPoolDomainDeleted, UserPoolUpdated,
 };
 
 use super::{
-    Command, DomainPrefix, Event, InvalidRequest, Limits, UpdateUserPool, UserPoolId,
-    UserPoolState, check::Check, defaults, fields, paths, semantics,
+    Command, DomainName, Event, InvalidRequest, Limits, UpdateUserPool, UserPoolId, UserPoolState,
+    check::Check, custom_attributes, defaults, domain, fields, mfa, paths, semantics, tags,
 };
 
 /// The facts that the rules need beyond the state of the user pool.
@@ -17,7 +16,7 @@ pub struct Facts {
     pub user_pool_id: UserPoolId,
     /// The revision of the user pool; 0 for a new one.
     pub revision: i64,
-    /// The user pool that owns the domain prefix in the command.
+    /// The user pool that owns the domain in the command.
     pub domain_owner: Option<UserPoolId>,
     /// How many user pools there are.
     pub user_pool_count: u64,
@@ -60,7 +59,8 @@ pub enum Rejection {
         /// The revision of the user pool.
         current: i64,
     },
-    /// The user pool has a domain, and cannot have a second one. Delete that one first.
+    /// The user pool has a domain of this kind, and cannot have a second one. Delete that one
+    /// first.
     #[error("User pool already has a domain configured.")]
     DomainConfigured {
         /// The user pool.
@@ -68,19 +68,19 @@ pub enum Rejection {
         /// The domain that it has.
         domain: String,
     },
-    /// Another user pool owns the domain prefix. Choose another prefix.
+    /// Another user pool owns the domain. Choose another one.
     #[error("Domain already associated with another user pool.")]
     DomainTaken {
-        /// The prefix.
-        domain: DomainPrefix,
+        /// The domain.
+        domain: DomainName,
     },
-    /// The user pool does not own the domain prefix.
+    /// The user pool does not own the domain.
     #[error("No such domain or user pool exists.")]
     DomainNotFound {
         /// The user pool.
         user_pool_id: UserPoolId,
-        /// The prefix.
-        domain: DomainPrefix,
+        /// The domain.
+        domain: DomainName,
     },
     /// The user pool has a domain. Delete the domain first.
     #[error(
@@ -133,40 +133,76 @@ pub fn decide(
         }
         (UserPoolState::Active(pool), Command::Delete) => {
             expect_revision(facts, expected_revision)?;
-            match &pool.domain {
+            match pool.domain.as_ref().or(pool.custom_domain.as_ref()) {
                 Some(domain) => Err(Rejection::HasDomain { user_pool_id, domain: domain.clone() }),
                 None => Ok(vec![Event::UserPoolDeleted(UserPoolDeleted {})]),
             }
         }
-        (UserPoolState::Active(pool), Command::CreateDomain(domain)) => {
+        (UserPoolState::Active(pool), Command::CreateDomain(create)) => {
             expect_revision(facts, expected_revision)?;
-            if let Some(domain) = pool.domain.clone() {
+            if let Some(domain) = create.configured(pool).cloned() {
                 return Err(Rejection::DomainConfigured { user_pool_id, domain });
             }
             if facts.domain_owner.is_some() {
-                return Err(Rejection::DomainTaken { domain });
+                return Err(Rejection::DomainTaken { domain: create.name().clone() });
             }
-            let domain = domain.to_string();
-            Ok(vec![Event::UserPoolDomainCreated(UserPoolDomainCreated { domain })])
+            Ok(vec![create.event()])
+        }
+        (UserPoolState::Active(pool), Command::UpdateDomain(update)) => {
+            expect_revision(facts, expected_revision)?;
+            match domain::domain_settings(pool, update.name.as_str()) {
+                Some(settings) => Ok(update.decide(&settings)?),
+                None => Err(Rejection::DomainNotFound { user_pool_id, domain: update.name }),
+            }
         }
         (UserPoolState::Active(pool), Command::DeleteDomain(domain)) => {
             expect_revision(facts, expected_revision)?;
-            if pool.domain.as_deref() != Some(domain.as_str()) {
+            if domain::domain_settings(pool, domain.as_str()).is_none() {
                 return Err(Rejection::DomainNotFound { user_pool_id, domain });
             }
             let domain = domain.to_string();
             Ok(vec![Event::UserPoolDomainDeleted(UserPoolDomainDeleted { domain })])
+        }
+        (UserPoolState::Active(pool), Command::Tag(tags)) => {
+            expect_revision(facts, expected_revision)?;
+            Ok(tags::decide_tag(pool, tags, &facts.limits)?)
+        }
+        (UserPoolState::Active(pool), Command::Untag(tag_keys)) => {
+            expect_revision(facts, expected_revision)?;
+            Ok(tags::decide_untag(pool, tag_keys))
+        }
+        (UserPoolState::Active(pool), Command::AddCustomAttributes(attributes)) => {
+            expect_revision(facts, expected_revision)?;
+            Ok(custom_attributes::decide(pool, attributes, &facts.limits)?)
+        }
+        (UserPoolState::Active(pool), Command::SetMfaConfig(set)) => {
+            expect_revision(facts, expected_revision)?;
+            Ok(mfa::decide(pool, set)?)
         }
         (UserPoolState::Absent | UserPoolState::Deleted, Command::DeleteDomain(domain)) => {
             Err(Rejection::DomainNotFound { user_pool_id, domain })
         }
         (
             UserPoolState::Absent,
-            Command::Update(_) | Command::Delete | Command::CreateDomain(_),
+            Command::Update(_)
+            | Command::Delete
+            | Command::CreateDomain(_)
+            | Command::UpdateDomain(_)
+            | Command::Tag(_)
+            | Command::Untag(_)
+            | Command::AddCustomAttributes(_)
+            | Command::SetMfaConfig(_),
         ) => Err(Rejection::NotFound { user_pool_id }),
         (
             UserPoolState::Deleted,
-            Command::Update(_) | Command::Delete | Command::CreateDomain(_),
+            Command::Update(_)
+            | Command::Delete
+            | Command::CreateDomain(_)
+            | Command::UpdateDomain(_)
+            | Command::Tag(_)
+            | Command::Untag(_)
+            | Command::AddCustomAttributes(_)
+            | Command::SetMfaConfig(_),
         ) => Err(Rejection::Deleted { user_pool_id, revision: facts.revision }),
     }
 }

@@ -1,21 +1,25 @@
-//! Domain prefixes, and the words that they must not contain.
+//! Domains: prefixes and custom domains, and the commands that change them.
 
 use std::fmt;
 
-use crate::proto::DescribeUserPoolDomainRequest;
+use crate::proto::{
+    DescribeUserPoolDomainRequest, DomainSettings, UserPool, UserPoolDomainCreated,
+    UserPoolDomainUpdated,
+};
 
 use super::{
-    InvalidRequest,
+    Event, InvalidRequest,
     check::Check,
     fields,
     violation::{Rule, Violation},
 };
 
-/// The prefix of the hosted domain of a user pool, in the form that Cognito allows.
+/// The domain of a user pool, in the form that Cognito allows: a prefix of a hosted domain, or
+/// the name of a custom domain.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DomainPrefix(String);
+pub struct DomainName(String);
 
-impl DomainPrefix {
+impl DomainName {
     /// Checks a request to describe a domain.
     ///
     /// # Errors
@@ -25,12 +29,12 @@ impl DomainPrefix {
         Ok(Self::new(request.domain.unwrap_or_default()))
     }
 
-    /// Trusts a prefix that was checked.
-    pub(super) const fn new(prefix: String) -> Self {
-        Self(prefix)
+    /// Trusts a name that was checked.
+    pub(super) const fn new(name: String) -> Self {
+        Self(name)
     }
 
-    /// The prefix as text.
+    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -52,8 +56,100 @@ impl DomainPrefix {
     }
 }
 
-impl fmt::Display for DomainPrefix {
+impl fmt::Display for DomainName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A domain to associate with a user pool.
+#[derive(Debug, Clone)]
+pub struct CreateDomain {
+    pub(super) name: DomainName,
+    /// Absent if all of them are.
+    pub(super) settings: Option<DomainSettings>,
+}
+
+/// New settings of a domain. An absent one stays as it is.
+#[derive(Debug, Clone)]
+pub struct UpdateDomain {
+    pub(super) name: DomainName,
+    pub(super) settings: DomainSettings,
+}
+
+impl CreateDomain {
+    /// The name of the domain.
+    #[must_use]
+    pub const fn name(&self) -> &DomainName {
+        &self.name
+    }
+
+    /// The domain of the same kind that the user pool has.
+    pub(super) fn configured<'a>(&self, pool: &'a UserPool) -> Option<&'a String> {
+        let is_custom = is_custom(self.settings.as_ref());
+        if is_custom { pool.custom_domain.as_ref() } else { pool.domain.as_ref() }
+    }
+
+    pub(super) fn event(self) -> Event {
+        let Self { name: DomainName(domain), settings } = self;
+        Event::UserPoolDomainCreated(UserPoolDomainCreated { domain, settings })
+    }
+}
+
+impl UpdateDomain {
+    /// Changes the settings of a domain, which are these.
+    ///
+    /// # Errors
+    /// A prefix has no certificate.
+    pub(super) fn decide(self, current: &DomainSettings) -> Result<Vec<Event>, InvalidRequest> {
+        let Self { name: DomainName(domain), settings: requested } = self;
+        if requested.custom_domain_config.is_some() && !is_custom(Some(current)) {
+            return Err(Violation::new(
+                "custom_domain_config",
+                Rule::Conflict,
+                "must not be set for a domain prefix",
+                "Custom domain configuration cannot be set for a prefix domain.",
+            )
+            .into());
+        }
+        let settings = DomainSettings {
+            custom_domain_config: requested
+                .custom_domain_config
+                .or_else(|| current.custom_domain_config.clone()),
+            managed_login_version: requested
+                .managed_login_version
+                .or(current.managed_login_version),
+        };
+        if settings == *current {
+            return Ok(Vec::new());
+        }
+        let settings = Some(settings);
+        Ok(vec![Event::UserPoolDomainUpdated(UserPoolDomainUpdated { domain, settings })])
+    }
+}
+
+/// The name that the DNS entry of a custom domain must be an alias of. It never resolves,
+/// because this server has no login pages.
+///
+/// Cognito returns the name of a distribution of Amazon `CloudFront`.
+#[must_use]
+pub fn cloud_front_domain(domain: &str, settings: &DomainSettings) -> Option<String> {
+    is_custom(Some(settings)).then(|| format!("{}.cloudfront.invalid", domain.replace('.', "-")))
+}
+
+/// Whether a domain with these settings is a custom domain.
+pub(super) fn is_custom(settings: Option<&DomainSettings>) -> bool {
+    settings.is_some_and(|settings| settings.custom_domain_config.is_some())
+}
+
+/// The settings of a domain of this user pool; `None` if it does not have the domain.
+#[must_use]
+pub fn domain_settings(pool: &UserPool, domain: &str) -> Option<DomainSettings> {
+    let is_named = |owned: &Option<String>| owned.as_deref() == Some(domain);
+    let settings = match (is_named(&pool.domain), is_named(&pool.custom_domain)) {
+        (true, _) => &pool.domain_settings,
+        (false, true) => &pool.custom_domain_settings,
+        (false, false) => return None,
+    };
+    Some(settings.clone().unwrap_or_default())
 }

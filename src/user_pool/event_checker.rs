@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::{Contradiction, Event, EventFacts, UserPoolId, check_event};
+use super::{Contradiction, Event, EventFacts, UserPoolId, check_event, domain::is_custom};
 
 /// Takes the events of a log one after another, and finds the first that no command could
 /// have recorded.
 #[derive(Debug, Clone, Default)]
 pub struct EventChecker {
     user_pools: HashMap<UserPoolId, UserPoolFacts>,
-    /// The owners of domains, by prefix.
+    /// The owners of domains, by name.
     domains: HashMap<String, UserPoolId>,
 }
 
@@ -19,6 +19,7 @@ struct UserPoolFacts {
     revision: i64,
     is_deleted: bool,
     domain: Option<String>,
+    custom_domain: Option<String>,
 }
 
 impl EventChecker {
@@ -34,33 +35,49 @@ impl EventChecker {
             Event::UserPoolCreated(_)
             | Event::UserPoolUpdated(_)
             | Event::UserPoolDeleted(_)
-            | Event::UserPoolDomainDeleted(_) => None,
+            | Event::UserPoolDomainUpdated(_)
+            | Event::UserPoolDomainDeleted(_)
+            | Event::UserPoolTagged(_)
+            | Event::UserPoolUntagged(_)
+            | Event::CustomAttributesAdded(_)
+            | Event::UserPoolMfaConfigSet(_) => None,
         };
         let facts = EventFacts {
             user_pool_id: &id,
             domain: before.and_then(|before| before.domain.as_deref()),
+            custom_domain: before.and_then(|before| before.custom_domain.as_deref()),
             deleted: before.is_some_and(|before| before.is_deleted),
             revision: before.map_or(0, |before| before.revision),
             event_revision: revision,
             domain_owner,
         };
         check_event(&facts, event)?;
+        let after = self.user_pools.entry(id.clone()).or_default();
+        after.revision = revision;
         match event {
             Event::UserPoolDomainCreated(created) => {
-                self.domains.insert(created.domain.clone(), id.clone());
+                self.domains.insert(created.domain.clone(), id);
+                let domain = if is_custom(created.settings.as_ref()) {
+                    &mut after.custom_domain
+                } else {
+                    &mut after.domain
+                };
+                *domain = Some(created.domain.clone());
             }
             Event::UserPoolDomainDeleted(deleted) => {
                 self.domains.remove(&deleted.domain);
+                for domain in [&mut after.domain, &mut after.custom_domain] {
+                    domain.take_if(|domain| *domain == deleted.domain);
+                }
             }
-            Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) | Event::UserPoolDeleted(_) => (),
-        }
-        let after = self.user_pools.entry(id).or_default();
-        after.revision = revision;
-        match event {
-            Event::UserPoolDomainCreated(created) => after.domain = Some(created.domain.clone()),
-            Event::UserPoolDomainDeleted(_) => after.domain = None,
             Event::UserPoolDeleted(_) => after.is_deleted = true,
-            Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) => (),
+            Event::UserPoolCreated(_)
+            | Event::UserPoolUpdated(_)
+            | Event::UserPoolDomainUpdated(_)
+            | Event::UserPoolTagged(_)
+            | Event::UserPoolUntagged(_)
+            | Event::CustomAttributesAdded(_)
+            | Event::UserPoolMfaConfigSet(_) => (),
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use prost_types::Timestamp;
 
 use crate::proto::UserPool;
 
-use super::Event;
+use super::{Event, domain::is_custom};
 
 /// The state of a user pool.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,11 +44,57 @@ pub fn evolve(state: UserPoolState, event: Event, at: Timestamp) -> UserPoolStat
             UserPoolState::Active(Box::new(UserPool { last_modified_date, ..pool }))
         }
         Event::UserPoolDeleted(_) => UserPoolState::Deleted,
-        Event::UserPoolDomainCreated(created) => {
-            change_pool(state, |pool| pool.domain = Some(created.domain))
-        }
-        Event::UserPoolDomainDeleted(_) => change_pool(state, |pool| pool.domain = None),
+        Event::UserPoolDomainCreated(created) => change_pool(state, |pool| {
+            if is_custom(created.settings.as_ref()) {
+                pool.custom_domain = Some(created.domain);
+                pool.custom_domain_settings = created.settings;
+            } else {
+                pool.domain = Some(created.domain);
+                pool.domain_settings = created.settings;
+            }
+        }),
+        Event::UserPoolDomainUpdated(updated) => change_pool(state, |pool| {
+            if pool.custom_domain.as_ref() == Some(&updated.domain) {
+                pool.custom_domain_settings = updated.settings;
+            } else {
+                pool.domain_settings = updated.settings;
+            }
+        }),
+        Event::UserPoolDomainDeleted(deleted) => change_pool(state, |pool| {
+            if pool.custom_domain.as_ref() == Some(&deleted.domain) {
+                (pool.custom_domain, pool.custom_domain_settings) = (None, None);
+            } else {
+                (pool.domain, pool.domain_settings) = (None, None);
+            }
+        }),
+        Event::UserPoolTagged(tagged) => change_settings(state, at, |pool| {
+            pool.user_pool_tags.extend(tagged.tags);
+        }),
+        Event::UserPoolUntagged(untagged) => change_settings(state, at, |pool| {
+            pool.user_pool_tags.retain(|key, _| !untagged.tag_keys.contains(key));
+        }),
+        Event::CustomAttributesAdded(added) => change_settings(state, at, |pool| {
+            pool.schema_attributes.extend(added.custom_attributes);
+        }),
+        Event::UserPoolMfaConfigSet(set) => change_settings(state, at, |pool| {
+            pool.mfa_configuration = Some(set.mfa_configuration);
+            pool.sms_configuration = set.sms_configuration;
+            pool.sms_authentication_message = set.sms_authentication_message;
+            pool.sms_mfa = set.sms_mfa;
+            pool.software_token_mfa = set.software_token_mfa;
+        }),
     }
+}
+
+fn change_settings(
+    state: UserPoolState,
+    at: Timestamp,
+    change: impl FnOnce(&mut UserPool),
+) -> UserPoolState {
+    change_pool(state, |pool| {
+        change(pool);
+        pool.last_modified_date = Some(at);
+    })
 }
 
 fn change_pool(mut state: UserPoolState, change: impl FnOnce(&mut UserPool)) -> UserPoolState {

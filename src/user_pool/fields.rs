@@ -6,23 +6,26 @@ use std::ops::RangeInclusive;
 use uuid::Uuid;
 
 use crate::proto::{
-    AdminCreateUserConfig, EmailConfiguration, LambdaConfig, MessageTemplate, PasswordPolicy,
-    SchemaAttribute, SmsConfiguration, UserPool, UserPoolAddOns, UserPoolPolicies,
-    VerificationMessageTemplate, advanced_security_mode, alias_attribute, attribute_data_type,
-    default_email_option, mfa_configuration, username_attribute, verified_attribute,
+    AdminCreateUserConfig, CustomDomainConfig, EmailConfiguration, LambdaConfig, MessageTemplate,
+    PasswordPolicy, SchemaAttribute, SmsConfiguration, SmsMfaConfig, UserPool, UserPoolAddOns,
+    UserPoolPolicies, VerificationMessageTemplate, advanced_security_mode, alias_attribute,
+    attribute_data_type, default_email_option, mfa_configuration, security_policy,
+    username_attribute, verified_attribute,
 };
 
 use super::{
     check::Check,
     patterns::{
-        ARN, ATTRIBUTE_NAME, DOMAIN, EMAIL_ADDRESS, EMAIL_MESSAGE, EMAIL_MESSAGE_BY_LINK,
-        EMAIL_SUBJECT, PAGINATION_KEY, POOL_NAME, SMS_MESSAGE, USER_POOL_ID,
+        ARN, ATTRIBUTE_NAME, CUSTOM_DOMAIN, DOMAIN, DOMAIN_NAME, EMAIL_ADDRESS, EMAIL_MESSAGE,
+        EMAIL_MESSAGE_BY_LINK, EMAIL_SUBJECT, FieldPattern, PAGINATION_KEY, POOL_NAME, SMS_MESSAGE,
+        USER_POOL_ID,
     },
     violation::Rule,
 };
 
 const SMS_MESSAGE_LENGTH: RangeInclusive<usize> = 6..=140;
 const EMAIL_MESSAGE_LENGTH: RangeInclusive<usize> = 6..=20_000;
+pub(super) const MAX_USER_POOL_ID_LENGTH: usize = 55;
 
 /// Source: Cognito `UserPoolNameType`, required by `CreateUserPoolRequest`.
 pub(super) fn pool_name(check: &mut Check, name: Option<&String>) {
@@ -61,11 +64,7 @@ pub(super) fn settings(check: &mut Check, pool: &UserPool) {
         verification_message_template,
     );
     sms_message(check, "sms_authentication_message", pool.sms_authentication_message.as_ref());
-    check.enum_value(
-        "mfa_configuration",
-        pool.mfa_configuration,
-        mfa_configuration::Value::as_str_name,
-    );
+    mfa_configuration(check, pool.mfa_configuration);
     check.message("email_configuration", pool.email_configuration.as_ref(), email_configuration);
     check.message("sms_configuration", pool.sms_configuration.as_ref(), sms_configuration);
     check.message(
@@ -108,15 +107,78 @@ pub(crate) fn user_pool_id(check: &mut Check, id: Option<&String>) {
 
 /// Source: Cognito `UserPoolIdType`.
 pub(crate) fn optional_user_pool_id(check: &mut Check, id: Option<&String>) {
-    check.length("user_pool_id", id, 1..=55);
+    check.length("user_pool_id", id, 1..=MAX_USER_POOL_ID_LENGTH);
     check.pattern("user_pool_id", id, &USER_POOL_ID);
 }
 
-/// Source: Cognito `DomainType`. Required in every request with this field.
+/// Source: Cognito `ArnType`. Required in every request with this field.
+pub(super) fn resource_arn(check: &mut Check, resource_arn: Option<&String>) {
+    check.required("resource_arn", resource_arn);
+    arn(check, "resource_arn", resource_arn);
+}
+
+/// Source: Cognito `DomainType`. The name of a domain that exists or not.
 pub(super) fn domain(check: &mut Check, domain: Option<&String>) {
+    domain_of(check, domain, &DOMAIN_NAME);
+}
+
+/// The same, for a new domain: a prefix, or a custom domain if it has a certificate.
+pub(super) fn new_domain(check: &mut Check, domain: Option<&String>, is_custom: bool) {
+    domain_of(check, domain, if is_custom { &CUSTOM_DOMAIN } else { &DOMAIN });
+}
+
+/// Required in every request with this field.
+fn domain_of(check: &mut Check, domain: Option<&String>, pattern: &FieldPattern) {
     check.required("domain", domain);
     check.length("domain", domain, 1..=63);
-    check.pattern("domain", domain, &DOMAIN);
+    check.pattern("domain", domain, pattern);
+}
+
+/// Source: Cognito `CreateUserPoolDomainRequest`, and the reference of the operation for the
+/// versions.
+pub(super) fn domain_settings(
+    check: &mut Check,
+    managed_login_version: Option<i32>,
+    config: Option<&CustomDomainConfig>,
+) {
+    check.range("managed_login_version", managed_login_version, 1..=2);
+    check.message("custom_domain_config", config, custom_domain_config);
+}
+
+/// Source: Cognito `CustomDomainConfigType`.
+fn custom_domain_config(check: &mut Check, config: &CustomDomainConfig) {
+    check.required("certificate_arn", config.certificate_arn.as_ref());
+    arn(check, "certificate_arn", config.certificate_arn.as_ref());
+    check.enum_value(
+        "security_policy",
+        config.security_policy,
+        security_policy::Value::as_str_name,
+    );
+}
+
+/// Source: Cognito `UserPoolMfaType`.
+pub(super) fn mfa_configuration(check: &mut Check, value: Option<i32>) {
+    check.enum_value("mfa_configuration", value, mfa_configuration::Value::as_str_name);
+}
+
+/// Source: Cognito `SmsMfaConfigType`.
+pub(super) fn sms_mfa(check: &mut Check, config: &SmsMfaConfig) {
+    let message = config.sms_authentication_message.as_ref();
+    sms_message(check, "sms_authentication_message", message);
+    check.message("sms_configuration", config.sms_configuration.as_ref(), sms_configuration);
+}
+
+/// Source: Cognito `CustomAttributesListType`.
+pub(super) fn custom_attributes(check: &mut Check, attributes: &[SchemaAttribute]) {
+    check.required("custom_attributes", attributes.first());
+    check.items("custom_attributes", attributes.len(), 25);
+    check.each("custom_attributes", attributes, schema_attribute);
+}
+
+/// Source: Cognito `TagKeysType`.
+pub(super) fn tag_keys(check: &mut Check, keys: &[String]) {
+    check.required("tag_keys", keys.first());
+    check.item_lengths("tag_keys", keys, &(1..=128));
 }
 
 /// Source: Cognito `ListUserPoolsRequest`.

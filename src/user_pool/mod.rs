@@ -5,10 +5,12 @@
 //! returns the events of the command, or why it is refused. [`evolve()`] computes the state
 //! after an event.
 
+mod arn;
 mod check;
 mod command;
 mod contradiction;
 mod create_request;
+mod custom_attributes;
 mod decide;
 mod defaults;
 mod domain;
@@ -17,9 +19,11 @@ mod evolve;
 pub(crate) mod fields;
 mod id;
 mod messages;
+mod mfa;
 mod page;
 mod paths;
 mod patterns;
+mod requests;
 mod schema;
 mod semantics;
 mod tags;
@@ -30,14 +34,16 @@ use crate::proto::user_pool_event::Payload;
 
 pub(crate) use self::check::{Check, lower_camel};
 pub use self::{
+    arn::UserPoolArns,
     command::{CheckedCommand, Command, CommandOptions, CreateUserPool, Target, UpdateUserPool},
     contradiction::{Contradiction, EventFacts, check_event},
     create_request::to_create_request,
     decide::{Facts, Rejection, decide},
-    domain::DomainPrefix,
+    domain::{CreateDomain, DomainName, UpdateDomain, cloud_front_domain, domain_settings},
     event_checker::EventChecker,
     evolve::{UserPoolState, evolve},
     id::UserPoolId,
+    mfa::{SetMfaConfig, mfa_config, parse_mfa_config_request},
     page::PageRequest,
     paths::canonical_mask,
     update_request::{to_update_request, unchangeable_differences},

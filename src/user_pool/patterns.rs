@@ -148,6 +148,24 @@ pattern!(
     "may contain only lower-case letters, digits and hyphens, and no hyphen at either end"
 );
 
+// Source: Cognito `DomainType`, whose pattern is that of a prefix, and the developer guide on
+// custom domains.
+pattern!(
+    CUSTOM_DOMAIN,
+    r"^[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?$",
+    r"[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?)+",
+    "must be a fully qualified domain name in lower case, such as auth.example.com"
+);
+
+// A prefix or a custom domain.
+pattern!(
+    DOMAIN_NAME,
+    r"^[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?$",
+    r"[a-z0-9](?:[a-z0-9\-\.]{0,61}[a-z0-9])?",
+    "may contain only lower-case letters, digits, hyphens and dots, and must begin and end with a \
+     letter or a digit"
+);
+
 // Source: Cognito `PaginationKeyType`.
 pattern!(
     PAGINATION_KEY,

@@ -9,7 +9,7 @@ use crate::proto::{
 };
 
 use super::{
-    Limits,
+    InvalidRequest, Limits,
     violation::{Rule, Violation},
 };
 
@@ -69,11 +69,69 @@ pub(super) fn is_unchanged_standard(attribute: &SchemaAttribute) -> bool {
 
 /// Checks the requested schema.
 pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation> {
+    let attributes = &requested.schema_attributes;
+    let mut violations = attribute_violations("schema", attributes, &STANDARD);
+    let is_custom = |attribute: &&SchemaAttribute| {
+        attribute.name.is_some() && !STANDARD.iter().any(|known| known.name == attribute.name)
+    };
+    let custom_count = attributes.iter().filter(is_custom).count();
+    violations.extend(limit_violation("schema", custom_count, limits));
+    violations
+}
+
+/// The custom attributes with these requests, which may have the names of standard attributes.
+///
+/// # Errors
+/// The rules that the requests break.
+pub(super) fn new_custom_attributes(
+    list: &'static str,
+    requested: &[SchemaAttribute],
+) -> Result<Vec<SchemaAttribute>, InvalidRequest> {
+    InvalidRequest::semantics(attribute_violations(list, requested, &[]))?;
+    Ok(requested.iter().map(custom_attribute).collect())
+}
+
+/// Checks that these custom attributes can be added to a schema.
+pub(super) fn addition_violations(
+    list: &'static str,
+    added: &[SchemaAttribute],
+    schema: &[SchemaAttribute],
+    limits: &Limits,
+) -> Vec<Violation> {
+    let is_known = |name: &Option<String>| schema.iter().any(|known| known.name == *name);
+    let known = added.iter().enumerate().filter(|(_, attribute)| is_known(&attribute.name));
+    // Source: a refusal that emulators copy from AWS.
+    let known = known.map(|(index, attribute)| {
+        let name = attribute.name.as_deref().unwrap_or_default();
+        let field = AttributePath { list, index }.member("name");
+        let short = name.strip_prefix("dev:").unwrap_or(name);
+        let text = format!("{short}: Existing attribute already has name {name}.");
+        let description = format!("the user pool has an attribute named {name}");
+        Violation::new(field, Rule::Duplicate, description, text)
+    });
+    let mut violations: Vec<_> = known.collect();
+    let custom_count = schema.len().saturating_sub(STANDARD.len()).saturating_add(added.len());
+    violations.extend(limit_violation(list, custom_count, limits));
+    violations
+}
+
+fn limit_violation(list: &'static str, custom_count: usize, limits: &Limits) -> Option<Violation> {
+    let limit = limits.custom_attributes;
+    let description = format!("must have at most {limit} custom attributes, has {custom_count}");
+    let text = format!("Number of custom attributes exceeds the limit of {limit}.");
+    (custom_count > limit).then(|| Violation::new(list, Rule::Length, description, text))
+}
+
+/// Checks the attributes in a list of a request, which can change these standard attributes.
+fn attribute_violations(
+    list: &'static str,
+    attributes: &[SchemaAttribute],
+    standard: &[SchemaAttribute],
+) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut seen = HashSet::new();
-    let mut custom_count = 0_usize;
-    for (index, attribute) in requested.schema_attributes.iter().enumerate() {
-        let place = AttributePath(index);
+    for (index, attribute) in attributes.iter().enumerate() {
+        let place = AttributePath { list, index };
         let Some(name) = attribute.name.as_ref() else {
             violations.push(Violation::new(
                 place.member("name"),
@@ -83,7 +141,7 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
             ));
             continue;
         };
-        let builtin = STANDARD.iter().find(|standard| standard.name.as_ref() == Some(name));
+        let builtin = standard.iter().find(|standard| standard.name.as_ref() == Some(name));
         let shown = match builtin {
             Some(_) => Cow::from(name),
             None => Cow::from(custom_name(attribute)),
@@ -100,22 +158,11 @@ pub(super) fn violations(requested: &UserPool, limits: &Limits) -> Vec<Violation
                 ),
             ));
         }
-        if let Some(standard) = builtin {
-            violations.extend(standard_violations(place, attribute, standard));
-        } else {
-            custom_count += 1;
-            violations.extend(custom_violations(place, attribute));
+        match builtin {
+            Some(standard) => violations.extend(standard_violations(place, attribute, standard)),
+            None => violations.extend(custom_violations(place, attribute)),
         }
         violations.extend(bounds_violations(place, &shown, attribute, builtin));
-    }
-    if custom_count > limits.custom_attributes {
-        let limit = limits.custom_attributes;
-        violations.push(Violation::new(
-            "schema",
-            Rule::Length,
-            format!("must have at most {limit} custom attributes, has {custom_count}"),
-            format!("Number of custom attributes exceeds the limit of {limit}."),
-        ));
     }
     violations
 }
@@ -227,13 +274,16 @@ fn bounds_violations(
     violations
 }
 
-/// The path of an attribute in the request, by its index.
+/// The path of an attribute in the request, by its list and its index.
 #[derive(Clone, Copy)]
-struct AttributePath(usize);
+struct AttributePath {
+    list: &'static str,
+    index: usize,
+}
 
 impl AttributePath {
     fn member(self, name: &str) -> String {
-        format!("schema[{}].{name}", self.0)
+        format!("{}[{}].{name}", self.list, self.index)
     }
 }
 

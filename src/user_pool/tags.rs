@@ -1,9 +1,11 @@
-//! The rules for tags.
+//! Tags: their rules, and the decisions of the commands that change nothing else.
 
 use std::collections::BTreeMap;
 
+use crate::proto::{UserPool, UserPoolTagged, UserPoolUntagged};
+
 use super::{
-    Limits,
+    Event, InvalidRequest, Limits,
     violation::{AwsError, Rule, Violation},
 };
 
@@ -11,36 +13,98 @@ use super::{
 const MAX_KEY_CHARS: usize = 128;
 const MAX_VALUE_CHARS: usize = 256;
 
-/// Source: the developer guide of Cognito on tagging. The shapes of 2017 have no limits.
+/// The field of a request that has tags, and the exception for a broken rule.
+#[derive(Clone, Copy)]
+struct TagField {
+    name: &'static str,
+    aws_error: AwsError,
+}
+
+/// The tags in the settings of a user pool.
+const SETTING: TagField = TagField { name: "user_pool_tags", aws_error: AwsError::UserPoolTagging };
+/// The tags of `TagResource`, which does not have the other exception.
+const TAGS: TagField = TagField { name: "tags", aws_error: AwsError::InvalidParameter };
+
+/// Sets tags. Tags that the user pool already has change nothing.
+///
+/// # Errors
+/// The user pool would have too many tags.
+pub(super) fn decide_tag(
+    pool: &UserPool,
+    mut tags: BTreeMap<String, String>,
+    limits: &Limits,
+) -> Result<Vec<Event>, InvalidRequest> {
+    tags.retain(|key, value| pool.user_pool_tags.get(key) != Some(value));
+    let is_new = |key: &&String| !pool.user_pool_tags.contains_key(*key);
+    let count = pool.user_pool_tags.len().saturating_add(tags.keys().filter(is_new).count());
+    InvalidRequest::semantics(TAGS.count_violation(count, limits).into_iter().collect())?;
+    Ok(if tags.is_empty() { vec![] } else { vec![Event::UserPoolTagged(UserPoolTagged { tags })] })
+}
+
+/// Removes the tags with these keys.
+pub(super) fn decide_untag(pool: &UserPool, mut tag_keys: Vec<String>) -> Vec<Event> {
+    tag_keys.retain(|key| pool.user_pool_tags.contains_key(key));
+    tag_keys.sort();
+    tag_keys.dedup();
+    if tag_keys.is_empty() {
+        return Vec::new();
+    }
+    vec![Event::UserPoolUntagged(UserPoolUntagged { tag_keys })]
+}
+
+/// The violations of the tags in a request to set them by the ARN of their user pool.
+pub(super) fn resource_violations(
+    tags: &BTreeMap<String, String>,
+    limits: &Limits,
+) -> Vec<Violation> {
+    TAGS.violations(tags, limits)
+}
+
+/// The violations of the tags in the settings of a user pool.
 pub(super) fn violations(tags: &BTreeMap<String, String>, limits: &Limits) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    if tags.len() > limits.tags {
-        let allowed = format!("must have at most {} tags, has {}", limits.tags, tags.len());
-        violations.push(violation("user_pool_tags".to_owned(), Rule::Length, allowed));
-        // A request can have a hundred thousand tags, so they are not checked one by one.
-        return violations;
+    SETTING.violations(tags, limits)
+}
+
+impl TagField {
+    /// Source: the developer guide of Cognito on tagging. The shapes of 2017 have no limits.
+    fn violations(self, tags: &BTreeMap<String, String>, limits: &Limits) -> Vec<Violation> {
+        if let Some(violation) = self.count_violation(tags.len(), limits) {
+            // A request can have a hundred thousand tags, so they are not checked one by one.
+            return vec![violation];
+        }
+        let mut violations = Vec::new();
+        for (key, value) in tags {
+            let field = || format!("{}[{:?}]", self.name, truncate(key));
+            let mut refuse =
+                |rule, description| violations.push(self.violation(field(), rule, description));
+            if !(1..=MAX_KEY_CHARS).contains(&key.chars().count()) {
+                refuse(Rule::Length, "key must have 1 to 128 characters");
+            }
+            if value.chars().count() > MAX_VALUE_CHARS {
+                refuse(Rule::Length, "value must have at most 256 characters");
+            }
+            if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
+                refuse(Rule::Reserved, "key must not begin with \"aws:\"");
+            }
+            if !key.chars().chain(value.chars()).all(is_allowed) {
+                let allowed = "may contain only letters, digits, spaces and _ . : / = + - @";
+                refuse(Rule::Pattern, allowed);
+            }
+        }
+        violations
     }
-    for (key, value) in tags {
-        let field = || format!("user_pool_tags[{:?}]", truncate(key));
-        if !(1..=MAX_KEY_CHARS).contains(&key.chars().count()) {
-            violations.push(violation(field(), Rule::Length, "key must have 1 to 128 characters"));
-        }
-        if value.chars().count() > MAX_VALUE_CHARS {
-            violations.push(violation(
-                field(),
-                Rule::Length,
-                "value must have at most 256 characters",
-            ));
-        }
-        if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
-            violations.push(violation(field(), Rule::Reserved, "key must not begin with \"aws:\""));
-        }
-        if !key.chars().chain(value.chars()).all(is_allowed) {
-            let allowed = "may contain only letters, digits, spaces and _ . : / = + - @";
-            violations.push(violation(field(), Rule::Pattern, allowed));
-        }
+
+    fn count_violation(self, count: usize, limits: &Limits) -> Option<Violation> {
+        let description = format!("must have at most {} tags, has {count}", limits.tags);
+        (count > limits.tags)
+            .then(|| self.violation(self.name.to_owned(), Rule::Length, description))
     }
-    violations
+
+    fn violation(self, field: String, rule: Rule, description: impl Into<String>) -> Violation {
+        let description = description.into();
+        let text = format!("Invalid tag: {field} {description}.");
+        Violation { aws_error: self.aws_error, ..Violation::new(field, rule, description, text) }
+    }
 }
 
 /// The first characters of a key. A response has no space for a long one.
@@ -50,11 +114,4 @@ fn truncate(key: &str) -> &str {
 
 fn is_allowed(character: char) -> bool {
     character.is_alphanumeric() || " _.:/=+-@".contains(character)
-}
-
-fn violation(field: String, rule: Rule, description: impl Into<String>) -> Violation {
-    let description = description.into();
-    let text = format!("Invalid tag: {field} {description}.");
-    let aws_error = AwsError::UserPoolTagging;
-    Violation { aws_error, ..Violation::new(field, rule, description, text) }
 }

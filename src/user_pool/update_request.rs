@@ -35,6 +35,11 @@ pub fn to_update_request(pool: UserPool) -> UpdateUserPoolRequest {
         domain: _,
         admin_create_user_config,
         user_pool_add_ons,
+        custom_domain: _,
+        sms_mfa: _,
+        software_token_mfa: _,
+        domain_settings: _,
+        custom_domain_settings: _,
     } = pool;
     UpdateUserPoolRequest {
         user_pool_id: id,
@@ -76,6 +81,7 @@ pub fn unchangeable_differences(given: &UserPool, current: &UserPool) -> Vec<&'s
             lists_differ(&given.username_attributes, &current.username_attributes),
         ),
         ("Domain", differs(&given.domain, &current.domain)),
+        ("CustomDomain", differs(&given.custom_domain, &current.custom_domain)),
     ]
     .into_iter()
     .filter_map(|(member, differs)| differs.then_some(member))

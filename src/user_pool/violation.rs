@@ -194,6 +194,13 @@ impl InvalidRequest {
     }
 }
 
+/// A rule for the meaning of the fields that is broken.
+impl From<Violation> for InvalidRequest {
+    fn from(violation: Violation) -> Self {
+        Self { stage: CheckStage::Semantics, violations: vec![violation], violation_count: 1 }
+    }
+}
+
 /// The message of Cognito, which people search for.
 impl fmt::Display for InvalidRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -38,7 +38,7 @@ pub(in crate::app) enum IndexChange {
     Created,
     /// The number of user pools decreases by one.
     Deleted,
-    /// The domain with this prefix gets this owner, or none.
+    /// The domain with this name gets this owner, or none.
     Domain(String, Option<UserPoolId>),
     /// No index changes.
     Nothing,
@@ -54,7 +54,12 @@ impl IndexChange {
                 Self::Domain(created.domain.clone(), Some(id.clone()))
             }
             Event::UserPoolDomainDeleted(deleted) => Self::Domain(deleted.domain.clone(), None),
-            Event::UserPoolUpdated(_) => Self::Nothing,
+            Event::UserPoolUpdated(_)
+            | Event::UserPoolDomainUpdated(_)
+            | Event::UserPoolTagged(_)
+            | Event::UserPoolUntagged(_)
+            | Event::CustomAttributesAdded(_)
+            | Event::UserPoolMfaConfigSet(_) => Self::Nothing,
         }
     }
 }
@@ -174,6 +179,7 @@ impl Changes {
         let facts = EventFacts {
             user_pool_id: &id,
             domain: before.user_pool.as_ref().and_then(|pool| pool.domain.as_deref()),
+            custom_domain: before.user_pool.as_ref().and_then(|pool| pool.custom_domain.as_deref()),
             deleted: before.deleted,
             revision: before.revision,
             event_revision: event.revision,
@@ -199,7 +205,7 @@ impl Changes {
     ) -> Result<Option<UserPoolId>, ReadModelError> {
         match self.domains.get(prefix) {
             Some(owner) => Ok(owner.clone()),
-            None => Ok(model.domain(prefix)?.map(|domain| domain.user_pool_id)),
+            None => model.domain_owner(prefix),
         }
     }
 

@@ -1,14 +1,14 @@
-//! The lists of user pools and of domains.
+//! The list of user pools.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::app::stored::{StoredDomain, StoredEntry, StoredPool};
+use crate::app::stored::{StoredEntry, StoredPool};
 
 use super::{
-    Damage, Domain, PoolEntry, ReadModel, ReadModelError, domain,
+    Damage, PoolEntry, ReadModel, ReadModelError,
     index::{Index, sum_of},
     key,
 };
@@ -58,22 +58,5 @@ impl ReadModel {
             None => self.uncached_state(entry)?,
         };
         Ok(StoredPool::decode(stored.ok_or(Damage::State { created })?)?)
-    }
-
-    pub(in crate::app) fn domains(
-        &self,
-        after: &str,
-        limit: usize,
-    ) -> Result<Vec<Domain>, ReadModelError> {
-        // No prefix sorts between `after` and `after` with a zero byte appended.
-        let start = key::domain(&format!("{after}\0"));
-        let entry = |(key, stored): (Bytes, Bytes)| {
-            let prefix = String::from_utf8_lossy(key.get(1..).unwrap_or_default()).into_owned();
-            Ok(domain(prefix, StoredDomain::decode(stored)?))
-        };
-        self.checked(|| {
-            let entries = self.range(start.clone()..=key::AFTER_DOMAINS.to_vec(), limit)?;
-            entries.into_iter().map(entry).collect()
-        })
     }
 }

@@ -105,7 +105,7 @@ mod tests {
                 (1, None) => {
                     let domain = format!("domain-{position}");
                     pool.domain = Some(domain.clone());
-                    Event::UserPoolDomainCreated(UserPoolDomainCreated { domain })
+                    Event::UserPoolDomainCreated(UserPoolDomainCreated { domain, settings: None })
                 }
                 (2, None) => Event::UserPoolDeleted(UserPoolDeleted {}),
                 _ => Event::UserPoolUpdated(Box::new(UserPoolUpdated {
