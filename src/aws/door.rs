@@ -302,9 +302,13 @@ fn target_of(body: &[u8]) -> Target {
     #[serde(default, rename_all = "PascalCase")]
     struct Named {
         user_pool_id: Option<String>,
+        resource_arn: Option<String>,
         domain: Option<String>,
     }
-    let Named { user_pool_id, domain } = serde_json::from_slice(body).unwrap_or_default();
+    let named = serde_json::from_slice(body).unwrap_or_default();
+    let Named { user_pool_id, resource_arn, domain } = named;
+    let id_of = |arn: String| arn.rsplit('/').next().map(str::to_owned);
+    let user_pool_id = user_pool_id.or_else(|| resource_arn.and_then(id_of));
     let shown = |name: String| name.chars().take(MAX_SHOWN_CHARS).collect();
     Target { user_pool_id: user_pool_id.map(shown), domain: domain.map(shown) }
 }
@@ -328,7 +332,7 @@ fn unknown_operation(target: Option<&str>) -> Error {
         None => "The header X-Amz-Target, which names the operation, is missing.".to_owned(),
         Some(Ok(name)) if is_unsupported(name) => format!(
             "Amazon Cognito has the operation {name}, but this server does not: it has those on \
-             user pools and their domains as of 2017-12-11."
+             user pools, their domains, tags and multi-factor authentication."
         ),
         Some(Ok(target) | Err(target)) => format!(
             "{} is not an operation of Amazon Cognito user pools; the target must begin with \

@@ -12,7 +12,7 @@ use prost::{
     encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field},
 };
 
-use super::shape::{Cardinality, Kind, Member, Shape};
+use super::shape::{Cardinality, FIRST_OWN_NUMBER, Kind, Member, Shape};
 
 /// About how many bytes the names of the members take: those of a user pool, which is most of
 /// a response.
@@ -38,6 +38,11 @@ fn write_message(shape: &Shape, mut bytes: &[u8], json: &mut Vec<u8>) -> Result<
     let mut open: Option<&Member> = None;
     while bytes.has_remaining() {
         let (number, wire_type) = decode_key(&mut bytes)?;
+        if number >= FIRST_OWN_NUMBER {
+            // It may come before a member that was appended to the message.
+            skip_field(wire_type, number, &mut bytes, DecodeContext::default())?;
+            continue;
+        }
         if let Some(member) = open {
             if member.number == number {
                 json.push(b',');

@@ -7,9 +7,12 @@ use prost::Message;
 
 use crate::{
     proto::{
-        CreateUserPoolDomainRequest, CreateUserPoolRequest, DESCRIPTORS,
-        DeleteUserPoolDomainRequest, DeleteUserPoolRequest, DescribeUserPoolDomainRequest,
-        DescribeUserPoolRequest, ListUserPoolsRequest, UpdateUserPoolRequest,
+        AddCustomAttributesRequest, CreateUserPoolDomainRequest, CreateUserPoolRequest,
+        DESCRIPTORS, DeleteUserPoolDomainRequest, DeleteUserPoolRequest,
+        DescribeUserPoolDomainRequest, DescribeUserPoolRequest, GetUserPoolMfaConfigRequest,
+        ListTagsForResourceRequest, ListUserPoolsRequest, SetUserPoolMfaConfigRequest,
+        TagResourceRequest, UntagResourceRequest, UpdateUserPoolDomainRequest,
+        UpdateUserPoolRequest,
     },
     service::{Caller, Error, Operations},
 };
@@ -22,7 +25,7 @@ const TARGET_PREFIX: &str = "AWSCognitoIdentityProviderService.";
 const SERVICE: &str = "userpool.v1.UserPoolService";
 
 /// The names of all operations in metrics; the last one stands for unknown ones.
-pub const NAMES: [&str; 9] = [
+pub const NAMES: [&str; 16] = [
     "CreateUserPool",
     "DescribeUserPool",
     "UpdateUserPool",
@@ -31,6 +34,13 @@ pub const NAMES: [&str; 9] = [
     "CreateUserPoolDomain",
     "DescribeUserPoolDomain",
     "DeleteUserPoolDomain",
+    "UpdateUserPoolDomain",
+    "AddCustomAttributes",
+    "GetUserPoolMfaConfig",
+    "SetUserPoolMfaConfig",
+    "TagResource",
+    "UntagResource",
+    "ListTagsForResource",
     OTHER,
 ];
 /// The name of an unknown operation in metrics.
@@ -109,17 +119,25 @@ macro_rules! read {
     };
 }
 
-/// Source: the operations on user pools and domains in botocore 1.8.12.
+/// Source: the operations on user pools and domains in botocore 1.8.12, and those of
+/// botocore 1.44.8 that Terraform's provider calls.
 #[rustfmt::skip]
-static OPERATIONS: [Operation; 8] = [
+static OPERATIONS: [Operation; 15] = [
     change!("CreateUserPool", create_user_pool, CreateUserPoolRequest, Answer::Message { show_empty: &[] }),
     read!("DescribeUserPool", describe_user_pool.await, DescribeUserPoolRequest, Answer::Message { show_empty: &["userpool.v1.UserPool.user_pool_tags"] }),
     change!("UpdateUserPool", update_user_pool, UpdateUserPoolRequest, Answer::EmptyObject),
     change!("DeleteUserPool", delete_user_pool, DeleteUserPoolRequest, Answer::Nothing),
     read!("ListUserPools", list_user_pools, ListUserPoolsRequest, Answer::Message { show_empty: &["userpool.v1.ListUserPoolsResponse.user_pools"] }),
-    change!("CreateUserPoolDomain", create_user_pool_domain, CreateUserPoolDomainRequest, Answer::EmptyObject),
+    change!("CreateUserPoolDomain", create_user_pool_domain, CreateUserPoolDomainRequest, Answer::Message { show_empty: &[] }),
     read!("DescribeUserPoolDomain", describe_user_pool_domain, DescribeUserPoolDomainRequest, Answer::Message { show_empty: &[] }),
     change!("DeleteUserPoolDomain", delete_user_pool_domain, DeleteUserPoolDomainRequest, Answer::EmptyObject),
+    change!("UpdateUserPoolDomain", update_user_pool_domain, UpdateUserPoolDomainRequest, Answer::Message { show_empty: &[] }),
+    change!("AddCustomAttributes", add_custom_attributes, AddCustomAttributesRequest, Answer::EmptyObject),
+    read!("GetUserPoolMfaConfig", get_user_pool_mfa_config.await, GetUserPoolMfaConfigRequest, Answer::Message { show_empty: &[] }),
+    change!("SetUserPoolMfaConfig", set_user_pool_mfa_config, SetUserPoolMfaConfigRequest, Answer::Message { show_empty: &[] }),
+    change!("TagResource", tag_resource, TagResourceRequest, Answer::EmptyObject),
+    change!("UntagResource", untag_resource, UntagResourceRequest, Answer::EmptyObject),
+    read!("ListTagsForResource", list_tags_for_resource.await, ListTagsForResourceRequest, Answer::Message { show_empty: &["userpool.v1.ListTagsForResourceResponse.tags"] }),
 ];
 
 /// The shapes of the requests and responses, in the order of the operations.
@@ -183,7 +201,7 @@ mod tests {
     #[test]
     fn each_row_is_a_method_and_the_change_that_it_says() {
         let names: Vec<_> = OPERATIONS.iter().map(|operation| operation.name).collect();
-        assert_eq!(names, NAMES[..8]);
+        assert_eq!(names, NAMES[..15]);
         for operation in &OPERATIONS {
             let (request, response) = operation.shapes().expect(operation.name);
             let service = crate::proto::DESCRIPTORS.get_service_by_name(super::SERVICE);

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind as ProtoKind, MessageDescriptor};
 
 /// The first field number that this service uses for fields that AWS does not have.
-const FIRST_OWN_NUMBER: u32 = 101;
+pub(super) const FIRST_OWN_NUMBER: u32 = 101;
 
 /// The lists that must not be empty if they are present. Protobuf does not distinguish an
 /// empty list from an absent one, so the rules behind this room cannot check it.

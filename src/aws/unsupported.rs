@@ -5,8 +5,8 @@
 
 /// The names, separated by spaces.
 const NAMES: &str = "\
-    AddCustomAttributes AddUserPoolClientSecret AdminAddUserToGroup AdminConfirmSignUp \
-    AdminCreateUser AdminDeleteSoftwareToken AdminDeleteUser AdminDeleteUserAttributes \
+    AddUserPoolClientSecret AdminAddUserToGroup AdminConfirmSignUp AdminCreateUser \
+    AdminDeleteSoftwareToken AdminDeleteUser AdminDeleteUserAttributes \
     AdminDisableProviderForUser AdminDisableUser AdminEnableUser AdminForgetDevice \
     AdminGetDevice AdminGetUser AdminGetUserAuthFactors AdminInitiateAuth \
     AdminLinkProviderForUser AdminListDevices AdminListGroupsForUser AdminListUserAuthEvents \
@@ -20,30 +20,28 @@ const NAMES: &str = "\
     CreateResourceServer CreateTerms CreateUserImportJob CreateUserPoolClient \
     CreateUserPoolReplica DeleteCIMDPolicy DeleteGroup DeleteIdentityProvider \
     DeleteManagedLoginBranding DeleteResourceServer DeleteTerms DeleteUser \
-    DeleteUserAttributes DeleteUserPoolClient DeleteUserPoolClientSecret \
-    DeleteUserPoolReplica DeleteWebAuthnCredential DescribeCIMDPolicy \
-    DescribeIdentityProvider DescribeManagedLoginBranding \
-    DescribeManagedLoginBrandingByClient DescribePointInTimeRecovery DescribeResourceServer \
-    DescribeRiskConfiguration DescribeTerms DescribeTermsByClient DescribeUserImportJob \
-    DescribeUserPoolClient ForgetDevice ForgotPassword GetCSVHeader GetClientToken \
-    GetDerivedToken GetDevice GetGroup GetIdentityProviderByIdentifier \
-    GetLogDeliveryConfiguration GetProvisionedLimit GetSigningCertificate \
-    GetTokensFromRefreshToken GetUICustomization GetUser GetUserAttributeVerificationCode \
-    GetUserAuthFactors GetUserPoolClientSessionConfiguration GetUserPoolMfaConfig \
+    DeleteUserAttributes DeleteUserPoolClient DeleteUserPoolClientSecret DeleteUserPoolReplica \
+    DeleteWebAuthnCredential DescribeCIMDPolicy DescribeIdentityProvider \
+    DescribeManagedLoginBranding DescribeManagedLoginBrandingByClient \
+    DescribePointInTimeRecovery DescribeResourceServer DescribeRiskConfiguration DescribeTerms \
+    DescribeTermsByClient DescribeUserImportJob DescribeUserPoolClient ForgetDevice \
+    ForgotPassword GetCSVHeader GetClientToken GetDerivedToken GetDevice GetGroup \
+    GetIdentityProviderByIdentifier GetLogDeliveryConfiguration GetProvisionedLimit \
+    GetSigningCertificate GetTokensFromRefreshToken GetUICustomization GetUser \
+    GetUserAttributeVerificationCode GetUserAuthFactors GetUserPoolClientSessionConfiguration \
     GetUserPoolSessionConfiguration GlobalSignOut InitiateAuth InitiatePointInTimeRecovery \
     ListCIMDPolicies ListClientMetadataURLs ListDevices ListGroups ListIdentityProviders \
-    ListPointInTimeRecoveries ListResourceServers ListTagsForResource ListTerms \
-    ListUserImportJobs ListUserPoolClientSecrets ListUserPoolClients ListUserPoolReplicas \
-    ListUserSessions ListUsers ListUsersInGroup ListWebAuthnCredentials \
-    ResendConfirmationCode RespondToAuthChallenge RevokeToken RevokeUserSession \
-    SetLogDeliveryConfiguration SetRiskConfiguration SetUICustomization SetUserMFAPreference \
-    SetUserPoolClientSessionConfiguration SetUserPoolMfaConfig \
-    SetUserPoolSessionConfiguration SetUserSettings SignUp StartPointInTimeRecovery \
-    StartUserImportJob StartWebAuthnRegistration StopUserImportJob TagResource UntagResource \
-    UpdateAuthEventFeedback UpdateCIMDPolicy UpdateClientMetadataURLState UpdateDeviceStatus \
-    UpdateGroup UpdateIdentityProvider UpdateManagedLoginBranding UpdateProvisionedLimit \
-    UpdateResourceServer UpdateTerms UpdateUserAttributes UpdateUserPoolClient \
-    UpdateUserPoolDomain UpdateUserPoolReplica VerifySoftwareToken VerifyUserAttribute";
+    ListPointInTimeRecoveries ListResourceServers ListTerms ListUserImportJobs \
+    ListUserPoolClientSecrets ListUserPoolClients ListUserPoolReplicas ListUserSessions \
+    ListUsers ListUsersInGroup ListWebAuthnCredentials ResendConfirmationCode \
+    RespondToAuthChallenge RevokeToken RevokeUserSession SetLogDeliveryConfiguration \
+    SetRiskConfiguration SetUICustomization SetUserMFAPreference \
+    SetUserPoolClientSessionConfiguration SetUserPoolSessionConfiguration SetUserSettings \
+    SignUp StartPointInTimeRecovery StartUserImportJob StartWebAuthnRegistration \
+    StopUserImportJob UpdateAuthEventFeedback UpdateCIMDPolicy UpdateClientMetadataURLState \
+    UpdateDeviceStatus UpdateGroup UpdateIdentityProvider UpdateManagedLoginBranding \
+    UpdateProvisionedLimit UpdateResourceServer UpdateTerms UpdateUserAttributes \
+    UpdateUserPoolClient UpdateUserPoolReplica VerifySoftwareToken VerifyUserAttribute";
 
 /// Whether Amazon Cognito has this operation, and this server does not.
 pub(super) fn is_unsupported(name: &str) -> bool {
