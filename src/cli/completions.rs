@@ -120,7 +120,7 @@ fn with_names_of_arg(arg: Arg, creates: bool, connection: Option<&ConnectionArgs
     let kind = match name {
         Some("POOL") => NameKind::UserPool,
         // A new domain does not exist on the server yet.
-        Some("PREFIX") if !creates => NameKind::Domain,
+        Some("DOMAIN") if !creates => NameKind::Domain,
         Some(_) | None => return arg,
     };
     let Some(connection) = connection.cloned() else { return arg };

@@ -90,6 +90,11 @@ impl Document {
         }
     }
 
+    /// Reads a request that no user pool can stand for.
+    pub(super) fn request<M: Message + Name + Default>(&self) -> Result<M, CliError> {
+        proto::from_json(&self.text()?).map_err(|error| self.invalid(&error))
+    }
+
     /// Reads a request, or the user pool in the output of another command.
     fn parse<M: Message + Name + Default>(
         &self,

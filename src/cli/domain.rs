@@ -1,10 +1,11 @@
-//! `userpool domain create`, `describe`, `delete` and `list`.
+//! `userpool domain create`, `describe`, `update`, `delete` and `list`.
 
 use clap::{Args, Subcommand};
 
 use crate::proto::{
-    CreateUserPoolDomainRequest, DeleteUserPoolDomainRequest, DescribeUserPoolDomainRequest,
-    DomainDescription, ListUserPoolDomainsRequest,
+    CreateUserPoolDomainRequest, CustomDomainConfig, DeleteUserPoolDomainRequest,
+    DescribeUserPoolDomainRequest, DomainDescription, ListUserPoolDomainsRequest,
+    UpdateUserPoolDomainRequest, security_policy,
 };
 
 use super::{
@@ -20,21 +21,69 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DomainCommand {
-    /// Assign a domain prefix to a user pool.
+    /// Assign a domain to a user pool.
     Create(CreateDomainCommand),
     /// Show which pool owns a domain; exit code 1 if none does.
     Describe(DescribeDomainCommand),
-    /// Remove a domain prefix from its user pool.
+    /// Change the settings of a domain.
+    Update(UpdateDomainCommand),
+    /// Remove a domain from its user pool.
     Delete(DeleteDomainCommand),
-    /// List domain prefixes with their user pools, ordered by prefix.
+    /// List domains with their user pools, ordered by name.
     List(ListDomainsCommand),
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  userpool domain create payments-login us-east-1_tXLpktx5t")]
+#[command(after_help = "Examples, a prefix and a custom domain:\n  \
+                        userpool domain create payments-login us-east-1_tXLpktx5t\n  \
+                        userpool domain create auth.example.com us-east-1_tXLpktx5t \\\n    \
+                        --certificate-arn arn:aws:acm:us-east-1:123456789012:certificate/1")]
 pub(super) struct CreateDomainCommand {
     #[command(flatten)]
+    settings: DomainSettingsArgs,
+    #[command(flatten)]
     domain: DomainArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  userpool domain update payments-login us-east-1_tXLpktx5t \
+                        --login-version 2")]
+pub(super) struct UpdateDomainCommand {
+    #[command(flatten)]
+    settings: DomainSettingsArgs,
+    #[command(flatten)]
+    domain: DomainArgs,
+}
+
+/// The settings of a domain.
+#[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "the help shows the text as it is")]
+struct DomainSettingsArgs {
+    /// The version of the login pages: 1 (classic) or 2 (managed login).
+    #[arg(long, value_name = "N")]
+    login_version: Option<i32>,
+    /// The certificate in AWS Certificate Manager of a custom domain.
+    #[arg(long, value_name = "ARN")]
+    certificate_arn: Option<String>,
+    /// The oldest version of TLS that a custom domain accepts: TLS_V1, TLS_V1_2_2021 or
+    /// TLS_V1_3_2025.
+    #[arg(long, value_name = "POLICY", value_parser = security_policy, requires = "certificate_arn")]
+    security_policy: Option<i32>,
+}
+
+/// Parses the name of a security policy.
+fn security_policy(name: &str) -> Result<i32, String> {
+    let policy = security_policy::Value::from_str_name(name).map(i32::from);
+    let policy = policy.filter(|policy| *policy != 0);
+    policy.ok_or_else(|| "must be TLS_V1, TLS_V1_2_2021 or TLS_V1_3_2025".to_owned())
+}
+
+impl DomainSettingsArgs {
+    fn custom_domain_config(self) -> Option<CustomDomainConfig> {
+        let Self { certificate_arn, security_policy, .. } = self;
+        let config = |arn| CustomDomainConfig { certificate_arn: Some(arn), security_policy };
+        certificate_arn.map(config)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -44,11 +93,11 @@ pub(super) struct DeleteDomainCommand {
     domain: DomainArgs,
 }
 
-/// A domain prefix, a user pool, and how to change the assignment.
+/// A domain, a user pool, and how to change the assignment.
 #[derive(Debug, Args)]
 struct DomainArgs {
-    /// The domain prefix.
-    #[arg(value_name = "PREFIX")]
+    /// The domain prefix, or the name of a custom domain.
+    #[arg(value_name = "DOMAIN")]
     domain: String,
     /// The ID of the user pool.
     #[arg(value_name = "POOL")]
@@ -66,8 +115,8 @@ struct DomainArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  userpool domain describe payments-login")]
 pub(super) struct DescribeDomainCommand {
-    /// The domain prefix.
-    #[arg(value_name = "PREFIX")]
+    /// The domain prefix, or the name of a custom domain.
+    #[arg(value_name = "DOMAIN")]
     domain: String,
     #[command(flatten)]
     output: OutputArgs,
@@ -78,7 +127,7 @@ pub(super) struct DescribeDomainCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  userpool domain list -o jsonl")]
 pub(super) struct ListDomainsCommand {
-    /// List at most this many domain prefixes. If omitted, all.
+    /// List at most this many domains. If omitted, all.
     #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<u64>,
     #[command(flatten)]
@@ -92,6 +141,7 @@ impl DomainCommand {
         match self {
             Self::Create(create) => create.run().await,
             Self::Describe(describe) => describe.run().await,
+            Self::Update(update) => update.run().await,
             Self::Delete(delete) => delete.run().await,
             Self::List(list) => list.run().await,
         }
@@ -104,6 +154,8 @@ impl CreateDomainCommand {
         let request = CreateUserPoolDomainRequest {
             domain: Some(domain),
             user_pool_id: Some(pool),
+            managed_login_version: self.settings.login_version,
+            custom_domain_config: self.settings.custom_domain_config(),
             request_id: mutation.request_id,
             validate_only: mutation.validate_only,
             expected_revision: expected.expected_revision,
@@ -111,6 +163,25 @@ impl CreateDomainCommand {
         let client = connection.connect().await?;
         let created = client.create_user_pool_domain(request).await?;
         output.or_json().message(&created)?;
+        Ok(Outcome::Success)
+    }
+}
+
+impl UpdateDomainCommand {
+    async fn run(self) -> Result<Outcome, CliError> {
+        let DomainArgs { domain, pool, expected, mutation, output, connection } = self.domain;
+        let request = UpdateUserPoolDomainRequest {
+            domain: Some(domain),
+            user_pool_id: Some(pool),
+            managed_login_version: self.settings.login_version,
+            custom_domain_config: self.settings.custom_domain_config(),
+            request_id: mutation.request_id,
+            validate_only: mutation.validate_only,
+            expected_revision: expected.expected_revision,
+        };
+        let client = connection.connect().await?;
+        let updated = client.update_user_pool_domain(request).await?;
+        output.or_json().message(&updated)?;
         Ok(Outcome::Success)
     }
 }

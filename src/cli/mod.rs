@@ -1,5 +1,6 @@
 //! The command line: the root of its arguments, and the dispatch of its commands.
 
+mod attribute;
 mod cell;
 mod checkpoint;
 mod completions;
@@ -18,6 +19,7 @@ mod import;
 mod listing;
 mod log;
 mod mask;
+mod mfa;
 mod mutation;
 mod os_argument;
 mod outcome;
@@ -51,6 +53,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::app::Source;
 
 use self::{
+    attribute::AttributeCommand,
     checkpoint::CheckpointCommand,
     completions::CompletionsCommand,
     data_dir::DataDirArgs,
@@ -59,6 +62,7 @@ use self::{
     health::HealthCommand,
     history::HistoryCommand,
     log::LogCommand,
+    mfa::MfaCommand,
     output::print,
     read_model::ReadModelCommand,
     replay::ReplayCommand,
@@ -96,9 +100,15 @@ enum Command {
     Delete(Box<DeleteCommand>),
     /// List user pools, oldest first.
     List(Box<ListCommand>),
-    /// Create, describe, delete or list domain prefixes.
+    /// Create, describe, update, delete or list domains.
     #[command(subcommand)]
     Domain(Box<DomainCommand>),
+    /// Show or set how users of a user pool authenticate with several factors.
+    #[command(subcommand)]
+    Mfa(Box<MfaCommand>),
+    /// Add custom attributes to the schema of a user pool.
+    #[command(subcommand)]
+    Attribute(Box<AttributeCommand>),
     /// Show the events of a user pool: time, type, actor, change.
     History(Box<HistoryCommand>),
     /// Show a past state of a user pool.
@@ -170,6 +180,8 @@ impl Cli {
             Command::Delete(delete) => delete.run().await,
             Command::List(list) => list.run().await,
             Command::Domain(domain) => domain.run().await,
+            Command::Mfa(mfa) => mfa.run().await,
+            Command::Attribute(attribute) => attribute.run().await,
             Command::History(history) => history.run(source).await,
             Command::Replay(replay) => replay.run(source).await,
             Command::Diff(diff) => diff.run(source).await,
