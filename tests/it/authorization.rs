@@ -49,7 +49,7 @@ impl Requirement {
 }
 
 /// Every RPC; the test fails if one is missing.
-const RPCS: [(&str, Requirement); 19] = [
+const RPCS: [(&str, Requirement); 26] = [
     ("grpc.health.v1.Health/Check", Requirement::Nothing),
     ("grpc.health.v1.Health/Watch", Requirement::Nothing),
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::NearOrReader),
@@ -60,15 +60,22 @@ const RPCS: [(&str, Requirement); 19] = [
     ("userpool.v1.UserPoolHistoryService/ReplayUserPool", Requirement::Reader),
     ("userpool.v1.UserPoolHistoryService/VerifyUserPoolHistory", Requirement::Reader),
     ("userpool.v1.UserPoolHistoryService/WatchUserPoolEvents", Requirement::Reader),
+    ("userpool.v1.UserPoolService/AddCustomAttributes", Requirement::Writer),
     ("userpool.v1.UserPoolService/CreateUserPool", Requirement::Writer),
     ("userpool.v1.UserPoolService/CreateUserPoolDomain", Requirement::Writer),
     ("userpool.v1.UserPoolService/DeleteUserPool", Requirement::Writer),
     ("userpool.v1.UserPoolService/DeleteUserPoolDomain", Requirement::Writer),
     ("userpool.v1.UserPoolService/DescribeUserPool", Requirement::Reader),
     ("userpool.v1.UserPoolService/DescribeUserPoolDomain", Requirement::Reader),
+    ("userpool.v1.UserPoolService/GetUserPoolMfaConfig", Requirement::Reader),
+    ("userpool.v1.UserPoolService/ListTagsForResource", Requirement::Reader),
     ("userpool.v1.UserPoolService/ListUserPoolDomains", Requirement::Reader),
     ("userpool.v1.UserPoolService/ListUserPools", Requirement::Reader),
+    ("userpool.v1.UserPoolService/SetUserPoolMfaConfig", Requirement::Writer),
+    ("userpool.v1.UserPoolService/TagResource", Requirement::Writer),
+    ("userpool.v1.UserPoolService/UntagResource", Requirement::Writer),
     ("userpool.v1.UserPoolService/UpdateUserPool", Requirement::Writer),
+    ("userpool.v1.UserPoolService/UpdateUserPoolDomain", Requirement::Writer),
 ];
 
 #[test]
@@ -132,7 +139,7 @@ async fn only_writers_learn_that_a_method_does_not_exist() {
         (Role::Writer, Code::Unimplemented),
     ] {
         let server = Server::on_a_socket(grants("local:uid=*", role)).await;
-        for method in ["userpool.v1.UserPoolService/AddCustomAttributes", "a.B/C", "x"] {
+        for method in ["userpool.v1.UserPoolService/CreateGroup", "a.B/C", "x"] {
             let status = call(&server.channel().await, method).await.expect_err(method);
             assert_eq!(status.code(), expected, "{method} for {role:?}");
         }

@@ -2,12 +2,14 @@
 
 use tonic::{Request, Status, metadata::MetadataMap, transport::Channel};
 use userpool::proto::{
-    CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
-    DeleteUserPoolRequest, UpdateUserPoolRequest, UserPool,
-    user_pool_service_client::UserPoolServiceClient,
+    AddCustomAttributesRequest, CreateUserPoolDomainRequest, CreateUserPoolRequest,
+    DeleteUserPoolDomainRequest, DeleteUserPoolRequest, SchemaAttribute,
+    SetUserPoolMfaConfigRequest, SoftwareTokenMfaConfig, TagResourceRequest, UntagResourceRequest,
+    UpdateUserPoolDomainRequest, UpdateUserPoolRequest, UserPool, attribute_data_type,
+    mfa_configuration::Value as Mfa, user_pool_service_client::UserPoolServiceClient,
 };
 
-use crate::support::{domain, named};
+use crate::support::{arn, domain, named};
 
 /// A changing call.
 #[derive(Debug, Clone)]
@@ -16,7 +18,35 @@ pub(crate) enum Call {
     Update(Box<UpdateUserPoolRequest>),
     Delete(DeleteUserPoolRequest),
     CreateDomain(CreateUserPoolDomainRequest),
+    UpdateDomain(UpdateUserPoolDomainRequest),
     DeleteDomain(DeleteUserPoolDomainRequest),
+    AddCustomAttributes(AddCustomAttributesRequest),
+    SetMfa(SetUserPoolMfaConfigRequest),
+    Tag(TagResourceRequest),
+    Untag(UntagResourceRequest),
+}
+
+/// Does the same with the request of every call, or of every call but a creation.
+macro_rules! each {
+    ($call:expr, $request:ident => $do:expr) => {
+        each!($call, change $request => $do, create $request => $do)
+    };
+    ($call:expr, change $request:ident => $do:expr, create $($created:ident)? => $create:expr) => {
+        match $call {
+            each!(@created $($created)?) => $create,
+            Call::Update($request) => $do,
+            Call::Delete($request) => $do,
+            Call::CreateDomain($request) => $do,
+            Call::UpdateDomain($request) => $do,
+            Call::DeleteDomain($request) => $do,
+            Call::AddCustomAttributes($request) => $do,
+            Call::SetMfa($request) => $do,
+            Call::Tag($request) => $do,
+            Call::Untag($request) => $do,
+        }
+    };
+    (@created $created:ident) => { Call::Create($created) };
+    (@created) => { Call::Create(_) };
 }
 
 /// The answer to a changing call.
@@ -68,40 +98,94 @@ impl Call {
         })
     }
 
+    /// Gives a domain this version of the login pages.
+    pub(crate) fn set_login_version(id: &str, domain: &str, version: i32) -> Self {
+        Self::UpdateDomain(UpdateUserPoolDomainRequest {
+            domain: Some(domain.to_owned()),
+            user_pool_id: Some(id.to_owned()),
+            managed_login_version: Some(version),
+            ..Default::default()
+        })
+    }
+
+    /// Sets one tag, and nothing else.
+    pub(crate) fn set_tag(id: &str, key: &str, value: &str) -> Self {
+        Self::Tag(TagResourceRequest {
+            resource_arn: Some(arn(id)),
+            tags: [(key.to_owned(), value.to_owned())].into(),
+            ..Default::default()
+        })
+    }
+
+    /// Removes one tag.
+    pub(crate) fn remove_tag(id: &str, key: &str) -> Self {
+        Self::Untag(UntagResourceRequest {
+            resource_arn: Some(arn(id)),
+            tag_keys: vec![key.to_owned()],
+            ..Default::default()
+        })
+    }
+
+    /// Adds a custom attribute for text.
+    pub(crate) fn add_attribute(id: &str, name: &str) -> Self {
+        Self::AddCustomAttributes(AddCustomAttributesRequest {
+            user_pool_id: Some(id.to_owned()),
+            custom_attributes: vec![SchemaAttribute {
+                name: Some(name.to_owned()),
+                attribute_data_type: Some(attribute_data_type::Value::String.into()),
+                ..Default::default()
+            }],
+            ..Default::default()
+        })
+    }
+
+    /// Sets MFA, with software tokens as the only factor if there is one.
+    pub(crate) fn set_mfa(id: &str, value: Mfa) -> Self {
+        let token = SoftwareTokenMfaConfig { enabled: Some(true) };
+        Self::SetMfa(SetUserPoolMfaConfigRequest {
+            user_pool_id: Some(id.to_owned()),
+            software_token_mfa_configuration: (value != Mfa::Off).then_some(token),
+            mfa_configuration: Some(value.into()),
+            ..Default::default()
+        })
+    }
+
     /// The call with a request ID.
     pub(crate) fn under(mut self, request_id: &str) -> Self {
-        *match &mut self {
-            Self::Create(request) => &mut request.request_id,
-            Self::Update(request) => &mut request.request_id,
-            Self::Delete(request) => &mut request.request_id,
-            Self::CreateDomain(request) => &mut request.request_id,
-            Self::DeleteDomain(request) => &mut request.request_id,
-        } = Some(request_id.to_owned());
+        each!(&mut self, request => request.request_id = Some(request_id.to_owned()));
         self
     }
 
     /// The call with this expected revision; a creation has none.
     pub(crate) fn expecting(mut self, revision: i64) -> Self {
-        *match &mut self {
-            Self::Create(_) => return self,
-            Self::Update(request) => &mut request.expected_revision,
-            Self::Delete(request) => &mut request.expected_revision,
-            Self::CreateDomain(request) => &mut request.expected_revision,
-            Self::DeleteDomain(request) => &mut request.expected_revision,
-        } = Some(revision);
+        let expected = Some(revision);
+        each!(&mut self, change request => request.expected_revision = expected, create => ());
         self
     }
 
     /// The call with `validate_only`.
     pub(crate) fn only_validated(mut self) -> Self {
-        *match &mut self {
-            Self::Create(request) => &mut request.validate_only,
-            Self::Update(request) => &mut request.validate_only,
-            Self::Delete(request) => &mut request.validate_only,
-            Self::CreateDomain(request) => &mut request.validate_only,
-            Self::DeleteDomain(request) => &mut request.validate_only,
-        } = true;
+        each!(&mut self, request => request.validate_only = true);
         self
+    }
+
+    /// The user pool of the call, except the one that it creates.
+    pub(crate) fn target(&self) -> Option<String> {
+        let id = |arn: &Option<String>| {
+            arn.as_deref().and_then(|arn| arn.rsplit('/').next()).map(str::to_owned)
+        };
+        match self {
+            Self::Create(_) => None,
+            Self::Update(request) => request.user_pool_id.clone(),
+            Self::Delete(request) => request.user_pool_id.clone(),
+            Self::CreateDomain(request) => request.user_pool_id.clone(),
+            Self::UpdateDomain(request) => request.user_pool_id.clone(),
+            Self::DeleteDomain(request) => request.user_pool_id.clone(),
+            Self::AddCustomAttributes(request) => request.user_pool_id.clone(),
+            Self::SetMfa(request) => request.user_pool_id.clone(),
+            Self::Tag(request) => id(&request.resource_arn),
+            Self::Untag(request) => id(&request.resource_arn),
+        }
     }
 
     pub(crate) async fn send(
@@ -117,6 +201,12 @@ impl Call {
         client: &mut UserPoolServiceClient<Channel>,
         metadata: &MetadataMap,
     ) -> Result<Answer, Status> {
+        macro_rules! answer {
+            ($method:ident($request:ident)) => {{
+                let response = client.$method(with(metadata, $request)).await?.into_inner();
+                (None, response.revision, response.position)
+            }};
+        }
         let (user_pool, revision, position) = match self {
             Self::Create(request) => {
                 let request = with(metadata, *request);
@@ -128,21 +218,14 @@ impl Call {
                 let response = client.update_user_pool(request).await?.into_inner();
                 (response.user_pool, response.revision, response.position)
             }
-            Self::Delete(request) => {
-                let request = with(metadata, request);
-                let response = client.delete_user_pool(request).await?.into_inner();
-                (None, response.revision, response.position)
-            }
-            Self::CreateDomain(request) => {
-                let request = with(metadata, request);
-                let response = client.create_user_pool_domain(request).await?.into_inner();
-                (None, response.revision, response.position)
-            }
-            Self::DeleteDomain(request) => {
-                let request = with(metadata, request);
-                let response = client.delete_user_pool_domain(request).await?.into_inner();
-                (None, response.revision, response.position)
-            }
+            Self::Delete(request) => answer!(delete_user_pool(request)),
+            Self::CreateDomain(request) => answer!(create_user_pool_domain(request)),
+            Self::UpdateDomain(request) => answer!(update_user_pool_domain(request)),
+            Self::DeleteDomain(request) => answer!(delete_user_pool_domain(request)),
+            Self::AddCustomAttributes(request) => answer!(add_custom_attributes(request)),
+            Self::SetMfa(request) => answer!(set_user_pool_mfa_config(request)),
+            Self::Tag(request) => answer!(tag_resource(request)),
+            Self::Untag(request) => answer!(untag_resource(request)),
         };
         Ok(Answer { user_pool, revision, position })
     }

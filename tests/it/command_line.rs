@@ -8,6 +8,7 @@ mod forged_proofs;
 mod history;
 mod logs;
 mod output;
+mod parts;
 mod pipes;
 mod refusals;
 mod tls;

@@ -1,5 +1,7 @@
 //! Domain prefixes: one per user pool, globally unique, without reserved words, shown
-//! while they exist, and free after they are deleted.
+//! while they exist, and free after they are deleted. `custom` has custom domains.
+
+mod custom;
 
 use serde_json::{Value, json};
 use tonic::{Code, Status, transport::Channel};

@@ -27,6 +27,9 @@ use crate::{
     tools::repository,
 };
 
+/// The directories with events: those of the first version, and those that came later.
+const HISTORIES: [&str; 2] = ["events", "events-2"];
+
 #[test]
 fn the_form_of_every_event_is_stable() {
     for path in events() {
@@ -56,22 +59,31 @@ fn every_kind_of_event_has_a_golden_file() {
     assert_eq!(held.collect::<BTreeSet<_>>(), kinds);
 }
 
-/// The golden events are the history of one user pool.
+/// The golden events in a directory are the history of one user pool, which ends with its
+/// deletion.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_history_is_served() {
-    let mut history: Vec<_> = events().iter().map(|path| bytes(path)).collect();
+    for directory in HISTORIES {
+        is_served(directory).await;
+    }
+}
+
+async fn is_served(directory: &str) {
+    let mut history: Vec<_> = events_in(directory).iter().map(|path| bytes(path)).collect();
     history
         .sort_by_key(|stored| UserPoolEvent::decode(stored.as_slice()).expect("an event").position);
-    let deletion = history.pop().expect("five events");
+    let deletion = history.pop().expect("events");
+    let last = UserPoolEvent::decode(deletion.as_slice()).expect("an event");
     let log = Arc::new(MemoryLog::default());
     let bodies = history.into_iter().map(Bytes::from).collect();
     log.append(Head::default(), bodies).await.expect("appended");
-    let request = DescribeUserPoolRequest { user_pool_id: Some("us-east-1_000000000".to_owned()) };
+    let request = DescribeUserPoolRequest { user_pool_id: Some(last.user_pool_id) };
 
     let server = TestServer::on(Arc::<MemoryLog>::clone(&log)).await;
     let mut client = server.client().await;
     let described = client.describe_user_pool(request.clone()).await.expect("described");
-    let golden = fs::read_to_string(golden("described.json")).expect("its JSON form");
+    let shown = format!("{}.json", directory.replace("events", "described"));
+    let golden = fs::read_to_string(golden(&shown)).expect("its JSON form");
     let expected: Value = serde_json::from_str(&golden).expect("JSON");
     assert_eq!(proto::to_json(&described.into_inner()).expect("JSON"), expected);
     server.stop().await;
@@ -81,7 +93,7 @@ async fn an_old_history_is_served() {
     let server = TestServer::on(log).await;
     let gone = server.client().await.describe_user_pool(request).await.expect_err("deleted");
     assert_eq!(reason(&gone), "USER_POOL_DELETED");
-    assert_eq!(metadata(&gone, "revision").as_deref(), Some("5"));
+    assert_eq!(metadata(&gone, "revision"), Some(last.revision.to_string()));
     server.stop().await;
 }
 
@@ -172,7 +184,11 @@ fn golden(name: &str) -> PathBuf {
 
 /// The files with the bodies of events.
 fn events() -> Vec<PathBuf> {
-    let entries = fs::read_dir(golden("events")).expect("a directory");
+    HISTORIES.into_iter().flat_map(events_in).collect()
+}
+
+fn events_in(directory: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(golden(directory)).expect("a directory");
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "hex")).collect()
 }

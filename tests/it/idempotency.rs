@@ -6,7 +6,9 @@ mod retries;
 mod validation;
 
 use tonic::{Code, Status, transport::Channel};
-use userpool::proto::user_pool_service_client::UserPoolServiceClient;
+use userpool::proto::{
+    mfa_configuration::Value as Mfa, user_pool_service_client::UserPoolServiceClient,
+};
 
 use crate::{
     calls::{Answer, Call},
@@ -21,7 +23,7 @@ fn request_id(number: u128) -> String {
 }
 
 /// One call of each kind, each with its own request ID, and its answer: the lifecycle
-/// of a user pool, at positions 1 to 5.
+/// of a user pool, at positions 1 to 12.
 async fn one_call_of_each_kind(client: &mut Client) -> Vec<(Call, Answer)> {
     let create = Call::create("people").under(&request_id(1));
     let created = create.clone().send(client).await.expect("a user pool");
@@ -31,7 +33,14 @@ async fn one_call_of_each_kind(client: &mut Client) -> Vec<(Call, Answer)> {
         (Call::tag(&id, "one").expecting(1), 2),
         (Call::assign(&id, "people-login"), 3),
         (Call::release(&id, "people-login").expecting(3), 4),
-        (Call::delete(&id), 5),
+        (Call::set_tag(&id, "stage", "test"), 5),
+        (Call::remove_tag(&id, "stage"), 6),
+        (Call::add_attribute(&id, "plan"), 7),
+        (Call::set_mfa(&id, Mfa::Optional), 8),
+        (Call::assign(&id, "people-again"), 9),
+        (Call::set_login_version(&id, "people-again", 2), 10),
+        (Call::release(&id, "people-again"), 11),
+        (Call::delete(&id), 12),
     ] {
         let call = call.under(&request_id(number));
         let answer = call.clone().send(client).await.expect("an answer");

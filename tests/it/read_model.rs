@@ -12,9 +12,10 @@ use userpool::{
     app::StoredPool,
     event_log::{EventLog as _, Head, MemoryLog, SledLog},
     proto::{
-        CreateUserPoolRequest, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
-        ListUserPoolsRequest, UserPool, UserPoolCreated, UserPoolDeleted, UserPoolDomainCreated,
-        UserPoolDomainDeleted, UserPoolEvent, UserPoolEventType, UserPoolUpdated,
+        CreateUserPoolRequest, CustomDomainConfig, DescribeUserPoolDomainRequest,
+        DescribeUserPoolRequest, DomainSettings, ListUserPoolsRequest, UserPool, UserPoolCreated,
+        UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted, UserPoolDomainUpdated,
+        UserPoolEvent, UserPoolEventType, UserPoolTagged, UserPoolUpdated,
         user_pool_event::Payload,
     },
     server::{Server, ServerError},
@@ -276,6 +277,11 @@ fn event(position: i64, id: &str, revision: i64, payload: Payload) -> UserPoolEv
         Payload::UserPoolDeleted(_) => UserPoolEventType::UserPoolDeleted,
         Payload::UserPoolDomainCreated(_) => UserPoolEventType::UserPoolDomainCreated,
         Payload::UserPoolDomainDeleted(_) => UserPoolEventType::UserPoolDomainDeleted,
+        Payload::UserPoolDomainUpdated(_) => UserPoolEventType::UserPoolDomainUpdated,
+        Payload::UserPoolTagged(_) => UserPoolEventType::UserPoolTagged,
+        Payload::UserPoolUntagged(_) => UserPoolEventType::UserPoolUntagged,
+        Payload::CustomAttributesAdded(_) => UserPoolEventType::CustomAttributesAdded,
+        Payload::UserPoolMfaConfigSet(_) => UserPoolEventType::UserPoolMfaConfigSet,
     };
     UserPoolEvent {
         position,
@@ -305,7 +311,25 @@ fn updated(id: &str, domain: Option<&str>) -> Payload {
 }
 
 fn assigned(domain: &str) -> Payload {
-    Payload::UserPoolDomainCreated(UserPoolDomainCreated { domain: domain.to_owned() })
+    Payload::UserPoolDomainCreated(UserPoolDomainCreated {
+        domain: domain.to_owned(),
+        settings: None,
+    })
+}
+
+fn assigned_custom(domain: &str) -> Payload {
+    let custom_domain_config = Some(CustomDomainConfig::default());
+    let settings = Some(DomainSettings { custom_domain_config, managed_login_version: None });
+    Payload::UserPoolDomainCreated(UserPoolDomainCreated { domain: domain.to_owned(), settings })
+}
+
+fn domain_updated(domain: &str) -> Payload {
+    let settings = None;
+    Payload::UserPoolDomainUpdated(UserPoolDomainUpdated { domain: domain.to_owned(), settings })
+}
+
+fn tagged() -> Payload {
+    Payload::UserPoolTagged(UserPoolTagged { tags: [].into() })
 }
 
 fn removed(domain: &str) -> Payload {
@@ -374,6 +398,65 @@ async fn a_log_that_the_rules_could_not_have_written_is_refused() {
             vec![(a, 1, created(a)), (a, 2, removed("login"))],
         ),
     ];
+    assert_refused(logs).await;
+}
+
+/// The same for the events that came later.
+#[tokio::test(flavor = "multi_thread")]
+async fn later_events_that_the_rules_could_not_have_written_too() {
+    let (a, b) = ("us-east-1_aaaaaaaaa", "us-east-1_bbbbbbbbb");
+    let logs: [(&str, Vec<Written<'_>>); 6] = [
+        (
+            "user pool us-east-1_aaaaaaaaa gets a second domain",
+            vec![
+                (a, 1, created(a)),
+                (a, 2, assigned("login")),
+                (a, 3, assigned_custom("a.example.com")),
+                (a, 4, assigned_custom("b.example.com")),
+            ],
+        ),
+        (
+            "user pool us-east-1_aaaaaaaaa is deleted while it has a domain",
+            vec![(a, 1, created(a)), (a, 2, assigned_custom("a.example.com")), (a, 3, deleted())],
+        ),
+        (
+            "an update changes the domain of user pool us-east-1_aaaaaaaaa",
+            vec![
+                (a, 1, created(a)),
+                (a, 2, assigned_custom("a.example.com")),
+                (a, 3, updated(a, None)),
+            ],
+        ),
+        (
+            "domain a.example.com is removed from user pool us-east-1_aaaaaaaaa, which does not \
+             own it",
+            vec![
+                (a, 1, created(a)),
+                (a, 2, assigned_custom("a.example.com")),
+                (a, 3, removed("a.example.com")),
+                (a, 4, removed("a.example.com")),
+            ],
+        ),
+        (
+            "domain login of user pool us-east-1_bbbbbbbbb is updated, which does not own it",
+            vec![
+                (a, 1, created(a)),
+                (b, 1, created(b)),
+                (a, 2, assigned("login")),
+                (a, 3, domain_updated("login")),
+                (b, 2, domain_updated("login")),
+            ],
+        ),
+        (
+            "user pool us-east-1_aaaaaaaaa is changed after its deletion",
+            vec![(a, 1, created(a)), (a, 2, deleted()), (a, 3, tagged())],
+        ),
+    ];
+    assert_refused(logs).await;
+}
+
+/// Checks that each log is refused for its contradiction.
+async fn assert_refused<'a>(logs: impl IntoIterator<Item = (&'a str, Vec<Written<'a>>)>) {
     for (contradiction, events) in logs {
         let last = events.len();
         let log = MemoryLog::default();

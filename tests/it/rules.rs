@@ -13,10 +13,12 @@ use userpool::{
         UpdateUserPoolRequest, UserPool,
     },
     user_pool::{
-        CheckedCommand, Command, DomainPrefix, Event, Facts, Limits, Rejection, UserPoolId,
+        CheckedCommand, Command, DomainName, Event, Facts, Limits, Rejection, UserPoolId,
         UserPoolState, decide, evolve,
     },
 };
+
+use crate::support::domain;
 
 const ID: &str = "us-east-1_AbCdEfGhI";
 
@@ -104,7 +106,12 @@ impl Decision {
             Event::UserPoolUpdated(updated) => updated.user_pool.expect("a user pool"),
             event @ (Event::UserPoolDeleted(_)
             | Event::UserPoolDomainCreated(_)
-            | Event::UserPoolDomainDeleted(_)) => unreachable!("{event:?} carries no settings"),
+            | Event::UserPoolDomainUpdated(_)
+            | Event::UserPoolDomainDeleted(_)
+            | Event::UserPoolTagged(_)
+            | Event::UserPoolUntagged(_)
+            | Event::CustomAttributesAdded(_)
+            | Event::UserPoolMfaConfigSet(_)) => unreachable!("{event:?} carries no settings"),
         }
     }
 
@@ -134,8 +141,8 @@ fn second(seconds: i64) -> Timestamp {
     Timestamp { seconds, nanos: 0 }
 }
 
-fn prefix(text: &str) -> DomainPrefix {
-    DomainPrefix::parse(DescribeUserPoolDomainRequest { domain: Some(text.to_owned()) })
+fn prefix(text: &str) -> DomainName {
+    DomainName::parse(DescribeUserPoolDomainRequest { domain: Some(text.to_owned()) })
         .expect("a prefix")
 }
 
@@ -155,7 +162,9 @@ fn update_only(paths: &[&str], request: UpdateUserPoolRequest) -> Command {
 }
 
 fn assign(prefix_text: &str) -> Command {
-    Command::CreateDomain(prefix(prefix_text))
+    CheckedCommand::create_user_pool_domain(domain(prefix_text, ID))
+        .expect("a legal request")
+        .command
 }
 
 fn release(prefix_text: &str) -> Command {

@@ -237,6 +237,11 @@ pub(crate) fn domain(prefix: &str, user_pool_id: &str) -> CreateUserPoolDomainRe
     }
 }
 
+/// The ARN of a user pool of a test server.
+pub(crate) fn arn(user_pool_id: &str) -> String {
+    format!("arn:aws:cognito-idp:us-east-1:123456789012:userpool/{user_pool_id}")
+}
+
 /// Creates a user pool and returns its ID.
 pub(crate) async fn create(client: &mut UserPoolServiceClient<Channel>, name: &str) -> String {
     let created = client.create_user_pool(named(name)).await.expect("a user pool").into_inner();

@@ -26,6 +26,13 @@ pub(crate) fn recorded(event: UserPoolEvent) -> RecordedEvent {
         Payload::UserPoolDeleted(_) => EventKind::Deleted,
         Payload::UserPoolDomainCreated(domain) => EventKind::Assigned { prefix: domain.domain },
         Payload::UserPoolDomainDeleted(domain) => EventKind::Released { prefix: domain.domain },
+        payload @ (Payload::UserPoolDomainUpdated(_)
+        | Payload::UserPoolTagged(_)
+        | Payload::UserPoolUntagged(_)
+        | Payload::CustomAttributesAdded(_)
+        | Payload::UserPoolMfaConfigSet(_)) => {
+            unreachable!("no client makes such a change: {payload:?}")
+        }
     };
     RecordedEvent {
         position: event.position,

@@ -136,6 +136,18 @@ async fn boto3_runs_the_seed_unmodified() {
 
 /// Its model is that of 2017-12-11, so nothing of later years is needed.
 #[tokio::test(flavor = "multi_thread")]
+async fn boto3_calls_the_operations_of_later_years() {
+    let Some(python) = tools::boto3("that boto3 calls the operations of later years") else {
+        return;
+    };
+    let server = Server::start().await;
+    let mut command = Command::new(python);
+    let printed =
+        succeeded(&run(command.arg("tests/it/aws/clients/operations.py"), &server.url).await);
+    assert_eq!(printed.lines().count(), 4, "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn boto3_of_2017_runs_the_seed_unmodified() {
     let Some(python) = tools::boto3_of_2017("that boto3 of 2017 works") else { return };
     boto3_runs_the_seed(&python, "tests/it/aws/clients/boto3-2017").await;
@@ -180,6 +192,16 @@ async fn the_go_sdk_works_and_retries_safely() {
     let printed = succeeded(&run(Command::new(&client).arg("check"), &server.url).await);
     assert_eq!(printed.lines().count(), 4, "{printed}");
     makes_one_user_pool(Command::new(&client).arg("create")).await;
+}
+
+/// The calls that Terraform's current provider makes to create, read, import, update and destroy a
+/// user pool and a domain, from its source.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_calls_of_terraforms_provider_work() {
+    let Some(client) = tools::aws_go("that the calls of Terraform's provider work") else { return };
+    let server = Server::start().await;
+    let printed = succeeded(&run(Command::new(&client).arg("terraform"), &server.url).await);
+    assert_eq!(printed.lines().count(), 8, "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,9 +259,35 @@ async fn cli_works(cli: &Path, refusal: i32) {
         }
     }
     json(&call(&["update-user-pool", id[0], id[1], "--user-pool-tags", "a=b"]).await);
+    let arn = format!("arn:aws:cognito-idp:us-east-1:000000000000:userpool/{}", id[1]);
+    let arn = ["--resource-arn", arn.as_str()];
+    json(&call(&["tag-resource", arn[0], arn[1], "--tags", "c=d,e=f"]).await);
+    json(&call(&["untag-resource", arn[0], arn[1], "--tag-keys", "a", "c"]).await);
+    let tags = json(&call(&["list-tags-for-resource", arn[0], arn[1]]).await);
+    assert_eq!(tags, serde_json::json!({ "Tags": { "e": "f" } }));
+    let attribute = ["--custom-attributes", "Name=added,AttributeDataType=Number"];
+    json(&call(&["add-custom-attributes", id[0], id[1], attribute[0], attribute[1]]).await);
+    let factors = ["--mfa-configuration=ON", "--software-token-mfa-configuration=Enabled=true"];
+    let set = ["set-user-pool-mfa-config", id[0], id[1], factors[0], factors[1]];
+    let set = json(&call(&set).await);
+    let mfa = json(&call(&["get-user-pool-mfa-config", id[0], id[1]]).await);
+    assert_eq!(mfa, set);
+    assert_eq!(mfa["SoftwareTokenMfaConfiguration"]["Enabled"], true);
     json(&call(&["create-user-pool-domain", id[0], id[1], "--domain", "people"]).await);
     let domain = json(&call(&["describe-user-pool-domain", "--domain", "people"]).await);
     assert_eq!(domain["DomainDescription"]["UserPoolId"], id[1]);
+    let config = |number| {
+        format!(
+            "--custom-domain-config=CertificateArn=arn:aws:acm:us-east-1:1:certificate/{number}"
+        )
+    };
+    for (operation, config) in [("create", config(1)), ("update", config(2))] {
+        let operation = format!("{operation}-user-pool-domain");
+        let name = "--domain=auth.example.com";
+        let answer = json(&call(&[&operation, id[0], id[1], name, &config]).await);
+        assert_eq!(answer["CloudFrontDomain"], "auth-example-com.cloudfront.invalid");
+    }
+    json(&call(&["delete-user-pool-domain", id[0], id[1], "--domain", "auth.example.com"]).await);
     let listed = json(&call(&["list-user-pools", "--max-results", "10"]).await);
     assert_eq!(listed["UserPools"].as_array().map(Vec::len), Some(1));
 

@@ -22,7 +22,8 @@ async fn a_record_has_the_door_the_operation_and_the_sdk() {
     let server = Server::start().await;
     let script = "import boto3; c = boto3.client('cognito-idp'); \
                   i = c.create_user_pool(PoolName='secret-name')['UserPool']['Id']; \
-                  c.describe_user_pool(UserPoolId=i); print(i)";
+                  c.describe_user_pool(UserPoolId=i); print(i); \
+                  c.list_tags_for_resource(ResourceArn='arn:aws:cognito-idp:us-east-1:000000000000:userpool/' + i)";
     let mut command = tokio::process::Command::new(python);
     let id = succeeded(&run(command.args(["-c", script]), &server.url).await);
     let target = format!("{TARGET}.DescribeUserPool");
@@ -42,11 +43,12 @@ async fn a_record_has_the_door_the_operation_and_the_sdk() {
     let log = server.terminate().await;
 
     let records = records(&log);
-    assert_eq!(records.len(), 3, "{log}");
+    assert_eq!(records.len(), 4, "{log}");
     for (record, operation, status, error) in [
         (&records[0], "CreateUserPool", 200, Value::Null),
         (&records[1], "DescribeUserPool", 200, Value::Null),
-        (&records[2], "DescribeUserPool", 400, "InvalidSignatureException".into()),
+        (&records[2], "ListTagsForResource", 200, Value::Null),
+        (&records[3], "DescribeUserPool", 400, "InvalidSignatureException".into()),
     ] {
         assert_eq!(record["door"], "aws-json", "{record}");
         assert_eq!(record["aws_operation"], operation, "{record}");
@@ -58,10 +60,12 @@ async fn a_record_has_the_door_the_operation_and_the_sdk() {
     assert_eq!(records[0]["attempt"], "attempt=1; max=3");
     let agent = records[0]["user_agent"].as_str().expect("a user agent");
     assert!(agent.starts_with("Boto3/"), "{agent}");
-    assert_eq!(records[1]["user_pool_id"], id.trim());
+    for record in &records[1..3] {
+        assert_eq!(record["user_pool_id"], id.trim());
+    }
     // What is not verified is not an actor.
-    assert_eq!(records[2]["actor"], "anonymous");
-    assert_eq!(records[2]["reason"], "TOKEN_REFUSED");
+    assert_eq!(records[3]["actor"], "anonymous");
+    assert_eq!(records[3]["reason"], "TOKEN_REFUSED");
     for secret in ["tests/secret+1", "Signature=", "5e9f", "secret-name", "SignedHeaders"] {
         assert!(!log.contains(secret), "{secret} is in {log}");
     }

@@ -14,15 +14,17 @@ use userpool::{
     aws,
     event_log::{Head, Record},
     proto::{
-        self, CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
-        DeleteUserPoolRequest, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
+        self, AddCustomAttributesRequest, CreateUserPoolDomainRequest, CreateUserPoolRequest,
+        DeleteUserPoolDomainRequest, DeleteUserPoolRequest, DescribeUserPoolDomainRequest,
+        DescribeUserPoolRequest, GetUserPoolMfaConfigRequest, ListTagsForResourceRequest,
         ListUserPoolDomainsRequest, ListUserPoolEventsRequest, ListUserPoolsRequest,
-        ReplayUserPoolRequest, SignedCheckpoint, UpdateUserPoolRequest, UserPool, UserPoolEvent,
-        VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
+        ReplayUserPoolRequest, SetUserPoolMfaConfigRequest, SignedCheckpoint, TagResourceRequest,
+        UntagResourceRequest, UpdateUserPoolDomainRequest, UpdateUserPoolRequest, UserPool,
+        UserPoolEvent, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
     },
     user_pool::{
-        self, CheckedCommand, Command, DomainPrefix, Event, Facts, Limits, PageRequest, UserPoolId,
-        UserPoolState, decide, evolve,
+        self, CheckedCommand, Command, DomainName, Event, Facts, Limits, PageRequest, UserPoolArns,
+        UserPoolId, UserPoolState, decide, evolve,
     },
 };
 
@@ -54,8 +56,30 @@ pub(crate) fn requests(bytes: &[u8]) {
     read(bytes, |request: DeleteUserPoolDomainRequest| {
         CheckedCommand::delete_user_pool_domain(request).is_ok()
     });
+    let arns = UserPoolArns::new("us-east-1", "123456789012");
+    read(bytes, |request: UpdateUserPoolDomainRequest| {
+        CheckedCommand::update_user_pool_domain(request).is_ok()
+    });
+    read(bytes, |request: AddCustomAttributesRequest| {
+        CheckedCommand::add_custom_attributes(request).is_ok()
+    });
+    read(bytes, |request: SetUserPoolMfaConfigRequest| {
+        CheckedCommand::set_user_pool_mfa_config(request).is_ok()
+    });
+    read(bytes, |request: TagResourceRequest| {
+        CheckedCommand::tag_resource(request, &arns, &limits).is_ok()
+    });
+    read(bytes, |request: UntagResourceRequest| {
+        CheckedCommand::untag_resource(request, &arns).is_ok()
+    });
+    read(bytes, |request: ListTagsForResourceRequest| {
+        arns.parse_request(request.resource_arn.as_ref()).is_ok()
+    });
+    read(bytes, |request: GetUserPoolMfaConfigRequest| {
+        user_pool::parse_mfa_config_request(request).is_ok()
+    });
     read(bytes, |request: DescribeUserPoolRequest| UserPoolId::parse(request).is_ok());
-    read(bytes, |request: DescribeUserPoolDomainRequest| DomainPrefix::parse(request).is_ok());
+    read(bytes, |request: DescribeUserPoolDomainRequest| DomainName::parse(request).is_ok());
     read(bytes, |request: ListUserPoolsRequest| PageRequest::of_user_pools(request).is_ok());
     read(bytes, |request: ListUserPoolDomainsRequest| PageRequest::of_domains(request).is_ok());
     read(bytes, |request: ListUserPoolEventsRequest| EventQuery::parse(request).is_ok());
@@ -163,6 +187,13 @@ pub(crate) fn aws_request(bytes: &[u8]) {
     aws_json::<CreateUserPoolDomainRequest>(bytes);
     aws_json::<DescribeUserPoolDomainRequest>(bytes);
     aws_json::<DeleteUserPoolDomainRequest>(bytes);
+    aws_json::<UpdateUserPoolDomainRequest>(bytes);
+    aws_json::<AddCustomAttributesRequest>(bytes);
+    aws_json::<GetUserPoolMfaConfigRequest>(bytes);
+    aws_json::<SetUserPoolMfaConfigRequest>(bytes);
+    aws_json::<TagResourceRequest>(bytes);
+    aws_json::<UntagResourceRequest>(bytes);
+    aws_json::<ListTagsForResourceRequest>(bytes);
     // No request has times.
     aws_json::<UserPool>(bytes);
 }
@@ -256,6 +287,13 @@ fn owned(owners: &mut BTreeMap<String, usize>, place: usize, event: &Event) {
         Event::UserPoolDomainDeleted(deleted) => {
             assert_eq!(owners.remove(&deleted.domain), Some(place), "its owner");
         }
-        Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) | Event::UserPoolDeleted(_) => (),
+        Event::UserPoolCreated(_)
+        | Event::UserPoolUpdated(_)
+        | Event::UserPoolDeleted(_)
+        | Event::UserPoolDomainUpdated(_)
+        | Event::UserPoolTagged(_)
+        | Event::UserPoolUntagged(_)
+        | Event::CustomAttributesAdded(_)
+        | Event::UserPoolMfaConfigSet(_) => (),
     }
 }

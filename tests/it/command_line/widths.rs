@@ -83,6 +83,9 @@ async fn help_fits_80_columns_and_short_help_has_no_connection_flags() {
         vec!["log", "export"],
         vec!["log", "import"],
         vec!["domain", "create"],
+        vec!["domain", "update"],
+        vec!["mfa", "set"],
+        vec!["attribute", "add"],
     ] {
         for flag in ["-h", "--help"] {
             let arguments = [command.clone(), vec![flag]].concat();

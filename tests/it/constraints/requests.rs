@@ -6,11 +6,16 @@ use prost_reflect::{
 use serde_json::{Map, json};
 use tonic::{Status, transport::Channel};
 use userpool::{
-    proto::{DESCRIPTORS, user_pool_service_client::UserPoolServiceClient},
-    user_pool::{CheckedCommand, DomainPrefix, InvalidRequest, Limits, PageRequest, UserPoolId},
+    proto::{
+        DESCRIPTORS, ListTagsForResourceRequest, user_pool_service_client::UserPoolServiceClient,
+    },
+    user_pool::{
+        CheckedCommand, DomainName, InvalidRequest, Limits, PageRequest, UserPoolArns, UserPoolId,
+        parse_mfa_config_request,
+    },
 };
 
-use crate::json::data;
+use crate::{json::data, support::arn};
 
 /// The changed item of a list of messages: not the first, so that its index shows in
 /// paths.
@@ -74,10 +79,22 @@ impl Request {
         let mut members = data("create-user-pool-full.json");
         let others = json!({
             "UserPoolId": "us-east-1_AbCdEfGhI", "Domain": "people", "MaxResults": 10,
-            "NextToken": "next",
+            "NextToken": "next", "ResourceArn": arn("us-east-1_AbCdEfGhI"),
+            "Tags": { "team": "people" }, "TagKeys": ["team"], "ManagedLoginVersion": 1,
+            "CustomAttributes": members["Schema"].as_array().map(|schema| &schema[1..]),
+            "SmsMfaConfiguration": {
+                "SmsAuthenticationMessage": members["SmsAuthenticationMessage"],
+                "SmsConfiguration": members["SmsConfiguration"],
+            },
+            "SoftwareTokenMfaConfiguration": { "Enabled": true },
         });
         let object = members.as_object_mut().expect("an object");
         object.extend(others.as_object().expect("an object").clone());
+        if path.steps[0] == "CustomDomainConfig" {
+            let config = json!({ "CertificateArn": "arn:aws:acm:us-east-1:1:certificate/1" });
+            object.insert("CustomDomainConfig".to_owned(), config);
+            object.insert("Domain".to_owned(), json!("auth.example.com"));
+        }
         if path.steps[0] == "UsernameAttributes[]" {
             object.remove("AliasAttributes");
         }
@@ -126,6 +143,7 @@ impl Request {
     /// The result of the parser.
     pub(super) fn parse(&self) -> Result<(), InvalidRequest> {
         let limits = Limits::default();
+        let arns = UserPoolArns::new("us-east-1", "123456789012");
         match self.operation.as_str() {
             "CreateUserPool" => CheckedCommand::create_user_pool(self.typed(), &limits).map(drop),
             "DescribeUserPool" => UserPoolId::parse(self.typed()).map(drop),
@@ -135,11 +153,25 @@ impl Request {
             "CreateUserPoolDomain" => {
                 CheckedCommand::create_user_pool_domain(self.typed()).map(drop)
             }
-            "DescribeUserPoolDomain" => DomainPrefix::parse(self.typed()).map(drop),
+            "DescribeUserPoolDomain" => DomainName::parse(self.typed()).map(drop),
             "DeleteUserPoolDomain" => {
                 CheckedCommand::delete_user_pool_domain(self.typed()).map(drop)
             }
             "ListUserPoolDomains" => PageRequest::of_domains(self.typed()).map(drop),
+            "UpdateUserPoolDomain" => {
+                CheckedCommand::update_user_pool_domain(self.typed()).map(drop)
+            }
+            "AddCustomAttributes" => CheckedCommand::add_custom_attributes(self.typed()).map(drop),
+            "GetUserPoolMfaConfig" => parse_mfa_config_request(self.typed()).map(drop),
+            "SetUserPoolMfaConfig" => {
+                CheckedCommand::set_user_pool_mfa_config(self.typed()).map(drop)
+            }
+            "TagResource" => CheckedCommand::tag_resource(self.typed(), &arns, &limits).map(drop),
+            "UntagResource" => CheckedCommand::untag_resource(self.typed(), &arns).map(drop),
+            "ListTagsForResource" => {
+                let request: ListTagsForResourceRequest = self.typed();
+                arns.parse_request(request.resource_arn.as_ref()).map(drop)
+            }
             operation => unreachable!("{operation} has no parser"),
         }
     }
@@ -161,6 +193,13 @@ impl Request {
             }
             "DeleteUserPoolDomain" => client.delete_user_pool_domain(self.sent()).await.map(drop),
             "ListUserPoolDomains" => client.list_user_pool_domains(self.sent()).await.map(drop),
+            "UpdateUserPoolDomain" => client.update_user_pool_domain(self.sent()).await.map(drop),
+            "AddCustomAttributes" => client.add_custom_attributes(self.sent()).await.map(drop),
+            "GetUserPoolMfaConfig" => client.get_user_pool_mfa_config(self.sent()).await.map(drop),
+            "SetUserPoolMfaConfig" => client.set_user_pool_mfa_config(self.sent()).await.map(drop),
+            "TagResource" => client.tag_resource(self.sent()).await.map(drop),
+            "UntagResource" => client.untag_resource(self.sent()).await.map(drop),
+            "ListTagsForResource" => client.list_tags_for_resource(self.sent()).await.map(drop),
             operation => unreachable!("{operation} has no client"),
         }
     }

@@ -104,7 +104,12 @@ impl KnownPools {
                 self.0.insert(answer.id(), (revision, None));
             }
             Call::Create(_) => (),
-            Call::Update(request) => self.set(request.user_pool_id.as_ref(), revision, |_| ()),
+            Call::Update(_)
+            | Call::UpdateDomain(_)
+            | Call::AddCustomAttributes(_)
+            | Call::SetMfa(_)
+            | Call::Tag(_)
+            | Call::Untag(_) => self.set(call.target().as_ref(), revision, |_| ()),
             Call::CreateDomain(request) => {
                 let domain = request.domain.clone();
                 self.set(request.user_pool_id.as_ref(), revision, |known| *known = domain);

@@ -84,7 +84,14 @@ impl Log {
                 let owner = self.domains.remove(&deleted.domain);
                 assert_eq!(owner.as_deref(), Some(id), "only its owner releases a domain");
             }
-            Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) | Event::UserPoolDeleted(_) => (),
+            Event::UserPoolCreated(_)
+            | Event::UserPoolUpdated(_)
+            | Event::UserPoolDeleted(_)
+            | Event::UserPoolDomainUpdated(_)
+            | Event::UserPoolTagged(_)
+            | Event::UserPoolUntagged(_)
+            | Event::CustomAttributesAdded(_)
+            | Event::UserPoolMfaConfigSet(_) => (),
         }
     }
 

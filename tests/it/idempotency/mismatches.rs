@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use tonic::Code;
+use userpool::proto::mfa_configuration::Value as Mfa;
 
 use crate::{
     calls::Call,
@@ -28,13 +29,18 @@ async fn another_request_under_a_used_id_is_refused() {
         (Call::assign(&id, "persons-login"), 3),
         (Call::assign("us-east-1_other", "people-login"), 3),
         (Call::release(&id, "persons-login").expecting(3), 4),
-        (Call::delete("us-east-1_other"), 5),
+        (Call::set_tag(&id, "stage", "live"), 5),
+        (Call::remove_tag(&id, "team"), 6),
+        (Call::add_attribute(&id, "paid"), 7),
+        (Call::set_mfa(&id, Mfa::On), 8),
+        (Call::set_login_version(&id, "people-again", 1), 10),
+        (Call::delete("us-east-1_other"), 12),
     ] {
         let other = call.under(&request_id(number)).send(&mut client).await;
         assert_mismatch(other, &request_id(number));
     }
     assert_answers_again(&mut client, &calls).await;
-    assert_log_ends_at(&mut client, 5).await;
+    assert_log_ends_at(&mut client, 12).await;
     server.stop().await;
 }
 
@@ -50,6 +56,11 @@ async fn another_method_under_a_used_id_is_refused() {
             Call::tag(&id, "one").expecting(1),
             Call::assign(&id, "people-login"),
             Call::release(&id, "people-login").expecting(3),
+            Call::set_login_version(&id, "people-again", 2),
+            Call::set_tag(&id, "stage", "test"),
+            Call::remove_tag(&id, "stage"),
+            Call::add_attribute(&id, "plan"),
+            Call::set_mfa(&id, Mfa::Optional),
             // The same bytes as a request to create a domain without its prefix.
             Call::delete(&id),
         ] {
@@ -59,7 +70,7 @@ async fn another_method_under_a_used_id_is_refused() {
             }
         }
     }
-    assert_log_ends_at(&mut client, 5).await;
+    assert_log_ends_at(&mut client, 12).await;
     server.stop().await;
 }
 

@@ -49,7 +49,7 @@ async fn a_retry_gets_the_first_answer_after_later_changes() {
     let mut another = server.client().await;
     let backwards: Vec<_> = calls.into_iter().rev().collect();
     assert_answers_again(&mut another, &backwards).await;
-    assert_log_ends_at(&mut client, 7).await;
+    assert_log_ends_at(&mut client, 14).await;
     server.stop().await;
 }
 
@@ -62,7 +62,7 @@ async fn a_retry_is_recognized_after_a_restart() {
     assert_answers_again(&mut client, &calls).await;
     let other = Call::create("another").under(&request_id(1)).send(&mut client).await;
     assert_mismatch(other, &request_id(1));
-    assert_log_ends_at(&mut client, 5).await;
+    assert_log_ends_at(&mut client, 12).await;
     server.stop().await;
 }
 
@@ -76,7 +76,7 @@ async fn a_retry_is_recognized_after_the_read_model_was_deleted() {
     let server = server.restart_after(delete).await;
     let mut client = server.client().await;
     assert_answers_again(&mut client, &calls).await;
-    assert_log_ends_at(&mut client, 5).await;
+    assert_log_ends_at(&mut client, 12).await;
     server.stop().await;
 }
 

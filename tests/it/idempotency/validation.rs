@@ -2,7 +2,7 @@
 
 use tonic::Status;
 use tonic_types::StatusExt as _;
-use userpool::proto::{DescribeUserPoolRequest, UserPool};
+use userpool::proto::{DescribeUserPoolRequest, UserPool, mfa_configuration::Value as Mfa};
 
 use crate::{
     calls::{Answer, Call},
@@ -46,7 +46,12 @@ async fn a_validated_call_gets_the_real_answer_and_records_nothing() {
     for (call, position) in [
         (Call::tag(&id, "one"), 2),
         (Call::assign(&id, "people-login"), 3),
-        (Call::release(&id, "people-login"), 4),
+        (Call::set_login_version(&id, "people-login", 2), 4),
+        (Call::release(&id, "people-login"), 5),
+        (Call::set_tag(&id, "stage", "test"), 6),
+        (Call::remove_tag(&id, "stage"), 7),
+        (Call::add_attribute(&id, "plan"), 8),
+        (Call::set_mfa(&id, Mfa::On), 9),
     ] {
         let before = describe(&mut client, &id).await;
         let validated = call.clone().only_validated().send(&mut client).await.expect("valid");
@@ -57,9 +62,9 @@ async fn a_validated_call_gets_the_real_answer_and_records_nothing() {
         assert_eq!(comparable(validated), comparable(answer));
     }
     let validated = Call::delete(&id).only_validated().send(&mut client).await.expect("valid");
-    assert_eq!((validated.revision, validated.position), (5, 0));
+    assert_eq!((validated.revision, validated.position), (10, 0));
     describe(&mut client, &id).await.expect("still there");
-    assert_log_ends_at(&mut client, 4).await;
+    assert_log_ends_at(&mut client, 9).await;
     server.stop().await;
 }
 
@@ -75,6 +80,11 @@ async fn a_validated_call_is_refused_as_the_real_one() {
         (Call::tag("us-east-1_other", "one"), "USER_POOL_NOT_FOUND"),
         (Call::assign(&id, "another"), "USER_POOL_HAS_DOMAIN"),
         (Call::release(&id, "another"), "DOMAIN_NOT_FOUND"),
+        (Call::set_login_version(&id, "another", 2), "DOMAIN_NOT_FOUND"),
+        (Call::set_tag("us-east-1_other", "stage", "test"), "USER_POOL_NOT_FOUND"),
+        (Call::remove_tag(&id, "stage").expecting(1), "REVISION_MISMATCH"),
+        (Call::add_attribute(&id, "p lan"), "INVALID_REQUEST"),
+        (Call::set_mfa("us-east-1_other", Mfa::On), "USER_POOL_NOT_FOUND"),
         (Call::delete(&id), "USER_POOL_HAS_DOMAIN"),
     ] {
         let real = call.clone().send(&mut client).await.expect_err("a refusal");
@@ -119,6 +129,6 @@ async fn a_validated_retry_gets_the_answer_without_a_position() {
     }
     let other = Call::create("others").only_validated().under(&request_id(1));
     assert_mismatch(other.send(&mut client).await, &request_id(1));
-    assert_log_ends_at(&mut client, 5).await;
+    assert_log_ends_at(&mut client, 12).await;
     server.stop().await;
 }

@@ -10,13 +10,14 @@ use tonic::{Request, Status, transport::Channel};
 use userpool::proto::{
     CreateUserPoolRequest, DeleteUserPoolDomainRequest, DeleteUserPoolRequest,
     DescribeUserPoolDomainRequest, DescribeUserPoolRequest, ListUserPoolEventsRequest,
-    ListUserPoolsRequest, ReplayUserPoolRequest, UpdateUserPoolRequest, UserPoolEventFilter,
-    WatchUserPoolEventsRequest, user_pool_history_service_client::UserPoolHistoryServiceClient,
+    ListUserPoolsRequest, ReplayUserPoolRequest, TagResourceRequest, UpdateUserPoolRequest,
+    UserPoolEventFilter, WatchUserPoolEventsRequest,
+    user_pool_history_service_client::UserPoolHistoryServiceClient,
     watch_user_pool_events_request::Start,
 };
 
 use super::{Process, serve};
-use crate::support::{Client, domain, named};
+use crate::support::{Client, arn, domain, named};
 
 const ID: &str = "us-east-1_AbCdEfGhI";
 
@@ -85,6 +86,8 @@ async fn a_refused_call_is_recorded_with_its_target_and_reason() {
         ..Default::default()
     };
     pools.delete_user_pool_domain(call("remove", remove)).await.expect_err("refused");
+    let tag = TagResourceRequest { resource_arn: Some(arn(ID)), ..Default::default() };
+    pools.tag_resource(call("tag", tag)).await.expect_err("refused");
     pools.create_user_pool(call("create", named("people"))).await.expect_err("refused");
     let mut token = call("token", delete);
     token.metadata_mut().insert("authorization", "Bearer none".parse().expect("a value"));
@@ -98,6 +101,7 @@ async fn a_refused_call_is_recorded_with_its_target_and_reason() {
     assert_eq!(told("update"), refused(ID, ""));
     assert_eq!(told("assign"), refused(ID, "people-login"));
     assert_eq!(told("remove"), refused(ID, "people-login"));
+    assert_eq!(told("tag"), refused(ID, ""));
     assert_eq!(told("create"), refused("", ""));
     assert_eq!(told("token"), expected("UNAUTHENTICATED", "TOKEN_REFUSED", ID, ""));
 }

@@ -14,7 +14,7 @@ use userpool::{
         CreateUserPoolRequest, DESCRIPTORS, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
         ListUserPoolsRequest, UpdateUserPoolRequest,
     },
-    user_pool::{CheckedCommand, DomainPrefix, InvalidRequest, Limits, PageRequest, UserPoolId},
+    user_pool::{CheckedCommand, DomainName, InvalidRequest, Limits, PageRequest, UserPoolId},
 };
 
 use crate::support::{TestServer, metadata, named, reason};
@@ -182,7 +182,7 @@ fn any_other_request_is_accepted_or_refused_briefly() {
         assert_in_few_words(PageRequest::of_user_pools(list));
         let request = DescribeUserPoolRequest { user_pool_id: Some(text.clone()) };
         assert_in_few_words(UserPoolId::parse(request));
-        assert_in_few_words(DomainPrefix::parse(DescribeUserPoolDomainRequest {
+        assert_in_few_words(DomainName::parse(DescribeUserPoolDomainRequest {
             domain: Some(text),
         }));
         Ok(())

@@ -57,6 +57,11 @@ fn expected(request: CreateUserPoolRequest, plain: &UserPool) -> UserPool {
         domain: None,
         admin_create_user_config: Some(admin),
         user_pool_add_ons: request.user_pool_add_ons,
+        custom_domain: None,
+        sms_mfa: None,
+        software_token_mfa: None,
+        domain_settings: None,
+        custom_domain_settings: None,
     }
 }
 

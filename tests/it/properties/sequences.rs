@@ -11,7 +11,8 @@ use userpool::{
     proto::{
         CreateUserPoolRequest, DescribeUserPoolRequest, DescribeUserPoolResponse,
         DomainDescription, ListUserPoolDomainsRequest, ListUserPoolsRequest, UpdateUserPoolRequest,
-        UserPool, UserPoolDescription, user_pool_service_client::UserPoolServiceClient,
+        UserPool, UserPoolDescription, mfa_configuration::Value as Mfa,
+        user_pool_service_client::UserPoolServiceClient,
     },
 };
 
@@ -30,6 +31,11 @@ enum Step {
     Delete(usize),
     Assign(usize, &'static str),
     Release(usize, &'static str),
+    SetLoginVersion(usize, &'static str, i32),
+    SetTag(usize, String),
+    RemoveTag(usize),
+    AddAttribute(usize, &'static str),
+    SetMfa(usize, Mfa),
 }
 
 fn steps(most: usize) -> impl Strategy<Value = Vec<(Step, Option<i64>)>> {
@@ -41,6 +47,11 @@ fn steps(most: usize) -> impl Strategy<Value = Vec<(Step, Option<i64>)>> {
         1 => pool().prop_map(Step::Delete),
         4 => (pool(), prefix()).prop_map(|(pool, prefix)| Step::Assign(pool, prefix)),
         4 => (pool(), prefix()).prop_map(|(pool, prefix)| Step::Release(pool, prefix)),
+        2 => (pool(), prefix(), 1..=2).prop_map(|(pool, prefix, version)| Step::SetLoginVersion(pool, prefix, version)),
+        2 => (pool(), "[a-c]{1,2}").prop_map(|(pool, value)| Step::SetTag(pool, value)),
+        2 => pool().prop_map(Step::RemoveTag),
+        2 => (pool(), prefix()).prop_map(|(pool, name)| Step::AddAttribute(pool, name)),
+        3 => (pool(), select(&[Mfa::Off, Mfa::On, Mfa::Optional][..])).prop_map(|(pool, mfa)| Step::SetMfa(pool, mfa)),
     ];
     let expected_revision = prop_oneof![5 => Just(None), 1 => of(1..5_i64)];
     vec((step, expected_revision), 1..most)
@@ -59,22 +70,18 @@ impl Step {
             Self::Delete(pool) => Call::delete(id(pool)),
             Self::Assign(pool, prefix) => Call::assign(id(pool), prefix),
             Self::Release(pool, prefix) => Call::release(id(pool), prefix),
+            Self::SetLoginVersion(pool, prefix, version) => {
+                Call::set_login_version(id(pool), prefix, version)
+            }
+            Self::SetTag(pool, value) => Call::set_tag(id(pool), "step", &value),
+            Self::RemoveTag(pool) => Call::remove_tag(id(pool), "step"),
+            Self::AddAttribute(pool, name) => Call::add_attribute(id(pool), name),
+            Self::SetMfa(pool, value) => Call::set_mfa(id(pool), value),
         };
         match expected_revision {
             Some(revision) => call.expecting(revision),
             None => call,
         }
-    }
-}
-
-/// The user pool of a call, except the one that it creates.
-fn target(call: &Call) -> Option<String> {
-    match call {
-        Call::Create(_) => None,
-        Call::Update(request) => request.user_pool_id.clone(),
-        Call::Delete(request) => request.user_pool_id.clone(),
-        Call::CreateDomain(request) => request.user_pool_id.clone(),
-        Call::DeleteDomain(request) => request.user_pool_id.clone(),
     }
 }
 
@@ -85,7 +92,7 @@ fn no_sequence_of_commands_breaks_an_invariant() {
         let mut ids = Vec::new();
         for (step, expected_revision) in steps {
             let call = step.call(&ids, expected_revision);
-            let id = target(&call).unwrap_or_else(|| {
+            let id = call.target().unwrap_or_else(|| {
                 ids.push(format!("us-east-1_{}", ids.len()));
                 ids[ids.len() - 1].clone()
             });
@@ -142,7 +149,7 @@ fn the_server_agrees_with_the_rules_and_with_its_log() {
             for (step, expected_revision) in steps {
                 let call = step.call(&ids, expected_revision);
                 let answer = call.clone().send(&mut client).await;
-                let id = target(&call).unwrap_or_else(|| {
+                let id = call.target().unwrap_or_else(|| {
                     ids.push(answer.as_ref().expect("a user pool").id());
                     ids[ids.len() - 1].clone()
                 });

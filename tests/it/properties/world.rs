@@ -6,8 +6,8 @@ use prost_types::Timestamp;
 use userpool::{
     proto::{DescribeUserPoolRequest, UpdateUserPoolRequest, UserPool, mfa_configuration},
     user_pool::{
-        CheckedCommand, Command, Event, Facts, Limits, Rejection, UserPoolId, UserPoolState,
-        decide, evolve,
+        CheckedCommand, Command, Event, Facts, Limits, Rejection, UserPoolArns, UserPoolId,
+        UserPoolState, decide, evolve,
     },
 };
 
@@ -39,7 +39,14 @@ impl World {
     /// revision.
     pub(super) fn carry_out(&mut self, id: &str, call: Call) -> Result<i64, Rejection> {
         let CheckedCommand { command, options, .. } = checked(call);
-        let updates = matches!(command, Command::Update(_));
+        let updates = matches!(
+            command,
+            Command::Update(_)
+                | Command::UpdateDomain(_)
+                | Command::Tag(_)
+                | Command::Untag(_)
+                | Command::SetMfaConfig(_)
+        );
         let (state, facts) = self.facts(id, &command);
         let decided = decide(&state, &facts, options.expected_revision, command)?;
         if decided.is_empty() {
@@ -58,11 +65,10 @@ impl World {
     }
 
     fn facts(&self, id: &str, command: &Command) -> (UserPoolState, Facts) {
-        let owner = match command {
-            Command::CreateDomain(prefix) | Command::DeleteDomain(prefix) => {
-                self.domains.get(prefix.as_str())
-            }
-            Command::Create(_) | Command::Update(_) | Command::Delete => None,
+        let owner = if let Command::CreateDomain(create) = command {
+            self.domains.get(create.name().as_str())
+        } else {
+            None
         };
         let pool = self.pools.get(id);
         let facts = Facts {
@@ -95,9 +101,19 @@ impl World {
                 let on = Some(mfa_configuration::Value::On.into());
                 let is_on =
                     |pool: Option<&UserPool>| pool.map(|pool| pool.mfa_configuration) == Some(on);
-                assert!(is_on(before) || !is_on(updated.user_pool.as_ref()), "MFA is turned on");
+                let has_factor = before.is_some_and(|pool| pool.software_token_mfa.is_some());
+                let may_turn_on = is_on(before) || has_factor;
+                assert!(may_turn_on || !is_on(updated.user_pool.as_ref()), "MFA is turned on");
             }
-            Event::UserPoolCreated(_) | Event::UserPoolDeleted(_) => (),
+            Event::UserPoolDomainUpdated(updated) => {
+                assert_eq!(self.domains.get(&updated.domain).map(String::as_str), Some(id));
+            }
+            Event::UserPoolTagged(tagged) => assert!(!tagged.tags.is_empty()),
+            Event::UserPoolUntagged(untagged) => assert!(!untagged.tag_keys.is_empty()),
+            Event::UserPoolCreated(_)
+            | Event::UserPoolDeleted(_)
+            | Event::CustomAttributesAdded(_)
+            | Event::UserPoolMfaConfigSet(_) => (),
         }
         let pool = self.pools.entry(id.to_owned()).or_default();
         assert_ne!(pool.state, UserPoolState::Deleted, "a deleted user pool has no later event");
@@ -146,12 +162,18 @@ fn replay(events: &[(Event, Timestamp)]) -> UserPoolState {
 
 fn checked(call: Call) -> CheckedCommand {
     let limits = Limits::default();
+    let arns = UserPoolArns::new("us-east-1", "123456789012");
     let checked = match call {
         Call::Create(request) => CheckedCommand::create_user_pool(*request, &limits),
         Call::Update(request) => CheckedCommand::update_user_pool(*request),
         Call::Delete(request) => CheckedCommand::delete_user_pool(request),
         Call::CreateDomain(request) => CheckedCommand::create_user_pool_domain(request),
+        Call::UpdateDomain(request) => CheckedCommand::update_user_pool_domain(request),
         Call::DeleteDomain(request) => CheckedCommand::delete_user_pool_domain(request),
+        Call::AddCustomAttributes(request) => CheckedCommand::add_custom_attributes(request),
+        Call::SetMfa(request) => CheckedCommand::set_user_pool_mfa_config(request),
+        Call::Tag(request) => CheckedCommand::tag_resource(request, &arns, &limits),
+        Call::Untag(request) => CheckedCommand::untag_resource(request, &arns),
     };
     checked.expect("a legal request")
 }

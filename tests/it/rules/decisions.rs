@@ -34,7 +34,10 @@ fn retag() -> Command {
 }
 
 fn assigned(domain: &str) -> Event {
-    Event::UserPoolDomainCreated(UserPoolDomainCreated { domain: domain.to_owned() })
+    Event::UserPoolDomainCreated(UserPoolDomainCreated {
+        domain: domain.to_owned(),
+        settings: None,
+    })
 }
 
 fn released(domain: &str) -> Event {

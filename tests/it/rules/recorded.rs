@@ -22,6 +22,7 @@ fn replayed(events: impl IntoIterator<Item = Event>) -> Scenario {
         let facts = EventFacts {
             user_pool_id: &id,
             domain: state.user_pool().and_then(|pool| pool.domain.as_deref()),
+            custom_domain: None,
             deleted: false,
             revision,
             event_revision: revision + 1,

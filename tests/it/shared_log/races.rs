@@ -27,7 +27,7 @@ async fn a_domain_has_one_owner() {
     for node in &pair.nodes {
         let domains = node.app.list_domains("", usize::MAX).expect("readable");
         let domains: Vec<_> =
-            domains.iter().map(|it| (it.prefix.as_str(), it.user_pool_id.as_str())).collect();
+            domains.iter().map(|it| (it.name.as_str(), it.user_pool_id.as_str())).collect();
         assert_eq!(domains, [("login", winners[0].as_str())]);
     }
 }

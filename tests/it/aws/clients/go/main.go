@@ -1,5 +1,5 @@
 // The AWS SDK for Go, unmodified. "create" creates one user pool, "endpoint URL" does so at
-// that endpoint, "check" prints its checks.
+// that endpoint, "check" prints its checks, "terraform" makes the calls of Terraform's provider.
 package main
 
 import (
@@ -22,6 +22,12 @@ func main() {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	check(err)
 	client := cognito.NewFromConfig(cfg)
+	if os.Args[1] == "terraform" {
+		provider := terraform{ctx, client}
+		provider.runPool()
+		provider.runDomain()
+		return
+	}
 	if os.Args[1] == "endpoint" {
 		client = cognito.NewFromConfig(cfg, func(o *cognito.Options) { o.BaseEndpoint = aws.String(os.Args[2]) })
 	}
