@@ -54,7 +54,7 @@ async fn unknown_methods_are_unimplemented() {
     let server = TestServer::start().await;
     let mut grpc = Grpc::new(server.channel().await);
     for path in [
-        "/userpool.v1.UserPoolService/AddCustomAttributes",
+        "/userpool.v1.UserPoolService/CreateGroup",
         "/userpool.v1.NoSuchService/CreateUserPool",
         "/userpool.v2.UserPoolService/CreateUserPool",
     ] {
