@@ -4,7 +4,8 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost_types::{FileDescriptorSet, field_descriptor_proto::Type};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
+    "userpool/v1/aws_since.proto",
     "userpool/v1/error_reason.proto",
     "userpool/v1/user_pool.proto",
     "userpool/v1/user_pool_event.proto",

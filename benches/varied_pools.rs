@@ -151,10 +151,12 @@ fn request(random: &mut Random) -> CreateUserPoolRequest {
                 advanced_security_mode::Value::Audit,
                 advanced_security_mode::Value::Enforced,
             ];
-            UserPoolAddOns { advanced_security_mode: Some(random.pick(&modes).into()) }
+            UserPoolAddOns {
+                advanced_security_mode: Some(random.pick(&modes).into()),
+                advanced_security_additional_flows: None,
+            }
         }),
-        request_id: None,
-        validate_only: false,
+        ..CreateUserPoolRequest::default()
     }
 }
 
@@ -176,8 +178,9 @@ fn policies(random: &mut Random) -> UserPoolPolicies {
         require_lowercase: Some(random.flag()),
         require_numbers: Some(random.flag()),
         require_symbols: Some(random.flag()),
+        ..PasswordPolicy::default()
     });
-    UserPoolPolicies { password_policy }
+    UserPoolPolicies { password_policy, sign_in_policy: None }
 }
 
 /// Each trigger in one of three cases.
@@ -200,6 +203,7 @@ fn lambda_config(random: &mut Random, region: &str, account: &str) -> LambdaConf
         create_auth_challenge: function("create-challenge"),
         verify_auth_challenge_response: function("verify"),
         pre_token_generation: function("claims"),
+        ..LambdaConfig::default()
     }
 }
 
@@ -223,6 +227,7 @@ fn sms_configuration(random: &mut Random, account: &str, team: &str) -> SmsConfi
     SmsConfiguration {
         sns_caller_arn: Some(format!("arn:aws:iam::{account}:role/service-role/{noun}-sms-{id}")),
         external_id: random.sometimes(2, |random| format!("{team}-{}", hexadecimal(random, 12))),
+        sns_region: None,
     }
 }
 
@@ -237,6 +242,7 @@ fn email_configuration(
     EmailConfiguration {
         source_arn: Some(identity),
         reply_to_email_address: random.sometimes(2, |_| format!("{noun}.support@{domain}")),
+        ..EmailConfiguration::default()
     }
 }
 

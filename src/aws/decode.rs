@@ -20,6 +20,8 @@ const MAX_SECONDS: i64 = 253_402_300_799;
 pub(super) struct Decoded {
     /// The message, encoded.
     pub(super) message: Vec<u8>,
+    /// The first members that do not exist, which were ignored.
+    pub(super) ignored: Vec<String>,
     /// The names that no value of their enum has, with the numbers that stand for them in the
     /// message. No enum has a value with such a number, so the field rules refuse it.
     pub(super) unknown_names: Vec<(i32, String)>,
@@ -31,6 +33,12 @@ pub(super) struct Decoded {
 /// ones. The limit bounds the time: each name is compared with those before it, and replaced in
 /// the text of each violation.
 const MAX_UNKNOWN_NAMES: usize = 64;
+
+/// How many members that do not exist are told of.
+const MAX_IGNORED: usize = 16;
+
+/// How many characters of a name of the client are repeated.
+const MAX_SHOWN_CHARS: usize = 128;
 
 /// The JSON does not have the types of the request. The text is AWS's, with the path of the
 /// member.
@@ -81,13 +89,19 @@ impl Decoded {
     ) -> Result<(), SerializationError> {
         for (name, value) in object {
             // As in AWS, members that do not exist are ignored, and null means absent.
-            let Some(member) = shape.named(&name).filter(|_| !value.is_null()) else { continue };
+            let Some(member) = shape.named(&name) else {
+                self.ignore(path, &name);
+                continue;
+            };
+            if value.is_null() {
+                continue;
+            }
             let path = Path::Member(path, &member.field);
             match (member.cardinality, value) {
                 (Cardinality::One, value) => self.read_value(member, value, &path, message)?,
                 (Cardinality::List, Value::Array(items)) => {
                     if items.is_empty() && member.must_have_items {
-                        self.empty_lists.push(member.field.clone());
+                        self.empty_lists.push(path.fields());
                     }
                     for (index, item) in items.into_iter().enumerate() {
                         self.read_value(member, item, &Path::Item(&path, index), message)?;
@@ -149,6 +163,16 @@ impl Decoded {
         Ok(())
     }
 
+    fn ignore(&mut self, parent: &Path<'_>, name: &str) {
+        if self.ignored.len() < MAX_IGNORED {
+            let name: String = name.chars().take(MAX_SHOWN_CHARS).collect();
+            self.ignored.push(match parent {
+                Path::Root => name,
+                Path::Member(..) | Path::Item(..) | Path::Value(..) => format!("{parent}.{name}"),
+            });
+        }
+    }
+
     fn enum_number(&mut self, names: &[(i32, String)], name: String) -> i32 {
         if let Some((number, _)) = names.iter().find(|(_, known)| *known == name) {
             return *number;
@@ -175,6 +199,20 @@ enum Path<'a> {
     Value(&'a Path<'a>, &'a str),
 }
 
+impl Path<'_> {
+    /// As the schema of this service has it, for the path of a member outside of lists:
+    /// `policies.sign_in_policy`.
+    fn fields(&self) -> String {
+        match self {
+            Self::Member(parent, field) => match parent.fields() {
+                path if path.is_empty() => (*field).to_owned(),
+                path => format!("{path}.{field}"),
+            },
+            Self::Root | Self::Item(..) | Self::Value(..) => String::new(),
+        }
+    }
+}
+
 /// As AWS writes it: `schema.1.member.name`.
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,7 +222,7 @@ impl fmt::Display for Path<'_> {
             Self::Member(parent, field) => write!(f, "{parent}.{}", lower_camel(field)),
             Self::Item(list, index) => write!(f, "{list}.{}.member", index + 1),
             Self::Value(map, key) => {
-                let key: String = key.chars().take(128).collect();
+                let key: String = key.chars().take(MAX_SHOWN_CHARS).collect();
                 write!(f, "{map}.{key}.member")
             }
         }

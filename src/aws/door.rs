@@ -30,7 +30,7 @@ use crate::{
 };
 
 use super::{
-    Gate, Origin, answer, body,
+    AwsApi, Gate, Origin, answer, body,
     call::OperationCall,
     error::{ACCESS_DENIED, Class, Exception, OK, UNKNOWN_OPERATION, UNSUPPORTED_MEDIA_TYPE},
     headers::{self, ATTEMPT, CORRELATION_ID, INVOCATION_ID, TARGET},
@@ -54,6 +54,8 @@ pub struct DoorSettings {
     pub keys: Option<AccessKeyVerifier>,
     /// The web pages that may call.
     pub origins: Vec<Origin>,
+    /// The version of the API to answer as.
+    pub api: AwsApi,
 }
 
 /// The door. Clones share its state.
@@ -150,7 +152,9 @@ impl Shared {
     ) -> Prepared {
         let Parts { headers, extensions, method, .. } = parts;
         let target = headers.get(&TARGET).and_then(|target| target.to_str().ok());
-        let operation = target.and_then(Operation::of);
+        let api = self.settings.api;
+        let known = target.and_then(Operation::of);
+        let operation = known.filter(|operation| api.has(operation.since));
         let (access_key_id, authenticated) = match &body {
             Ok(body) => {
                 let request = SignedRequest { method: &method, headers: &headers, body };
@@ -161,7 +165,10 @@ impl Shared {
         let authenticated = authenticated.and_then(|identity| {
             memory.move_to(&identity, extensions.get::<Peer>()).map(|()| identity)
         });
-        let known = operation.ok_or_else(|| unknown_operation(target));
+        let known = operation.ok_or_else(|| match known {
+            Some(later) => later_operation(later),
+            None => unknown_operation(target),
+        });
         let checked = check_content_type(&headers).and(known);
         let (checked, body) = match (body, checked) {
             (Ok(body), checked) => (checked, body),
@@ -189,7 +196,7 @@ impl Shared {
         *request.uri_mut() = match operation {
             Some(operation) => {
                 let request_id = request_id(&headers).filter(|_| operation.is_change);
-                extensions.insert(OperationCall { operation, body, request_id });
+                extensions.insert(OperationCall { operation, api, body, request_id });
                 Uri::from_static(operation.path)
             }
             None => Uri::from_static("/unknown"),
@@ -324,6 +331,16 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Error> {
     }
     let message = format!("The Content-Type must be {}.", headers::CONTENT_TYPE);
     Err(Error::raised(ErrorReason::InvalidRequest, UNSUPPORTED_MEDIA_TYPE, message))
+}
+
+fn later_operation(operation: &Operation) -> Error {
+    let message = format!(
+        "Amazon Cognito has the operation {} since {}, but this server answers as of 2017-12-11 \
+         (setting aws-api).",
+        operation.name,
+        operation.since.unwrap_or_default()
+    );
+    Error::raised(ErrorReason::InvalidRequest, UNKNOWN_OPERATION, message)
 }
 
 fn unknown_operation(target: Option<&str>) -> Error {

@@ -86,6 +86,7 @@ pub(super) fn class(error: &Error) -> Class {
         | ErrorReason::DomainTaken
         | ErrorReason::DomainNotFound
         | ErrorReason::UserPoolHasDomain
+        | ErrorReason::UserPoolDeletionProtected
         | ErrorReason::IdempotencyMismatch => (StatusCode::BAD_REQUEST, INVALID_PARAMETER),
         ErrorReason::UserPoolNotFound | ErrorReason::UserPoolDeleted => {
             (StatusCode::BAD_REQUEST, RESOURCE_NOT_FOUND)
@@ -161,6 +162,7 @@ impl Exception {
             | ErrorReason::DomainNotFound
             | ErrorReason::DomainTaken
             | ErrorReason::UserPoolHasDomain
+            | ErrorReason::UserPoolDeletionProtected
             | ErrorReason::RevisionMismatch
             | ErrorReason::IdempotencyMismatch
             | ErrorReason::BeyondEnd

@@ -17,7 +17,7 @@ use crate::{
     service::{Error, Operations},
     telemetry::metrics::{RefusalCounters, RefusalReason},
     transport::{self, FinalStatus, Protocol as _},
-    user_pool::InvalidRequest,
+    user_pool::{InvalidRequest, Violation, lower_camel},
 };
 
 use super::{
@@ -63,9 +63,17 @@ impl State {
             self.refused.count(RefusalReason::Starting);
             return Err(Error::starting());
         };
-        let OperationCall { operation, body, request_id } = call;
-        let (request_shape, response_shape) = operation.shapes()?;
-        let Decoded { message, unknown_names, empty_lists } = decode::decode(request_shape, &body)?;
+        let OperationCall { operation, api, body, request_id } = call;
+        let (request_shape, response_shape) = operation.shapes(api)?;
+        let Decoded { message, ignored, unknown_names, empty_lists } =
+            decode::decode(request_shape, &body)?;
+        if !ignored.is_empty() {
+            tracing::debug!(
+                operation = operation.name,
+                members = ?ignored,
+                "members that this server does not have are ignored"
+            );
+        }
         // Only a change records its caller.
         let caller = operation.is_change;
         let caller = caller.then(|| transport::caller(request.extensions(), request.headers()));
@@ -76,9 +84,10 @@ impl State {
         let response =
             operation.call(operations, &message, caller.unwrap_or_default(), options).await;
         let response = response.map_err(|error| named(error, &unknown_names));
-        let response = match empty_lists.first() {
-            Some(list) => return Err(with_empty_list(response.err(), list, request_shape)),
-            None => response?,
+        let response = if empty_lists.is_empty() {
+            response?
+        } else {
+            return Err(with_empty_lists(response.err(), &empty_lists, request_shape));
         };
         match operation.answer {
             Answer::Message { .. } => {
@@ -139,10 +148,10 @@ fn named(error: Error, unknown_names: &[(i32, String)]) -> Error {
     }
 }
 
-/// Adds the violation of an empty list, in the order of the members. An error that is not
-/// about the request is returned as it is.
-fn with_empty_list(error: Option<Error>, list: &str, shape: &Shape) -> Error {
-    let other = match error {
+/// Adds the violations of empty lists, in the order of the members. An error that is not about
+/// the request is returned as it is.
+fn with_empty_lists(error: Option<Error>, lists: &[String], shape: &Shape) -> Error {
+    let mut invalid = match error {
         Some(error) if error.reason() == ErrorReason::InvalidRequest => {
             error.into_refusal().invalid
         }
@@ -153,7 +162,13 @@ fn with_empty_list(error: Option<Error>, list: &str, shape: &Shape) -> Error {
         let field = field.split(['.', '[']).next();
         shape.members().iter().position(|member| Some(member.field.as_str()) == field)
     };
-    let list_place = place(list);
-    let is_after = |field: &str| place(field).is_none_or(|place| Some(place) > list_place);
-    InvalidRequest::with_empty_list(other, list, |violation| is_after(&violation.field)).into()
+    for list in lists {
+        let list_place = place(list);
+        let is_after = |violation: &Violation| {
+            place(&violation.field).is_none_or(|place| Some(place) > list_place)
+        };
+        let path = lower_camel(list);
+        invalid = Some(InvalidRequest::with_empty_list(invalid, list, &path, is_after));
+    }
+    invalid.map_or_else(Error::internal, Error::from)
 }

@@ -8,6 +8,7 @@
 //! decodes it and calls the operation. [`Door`] renders the answer.
 
 mod answer;
+mod api;
 mod body;
 mod call;
 mod decode;
@@ -28,6 +29,7 @@ use crate::proto::DESCRIPTORS;
 
 use self::shape::Shape;
 pub use self::{
+    api::AwsApi,
     decode::SerializationError,
     door::{Door, DoorSettings},
     error::RESULTS,
@@ -57,5 +59,5 @@ pub fn from_aws_json<M: Message + Name + Default>(
 }
 
 fn shape<M: Name>() -> Option<Shape> {
-    Shape::of(&DESCRIPTORS.get_message_by_name(&M::full_name())?, &[])
+    Shape::of(&DESCRIPTORS.get_message_by_name(&M::full_name())?, AwsApi::Today, &[])
 }

@@ -17,7 +17,7 @@ use crate::{
     service::{Caller, Error, Operations},
 };
 
-use super::shape::Shape;
+use super::{api::AwsApi, shape::Shape};
 
 /// What a target begins with.
 const TARGET_PREFIX: &str = "AWSCognitoIdentityProviderService.";
@@ -54,6 +54,8 @@ pub(super) struct Operation {
     /// Whether it changes something.
     pub(super) is_change: bool,
     pub(super) answer: Answer,
+    /// The month since which AWS has it; `None` if it had it on 2017-12-11.
+    pub(super) since: Option<&'static str>,
     call: Call,
 }
 
@@ -90,6 +92,7 @@ macro_rules! change {
             path: concat!("/userpool.v1.UserPoolService/", $name),
             is_change: true,
             answer: $answer,
+            since: None,
             call: |operations, request, caller, options| {
                 Box::pin(async move {
                     let mut request: $request = parse(request)?;
@@ -109,6 +112,7 @@ macro_rules! read {
             path: concat!("/userpool.v1.UserPoolService/", $name),
             is_change: false,
             answer: $answer,
+            since: None,
             call: |operations, request, _, _| {
                 Box::pin(async move {
                     let request: $request = parse(request)?;
@@ -120,7 +124,8 @@ macro_rules! read {
 }
 
 /// Source: the operations on user pools and domains in botocore 1.8.12, and those of
-/// botocore 1.44.8 that Terraform's provider calls.
+/// botocore 1.44.8 that Terraform's provider calls. A row of an operation that AWS did not have on
+/// 2017-12-11 ends with the month since which it has it.
 #[rustfmt::skip]
 static OPERATIONS: [Operation; 15] = [
     change!("CreateUserPool", create_user_pool, CreateUserPoolRequest, Answer::Message { show_empty: &[] }),
@@ -131,45 +136,64 @@ static OPERATIONS: [Operation; 15] = [
     change!("CreateUserPoolDomain", create_user_pool_domain, CreateUserPoolDomainRequest, Answer::Message { show_empty: &[] }),
     read!("DescribeUserPoolDomain", describe_user_pool_domain, DescribeUserPoolDomainRequest, Answer::Message { show_empty: &[] }),
     change!("DeleteUserPoolDomain", delete_user_pool_domain, DeleteUserPoolDomainRequest, Answer::EmptyObject),
-    change!("UpdateUserPoolDomain", update_user_pool_domain, UpdateUserPoolDomainRequest, Answer::Message { show_empty: &[] }),
+    change!("UpdateUserPoolDomain", update_user_pool_domain, UpdateUserPoolDomainRequest, Answer::Message { show_empty: &[] }).since("2018-12"),
     change!("AddCustomAttributes", add_custom_attributes, AddCustomAttributesRequest, Answer::EmptyObject),
     read!("GetUserPoolMfaConfig", get_user_pool_mfa_config.await, GetUserPoolMfaConfigRequest, Answer::Message { show_empty: &[] }),
     change!("SetUserPoolMfaConfig", set_user_pool_mfa_config, SetUserPoolMfaConfigRequest, Answer::Message { show_empty: &[] }),
-    change!("TagResource", tag_resource, TagResourceRequest, Answer::EmptyObject),
-    change!("UntagResource", untag_resource, UntagResourceRequest, Answer::EmptyObject),
-    read!("ListTagsForResource", list_tags_for_resource.await, ListTagsForResourceRequest, Answer::Message { show_empty: &["userpool.v1.ListTagsForResourceResponse.tags"] }),
+    change!("TagResource", tag_resource, TagResourceRequest, Answer::EmptyObject).since("2019-03"),
+    change!("UntagResource", untag_resource, UntagResourceRequest, Answer::EmptyObject).since("2019-03"),
+    read!("ListTagsForResource", list_tags_for_resource.await, ListTagsForResourceRequest, Answer::Message { show_empty: &["userpool.v1.ListTagsForResourceResponse.tags"] }).since("2019-03"),
 ];
 
-/// The shapes of the requests and responses, in the order of the operations.
-static SHAPES: LazyLock<Vec<Option<(Shape, Shape)>>> =
-    LazyLock::new(|| OPERATIONS.iter().map(Operation::read_shapes).collect());
+/// The shapes of a request and of its response.
+type Shapes = (Shape, Shape);
+
+/// The shapes of all operations, in their order.
+static SHAPES: LazyLock<Vec<Option<Shapes>>> = LazyLock::new(|| read_all_shapes(AwsApi::Today));
+/// The same, as of 2017-12-11.
+static SHAPES_OF_2017: LazyLock<Vec<Option<Shapes>>> =
+    LazyLock::new(|| read_all_shapes(AwsApi::Of2017));
+
+fn read_all_shapes(api: AwsApi) -> Vec<Option<Shapes>> {
+    OPERATIONS.iter().map(|operation| operation.read_shapes(api)).collect()
+}
 
 impl Operation {
+    /// The same operation, which AWS has since this month.
+    const fn since(self, month: &'static str) -> Self {
+        Self { since: Some(month), ..self }
+    }
+
     /// The operation of a target.
     pub(super) fn of(target: &str) -> Option<&'static Self> {
         let name = operation_name(target)?;
         OPERATIONS.iter().find(|operation| operation.name == name)
     }
 
-    /// The shapes of its request and of its response.
+    /// The shapes of its request and of its response in `api`.
     ///
     /// # Errors
     /// The schema has a type that AWS's JSON does not have. Every test of an operation finds
     /// that.
-    pub(super) fn shapes(&self) -> Result<&'static (Shape, Shape), Error> {
+    pub(super) fn shapes(&self, api: AwsApi) -> Result<&'static Shapes, Error> {
+        let all = match api {
+            AwsApi::Today => &SHAPES,
+            AwsApi::Of2017 => &SHAPES_OF_2017,
+        };
         let index = OPERATIONS.iter().position(|operation| operation.name == self.name);
-        let shapes = index.and_then(|index| SHAPES.get(index)).and_then(Option::as_ref);
+        let shapes = index.and_then(|index| all.get(index)).and_then(Option::as_ref);
         shapes.ok_or_else(Error::internal)
     }
 
-    fn read_shapes(&self) -> Option<(Shape, Shape)> {
+    fn read_shapes(&self, api: AwsApi) -> Option<Shapes> {
         let service = DESCRIPTORS.get_service_by_name(SERVICE)?;
         let method = service.methods().find(|method| method.name() == self.name)?;
         let show_empty = match self.answer {
             Answer::Message { show_empty } => show_empty,
             Answer::EmptyObject | Answer::Nothing => &[],
         };
-        Some((Shape::of(&method.input(), &[])?, Shape::of(&method.output(), show_empty)?))
+        let request = Shape::of(&method.input(), api, &[])?;
+        Some((request, Shape::of(&method.output(), api, show_empty)?))
     }
 
     /// Calls it with an encoded request. Returns the encoded response.
@@ -196,14 +220,14 @@ fn parse<M: Message + Default>(request: &[u8]) -> Result<M, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, NAMES, OPERATIONS};
+    use super::{Answer, AwsApi, NAMES, OPERATIONS};
 
     #[test]
     fn each_row_is_a_method_and_the_change_that_it_says() {
         let names: Vec<_> = OPERATIONS.iter().map(|operation| operation.name).collect();
         assert_eq!(names, NAMES[..15]);
         for operation in &OPERATIONS {
-            let (request, response) = operation.shapes().expect(operation.name);
+            let (request, response) = operation.shapes(AwsApi::Today).expect(operation.name);
             let service = crate::proto::DESCRIPTORS.get_service_by_name(super::SERVICE);
             let service = service.expect("the service");
             let method = service.methods().find(|method| method.name() == operation.name);

@@ -5,12 +5,23 @@ use std::{collections::HashMap, sync::Arc};
 
 use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind as ProtoKind, MessageDescriptor};
 
+use super::api::AwsApi;
+
 /// The first field number that this service uses for fields that AWS does not have.
 pub(super) const FIRST_OWN_NUMBER: u32 = 101;
 
 /// The lists that must not be empty if they are present. Protobuf does not distinguish an
 /// empty list from an absent one, so the rules behind this room cannot check it.
-const MUST_HAVE_ITEMS: [&str; 1] = ["userpool.v1.CreateUserPoolRequest.schema"];
+const MUST_HAVE_ITEMS: [&str; 3] = [
+    "userpool.v1.CreateUserPoolRequest.schema",
+    "userpool.v1.SignInPolicy.allowed_first_auth_factors",
+    "userpool.v1.AccountRecoverySetting.recovery_mechanisms",
+];
+
+/// The lists that are shown in every answer if they are empty: an empty one has another meaning
+/// than an absent one.
+const SHOW_EMPTY: [&str; 1] =
+    ["userpool.v1.UserAttributeUpdateSettings.attributes_require_verification_before_update"];
 
 /// The members of a message.
 #[derive(Debug)]
@@ -58,11 +69,18 @@ pub(super) enum Kind {
 }
 
 impl Shape {
-    /// The shape of a message. The empty lists and maps in the fields with these full names
-    /// are shown. `None` if the message has a field of a type that AWS's JSON does not have.
-    pub(super) fn of(message: &MessageDescriptor, show_empty: &[&str]) -> Option<Self> {
+    /// The shape of a message in `api`. The empty lists and maps in the fields with these full
+    /// names are shown. `None` if the message has a field of a type that AWS's JSON does not
+    /// have.
+    pub(super) fn of(
+        message: &MessageDescriptor,
+        api: AwsApi,
+        show_empty: &[&str],
+    ) -> Option<Self> {
         let fields = message.fields().filter(|field| field.number() < FIRST_OWN_NUMBER);
-        let members: Option<Vec<_>> = fields.map(|field| Member::of(&field, show_empty)).collect();
+        let fields = fields.filter(|field| api.has_field(field));
+        let members: Option<Vec<_>> =
+            fields.map(|field| Member::of(&field, api, show_empty)).collect();
         let mut members = members?;
         members.sort_by_key(|member| member.number);
         let by_name = members.iter().enumerate();
@@ -81,7 +99,7 @@ impl Shape {
 }
 
 impl Member {
-    fn of(field: &FieldDescriptor, show_empty: &[&str]) -> Option<Self> {
+    fn of(field: &FieldDescriptor, api: AwsApi, show_empty: &[&str]) -> Option<Self> {
         let name = field.full_name();
         let (kind, cardinality) = if field.is_map() {
             (Kind::String, Cardinality::Map)
@@ -97,7 +115,7 @@ impl Member {
                     Kind::Timestamp
                 }
                 ProtoKind::Message(message) => {
-                    Kind::Message(Arc::new(Shape::of(&message, show_empty)?))
+                    Kind::Message(Arc::new(Shape::of(&message, api, show_empty)?))
                 }
                 ProtoKind::Double
                 | ProtoKind::Float
@@ -120,7 +138,7 @@ impl Member {
             key: format!("\"{}\":", field.json_name()),
             kind,
             cardinality,
-            show_empty: show_empty.contains(&name),
+            show_empty: show_empty.contains(&name) || SHOW_EMPTY.contains(&name),
             must_have_items: MUST_HAVE_ITEMS.contains(&name),
         })
     }

@@ -30,7 +30,9 @@ const REQUEST_ONLY_UPDATE: [&str; 2] = ["UserPoolId", "user_pool_id"];
 const COMPARED: [&str; 4] = ["Id", "id", "Domain", "domain"];
 /// The members of a user pool that no request has, in both spellings. They are removed
 /// before the message is parsed, because the AWS CLI writes times in its own formats.
-const OUTPUT_ONLY: [&str; 16] = [
+const OUTPUT_ONLY: [&str; 18] = [
+    "Arn",
+    "arn",
     "Id",
     "id",
     "Status",

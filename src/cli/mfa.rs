@@ -114,6 +114,7 @@ impl SetMfaCommand {
         let sms_configuration = self.sms_role.map(|role| SmsConfiguration {
             sns_caller_arn: Some(role),
             external_id: self.sms_external_id,
+            ..SmsConfiguration::default()
         });
         let has_sms = self.sms || sms_configuration.is_some() || self.sms_message.is_some();
         let sms = SmsMfaConfig { sms_authentication_message: self.sms_message, sms_configuration };

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     app::{ClockSettings, Source},
     auth::{AccessKeySettings, CallerPattern, Grants},
-    aws::Origin,
+    aws::{AwsApi, Origin},
     server::{Config, Server},
     telemetry::{error_chain, logging, spans::Collector},
     transport::{Capacity, Endpoint, MaxConnectionAge},
@@ -149,6 +149,10 @@ pub(super) struct ServeCommand {
     /// refused.
     #[arg(long, env = "USERPOOL_AWS_ALLOW_ORIGIN", value_name = "ORIGINS", value_delimiter = ',')]
     aws_allow_origin: Vec<Origin>,
+    /// Answer AWS clients as this version of the AWS API. With 2017-12-11, members that AWS added
+    /// later are ignored in requests and left out of answers, and later operations are unknown.
+    #[arg(long, env = "USERPOOL_AWS_API", value_name = "VERSION", default_value = "today")]
+    aws_api: AwsApi,
     /// Send spans to the OpenTelemetry collector at http://HOST:PORT, with OTLP over gRPC. Requires
     /// a build with the feature otel. If omitted, no spans are sent.
     #[arg(long, env = "USERPOOL_OTLP_ENDPOINT", value_name = "URL")]
@@ -235,6 +239,7 @@ impl ServeCommand {
             aws_listen: self.aws_listen,
             aws_credentials: self.aws_credentials.map(|file| AccessKeySettings { file }),
             aws_allow_origin: self.aws_allow_origin,
+            aws_api: self.aws_api,
             otlp_endpoint: self.otlp_endpoint,
             capacity: Capacity {
                 reads: self.max_reads,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{
     app,
     auth::{AccessKeySettings, Grants, TokenSettings},
-    aws::Origin,
+    aws::{AwsApi, Origin},
     telemetry::spans::Collector,
     transport::{Capacity, Endpoint, MaxConnectionAge, ServerTls},
     user_pool::Limits,
@@ -20,7 +20,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The prefix of user pool IDs.
     pub region: String,
-    /// The AWS account ID in every description of a domain: 12 digits.
+    /// The AWS account ID in every ARN and every description of a domain: 12 digits.
     pub account_id: String,
     /// The limits of user pools.
     pub limits: Limits,
@@ -44,6 +44,8 @@ pub struct Config {
     pub aws_credentials: Option<AccessKeySettings>,
     /// The web pages that may call the address for AWS clients.
     pub aws_allow_origin: Vec<Origin>,
+    /// The version of the AWS API that AWS clients are answered as.
+    pub aws_api: AwsApi,
     /// The certificates for TCP connections; `None` for no TLS.
     pub tls: Option<ServerTls>,
     /// The bearer tokens to accept; `None` to accept none.
@@ -74,6 +76,7 @@ impl Config {
             aws_listen: None,
             aws_credentials: None,
             aws_allow_origin: Vec::new(),
+            aws_api: AwsApi::Today,
             tls: None,
             tokens: None,
             insecure: false,

@@ -2,6 +2,7 @@
 
 use crate::{
     auth::Grants,
+    aws::AwsApi,
     proto::ActorKind,
     transport::{Capacity, Endpoint, listen::Reach},
 };
@@ -80,6 +81,7 @@ fn settings_without_aws_listener(config: &Config) -> Vec<ConfigWarning> {
     let settings = [
         ("aws-credentials", config.aws_credentials.is_some()),
         ("aws-allow-origin", !config.aws_allow_origin.is_empty()),
+        ("aws-api", config.aws_api != AwsApi::Today),
     ];
     let is_idle = |(_, is_set): &(_, bool)| *is_set && config.aws_listen.is_none();
     let idle = settings.into_iter().filter(is_idle);

@@ -253,6 +253,7 @@ impl Startup {
                 region: region(),
                 keys: access_key_verifier,
                 origins: config.aws_allow_origin.clone(),
+                api: config.aws_api,
             };
             let layer = grpc.calls().for_protocol(&AwsJson);
             let source = Arc::clone(&source);

@@ -238,6 +238,11 @@ impl From<Rejection> for Error {
                     .with("domain", domain.to_string())
                     .raises(INVALID_PARAMETER)
             }
+            Rejection::DeletionProtected { user_pool_id } => {
+                Self::new(ErrorReason::UserPoolDeletionProtected, text)
+                    .with_pool(&user_pool_id)
+                    .raises(INVALID_PARAMETER)
+            }
             Rejection::TooManyUserPools { limit } => Self::new(ErrorReason::LimitExceeded, text)
                 .with("limit", limit.to_string())
                 .raises(LIMIT_EXCEEDED),

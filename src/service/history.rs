@@ -12,8 +12,8 @@ use crate::{
     proto::{
         self, GetCheckpointKeyResponse, GetSignedCheckpointResponse, HashAnchor,
         ListUserPoolEventsRequest, ListUserPoolEventsResponse, ReplayUserPoolRequest,
-        ReplayUserPoolResponse, VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse,
-        WatchCheckpoint, WatchUserPoolEventsRequest,
+        ReplayUserPoolResponse, UserPool, VerifyUserPoolHistoryRequest,
+        VerifyUserPoolHistoryResponse, WatchCheckpoint, WatchUserPoolEventsRequest,
         served::{WatchUserPoolEventsResponse, watch_user_pool_events_response::Content},
     },
 };
@@ -46,8 +46,9 @@ impl Operations {
     ) -> Result<ReplayUserPoolResponse, Error> {
         let replay = ReplayQuery::parse(request)?;
         let replayed = self.app.history().replay(&replay, self.app.source().now()).await?;
+        let arn = replayed.user_pool.id.as_ref().map(|id| self.arns.of(id));
         Ok(ReplayUserPoolResponse {
-            user_pool: Some(replayed.user_pool),
+            user_pool: Some(UserPool { arn, ..replayed.user_pool }),
             deleted: replayed.deleted,
             revision: replayed.last.revision,
             position: replayed.last.position,

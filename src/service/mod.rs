@@ -3,6 +3,7 @@
 //! responses of a watch are made here; a protocol adapter only decodes, calls and encodes.
 //! Knows nothing of HTTP or gRPC.
 
+mod arn;
 mod domains;
 mod error;
 mod fingerprint;
@@ -32,7 +33,7 @@ use self::fingerprint::{Mutation, fingerprint};
 pub struct Operations {
     app: Arc<App>,
     signer: Arc<Signer>,
-    /// The AWS account ID in every description of a domain.
+    /// The AWS account ID in every ARN and every description of a domain.
     account_id: String,
     /// The ARNs of the user pools.
     arns: UserPoolArns,

@@ -12,7 +12,7 @@ use crate::{
     user_pool::{CheckedCommand, PageRequest, UserPoolId},
 };
 
-use super::{Caller, Error, Operations, page_token};
+use super::{Caller, Error, Operations, arn, page_token};
 
 const LIST_USER_POOLS: &str = "ListUserPools";
 
@@ -25,6 +25,7 @@ impl Operations {
         let check = |request| CheckedCommand::create_user_pool(request, self.app.limits());
         let Outcome { user_pool, revision, position } =
             self.execute(request, caller, check).await?;
+        let user_pool = arn::insert(user_pool, &self.arns);
         Ok(CreateUserPoolResponse { user_pool: Some(user_pool), revision, position })
     }
 
@@ -34,6 +35,7 @@ impl Operations {
     ) -> Result<DescribeUserPoolResponse, Error> {
         let EncodedPool { user_pool, revision, position, .. } =
             self.existing_pool(UserPoolId::parse(request)?).await?;
+        let user_pool = user_pool.map(|user_pool| arn::insert(user_pool, &self.arns));
         Ok(DescribeUserPoolResponse { user_pool, revision, position })
     }
 
@@ -44,6 +46,7 @@ impl Operations {
     ) -> Result<UpdateUserPoolResponse, Error> {
         let outcome = self.execute(request, caller, CheckedCommand::update_user_pool).await?;
         let Outcome { user_pool, revision, position } = outcome;
+        let user_pool = arn::insert(user_pool, &self.arns);
         Ok(UpdateUserPoolResponse { user_pool: Some(user_pool), revision, position })
     }
 

@@ -12,7 +12,9 @@ pub(crate) const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::UserPoolDeleted
         | ErrorReason::DomainNotFound => Code::NotFound,
         ErrorReason::DomainTaken | ErrorReason::IdempotencyMismatch => Code::AlreadyExists,
-        ErrorReason::UserPoolHasDomain | ErrorReason::WrongLog => Code::FailedPrecondition,
+        ErrorReason::UserPoolHasDomain
+        | ErrorReason::UserPoolDeletionProtected
+        | ErrorReason::WrongLog => Code::FailedPrecondition,
         ErrorReason::RevisionMismatch => Code::Aborted,
         ErrorReason::BeyondEnd | ErrorReason::BeforeCreation => Code::OutOfRange,
         ErrorReason::LimitExceeded | ErrorReason::Overloaded => Code::ResourceExhausted,

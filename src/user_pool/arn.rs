@@ -21,6 +21,12 @@ impl UserPoolArns {
         Self { prefix: format!("arn:aws:cognito-idp:{region}:{account_id}:userpool/") }
     }
 
+    /// The ARN of the user pool with this ID.
+    #[must_use]
+    pub fn of(&self, user_pool_id: &str) -> String {
+        format!("{}{user_pool_id}", self.prefix)
+    }
+
     /// The user pool with this ARN.
     ///
     /// # Errors

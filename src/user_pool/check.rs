@@ -346,11 +346,14 @@ impl Check {
         path
     }
 
-    /// `minimum_length` → `minimumLength`, except for two fields: the API spells one of them
-    /// `SMSMessage`, and behind the API the other one has another name.
+    /// `minimum_length` → `minimumLength`, except where the API spells several letters of a
+    /// name in upper case, as in `SMSMessage`, and one field that has another name behind the
+    /// API.
     fn aws_name(&self, parent: &str, field: &str) -> String {
         match (self.names, parent, field) {
             (Names::Api, "invite_message_template", "sms_message") => "sMSMessage".to_owned(),
+            (_, "lambda_config", "custom_sms_sender") => "customSMSSender".to_owned(),
+            (_, "lambda_config", "kms_key_id") => "kMSKeyID".to_owned(),
             (Names::Internal, _, "invite_message_template") => "inviteMessage".to_owned(),
             (Names::Api | Names::Internal, _, _) => lower_camel(field),
         }

@@ -119,6 +119,11 @@ impl CheckedCommand {
             admin_create_user_config,
             schema,
             user_pool_add_ons,
+            deletion_protection,
+            user_pool_tier,
+            account_recovery_setting,
+            username_configuration,
+            user_attribute_update_settings,
             request_id,
             validate_only,
         } = request;
@@ -142,9 +147,15 @@ impl CheckedCommand {
             admin_create_user_config,
             schema_attributes: schema,
             user_pool_add_ons,
+            deletion_protection,
+            user_pool_tier,
+            account_recovery_setting,
+            username_configuration,
+            user_attribute_update_settings,
             ..UserPool::default()
         };
         Check::run(|check| {
+            check.required("pool_name", requested.name.as_ref());
             fields::pool_name(check, requested.name.as_ref());
             fields::settings(check, &requested);
             fields::options(check, request_id.as_ref(), None);
@@ -185,12 +196,18 @@ impl CheckedCommand {
             user_pool_tags,
             admin_create_user_config,
             user_pool_add_ons,
+            deletion_protection,
+            user_pool_tier,
+            account_recovery_setting,
+            user_attribute_update_settings,
+            pool_name,
             request_id,
             validate_only,
             expected_revision,
             update_mask,
         } = request;
         let requested = Box::new(UserPool {
+            name: pool_name,
             policies,
             lambda_config,
             auto_verified_attributes,
@@ -206,10 +223,15 @@ impl CheckedCommand {
             user_pool_tags,
             admin_create_user_config,
             user_pool_add_ons,
+            deletion_protection,
+            user_pool_tier,
+            account_recovery_setting,
+            user_attribute_update_settings,
             ..UserPool::default()
         });
         Check::run(|check| {
             fields::user_pool_id(check, user_pool_id.as_ref());
+            fields::pool_name(check, requested.name.as_ref());
             fields::settings(check, &requested);
             fields::options(check, request_id.as_ref(), expected_revision);
             UpdateMask::check(check, &update_mask);

@@ -27,6 +27,9 @@ pub enum Contradiction {
     /// A user pool is deleted while it has a domain.
     #[error("user pool {0} is deleted while it has a domain")]
     DeletedWithDomain(UserPoolId),
+    /// A user pool is deleted while it is protected from deletion.
+    #[error("user pool {0} is deleted while it is protected from deletion")]
+    DeletedWhileProtected(UserPoolId),
     /// The event has the settings of another user pool.
     #[error("the settings of user pool {0} have the ID of another one")]
     OtherId(UserPoolId),
@@ -71,6 +74,8 @@ pub struct EventFacts<'a> {
     pub domain: Option<&'a str>,
     /// Its custom domain.
     pub custom_domain: Option<&'a str>,
+    /// Whether it is protected from deletion.
+    pub is_protected: bool,
     /// Whether it was deleted.
     pub deleted: bool,
     /// The revision of the user pool; 0 if it was never created.
@@ -86,7 +91,8 @@ pub struct EventFacts<'a> {
 /// # Errors
 /// The first contradiction.
 pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradiction> {
-    let EventFacts { user_pool_id, domain, custom_domain, deleted, revision: last, .. } = *facts;
+    let EventFacts { user_pool_id, domain, custom_domain, is_protected, deleted, .. } = *facts;
+    let last = facts.revision;
     let owns = |name: &str| domain == Some(name) || custom_domain == Some(name);
     let id = || user_pool_id.clone();
     let found = facts.event_revision;
@@ -117,6 +123,9 @@ pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradi
             }
         }
         Event::UserPoolDeleted(_) => {
+            if is_protected {
+                return Err(Contradiction::DeletedWhileProtected(id()));
+            }
             if domain.or(custom_domain).is_some() {
                 return Err(Contradiction::DeletedWithDomain(id()));
             }

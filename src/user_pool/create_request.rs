@@ -43,6 +43,12 @@ pub fn to_create_request(pool: UserPool) -> CreateUserPoolRequest {
         software_token_mfa: _,
         domain_settings: _,
         custom_domain_settings: _,
+        deletion_protection,
+        user_pool_tier,
+        account_recovery_setting,
+        username_configuration,
+        user_attribute_update_settings,
+        arn: _,
     } = pool;
     CreateUserPoolRequest {
         pool_name: name,
@@ -64,6 +70,11 @@ pub fn to_create_request(pool: UserPool) -> CreateUserPoolRequest {
         admin_create_user_config,
         schema: schema_attributes.into_iter().filter_map(to_requested).collect(),
         user_pool_add_ons,
+        deletion_protection,
+        user_pool_tier,
+        account_recovery_setting,
+        username_configuration,
+        user_attribute_update_settings,
         request_id: None,
         validate_only: false,
     }

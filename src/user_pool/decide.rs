@@ -6,7 +6,8 @@ use crate::proto::{
 
 use super::{
     Command, DomainName, Event, InvalidRequest, Limits, UpdateUserPool, UserPoolId, UserPoolState,
-    check::Check, custom_attributes, defaults, domain, fields, mfa, paths, semantics, tags,
+    check::Check, custom_attributes, defaults, domain, fields, is_protected, mfa, paths, semantics,
+    tags,
 };
 
 /// The facts that the rules need beyond the state of the user pool.
@@ -92,6 +93,15 @@ pub enum Rejection {
         /// The domain that it has.
         domain: String,
     },
+    /// The user pool is protected from deletion. Deactivate the protection first.
+    #[error(
+        "The user pool cannot be deleted because deletion protection is activated. Deletion \
+         protection must be inactivated first."
+    )]
+    DeletionProtected {
+        /// The user pool.
+        user_pool_id: UserPoolId,
+    },
     /// The server has the maximum number of user pools.
     #[error("Maximum number of user pools exceeded: the limit is {limit}.")]
     TooManyUserPools {
@@ -133,6 +143,9 @@ pub fn decide(
         }
         (UserPoolState::Active(pool), Command::Delete) => {
             expect_revision(facts, expected_revision)?;
+            if is_protected(pool) {
+                return Err(Rejection::DeletionProtected { user_pool_id });
+            }
             match pool.domain.as_ref().or(pool.custom_domain.as_ref()) {
                 Some(domain) => Err(Rejection::HasDomain { user_pool_id, domain: domain.clone() }),
                 None => Ok(vec![Event::UserPoolDeleted(UserPoolDeleted {})]),
@@ -215,7 +228,9 @@ fn decide_update(
     let UpdateUserPool { requested, mask } = update;
     let merged = defaults::merged(current, &requested, &mask);
     Check::run(|check| fields::merged_settings(check, &merged))?;
-    InvalidRequest::semantics(semantics::settings(&merged, Some(current), limits))?;
+    let mut violations = semantics::settings(&merged, Some(current), limits);
+    violations.extend(semantics::update(&requested, &merged));
+    InvalidRequest::semantics(violations)?;
     let changed_paths = paths::changed(current, &merged);
     if changed_paths.is_empty() {
         return Ok(Vec::new());

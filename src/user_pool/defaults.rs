@@ -2,11 +2,12 @@
 //! the event, so that a user pool replays the same after defaults change.
 
 use crate::proto::{
-    AdminCreateUserConfig, PasswordPolicy, UserPool, UserPoolPolicies, default_email_option,
-    mfa_configuration,
+    AdminCreateUserConfig, LambdaConfig, PasswordPolicy, UserPool, UserPoolPolicies,
+    default_email_option, deletion_protection, email_sending_account, mfa_configuration,
+    pre_token_generation_lambda_version::Value as TokenEventVersion, user_pool_tier,
 };
 
-use super::{paths::UpdateMask, schema};
+use super::{paths::UpdateMask, schema, semantics::temporary_password_days};
 
 /// Returns the settings of a new user pool, with defaults.
 pub(super) fn new_user_pool(requested: UserPool) -> UserPool {
@@ -33,6 +34,7 @@ pub(super) fn merged(current: &UserPool, requested: &UserPool, mask: &UpdateMask
 /// Source: DescribeUserPool of a user pool that was created with a name alone, observed in
 /// January 2019.
 fn apply(pool: &mut UserPool) {
+    let temporary_password_days = temporary_password_days(pool.policies.as_ref());
     let policies = pool.policies.get_or_insert_with(UserPoolPolicies::default);
     match &mut policies.password_policy {
         None => policies.password_policy = Some(default_password_policy()),
@@ -43,8 +45,39 @@ fn apply(pool: &mut UserPool) {
     pool.mfa_configuration.get_or_insert(mfa_configuration::Value::Off.into());
     let admin = pool.admin_create_user_config.get_or_insert_with(AdminCreateUserConfig::default);
     admin.allow_admin_create_user_only.get_or_insert(false);
-    admin.unused_account_validity_days.get_or_insert(7);
+    let unused = temporary_password_days.or(admin.unused_account_validity_days);
+    admin.unused_account_validity_days = Some(unused.unwrap_or(7));
     mirror_templates(pool);
+    complete(pool);
+}
+
+/// Sets what AWS added after 2017 and always shows. Also used for recorded events, most of which
+/// are older than these settings, so none of these values may change: a new default for new user
+/// pools must be set in `apply`.
+///
+/// Source: the documentation of `CreateUserPool` and of `UserPoolType`. Which tier a user pool has
+/// that was created before there were tiers is an assumption.
+pub(super) fn complete(pool: &mut UserPool) {
+    pool.deletion_protection.get_or_insert(deletion_protection::Value::Inactive.into());
+    pool.user_pool_tier.get_or_insert(user_pool_tier::Value::Essentials.into());
+    if let Some(email) = &mut pool.email_configuration {
+        let account = email_sending_account::Value::CognitoDefault;
+        email.email_sending_account.get_or_insert(account.into());
+    }
+    if let Some(triggers) = &mut pool.lambda_config {
+        mirror_token_trigger(triggers);
+    }
+}
+
+/// The trigger before a token is generated has two fields, whose function is always the same.
+fn mirror_token_trigger(triggers: &mut LambdaConfig) {
+    if let Some(function) = triggers.pre_token_generation.clone() {
+        let config = triggers.pre_token_generation_config.get_or_insert_default();
+        config.lambda_version.get_or_insert(TokenEventVersion::V10.into());
+        config.lambda_arn.get_or_insert(function);
+    } else if let Some(config) = &triggers.pre_token_generation_config {
+        triggers.pre_token_generation.clone_from(&config.lambda_arn);
+    }
 }
 
 fn default_password_policy() -> PasswordPolicy {
@@ -54,6 +87,7 @@ fn default_password_policy() -> PasswordPolicy {
         require_lowercase: Some(true),
         require_numbers: Some(true),
         require_symbols: Some(true),
+        ..PasswordPolicy::default()
     }
 }
 

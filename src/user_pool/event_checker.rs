@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Contradiction, Event, EventFacts, UserPoolId, check_event, domain::is_custom};
+use super::{
+    Contradiction, Event, EventFacts, UserPoolId, check_event, domain::is_custom, is_protected,
+};
 
 /// Takes the events of a log one after another, and finds the first that no command could
 /// have recorded.
@@ -18,6 +20,7 @@ pub struct EventChecker {
 struct UserPoolFacts {
     revision: i64,
     is_deleted: bool,
+    is_protected: bool,
     domain: Option<String>,
     custom_domain: Option<String>,
 }
@@ -46,6 +49,7 @@ impl EventChecker {
             user_pool_id: &id,
             domain: before.and_then(|before| before.domain.as_deref()),
             custom_domain: before.and_then(|before| before.custom_domain.as_deref()),
+            is_protected: before.is_some_and(|before| before.is_protected),
             deleted: before.is_some_and(|before| before.is_deleted),
             revision: before.map_or(0, |before| before.revision),
             event_revision: revision,
@@ -71,9 +75,13 @@ impl EventChecker {
                 }
             }
             Event::UserPoolDeleted(_) => after.is_deleted = true,
-            Event::UserPoolCreated(_)
-            | Event::UserPoolUpdated(_)
-            | Event::UserPoolDomainUpdated(_)
+            Event::UserPoolCreated(created) => {
+                after.is_protected = created.user_pool.as_ref().is_some_and(is_protected);
+            }
+            Event::UserPoolUpdated(updated) => {
+                after.is_protected = updated.user_pool.as_ref().is_some_and(is_protected);
+            }
+            Event::UserPoolDomainUpdated(_)
             | Event::UserPoolTagged(_)
             | Event::UserPoolUntagged(_)
             | Event::CustomAttributesAdded(_)

@@ -2,9 +2,9 @@
 
 use prost_types::Timestamp;
 
-use crate::proto::UserPool;
+use crate::proto::{UserPool, deletion_protection};
 
-use super::{Event, domain::is_custom};
+use super::{Event, defaults, domain::is_custom};
 
 /// The state of a user pool.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -29,18 +29,24 @@ impl UserPoolState {
     }
 }
 
+/// Whether a user pool is protected from deletion.
+#[must_use]
+pub fn is_protected(pool: &UserPool) -> bool {
+    pool.deletion_protection == Some(deletion_protection::Value::Active.into())
+}
+
 /// Returns the state after `event`, which was recorded at `at`.
 #[must_use]
 pub fn evolve(state: UserPoolState, event: Event, at: Timestamp) -> UserPoolState {
     match event {
         Event::UserPoolCreated(created) => {
             let (creation_date, last_modified_date) = (Some(at), Some(at));
-            let pool = created.user_pool.unwrap_or_default();
+            let pool = recorded(created.user_pool);
             UserPoolState::Active(Box::new(UserPool { creation_date, last_modified_date, ..pool }))
         }
         Event::UserPoolUpdated(updated) => {
             let last_modified_date = Some(at);
-            let pool = updated.user_pool.unwrap_or_default();
+            let pool = recorded(updated.user_pool);
             UserPoolState::Active(Box::new(UserPool { last_modified_date, ..pool }))
         }
         Event::UserPoolDeleted(_) => UserPoolState::Deleted,
@@ -95,6 +101,13 @@ fn change_settings(
         change(pool);
         pool.last_modified_date = Some(at);
     })
+}
+
+/// The settings in an event, with those that its version did not know.
+fn recorded(settings: Option<UserPool>) -> UserPool {
+    let mut pool = settings.unwrap_or_default();
+    defaults::complete(&mut pool);
+    pool
 }
 
 fn change_pool(mut state: UserPoolState, change: impl FnOnce(&mut UserPool)) -> UserPoolState {

@@ -1,35 +1,41 @@
 //! The field rules: what each field of a request may be, by itself.
 //! One function per Cognito shape, one line per rule.
 
+mod lambda;
+
 use std::ops::RangeInclusive;
 
 use uuid::Uuid;
 
 use crate::proto::{
-    AdminCreateUserConfig, CustomDomainConfig, EmailConfiguration, LambdaConfig, MessageTemplate,
-    PasswordPolicy, SchemaAttribute, SmsConfiguration, SmsMfaConfig, UserPool, UserPoolAddOns,
-    UserPoolPolicies, VerificationMessageTemplate, advanced_security_mode, alias_attribute,
-    attribute_data_type, default_email_option, mfa_configuration, security_policy,
-    username_attribute, verified_attribute,
+    AccountRecoverySetting, AdminCreateUserConfig, AdvancedSecurityAdditionalFlows,
+    CustomDomainConfig, EmailConfiguration, MessageTemplate, PasswordPolicy, RecoveryOption,
+    SchemaAttribute, SignInPolicy, SmsConfiguration, SmsMfaConfig, UserAttributeUpdateSettings,
+    UserPool, UserPoolAddOns, UserPoolPolicies, UsernameConfiguration, VerificationMessageTemplate,
+    advanced_security_enabled_mode, advanced_security_mode, alias_attribute, attribute_data_type,
+    auth_factor, default_email_option, deletion_protection, email_sending_account,
+    mfa_configuration, recovery_option_name, security_policy, user_pool_tier, username_attribute,
+    verified_attribute,
 };
 
 use super::{
     check::Check,
     patterns::{
-        ARN, ATTRIBUTE_NAME, CUSTOM_DOMAIN, DOMAIN, DOMAIN_NAME, EMAIL_ADDRESS, EMAIL_MESSAGE,
-        EMAIL_MESSAGE_BY_LINK, EMAIL_SUBJECT, FieldPattern, PAGINATION_KEY, POOL_NAME, SMS_MESSAGE,
-        USER_POOL_ID,
+        ATTRIBUTE_NAME, CONFIGURATION_SET, CUSTOM_DOMAIN, DOMAIN, DOMAIN_NAME, EMAIL_ADDRESS,
+        EMAIL_MESSAGE, EMAIL_MESSAGE_BY_LINK, EMAIL_SUBJECT, FieldPattern, PAGINATION_KEY,
+        POOL_NAME, SMS_MESSAGE, USER_POOL_ID,
     },
     violation::Rule,
 };
+
+use self::lambda::{arn, lambda_config, versioned_triggers};
 
 const SMS_MESSAGE_LENGTH: RangeInclusive<usize> = 6..=140;
 const EMAIL_MESSAGE_LENGTH: RangeInclusive<usize> = 6..=20_000;
 pub(super) const MAX_USER_POOL_ID_LENGTH: usize = 55;
 
-/// Source: Cognito `UserPoolNameType`, required by `CreateUserPoolRequest`.
+/// Source: Cognito `UserPoolNameType`.
 pub(super) fn pool_name(check: &mut Check, name: Option<&String>) {
-    check.required("pool_name", name);
     check.length("pool_name", name, 1..=128);
     check.pattern("pool_name", name, &POOL_NAME);
 }
@@ -75,6 +81,32 @@ pub(super) fn settings(check: &mut Check, pool: &UserPool) {
     check.items("schema", pool.schema_attributes.len(), 50);
     check.each("schema", &pool.schema_attributes, schema_attribute);
     check.message("user_pool_add_ons", pool.user_pool_add_ons.as_ref(), user_pool_add_ons);
+    later_settings(check, pool);
+}
+
+/// The settings that AWS added after 2017.
+fn later_settings(check: &mut Check, pool: &UserPool) {
+    check.enum_value(
+        "deletion_protection",
+        pool.deletion_protection,
+        deletion_protection::Value::as_str_name,
+    );
+    check.enum_value("user_pool_tier", pool.user_pool_tier, user_pool_tier::Value::as_str_name);
+    check.message(
+        "account_recovery_setting",
+        pool.account_recovery_setting.as_ref(),
+        account_recovery_setting,
+    );
+    check.message(
+        "username_configuration",
+        pool.username_configuration.as_ref(),
+        username_configuration,
+    );
+    check.message(
+        "user_attribute_update_settings",
+        pool.user_attribute_update_settings.as_ref(),
+        user_attribute_update_settings,
+    );
 }
 
 /// The rules that are checked behind the API, which a request reaches only if it breaks no
@@ -95,6 +127,7 @@ pub(super) fn behind_api(check: &mut Check, pool: &UserPool) {
 /// Checks required fields again after an update is merged: a mask can set other fields of a
 /// message that had been absent.
 pub(super) fn merged_settings(check: &mut Check, pool: &UserPool) {
+    check.message("lambda_config", pool.lambda_config.as_ref(), versioned_triggers);
     check.message("sms_configuration", pool.sms_configuration.as_ref(), sms_configuration);
     check.message("user_pool_add_ons", pool.user_pool_add_ons.as_ref(), user_pool_add_ons);
 }
@@ -214,24 +247,27 @@ pub(super) fn options(
 /// Source: Cognito `UserPoolPolicyType`.
 fn policies(check: &mut Check, policies: &UserPoolPolicies) {
     check.message("password_policy", policies.password_policy.as_ref(), password_policy);
+    check.message("sign_in_policy", policies.sign_in_policy.as_ref(), sign_in_policy);
 }
 
 /// Source: Cognito `PasswordPolicyType`.
 fn password_policy(check: &mut Check, policy: &PasswordPolicy) {
     check.range("minimum_length", policy.minimum_length, 6..=99);
+    check.range("password_history_size", policy.password_history_size, 0..=24);
+    check.range(
+        "temporary_password_validity_days",
+        policy.temporary_password_validity_days,
+        0..=365,
+    );
 }
 
-/// Source: Cognito `LambdaConfigType`.
-fn lambda_config(check: &mut Check, config: &LambdaConfig) {
-    arn(check, "pre_sign_up", config.pre_sign_up.as_ref());
-    arn(check, "custom_message", config.custom_message.as_ref());
-    arn(check, "post_confirmation", config.post_confirmation.as_ref());
-    arn(check, "pre_authentication", config.pre_authentication.as_ref());
-    arn(check, "post_authentication", config.post_authentication.as_ref());
-    arn(check, "define_auth_challenge", config.define_auth_challenge.as_ref());
-    arn(check, "create_auth_challenge", config.create_auth_challenge.as_ref());
-    arn(check, "verify_auth_challenge_response", config.verify_auth_challenge_response.as_ref());
-    arn(check, "pre_token_generation", config.pre_token_generation.as_ref());
+/// Source: Cognito `SignInPolicyType`.
+fn sign_in_policy(check: &mut Check, policy: &SignInPolicy) {
+    check.enum_values(
+        "allowed_first_auth_factors",
+        &policy.allowed_first_auth_factors,
+        auth_factor::Value::as_str_name,
+    );
 }
 
 /// Source: Cognito `VerificationMessageTemplateType`.
@@ -261,12 +297,21 @@ fn verification_message_template(check: &mut Check, template: &VerificationMessa
 fn email_configuration(check: &mut Check, config: &EmailConfiguration) {
     arn(check, "source_arn", config.source_arn.as_ref());
     check.pattern("reply_to_email_address", config.reply_to_email_address.as_ref(), &EMAIL_ADDRESS);
+    check.enum_value(
+        "email_sending_account",
+        config.email_sending_account,
+        email_sending_account::Value::as_str_name,
+    );
+    check.length("from", config.from.as_ref(), 0..=131_072);
+    check.length("configuration_set", config.configuration_set.as_ref(), 1..=64);
+    check.pattern("configuration_set", config.configuration_set.as_ref(), &CONFIGURATION_SET);
 }
 
 /// Source: Cognito `SmsConfigurationType`.
 fn sms_configuration(check: &mut Check, config: &SmsConfiguration) {
     check.required("sns_caller_arn", config.sns_caller_arn.as_ref());
     arn(check, "sns_caller_arn", config.sns_caller_arn.as_ref());
+    check.length("sns_region", config.sns_region.as_ref(), 5..=32);
 }
 
 /// Source: Cognito `AdminCreateUserConfigType`.
@@ -298,7 +343,6 @@ fn schema_attribute(check: &mut Check, attribute: &SchemaAttribute) {
 }
 
 /// Source: Cognito `UserPoolAddOnsType`.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the rules of all messages take references")]
 fn user_pool_add_ons(check: &mut Check, add_ons: &UserPoolAddOns) {
     check.required("advanced_security_mode", add_ons.advanced_security_mode.as_ref());
     check.enum_value(
@@ -306,12 +350,50 @@ fn user_pool_add_ons(check: &mut Check, add_ons: &UserPoolAddOns) {
         add_ons.advanced_security_mode,
         advanced_security_mode::Value::as_str_name,
     );
+    check.message(
+        "advanced_security_additional_flows",
+        add_ons.advanced_security_additional_flows.as_ref(),
+        advanced_security_additional_flows,
+    );
 }
 
-/// Source: Cognito `ArnType`.
-fn arn(check: &mut Check, field: &'static str, value: Option<&String>) {
-    check.length(field, value, 20..=2048);
-    check.pattern(field, value, &ARN);
+/// Source: Cognito `AdvancedSecurityAdditionalFlowsType`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the rules of all messages take references")]
+fn advanced_security_additional_flows(check: &mut Check, flows: &AdvancedSecurityAdditionalFlows) {
+    check.enum_value(
+        "custom_auth_mode",
+        flows.custom_auth_mode,
+        advanced_security_enabled_mode::Value::as_str_name,
+    );
+}
+
+/// Source: Cognito `AccountRecoverySettingType`.
+fn account_recovery_setting(check: &mut Check, setting: &AccountRecoverySetting) {
+    check.items("recovery_mechanisms", setting.recovery_mechanisms.len(), 2);
+    check.each("recovery_mechanisms", &setting.recovery_mechanisms, recovery_option);
+}
+
+/// Source: Cognito `RecoveryOptionType`.
+fn recovery_option(check: &mut Check, option: &RecoveryOption) {
+    check.required("priority", option.priority.as_ref());
+    check.range("priority", option.priority, 1..=2);
+    check.required("name", option.name.as_ref());
+    check.enum_value("name", option.name, recovery_option_name::Value::as_str_name);
+}
+
+/// Source: Cognito `UsernameConfigurationType`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the rules of all messages take references")]
+fn username_configuration(check: &mut Check, config: &UsernameConfiguration) {
+    check.required("case_sensitive", config.case_sensitive.as_ref());
+}
+
+/// Source: Cognito `UserAttributeUpdateSettingsType`.
+fn user_attribute_update_settings(check: &mut Check, settings: &UserAttributeUpdateSettings) {
+    check.enum_values(
+        "attributes_require_verification_before_update",
+        &settings.attributes_require_verification_before_update,
+        verified_attribute::Value::as_str_name,
+    );
 }
 
 /// Source: Cognito `SmsVerificationMessageType`.

@@ -41,7 +41,7 @@ pub use self::{
     decide::{Facts, Rejection, decide},
     domain::{CreateDomain, DomainName, UpdateDomain, cloud_front_domain, domain_settings},
     event_checker::EventChecker,
-    evolve::{UserPoolState, evolve},
+    evolve::{UserPoolState, evolve, is_protected},
     id::UserPoolId,
     mfa::{SetMfaConfig, mfa_config, parse_mfa_config_request},
     page::PageRequest,

@@ -12,10 +12,12 @@ use crate::proto::{DESCRIPTORS, UserPool};
 use super::{check::Check, violation::Rule};
 
 /// The settings that an update can replace: the members of Cognito's
-/// `UpdateUserPoolRequest`, which have the same names in `UserPool`.
-const SETTINGS: [&str; 15] = [
+/// `UpdateUserPoolRequest`, which have the same names in `UserPool`, except for [`POOL_NAME`].
+const SETTINGS: [&str; 20] = [
+    "account_recovery_setting",
     "admin_create_user_config",
     "auto_verified_attributes",
+    "deletion_protection",
     "device_configuration",
     "email_configuration",
     "email_verification_message",
@@ -23,20 +25,31 @@ const SETTINGS: [&str; 15] = [
     "lambda_config",
     "mfa_configuration",
     "policies",
+    POOL_NAME,
     "sms_authentication_message",
     "sms_configuration",
     "sms_verification_message",
+    "user_attribute_update_settings",
     "user_pool_add_ons",
     "user_pool_tags",
+    "user_pool_tier",
     "verification_message_template",
 ];
 
-/// The texts that have two fields; see `defaults`.
-const MIRRORED: [(&str, &str); 3] = [
+/// The name of a user pool in requests, which is `NAME` in the user pool.
+const POOL_NAME: &str = "pool_name";
+const NAME: &str = "name";
+
+/// The settings that have two fields; see `defaults`.
+const MIRRORED: [(&str, &str); 4] = [
     ("sms_verification_message", "verification_message_template.sms_message"),
     ("email_verification_message", "verification_message_template.email_message"),
     ("email_verification_subject", "verification_message_template.email_subject"),
+    (TOKEN_FUNCTION, "lambda_config.pre_token_generation_config.lambda_arn"),
 ];
+/// The function of a trigger, and its message, which cannot be without a function.
+const TOKEN_FUNCTION: &str = "lambda_config.pre_token_generation";
+const TOKEN_TRIGGER: &str = "lambda_config.pre_token_generation_config";
 
 /// The paths of the settings to replace.
 #[derive(Debug, Clone)]
@@ -76,7 +89,15 @@ impl UpdateMask {
             copy(&source, named, &mut target, other);
         }
         for path in &self.0 {
-            copy(&source, path, &mut target, path);
+            if path != POOL_NAME {
+                copy(&source, path, &mut target, path);
+            } else if let Some(name) = get(&source, NAME) {
+                // Without a name in the request, the user pool keeps its own.
+                set(&mut target, NAME, Some(name));
+            }
+        }
+        if get(&target, TOKEN_FUNCTION).is_none() && self.includes(TOKEN_FUNCTION) {
+            set(&mut target, TOKEN_TRIGGER, None);
         }
         #[expect(clippy::expect_used, reason = "the message was made from a user pool")]
         let changed = target.transcode_to().expect("a user pool");
@@ -108,6 +129,7 @@ pub(super) fn changed(before: &UserPool, after: &UserPool) -> Vec<String> {
     let (before, after) = (to_dynamic(before), to_dynamic(after));
     let mut paths = Vec::new();
     collect_changes("", &before, &after, &mut paths);
+    paths.iter_mut().filter(|path| *path == NAME).for_each(|path| POOL_NAME.clone_into(path));
     paths.sort();
     paths
 }
@@ -171,7 +193,7 @@ fn resolve(path: &str) -> Option<FieldDescriptor> {
         return None;
     }
     let mut message = descriptor();
-    let mut rest = Some(path);
+    let mut rest = Some(if path == POOL_NAME { NAME } else { path });
     let mut found = None;
     while let Some(path) = rest {
         let (name, next) = split(path);

@@ -132,6 +132,14 @@ pattern!(
     "must be an email address without spaces"
 );
 
+// Source: Cognito `SESConfigurationSet`.
+pattern!(
+    CONFIGURATION_SET,
+    r"^[a-zA-Z0-9_-]+$",
+    r"[a-zA-Z0-9_\-]+",
+    "may contain only ASCII letters, digits, _ and -"
+);
+
 // Source: Cognito `CustomAttributeNameType`.
 pattern!(
     ATTRIBUTE_NAME,

@@ -2,6 +2,8 @@
 
 use crate::proto::{UpdateUserPoolRequest, UserPool};
 
+use super::semantics::temporary_password_days;
+
 /// Returns the request that replaces all settings of a user pool by those of `pool`. What an
 /// update cannot change is not in it.
 #[must_use]
@@ -9,7 +11,7 @@ pub fn to_update_request(pool: UserPool) -> UpdateUserPoolRequest {
     // Names every field, so that a field added to the schema stops the build here.
     let UserPool {
         id,
-        name: _,
+        name,
         policies,
         lambda_config,
         status: _,
@@ -33,14 +35,26 @@ pub fn to_update_request(pool: UserPool) -> UpdateUserPoolRequest {
         sms_configuration_failure: _,
         email_configuration_failure: _,
         domain: _,
-        admin_create_user_config,
+        mut admin_create_user_config,
         user_pool_add_ons,
         custom_domain: _,
         sms_mfa: _,
         software_token_mfa: _,
         domain_settings: _,
         custom_domain_settings: _,
+        deletion_protection,
+        user_pool_tier,
+        account_recovery_setting,
+        username_configuration: _,
+        user_attribute_update_settings,
+        arn: _,
     } = pool;
+    // The two are equal, and an update cannot have both.
+    if temporary_password_days(policies.as_ref()).is_some()
+        && let Some(config) = &mut admin_create_user_config
+    {
+        config.unused_account_validity_days = None;
+    }
     UpdateUserPoolRequest {
         user_pool_id: id,
         policies,
@@ -58,6 +72,11 @@ pub fn to_update_request(pool: UserPool) -> UpdateUserPoolRequest {
         user_pool_tags,
         admin_create_user_config,
         user_pool_add_ons,
+        deletion_protection,
+        user_pool_tier,
+        account_recovery_setting,
+        user_attribute_update_settings,
+        pool_name: name,
         request_id: None,
         validate_only: false,
         expected_revision: None,
@@ -73,12 +92,16 @@ pub fn unchangeable_differences(given: &UserPool, current: &UserPool) -> Vec<&'s
     let schema_differs =
         !given.schema_attributes.is_empty() && given.schema_attributes != current.schema_attributes;
     [
-        ("Name", differs(&given.name, &current.name)),
         ("SchemaAttributes", schema_differs),
         ("AliasAttributes", lists_differ(&given.alias_attributes, &current.alias_attributes)),
         (
             "UsernameAttributes",
             lists_differ(&given.username_attributes, &current.username_attributes),
+        ),
+        (
+            "UsernameConfiguration",
+            given.username_configuration.is_some()
+                && given.username_configuration != current.username_configuration,
         ),
         ("Domain", differs(&given.domain, &current.domain)),
         ("CustomDomain", differs(&given.custom_domain, &current.custom_domain)),

@@ -154,17 +154,19 @@ impl InvalidRequest {
     }
 
     /// Adds that a list is empty that must have an item, before the first violation that
-    /// `is_after` it. `other` are the other violations of the request.
+    /// `is_after` it. `path` is the path of the field as Cognito writes it, and `other` are the
+    /// other violations of the request.
     pub(crate) fn with_empty_list(
         other: Option<Self>,
         field: &str,
+        path: &str,
         is_after: impl Fn(&Violation) -> bool,
     ) -> Self {
         let none = || Self { stage: CheckStage::Fields, violations: vec![], violation_count: 0 };
         // The other stage is reached only if no field by itself breaks a rule.
         let mut all = other.filter(|other| other.stage == CheckStage::Fields).unwrap_or_else(none);
         let text = format!(
-            "Value '[]' at '{field}' failed to satisfy constraint: Member must have length greater \
+            "Value '[]' at '{path}' failed to satisfy constraint: Member must have length greater \
              than or equal to 1"
         );
         let violation =

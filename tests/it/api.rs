@@ -13,12 +13,16 @@ use userpool::proto::{
 };
 
 use crate::{
-    json::{data, defaults, request, settings, shown, with, without},
+    json::{data, defaults, request, settings, shown, with, with_later_members, without},
     support::{TestServer, create, domain, metadata, named, reason},
 };
 
-/// Two requests that together have every member.
-const FILES: [&str; 2] = ["create-user-pool-full.json", "create-user-pool-usernames.json"];
+/// Three requests that together have every member; the first two those of 2017.
+const FILES: [&str; 3] = [
+    "create-user-pool-full.json",
+    "create-user-pool-usernames.json",
+    "create-user-pool-today.json",
+];
 
 async fn describe(
     client: &mut UserPoolServiceClient<Channel>,
@@ -56,7 +60,7 @@ async fn the_first_example_is_shown_as_it_was_sent() {
     }
     let names = json!({ "Name": sent["PoolName"], "SchemaAttributes": attributes });
     let expected = with(without(without(sent.clone(), "PoolName"), "Schema"), names);
-    assert_eq!(created(sent).await, expected);
+    assert_eq!(created(sent).await, with_later_members(expected));
 }
 
 #[tokio::test]
@@ -71,11 +75,26 @@ async fn the_second_example_is_shown_as_it_was_sent() {
         },
     });
     let expected = with(with(defaults(), without(sent.clone(), "PoolName")), names);
+    assert_eq!(created(sent).await, with_later_members(expected));
+}
+
+#[tokio::test]
+async fn the_third_example_is_shown_as_it_was_sent() {
+    let sent = data(FILES[2]);
+    let names = json!({
+        "Name": sent["PoolName"],
+        "SchemaAttributes": data("standard-attributes.json"),
+        // As long as a temporary password.
+        "AdminCreateUserConfig": {
+            "AllowAdminCreateUserOnly": false, "UnusedAccountValidityDays": 30,
+        },
+    });
+    let expected = with(with(defaults(), without(sent.clone(), "PoolName")), names);
     assert_eq!(created(sent).await, expected);
 }
 
 #[test]
-fn the_two_examples_cover_every_member() {
+fn the_three_examples_cover_every_member() {
     let request = DESCRIPTORS.get_message_by_name("userpool.v1.CreateUserPoolRequest");
     let mut missing = BTreeSet::new();
     collect("", &request.expect("a message"), &FILES.map(data), &mut missing);
@@ -115,6 +134,7 @@ async fn a_user_pool_with_only_a_name_shows_only_the_defaults() {
     let answer = shown(&answer);
     let pool = json!({
         "Id": answer["UserPool"]["Id"],
+        "Arn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_000000001",
         "Name": "people",
         "CreationDate": answer["UserPool"]["CreationDate"],
         // The user pool has not been modified yet.

@@ -17,6 +17,7 @@ mod signatures;
 mod signer;
 mod terraform;
 mod types;
+mod versions;
 mod wire;
 
 use serde_json::Value;

@@ -1,8 +1,8 @@
-//! Every field rule of Cognito's model of 2017-12-11 holds, and of the operations of later
-//! years: its last allowed value is accepted and the next one is refused.
+//! Every field rule of Cognito's model of 2017-12-11 holds, and those of the members and the
+//! operations of later years: its last allowed value is accepted and the next one is refused.
 //!
 //! The rules are read from `data/constraints*.json`, and the requests are built from
-//! the names in it, so a member or a rule that is missing here or in the product
+//! the names in them, so a member or a rule that is missing here or in the product
 //! fails the test.
 
 mod extensions;
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use tonic_types::StatusExt as _;
 
 use self::{
-    patterns::Samples,
+    patterns::{ANY_TEXT, Samples},
     requests::{Change, Path, Request},
 };
 use crate::{
@@ -26,12 +26,10 @@ use crate::{
 };
 
 /// The rules that are not applied, or not as field rules, with the reason.
-const EXCEPTIONS: [(&str, Rule, &str); 8] = [
-    (
-        "Schema",
-        Rule::Least,
-        "protobuf does not tell an empty list from one that is left out, which is allowed",
-    ),
+const EXCEPTIONS: [(&str, Rule, &str); 10] = [
+    ("Schema", Rule::Least, EMPTY_LIST),
+    ("Policies.SignInPolicy.AllowedFirstAuthFactors", Rule::Least, EMPTY_LIST),
+    ("AccountRecoverySetting.RecoveryMechanisms", Rule::Least, EMPTY_LIST),
     ("CustomAttributes", Rule::Least, "the same, but it is required"),
     ("Tags{key}", Rule::Least, "a rule for tags; see `tags`"),
     ("Tags{key}", Rule::Most, "a rule for tags; see `tags`"),
@@ -39,6 +37,19 @@ const EXCEPTIONS: [(&str, Rule, &str); 8] = [
     ("Tags{value}", Rule::Most, "a rule for tags; see `tags`"),
     ("TagKeys[]", Rule::Least, "see `tags`"),
     ("TagKeys[]", Rule::Most, "see `tags`"),
+];
+const EMPTY_LIST: &str =
+    "protobuf does not tell an empty list from one that is left out, which is allowed";
+
+/// The members of today that this server ignores, with all that is in them.
+const IGNORED: [&str; 7] = [
+    "AcrConfiguration",
+    "DcrConfiguration",
+    "IssuerConfiguration",
+    "KeyConfiguration",
+    "LambdaConfig.InboundFederation",
+    "Routing",
+    "SmsConfiguration.EumsSms",
 ];
 
 #[derive(Debug, Deserialize)]
@@ -90,15 +101,32 @@ const INVITATION: &str = "The invite message must contain {username} and {####}.
 const RESOURCE_ARN: &str = "Invalid resource ARN: the ARN of a user pool of this server is \
      arn:aws:cognito-idp:us-east-1:123456789012:userpool/ and its ID.";
 
+/// The members of each operation in a file.
+fn read(file: &str) -> BTreeMap<String, Vec<Member>> {
+    let read: Constraints = serde_json::from_value(data(file)).expect("constraints");
+    let operations = read.operations.into_iter().map(|(operation, members)| {
+        let members = members.into_iter();
+        let members = members.map(|it| Member { operation: operation.clone(), ..it }).collect();
+        (operation, members)
+    });
+    operations.collect()
+}
+
+/// The members of today that this server has.
+fn later_members() -> BTreeMap<String, Vec<Member>> {
+    let mut operations = read("constraints-today.json");
+    for members in operations.values_mut() {
+        members.retain(|member| !IGNORED.iter().any(|ignored| member.is_in(ignored)));
+    }
+    operations
+}
+
+/// The members of 2017, those of today, and those of later operations.
 fn constraints() -> BTreeMap<String, Vec<Member>> {
-    let mut operations: BTreeMap<String, Vec<Member>> = BTreeMap::new();
-    for file in ["constraints.json", "constraints-operations.json"] {
-        let read: Constraints = serde_json::from_value(data(file)).expect("constraints");
-        for (operation, members) in read.operations {
-            let members = members.into_iter();
-            let members = members.map(|it| Member { operation: operation.clone(), ..it });
-            operations.entry(operation.clone()).or_default().extend(members);
-        }
+    let mut operations = read("constraints.json");
+    for (operation, later) in later_members().into_iter().chain(read("constraints-operations.json"))
+    {
+        operations.entry(operation).or_default().extend(later);
     }
     operations
 }
@@ -173,6 +201,42 @@ fn the_requests_have_exactly_the_members_of_the_model() {
     }
 }
 
+/// The version of the AWS API that the door for AWS clients answers as depends on it.
+#[test]
+fn exactly_the_later_members_have_a_month() {
+    let months = |operations: BTreeMap<String, Vec<Member>>| {
+        let months = operations.into_iter().flat_map(|(operation, members)| {
+            let has_field = |member: &Member| !member.path.ends_with(['}', ']']);
+            let members: Vec<_> = members.into_iter().filter(has_field).collect();
+            members.into_iter().map(move |member| {
+                let month = requests::aws_since(&operation, &Path::new(&member.path));
+                (format!("{operation} {}", member.path), month)
+            })
+        });
+        months.collect::<Vec<_>>()
+    };
+    for (member, month) in months(read("constraints.json")) {
+        assert_eq!(month, None, "{member}");
+    }
+    let mut domains = read("constraints-operations.json");
+    domains.retain(|operation, _| operation == "CreateUserPoolDomain");
+    for (member, month) in months(later_members()).into_iter().chain(months(domains)) {
+        let month = month.expect(&member);
+        let (year, of_year) = month.split_once('-').expect("a year and a month");
+        let (year, of_year): (u32, u32) =
+            (year.parse().expect("a year"), of_year.parse().expect("a month"));
+        assert!((2018..=2026).contains(&year) && (1..=12).contains(&of_year), "{member} {month}");
+    }
+}
+
+#[test]
+fn the_ignored_members_are_members_of_today() {
+    let today: Vec<_> = read("constraints-today.json").into_values().flatten().collect();
+    for ignored in IGNORED {
+        assert!(today.iter().any(|member| member.path == ignored), "{ignored}");
+    }
+}
+
 #[test]
 fn every_enum_has_the_values_of_the_model_in_order() {
     for (operation, members) in constraints() {
@@ -203,6 +267,13 @@ impl Member {
         self.all_rules().into_iter().filter(|rule| !excepted(*rule)).collect()
     }
 
+    /// Whether it is the member at this path, or in it.
+    fn is_in(&self, path: &str) -> bool {
+        self.path
+            .strip_prefix(path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '{']))
+    }
+
     fn all_rules(&self) -> Vec<Rule> {
         let mut rules = Vec::new();
         rules.extend(self.required.then_some(Rule::Required));
@@ -223,6 +294,7 @@ impl Member {
         rules.retain(|rule| *rule != Rule::Required);
         match (self.kind.as_str(), &self.pattern, &self.values) {
             ("string", Some(pattern), None) => cases.extend(self.texts(pattern)),
+            ("string", None, None) if self.max.is_some() => cases.extend(self.texts(ANY_TEXT)),
             ("string", None, Some(values)) => cases.extend(self.numbers_of_an_enum(values)),
             ("integer", None, None) => cases.extend(self.integers()),
             ("list", None, None) => cases.extend(self.lists()),
@@ -240,8 +312,8 @@ impl Member {
         // If a rule has no limit, a long value is accepted.
         let lengths = limits.into_iter().flatten().chain(self.max.is_none().then_some(5_000));
         let mut values = Vec::new();
-        for length in lengths.map(|length| usize::try_from(length).expect("a length")) {
-            let matches = samples.lengths().contains(&length);
+        for length in lengths.filter_map(|length| usize::try_from(length).ok()) {
+            let matches = self.pattern.is_none() || samples.lengths().contains(&length);
             values.push((samples.value(length), matches));
             values.extend(samples.wide_value(length).map(|value| (value, matches)));
         }

@@ -32,11 +32,11 @@ pub(crate) fn shown<M: Message>(message: &M) -> Value {
 }
 
 /// A user pool as clients see it, without the members that the service assigns: its
-/// ID, its dates, and its estimated number of users.
+/// ID, its dates, its estimated number of users, and its ARN.
 pub(crate) fn settings(pool: Option<&UserPool>) -> Value {
     let mut shown = shown(pool.expect("a user pool"));
     let members = shown.as_object_mut().expect("an object");
-    for given in ["Id", "CreationDate", "LastModifiedDate", "EstimatedNumberOfUsers"] {
+    for given in ["Id", "CreationDate", "LastModifiedDate", "EstimatedNumberOfUsers", "Arn"] {
         assert!(members.remove(given).is_some(), "{given} is missing");
     }
     shown
@@ -45,7 +45,7 @@ pub(crate) fn settings(pool: Option<&UserPool>) -> Value {
 /// The settings of a user pool that was created with only a name, except its name and
 /// schema.
 pub(crate) fn defaults() -> Value {
-    json!({
+    with_later_members(json!({
         "Policies": {
             "PasswordPolicy": {
                 "MinimumLength": 8,
@@ -63,7 +63,31 @@ pub(crate) fn defaults() -> Value {
             "AllowAdminCreateUserOnly": false,
             "UnusedAccountValidityDays": 7,
         },
-    })
+    }))
+}
+
+/// Settings of 2017 with the members that AWS added later and always shows.
+pub(crate) fn with_later_members(settings: Value) -> Value {
+    let mut all =
+        with(json!({ "DeletionProtection": "INACTIVE", "UserPoolTier": "ESSENTIALS" }), settings);
+    if let Some(email) = all.get_mut("EmailConfiguration") {
+        *email = with(json!({ "EmailSendingAccount": "COGNITO_DEFAULT" }), email.take());
+    }
+    if let Some(triggers) = all.get_mut("LambdaConfig")
+        && let Some(function) = triggers.get("PreTokenGeneration").cloned()
+    {
+        let config = json!({ "LambdaVersion": "V1_0", "LambdaArn": function });
+        *triggers = with(json!({ "PreTokenGenerationConfig": config }), triggers.take());
+    }
+    all
+}
+
+/// A user pool as an earlier version showed it, with the members that are shown since, by a
+/// server with this account.
+pub(crate) fn shown_later(pool: Value, account: &str) -> Value {
+    let id = pool["Id"].as_str().expect("an ID");
+    let arn = format!("arn:aws:cognito-idp:us-east-1:{account}:userpool/{id}");
+    with(with_later_members(pool), json!({ "Arn": arn }))
 }
 
 /// `value` with the members of `more`, which replace members with the same names.

@@ -99,6 +99,7 @@ async fn live(members: Value) {
     let described = life.describe().await["UserPool"].clone();
     let fixed = [
         "Id",
+        "Arn",
         "Name",
         "SchemaAttributes",
         "CreationDate",

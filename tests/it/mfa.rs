@@ -29,7 +29,7 @@ const SMS_REQUIRED: &str = "SMS configuration and Auto verification for phone_nu
      required/optional";
 
 fn sms_configuration(role: &str) -> SmsConfiguration {
-    SmsConfiguration { sns_caller_arn: Some(role.to_owned()), external_id: None }
+    SmsConfiguration { sns_caller_arn: Some(role.to_owned()), ..SmsConfiguration::default() }
 }
 
 fn sms(role: &str, message: Option<&str>) -> SmsMfaConfig {

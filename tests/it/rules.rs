@@ -3,6 +3,7 @@
 
 mod decisions;
 mod defaults;
+mod later;
 mod recorded;
 mod updates;
 

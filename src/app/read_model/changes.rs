@@ -11,7 +11,7 @@ use crate::{
     app::stored::{Checkpoint, EncodedPool, FORM, StoredDomain, StoredPool, StoredRequest},
     event_log::{Head, Position},
     proto::{self, UserPoolEvent},
-    user_pool::{Event, EventFacts, UserPoolId, check_event},
+    user_pool::{Event, EventFacts, UserPoolId, check_event, is_protected},
 };
 
 use super::{
@@ -180,6 +180,7 @@ impl Changes {
             user_pool_id: &id,
             domain: before.user_pool.as_ref().and_then(|pool| pool.domain.as_deref()),
             custom_domain: before.user_pool.as_ref().and_then(|pool| pool.custom_domain.as_deref()),
+            is_protected: before.user_pool.as_deref().is_some_and(is_protected),
             deleted: before.deleted,
             revision: before.revision,
             event_revision: event.revision,

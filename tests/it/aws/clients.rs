@@ -119,8 +119,8 @@ pub(super) fn succeeded(output: &Output) -> String {
 }
 
 /// The script does what the seed documents, and prints its checks.
-async fn boto3_runs_the_seed(python: &Path, modules: &str) {
-    let server = Server::start().await;
+async fn boto3_runs_the_seed(python: &Path, modules: &str, api: &str) {
+    let server = Server::start_with(&[format!("--aws-api={api}")]).await;
     let mut command = Command::new(python);
     command.arg("tests/it/aws/clients/seed.py").env("PYTHONPATH", modules);
     let printed = succeeded(&run(&mut command, &server.url).await);
@@ -131,7 +131,9 @@ async fn boto3_runs_the_seed(python: &Path, modules: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn boto3_runs_the_seed_unmodified() {
     let Some(python) = tools::boto3("that boto3 works") else { return };
-    boto3_runs_the_seed(&python, "").await;
+    for api in ["today", "2017-12-11"] {
+        boto3_runs_the_seed(&python, "", api).await;
+    }
 }
 
 /// Its model is that of 2017-12-11, so nothing of later years is needed.
@@ -150,7 +152,34 @@ async fn boto3_calls_the_operations_of_later_years() {
 #[tokio::test(flavor = "multi_thread")]
 async fn boto3_of_2017_runs_the_seed_unmodified() {
     let Some(python) = tools::boto3_of_2017("that boto3 of 2017 works") else { return };
-    boto3_runs_the_seed(&python, "tests/it/aws/clients/boto3-2017").await;
+    for api in ["today", "2017-12-11"] {
+        boto3_runs_the_seed(&python, "tests/it/aws/clients/boto3-2017", api).await;
+    }
+}
+
+/// Every member that today's model has more than that of 2017, and no operation of later years.
+#[tokio::test(flavor = "multi_thread")]
+async fn boto3_sends_and_gets_every_later_member() {
+    let Some(python) = tools::boto3("that the members of today work") else { return };
+    let server = Server::start_with(&["--log=debug".to_owned()]).await;
+    let mut command = Command::new(python);
+    let printed = succeeded(&run(command.arg("tests/it/aws/clients/today.py"), &server.url).await);
+    let log = server.terminate().await;
+    let expected = "create: 94 members, equal\nupdate: 79 members, equal\nrefusals: as on AWS\n";
+    assert_eq!(printed, expected);
+    let ignored = "members that this server does not have are ignored";
+    let records: Vec<_> = log.lines().filter(|line| line.contains(ignored)).collect();
+    assert_eq!(records.len(), 1, "{records:?}");
+    for member in [
+        "KeyConfiguration",
+        "IssuerConfiguration",
+        "DcrConfiguration",
+        "AcrConfiguration",
+        "lambdaConfig.InboundFederation",
+        "smsConfiguration.EumsSms",
+    ] {
+        assert!(records[0].contains(member), "{member}: {records:?}");
+    }
 }
 
 /// A retry after a lost answer gets that answer: one user pool, not two.
@@ -214,7 +243,8 @@ async fn the_javascript_sdk_works_and_retries_safely() {
         command.arg("tests/it/aws/clients/client.js").arg(what).env("NODE_PATH", &modules);
         command
     };
-    let server = Server::start().await;
+    // The script compares with members of 2017.
+    let server = Server::start_with(&["--aws-api=2017-12-11".to_owned()]).await;
     let printed = succeeded(&run(&mut script("check"), &server.url).await);
     assert_eq!(printed.lines().count(), 4, "{printed}");
     makes_one_user_pool(&mut script("create")).await;
@@ -237,7 +267,7 @@ async fn the_java_sdk_works_and_retries_safely() {
 
 /// Every operation, and the exit code of a refusal.
 async fn cli_works(cli: &Path, refusal: i32) {
-    let server = Server::start().await;
+    let server = Server::start_with(&["--aws-api=2017-12-11".to_owned()]).await;
     let call = async |arguments: &[&str]| {
         let mut command = Command::new(cli);
         command.arg("cognito-idp").args(arguments);

@@ -82,6 +82,7 @@ async fn settings_that_cannot_have_an_effect_are_reported() {
     let data = format!("--data-dir={}", directory.path().join("data").display());
     for (arguments, expected) in [
         (vec!["--aws-allow-origin=http://a.example"], "--aws-allow-origin has no effect"),
+        (vec!["--aws-api=2017-12-11"], "--aws-api has no effect"),
         (vec!["--aws-listen=127.0.0.1:50051"], "127.0.0.1:50051 is both --listen and --aws-listen"),
         (vec!["--readers=access-key:ci"], "access keys are not verified"),
         (vec!["--aws-allow-origin=*"], "expected http://HOST:PORT or https://HOST"),

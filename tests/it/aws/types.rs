@@ -113,6 +113,52 @@ async fn unknown_enum_names_are_violations_among_the_others() {
     server.stop().await;
 }
 
+/// An empty list is shown, and differs from an absent one.
+#[tokio::test]
+async fn an_empty_list_of_verified_updates_stays_empty() {
+    let server = start().await;
+    let member = "UserAttributeUpdateSettings";
+    let empty = json!({ "AttributesRequireVerificationBeforeUpdate": [] });
+    for (sent, shown) in [(json!({}), empty.clone()), (empty.clone(), empty)] {
+        let id =
+            create(&server, &json!({ "PoolName": "people", (member): sent }).to_string()).await;
+        let body = json!({ "UserPoolId": id }).to_string();
+        let described = call(&server, "DescribeUserPool", &body).await.json();
+        assert_eq!(described["UserPool"][member], shown);
+    }
+    let created = call(&server, "CreateUserPool", r#"{"PoolName":"people"}"#).await.json();
+    assert_eq!(created["UserPool"].get(member), None);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn each_empty_list_that_needs_an_item_is_refused() {
+    let server = start().await;
+    let body = r#"{"PoolName":"a/b","Policies":{"SignInPolicy":{"AllowedFirstAuthFactors":[]}},
+        "Schema":[],"AccountRecoverySetting":{"RecoveryMechanisms":[]},"UserPoolTier":"FREE"}"#;
+    let refused = call(&server, "CreateUserPool", body).await;
+    let empty = |path: &str| {
+        format!(
+            "Value '[]' at '{path}' failed to satisfy constraint: Member must have length greater \
+             than or equal to 1"
+        )
+    };
+    let expected = [
+        "Value 'a/b' at 'poolName' failed to satisfy constraint: Member must satisfy regular \
+         expression pattern: [\\w\\s+=,.@-]+"
+            .to_owned(),
+        empty("policies.signInPolicy.allowedFirstAuthFactors"),
+        empty("schema"),
+        "Value 'FREE' at 'userPoolTier' failed to satisfy constraint: Member must satisfy enum \
+         value set: [LITE, ESSENTIALS, PLUS]"
+            .to_owned(),
+        empty("accountRecoverySetting.recoveryMechanisms"),
+    ];
+    let message = refused.error().1;
+    assert_eq!(message, format!("5 validation errors detected: {}", expected.join("; ")));
+    server.stop().await;
+}
+
 /// An empty list is found although nothing else is wrong, and nothing is recorded.
 #[tokio::test]
 async fn an_empty_schema_is_refused() {

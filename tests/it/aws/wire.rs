@@ -2,9 +2,14 @@
 
 use serde_json::json;
 
-use crate::{json::data, support::TestServer};
+use userpool::aws::AwsApi;
 
-use super::{Answer, TARGET, call, create, send, start};
+use crate::{
+    json::{data, with},
+    support::TestServer,
+};
+
+use super::{Answer, TARGET, call, create, send, start, start_with};
 
 /// The headers of an answer, without those that differ from run to run.
 fn stable(answer: &Answer) -> Vec<(&str, &str)> {
@@ -181,10 +186,10 @@ async fn a_body_over_1_mib_is_refused() {
     server.stop().await;
 }
 
-/// Every member of the seed's request, and the same over gRPC.
+/// Every member of the seed's request, and nothing of later years.
 #[tokio::test]
-async fn every_member_is_taken_and_shown() {
-    let server = start().await;
+async fn every_member_of_2017_is_taken_and_shown() {
+    let server = start_with(|config| config.aws_api = AwsApi::Of2017).await;
     let mut request = data("create-user-pool-full.json");
     let id = create(&server, &request.to_string()).await;
     let body = json!({ "UserPoolId": id }).to_string();
@@ -195,6 +200,27 @@ async fn every_member_is_taken_and_shown() {
     assert_eq!(Some(&described["UserPool"]["Name"]), name.as_ref());
     for (member, value) in members {
         assert_eq!(&described["UserPool"][member.as_str()], value, "{member}");
+    }
+    server.stop().await;
+}
+
+/// Every member, and the same over gRPC.
+#[tokio::test]
+async fn every_member_of_today_is_taken_and_shown() {
+    let server = start().await;
+    let mut request = data("create-user-pool-today.json");
+    let id = create(&server, &request.to_string()).await;
+    let body = json!({ "UserPoolId": id }).to_string();
+    let described = call(&server, "DescribeUserPool", &body).await.json();
+    let members = request.as_object_mut().expect("an object");
+    members.remove("PoolName");
+    for (member, value) in members {
+        let shown = &described["UserPool"][member.as_str()];
+        if member == "AdminCreateUserConfig" {
+            assert_eq!(shown, &with(value.clone(), json!({ "UnusedAccountValidityDays": 30 })));
+        } else {
+            assert_eq!(shown, value, "{member}");
+        }
     }
     same_over_grpc(&server, &id, described).await;
     server.stop().await;

@@ -98,7 +98,8 @@ async fn a_problem_names_member_line_column_and_what_is_allowed() {
             update,
             r#"{"Policies": {"PasswordPolicy": {"Entropy": 3}}}"#,
             "line 1, column 42: Policies.PasswordPolicy.Entropy: unknown member; expected one of \
-             MinimumLength, RequireUppercase, RequireLowercase, RequireNumbers, RequireSymbols",
+             MinimumLength, RequireUppercase, RequireLowercase, RequireNumbers, RequireSymbols, \
+             PasswordHistorySize, TemporaryPasswordValidityDays",
         ),
         (
             create,

@@ -51,10 +51,10 @@ async fn what_an_update_cannot_change_is_refused_by_name() {
     };
     let attribute = serde_json::json!([{"Name": "custom:plan", "AttributeDataType": "String"}]);
     for (member, value) in [
-        ("Name", "persons".into()),
         ("SchemaAttributes", attribute),
         ("AliasAttributes", serde_json::json!(["email"])),
         ("UsernameAttributes", serde_json::json!(["email"])),
+        ("UsernameConfiguration", serde_json::json!({"CaseSensitive": true})),
         ("Domain", "people-login".into()),
     ] {
         assert_eq!(
@@ -90,7 +90,7 @@ async fn a_mask_takes_the_names_of_aws() {
         assert_eq!(policy["MinimumLength"], 12);
         assert_eq!(updated.json()["revision"], revision);
     }
-    for mask in ["Policies.Entropy", "PoolName", "UserPoolTags.team", "RequestId"] {
+    for mask in ["Policies.Entropy", "Name", "UserPoolTags.team", "RequestId"] {
         let refused = run_with(&endpoint, &["update", &id, "-", "--mask", mask], document).await;
         assert_eq!(refused.code, 64 + 3, "{refused:?}");
         assert!(refused.stderr.contains("update_mask[0]"), "{refused:?}");

@@ -50,7 +50,28 @@ const EMAIL_MESSAGE: &str =
 const EMAIL_MESSAGE_BY_LINK: &str = r"[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]*\{##[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]*##\}[\p{L}\p{M}\p{S}\p{N}\p{P}\s*]*";
 const EMAIL_ADDRESS: &str = r"[\p{L}\p{M}\p{S}\p{N}\p{P}]+@[\p{L}\p{M}\p{S}\p{N}\p{P}]+";
 
-static TABLE: [Samples; 11] = [
+/// Stands for a text without a pattern.
+pub(super) const ANY_TEXT: &str = "";
+
+static TABLE: [Samples; 13] = [
+    Samples {
+        pattern: ANY_TEXT,
+        begins: "",
+        narrow: 'a',
+        wide: Some('界'),
+        most: usize::MAX,
+        inside: &["a b\n\u{0}"],
+        outside: &[],
+    },
+    Samples {
+        pattern: r"^[a-zA-Z0-9_-]+$",
+        begins: "",
+        narrow: 'a',
+        wide: None,
+        most: usize::MAX,
+        inside: &["aZ09_-"],
+        outside: &["a b", "a.b", "é", "a\n", "\na"],
+    },
     Samples {
         pattern: r"[\w\s+=,.@-]+",
         begins: "",

@@ -76,7 +76,19 @@ impl Request {
     /// A valid request of the operation with every member that is allowed together
     /// with the one at `path`.
     pub(super) fn valid(operation: &str, path: &Path) -> Self {
-        let mut members = data("create-user-pool-full.json");
+        let mut members = merged(
+            data("create-user-pool-full.json"),
+            json!({
+                "Policies": today("Policies"), "DeletionProtection": "ACTIVE",
+                "LambdaConfig": today("LambdaConfig"), "UserPoolTier": "PLUS",
+                "EmailConfiguration": today("EmailConfiguration"),
+                "SmsConfiguration": today("SmsConfiguration"),
+                "UserPoolAddOns": today("UserPoolAddOns"),
+                "UserAttributeUpdateSettings": today("UserAttributeUpdateSettings"),
+                "UsernameConfiguration": today("UsernameConfiguration"),
+                "AccountRecoverySetting": today("AccountRecoverySetting"),
+            }),
+        );
         let others = json!({
             "UserPoolId": "us-east-1_AbCdEfGhI", "Domain": "people", "MaxResults": 10,
             "NextToken": "next", "ResourceArn": arn("us-east-1_AbCdEfGhI"),
@@ -95,8 +107,17 @@ impl Request {
             object.insert("CustomDomainConfig".to_owned(), config);
             object.insert("Domain".to_owned(), json!("auth.example.com"));
         }
-        if path.steps[0] == "UsernameAttributes[]" {
-            object.remove("AliasAttributes");
+        // Members that depend on the one at the path.
+        match path.steps[0].as_str() {
+            "UsernameAttributes[]" => drop(object.remove("AliasAttributes")),
+            "AutoVerifiedAttributes[]" => drop(object.remove("UserAttributeUpdateSettings")),
+            _ => (),
+        }
+        let triggers = object["LambdaConfig"].as_object_mut().expect("an object");
+        match path.steps.get(1).map(String::as_str) {
+            Some("PreTokenGeneration") => drop(triggers.remove("PreTokenGenerationConfig")),
+            Some("PreTokenGenerationConfig") => drop(triggers.remove("PreTokenGeneration")),
+            _ => (),
         }
         let descriptor = descriptor(operation);
         let known: Map<_, _> = std::mem::take(object)
@@ -213,6 +234,40 @@ impl Request {
     }
 }
 
+/// A member of the request with the members of today.
+fn today(member: &str) -> serde_json::Value {
+    data("create-user-pool-today.json")[member].clone()
+}
+
+/// `value` with the members of `more` at every level.
+fn merged(mut value: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
+    let (Some(members), serde_json::Value::Object(more)) = (value.as_object_mut(), more.clone())
+    else {
+        return more;
+    };
+    for (name, member) in more {
+        let merged = match members.remove(&name) {
+            Some(known) => merged(known, member),
+            None => member,
+        };
+        members.insert(name, merged);
+    }
+    value
+}
+
+/// The month since which AWS has the member at `path`.
+pub(super) fn aws_since(operation: &str, path: &Path) -> Option<String> {
+    let since = DESCRIPTORS.get_extension_by_name("userpool.v1.aws_since").expect("the option");
+    let (last, steps) = path.steps.split_last().expect("a path");
+    let mut message = descriptor(operation);
+    for step in steps {
+        message = kind(&message, step).as_message().expect(step).clone();
+    }
+    let options = message.get_field_by_json_name(last).expect(last).options();
+    let month = options.has_extension(&since).then(|| options.get_extension(&since).into_owned());
+    month.and_then(|month| month.as_str().map(str::to_owned))
+}
+
 /// The paths of all members of the operation that Cognito has too.
 pub(super) fn members(operation: &str) -> Vec<String> {
     let mut paths = Vec::new();
@@ -268,7 +323,7 @@ fn set(message: &mut DynamicMessage, steps: &[String], change: &Change) {
         Change::Number(number) => Value::I32(*number),
         Change::Enum(number) => Value::EnumNumber(*number),
         Change::Items(count) => {
-            Value::List((0..*count).map(|index| attribute(&field.kind(), index)).collect())
+            Value::List((0..*count).map(|index| item(&field.kind(), index)).collect())
         }
     };
     let value =
@@ -276,12 +331,15 @@ fn set(message: &mut DynamicMessage, steps: &[String], change: &Change) {
     message.set_field(&field, value);
 }
 
-/// An item of `Schema`.
-fn attribute(kind: &Kind, index: usize) -> Value {
-    let descriptor = kind.as_message().expect("a list of messages");
-    let members = json!({ "Name": format!("a{index}"), "AttributeDataType": "String" });
-    let item = DynamicMessage::deserialize(descriptor.clone(), members).expect("an attribute");
-    Value::Message(item)
+/// A valid item of a list.
+fn item(kind: &Kind, index: usize) -> Value {
+    let Some(descriptor) = kind.as_message() else { return Value::EnumNumber(1) };
+    let members = match descriptor.name() {
+        "SchemaAttribute" => json!({ "Name": format!("a{index}"), "AttributeDataType": "String" }),
+        "RecoveryOption" => json!({ "Priority": 1, "Name": "admin_only" }),
+        other => unreachable!("a list of {other}"),
+    };
+    Value::Message(DynamicMessage::deserialize(descriptor.clone(), members).expect("an item"))
 }
 
 fn kind(message: &MessageDescriptor, step: &str) -> Kind {

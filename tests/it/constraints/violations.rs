@@ -59,6 +59,7 @@ async fn violations_are_reported_in_the_order_of_the_request() {
                 minimum_length: Some(100),
                 ..PasswordPolicy::default()
             }),
+            sign_in_policy: None,
         }),
         auto_verified_attributes: vec![2, 7, 1, 0],
         mfa_configuration: Some(4),

@@ -19,11 +19,12 @@ async fn describe(client: &mut Client, id: &str) -> Option<UserPool> {
     client.describe_user_pool(request).await.expect("a user pool").into_inner().user_pool
 }
 
-/// An answer without the parts that differ between any two calls: times, and a new
-/// ID.
+/// An answer without the parts that differ between any two calls: times, a new ID, and its
+/// ARN.
 fn comparable(answer: Answer) -> Answer {
     let user_pool = answer.user_pool.map(|pool| UserPool {
         id: None,
+        arn: None,
         creation_date: None,
         last_modified_date: None,
         ..pool

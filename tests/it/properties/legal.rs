@@ -8,11 +8,14 @@ use proptest::{
     sample::{select, subsequence},
 };
 use userpool::proto::{
-    AdminCreateUserConfig, CreateUserPoolRequest, DESCRIPTORS, DeviceConfiguration,
-    EmailConfiguration, LambdaConfig, MessageTemplate, NumberAttributeConstraints, PasswordPolicy,
-    SchemaAttribute, SmsConfiguration, StringAttributeConstraints, UpdateUserPoolRequest,
-    UserPoolAddOns, UserPoolPolicies, VerificationMessageTemplate,
-    attribute_data_type::Value as DataType, mfa_configuration, verified_attribute,
+    AccountRecoverySetting, AdminCreateUserConfig, AdvancedSecurityAdditionalFlows,
+    CreateUserPoolRequest, CustomEmailLambdaVersionConfig, CustomSmsLambdaVersionConfig,
+    DESCRIPTORS, DeviceConfiguration, EmailConfiguration, LambdaConfig, MessageTemplate,
+    NumberAttributeConstraints, PasswordPolicy, PreTokenGenerationVersionConfig, RecoveryOption,
+    SchemaAttribute, SignInPolicy, SmsConfiguration, StringAttributeConstraints,
+    UpdateUserPoolRequest, UserAttributeUpdateSettings, UserPoolAddOns, UserPoolPolicies,
+    UsernameConfiguration, VerificationMessageTemplate, attribute_data_type::Value as DataType,
+    mfa_configuration, verified_attribute,
 };
 
 /// The standard attributes and their types.
@@ -27,17 +30,23 @@ const STANDARD: [(&str, DataType); 6] = [
 
 fn policies() -> impl Strategy<Value = UserPoolPolicies> {
     let flag = || of(bool::ANY);
-    let policy = (of(6..=99), flag(), flag(), flag(), flag());
-    of(policy).prop_map(|policy| UserPoolPolicies {
-        password_policy: policy.map(|(minimum_length, upper, lower, numbers, symbols)| {
-            PasswordPolicy {
-                minimum_length,
-                require_uppercase: upper,
-                require_lowercase: lower,
-                require_numbers: numbers,
-                require_symbols: symbols,
-            }
-        }),
+    let policy = (of(6..=99), flag(), flag(), flag(), flag(), of(0..=24), of(0..=365));
+    let policy = policy.prop_map(|(minimum_length, upper, lower, numbers, symbols, size, days)| {
+        PasswordPolicy {
+            minimum_length,
+            require_uppercase: upper,
+            require_lowercase: lower,
+            require_numbers: numbers,
+            require_symbols: symbols,
+            password_history_size: size,
+            temporary_password_validity_days: days,
+        }
+    });
+    let factors =
+        vec(1..=5, 0..=5).prop_map(|factors| SignInPolicy { allowed_first_auth_factors: factors });
+    (of(policy), of(factors)).prop_map(|(password_policy, sign_in_policy)| UserPoolPolicies {
+        password_policy,
+        sign_in_policy,
     })
 }
 
@@ -46,8 +55,12 @@ fn arn() -> impl Strategy<Value = String> {
 }
 
 fn lambda_config() -> impl Strategy<Value = LambdaConfig> {
-    vec(of(arn()), 9).prop_map(|mut arns| {
+    (vec(of(arn()), 14), 1..=3).prop_map(|(mut arns, version)| {
         let mut next = || arns.pop().flatten();
+        let config = next().map(|function| PreTokenGenerationVersionConfig {
+            lambda_version: Some(version),
+            lambda_arn: Some(function),
+        });
         LambdaConfig {
             pre_sign_up: next(),
             custom_message: next(),
@@ -57,7 +70,22 @@ fn lambda_config() -> impl Strategy<Value = LambdaConfig> {
             define_auth_challenge: next(),
             create_auth_challenge: next(),
             verify_auth_challenge_response: next(),
-            pre_token_generation: next(),
+            // Both fields of the trigger have the same function.
+            pre_token_generation: match &config {
+                Some(config) => next().and(config.lambda_arn.clone()),
+                None => next(),
+            },
+            pre_token_generation_config: config,
+            user_migration: next(),
+            custom_sms_sender: next().map(|function| CustomSmsLambdaVersionConfig {
+                lambda_version: Some(1),
+                lambda_arn: Some(function),
+            }),
+            custom_email_sender: next().map(|function| CustomEmailLambdaVersionConfig {
+                lambda_version: Some(1),
+                lambda_arn: Some(function),
+            }),
+            kms_key_id: next(),
         }
     })
 }
@@ -169,22 +197,48 @@ fn schema() -> impl Strategy<Value = Vec<SchemaAttribute>> {
         .prop_flat_map(|(standards, customs)| Just([standards, customs].concat()).prop_shuffle())
 }
 
+fn email() -> impl Strategy<Value = EmailConfiguration> {
+    (
+        of(arn()),
+        of(r"[a-z.\p{L}]{1,9}@[a-z.]{1,9}"),
+        of(1..=2),
+        of(r"\PC{0,20}"),
+        of("[a-zA-Z0-9_-]{1,64}"),
+    )
+        .prop_map(|(source_arn, reply_to_email_address, account, from, configuration_set)| {
+            EmailConfiguration {
+                source_arn,
+                reply_to_email_address,
+                email_sending_account: account,
+                from,
+                configuration_set,
+            }
+        })
+}
+
+fn add_ons() -> impl Strategy<Value = UserPoolAddOns> {
+    let flows =
+        of(1..=2).prop_map(|mode| AdvancedSecurityAdditionalFlows { custom_auth_mode: mode });
+    (1..=3, of(flows)).prop_map(|(mode, flows)| UserPoolAddOns {
+        advanced_security_mode: Some(mode),
+        advanced_security_additional_flows: flows,
+    })
+}
+
 /// A legal request to create a user pool.
 pub(super) fn create() -> BoxedStrategy<CreateUserPoolRequest> {
-    let sms = (arn(), of(r"\PC{0,20}"))
-        .prop_map(|(arn, external_id)| SmsConfiguration { sns_caller_arn: Some(arn), external_id });
+    let sms = (arn(), of(r"\PC{0,20}"), of("[a-z0-9-]{5,32}")).prop_map(
+        |(arn, external_id, sns_region)| SmsConfiguration {
+            sns_caller_arn: Some(arn),
+            external_id,
+            sns_region,
+        },
+    );
     let device =
         (of(bool::ANY), of(bool::ANY)).prop_map(|(challenge, prompt)| DeviceConfiguration {
             challenge_required_on_new_device: challenge,
             device_only_remembered_on_user_prompt: prompt,
         });
-    let email = (of(arn()), of(r"[a-z.\p{L}]{1,9}@[a-z.]{1,9}")).prop_map(
-        |(source_arn, reply_to_email_address)| EmailConfiguration {
-            source_arn,
-            reply_to_email_address,
-        },
-    );
-    let add_ons = (1..=3).prop_map(|mode| UserPoolAddOns { advanced_security_mode: Some(mode) });
     let tag = r"[\p{L}\p{N} _.:/=+@-]{0,40}";
     let tags = btree_map(r"k[\p{L}\p{N} _.:/=+@-]{0,40}", tag, 0..4);
     let names = (vec(1..=2, 0..3), vec(1..=3, 0..4), vec(1..=2, 0..3), bool::ANY).boxed();
@@ -198,13 +252,18 @@ pub(super) fn create() -> BoxedStrategy<CreateUserPoolRequest> {
         .boxed();
     let texts =
         (of(sms_message()), of(email_message()), of(email_subject()), of(sms_message())).boxed();
-    let configs = (of(1..=3), of(device), of(email), sms, bool::ANY, of(add_ons), tags).boxed();
-    (r"[A-Za-z0-9_+=,.@ \t-]{1,128}", names, messages, texts, configs)
-        .prop_map(|(pool_name, names, messages, texts, configs)| {
+    let configs = (of(1..=3), of(device), of(email()), sms, bool::ANY, of(add_ons()), tags).boxed();
+    (r"[A-Za-z0-9_+=,.@ \t-]{1,128}", names, messages, texts, configs, later())
+        .prop_map(|(pool_name, names, messages, texts, configs, later)| {
+            let Later { tier, recovery, case_sensitive, verified_updates } = later;
             let (auto_verified_attributes, aliases, usernames, by_alias) = names;
             let (policies, lambda_config, template, admin, schema) = messages;
             let (mfa, device_configuration, email_configuration, sms, has_sms, add_ons, tags) =
                 configs;
+            let verified_updates = verified_updates.map(|mut verified| {
+                verified.retain(|attribute| auto_verified_attributes.contains(attribute));
+                verified
+            });
             let off = i32::from(mfa_configuration::Value::Off);
             let needs_sms = mfa.is_some_and(|mfa| mfa != off)
                 || auto_verified_attributes
@@ -231,9 +290,45 @@ pub(super) fn create() -> BoxedStrategy<CreateUserPoolRequest> {
                 admin_create_user_config: admin,
                 schema,
                 user_pool_add_ons: add_ons,
+                // Deletion protection would end most sequences of calls; other tests have it.
+                deletion_protection: None,
+                user_pool_tier: tier,
+                account_recovery_setting: recovery,
+                username_configuration: case_sensitive.map(|case_sensitive| {
+                    UsernameConfiguration { case_sensitive: Some(case_sensitive) }
+                }),
+                user_attribute_update_settings: verified_updates.map(|verified| {
+                    UserAttributeUpdateSettings {
+                        attributes_require_verification_before_update: verified,
+                    }
+                }),
                 request_id: None,
                 validate_only: false,
             }
+        })
+        .boxed()
+}
+
+/// Settings of their own that AWS added after 2017.
+#[derive(Debug)]
+struct Later {
+    tier: Option<i32>,
+    recovery: Option<AccountRecoverySetting>,
+    case_sensitive: Option<bool>,
+    verified_updates: Option<Vec<i32>>,
+}
+
+fn later() -> BoxedStrategy<Later> {
+    let option = (1..=2, 1..=3)
+        .prop_map(|(priority, name)| RecoveryOption { priority: Some(priority), name: Some(name) });
+    let recovery = vec(option, 0..=2)
+        .prop_map(|recovery_mechanisms| AccountRecoverySetting { recovery_mechanisms });
+    (of(1..=3), of(recovery), of(bool::ANY), of(vec(1..=2, 0..=2)))
+        .prop_map(|(tier, recovery, case_sensitive, verified_updates)| Later {
+            tier,
+            recovery,
+            case_sensitive,
+            verified_updates,
         })
         .boxed()
 }
@@ -260,6 +355,11 @@ pub(super) fn update() -> BoxedStrategy<UpdateUserPoolRequest> {
             user_pool_tags: settings.user_pool_tags,
             admin_create_user_config: settings.admin_create_user_config,
             user_pool_add_ons: settings.user_pool_add_ons,
+            deletion_protection: settings.deletion_protection,
+            user_pool_tier: settings.user_pool_tier,
+            account_recovery_setting: settings.account_recovery_setting,
+            user_attribute_update_settings: settings.user_attribute_update_settings,
+            pool_name: settings.pool_name,
             request_id: None,
             validate_only: false,
             expected_revision: None,
@@ -278,7 +378,9 @@ fn mask_paths() -> Vec<String> {
     {
         let mut open = vec![(field.name().to_owned(), field)];
         while let Some((path, field)) = open.pop() {
-            if let Some(nested) = field.kind().as_message().filter(|_| !field.is_map()) {
+            if let Some(nested) =
+                field.kind().as_message().filter(|_| !field.is_map() && !field.is_list())
+            {
                 open.extend(
                     nested.fields().map(|field| (format!("{path}.{}", field.name()), field)),
                 );

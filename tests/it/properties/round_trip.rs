@@ -3,9 +3,10 @@
 
 use tokio::runtime::Runtime;
 use userpool::proto::{
-    CreateUserPoolRequest, DescribeUserPoolRequest, PasswordPolicy, SchemaAttribute, UserPool,
-    UserPoolPolicies, attribute_data_type::Value as DataType, default_email_option,
-    mfa_configuration,
+    CreateUserPoolRequest, DescribeUserPoolRequest, PasswordPolicy,
+    PreTokenGenerationVersionConfig, SchemaAttribute, UserPool,
+    attribute_data_type::Value as DataType, default_email_option, deletion_protection,
+    email_sending_account, mfa_configuration, pre_token_generation_lambda_version,
 };
 
 use crate::{calls::Call, support::TestServer};
@@ -25,15 +26,32 @@ fn expected(request: CreateUserPoolRequest, plain: &UserPool) -> UserPool {
     template.email_subject = template.email_subject.or(request.email_verification_subject);
     let mut admin = request.admin_create_user_config.unwrap_or_default();
     admin.allow_admin_create_user_only.get_or_insert(false);
-    admin.unused_account_validity_days.get_or_insert(7);
-    let policy = request.policies.and_then(|policies| policies.password_policy);
+    let mut policies = request.policies.unwrap_or_default();
+    let days = policies.password_policy.and_then(|policy| policy.temporary_password_validity_days);
+    let unused = days.or(admin.unused_account_validity_days);
+    admin.unused_account_validity_days = unused.or(Some(7));
+    policies.password_policy = match policies.password_policy {
+        Some(policy) => Some(completed(policy)),
+        None => plain.policies.as_ref().and_then(|plain| plain.password_policy),
+    };
+    let mut email = request.email_configuration.unwrap_or_default();
+    let account = email_sending_account::Value::CognitoDefault;
+    email.email_sending_account.get_or_insert(account.into());
+    let mut triggers = request.lambda_config.unwrap_or_default();
+    // A function has two names.
+    if let Some(function) = &triggers.pre_token_generation {
+        triggers.pre_token_generation_config.get_or_insert(PreTokenGenerationVersionConfig {
+            lambda_version: Some(pre_token_generation_lambda_version::Value::V10.into()),
+            lambda_arn: Some(function.clone()),
+        });
+    } else if let Some(config) = &triggers.pre_token_generation_config {
+        triggers.pre_token_generation.clone_from(&config.lambda_arn);
+    }
     UserPool {
         id: None,
         name: request.pool_name,
-        policies: policy.map_or(plain.policies, |policy| {
-            Some(UserPoolPolicies { password_policy: Some(completed(policy)) })
-        }),
-        lambda_config: Some(request.lambda_config.unwrap_or_default()),
+        policies: Some(policies),
+        lambda_config: Some(triggers),
         status: None,
         last_modified_date: None,
         creation_date: None,
@@ -49,7 +67,7 @@ fn expected(request: CreateUserPoolRequest, plain: &UserPool) -> UserPool {
         mfa_configuration: request.mfa_configuration.or(Some(mfa_configuration::Value::Off.into())),
         device_configuration: request.device_configuration,
         estimated_number_of_users: Some(0),
-        email_configuration: Some(request.email_configuration.unwrap_or_default()),
+        email_configuration: Some(email),
         sms_configuration: request.sms_configuration,
         user_pool_tags: request.user_pool_tags,
         sms_configuration_failure: None,
@@ -62,6 +80,12 @@ fn expected(request: CreateUserPoolRequest, plain: &UserPool) -> UserPool {
         software_token_mfa: None,
         domain_settings: None,
         custom_domain_settings: None,
+        deletion_protection: Some(deletion_protection::Value::Inactive.into()),
+        user_pool_tier: request.user_pool_tier.or(plain.user_pool_tier),
+        account_recovery_setting: request.account_recovery_setting,
+        username_configuration: request.username_configuration,
+        user_attribute_update_settings: request.user_attribute_update_settings,
+        arn: None,
     }
 }
 
@@ -72,6 +96,7 @@ fn completed(policy: PasswordPolicy) -> PasswordPolicy {
         require_lowercase: policy.require_lowercase.or(Some(false)),
         require_numbers: policy.require_numbers.or(Some(false)),
         require_symbols: policy.require_symbols.or(Some(false)),
+        ..policy
     }
 }
 
@@ -135,7 +160,16 @@ fn an_accepted_request_is_shown_member_by_member() {
             let described = described.expect("a user pool");
             assert!(described.creation_date.is_some());
             assert_eq!(described.last_modified_date, described.creation_date);
-            UserPool { id: None, creation_date: None, last_modified_date: None, ..described }
+            let arn =
+                format!("arn:aws:cognito-idp:us-east-1:123456789012:userpool/{}", created.id());
+            assert_eq!(described.arn, Some(arn));
+            UserPool {
+                id: None,
+                arn: None,
+                creation_date: None,
+                last_modified_date: None,
+                ..described
+            }
         })
     };
     let plain = shown(crate::support::named("plain"));

@@ -7,7 +7,7 @@ use userpool::{
     proto::{DescribeUserPoolRequest, UpdateUserPoolRequest, UserPool, mfa_configuration},
     user_pool::{
         CheckedCommand, Command, Event, Facts, Limits, Rejection, UserPoolArns, UserPoolId,
-        UserPoolState, decide, evolve,
+        UserPoolState, decide, evolve, to_update_request,
     },
 };
 
@@ -142,7 +142,7 @@ impl World {
     /// Sending back the settings as they are shown changes nothing.
     fn assert_settled(&self, id: &str, pool: &UserPool) {
         for update_mask in [Vec::new(), vec!["*".to_owned()]] {
-            let request = UpdateUserPoolRequest { update_mask, ..as_update(id, pool.clone()) };
+            let request = UpdateUserPoolRequest { update_mask, ..to_update_request(pool.clone()) };
             let command = checked(Call::Update(Box::new(request))).command;
             let (state, facts) = self.facts(id, &command);
             assert_eq!(decide(&state, &facts, None, command), Ok(Vec::new()));
@@ -176,26 +176,4 @@ fn checked(call: Call) -> CheckedCommand {
         Call::Untag(request) => CheckedCommand::untag_resource(request, &arns),
     };
     checked.expect("a legal request")
-}
-
-fn as_update(id: &str, pool: UserPool) -> UpdateUserPoolRequest {
-    UpdateUserPoolRequest {
-        user_pool_id: Some(id.to_owned()),
-        policies: pool.policies,
-        lambda_config: pool.lambda_config,
-        auto_verified_attributes: pool.auto_verified_attributes,
-        sms_verification_message: pool.sms_verification_message,
-        email_verification_message: pool.email_verification_message,
-        email_verification_subject: pool.email_verification_subject,
-        verification_message_template: pool.verification_message_template,
-        sms_authentication_message: pool.sms_authentication_message,
-        mfa_configuration: pool.mfa_configuration,
-        device_configuration: pool.device_configuration,
-        email_configuration: pool.email_configuration,
-        sms_configuration: pool.sms_configuration,
-        user_pool_tags: pool.user_pool_tags,
-        admin_create_user_config: pool.admin_create_user_config,
-        user_pool_add_ons: pool.user_pool_add_ons,
-        ..Default::default()
-    }
 }

@@ -4,7 +4,8 @@
 use userpool::proto::{
     AdminCreateUserConfig, CreateUserPoolRequest, EmailConfiguration, LambdaConfig,
     MessageTemplate, PasswordPolicy, UserPool, UserPoolPolicies, VerificationMessageTemplate,
-    default_email_option, mfa_configuration,
+    default_email_option, deletion_protection, email_sending_account, mfa_configuration,
+    user_pool_tier,
 };
 
 use crate::support::named;
@@ -29,10 +30,17 @@ fn a_user_pool_needs_only_a_name() {
                 require_lowercase: Some(true),
                 require_numbers: Some(true),
                 require_symbols: Some(true),
+                ..Default::default()
             }),
+            sign_in_policy: None,
         }),
         lambda_config: Some(LambdaConfig::default()),
-        email_configuration: Some(EmailConfiguration::default()),
+        email_configuration: Some(EmailConfiguration {
+            email_sending_account: Some(email_sending_account::Value::CognitoDefault.into()),
+            ..Default::default()
+        }),
+        deletion_protection: Some(deletion_protection::Value::Inactive.into()),
+        user_pool_tier: Some(user_pool_tier::Value::Essentials.into()),
         verification_message_template: Some(VerificationMessageTemplate {
             default_email_option: Some(default_email_option::Value::ConfirmWithCode.into()),
             ..Default::default()
@@ -61,7 +69,7 @@ fn the_times_of_a_user_pool_are_those_of_its_events() {
 #[test]
 fn a_password_policy_given_in_part_requires_nothing_more() {
     let policy = PasswordPolicy { require_numbers: Some(true), ..Default::default() };
-    let policies = Some(UserPoolPolicies { password_policy: Some(policy) });
+    let policies = Some(UserPoolPolicies { password_policy: Some(policy), ..Default::default() });
     let settings = created(CreateUserPoolRequest { policies, ..named("people") });
     let expected = PasswordPolicy {
         minimum_length: Some(8),
@@ -69,6 +77,7 @@ fn a_password_policy_given_in_part_requires_nothing_more() {
         require_lowercase: Some(false),
         require_numbers: Some(true),
         require_symbols: Some(false),
+        ..Default::default()
     };
     assert_eq!(settings.policies.and_then(|policies| policies.password_policy), Some(expected));
 }

@@ -3,9 +3,10 @@
 
 use userpool::{
     proto::{
-        AdminCreateUserConfig, MessageTemplate, SchemaAttribute, SmsConfiguration,
-        UpdateUserPoolRequest, UserPool, UserPoolCreated, UserPoolUpdated,
-        VerificationMessageTemplate, attribute_data_type, mfa_configuration,
+        AdminCreateUserConfig, EmailConfiguration, LambdaConfig, MessageTemplate, SchemaAttribute,
+        SmsConfiguration, UpdateUserPoolRequest, UserPool, UserPoolCreated, UserPoolUpdated,
+        VerificationMessageTemplate, attribute_data_type, deletion_protection,
+        email_sending_account, mfa_configuration, user_pool_tier,
     },
     user_pool::{
         CheckedCommand, Event, EventFacts, Facts, Limits, UserPoolState, check_event, evolve,
@@ -23,6 +24,7 @@ fn replayed(events: impl IntoIterator<Item = Event>) -> Scenario {
             user_pool_id: &id,
             domain: state.user_pool().and_then(|pool| pool.domain.as_deref()),
             custom_domain: None,
+            is_protected: false,
             deleted: false,
             revision,
             event_revision: revision + 1,
@@ -57,7 +59,7 @@ fn with_mfa(value: mfa_configuration::Value) -> UserPool {
     let sns_caller_arn = Some("arn:aws:iam::123456789012:role/sms".to_owned());
     UserPool {
         mfa_configuration: Some(value.into()),
-        sms_configuration: Some(SmsConfiguration { sns_caller_arn, external_id: None }),
+        sms_configuration: Some(SmsConfiguration { sns_caller_arn, ..Default::default() }),
         ..UserPool::default()
     }
 }
@@ -152,5 +154,46 @@ fn a_user_pool_that_was_recorded_without_mfa_cannot_turn_it_on() {
     for command in [update(request.clone()), update_only(&["mfa_configuration"], request)] {
         let refused = replayed([recorded(settings.clone())]).when(command);
         assert_eq!(refused.refused_fields(), ["mfa_configuration"]);
+    }
+}
+
+#[test]
+fn a_user_pool_recorded_without_later_settings_has_defaults() {
+    let function = Some("arn:aws:lambda:us-east-1:123456789012:function:token".to_owned());
+    let lambda_config =
+        LambdaConfig { pre_token_generation: function.clone(), ..LambdaConfig::default() };
+    let settings = UserPool {
+        email_configuration: Some(EmailConfiguration::default()),
+        lambda_config: Some(lambda_config),
+        ..UserPool::default()
+    };
+    for events in [
+        vec![recorded(settings.clone())],
+        vec![recorded(UserPool::default()), recorded_update(settings.clone())],
+    ] {
+        let pool = replayed(events);
+        let shown = pool.user_pool();
+        assert_eq!(shown.deletion_protection(), deletion_protection::Value::Inactive);
+        assert_eq!(shown.user_pool_tier(), user_pool_tier::Value::Essentials);
+        let email = shown.email_configuration.clone().expect("a config");
+        let account = email_sending_account::Value::CognitoDefault;
+        assert_eq!(email.email_sending_account(), account);
+        let config =
+            shown.lambda_config.clone().and_then(|config| config.pre_token_generation_config);
+        assert_eq!(config.and_then(|config| config.lambda_arn), function);
+
+        // An update of another setting changes none of them.
+        let tags = UpdateUserPoolRequest {
+            user_pool_tags: [("team".to_owned(), "people".to_owned())].into(),
+            ..UpdateUserPoolRequest::default()
+        };
+        let update = pool.when(update_only(&["user_pool_tags"], tags));
+        let paths = update.changed_paths();
+        assert!(paths.contains(&"user_pool_tags".to_owned()), "{paths:?}");
+        for later in
+            ["deletion_protection", "user_pool_tier", "email_configuration", "lambda_config"]
+        {
+            assert!(!paths.iter().any(|path| path.starts_with(later)), "{paths:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use userpool::{
         SmsConfiguration, UpdateUserPoolRequest, UserPool, UserPoolAddOns, UserPoolPolicies,
         VerificationMessageTemplate, advanced_security_mode, alias_attribute, mfa_configuration,
     },
-    user_pool::Command,
+    user_pool::{Command, to_update_request},
 };
 
 use crate::support::named;
@@ -16,7 +16,7 @@ use super::{Scenario, assign, create, given, second, update, update_only};
 
 fn sms() -> SmsConfiguration {
     let sns_caller_arn = Some("arn:aws:iam::123456789012:role/sms".into());
-    SmsConfiguration { sns_caller_arn, external_id: Some("external".into()) }
+    SmsConfiguration { sns_caller_arn, external_id: Some("external".into()), ..Default::default() }
 }
 
 /// A user pool with MFA, tags, an alias, a text, and a domain; at revision 2.
@@ -30,28 +30,6 @@ fn furnished() -> Scenario {
         ..named("people")
     };
     given([create(request), assign("people-login")])
-}
-
-/// The settings of a user pool as an update asks for them.
-fn as_update(pool: UserPool) -> UpdateUserPoolRequest {
-    UpdateUserPoolRequest {
-        policies: pool.policies,
-        lambda_config: pool.lambda_config,
-        auto_verified_attributes: pool.auto_verified_attributes,
-        sms_verification_message: pool.sms_verification_message,
-        email_verification_message: pool.email_verification_message,
-        email_verification_subject: pool.email_verification_subject,
-        verification_message_template: pool.verification_message_template,
-        sms_authentication_message: pool.sms_authentication_message,
-        mfa_configuration: pool.mfa_configuration,
-        device_configuration: pool.device_configuration,
-        email_configuration: pool.email_configuration,
-        sms_configuration: pool.sms_configuration,
-        user_pool_tags: pool.user_pool_tags,
-        admin_create_user_config: pool.admin_create_user_config,
-        user_pool_add_ons: pool.user_pool_add_ons,
-        ..Default::default()
-    }
 }
 
 fn everything(paths: &[&str]) -> Command {
@@ -84,7 +62,7 @@ fn an_update_changes_only_the_modification_time() {
 
 #[test]
 fn an_update_that_changes_nothing_has_no_event() {
-    let settings = as_update(furnished().user_pool().clone());
+    let settings = to_update_request(furnished().user_pool().clone());
     furnished().when(update(settings.clone())).then(&Ok(Vec::new()));
     furnished().when(update_only(&["*"], settings)).then(&Ok(Vec::new()));
     // The password policy has its default already.
@@ -95,7 +73,7 @@ fn an_update_that_changes_nothing_has_no_event() {
 #[test]
 fn with_a_mask_unnamed_settings_stay() {
     let policy = PasswordPolicy { minimum_length: Some(12), ..Default::default() };
-    let policies = Some(UserPoolPolicies { password_policy: Some(policy) });
+    let policies = Some(UserPoolPolicies { password_policy: Some(policy), ..Default::default() });
     let request = UpdateUserPoolRequest { policies, ..Default::default() };
     let path = "policies.password_policy.minimum_length";
     let mut settings = furnished().when(update_only(&[path], request)).settings();
@@ -192,6 +170,7 @@ fn a_mask_cannot_clear_a_required_member() {
 
     let add_ons = Some(UserPoolAddOns {
         advanced_security_mode: Some(advanced_security_mode::Value::Audit.into()),
+        advanced_security_additional_flows: None,
     });
     let audited = furnished()
         .when(update_only(
