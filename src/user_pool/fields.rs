@@ -2,20 +2,19 @@
 //! One function per Cognito shape, one line per rule.
 
 mod lambda;
+mod later;
 
 use std::ops::RangeInclusive;
 
 use uuid::Uuid;
 
 use crate::proto::{
-    AccountRecoverySetting, AdminCreateUserConfig, AdvancedSecurityAdditionalFlows,
-    CustomDomainConfig, EmailConfiguration, MessageTemplate, PasswordPolicy, RecoveryOption,
-    SchemaAttribute, SignInPolicy, SmsConfiguration, SmsMfaConfig, UserAttributeUpdateSettings,
-    UserPool, UserPoolAddOns, UserPoolPolicies, UsernameConfiguration, VerificationMessageTemplate,
+    AdminCreateUserConfig, AdvancedSecurityAdditionalFlows, CustomDomainConfig, EmailConfiguration,
+    MessageTemplate, PasswordPolicy, SchemaAttribute, SignInPolicy, SmsConfiguration, SmsMfaConfig,
+    UserPool, UserPoolAddOns, UserPoolPolicies, VerificationMessageTemplate,
     advanced_security_enabled_mode, advanced_security_mode, alias_attribute, attribute_data_type,
-    auth_factor, default_email_option, deletion_protection, email_sending_account,
-    mfa_configuration, recovery_option_name, security_policy, user_pool_tier, username_attribute,
-    verified_attribute,
+    auth_factor, default_email_option, email_sending_account, mfa_configuration, security_policy,
+    username_attribute, verified_attribute,
 };
 
 use super::{
@@ -28,7 +27,10 @@ use super::{
     violation::Rule,
 };
 
-use self::lambda::{arn, lambda_config, versioned_triggers};
+use self::{
+    lambda::{arn, lambda_config, versioned_triggers},
+    later::later_settings,
+};
 
 const SMS_MESSAGE_LENGTH: RangeInclusive<usize> = 6..=140;
 const EMAIL_MESSAGE_LENGTH: RangeInclusive<usize> = 6..=20_000;
@@ -82,31 +84,6 @@ pub(super) fn settings(check: &mut Check, pool: &UserPool) {
     check.each("schema", &pool.schema_attributes, schema_attribute);
     check.message("user_pool_add_ons", pool.user_pool_add_ons.as_ref(), user_pool_add_ons);
     later_settings(check, pool);
-}
-
-/// The settings that AWS added after 2017.
-fn later_settings(check: &mut Check, pool: &UserPool) {
-    check.enum_value(
-        "deletion_protection",
-        pool.deletion_protection,
-        deletion_protection::Value::as_str_name,
-    );
-    check.enum_value("user_pool_tier", pool.user_pool_tier, user_pool_tier::Value::as_str_name);
-    check.message(
-        "account_recovery_setting",
-        pool.account_recovery_setting.as_ref(),
-        account_recovery_setting,
-    );
-    check.message(
-        "username_configuration",
-        pool.username_configuration.as_ref(),
-        username_configuration,
-    );
-    check.message(
-        "user_attribute_update_settings",
-        pool.user_attribute_update_settings.as_ref(),
-        user_attribute_update_settings,
-    );
 }
 
 /// The rules that are checked behind the API, which a request reaches only if it breaks no
@@ -364,35 +341,6 @@ fn advanced_security_additional_flows(check: &mut Check, flows: &AdvancedSecurit
         "custom_auth_mode",
         flows.custom_auth_mode,
         advanced_security_enabled_mode::Value::as_str_name,
-    );
-}
-
-/// Source: Cognito `AccountRecoverySettingType`.
-fn account_recovery_setting(check: &mut Check, setting: &AccountRecoverySetting) {
-    check.items("recovery_mechanisms", setting.recovery_mechanisms.len(), 2);
-    check.each("recovery_mechanisms", &setting.recovery_mechanisms, recovery_option);
-}
-
-/// Source: Cognito `RecoveryOptionType`.
-fn recovery_option(check: &mut Check, option: &RecoveryOption) {
-    check.required("priority", option.priority.as_ref());
-    check.range("priority", option.priority, 1..=2);
-    check.required("name", option.name.as_ref());
-    check.enum_value("name", option.name, recovery_option_name::Value::as_str_name);
-}
-
-/// Source: Cognito `UsernameConfigurationType`.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the rules of all messages take references")]
-fn username_configuration(check: &mut Check, config: &UsernameConfiguration) {
-    check.required("case_sensitive", config.case_sensitive.as_ref());
-}
-
-/// Source: Cognito `UserAttributeUpdateSettingsType`.
-fn user_attribute_update_settings(check: &mut Check, settings: &UserAttributeUpdateSettings) {
-    check.enum_values(
-        "attributes_require_verification_before_update",
-        &settings.attributes_require_verification_before_update,
-        verified_attribute::Value::as_str_name,
     );
 }
 
