@@ -127,7 +127,10 @@ fn envelope(position: u64) -> UserPoolEvent {
 /// The user pool that the server makes of a request.
 fn user_pool(request: CreateUserPoolRequest) -> UserPool {
     let limits = Limits::default();
-    let id = DescribeUserPoolRequest { user_pool_id: Some(POOL.to_owned()) };
+    let id = DescribeUserPoolRequest {
+        user_pool_id: Some(POOL.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     let facts = Facts {
         user_pool_id: UserPoolId::parse(id).expect("an ID"),
         revision: 0,

@@ -97,7 +97,11 @@ async fn measure(events: u64) -> Vec<(&'static str, Duration)> {
         let revision = i64::try_from(revision).expect("a small number");
         let as_of = Some(AsOf::Revision(revision));
         async move {
-            let request = ReplayUserPoolRequest { user_pool_id: Some(POOL.to_owned()), as_of };
+            let request = ReplayUserPoolRequest {
+                user_pool_id: Some(POOL.to_owned()),
+                as_of,
+                ..ReplayUserPoolRequest::default()
+            };
             let replayed = client.replay_user_pool(request).await.expect("a user pool");
             assert_eq!(replayed.into_inner().revision, revision);
         }

@@ -41,7 +41,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     client.create_user_pool_domain(assign).await?;
 
-    let describe = DescribeUserPoolRequest { user_pool_id: Some(id.clone()) };
+    let describe = DescribeUserPoolRequest {
+        user_pool_id: Some(id.clone()),
+        ..DescribeUserPoolRequest::default()
+    };
     let described = client.describe_user_pool(describe).await?;
     let pool = described.user_pool.unwrap_or_default();
     println!("{} has the domain {} at revision {}", pool.name(), pool.domain(), described.revision);

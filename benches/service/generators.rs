@@ -24,7 +24,11 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let server = Server::userpool(&bench.scratch.path().join("generators"));
     let bare = bench.messages.bare();
     let id = created(bench, &server);
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.clone()) }.encode_to_vec();
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.clone()),
+        ..DescribeUserPoolRequest::default()
+    }
+    .encode_to_vec();
     let file = bench.messages.file("describe", &request);
     let by_h2load =
         |server: &Server| h2load(&bench.settings, &bench.messages.describe(server, &id), IN_FLIGHT);

@@ -107,7 +107,9 @@ fn describe(
     let first = TURNS.fetch_add(1, Ordering::Relaxed) << 32;
     turn(bench, server, DESCRIBE, IN_FLIGHT, move |number| {
         let id = Some(id_at(position(first + number)));
-        DescribeUserPoolRequest { user_pool_id: id }.encode_to_vec().into()
+        DescribeUserPoolRequest { user_pool_id: id, ..DescribeUserPoolRequest::default() }
+            .encode_to_vec()
+            .into()
     })
 }
 

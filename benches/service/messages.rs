@@ -72,7 +72,8 @@ impl Messages {
         let request = requests.get(typical).expect("a request").clone();
         let created: CreateUserPoolResponse = created.swap_remove(typical);
         let user_pool_id = created.user_pool.as_ref().and_then(|pool| pool.id.clone());
-        let describe = DescribeUserPoolRequest { user_pool_id };
+        let describe =
+            DescribeUserPoolRequest { user_pool_id, ..DescribeUserPoolRequest::default() };
         let described = client.describe_user_pool(describe).await.expect("described").into_inner();
         let record = records.get(typical).expect("a record");
         println!(
@@ -109,7 +110,10 @@ impl Messages {
 
     /// `DescribeUserPool` of one user pool.
     pub(crate) fn describe(&self, server: &Server, id: &str) -> Call {
-        let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+        let request = DescribeUserPoolRequest {
+            user_pool_id: Some(id.to_owned()),
+            ..DescribeUserPoolRequest::default()
+        };
         let body = self.file(&format!("describe-{id}"), &framed(&request));
         let answer_bytes = self.described_bytes.saturating_sub(TIMES);
         let (address, cpu) = (server.address.clone(), server.cpu());

@@ -44,7 +44,10 @@ pub(crate) fn compare(bench: &Bench, report: &mut Report) {
     let describe = serde_json::json!({ "UserPoolId": id }).to_string();
 
     let id = Some(created(bench, &server));
-    let ours = Bytes::from(DescribeUserPoolRequest { user_pool_id: id }.encode_to_vec());
+    let ours = Bytes::from(
+        DescribeUserPoolRequest { user_pool_id: id, ..DescribeUserPoolRequest::default() }
+            .encode_to_vec(),
+    );
     let ours = (DESCRIBE_PATH, move |_| ours.clone());
     by_turns(bench, report, "DescribeUserPool", &server, ours, &moto, (&DESCRIBE, &[describe]));
     let requests: Vec<String> = bench

@@ -155,7 +155,11 @@ async fn list_all(server: &Server) -> usize {
     let mut client = UserPoolServiceClient::new(connect(&server.address).await);
     let (mut pools, mut next_token) = (0, None);
     loop {
-        let request = ListUserPoolsRequest { max_results: Some(60), next_token };
+        let request = ListUserPoolsRequest {
+            max_results: Some(60),
+            next_token,
+            ..ListUserPoolsRequest::default()
+        };
         let page = client.list_user_pools(request).await.expect("a page").into_inner();
         pools += page.user_pools.len();
         next_token = page.next_token;

@@ -44,7 +44,7 @@ pub use self::{
     error::{ExecuteError, Failure, LoadError, StartError},
     history::{
         EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, ReplayPoint,
-        ReplayQuery, ReplayResult, WatchQuery, parse_hash_anchor,
+        ReplayQuery, ReplayResult, VerifyQuery, WatchQuery, parse_min_position,
     },
     outcome::Outcome,
     projection::{Comparison, compare, rebuild},
@@ -246,6 +246,12 @@ impl App {
     /// The read model cannot be read.
     pub fn list_domains(&self, after: &str, limit: usize) -> Result<Vec<Domain>, ReadModelError> {
         self.read_model.domains(after, limit)
+    }
+
+    /// How many user pools and domains there are.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        self.read_model.counts()
     }
 
     /// The recorded history.

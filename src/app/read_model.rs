@@ -49,7 +49,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    event_log::{Head, Position},
+    event_log::{Head, LogId, Position},
     telemetry::error_chain,
     user_pool::UserPoolId,
 };
@@ -216,6 +216,17 @@ impl ReadModel {
     /// The last record that was projected.
     pub(super) fn head(&self) -> Head {
         self.index().checkpoint.head()
+    }
+
+    /// The ID of the log; `None` while the log is empty.
+    pub(super) fn log_id(&self) -> Option<LogId> {
+        self.index().checkpoint.log_id()
+    }
+
+    /// How many user pools and domains there are.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let Checkpoint { user_pool_count, domain_count, .. } = &self.index().checkpoint;
+        (*user_pool_count, *domain_count)
     }
 
     /// The sum over all states and rows. Read models of the same form have the same digest at

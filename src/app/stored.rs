@@ -9,7 +9,7 @@ use prost::{
 use prost_types::Timestamp;
 
 use crate::{
-    event_log::{Hash, Head, Position},
+    event_log::{Hash, Head, LogId, Position},
     proto::UserPool,
     user_pool::{Event, UserPoolState, evolve},
 };
@@ -185,6 +185,12 @@ pub(super) struct Checkpoint {
     /// The position of the creation of the user pool that was changed last.
     #[prost(uint64, tag = "8")]
     pub(super) last_created: u64,
+    /// The ID of the log; empty while the log is.
+    #[prost(bytes = "vec", tag = "9")]
+    pub(super) log_id: Vec<u8>,
+    /// How many domains are in use.
+    #[prost(uint64, tag = "10")]
+    pub(super) domain_count: u64,
     /// Whether damage was found, so that the read model must be rebuilt.
     #[prost(bool, tag = "7")]
     pub(super) damaged: bool,
@@ -195,5 +201,10 @@ impl Checkpoint {
     pub(super) fn head(&self) -> Head {
         let hash = Hash(self.hash.as_slice().try_into().unwrap_or_default());
         Head { position: Position(self.position), hash }
+    }
+
+    /// The ID of the log; `None` while the log is empty.
+    pub(super) fn log_id(&self) -> Option<LogId> {
+        LogId::try_from(self.log_id.as_slice()).ok()
     }
 }

@@ -24,7 +24,7 @@ enum Requirement {
 }
 
 /// The requirement of every method of every service.
-const REQUIREMENTS: [(&str, Requirement); 26] = [
+const REQUIREMENTS: [(&str, Requirement); 27] = [
     ("grpc.health.v1.Health/Check", Requirement::Nothing),
     ("grpc.health.v1.Health/Watch", Requirement::Nothing),
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::LocalOrReader),
@@ -50,6 +50,7 @@ const REQUIREMENTS: [(&str, Requirement); 26] = [
     ("userpool.v1.UserPoolHistoryService/WatchUserPoolEvents", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/VerifyUserPoolHistory", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/GetSignedCheckpoint", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/DescribeLog", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Requirement::Role(Role::Reader)),
 ];
 

@@ -39,7 +39,7 @@ impl CheckpointCommand {
             print(key.public_key_pem.trim_end())?;
             return Ok(Outcome::Success);
         }
-        let request = GetSignedCheckpointRequest {};
+        let request = GetSignedCheckpointRequest::default();
         let signed = client.get_signed_checkpoint(request).await?;
         let checkpoint = signed.checkpoint.unwrap_or_default();
         match self.output.or_json() {

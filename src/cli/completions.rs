@@ -165,7 +165,8 @@ async fn page(
     let max_results = Some(count);
     match kind {
         NameKind::UserPool => {
-            let request = ListUserPoolsRequest { max_results, next_token };
+            let request =
+                ListUserPoolsRequest { max_results, next_token, ..ListUserPoolsRequest::default() };
             let page = client.list_user_pools(request).await?;
             let names = page.user_pools.into_iter();
             let names =
@@ -173,7 +174,11 @@ async fn page(
             Ok((names.collect(), page.next_token))
         }
         NameKind::Domain => {
-            let request = ListUserPoolDomainsRequest { max_results, next_token };
+            let request = ListUserPoolDomainsRequest {
+                max_results,
+                next_token,
+                ..ListUserPoolDomainsRequest::default()
+            };
             let page = client.list_user_pool_domains(request).await?;
             let names = page.domains.into_iter().map(|domain| {
                 (domain.domain.unwrap_or_default(), domain.user_pool_id.unwrap_or_default())

@@ -205,7 +205,10 @@ impl DeleteDomainCommand {
 
 impl DescribeDomainCommand {
     async fn run(self) -> Result<Outcome, CliError> {
-        let request = DescribeUserPoolDomainRequest { domain: Some(self.domain.clone()) };
+        let request = DescribeUserPoolDomainRequest {
+            domain: Some(self.domain.clone()),
+            ..DescribeUserPoolDomainRequest::default()
+        };
         let client = self.connection.connect().await?;
         let described = client.describe_user_pool_domain(request).await?;
         self.output.or_json().message(&described)?;
@@ -222,7 +225,11 @@ impl ListDomainsCommand {
         let client = self.connection.connect().await?;
         let mut list = ListOutput::new(self.output.or_table(), "Domains", &COLUMNS);
         let page = async |max_results, next_token| {
-            let request = ListUserPoolDomainsRequest { max_results: Some(max_results), next_token };
+            let request = ListUserPoolDomainsRequest {
+                max_results: Some(max_results),
+                next_token,
+                ..ListUserPoolDomainsRequest::default()
+            };
             let page = client.list_user_pool_domains(request).await?;
             Ok((page.domains, page.next_token))
         };

@@ -101,7 +101,10 @@ impl MfaCommand {
 
 impl ShowMfaCommand {
     async fn run(self) -> Result<Outcome, CliError> {
-        let request = GetUserPoolMfaConfigRequest { user_pool_id: Some(self.pool) };
+        let request = GetUserPoolMfaConfigRequest {
+            user_pool_id: Some(self.pool),
+            ..GetUserPoolMfaConfigRequest::default()
+        };
         let client = self.connection.connect().await?;
         let config = client.get_user_pool_mfa_config(request).await?;
         self.output.or_json().message(&config)?;

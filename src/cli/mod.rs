@@ -36,6 +36,7 @@ mod security;
 mod serve;
 mod settings;
 mod stat;
+mod status;
 mod stop_signals;
 mod table;
 mod terminal;
@@ -68,6 +69,7 @@ use self::{
     replay::ReplayCommand,
     serve::ServeCommand,
     settings::Settings,
+    status::StatusCommand,
     update::UpdateCommand,
     user_pools::{CreateCommand, DeleteCommand, DescribeCommand, ListCommand},
     verify::VerifyCommand,
@@ -123,6 +125,8 @@ enum Command {
     Checkpoint(Box<CheckpointCommand>),
     /// Check whether the server is serving; for probes.
     Health(Box<HealthCommand>),
+    /// Show the log, the version and the size of a server.
+    Status(Box<StatusCommand>),
     /// Verify, export, import or measure the log of a stopped server; export works on a running one too.
     #[command(subcommand)]
     Log(LogCommand),
@@ -189,6 +193,7 @@ impl Cli {
             Command::Verify(verify) => verify.run().await,
             Command::Checkpoint(checkpoint) => checkpoint.run().await,
             Command::Health(health) => health.run().await,
+            Command::Status(status) => status.run().await,
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Key(directory) => directory.print_key(),

@@ -106,7 +106,7 @@ fn damage(status: &Status, verifier: &Verifier) -> Mismatch {
 }
 
 async fn signed_checkpoint(client: &Client) -> Result<SignedCheckpoint, CliError> {
-    let response = client.get_signed_checkpoint(GetSignedCheckpointRequest {}).await?;
+    let response = client.get_signed_checkpoint(GetSignedCheckpointRequest::default()).await?;
     Ok(response.checkpoint.unwrap_or_default())
 }
 

@@ -48,6 +48,10 @@ pub(super) async fn replay(
     pool: String,
     as_of: Option<AsOf>,
 ) -> Result<ReplayUserPoolResponse, CliError> {
-    let request = ReplayUserPoolRequest { user_pool_id: Some(pool), as_of };
+    let request = ReplayUserPoolRequest {
+        user_pool_id: Some(pool),
+        as_of,
+        ..ReplayUserPoolRequest::default()
+    };
     Ok(client.replay_user_pool(request).await?)
 }

@@ -160,7 +160,10 @@ async fn try_update(
 }
 
 async fn describe(client: &Client, request: &UpdateUserPoolRequest) -> Result<UserPool, CliError> {
-    let request = DescribeUserPoolRequest { user_pool_id: request.user_pool_id.clone() };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: request.user_pool_id.clone(),
+        ..DescribeUserPoolRequest::default()
+    };
     Ok(client.describe_user_pool(request).await?.user_pool.unwrap_or_default())
 }
 

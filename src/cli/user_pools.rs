@@ -92,7 +92,10 @@ impl CreateCommand {
 
 impl DescribeCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
-        let request = DescribeUserPoolRequest { user_pool_id: Some(self.pool) };
+        let request = DescribeUserPoolRequest {
+            user_pool_id: Some(self.pool),
+            ..DescribeUserPoolRequest::default()
+        };
         let client = self.connection.connect().await?;
         let described = client.describe_user_pool(request).await?;
         self.output.or_json().message(&described)?;
@@ -120,7 +123,11 @@ impl ListCommand {
         let client = self.connection.connect().await?;
         let mut list = ListOutput::new(self.output.or_table(), "UserPools", &COLUMNS);
         let page = async |max_results, next_token| {
-            let request = ListUserPoolsRequest { max_results: Some(max_results), next_token };
+            let request = ListUserPoolsRequest {
+                max_results: Some(max_results),
+                next_token,
+                ..ListUserPoolsRequest::default()
+            };
             let page = client.list_user_pools(request).await?;
             Ok((page.user_pools, page.next_token))
         };

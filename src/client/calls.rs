@@ -6,13 +6,13 @@ use crate::proto::{
     AddCustomAttributesRequest, AddCustomAttributesResponse, CreateUserPoolDomainRequest,
     CreateUserPoolDomainResponse, CreateUserPoolRequest, CreateUserPoolResponse,
     DeleteUserPoolDomainRequest, DeleteUserPoolDomainResponse, DeleteUserPoolRequest,
-    DeleteUserPoolResponse, DescribeUserPoolDomainRequest, DescribeUserPoolDomainResponse,
-    DescribeUserPoolRequest, DescribeUserPoolResponse, GetCheckpointKeyRequest,
-    GetCheckpointKeyResponse, GetSignedCheckpointRequest, GetSignedCheckpointResponse,
-    GetUserPoolMfaConfigRequest, GetUserPoolMfaConfigResponse, ListTagsForResourceRequest,
-    ListTagsForResourceResponse, ListUserPoolDomainsRequest, ListUserPoolDomainsResponse,
-    ListUserPoolEventsRequest, ListUserPoolEventsResponse, ListUserPoolsRequest,
-    ListUserPoolsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
+    DeleteUserPoolResponse, DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
+    DescribeUserPoolDomainResponse, DescribeUserPoolRequest, DescribeUserPoolResponse,
+    GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetSignedCheckpointRequest,
+    GetSignedCheckpointResponse, GetUserPoolMfaConfigRequest, GetUserPoolMfaConfigResponse,
+    ListTagsForResourceRequest, ListTagsForResourceResponse, ListUserPoolDomainsRequest,
+    ListUserPoolDomainsResponse, ListUserPoolEventsRequest, ListUserPoolEventsResponse,
+    ListUserPoolsRequest, ListUserPoolsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
     SetUserPoolMfaConfigRequest, SetUserPoolMfaConfigResponse, TagResourceRequest,
     TagResourceResponse, UntagResourceRequest, UntagResourceResponse, UpdateUserPoolDomainRequest,
     UpdateUserPoolDomainResponse, UpdateUserPoolRequest, UpdateUserPoolResponse,
@@ -101,6 +101,8 @@ calls! {
             -> VerifyUserPoolHistoryResponse;
         /// Has the server sign the head of its log.
         read get_signed_checkpoint(GetSignedCheckpointRequest) -> GetSignedCheckpointResponse;
+        /// Describes the log and the server.
+        read describe_log(DescribeLogRequest) -> DescribeLogResponse;
         /// Returns the public key that verifies signed checkpoints.
         read get_checkpoint_key(GetCheckpointKeyRequest) -> GetCheckpointKeyResponse;
     }

@@ -23,6 +23,10 @@ impl Default for MemoryLog {
 
 #[async_trait]
 impl EventLog for MemoryLog {
+    fn engine(&self) -> &'static str {
+        "memory"
+    }
+
     fn head(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
     }

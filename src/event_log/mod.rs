@@ -2,6 +2,7 @@
 //! that keep it. Knows nothing of user pools, messages or gRPC.
 
 mod hash;
+mod log_id;
 mod memory;
 mod position;
 mod record;
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 
 pub use self::{
     hash::{Hash, ParseHashError},
+    log_id::{LogId, ParseLogIdError},
     memory::MemoryLog,
     position::{Head, Position},
     record::{BatchPlace, Defect, Record},
@@ -55,6 +57,11 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// A receiver of the end of the log, which moves only after the appended records are
     /// durable.
     fn head(&self) -> watch::Receiver<Head>;
+
+    /// What keeps the log, in a word, for people.
+    fn engine(&self) -> &'static str {
+        "other"
+    }
 
     /// The current end of the log. It includes every record that any process acknowledged
     /// before the call.

@@ -165,6 +165,10 @@ impl SledLog {
 
 #[async_trait]
 impl EventLog for SledLog {
+    fn engine(&self) -> &'static str {
+        "sled"
+    }
+
     fn head(&self) -> watch::Receiver<Head> {
         self.0.head.subscribe()
     }

@@ -7,10 +7,10 @@ use tonic::{Request, Response, Status, codegen::BoxStream};
 
 use crate::{
     proto::{
-        GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetSignedCheckpointRequest,
-        GetSignedCheckpointResponse, ListUserPoolEventsRequest, ListUserPoolEventsResponse,
-        ReplayUserPoolRequest, ReplayUserPoolResponse, VerifyUserPoolHistoryRequest,
-        VerifyUserPoolHistoryResponse, WatchUserPoolEventsRequest,
+        DescribeLogRequest, DescribeLogResponse, GetCheckpointKeyRequest, GetCheckpointKeyResponse,
+        GetSignedCheckpointRequest, GetSignedCheckpointResponse, ListUserPoolEventsRequest,
+        ListUserPoolEventsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
+        VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse, WatchUserPoolEventsRequest,
         served::{
             WatchUserPoolEventsResponse, user_pool_history_service_server::UserPoolHistoryService,
         },
@@ -56,9 +56,16 @@ impl UserPoolHistoryService for History {
 
     async fn get_signed_checkpoint(
         &self,
-        _request: Request<GetSignedCheckpointRequest>,
+        request: Request<GetSignedCheckpointRequest>,
     ) -> Result<Response<GetSignedCheckpointResponse>, Status> {
-        Ok(Response::new(self.0.get_signed_checkpoint()))
+        Ok(Response::new(self.0.get_signed_checkpoint(request.into_inner())?))
+    }
+
+    async fn describe_log(
+        &self,
+        request: Request<DescribeLogRequest>,
+    ) -> Result<Response<DescribeLogResponse>, Status> {
+        Ok(Response::new(self.0.describe_log(request.into_inner())?))
     }
 
     async fn get_checkpoint_key(

@@ -14,8 +14,6 @@ use crate::{
 
 use super::{Caller, Error, Operations, decode_pool, page_token};
 
-const LIST_USER_POOL_DOMAINS: &str = "ListUserPoolDomains";
-
 impl Operations {
     pub(crate) async fn create_user_pool_domain(
         &self,
@@ -38,11 +36,13 @@ impl Operations {
         &self,
         request: DescribeUserPoolDomainRequest,
     ) -> Result<DescribeUserPoolDomainResponse, Error> {
+        let min_position = request.min_position;
         let name = DomainName::parse(request)?;
+        let head_position = self.reach(min_position)?;
         let domain = self.app.describe_domain(&name)?;
         // As in Cognito, the description of a free domain has no members.
         let description = domain.map(|domain| self.description(domain)).unwrap_or_default();
-        Ok(DescribeUserPoolDomainResponse { domain_description: Some(description) })
+        Ok(DescribeUserPoolDomainResponse { domain_description: Some(description), head_position })
     }
 
     pub(crate) async fn update_user_pool_domain(
@@ -77,16 +77,19 @@ impl Operations {
         &self,
         request: ListUserPoolDomainsRequest,
     ) -> Result<ListUserPoolDomainsResponse, Error> {
+        let min_position = request.min_position;
         let PageRequest { max_results, next_token } = PageRequest::of_domains(request)?;
+        let head_position = self.reach(min_position)?;
+        let list = self.list_name("ListUserPoolDomains");
         let after = match next_token {
-            Some(token) => page_token::decode_text(LIST_USER_POOL_DOMAINS, &token)?,
+            Some(token) => page_token::decode_text(&list, &token)?,
             None => String::new(),
         };
         let mut domains = self.app.list_domains(&after, max_results.saturating_add(1))?;
         let next_token = page_token::end_page(&mut domains, max_results)
-            .map(|last| page_token::encode(LIST_USER_POOL_DOMAINS, last.name.as_bytes()));
+            .map(|last| page_token::encode(&list, last.name.as_bytes()));
         let domains = domains.into_iter().map(|domain| self.description(domain)).collect();
-        Ok(ListUserPoolDomainsResponse { domains, next_token })
+        Ok(ListUserPoolDomainsResponse { domains, next_token, head_position })
     }
 
     /// Members about Amazon's own infrastructure stay absent.

@@ -136,7 +136,8 @@ impl Error {
 
     /// A page token that this service did not make for this list.
     pub(super) fn bad_page_token() -> Self {
-        let message = "the page token does not belong to this list; start again without one";
+        let message =
+            "the page token does not belong to this list of this log; start again without one";
         Self::new(ErrorReason::BadPageToken, message).raises(INVALID_PARAMETER)
     }
 
@@ -294,6 +295,9 @@ impl From<HistoryError> for Error {
                     .with("requested", requested)
                     .with("created", created)
             }
+            HistoryError::OtherLogId { expected, found } => Self::new(ErrorReason::WrongLog, text)
+                .with("expected_log_id", expected.to_string())
+                .with("found_log_id", found.map(|id| id.to_string()).unwrap_or_default()),
             HistoryError::OtherLog { position, expected, found } => {
                 Self::new(ErrorReason::WrongLog, text)
                     .with("position", position.to_string())

@@ -6,11 +6,15 @@ use futures_util::{Stream, stream};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    app::{self, App, EventQuery, Follow, FollowItem, ReplayQuery, WatchQuery},
+    app::{
+        App, EventQuery, Follow, FollowItem, ReplayQuery, VerifyQuery, WatchQuery,
+        parse_min_position,
+    },
     audit::Verification,
-    event_log::Hash,
+    event_log::{Hash, Head},
     proto::{
-        self, GetCheckpointKeyResponse, GetSignedCheckpointResponse, HashAnchor,
+        self, DescribeLogRequest, DescribeLogResponse, GetCheckpointKeyResponse,
+        GetSignedCheckpointRequest, GetSignedCheckpointResponse, HashAnchor,
         ListUserPoolEventsRequest, ListUserPoolEventsResponse, ReplayUserPoolRequest,
         ReplayUserPoolResponse, UserPool, VerifyUserPoolHistoryRequest,
         VerifyUserPoolHistoryResponse, WatchCheckpoint, WatchUserPoolEventsRequest,
@@ -25,8 +29,10 @@ impl Operations {
         &self,
         request: ListUserPoolEventsRequest,
     ) -> Result<ListUserPoolEventsResponse, Error> {
+        let min_position = request.min_position;
         let query = EventQuery::parse(request)?;
-        let list = list_name(&query);
+        self.reach(min_position)?;
+        let list = self.list_name(&list_of_events(&query));
         let start = match query.page_token.as_str() {
             "" => None,
             token => Some(page_token::decode_number(&list, token)?),
@@ -44,7 +50,9 @@ impl Operations {
         &self,
         request: ReplayUserPoolRequest,
     ) -> Result<ReplayUserPoolResponse, Error> {
+        let min_position = request.min_position;
         let replay = ReplayQuery::parse(request)?;
+        self.reach(min_position)?;
         let replayed = self.app.history().replay(&replay, self.app.source().now()).await?;
         let arn = replayed.user_pool.id.as_ref().map(|id| self.arns.of(id));
         Ok(ReplayUserPoolResponse {
@@ -78,20 +86,54 @@ impl Operations {
         &self,
         request: VerifyUserPoolHistoryRequest,
     ) -> Result<VerifyUserPoolHistoryResponse, Error> {
-        let anchor = app::parse_hash_anchor(request)?;
-        let Verification { head, mismatch } = self.app.history().verify(anchor).await?;
+        let min_position = request.min_position;
+        let VerifyQuery { expected, log_id } = VerifyQuery::parse(request)?;
+        self.reach(min_position)?;
+        if let Some(expected) = log_id {
+            self.app.history().check_log(expected)?;
+        }
+        let Verification { head, mismatch } = self.app.history().verify(expected).await?;
         Ok(VerifyUserPoolHistoryResponse {
             valid: mismatch.is_none(),
             event_count: head.position.to_int(),
-            head: Some(HashAnchor { position: head.position.to_int(), hash: head.hash.0.to_vec() }),
+            head: Some(self.anchor(head)),
             first_invalid_position: mismatch.as_ref().map(|mismatch| mismatch.position.to_int()),
             problem: mismatch.map(|mismatch| mismatch.cause.to_string()),
         })
     }
 
-    pub(crate) fn get_signed_checkpoint(&self) -> GetSignedCheckpointResponse {
+    pub(crate) fn get_signed_checkpoint(
+        &self,
+        request: GetSignedCheckpointRequest,
+    ) -> Result<GetSignedCheckpointResponse, Error> {
+        self.reach(parse_min_position(request.min_position)?)?;
         let checkpoint = self.signer.sign(self.app.history().head(), self.app.source().now());
-        GetSignedCheckpointResponse { checkpoint: Some(checkpoint) }
+        Ok(GetSignedCheckpointResponse { checkpoint: Some(checkpoint) })
+    }
+
+    pub(crate) fn describe_log(
+        &self,
+        request: DescribeLogRequest,
+    ) -> Result<DescribeLogResponse, Error> {
+        self.reach(parse_min_position(request.min_position)?)?;
+        let history = self.app.history();
+        let (user_pools, domains) = self.app.counts();
+        Ok(DescribeLogResponse {
+            head: Some(self.anchor(history.head())),
+            durable_position: history.durable().position.to_int(),
+            user_pool_count: i64::try_from(user_pools).unwrap_or(i64::MAX),
+            domain_count: i64::try_from(domains).unwrap_or(i64::MAX),
+            region: self.app.region().to_owned(),
+            engine: history.engine().to_owned(),
+            checkpoint_key: self.signer.public_key().to_vec(),
+            server_version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    /// The anchor of an event of this log.
+    fn anchor(&self, Head { position, hash }: Head) -> HashAnchor {
+        let log_id = self.log_id();
+        HashAnchor { position: position.to_int(), hash: hash.0.to_vec(), log_id }
     }
 
     pub(crate) fn get_checkpoint_key(&self) -> GetCheckpointKeyResponse {
@@ -108,6 +150,7 @@ async fn next_content(follow: &mut Follow, app: &App) -> Result<Content, Error> 
         FollowItem::Checkpoint { last, caught_up } => Content::Checkpoint(WatchCheckpoint {
             position: last.position.to_int(),
             hash: last.hash.0.to_vec(),
+            log_id: app.history().log_id().map(|id| id.to_string()).unwrap_or_default(),
             time: Some(proto::to_timestamp(app.source().now())),
             caught_up,
         }),
@@ -117,7 +160,7 @@ async fn next_content(follow: &mut Follow, app: &App) -> Result<Content, Error> 
 
 /// The name of a list for its page tokens: a token is valid only for a list with the
 /// same filter and direction.
-fn list_name(query: &EventQuery) -> String {
+fn list_of_events(query: &EventQuery) -> String {
     let filter = Hash(Sha256::digest(query.filter.to_bytes()).into());
     format!("ListUserPoolEvents {} {filter}", query.backward)
 }

@@ -20,6 +20,7 @@ use prost::Message as _;
 use crate::{
     app::{App, Context, EncodedPool, ExecuteError, Outcome},
     audit::checkpoint::Signer,
+    event_log::Position,
     proto::{Actor, UserPool},
     user_pool::{CheckedCommand, InvalidRequest, Rejection, UserPoolArns, UserPoolId},
 };
@@ -83,6 +84,26 @@ impl Operations {
             }
             answer => Ok(answer?),
         }
+    }
+
+    /// Checks that the position is visible, if one is given. Returns the last visible one: what
+    /// is read after this call shows every change up to it.
+    fn reach(&self, min_position: Option<i64>) -> Result<i64, Error> {
+        let history = self.app.history();
+        if let Some(position) = min_position {
+            history.check_visible(Position(u64::try_from(position).unwrap_or_default()))?;
+        }
+        Ok(history.head().position.to_int())
+    }
+
+    /// The ID of the log as messages have it: empty for an empty log.
+    fn log_id(&self) -> String {
+        self.app.history().log_id().map(|id| id.to_string()).unwrap_or_default()
+    }
+
+    /// The name of a list for its page tokens, which are valid only for this log.
+    fn list_name(&self, list: &str) -> String {
+        format!("{} {list}", self.log_id())
     }
 
     /// The refusal of a call for a user pool that was deleted, with the time of its deletion.

@@ -37,10 +37,13 @@ impl Operations {
         &self,
         request: ListTagsForResourceRequest,
     ) -> Result<ListTagsForResourceResponse, Error> {
-        let id = self.arns.parse_request(request.resource_arn.as_ref())?;
+        let min_position = request.min_position;
+        let id = self.arns.parse_request(&request)?;
+        let head_position = self.reach(min_position)?;
         let pool = self.existing_pool(id).await?;
         let EncodedPool { revision, position, .. } = pool;
+        let head_position = head_position.max(position);
         let tags = decode_pool(&Outcome::from(pool))?.user_pool_tags;
-        Ok(ListTagsForResourceResponse { tags, revision, position })
+        Ok(ListTagsForResourceResponse { tags, revision, position, head_position })
     }
 }

@@ -14,8 +14,6 @@ use crate::{
 
 use super::{Caller, Error, Operations, arn, page_token};
 
-const LIST_USER_POOLS: &str = "ListUserPools";
-
 impl Operations {
     pub(crate) async fn create_user_pool(
         &self,
@@ -33,10 +31,14 @@ impl Operations {
         &self,
         request: DescribeUserPoolRequest,
     ) -> Result<DescribeUserPoolResponse, Error> {
-        let EncodedPool { user_pool, revision, position, .. } =
-            self.existing_pool(UserPoolId::parse(request)?).await?;
+        let min_position = request.min_position;
+        let id = UserPoolId::parse(request)?;
+        let head_position = self.reach(min_position)?;
+        let EncodedPool { user_pool, revision, position, .. } = self.existing_pool(id).await?;
         let user_pool = user_pool.map(|user_pool| arn::insert(user_pool, &self.arns));
-        Ok(DescribeUserPoolResponse { user_pool, revision, position })
+        // The user pool may have changed since the head was read.
+        let head_position = head_position.max(position);
+        Ok(DescribeUserPoolResponse { user_pool, revision, position, head_position })
     }
 
     pub(crate) async fn update_user_pool(
@@ -64,20 +66,23 @@ impl Operations {
         &self,
         request: ListUserPoolsRequest,
     ) -> Result<ListUserPoolsResponse, Error> {
+        let min_position = request.min_position;
         let PageRequest { max_results, next_token } = PageRequest::of_user_pools(request)?;
+        let head_position = self.reach(min_position)?;
+        let list = self.list_name("ListUserPools");
         let after = match next_token {
-            Some(token) => page_token::decode_number(LIST_USER_POOLS, &token)?,
+            Some(token) => page_token::decode_number(&list, &token)?,
             None => 0,
         };
         let mut entries = self.app.list(after, max_results.saturating_add(1))?;
         let next_token = page_token::end_page(&mut entries, max_results)
-            .map(|last| page_token::encode(LIST_USER_POOLS, &last.created_position.to_be_bytes()));
+            .map(|last| page_token::encode(&list, &last.created_position.to_be_bytes()));
         let user_pools = entries
             .into_iter()
             .map(|entry| (entry.pool.revision, UserPool::from(entry.pool)))
             .map(|(revision, pool)| summary(pool, revision))
             .collect();
-        Ok(ListUserPoolsResponse { user_pools, next_token })
+        Ok(ListUserPoolsResponse { user_pools, next_token, head_position })
     }
 
     pub(crate) async fn add_custom_attributes(

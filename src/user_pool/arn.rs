@@ -1,5 +1,7 @@
 //! The Amazon Resource Names of user pools: `arn:aws:cognito-idp:REGION:ACCOUNT:userpool/ID`.
 
+use crate::proto::ListTagsForResourceRequest;
+
 use super::{
     InvalidRequest, UserPoolId,
     check::Check,
@@ -45,15 +47,19 @@ impl UserPoolArns {
         })
     }
 
-    /// Checks a request that names a user pool by its ARN, and nothing else.
+    /// Checks a request for the tags of a user pool.
     ///
     /// # Errors
     /// The field rules that it breaks.
     pub fn parse_request(
         &self,
-        resource_arn: Option<&String>,
+        request: &ListTagsForResourceRequest,
     ) -> Result<UserPoolId, InvalidRequest> {
-        Check::run(|check| fields::resource_arn(check, resource_arn))?;
+        let resource_arn = request.resource_arn.as_ref();
+        Check::run(|check| {
+            fields::resource_arn(check, resource_arn);
+            fields::min_position(check, request.min_position);
+        })?;
         self.parse(resource_arn.map(String::as_str).unwrap_or_default())
     }
 }

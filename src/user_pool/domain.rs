@@ -25,7 +25,10 @@ impl DomainName {
     /// # Errors
     /// The field rules that it breaks.
     pub fn parse(request: DescribeUserPoolDomainRequest) -> Result<Self, InvalidRequest> {
-        Check::run(|check| fields::domain(check, request.domain.as_ref()))?;
+        Check::run(|check| {
+            fields::domain(check, request.domain.as_ref());
+            fields::min_position(check, request.min_position);
+        })?;
         Ok(Self::new(request.domain.unwrap_or_default()))
     }
 

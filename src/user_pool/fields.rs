@@ -115,6 +115,11 @@ pub(crate) fn user_pool_id(check: &mut Check, id: Option<&String>) {
     optional_user_pool_id(check, id);
 }
 
+/// The position that a response must show.
+pub(crate) fn min_position(check: &mut Check, position: Option<i64>) {
+    check.range("min_position", position, 0..=i64::MAX);
+}
+
 /// Source: Cognito `UserPoolIdType`.
 pub(crate) fn optional_user_pool_id(check: &mut Check, id: Option<&String>) {
     check.length("user_pool_id", id, 1..=MAX_USER_POOL_ID_LENGTH);

@@ -16,7 +16,10 @@ impl UserPoolId {
     /// # Errors
     /// The field rules that it breaks.
     pub fn parse(request: DescribeUserPoolRequest) -> Result<Self, InvalidRequest> {
-        Check::run(|check| fields::user_pool_id(check, request.user_pool_id.as_ref()))?;
+        Check::run(|check| {
+            fields::user_pool_id(check, request.user_pool_id.as_ref());
+            fields::min_position(check, request.min_position);
+        })?;
         Ok(Self(request.user_pool_id.unwrap_or_default()))
     }
 

@@ -29,7 +29,10 @@ pub struct SetMfaConfig {
 pub fn parse_mfa_config_request(
     request: GetUserPoolMfaConfigRequest,
 ) -> Result<UserPoolId, InvalidRequest> {
-    Check::run(|check| fields::user_pool_id(check, request.user_pool_id.as_ref()))?;
+    Check::run(|check| {
+        fields::user_pool_id(check, request.user_pool_id.as_ref());
+        fields::min_position(check, request.min_position);
+    })?;
     Ok(UserPoolId::from_trusted(request.user_pool_id.unwrap_or_default()))
 }
 

@@ -19,7 +19,7 @@ impl PageRequest {
     /// # Errors
     /// The field rules that it breaks.
     pub fn of_user_pools(request: ListUserPoolsRequest) -> Result<Self, InvalidRequest> {
-        Self::parse(request.max_results, request.next_token)
+        Self::parse(request.max_results, request.next_token, request.min_position)
     }
 
     /// Checks a request for a page of domains.
@@ -27,11 +27,18 @@ impl PageRequest {
     /// # Errors
     /// The field rules that it breaks.
     pub fn of_domains(request: ListUserPoolDomainsRequest) -> Result<Self, InvalidRequest> {
-        Self::parse(request.max_results, request.next_token)
+        Self::parse(request.max_results, request.next_token, request.min_position)
     }
 
-    fn parse(max_results: Option<i32>, next_token: Option<String>) -> Result<Self, InvalidRequest> {
-        Check::run(|check| fields::page(check, max_results, next_token.as_ref()))?;
+    fn parse(
+        max_results: Option<i32>,
+        next_token: Option<String>,
+        min_position: Option<i64>,
+    ) -> Result<Self, InvalidRequest> {
+        Check::run(|check| {
+            fields::page(check, max_results, next_token.as_ref());
+            fields::min_position(check, min_position);
+        })?;
         let max_results = max_results.and_then(|max| usize::try_from(max).ok()).unwrap_or(1);
         Ok(Self { max_results, next_token })
     }

@@ -149,9 +149,18 @@ async fn serves(restored: &Process, original: &Process, export: &str) {
     for id in events.iter().filter(|event| event.revision == 1).map(|event| &event.user_pool_id) {
         let user_pool_id = Some(id.clone());
         let as_of = Some(AsOf::Position(end));
-        let replay = ReplayUserPoolRequest { user_pool_id: user_pool_id.clone(), as_of };
+        let replay = ReplayUserPoolRequest {
+            user_pool_id: user_pool_id.clone(),
+            as_of,
+            ..ReplayUserPoolRequest::default()
+        };
         let was = then.replay_user_pool(replay).await.expect("replayed").into_inner();
-        let described = now.describe_user_pool(DescribeUserPoolRequest { user_pool_id }).await;
+        let described = now
+            .describe_user_pool(DescribeUserPoolRequest {
+                user_pool_id,
+                ..DescribeUserPoolRequest::default()
+            })
+            .await;
         if was.deleted {
             assert_eq!(described.expect_err("deleted").code(), tonic::Code::NotFound);
             continue;

@@ -69,7 +69,11 @@ async fn the_server_answers_any_request_bytes_and_keeps_serving() {
     }
     // The server still works.
     create(&mut client, "others").await;
-    let request = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    let request = ListUserPoolsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolsRequest::default()
+    };
     client.list_user_pools(request).await.expect("a page");
     server.stop().await;
 }
@@ -115,14 +119,22 @@ async fn a_page_token_that_was_changed_is_refused() {
     for name in ["a", "b", "c"] {
         create(&mut client, name).await;
     }
-    let first = ListUserPoolsRequest { max_results: Some(1), next_token: None };
+    let first = ListUserPoolsRequest {
+        max_results: Some(1),
+        next_token: None,
+        ..ListUserPoolsRequest::default()
+    };
     let first = client.list_user_pools(first).await.expect("a page").into_inner();
     let token = first.next_token.expect("a token");
     for _ in 0..rounds(1) * 200 {
         let bytes = mutated(&mut random, &[token.clone().into_bytes()]);
         let Ok(changed) = String::from_utf8(bytes) else { continue };
         let unchanged = changed == token;
-        let request = ListUserPoolsRequest { max_results: Some(1), next_token: Some(changed) };
+        let request = ListUserPoolsRequest {
+            max_results: Some(1),
+            next_token: Some(changed),
+            ..ListUserPoolsRequest::default()
+        };
         match client.list_user_pools(request).await {
             Ok(_) => assert!(unchanged),
             Err(status) => assert_eq!(status.code(), Code::InvalidArgument, "{status}"),

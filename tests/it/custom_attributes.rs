@@ -31,7 +31,10 @@ async fn add(
 }
 
 async fn schema(client: &mut Client, id: &str) -> Vec<SchemaAttribute> {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     let described = client.describe_user_pool(request).await.expect("a user pool").into_inner();
     described.user_pool.expect("a user pool").schema_attributes
 }

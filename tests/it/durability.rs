@@ -137,7 +137,10 @@ async fn seen(client: &mut Client) -> (Vec<DescribeUserPoolResponse>, Vec<Domain
 }
 
 async fn describe(client: &mut Client, id: &str) -> DescribeUserPoolResponse {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     client.describe_user_pool(request).await.expect("described").into_inner()
 }
 

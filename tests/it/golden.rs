@@ -78,7 +78,10 @@ async fn is_served(directory: &str) {
     let log = Arc::new(MemoryLog::default());
     let bodies = history.into_iter().map(Bytes::from).collect();
     log.append(Head::default(), bodies).await.expect("appended");
-    let request = DescribeUserPoolRequest { user_pool_id: Some(last.user_pool_id) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(last.user_pool_id),
+        ..DescribeUserPoolRequest::default()
+    };
 
     let server = TestServer::on(Arc::<MemoryLog>::clone(&log)).await;
     let mut client = server.client().await;

@@ -91,10 +91,17 @@ async fn a_described_change_is_in_the_history() {
     let mut client = server.client().await;
     let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
     for _ in 0..rounds(1) * 100 {
-        let request = DescribeUserPoolRequest { user_pool_id: Some(pool.clone()) };
+        let request = DescribeUserPoolRequest {
+            user_pool_id: Some(pool.clone()),
+            ..DescribeUserPoolRequest::default()
+        };
         let described = client.describe_user_pool(request).await.expect("there").into_inner();
         let as_of = Some(AsOf::Position(described.position));
-        let replay = ReplayUserPoolRequest { user_pool_id: Some(pool.clone()), as_of };
+        let replay = ReplayUserPoolRequest {
+            user_pool_id: Some(pool.clone()),
+            as_of,
+            ..ReplayUserPoolRequest::default()
+        };
         let replayed = history.replay_user_pool(replay).await.expect("replayed").into_inner();
         assert_eq!(replayed.user_pool, described.user_pool);
     }

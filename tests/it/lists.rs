@@ -41,13 +41,21 @@ impl List {
         let max_results = max_results.into();
         match self {
             Self::UserPools => {
-                let request = ListUserPoolsRequest { max_results, next_token };
+                let request = ListUserPoolsRequest {
+                    max_results,
+                    next_token,
+                    ..ListUserPoolsRequest::default()
+                };
                 let response = client.list_user_pools(request).await?.into_inner();
                 let names = response.user_pools.into_iter().map(|pool| pool.id.expect("an ID"));
                 Ok(Page { names: names.collect(), next_token: response.next_token })
             }
             Self::Domains => {
-                let request = ListUserPoolDomainsRequest { max_results, next_token };
+                let request = ListUserPoolDomainsRequest {
+                    max_results,
+                    next_token,
+                    ..ListUserPoolDomainsRequest::default()
+                };
                 let response = client.list_user_pool_domains(request).await?.into_inner();
                 let names = response.domains.into_iter().map(|domain| domain.domain.expect("one"));
                 Ok(Page { names: names.collect(), next_token: response.next_token })

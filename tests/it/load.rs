@@ -18,6 +18,9 @@ pub(crate) async fn describe(
     client: &mut Client,
     id: &str,
 ) -> Result<DescribeUserPoolResponse, Status> {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     Ok(client.describe_user_pool(request).await?.into_inner())
 }

@@ -45,7 +45,10 @@ const DISABLED: Option<SoftwareTokenMfaConfig> =
     Some(SoftwareTokenMfaConfig { enabled: Some(false) });
 
 async fn get(client: &mut Client, id: &str) -> Value {
-    let request = GetUserPoolMfaConfigRequest { user_pool_id: Some(id.to_owned()) };
+    let request = GetUserPoolMfaConfigRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..GetUserPoolMfaConfigRequest::default()
+    };
     let got = client.get_user_pool_mfa_config(request).await.expect("an answer").into_inner();
     without_place(shown(&got))
 }
@@ -78,7 +81,10 @@ fn without_place(mut answer: Value) -> Value {
 }
 
 async fn pool(client: &mut Client, id: &str) -> UserPool {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     let described = client.describe_user_pool(request).await.expect("a user pool").into_inner();
     described.user_pool.expect("a user pool")
 }

@@ -188,7 +188,11 @@ async fn a_server_goes_on_with_an_imported_log() {
     };
     let server = server.restart_after(emptied).await;
     let mut client = server.client().await;
-    let listed = ListUserPoolDomainsRequest { max_results: Some(10), next_token: None };
+    let listed = ListUserPoolDomainsRequest {
+        max_results: Some(10),
+        next_token: None,
+        ..ListUserPoolDomainsRequest::default()
+    };
     let domains = client.list_user_pool_domains(listed).await.expect("listed").into_inner().domains;
     assert_eq!(domains[0].domain.as_deref(), Some("people-login"));
     let next = client.create_user_pool(crate::support::named("next")).await.expect("created");

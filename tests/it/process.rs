@@ -145,7 +145,11 @@ pub(crate) async fn pools(client: &mut Client) -> Vec<UserPoolDescription> {
     let mut pools = Vec::new();
     let mut next_token = None;
     loop {
-        let list = ListUserPoolsRequest { max_results: Some(60), next_token };
+        let list = ListUserPoolsRequest {
+            max_results: Some(60),
+            next_token,
+            ..ListUserPoolsRequest::default()
+        };
         let page = client.list_user_pools(list).await.expect("listed").into_inner();
         pools.extend(page.user_pools);
         next_token = page.next_token;

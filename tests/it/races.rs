@@ -65,7 +65,11 @@ impl Callers {
     }
 
     async fn domains(&self) -> Vec<DomainDescription> {
-        let request = ListUserPoolDomainsRequest { max_results: Some(60), next_token: None };
+        let request = ListUserPoolDomainsRequest {
+            max_results: Some(60),
+            next_token: None,
+            ..ListUserPoolDomainsRequest::default()
+        };
         let listed = self.client(3).list_user_pool_domains(request).await;
         listed.expect("domains").into_inner().domains
     }
@@ -75,7 +79,10 @@ async fn describe(
     client: &mut UserPoolServiceClient<Channel>,
     id: &str,
 ) -> Result<DescribeUserPoolResponse, Status> {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     Ok(client.describe_user_pool(request).await?.into_inner())
 }
 
@@ -83,7 +90,10 @@ async fn describe_domain(
     client: &mut UserPoolServiceClient<Channel>,
     prefix: &str,
 ) -> DomainDescription {
-    let request = DescribeUserPoolDomainRequest { domain: Some(prefix.to_owned()) };
+    let request = DescribeUserPoolDomainRequest {
+        domain: Some(prefix.to_owned()),
+        ..DescribeUserPoolDomainRequest::default()
+    };
     let described = client.describe_user_pool_domain(request).await.expect("an answer");
     described.into_inner().domain_description.expect("a description")
 }

@@ -85,7 +85,10 @@ pub(crate) fn forge_state(read_model: &Path, id: &str, change: impl FnOnce(&mut 
 }
 
 async fn describe(client: &mut Client, id: &str) -> Result<UserPool, tonic::Status> {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     let described = client.describe_user_pool(request).await?;
     Ok(described.into_inner().user_pool.expect("a user pool"))
 }
@@ -95,7 +98,11 @@ const OTHERS: u64 = 200;
 
 /// The IDs and the names of all user pools.
 async fn listed(client: &mut Client) -> Result<Vec<String>, tonic::Status> {
-    let mut list = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    let mut list = ListUserPoolsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolsRequest::default()
+    };
     let mut pools = Vec::new();
     loop {
         let page = client.list_user_pools(list.clone()).await?.into_inner();
@@ -493,7 +500,10 @@ async fn the_owner_of_a_domain_survives_a_restart() {
     let server = server.restart().await;
 
     let mut client = server.client().await;
-    let request = DescribeUserPoolDomainRequest { domain: Some("login".to_owned()) };
+    let request = DescribeUserPoolDomainRequest {
+        domain: Some("login".to_owned()),
+        ..DescribeUserPoolDomainRequest::default()
+    };
     let shown = client.describe_user_pool_domain(request).await.expect("described").into_inner();
     let owner = shown.domain_description.and_then(|domain| domain.user_pool_id);
     assert_eq!(owner, Some(id));

@@ -135,7 +135,11 @@ impl Decision {
 
 fn id(id: &str) -> UserPoolId {
     let user_pool_id = Some(id.to_owned());
-    UserPoolId::parse(DescribeUserPoolRequest { user_pool_id }).expect("a legal ID")
+    UserPoolId::parse(DescribeUserPoolRequest {
+        user_pool_id,
+        ..DescribeUserPoolRequest::default()
+    })
+    .expect("a legal ID")
 }
 
 fn second(seconds: i64) -> Timestamp {
@@ -143,8 +147,11 @@ fn second(seconds: i64) -> Timestamp {
 }
 
 fn prefix(text: &str) -> DomainName {
-    DomainName::parse(DescribeUserPoolDomainRequest { domain: Some(text.to_owned()) })
-        .expect("a prefix")
+    DomainName::parse(DescribeUserPoolDomainRequest {
+        domain: Some(text.to_owned()),
+        ..DescribeUserPoolDomainRequest::default()
+    })
+    .expect("a prefix")
 }
 
 fn create(request: CreateUserPoolRequest) -> Command {

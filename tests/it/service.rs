@@ -77,7 +77,10 @@ async fn describe(
     request_id: Option<&str>,
 ) -> Result<MetadataMap, Status> {
     let user_pool_id = Some(id.to_owned());
-    let mut request = Request::new(DescribeUserPoolRequest { user_pool_id });
+    let mut request = Request::new(DescribeUserPoolRequest {
+        user_pool_id,
+        ..DescribeUserPoolRequest::default()
+    });
     if let Some(request_id) = request_id {
         request.metadata_mut().insert("x-request-id", request_id.parse().expect("ASCII"));
     }

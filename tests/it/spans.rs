@@ -87,7 +87,10 @@ async fn calls_and_appends_send_spans_in_the_trace_of_the_caller() {
     request.metadata_mut().insert("traceparent", traceparent);
     request.metadata_mut().insert("x-request-id", "call-1".parse().expect("a value"));
     client.create_user_pool(request).await.expect("created");
-    let request = DescribeUserPoolRequest { user_pool_id: Some("us-east-1_AbCdEfGhI".to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some("us-east-1_AbCdEfGhI".to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     let absent = client.describe_user_pool(request).await.expect_err("absent");
     assert_eq!(absent.code(), Code::NotFound);
     drop(client);

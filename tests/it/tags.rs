@@ -19,13 +19,19 @@ use crate::{
 type Client = UserPoolServiceClient<Channel>;
 
 async fn pool(client: &mut Client, id: &str) -> UserPool {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     let described = client.describe_user_pool(request).await.expect("a user pool").into_inner();
     described.user_pool.expect("a user pool")
 }
 
 async fn tags(client: &mut Client, id: &str) -> serde_json::Value {
-    let request = ListTagsForResourceRequest { resource_arn: Some(arn(id)) };
+    let request = ListTagsForResourceRequest {
+        resource_arn: Some(arn(id)),
+        ..ListTagsForResourceRequest::default()
+    };
     shown(&client.list_tags_for_resource(request).await.expect("tags").into_inner())
 }
 
@@ -168,7 +174,10 @@ async fn an_arn_that_is_not_one_of_this_server_is_refused() {
         arn("people"),
         arn(&format!("us-east-1_{}", "a".repeat(46))),
     ] {
-        let request = ListTagsForResourceRequest { resource_arn: Some(other.clone()) };
+        let request = ListTagsForResourceRequest {
+            resource_arn: Some(other.clone()),
+            ..ListTagsForResourceRequest::default()
+        };
         let refused = client.list_tags_for_resource(request).await.expect_err(&other);
         assert_eq!(refused.code(), Code::InvalidArgument, "{other}");
         let ours = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/";
@@ -183,12 +192,18 @@ async fn an_arn_that_is_not_one_of_this_server_is_refused() {
         let refused = client.untag_resource(untag).await.expect_err(&other);
         assert_eq!(reason(&refused), "INVALID_REQUEST");
     }
-    let unknown = ListTagsForResourceRequest { resource_arn: Some(arn("us-east-1_nope")) };
+    let unknown = ListTagsForResourceRequest {
+        resource_arn: Some(arn("us-east-1_nope")),
+        ..ListTagsForResourceRequest::default()
+    };
     let refused = client.list_tags_for_resource(unknown).await.expect_err("no user pool");
     assert_eq!(refused.message(), "User pool us-east-1_nope does not exist.");
     assert_eq!(reason(&refused), "USER_POOL_NOT_FOUND");
     Call::delete(&id).send(&mut client).await.expect("deleted");
-    let deleted = ListTagsForResourceRequest { resource_arn: Some(arn(&id)) };
+    let deleted = ListTagsForResourceRequest {
+        resource_arn: Some(arn(&id)),
+        ..ListTagsForResourceRequest::default()
+    };
     let refused = client.list_tags_for_resource(deleted).await.expect_err("a deleted user pool");
     assert_eq!(reason(&refused), "USER_POOL_DELETED");
     server.stop().await;

@@ -32,7 +32,10 @@ async fn full(client: &mut Client) -> String {
 }
 
 async fn describe(client: &mut Client, id: &str) -> Value {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     shown(&client.describe_user_pool(request).await.expect("a user pool").into_inner())
 }
 
@@ -40,7 +43,7 @@ async fn describe(client: &mut Client, id: &str) -> Value {
 async fn update(client: &mut Client, id: &str, members: Value) -> Result<Value, Status> {
     let request: UpdateUserPoolRequest = request(with(json!({ "UserPoolId": id }), members));
     let answer = shown(&client.update_user_pool(request).await?.into_inner());
-    assert_eq!(describe(client, id).await, answer);
+    assert_eq!(without(describe(client, id).await, "headPosition"), answer);
     Ok(answer)
 }
 
@@ -223,7 +226,7 @@ async fn an_update_that_changes_nothing_records_nothing() {
     let server = TestServer::start().await;
     let mut client = server.client().await;
     let id = full(&mut client).await;
-    let before = describe(&mut client, &id).await;
+    let before = without(describe(&mut client, &id).await, "headPosition");
     for members in [
         full_settings(),
         json!({ "MfaConfiguration": "OPTIONAL", "update_mask": ["mfa_configuration"] }),

@@ -153,7 +153,10 @@ async fn describe_shows_an_event_that_a_watch_has_sent() {
     });
     for _ in 0..100 {
         let event = watch.event().await;
-        let described = DescribeUserPoolRequest { user_pool_id: Some(event.user_pool_id) };
+        let described = DescribeUserPoolRequest {
+            user_pool_id: Some(event.user_pool_id),
+            ..DescribeUserPoolRequest::default()
+        };
         let described = reader.describe_user_pool(described).await.expect("there").into_inner();
         assert_eq!(described.position, event.position);
     }

@@ -258,7 +258,10 @@ where
     async fn read(&mut self, number: u64, operation: &Operation) -> Result<Outcome, Status> {
         match operation {
             Operation::Describe { pool } => {
-                let message = DescribeUserPoolRequest { user_pool_id: Some(pool.clone()) };
+                let message = DescribeUserPoolRequest {
+                    user_pool_id: Some(pool.clone()),
+                    ..DescribeUserPoolRequest::default()
+                };
                 let request = self.request(number, message);
                 let shown = self.pools.describe_user_pool(request).await?.into_inner();
                 let pool = shown.user_pool.expect("a user pool");
@@ -270,7 +273,10 @@ where
                 }))
             }
             Operation::DescribeDomain { prefix } => {
-                let message = DescribeUserPoolDomainRequest { domain: Some(prefix.clone()) };
+                let message = DescribeUserPoolDomainRequest {
+                    domain: Some(prefix.clone()),
+                    ..DescribeUserPoolDomainRequest::default()
+                };
                 let request = self.request(number, message);
                 let shown = self.pools.describe_user_pool_domain(request).await?.into_inner();
                 Ok(Outcome::Owner(shown.domain_description.and_then(|shown| shown.user_pool_id)))
@@ -280,7 +286,11 @@ where
                 let mut listed = Vec::new();
                 let mut next_token = None;
                 loop {
-                    let message = ListUserPoolsRequest { max_results, next_token };
+                    let message = ListUserPoolsRequest {
+                        max_results,
+                        next_token,
+                        ..ListUserPoolsRequest::default()
+                    };
                     let request = self.request(number, message);
                     let page = self.pools.list_user_pools(request).await?.into_inner();
                     assert!(page.next_token.is_none() || page.user_pools.len() == PAGE);

@@ -64,20 +64,20 @@ impl History {
     /// Follows the history.
     ///
     /// # Errors
-    /// The position to start after is beyond the end, or its event has another hash; or the
-    /// user pool of the filter never existed.
+    /// The log has another ID; the position to start after is beyond the end, or its event has
+    /// another hash; or the user pool of the filter never existed.
     pub async fn follow(&self, watch: WatchQuery) -> Result<Follow, HistoryError> {
-        let WatchQuery { filter, after, after_hash, .. } = watch;
+        let WatchQuery { filter, after, after_hash, log_id, .. } = watch;
         let WatchQuery { checkpoint_interval: interval, include_records, .. } = watch;
+        if let Some(expected) = log_id {
+            self.check_log(expected)?;
+        }
         let head = self.head();
         if let Some(id) = &filter.user_pool_id {
             EventSequence::stream(self, id, head.position)?;
         }
         let position = after.unwrap_or(head.position);
-        if position > head.position {
-            let (requested, current) = (position.to_string(), head.position.to_string());
-            return Err(HistoryError::BeyondEnd { what: "position", requested, current });
-        }
+        self.check_visible(position)?;
         let found = self.hash_at(position, head).await?;
         if let Some(expected) = after_hash
             && expected != found

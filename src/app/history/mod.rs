@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::{
     audit::{self, Verification},
-    event_log::{EventLog, Hash, Head, Position, ReadError, ReadLimit},
+    event_log::{EventLog, Hash, Head, LogId, Position, ReadError, ReadLimit},
     telemetry::metrics::Watchers,
     user_pool::UserPoolId,
 };
@@ -26,7 +26,10 @@ pub(super) use self::recent::Recent;
 pub use self::{
     follow::{Follow, FollowItem},
     page::EventPage,
-    query::{EventFilter, EventQuery, ReplayPoint, ReplayQuery, WatchQuery, parse_hash_anchor},
+    query::{
+        EventFilter, EventQuery, ReplayPoint, ReplayQuery, VerifyQuery, WatchQuery,
+        parse_min_position,
+    },
     replay::ReplayResult,
 };
 
@@ -76,7 +79,19 @@ pub enum HistoryError {
         /// That of its creation.
         created: String,
     },
-    /// The log is not the one that the caller read before.
+    /// The log is not the one that the caller read before, as its ID shows.
+    #[error(
+        "this is not log {expected}, which was read before, but {}; find out whether a backup \
+         was restored, or whether this is another service",
+        found.map_or_else(|| "an empty log".to_owned(), |found| format!("log {found}"))
+    )]
+    OtherLogId {
+        /// The ID that the caller knows.
+        expected: LogId,
+        /// The ID of this log; `None` if it is empty.
+        found: Option<LogId>,
+    },
+    /// The log is not the one that the caller read before, as a hash shows.
     #[error(
         "this is not the log that was read before: its event at position {position} has hash \
          {found}, not {expected}; find out whether a backup was restored"
@@ -112,6 +127,48 @@ impl History {
     #[must_use]
     pub fn head(&self) -> Head {
         self.read_model.head()
+    }
+
+    /// The ID of the log; `None` while it is empty.
+    #[must_use]
+    pub fn log_id(&self) -> Option<LogId> {
+        self.read_model.log_id()
+    }
+
+    /// Checks that the event at a position is visible.
+    ///
+    /// # Errors
+    /// [`HistoryError::BeyondEnd`] if it is not.
+    pub fn check_visible(&self, position: Position) -> Result<(), HistoryError> {
+        let current = self.head().position;
+        if position <= current {
+            return Ok(());
+        }
+        let (requested, current) = (position.to_string(), current.to_string());
+        Err(HistoryError::BeyondEnd { what: "position", requested, current })
+    }
+
+    /// Checks that the log has this ID.
+    ///
+    /// # Errors
+    /// [`HistoryError::OtherLogId`] if it has another one.
+    pub fn check_log(&self, expected: LogId) -> Result<(), HistoryError> {
+        match self.log_id() {
+            Some(found) if found == expected => Ok(()),
+            found => Err(HistoryError::OtherLogId { expected, found }),
+        }
+    }
+
+    /// The last durable event, which may not be visible yet.
+    #[must_use]
+    pub fn durable(&self) -> Head {
+        *self.log.head().borrow()
+    }
+
+    /// What keeps the log, in a word.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        self.log.engine()
     }
 
     /// The hash of the event at a position up to `head`; that of an empty log for 0.

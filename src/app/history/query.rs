@@ -6,11 +6,11 @@ use prost::Message as _;
 use prost_types::Timestamp;
 
 use crate::{
-    event_log::{Hash, Head, Position},
+    event_log::{Hash, Head, LogId, Position},
     proto::{
-        self, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, SubjectPattern,
-        UserPoolEvent, UserPoolEventFilter, UserPoolEventType, VerifyUserPoolHistoryRequest,
-        WatchUserPoolEventsRequest, replay_user_pool_request::AsOf,
+        self, HashAnchor, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest,
+        SubjectPattern, UserPoolEvent, UserPoolEventFilter, UserPoolEventType,
+        VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest, replay_user_pool_request::AsOf,
         watch_user_pool_events_request::Start,
     },
     user_pool::{Check, InvalidRequest, Rule, UserPoolId, fields},
@@ -81,10 +81,21 @@ pub struct WatchQuery {
     pub after: Option<Position>,
     /// The hash that the event at that position must have, if the caller knows it.
     pub after_hash: Option<Hash>,
+    /// The ID that the log must have, if the caller knows it.
+    pub log_id: Option<LogId>,
     /// How long to send nothing before a checkpoint.
     pub checkpoint_interval: Duration,
     /// Whether to return the stored record with each event.
     pub include_records: bool,
+}
+
+/// A request to verify the history.
+#[derive(Debug, Clone)]
+pub struct VerifyQuery {
+    /// The event that the history must contain, if the caller knows one.
+    pub expected: Option<Head>,
+    /// The ID that the log must have, if the caller knows it.
+    pub log_id: Option<LogId>,
 }
 
 impl EventQuery {
@@ -101,6 +112,7 @@ impl EventQuery {
             page_size,
             page_token,
             include_records,
+            min_position: _,
         } = request;
         let page_size = match usize::try_from(page_size).unwrap_or_default() {
             0 => DEFAULT_PAGE_SIZE,
@@ -144,6 +156,7 @@ impl WatchQuery {
             checkpoint_interval_seconds,
             include_records,
             after_hash,
+            log_id,
         } = request;
         let after = start.map(|Start::AfterPosition(position)| to_position(position));
         let checkpoint_interval = match u64::try_from(checkpoint_interval_seconds) {
@@ -153,23 +166,34 @@ impl WatchQuery {
         let filter = EventFilter::new(filter.unwrap_or_default());
         // The check made sure that a present hash has 32 bytes.
         let after_hash = after_hash.as_slice().try_into().ok().map(Hash);
-        Ok(Self { filter, after, after_hash, checkpoint_interval, include_records })
+        let log_id = log_id.parse().ok();
+        Ok(Self { filter, after, after_hash, log_id, checkpoint_interval, include_records })
     }
 }
 
-/// Checks a request to verify the history, and returns the expected hash anchor.
+impl VerifyQuery {
+    /// Checks a request to verify the history.
+    ///
+    /// # Errors
+    /// The field rules that it breaks.
+    pub fn parse(request: VerifyUserPoolHistoryRequest) -> Result<Self, InvalidRequest> {
+        Check::run(|check| check_verify(check, &request))?;
+        let HashAnchor { position, hash, log_id } = request.expected.unwrap_or_default();
+        let position = to_position(position);
+        // The check made sure that the hash of a present anchor has 32 bytes.
+        let hash = hash.as_slice().try_into().ok();
+        let expected = hash.map(|hash| Head { position, hash: Hash(hash) });
+        Ok(Self { expected, log_id: log_id.parse().ok() })
+    }
+}
+
+/// Checks a request that has no other field than the position that its response must show.
 ///
 /// # Errors
-/// The field rules that it breaks.
-pub fn parse_hash_anchor(
-    request: VerifyUserPoolHistoryRequest,
-) -> Result<Option<Head>, InvalidRequest> {
-    Check::run(|check| check_verify(check, &request))?;
-    let anchor = request.expected.unwrap_or_default();
-    let position = to_position(anchor.position);
-    // The check made sure that the hash of a present anchor has 32 bytes.
-    let hash = anchor.hash.as_slice().try_into().ok();
-    Ok(hash.map(|hash| Head { position, hash: Hash(hash) }))
+/// The field rule that it breaks.
+pub fn parse_min_position(position: Option<i64>) -> Result<Option<i64>, InvalidRequest> {
+    Check::run(|check| fields::min_position(check, position))?;
+    Ok(position)
 }
 
 fn to_position(position: i64) -> Position {
@@ -263,6 +287,7 @@ fn check_list(check: &mut Check, request: &ListUserPoolEventsRequest) {
         check.enum_value("direction", Some(request.direction), ReadDirection::as_str_name);
     }
     check.range("page_size", Some(request.page_size), 0..=i32::MAX);
+    fields::min_position(check, request.min_position);
 }
 
 fn check_replay(check: &mut Check, request: &ReplayUserPoolRequest) {
@@ -277,6 +302,7 @@ fn check_replay(check: &mut Check, request: &ReplayUserPoolRequest) {
         }
         Some(AsOf::Time(time)) => check.time("time", Some(time)),
     }
+    fields::min_position(check, request.min_position);
 }
 
 fn check_watch(check: &mut Check, request: &WatchUserPoolEventsRequest) {
@@ -296,13 +322,25 @@ fn check_watch(check: &mut Check, request: &WatchUserPoolEventsRequest) {
     }
     let interval = request.checkpoint_interval_seconds;
     check.range("checkpoint_interval_seconds", Some(interval), 0..=300);
+    check_log_id(check, &request.log_id);
 }
 
 fn check_verify(check: &mut Check, request: &VerifyUserPoolHistoryRequest) {
     check.message("expected", request.expected.as_ref(), |check, anchor| {
         check.range("position", Some(anchor.position), 0..=i64::MAX);
         check.bytes("hash", &anchor.hash, 32);
+        check_log_id(check, &anchor.log_id);
     });
+    fields::min_position(check, request.min_position);
+}
+
+/// Absent is empty.
+fn check_log_id(check: &mut Check, id: &str) {
+    if !id.is_empty() && id.parse::<LogId>().is_err() {
+        let (allowed, constraint) =
+            ("must have 32 hexadecimal digits", "have 32 hexadecimal digits");
+        check.refuse("log_id", Rule::Pattern, Some(&id), allowed, constraint);
+    }
 }
 
 fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {

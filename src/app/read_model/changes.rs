@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     app::stored::{Checkpoint, EncodedPool, FORM, StoredDomain, StoredPool, StoredRequest},
-    event_log::{Head, Position},
+    event_log::{Hash, Head, LogId, Position, Record},
     proto::{self, UserPoolEvent},
     user_pool::{Event, EventFacts, UserPoolId, check_event, is_protected},
 };
@@ -121,17 +121,16 @@ impl Changes {
         index_change: IndexChange,
         created_position: i64,
     ) {
-        let count = &mut self.checkpoint.user_pool_count;
+        let Checkpoint { user_pool_count, domain_count, digest, .. } = &mut self.checkpoint;
         match index_change {
-            IndexChange::Created => *count = count.saturating_add(1),
-            IndexChange::Deleted => *count = count.saturating_sub(1),
+            IndexChange::Created => *user_pool_count = user_pool_count.saturating_add(1),
+            IndexChange::Deleted => *user_pool_count = user_pool_count.saturating_sub(1),
             IndexChange::Domain(prefix, owner) => {
                 let sum = row_sum(&key::domain(&prefix), &domain_row(&event.user_pool_id));
-                let digest = self.checkpoint.digest;
                 // A domain is removed by the user pool that owns it.
-                self.checkpoint.digest = match owner {
-                    Some(_) => digest.wrapping_add(sum),
-                    None => digest.wrapping_sub(sum),
+                (*digest, *domain_count) = match owner {
+                    Some(_) => (digest.wrapping_add(sum), domain_count.saturating_add(1)),
+                    None => (digest.wrapping_sub(sum), domain_count.saturating_sub(1)),
                 };
                 self.domains.insert(prefix, owner);
             }
@@ -195,6 +194,9 @@ impl Changes {
         self.add(event, index_change, pool.created_position);
         self.put(id, EncodedPool::from(&pool));
         self.checkpoint.hash.clone_from(&event.hash);
+        if let (1, Ok(hash)) = (event.position, event.hash.as_slice().try_into()) {
+            self.begin(Hash(hash));
+        }
         Ok(())
     }
 
@@ -210,9 +212,19 @@ impl Changes {
         }
     }
 
-    /// Sets the head of the log after the last event.
-    pub(in crate::app) fn end(&mut self, head: Head) {
-        self.checkpoint.hash = head.hash.0.to_vec();
+    /// Sets the head of the log after the last event, given the records of the events.
+    pub(in crate::app) fn end(&mut self, records: &[Record]) {
+        if let Some(first) = records.first().filter(|first| first.position == Position(1)) {
+            self.begin(first.hash);
+        }
+        if let Some(last) = records.last() {
+            self.checkpoint.hash = last.hash.0.to_vec();
+        }
+    }
+
+    /// Sets the ID of the log, given the hash of its first record.
+    fn begin(&mut self, first: Hash) {
+        self.checkpoint.log_id = LogId::of(first).as_bytes().to_vec();
     }
 
     /// Writes a row that is never changed or removed.

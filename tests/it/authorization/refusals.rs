@@ -173,7 +173,11 @@ async fn grants_come_from_flags_the_environment_and_the_file() {
 }
 
 fn all() -> ListUserPoolsRequest {
-    ListUserPoolsRequest { max_results: Some(10), next_token: None }
+    ListUserPoolsRequest {
+        max_results: Some(10),
+        next_token: None,
+        ..ListUserPoolsRequest::default()
+    }
 }
 
 /// The request is read for the record of the call, but a refusal does not depend on it.

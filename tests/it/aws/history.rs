@@ -28,7 +28,10 @@ async fn each_door_sees_the_changes_of_the_other_at_once() {
     let server = start().await;
     let mut client = server.client().await;
     let id = create(&server, r#"{"PoolName":"people"}"#).await;
-    let describe = |id: &str| DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let describe = |id: &str| DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     client.describe_user_pool(describe(&id)).await.expect("described");
     let body = json!({ "UserPoolId": id, "UserPoolTags": { "a": "b" } }).to_string();
     assert_eq!(call(&server, "UpdateUserPool", &body).await.status, 200);

@@ -228,7 +228,10 @@ async fn every_member_of_today_is_taken_and_shown() {
 
 /// Both doors show the same, except the form of times.
 async fn same_over_grpc(server: &TestServer, id: &str, mut described: serde_json::Value) {
-    let request = userpool::proto::DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = userpool::proto::DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..Default::default()
+    };
     let shown = server.client().await.describe_user_pool(request).await.expect("described");
     let mut shown = crate::json::shown(&shown.into_inner());
     for time in ["CreationDate", "LastModifiedDate"] {

@@ -9,7 +9,7 @@ use prost::{Message, Name};
 use prost_types::Timestamp;
 use sha2::{Digest as _, Sha256};
 use userpool::{
-    app::{EventQuery, ReplayQuery, WatchQuery, parse_hash_anchor},
+    app::{EventQuery, ReplayQuery, VerifyQuery, WatchQuery},
     audit::{self, Verifier, checkpoint},
     aws,
     event_log::{Head, Record},
@@ -72,9 +72,7 @@ pub(crate) fn requests(bytes: &[u8]) {
     read(bytes, |request: UntagResourceRequest| {
         CheckedCommand::untag_resource(request, &arns).is_ok()
     });
-    read(bytes, |request: ListTagsForResourceRequest| {
-        arns.parse_request(request.resource_arn.as_ref()).is_ok()
-    });
+    read(bytes, |request: ListTagsForResourceRequest| arns.parse_request(&request).is_ok());
     read(bytes, |request: GetUserPoolMfaConfigRequest| {
         user_pool::parse_mfa_config_request(request).is_ok()
     });
@@ -85,7 +83,7 @@ pub(crate) fn requests(bytes: &[u8]) {
     read(bytes, |request: ListUserPoolEventsRequest| EventQuery::parse(request).is_ok());
     read(bytes, |request: ReplayUserPoolRequest| ReplayQuery::parse(request).is_ok());
     read(bytes, |request: WatchUserPoolEventsRequest| WatchQuery::parse(request).is_ok());
-    read(bytes, |request: VerifyUserPoolHistoryRequest| parse_hash_anchor(request).is_ok());
+    read(bytes, |request: VerifyUserPoolHistoryRequest| VerifyQuery::parse(request).is_ok());
 }
 
 /// Reads a message and uses it if it is one. A message that is written and read again
@@ -242,7 +240,11 @@ pub(crate) fn commands(bytes: &[u8]) {
 }
 
 fn user_pool_id(id: String) -> UserPoolId {
-    UserPoolId::parse(DescribeUserPoolRequest { user_pool_id: Some(id) }).expect("a legal ID")
+    UserPoolId::parse(DescribeUserPoolRequest {
+        user_pool_id: Some(id),
+        ..DescribeUserPoolRequest::default()
+    })
+    .expect("a legal ID")
 }
 
 fn command(what: u8, id: &str, prefix: &str, variant: u8) -> Command {

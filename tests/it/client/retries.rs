@@ -152,7 +152,10 @@ async fn a_silent_server_times_out_and_the_error_names_the_change() {
         "{late}"
     );
     let soon = client.with_deadline(Duration::from_millis(1500));
-    let request = DescribeUserPoolRequest { user_pool_id: Some("us-east-1_AbCdEfGhI".to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some("us-east-1_AbCdEfGhI".to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     let late = soon.describe_user_pool(request).await.expect_err("late");
     assert_eq!(late.message(), "no answer within 1.5s");
 }

@@ -10,11 +10,12 @@ use userpool::{
     audit::{self, checkpoint::Signer},
     event_log::{EventLog as _, Hash, Head, MemoryLog, Position},
     proto::{
-        GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetSignedCheckpointRequest,
-        GetSignedCheckpointResponse, ListUserPoolEventsRequest, ListUserPoolEventsResponse,
-        ReplayUserPoolRequest, ReplayUserPoolResponse, SignedCheckpoint, UserPoolEvent,
-        VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse, WatchCheckpoint,
-        WatchUserPoolEventsRequest, WatchUserPoolEventsResponse,
+        DescribeLogRequest, DescribeLogResponse, GetCheckpointKeyRequest, GetCheckpointKeyResponse,
+        GetSignedCheckpointRequest, GetSignedCheckpointResponse, ListUserPoolEventsRequest,
+        ListUserPoolEventsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
+        SignedCheckpoint, UserPoolEvent, VerifyUserPoolHistoryRequest,
+        VerifyUserPoolHistoryResponse, WatchCheckpoint, WatchUserPoolEventsRequest,
+        WatchUserPoolEventsResponse,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
         user_pool_history_service_server::{UserPoolHistoryService, UserPoolHistoryServiceServer},
         watch_user_pool_events_response::Content,
@@ -76,6 +77,13 @@ impl UserPoolHistoryService for DishonestServer {
         &self,
         _request: Request<VerifyUserPoolHistoryRequest>,
     ) -> Result<Response<VerifyUserPoolHistoryResponse>, Status> {
+        Err(Status::unimplemented("verify does not ask"))
+    }
+
+    async fn describe_log(
+        &self,
+        _request: Request<DescribeLogRequest>,
+    ) -> Result<Response<DescribeLogResponse>, Status> {
         Err(Status::unimplemented("verify does not ask"))
     }
 

@@ -19,7 +19,7 @@ async fn describe_prints_indented_json_or_one_line_or_a_listing() {
          \"Policies\": {{\n      \"PasswordPolicy\": {{\n        \"MinimumLength\": 8,\n"
     );
     assert!(described.stdout.starts_with(&begins), "{}", described.stdout);
-    assert!(described.stdout.ends_with("  \"revision\": \"1\",\n  \"position\": \"1\"\n}\n"));
+    assert!(described.stdout.ends_with("  \"position\": \"1\",\n  \"headPosition\": \"1\"\n}\n"));
 
     let one_line = run(&server, &["describe", &id, "-o", "jsonl"]).await;
     assert_eq!(one_line.stdout.lines().count(), 1);
@@ -117,7 +117,10 @@ async fn domain_commands_work_over_a_unix_socket() {
     let server = unix_server().await;
     let id = create(&server, "people").await;
     let free = run(&server, &["domain", "describe", "people-login"]).await;
-    assert_eq!((free.code, free.stdout.as_str()), (1, "{\n  \"DomainDescription\": {}\n}\n"));
+    assert_eq!(
+        (free.code, free.stdout.as_str()),
+        (1, "{\n  \"DomainDescription\": {},\n  \"headPosition\": \"1\"\n}\n")
+    );
     assert_eq!(free.stderr, "userpool: no user pool has the domain people-login\n");
 
     let created = run(&server, &["domain", "create", "people-login", &id]).await;
@@ -128,7 +131,7 @@ async fn domain_commands_work_over_a_unix_socket() {
         described.stdout,
         format!(
             "UserPoolId    {id}\nAWSAccountId  123456789012\nDomain        people-login\n\
-             Status        ACTIVE\n"
+             Status        ACTIVE\nheadPosition  2\n"
         )
     );
     let listed = run(&server, &["domain", "list"]).await.stdout;

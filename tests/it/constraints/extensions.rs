@@ -159,8 +159,11 @@ fn an_update_mask_names_settings() {
 fn a_page_of_domains_follows_the_rules_of_user_pools() {
     let parse = |max_results, next_token: Option<&str>| {
         let next_token = next_token.map(str::to_owned);
-        let parsed =
-            PageRequest::of_domains(ListUserPoolDomainsRequest { max_results, next_token });
+        let parsed = PageRequest::of_domains(ListUserPoolDomainsRequest {
+            max_results,
+            next_token,
+            ..ListUserPoolDomainsRequest::default()
+        });
         only(parsed).map(|(field, reason, _)| (field, reason))
     };
     let refused = |field: &str, reason| Some((field.to_owned(), reason));
@@ -174,8 +177,11 @@ fn a_page_of_domains_follows_the_rules_of_user_pools() {
 
 #[test]
 fn a_rule_without_a_maximum_names_none() {
-    let request =
-        ListUserPoolDomainsRequest { max_results: Some(1), next_token: Some(String::new()) };
+    let request = ListUserPoolDomainsRequest {
+        max_results: Some(1),
+        next_token: Some(String::new()),
+        ..ListUserPoolDomainsRequest::default()
+    };
     let refused = PageRequest::of_domains(request).expect_err("a refusal");
     assert_eq!(refused.violations()[0].description, "must have at least 1 characters, has 0");
 }

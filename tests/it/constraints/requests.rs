@@ -191,7 +191,7 @@ impl Request {
             "UntagResource" => CheckedCommand::untag_resource(self.typed(), &arns).map(drop),
             "ListTagsForResource" => {
                 let request: ListTagsForResourceRequest = self.typed();
-                arns.parse_request(request.resource_arn.as_ref()).map(drop)
+                arns.parse_request(&request).map(drop)
             }
             operation => unreachable!("{operation} has no parser"),
         }

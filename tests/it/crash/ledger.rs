@@ -164,7 +164,10 @@ impl Ledger {
             let mut client = client.clone();
             let pool = &self.log.pools[id];
             async move {
-                let request = DescribeUserPoolRequest { user_pool_id: Some(id.clone()) };
+                let request = DescribeUserPoolRequest {
+                    user_pool_id: Some(id.clone()),
+                    ..DescribeUserPoolRequest::default()
+                };
                 let shown = client.describe_user_pool(request).await;
                 let Some(expected) = pool.state.user_pool() else {
                     assert_eq!(shown.expect_err("deleted").code(), Code::NotFound, "{id}");
@@ -184,7 +187,11 @@ impl Ledger {
         let mut client = client.clone();
         let (mut shown, mut next_token) = (Vec::new(), None);
         loop {
-            let request = ListUserPoolsRequest { max_results: Some(60), next_token };
+            let request = ListUserPoolsRequest {
+                max_results: Some(60),
+                next_token,
+                ..ListUserPoolsRequest::default()
+            };
             let page = client.list_user_pools(request).await.expect("listed").into_inner();
             shown.extend(page.user_pools.into_iter().map(|pool| (pool.id, pool.revision)));
             next_token = page.next_token;
@@ -199,7 +206,11 @@ impl Ledger {
 
         let (mut shown, mut next_token) = (BTreeSet::new(), None);
         loop {
-            let request = ListUserPoolDomainsRequest { max_results: Some(60), next_token };
+            let request = ListUserPoolDomainsRequest {
+                max_results: Some(60),
+                next_token,
+                ..ListUserPoolDomainsRequest::default()
+            };
             let page = client.list_user_pool_domains(request).await.expect("listed").into_inner();
             let pairs = page.domains.into_iter().map(|domain| (domain.domain, domain.user_pool_id));
             shown.extend(pairs);

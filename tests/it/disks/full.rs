@@ -195,7 +195,11 @@ fn command(number: u64) -> CreateUserPoolRequest {
 async fn names(channel: Channel) -> Vec<String> {
     let mut client = UserPoolServiceClient::new(channel);
     let mut names = Vec::new();
-    let mut list = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    let mut list = ListUserPoolsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolsRequest::default()
+    };
     loop {
         let page = client.list_user_pools(list.clone()).await.expect("listed").into_inner();
         names.extend(page.user_pools.into_iter().filter_map(|pool| pool.name));

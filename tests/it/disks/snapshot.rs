@@ -76,11 +76,18 @@ fn place(status: Status) -> Result<u64, Status> {
 
 async fn pools(client: &mut Client) -> Result<BTreeMap<String, DescribeUserPoolResponse>, Status> {
     let mut pools = BTreeMap::new();
-    let mut list = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    let mut list = ListUserPoolsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolsRequest::default()
+    };
     loop {
         let page = client.list_user_pools(list.clone()).await?.into_inner();
         for pool in page.user_pools {
-            let request = DescribeUserPoolRequest { user_pool_id: pool.id.clone() };
+            let request = DescribeUserPoolRequest {
+                user_pool_id: pool.id.clone(),
+                ..DescribeUserPoolRequest::default()
+            };
             let described = client.describe_user_pool(request).await?.into_inner();
             pools.insert(pool.id.expect("an ID"), described);
         }
@@ -93,7 +100,11 @@ async fn pools(client: &mut Client) -> Result<BTreeMap<String, DescribeUserPoolR
 
 async fn domains(client: &mut Client) -> Result<Vec<DomainDescription>, Status> {
     let mut domains = Vec::new();
-    let mut list = ListUserPoolDomainsRequest { max_results: Some(60), next_token: None };
+    let mut list = ListUserPoolDomainsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolDomainsRequest::default()
+    };
     loop {
         let page = client.list_user_pool_domains(list.clone()).await?.into_inner();
         domains.extend(page.domains);

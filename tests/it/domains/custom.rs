@@ -74,7 +74,11 @@ async fn a_user_pool_has_a_prefix_and_a_custom_domain() {
         "CustomDomainConfig": { "CertificateArn": CERTIFICATE },
     });
     assert_eq!(described["DomainDescription"], expected);
-    let list = ListUserPoolDomainsRequest { max_results: Some(60), next_token: None };
+    let list = ListUserPoolDomainsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolDomainsRequest::default()
+    };
     let list = shown(&client.list_user_pool_domains(list).await.expect("a page").into_inner());
     assert_eq!(list["Domains"][0], expected);
     assert_eq!(list["Domains"][1]["Domain"], "people");

@@ -19,12 +19,13 @@ async fn verify(
     history: &mut History,
     expected: Option<HashAnchor>,
 ) -> VerifyUserPoolHistoryResponse {
-    let request = VerifyUserPoolHistoryRequest { expected };
+    let request =
+        VerifyUserPoolHistoryRequest { expected, ..VerifyUserPoolHistoryRequest::default() };
     history.verify_user_pool_history(request).await.expect("an answer").into_inner()
 }
 
 async fn sign(history: &mut History) -> SignedCheckpoint {
-    let signed = history.get_signed_checkpoint(GetSignedCheckpointRequest {}).await;
+    let signed = history.get_signed_checkpoint(GetSignedCheckpointRequest::default()).await;
     signed.expect("signed").into_inner().checkpoint.expect("a checkpoint")
 }
 
@@ -55,8 +56,11 @@ async fn a_hash_anchor_is_valid_only_in_its_own_log() {
     let beyond = verify(&mut client, Some(HashAnchor { position: 8, ..anchor.clone() })).await;
     assert_eq!((beyond.valid, beyond.first_invalid_position), (false, Some(8)));
 
-    let nonsense = HashAnchor { position: -1, hash: vec![1] };
-    let request = VerifyUserPoolHistoryRequest { expected: Some(nonsense) };
+    let nonsense = HashAnchor { position: -1, hash: vec![1], ..HashAnchor::default() };
+    let request = VerifyUserPoolHistoryRequest {
+        expected: Some(nonsense),
+        ..VerifyUserPoolHistoryRequest::default()
+    };
     let refused = client.verify_user_pool_history(request).await.expect_err("refused");
     assert_eq!(fields(&refused), ["expected.position", "expected.hash"]);
     server.stop().await;

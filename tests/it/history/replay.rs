@@ -18,7 +18,11 @@ async fn replay(
     id: &str,
     as_of: Option<AsOf>,
 ) -> Result<ReplayUserPoolResponse, Status> {
-    let request = ReplayUserPoolRequest { user_pool_id: Some(id.to_owned()), as_of };
+    let request = ReplayUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        as_of,
+        ..ReplayUserPoolRequest::default()
+    };
     history.replay_user_pool(request).await.map(tonic::Response::into_inner)
 }
 
@@ -62,7 +66,10 @@ async fn a_replay_to_the_end_is_what_describe_shows() {
     let mut history = history(&server).await;
     let mut client = server.client().await;
     for id in &pools[..2] {
-        let described = DescribeUserPoolRequest { user_pool_id: Some(id.clone()) };
+        let described = DescribeUserPoolRequest {
+            user_pool_id: Some(id.clone()),
+            ..DescribeUserPoolRequest::default()
+        };
         let described = client.describe_user_pool(described).await.expect("shown").into_inner();
         let replayed = replay(&mut history, id, None).await.expect("a user pool");
         assert_eq!(replayed.user_pool, described.user_pool);

@@ -108,7 +108,11 @@ async fn one_of_many_racing_retries_is_carried_out() {
         let answer = race(call.under(&request_id(number.into()))).await;
         assert_eq!((answer.revision, answer.position), (number.into(), number.into()));
     }
-    let list = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    let list = ListUserPoolsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolsRequest::default()
+    };
     let listed = clients[0].clone().list_user_pools(list).await.expect("a list").into_inner();
     assert_eq!(listed.user_pools, []);
     assert_log_ends_at(&mut clients[0].clone(), 5).await;

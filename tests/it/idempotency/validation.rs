@@ -15,7 +15,10 @@ use super::{
 };
 
 async fn describe(client: &mut Client, id: &str) -> Option<UserPool> {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     client.describe_user_pool(request).await.expect("a user pool").into_inner().user_pool
 }
 

@@ -16,7 +16,11 @@ use crate::{
 use super::{Client, List};
 
 async fn listed(client: &mut Client) -> Vec<UserPoolDescription> {
-    let request = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    let request = ListUserPoolsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolsRequest::default()
+    };
     client.list_user_pools(request).await.expect("a page").into_inner().user_pools
 }
 
@@ -43,7 +47,8 @@ async fn a_listed_user_pool_has_cognitos_members() {
     // An update without triggers removes them.
     let id = created.id.expect("an ID");
     Call::tag(&id, "one").send(&mut client).await.expect("tagged");
-    let described = DescribeUserPoolRequest { user_pool_id: Some(id) };
+    let described =
+        DescribeUserPoolRequest { user_pool_id: Some(id), ..DescribeUserPoolRequest::default() };
     let described = client.describe_user_pool(described).await.expect("a user pool").into_inner();
     let last_modified_date = described.user_pool.expect("a user pool").last_modified_date;
     assert_ne!(last_modified_date, created.creation_date);
@@ -76,10 +81,17 @@ async fn a_listed_domain_is_the_described_one() {
         status: Some(user_pool_domain_status::Value::Active.into()),
         ..Default::default()
     };
-    let request = ListUserPoolDomainsRequest { max_results: Some(60), next_token: None };
+    let request = ListUserPoolDomainsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolDomainsRequest::default()
+    };
     let listed = client.list_user_pool_domains(request).await.expect("a page").into_inner();
     assert_eq!(listed.domains, slice::from_ref(&expected));
-    let request = DescribeUserPoolDomainRequest { domain: Some("people-login".to_owned()) };
+    let request = DescribeUserPoolDomainRequest {
+        domain: Some("people-login".to_owned()),
+        ..DescribeUserPoolDomainRequest::default()
+    };
     let described = client.describe_user_pool_domain(request).await.expect("one").into_inner();
     assert_eq!(described.domain_description, Some(expected));
     server.stop().await;

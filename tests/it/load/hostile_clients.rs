@@ -174,7 +174,10 @@ async fn a_stalled_request_times_out_and_frees_its_permit() {
 async fn what_is_not_grpc_is_told_so() {
     let server = TestServer::start().await;
     let address = server.endpoint.to_string();
-    let id = framed(&DescribeUserPoolRequest { user_pool_id: Some("a".to_owned()) });
+    let id = framed(&DescribeUserPoolRequest {
+        user_pool_id: Some("a".to_owned()),
+        ..DescribeUserPoolRequest::default()
+    });
     let malformed = [&[0, 0, 0, 0, 2][..], &[0xff, 0xff]].concat();
     let compressed = [&[1][..], &id[1..]].concat();
     for (method, body, code, expected) in [

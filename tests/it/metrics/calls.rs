@@ -34,7 +34,10 @@ async fn every_call_is_counted_with_its_true_code() {
     for name in ["one", "two"] {
         create(&mut client, name).await;
     }
-    let absent = DescribeUserPoolRequest { user_pool_id: Some("us-east-1_AbCdEfGhI".to_owned()) };
+    let absent = DescribeUserPoolRequest {
+        user_pool_id: Some("us-east-1_AbCdEfGhI".to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     let refused = client.describe_user_pool(absent).await.expect_err("absent");
     assert_eq!(refused.code(), Code::NotFound);
 

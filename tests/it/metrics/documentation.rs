@@ -34,7 +34,8 @@ async fn after_traffic() -> Reading {
     let channel = tls::connect(&address, authority.trusted()).await.expect("a connection");
     let mut client = Client::new(channel.clone());
     let id = create(&mut client, "people").await;
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id) };
+    let request =
+        DescribeUserPoolRequest { user_pool_id: Some(id), ..DescribeUserPoolRequest::default() };
     client.describe_user_pool(request).await.expect("described");
     let mut history = UserPoolHistoryServiceClient::new(channel);
     let request = userpool::proto::ListUserPoolEventsRequest::default();

@@ -62,7 +62,10 @@ async fn settings_from_the_environment_hold() {
     let refused = client.create_user_pool(named("more")).await.expect_err("one alone");
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
     client.create_user_pool_domain(domain("login", &id)).await.expect("a domain");
-    let request = DescribeUserPoolDomainRequest { domain: Some("login".to_owned()) };
+    let request = DescribeUserPoolDomainRequest {
+        domain: Some("login".to_owned()),
+        ..DescribeUserPoolDomainRequest::default()
+    };
     let described = client.describe_user_pool_domain(request).await.expect("described");
     let described = described.into_inner().domain_description.expect("a domain");
     assert_eq!(described.aws_account_id.as_deref(), Some("210987654321"));

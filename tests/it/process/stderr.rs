@@ -34,7 +34,10 @@ async fn with_dropped_lines(directory: &Path) -> (Process, PipeReader) {
     let id = create(&mut client, "people").await;
     while Reading::of(&metrics).await.value("userpool_stderr_lines_dropped_total") == 0.0 {
         for _ in 0..100 {
-            let request = DescribeUserPoolRequest { user_pool_id: Some(id.clone()) };
+            let request = DescribeUserPoolRequest {
+                user_pool_id: Some(id.clone()),
+                ..DescribeUserPoolRequest::default()
+            };
             client.describe_user_pool(request).await.expect("described");
         }
     }

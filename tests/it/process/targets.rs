@@ -113,12 +113,18 @@ async fn a_call_is_recorded_with_its_target_and_any_reason() {
     let (mut pools, mut history) = clients(&server.channel().await);
     let created = pools.create_user_pool(call("create", named("people"))).await.expect("created");
     let own = created.into_inner().user_pool.and_then(|pool| pool.id).expect("an ID");
-    let describe = |id: &str| DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let describe = |id: &str| DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     pools.describe_user_pool(call("described", describe(&own))).await.expect("described");
     pools.describe_user_pool(call("unknown", describe(ID))).await.expect_err("refused");
     let hostile = format!("\n\u{1b}[31m\"{}", "x".repeat(1000));
     pools.describe_user_pool(call("hostile", describe(&hostile))).await.expect_err("refused");
-    let unowned = DescribeUserPoolDomainRequest { domain: Some("people-login".to_owned()) };
+    let unowned = DescribeUserPoolDomainRequest {
+        domain: Some("people-login".to_owned()),
+        ..DescribeUserPoolDomainRequest::default()
+    };
     pools.describe_user_pool_domain(call("unowned", unowned)).await.expect("described");
     let list = ListUserPoolsRequest { max_results: Some(1), ..Default::default() };
     pools.list_user_pools(call("list", list)).await.expect("listed");

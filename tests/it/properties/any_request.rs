@@ -180,10 +180,14 @@ fn any_other_request_is_accepted_or_refused_briefly() {
         assert_in_few_words(CheckedCommand::delete_user_pool_domain(delete_domain));
         let list: ListUserPoolsRequest = list.transcode_to().expect(as_request);
         assert_in_few_words(PageRequest::of_user_pools(list));
-        let request = DescribeUserPoolRequest { user_pool_id: Some(text.clone()) };
+        let request = DescribeUserPoolRequest {
+            user_pool_id: Some(text.clone()),
+            ..DescribeUserPoolRequest::default()
+        };
         assert_in_few_words(UserPoolId::parse(request));
         assert_in_few_words(DomainName::parse(DescribeUserPoolDomainRequest {
             domain: Some(text),
+            ..DescribeUserPoolDomainRequest::default()
         }));
         Ok(())
     });

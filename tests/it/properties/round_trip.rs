@@ -153,7 +153,10 @@ fn an_accepted_request_is_shown_member_by_member() {
         runtime.block_on(async move {
             let created = Call::Create(Box::new(request)).send(&mut client).await;
             let created = created.expect("a user pool");
-            let described = DescribeUserPoolRequest { user_pool_id: Some(created.id()) };
+            let described = DescribeUserPoolRequest {
+                user_pool_id: Some(created.id()),
+                ..DescribeUserPoolRequest::default()
+            };
             let described = client.describe_user_pool(described).await.expect("a user pool");
             let described = described.into_inner().user_pool;
             assert_eq!(described, created.user_pool);

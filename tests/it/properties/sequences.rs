@@ -117,16 +117,27 @@ async fn shown(client: &mut UserPoolServiceClient<Channel>, ids: &[String]) -> S
     let mut pools = Vec::new();
     for id in ids {
         let described = client
-            .describe_user_pool(DescribeUserPoolRequest { user_pool_id: Some(id.clone()) })
+            .describe_user_pool(DescribeUserPoolRequest {
+                user_pool_id: Some(id.clone()),
+                ..DescribeUserPoolRequest::default()
+            })
             .await;
         pools.push(match described {
             Ok(response) => Ok(response.into_inner()),
             Err(status) => Err((status.code(), crate::support::reason(&status))),
         });
     }
-    let list = ListUserPoolsRequest { max_results: Some(60), next_token: None };
+    let list = ListUserPoolsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolsRequest::default()
+    };
     let list = client.list_user_pools(list).await.expect("a page").into_inner().user_pools;
-    let domains = ListUserPoolDomainsRequest { max_results: Some(60), next_token: None };
+    let domains = ListUserPoolDomainsRequest {
+        max_results: Some(60),
+        next_token: None,
+        ..ListUserPoolDomainsRequest::default()
+    };
     let domains =
         client.list_user_pool_domains(domains).await.expect("a page").into_inner().domains;
     ShownState { pools, list, domains }

@@ -152,7 +152,11 @@ impl World {
 
 fn user_pool_id(id: &str) -> UserPoolId {
     let user_pool_id = Some(id.to_owned());
-    UserPoolId::parse(DescribeUserPoolRequest { user_pool_id }).expect("a legal ID")
+    UserPoolId::parse(DescribeUserPoolRequest {
+        user_pool_id,
+        ..DescribeUserPoolRequest::default()
+    })
+    .expect("a legal ID")
 }
 
 fn replay(events: &[(Event, Timestamp)]) -> UserPoolState {

@@ -165,6 +165,9 @@ fn list() -> userpool::proto::ListUserPoolsRequest {
 }
 
 async fn describe(channel: Channel, id: &str) {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     Client::new(channel).describe_user_pool(request).await.expect("an answer");
 }

@@ -1,0 +1,202 @@
+//! The log is known by its ID, and what a client has read is never read older.
+
+use std::{fs, path::Path};
+
+use tonic::{Code, Status};
+use userpool::proto::{
+    DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
+    DescribeUserPoolRequest, GetCheckpointKeyRequest, GetSignedCheckpointRequest,
+    GetUserPoolMfaConfigRequest, HashAnchor, ListTagsForResourceRequest,
+    ListUserPoolDomainsRequest, ListUserPoolEventsRequest, ListUserPoolsRequest,
+    ReplayUserPoolRequest, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
+    watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
+};
+
+use super::{History, history, six_events};
+use crate::support::{TestServer, create, fields, metadata, reason};
+
+async fn describe(history: &mut History) -> DescribeLogResponse {
+    let described = history.describe_log(DescribeLogRequest::default()).await;
+    described.expect("described").into_inner()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_id_is_that_of_the_first_event_and_never_changes() {
+    let server = TestServer::start().await;
+    let empty = describe(&mut history(&server).await).await;
+    let zeros = HashAnchor { position: 0, hash: vec![0; 32], log_id: String::new() };
+    assert_eq!(empty.head, Some(zeros));
+
+    six_events(&server).await;
+    let mut client = history(&server).await;
+    let first = ListUserPoolEventsRequest { page_size: 1, ..Default::default() };
+    let first = client.list_user_pool_events(first).await.expect("a page").into_inner();
+    let id: String = first.events[0].hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let described = describe(&mut client).await;
+    let head = described.head.clone().expect("a head");
+    assert_eq!((head.position, &head.log_id), (6, &id));
+    assert_eq!((described.user_pool_count, described.domain_count), (2, 1));
+    assert_eq!((described.region.as_str(), described.engine.as_str()), ("us-east-1", "sled"));
+    assert_eq!(described.durable_position, 6);
+    assert_eq!(described.server_version, env!("CARGO_PKG_VERSION"));
+    let key =
+        client.get_checkpoint_key(GetCheckpointKeyRequest {}).await.expect("a key").into_inner();
+    assert_eq!(described.checkpoint_key, key.public_key);
+
+    let server = server.restart().await;
+    assert_eq!(describe(&mut history(&server).await).await, described);
+    let remove = |path: &Path| fs::remove_dir_all(path.join("read_model")).expect("removed");
+    let server = server.restart_after(remove).await;
+    assert_eq!(describe(&mut history(&server).await).await, described, "a rebuilt read model");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_from_another_log_is_refused() {
+    let (server, other) = (TestServer::start().await, TestServer::start().await);
+    for server in [&server, &other] {
+        for name in ["first", "second", "third"] {
+            create(&mut server.client().await, name).await;
+        }
+    }
+    let known = describe(&mut history(&other).await).await.head.expect("a head");
+    let mut client = history(&server).await;
+    let own = describe(&mut client).await.head.expect("a head");
+    assert_ne!(own.log_id, known.log_id);
+
+    let watch = |log_id: &str| WatchUserPoolEventsRequest {
+        start: Some(Start::AfterPosition(3)),
+        log_id: log_id.to_owned(),
+        ..Default::default()
+    };
+    let refused = client.watch_user_pool_events(watch(&known.log_id)).await.expect_err("refused");
+    assert_other_log(&refused, &known.log_id, &own.log_id);
+    let mut stream =
+        client.watch_user_pool_events(watch(&own.log_id)).await.expect("a stream").into_inner();
+    let Some(Content::Checkpoint(checkpoint)) =
+        stream.message().await.expect("a message").expect("a message").content
+    else {
+        panic!("nothing is left to send but a checkpoint");
+    };
+    assert_eq!(checkpoint.log_id, own.log_id);
+
+    let verify =
+        VerifyUserPoolHistoryRequest { expected: Some(known.clone()), ..Default::default() };
+    let refused = client.verify_user_pool_history(verify).await.expect_err("refused");
+    assert_other_log(&refused, &known.log_id, &own.log_id);
+
+    let wrong = HashAnchor { log_id: "abc".to_owned(), ..own.clone() };
+    let verify = VerifyUserPoolHistoryRequest { expected: Some(wrong), ..Default::default() };
+    let refused = client.verify_user_pool_history(verify).await.expect_err("refused");
+    assert_eq!(fields(&refused), ["expected.log_id"]);
+    let refused = client.watch_user_pool_events(watch("abc")).await.expect_err("refused");
+    assert_eq!(fields(&refused), ["log_id"]);
+
+    let empty = TestServer::start().await;
+    let refused = history(&empty).await.watch_user_pool_events(watch(&own.log_id)).await;
+    assert_other_log(&refused.expect_err("refused"), &own.log_id, "");
+    for server in [server, other, empty] {
+        server.stop().await;
+    }
+}
+
+fn assert_other_log(refused: &Status, expected: &str, found: &str) {
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+    assert_eq!(reason(refused), "WRONG_LOG");
+    assert_eq!(metadata(refused, "expected_log_id").as_deref(), Some(expected));
+    assert_eq!(metadata(refused, "found_log_id").as_deref(), Some(found));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_token_is_valid_only_in_its_own_log() {
+    let (server, other) = (TestServer::start().await, TestServer::start().await);
+    six_events(&server).await;
+    six_events(&other).await;
+    let list = |next_token| ListUserPoolsRequest {
+        max_results: Some(1),
+        next_token,
+        ..Default::default()
+    };
+    let page = server.client().await.list_user_pools(list(None)).await.expect("a page");
+    let token = page.into_inner().next_token.expect("a token");
+    let refused = other.client().await.list_user_pools(list(Some(token.clone()))).await;
+    assert_eq!(reason(&refused.expect_err("refused")), "BAD_PAGE_TOKEN");
+    server.client().await.list_user_pools(list(Some(token))).await.expect("the next page");
+
+    let events = |page_token: &str| ListUserPoolEventsRequest {
+        page_size: 1,
+        page_token: page_token.to_owned(),
+        ..Default::default()
+    };
+    let page = history(&server).await.list_user_pool_events(events("")).await.expect("a page");
+    let token = page.into_inner().next_page_token;
+    let refused = history(&other).await.list_user_pool_events(events(&token)).await;
+    assert_eq!(reason(&refused.expect_err("refused")), "BAD_PAGE_TOKEN");
+    for server in [server, other] {
+        server.stop().await;
+    }
+}
+
+/// Every read with this min_position.
+async fn read_all(server: &TestServer, pool: &str, min_position: i64) -> Vec<Result<(), Status>> {
+    let min_position = Some(min_position);
+    let user_pool_id = Some(pool.to_owned());
+    let mut pools = server.client().await;
+    let mut history = history(server).await;
+    let describe = DescribeUserPoolRequest { user_pool_id: user_pool_id.clone(), min_position };
+    let domain =
+        DescribeUserPoolDomainRequest { domain: Some("people-login".to_owned()), min_position };
+    let mfa = GetUserPoolMfaConfigRequest { user_pool_id: user_pool_id.clone(), min_position };
+    let arn = format!("arn:aws:cognito-idp:us-east-1:123456789012:userpool/{pool}");
+    let tags = ListTagsForResourceRequest { resource_arn: Some(arn), min_position };
+    let max_results = Some(1);
+    let list = ListUserPoolsRequest { max_results, next_token: None, min_position };
+    let domains = ListUserPoolDomainsRequest { max_results, next_token: None, min_position };
+    let replay = ReplayUserPoolRequest { user_pool_id, as_of: None, min_position };
+    let events = ListUserPoolEventsRequest { min_position, ..Default::default() };
+    let verify = VerifyUserPoolHistoryRequest { min_position, ..Default::default() };
+    let sign = GetSignedCheckpointRequest { min_position };
+    vec![
+        pools.describe_user_pool(describe).await.map(drop),
+        pools.describe_user_pool_domain(domain).await.map(drop),
+        pools.list_user_pools(list).await.map(drop),
+        pools.list_user_pool_domains(domains).await.map(drop),
+        pools.get_user_pool_mfa_config(mfa).await.map(drop),
+        pools.list_tags_for_resource(tags).await.map(drop),
+        history.replay_user_pool(replay).await.map(drop),
+        history.list_user_pool_events(events).await.map(drop),
+        history.verify_user_pool_history(verify).await.map(drop),
+        history.get_signed_checkpoint(sign).await.map(drop),
+        history.describe_log(DescribeLogRequest { min_position }).await.map(drop),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_read_shows_less_than_its_min_position() {
+    let server = TestServer::start().await;
+    let [people, ..] = six_events(&server).await;
+    for visible in [0, 1, 6] {
+        for read in read_all(&server, &people, visible).await {
+            read.expect("read");
+        }
+    }
+    for read in read_all(&server, &people, 7).await {
+        let refused = read.expect_err("refused");
+        assert_eq!(refused.code(), Code::OutOfRange);
+        assert_eq!(reason(&refused), "BEYOND_END");
+        assert_eq!(metadata(&refused, "requested").as_deref(), Some("7"));
+        assert_eq!(metadata(&refused, "current").as_deref(), Some("6"));
+    }
+    for read in read_all(&server, &people, -1).await {
+        assert_eq!(fields(&read.expect_err("refused")), ["min_position"]);
+    }
+
+    let mut client = server.client().await;
+    let describe = DescribeUserPoolRequest { user_pool_id: Some(people), ..Default::default() };
+    let described = client.describe_user_pool(describe).await.expect("described").into_inner();
+    assert_eq!((described.position, described.head_position), (6, 6));
+    let list = ListUserPoolsRequest { max_results: Some(1), ..Default::default() };
+    let listed = client.list_user_pools(list).await.expect("listed").into_inner();
+    assert_eq!(listed.head_position, 6);
+    server.stop().await;
+}
