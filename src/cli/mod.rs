@@ -28,6 +28,7 @@ mod pages;
 mod point;
 mod positive;
 mod progress;
+mod proto;
 mod read_model;
 mod remote_verification;
 mod replay;
@@ -65,6 +66,7 @@ use self::{
     log::LogCommand,
     mfa::MfaCommand,
     output::print,
+    proto::ProtoCommand,
     read_model::ReadModelCommand,
     replay::ReplayCommand,
     serve::ServeCommand,
@@ -135,6 +137,8 @@ enum Command {
     ReadModel(ReadModelCommand),
     /// Print the public key that verifies checkpoints, in PEM.
     Key(DataDirArgs),
+    /// Write the proto files of the API, for code generators.
+    Proto(ProtoCommand),
     /// Print the completion script for a shell.
     Completions(CompletionsCommand),
 }
@@ -197,6 +201,7 @@ impl Cli {
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Key(directory) => directory.print_key(),
+            Command::Proto(proto) => proto.run(),
             Command::Completions(completions) => completions.run(),
         }
     }

@@ -10,6 +10,7 @@ mod logs;
 mod output;
 mod parts;
 mod pipes;
+mod proto;
 mod refusals;
 mod tls;
 mod updates;
