@@ -42,7 +42,7 @@ pub(super) async fn catch_up(
     let end = log.head().borrow().position;
     let reason = match open(log, path, *cache).await? {
         Opened::Usable(read_model) => {
-            match apply(log, read_model, Mode::Apply, end, &progress).await {
+            match apply(log, *read_model, Mode::Apply, end, &progress).await {
                 Ok(read_model) => return Ok(read_model),
                 Err(error @ (LoadError::ReadModel(_) | LoadError::Contradiction { .. })) => {
                     tracing::warn!(
@@ -201,7 +201,7 @@ async fn read(
 
 /// Whether the read model on disk can be used.
 enum Opened {
-    Usable(ReadModel),
+    Usable(Box<ReadModel>),
     Unusable(RebuildReason),
 }
 
@@ -236,7 +236,7 @@ async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Opened, Loa
         }
     };
     if continues(log, read_model.head()).await? {
-        return Ok(Opened::Usable(read_model));
+        return Ok(Opened::Usable(Box::new(read_model)));
     }
     tracing::warn!("the read model does not belong to this log; rebuilding it");
     Ok(Opened::Unusable(RebuildReason::OtherLog))

@@ -135,7 +135,7 @@ impl Projector {
         records: Vec<Record>,
     ) -> Result<(), ReadModelError> {
         let Some(head) = records.last().map(Record::head) else { return Ok(()) };
-        changes.end(&records);
+        changes.set_head(&records);
         let user_pools = changes.user_pool_count();
         let begun = Instant::now();
         self.read_model.apply(changes)?;

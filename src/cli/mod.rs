@@ -102,7 +102,7 @@ enum Command {
     Update(Box<UpdateCommand>),
     /// Delete a user pool; its history is kept.
     Delete(Box<DeleteCommand>),
-    /// List user pools, oldest first.
+    /// List user pools in the order of their creation.
     List(Box<ListCommand>),
     /// Create, describe, update, delete or list domains.
     #[command(subcommand)]

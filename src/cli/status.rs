@@ -16,8 +16,8 @@ use super::{
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Two servers with the same log ID have the same log; their positions can \
-                        be compared.\n\nExample:\n  userpool status")]
+#[command(after_help = "Servers with different log IDs have different logs. With the same ID, \
+                        compare the hashes as well: a restored backup keeps the ID.\n\nExample:\n  userpool status")]
 pub(super) struct StatusCommand {
     #[command(flatten)]
     output: OutputArgs,
@@ -37,7 +37,7 @@ impl StatusCommand {
     }
 }
 
-/// The answer with its bytes in hexadecimal, as `userpool verify` accepts them.
+/// The answer with its bytes in hexadecimal.
 fn for_people(log: &DescribeLogResponse) -> serde_json::Value {
     let HashAnchor { position, hash, log_id } = log.head.clone().unwrap_or_default();
     let hexadecimal = |bytes: &[u8]| bytes.try_into().map(Hash).unwrap_or_default().to_string();

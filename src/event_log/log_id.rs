@@ -1,4 +1,4 @@
-//! The ID of a log, which tells it from every other log.
+//! The ID of a log, which tells it from logs that began otherwise.
 
 use std::{fmt, str::FromStr};
 
@@ -10,7 +10,8 @@ use super::Hash;
 const ID_BYTES: usize = 16;
 
 /// The ID of a log: the first 16 bytes of the hash of its first record. It follows from the
-/// records, so an export and every copy of a log have the same one. An empty log has none.
+/// records, so an export and every copy of a log have the same one, also if the copy has gone
+/// on differently since. An empty log has none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LogId([u8; ID_BYTES]);
 

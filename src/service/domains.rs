@@ -38,11 +38,14 @@ impl Operations {
     ) -> Result<DescribeUserPoolDomainResponse, Error> {
         let min_position = request.min_position;
         let name = DomainName::parse(request)?;
-        let head_position = self.reach(min_position)?;
+        self.check_min_position(min_position)?;
         let domain = self.app.describe_domain(&name)?;
         // As in Cognito, the description of a free domain has no members.
         let description = domain.map(|domain| self.description(domain)).unwrap_or_default();
-        Ok(DescribeUserPoolDomainResponse { domain_description: Some(description), head_position })
+        Ok(DescribeUserPoolDomainResponse {
+            domain_description: Some(description),
+            head_position: self.head_position(),
+        })
     }
 
     pub(crate) async fn update_user_pool_domain(
@@ -79,7 +82,7 @@ impl Operations {
     ) -> Result<ListUserPoolDomainsResponse, Error> {
         let min_position = request.min_position;
         let PageRequest { max_results, next_token } = PageRequest::of_domains(request)?;
-        let head_position = self.reach(min_position)?;
+        self.check_min_position(min_position)?;
         let list = self.list_name("ListUserPoolDomains");
         let after = match next_token {
             Some(token) => page_token::decode_text(&list, &token)?,
@@ -89,7 +92,7 @@ impl Operations {
         let next_token = page_token::end_page(&mut domains, max_results)
             .map(|last| page_token::encode(&list, last.name.as_bytes()));
         let domains = domains.into_iter().map(|domain| self.description(domain)).collect();
-        Ok(ListUserPoolDomainsResponse { domains, next_token, head_position })
+        Ok(ListUserPoolDomainsResponse { domains, next_token, head_position: self.head_position() })
     }
 
     /// Members about Amazon's own infrastructure stay absent.

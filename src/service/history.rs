@@ -31,7 +31,7 @@ impl Operations {
     ) -> Result<ListUserPoolEventsResponse, Error> {
         let min_position = request.min_position;
         let query = EventQuery::parse(request)?;
-        self.reach(min_position)?;
+        self.check_min_position(min_position)?;
         let list = self.list_name(&list_of_events(&query));
         let start = match query.page_token.as_str() {
             "" => None,
@@ -52,7 +52,7 @@ impl Operations {
     ) -> Result<ReplayUserPoolResponse, Error> {
         let min_position = request.min_position;
         let replay = ReplayQuery::parse(request)?;
-        self.reach(min_position)?;
+        self.check_min_position(min_position)?;
         let replayed = self.app.history().replay(&replay, self.app.source().now()).await?;
         let arn = replayed.user_pool.id.as_ref().map(|id| self.arns.of(id));
         Ok(ReplayUserPoolResponse {
@@ -88,7 +88,7 @@ impl Operations {
     ) -> Result<VerifyUserPoolHistoryResponse, Error> {
         let min_position = request.min_position;
         let VerifyQuery { expected, log_id } = VerifyQuery::parse(request)?;
-        self.reach(min_position)?;
+        self.check_min_position(min_position)?;
         if let Some(expected) = log_id {
             self.app.history().check_log(expected)?;
         }
@@ -106,7 +106,7 @@ impl Operations {
         &self,
         request: GetSignedCheckpointRequest,
     ) -> Result<GetSignedCheckpointResponse, Error> {
-        self.reach(parse_min_position(request.min_position)?)?;
+        self.check_min_position(parse_min_position(request.min_position)?)?;
         let checkpoint = self.signer.sign(self.app.history().head(), self.app.source().now());
         Ok(GetSignedCheckpointResponse { checkpoint: Some(checkpoint) })
     }
@@ -115,7 +115,7 @@ impl Operations {
         &self,
         request: DescribeLogRequest,
     ) -> Result<DescribeLogResponse, Error> {
-        self.reach(parse_min_position(request.min_position)?)?;
+        self.check_min_position(parse_min_position(request.min_position)?)?;
         let history = self.app.history();
         let (user_pools, domains) = self.app.counts();
         Ok(DescribeLogResponse {

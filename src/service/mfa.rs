@@ -18,12 +18,16 @@ impl Operations {
     ) -> Result<GetUserPoolMfaConfigResponse, Error> {
         let min_position = request.min_position;
         let id = parse_mfa_config_request(request)?;
-        let head_position = self.reach(min_position)?;
+        self.check_min_position(min_position)?;
         let pool = self.existing_pool(id).await?;
         let EncodedPool { revision, position, .. } = pool;
-        let head_position = head_position.max(position);
         let config = mfa_config(&decode_pool(&Outcome::from(pool))?);
-        Ok(GetUserPoolMfaConfigResponse { revision, position, head_position, ..config })
+        Ok(GetUserPoolMfaConfigResponse {
+            revision,
+            position,
+            head_position: self.head_position(),
+            ..config
+        })
     }
 
     pub(crate) async fn set_user_pool_mfa_config(

@@ -86,14 +86,15 @@ impl Operations {
         }
     }
 
-    /// Checks that the position is visible, if one is given. Returns the last visible one: what
-    /// is read after this call shows every change up to it.
-    fn reach(&self, min_position: Option<i64>) -> Result<i64, Error> {
-        let history = self.app.history();
-        if let Some(position) = min_position {
-            history.check_visible(Position(u64::try_from(position).unwrap_or_default()))?;
-        }
-        Ok(history.head().position.to_int())
+    /// Checks that the position that a response must show is visible, if one is given.
+    fn check_min_position(&self, position: Option<i64>) -> Result<(), Error> {
+        let position = u64::try_from(position.unwrap_or_default()).unwrap_or_default();
+        Ok(self.app.history().check_visible(Position(position))?)
+    }
+
+    /// The position of the last visible event. Nothing that was read before this call is later.
+    fn head_position(&self) -> i64 {
+        self.app.history().head().position.to_int()
     }
 
     /// The ID of the log as messages have it: empty for an empty log.

@@ -39,11 +39,15 @@ impl Operations {
     ) -> Result<ListTagsForResourceResponse, Error> {
         let min_position = request.min_position;
         let id = self.arns.parse_request(&request)?;
-        let head_position = self.reach(min_position)?;
+        self.check_min_position(min_position)?;
         let pool = self.existing_pool(id).await?;
         let EncodedPool { revision, position, .. } = pool;
-        let head_position = head_position.max(position);
         let tags = decode_pool(&Outcome::from(pool))?.user_pool_tags;
-        Ok(ListTagsForResourceResponse { tags, revision, position, head_position })
+        Ok(ListTagsForResourceResponse {
+            tags,
+            revision,
+            position,
+            head_position: self.head_position(),
+        })
     }
 }

@@ -33,12 +33,15 @@ impl Operations {
     ) -> Result<DescribeUserPoolResponse, Error> {
         let min_position = request.min_position;
         let id = UserPoolId::parse(request)?;
-        let head_position = self.reach(min_position)?;
+        self.check_min_position(min_position)?;
         let EncodedPool { user_pool, revision, position, .. } = self.existing_pool(id).await?;
         let user_pool = user_pool.map(|user_pool| arn::insert(user_pool, &self.arns));
-        // The user pool may have changed since the head was read.
-        let head_position = head_position.max(position);
-        Ok(DescribeUserPoolResponse { user_pool, revision, position, head_position })
+        Ok(DescribeUserPoolResponse {
+            user_pool,
+            revision,
+            position,
+            head_position: self.head_position(),
+        })
     }
 
     pub(crate) async fn update_user_pool(
@@ -68,7 +71,7 @@ impl Operations {
     ) -> Result<ListUserPoolsResponse, Error> {
         let min_position = request.min_position;
         let PageRequest { max_results, next_token } = PageRequest::of_user_pools(request)?;
-        let head_position = self.reach(min_position)?;
+        self.check_min_position(min_position)?;
         let list = self.list_name("ListUserPools");
         let after = match next_token {
             Some(token) => page_token::decode_number(&list, &token)?,
@@ -82,7 +85,7 @@ impl Operations {
             .map(|entry| (entry.pool.revision, UserPool::from(entry.pool)))
             .map(|(revision, pool)| summary(pool, revision))
             .collect();
-        Ok(ListUserPoolsResponse { user_pools, next_token, head_position })
+        Ok(ListUserPoolsResponse { user_pools, next_token, head_position: self.head_position() })
     }
 
     pub(crate) async fn add_custom_attributes(

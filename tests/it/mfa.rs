@@ -76,7 +76,7 @@ async fn set(
 
 fn without_place(mut answer: Value) -> Value {
     let object = answer.as_object_mut().expect("an object");
-    object.retain(|member, _| member != "revision" && member != "position");
+    object.retain(|member, _| !["revision", "position", "headPosition"].contains(&member.as_str()));
     answer
 }
 

@@ -81,8 +81,8 @@ pub enum HistoryError {
     },
     /// The log is not the one that the caller read before, as its ID shows.
     #[error(
-        "this is not log {expected}, which was read before, but {}; find out whether a backup \
-         was restored, or whether this is another service",
+        "this is not log {expected}, which was read before, but {}; find out whether this is \
+         another service, or whether it was started with another data directory",
         found.map_or_else(|| "an empty log".to_owned(), |found| format!("log {found}"))
     )]
     OtherLogId {

@@ -195,7 +195,7 @@ impl Changes {
         self.put(id, EncodedPool::from(&pool));
         self.checkpoint.hash.clone_from(&event.hash);
         if let (1, Ok(hash)) = (event.position, event.hash.as_slice().try_into()) {
-            self.begin(Hash(hash));
+            self.set_log_id(Hash(hash));
         }
         Ok(())
     }
@@ -213,9 +213,9 @@ impl Changes {
     }
 
     /// Sets the head of the log after the last event, given the records of the events.
-    pub(in crate::app) fn end(&mut self, records: &[Record]) {
+    pub(in crate::app) fn set_head(&mut self, records: &[Record]) {
         if let Some(first) = records.first().filter(|first| first.position == Position(1)) {
-            self.begin(first.hash);
+            self.set_log_id(first.hash);
         }
         if let Some(last) = records.last() {
             self.checkpoint.hash = last.hash.0.to_vec();
@@ -223,7 +223,7 @@ impl Changes {
     }
 
     /// Sets the ID of the log, given the hash of its first record.
-    fn begin(&mut self, first: Hash) {
+    fn set_log_id(&mut self, first: Hash) {
         self.checkpoint.log_id = LogId::of(first).as_bytes().to_vec();
     }
 

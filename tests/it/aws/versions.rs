@@ -25,7 +25,10 @@ async fn described(server: &TestServer, id: &str) -> Value {
 
 /// The user pool over gRPC.
 async fn described_over_grpc(server: &TestServer, id: &str) -> Value {
-    let request = DescribeUserPoolRequest { user_pool_id: Some(id.to_owned()) };
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
     let described = server.client().await.describe_user_pool(request).await.expect("described");
     shown(&described.into_inner())["UserPool"].clone()
 }

@@ -1,15 +1,19 @@
 //! The log is known by its ID, and what a client has read is never read older.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
+use data_encoding::HEXLOWER;
 use tonic::{Code, Status};
-use userpool::proto::{
-    DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
-    DescribeUserPoolRequest, GetCheckpointKeyRequest, GetSignedCheckpointRequest,
-    GetUserPoolMfaConfigRequest, HashAnchor, ListTagsForResourceRequest,
-    ListUserPoolDomainsRequest, ListUserPoolEventsRequest, ListUserPoolsRequest,
-    ReplayUserPoolRequest, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
-    watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
+use userpool::{
+    event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit},
+    proto::{
+        DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
+        DescribeUserPoolRequest, GetCheckpointKeyRequest, GetSignedCheckpointRequest,
+        GetUserPoolMfaConfigRequest, HashAnchor, ListTagsForResourceRequest,
+        ListUserPoolDomainsRequest, ListUserPoolEventsRequest, ListUserPoolsRequest,
+        ReplayUserPoolRequest, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
+        watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
+    },
 };
 
 use super::{History, history, six_events};
@@ -31,7 +35,7 @@ async fn the_id_is_that_of_the_first_event_and_never_changes() {
     let mut client = history(&server).await;
     let first = ListUserPoolEventsRequest { page_size: 1, ..Default::default() };
     let first = client.list_user_pool_events(first).await.expect("a page").into_inner();
-    let id: String = first.events[0].hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = HEXLOWER.encode(&first.events[0].hash[..16]);
     let described = describe(&mut client).await;
     let head = described.head.clone().expect("a head");
     assert_eq!((head.position, &head.log_id), (6, &id));
@@ -137,8 +141,17 @@ async fn a_page_token_is_valid_only_in_its_own_log() {
     }
 }
 
-/// Every read with this min_position.
-async fn read_all(server: &TestServer, pool: &str, min_position: i64) -> Vec<Result<(), Status>> {
+/// Every read with this `min_position`, and the `head_position` of those that have one.
+async fn read_all(
+    server: &TestServer,
+    pool: &str,
+    min_position: i64,
+) -> Vec<Result<Option<i64>, Status>> {
+    macro_rules! head {
+        ($read:expr) => {
+            $read.await.map(|answer| Some(answer.into_inner().head_position))
+        };
+    }
     let min_position = Some(min_position);
     let user_pool_id = Some(pool.to_owned());
     let mut pools = server.client().await;
@@ -157,17 +170,17 @@ async fn read_all(server: &TestServer, pool: &str, min_position: i64) -> Vec<Res
     let verify = VerifyUserPoolHistoryRequest { min_position, ..Default::default() };
     let sign = GetSignedCheckpointRequest { min_position };
     vec![
-        pools.describe_user_pool(describe).await.map(drop),
-        pools.describe_user_pool_domain(domain).await.map(drop),
-        pools.list_user_pools(list).await.map(drop),
-        pools.list_user_pool_domains(domains).await.map(drop),
-        pools.get_user_pool_mfa_config(mfa).await.map(drop),
-        pools.list_tags_for_resource(tags).await.map(drop),
-        history.replay_user_pool(replay).await.map(drop),
-        history.list_user_pool_events(events).await.map(drop),
-        history.verify_user_pool_history(verify).await.map(drop),
-        history.get_signed_checkpoint(sign).await.map(drop),
-        history.describe_log(DescribeLogRequest { min_position }).await.map(drop),
+        head!(pools.describe_user_pool(describe)),
+        head!(pools.describe_user_pool_domain(domain)),
+        head!(pools.list_user_pools(list)),
+        head!(pools.list_user_pool_domains(domains)),
+        head!(pools.get_user_pool_mfa_config(mfa)),
+        head!(pools.list_tags_for_resource(tags)),
+        history.replay_user_pool(replay).await.map(|_| None),
+        head!(history.list_user_pool_events(events)),
+        history.verify_user_pool_history(verify).await.map(|_| None),
+        history.get_signed_checkpoint(sign).await.map(|_| None),
+        history.describe_log(DescribeLogRequest { min_position }).await.map(|_| None),
     ]
 }
 
@@ -176,9 +189,10 @@ async fn no_read_shows_less_than_its_min_position() {
     let server = TestServer::start().await;
     let [people, ..] = six_events(&server).await;
     for visible in [0, 1, 6] {
-        for read in read_all(&server, &people, visible).await {
-            read.expect("read");
-        }
+        let read = read_all(&server, &people, visible).await;
+        let heads: Vec<_> = read.into_iter().map(|read| read.expect("read")).collect();
+        let six = Some(6);
+        assert_eq!(heads, [six, six, six, six, six, six, None, six, None, None, None]);
     }
     for read in read_all(&server, &people, 7).await {
         let refused = read.expect_err("refused");
@@ -191,12 +205,37 @@ async fn no_read_shows_less_than_its_min_position() {
         assert_eq!(fields(&read.expect_err("refused")), ["min_position"]);
     }
 
-    let mut client = server.client().await;
-    let describe = DescribeUserPoolRequest { user_pool_id: Some(people), ..Default::default() };
-    let described = client.describe_user_pool(describe).await.expect("described").into_inner();
-    assert_eq!((described.position, described.head_position), (6, 6));
-    let list = ListUserPoolsRequest { max_results: Some(1), ..Default::default() };
-    let listed = client.list_user_pools(list).await.expect("listed").into_inner();
-    assert_eq!(listed.head_position, 6);
+    server.stop().await;
+}
+
+/// So clients compare the hash as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_keeps_the_id_but_not_the_hashes() {
+    let log = Arc::new(MemoryLog::default());
+    let server = TestServer::on(Arc::<MemoryLog>::clone(&log)).await;
+    six_events(&server).await;
+    let known = describe(&mut history(&server).await).await.head.expect("a head");
+    server.stop().await;
+
+    let backup = log.read(Position::START, ReadLimit { records: 1, ..ReadLimit::PAGE }).await;
+    let bodies = backup.expect("read").into_iter().map(|record| record.body).collect();
+    let restored = MemoryLog::default();
+    restored.append(Head::default(), bodies).await.expect("appended");
+    let server = TestServer::on(Arc::new(restored)).await;
+    for number in 2..=6 {
+        create(&mut server.client().await, &format!("other-{number}")).await;
+    }
+    let mut client = history(&server).await;
+    let found = describe(&mut client).await.head.expect("a head");
+    assert_eq!((&found.log_id, found.position), (&known.log_id, known.position));
+    assert_ne!(found.hash, known.hash);
+    let watch = WatchUserPoolEventsRequest {
+        start: Some(Start::AfterPosition(known.position)),
+        log_id: known.log_id,
+        after_hash: known.hash,
+        ..Default::default()
+    };
+    let refused = client.watch_user_pool_events(watch).await.expect_err("refused");
+    assert_eq!(reason(&refused), "WRONG_LOG");
     server.stop().await;
 }
