@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The version of the stored form. A read model with another one is rebuilt.
-pub(super) const FORM: u32 = 4;
+pub(super) const FORM: u32 = 5;
 
 /// A user pool and its place in the log.
 #[derive(Clone, PartialEq, prost::Message)]
