@@ -7,7 +7,8 @@ use clap::Args;
 use super::{error::CliError, outcome::Outcome, output::print};
 
 /// The files of the schema: the path, and the content.
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
+    ("userpool/v1/aws_since.proto", include_str!("../../proto/userpool/v1/aws_since.proto")),
     ("userpool/v1/error_reason.proto", include_str!("../../proto/userpool/v1/error_reason.proto")),
     ("userpool/v1/user_pool.proto", include_str!("../../proto/userpool/v1/user_pool.proto")),
     (
