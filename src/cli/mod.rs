@@ -40,6 +40,7 @@ mod stat;
 mod status;
 mod stop_signals;
 mod table;
+mod tag;
 mod terminal;
 mod text;
 mod update;
@@ -72,6 +73,7 @@ use self::{
     serve::ServeCommand,
     settings::Settings,
     status::StatusCommand,
+    tag::TagCommand,
     update::UpdateCommand,
     user_pools::{CreateCommand, DeleteCommand, DescribeCommand, ListCommand},
     verify::VerifyCommand,
@@ -107,6 +109,9 @@ enum Command {
     /// Create, describe, update, delete or list domains.
     #[command(subcommand)]
     Domain(Box<DomainCommand>),
+    /// Set, remove or list tags of a user pool.
+    #[command(subcommand)]
+    Tag(Box<TagCommand>),
     /// Show or set how users of a user pool authenticate with several factors.
     #[command(subcommand)]
     Mfa(Box<MfaCommand>),
@@ -188,6 +193,7 @@ impl Cli {
             Command::Delete(delete) => delete.run().await,
             Command::List(list) => list.run().await,
             Command::Domain(domain) => domain.run().await,
+            Command::Tag(tag) => tag.run().await,
             Command::Mfa(mfa) => mfa.run().await,
             Command::Attribute(attribute) => attribute.run().await,
             Command::History(history) => history.run(source).await,

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::{calls::Call, json::without, support::TestServer};
+use crate::{json::without, support::TestServer};
 
 use super::{create, run, run_with};
 
@@ -20,10 +20,9 @@ async fn each_part_can_be_changed_and_its_history_says_how() {
         done.json()
     };
 
-    let mut client = server.client().await;
-    let call = Call::set_tag(&id, "stage", "test");
-    call.send(&mut client).await.expect("tagged");
-    Call::remove_tag(&id, "stage").send(&mut client).await.expect("untagged");
+    done(&["tag", "set", &id, "team=a=b", "stage=test"]).await;
+    done(&["tag", "remove", &id, "stage", "other"]).await;
+    assert_eq!(done(&["tag", "list", &id]).await["Tags"], json!({ "team": "a=b" }));
 
     let document = r#"{"CustomAttributes": [{"Name": "plan", "AttributeDataType": "String"}]}"#;
     let endpoint = server.endpoint.to_string();
@@ -64,7 +63,7 @@ async fn each_part_can_be_changed_and_its_history_says_how() {
     let changes: Vec<_> = lines.iter().map(|line| (line[2], line[4..].join(" "))).collect();
     let expected = [
         ("created", "people"),
-        ("tagged", "stage"),
+        ("tagged", "stage, team"),
         ("untagged", "stage"),
         ("schema-updated", "custom:plan"),
         ("mfa-updated", "ON: SMS, software token"),

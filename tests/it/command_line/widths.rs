@@ -84,6 +84,8 @@ async fn help_fits_80_columns_and_short_help_has_no_connection_flags() {
         vec!["log", "import"],
         vec!["domain", "create"],
         vec!["domain", "update"],
+        vec!["tag", "set"],
+        vec!["tag", "remove"],
         vec!["mfa", "set"],
         vec!["attribute", "add"],
     ] {

@@ -23,11 +23,6 @@ const (
 	certificate2 = "arn:aws:acm:us-east-1:123456789012:certificate/2"
 )
 
-// The ARN of a user pool of a server with the default account.
-func arn(id string) *string {
-	return aws.String("arn:aws:cognito-idp:us-east-1:000000000000:userpool/" + id)
-}
-
 // What the provider keeps of a user pool.
 type state struct {
 	pool types.UserPoolType
@@ -48,10 +43,12 @@ func (t terraform) read(id string) state {
 	_ = pool.CreationDate.Format(time.RFC3339)
 	_ = pool.LastModifiedDate.Format(time.RFC3339)
 	assert(pool.Policies.PasswordPolicy != nil, pool.Policies)
+	assert(strings.HasSuffix(*pool.Arn, ":userpool/"+id), pool.Arn)
+	assert(pool.DeletionProtection == types.DeletionProtectionTypeInactive, pool.DeletionProtection)
 	mfa, err := t.client.GetUserPoolMfaConfig(t.ctx, &cognito.GetUserPoolMfaConfigInput{UserPoolId: &id})
 	check(err)
 	// The interceptor of tags asks for them if the resource has not read them.
-	tags, err := t.client.ListTagsForResource(t.ctx, &cognito.ListTagsForResourceInput{ResourceArn: arn(id)})
+	tags, err := t.client.ListTagsForResource(t.ctx, &cognito.ListTagsForResourceInput{ResourceArn: pool.Arn})
 	check(err)
 	assert(reflect.DeepEqual(tags.Tags, pool.UserPoolTags), tags.Tags)
 	mfa.ResultMetadata = cognito.GetUserPoolMfaConfigOutput{}.ResultMetadata
@@ -102,8 +99,9 @@ func (t terraform) domain(name string) *types.DomainDescriptionType {
 func (t terraform) runPool() {
 	tags := map[string]string{"team": "payments", "stage": "test"}
 	created, err := t.client.CreateUserPool(t.ctx, &cognito.CreateUserPoolInput{
-		PoolName:     aws.String("people"),
-		UserPoolTags: tags,
+		PoolName:           aws.String("people"),
+		DeletionProtection: types.DeletionProtectionTypeInactive,
+		UserPoolTags:       tags,
 	})
 	check(err)
 	id := *created.UserPool.Id
@@ -114,7 +112,7 @@ func (t terraform) runPool() {
 	fmt.Println("create, read, import: an empty plan")
 
 	changed := map[string]string{"team": "people", "paid": "yes"}
-	t.updateTags(*arn(id), tags, changed)
+	t.updateTags(*last.pool.Arn, tags, changed)
 	last = t.read(id)
 	assert(reflect.DeepEqual(last.tags, changed), last.tags)
 	t.expectEmptyPlan(id, last)
@@ -133,6 +131,7 @@ func (t terraform) runPool() {
 	// The second half of the same update has all settings, with MFA on.
 	_, err = t.client.UpdateUserPool(t.ctx, &cognito.UpdateUserPoolInput{
 		UserPoolId:               &id,
+		DeletionProtection:       types.DeletionProtectionTypeInactive,
 		MfaConfiguration:         types.UserPoolMfaTypeOn,
 		SmsAuthenticationMessage: aws.String("Use {####}."),
 		SmsConfiguration:         &sms,
