@@ -5,9 +5,9 @@ use crate::{
     proto::{
         CreateUserPoolDomainRequest, CreateUserPoolDomainResponse, DeleteUserPoolDomainRequest,
         DeleteUserPoolDomainResponse, DescribeUserPoolDomainRequest,
-        DescribeUserPoolDomainResponse, DomainDescription, DomainSettings,
-        ListUserPoolDomainsRequest, ListUserPoolDomainsResponse, UpdateUserPoolDomainRequest,
-        UpdateUserPoolDomainResponse, user_pool_domain_status,
+        DescribeUserPoolDomainResponse, DomainDescription, ListUserPoolDomainsRequest,
+        ListUserPoolDomainsResponse, UpdateUserPoolDomainRequest, UpdateUserPoolDomainResponse,
+        user_pool_domain_status,
     },
     user_pool::{CheckedCommand, DomainName, PageRequest, cloud_front_domain, domain_settings},
 };
@@ -23,10 +23,10 @@ impl Operations {
         let domain = request.domain.clone().unwrap_or_default();
         let outcome =
             self.execute(request, caller, CheckedCommand::create_user_pool_domain).await?;
-        let settings = settings(&outcome, &domain)?;
+        let (managed_login_version, cloud_front_domain) = shown_settings(&outcome, &domain)?;
         Ok(CreateUserPoolDomainResponse {
-            managed_login_version: settings.managed_login_version,
-            cloud_front_domain: cloud_front_domain(&domain, &settings),
+            managed_login_version,
+            cloud_front_domain,
             revision: outcome.revision,
             position: outcome.position,
         })
@@ -56,10 +56,10 @@ impl Operations {
         let domain = request.domain.clone().unwrap_or_default();
         let outcome =
             self.execute(request, caller, CheckedCommand::update_user_pool_domain).await?;
-        let settings = settings(&outcome, &domain)?;
+        let (managed_login_version, cloud_front_domain) = shown_settings(&outcome, &domain)?;
         Ok(UpdateUserPoolDomainResponse {
-            managed_login_version: settings.managed_login_version,
-            cloud_front_domain: cloud_front_domain(&domain, &settings),
+            managed_login_version,
+            cloud_front_domain,
             revision: outcome.revision,
             position: outcome.position,
         })
@@ -111,7 +111,9 @@ impl Operations {
     }
 }
 
-/// The settings of a domain of the user pool after a command.
-fn settings(outcome: &Outcome, domain: &str) -> Result<DomainSettings, Error> {
-    Ok(domain_settings(&decode_pool(outcome)?, domain).unwrap_or_default())
+/// The version of the login pages of a domain after a command, and the name that its DNS entry
+/// must be an alias of.
+fn shown_settings(outcome: &Outcome, domain: &str) -> Result<(Option<i32>, Option<String>), Error> {
+    let settings = domain_settings(&decode_pool(outcome)?, domain).unwrap_or_default();
+    Ok((settings.managed_login_version, cloud_front_domain(domain, &settings)))
 }
