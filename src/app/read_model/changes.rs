@@ -125,14 +125,14 @@ impl Changes {
         match index_change {
             IndexChange::Created => *user_pool_count = user_pool_count.saturating_add(1),
             IndexChange::Deleted => *user_pool_count = user_pool_count.saturating_sub(1),
-            IndexChange::Domain(prefix, owner) => {
-                let sum = row_sum(&key::domain(&prefix), &domain_row(&event.user_pool_id));
+            IndexChange::Domain(name, owner) => {
+                let sum = row_sum(&key::domain(&name), &domain_row(&event.user_pool_id));
                 // A domain is removed by the user pool that owns it.
                 (*digest, *domain_count) = match owner {
                     Some(_) => (digest.wrapping_add(sum), domain_count.saturating_add(1)),
                     None => (digest.wrapping_sub(sum), domain_count.saturating_sub(1)),
                 };
-                self.domains.insert(prefix, owner);
+                self.domains.insert(name, owner);
             }
             IndexChange::Nothing => (),
         }
@@ -172,7 +172,7 @@ impl Changes {
         let before = self.pool(model, &id)?;
         let index_change = IndexChange::by(&payload, &id);
         let domain_owner = match &index_change {
-            IndexChange::Domain(prefix, _) => self.owner(model, prefix)?,
+            IndexChange::Domain(name, _) => self.owner(model, name)?,
             IndexChange::Created | IndexChange::Deleted | IndexChange::Nothing => None,
         };
         let facts = EventFacts {
@@ -204,11 +204,11 @@ impl Changes {
     pub(in crate::app) fn owner(
         &self,
         model: &ReadModel,
-        prefix: &str,
+        domain: &str,
     ) -> Result<Option<UserPoolId>, ReadModelError> {
-        match self.domains.get(prefix) {
+        match self.domains.get(domain) {
             Some(owner) => Ok(owner.clone()),
-            None => model.domain_owner(prefix),
+            None => model.domain_owner(domain),
         }
     }
 
@@ -239,8 +239,8 @@ impl Changes {
     /// the writes.
     pub(super) fn finish(mut self, index: &Index) -> (Vec<Write>, Vec<NewEntry>, Checkpoint) {
         let (states, entries) = self.take_pools(index, |_| true);
-        let domains = self.domains.into_iter().map(|(prefix, owner)| {
-            (key::domain(&prefix), owner.map(|id| domain_row(id.as_str()).into()))
+        let domains = self.domains.into_iter().map(|(name, owner)| {
+            (key::domain(&name), owner.map(|id| domain_row(id.as_str()).into()))
         });
         self.writes.extend(states.into_iter().chain(domains));
         (self.writes, entries, Checkpoint { form: FORM, ..self.checkpoint })

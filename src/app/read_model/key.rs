@@ -36,8 +36,8 @@ pub(super) fn position(key: &[u8]) -> u64 {
     key.last_chunk().copied().map_or(0, u64::from_be_bytes)
 }
 
-pub(super) fn domain(prefix: &str) -> Vec<u8> {
-    [b"d", prefix.as_bytes()].concat()
+pub(super) fn domain(name: &str) -> Vec<u8> {
+    [b"d", name.as_bytes()].concat()
 }
 
 pub(super) fn revision(created: u64, revision: u64) -> Vec<u8> {
