@@ -55,6 +55,14 @@ pub enum Contradiction {
         /// The domain.
         domain: String,
     },
+    /// The certificate of a domain prefix is set, or that of a custom domain is removed.
+    #[error("an update of domain {domain} of user pool {user_pool_id} changes its kind")]
+    DomainKindChanged {
+        /// The user pool.
+        user_pool_id: UserPoolId,
+        /// The domain.
+        domain: String,
+    },
     /// A user pool loses a domain that it does not have.
     #[error("domain {domain} is removed from user pool {user_pool_id}, which does not own it")]
     DomainNotOwned {
@@ -144,6 +152,11 @@ pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradi
             if !owns(&updated.domain) {
                 let domain = updated.domain.clone();
                 return Err(Contradiction::UpdatedDomainNotOwned { user_pool_id: id(), domain });
+            }
+            let was_custom = custom_domain == Some(updated.domain.as_str());
+            if is_custom(updated.settings.as_ref()) != was_custom {
+                let domain = updated.domain.clone();
+                return Err(Contradiction::DomainKindChanged { user_pool_id: id(), domain });
             }
         }
         Event::UserPoolDomainDeleted(deleted) => {

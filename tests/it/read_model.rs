@@ -330,9 +330,10 @@ fn assigned_custom(domain: &str) -> Payload {
     Payload::UserPoolDomainCreated(UserPoolDomainCreated { domain: domain.to_owned(), settings })
 }
 
-fn domain_updated(domain: &str) -> Payload {
-    let settings = None;
-    Payload::UserPoolDomainUpdated(UserPoolDomainUpdated { domain: domain.to_owned(), settings })
+fn domain_updated(domain: &str, custom_domain_config: Option<CustomDomainConfig>) -> Payload {
+    let settings = DomainSettings { custom_domain_config, managed_login_version: Some(2) };
+    let (domain, settings) = (domain.to_owned(), Some(settings));
+    Payload::UserPoolDomainUpdated(UserPoolDomainUpdated { domain, settings })
 }
 
 fn tagged() -> Payload {
@@ -412,7 +413,8 @@ async fn a_log_that_the_rules_could_not_have_written_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn later_events_that_the_rules_could_not_have_written_too() {
     let (a, b) = ("us-east-1_aaaaaaaaa", "us-east-1_bbbbbbbbb");
-    let logs: [(&str, Vec<Written<'_>>); 6] = [
+    let certificate = || Some(CustomDomainConfig::default());
+    let logs: [(&str, Vec<Written<'_>>); 8] = [
         (
             "user pool us-east-1_aaaaaaaaa gets a second domain",
             vec![
@@ -450,8 +452,25 @@ async fn later_events_that_the_rules_could_not_have_written_too() {
                 (a, 1, created(a)),
                 (b, 1, created(b)),
                 (a, 2, assigned("login")),
-                (a, 3, domain_updated("login")),
-                (b, 2, domain_updated("login")),
+                (a, 3, domain_updated("login", None)),
+                (b, 2, domain_updated("login", None)),
+            ],
+        ),
+        (
+            "an update of domain login of user pool us-east-1_aaaaaaaaa changes its kind",
+            vec![
+                (a, 1, created(a)),
+                (a, 2, assigned("login")),
+                (a, 3, domain_updated("login", certificate())),
+            ],
+        ),
+        (
+            "an update of domain a.example.com of user pool us-east-1_aaaaaaaaa changes its kind",
+            vec![
+                (a, 1, created(a)),
+                (a, 2, assigned_custom("a.example.com")),
+                (a, 3, domain_updated("a.example.com", certificate())),
+                (a, 4, domain_updated("a.example.com", None)),
             ],
         ),
         (
