@@ -59,7 +59,8 @@ pub(super) fn decide(pool: &UserPool, set: SetMfaConfig) -> Result<Vec<Event>, I
     let SetMfaConfig { mfa_configuration, sms, software_token } = set;
     let mut after = pool.clone();
     after.mfa_configuration = mfa_configuration.or(pool.mfa_configuration);
-    after.software_token_mfa = software_token;
+    after.software_token_mfa =
+        software_token.map(|token| SoftwareTokenMfaConfig { enabled: Some(token.enabled()) });
     after.sms_mfa = (value(&after) != Mfa::Off).then_some(sms.is_some());
     if let Some(sms) = &sms {
         after.sms_authentication_message.clone_from(&sms.sms_authentication_message);

@@ -183,6 +183,30 @@ async fn both_factors_are_replaced_and_the_sms_settings_are_kept() {
     server.stop().await;
 }
 
+/// The default is recorded, so that the request with the default records nothing more.
+#[tokio::test]
+async fn software_tokens_are_disabled_by_default() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let id = create(&mut client, "people").await;
+    let by_default = Some(SoftwareTokenMfaConfig::default());
+    let mut revisions = Vec::new();
+    for token in [by_default, DISABLED, by_default] {
+        let request = SetUserPoolMfaConfigRequest {
+            user_pool_id: Some(id.clone()),
+            mfa_configuration: Some(Mfa::On.into()),
+            sms_mfa_configuration: Some(sms(ROLE, None)),
+            software_token_mfa_configuration: token,
+            ..Default::default()
+        };
+        let set = client.set_user_pool_mfa_config(request).await.expect("set").into_inner();
+        assert_eq!(set.software_token_mfa_configuration, DISABLED);
+        revisions.push(set.revision);
+    }
+    assert_eq!(revisions, [2, 2, 2]);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn off_excludes_factors_and_the_others_require_one() {
     let server = TestServer::start().await;
