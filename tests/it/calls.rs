@@ -4,9 +4,10 @@ use tonic::{Request, Status, metadata::MetadataMap, transport::Channel};
 use userpool::proto::{
     AddCustomAttributesRequest, CreateUserPoolDomainRequest, CreateUserPoolRequest,
     DeleteUserPoolDomainRequest, DeleteUserPoolRequest, SchemaAttribute,
-    SetUserPoolMfaConfigRequest, SoftwareTokenMfaConfig, TagResourceRequest, UntagResourceRequest,
-    UpdateUserPoolDomainRequest, UpdateUserPoolRequest, UserPool, attribute_data_type,
-    mfa_configuration::Value as Mfa, user_pool_service_client::UserPoolServiceClient,
+    SetUserPoolMfaConfigRequest, SmsMfaConfig, SoftwareTokenMfaConfig, TagResourceRequest,
+    UntagResourceRequest, UpdateUserPoolDomainRequest, UpdateUserPoolRequest, UserPool,
+    attribute_data_type, mfa_configuration::Value as Mfa,
+    user_pool_service_client::UserPoolServiceClient,
 };
 
 use crate::support::{arn, domain, named};
@@ -140,11 +141,22 @@ impl Call {
     }
 
     /// Sets MFA, with software tokens as the only factor if there is one.
+    /// Sets MFA, with software tokens unless it is off.
     pub(crate) fn set_mfa(id: &str, value: Mfa) -> Self {
         let token = SoftwareTokenMfaConfig { enabled: Some(true) };
+        Self::set_factors(id, value, None, (value != Mfa::Off).then_some(token))
+    }
+
+    pub(crate) fn set_factors(
+        id: &str,
+        value: Mfa,
+        sms: Option<SmsMfaConfig>,
+        token: Option<SoftwareTokenMfaConfig>,
+    ) -> Self {
         Self::SetMfa(SetUserPoolMfaConfigRequest {
             user_pool_id: Some(id.to_owned()),
-            software_token_mfa_configuration: (value != Mfa::Off).then_some(token),
+            sms_mfa_configuration: sms,
+            software_token_mfa_configuration: token,
             mfa_configuration: Some(value.into()),
             ..Default::default()
         })

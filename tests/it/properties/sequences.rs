@@ -10,9 +10,9 @@ use userpool::{
     event_log::MemoryLog,
     proto::{
         CreateUserPoolRequest, DescribeUserPoolRequest, DescribeUserPoolResponse,
-        DomainDescription, ListUserPoolDomainsRequest, ListUserPoolsRequest, UpdateUserPoolRequest,
-        UserPool, UserPoolDescription, mfa_configuration::Value as Mfa,
-        user_pool_service_client::UserPoolServiceClient,
+        DomainDescription, ListUserPoolDomainsRequest, ListUserPoolsRequest, SmsConfiguration,
+        SmsMfaConfig, SoftwareTokenMfaConfig, UpdateUserPoolRequest, UserPool, UserPoolDescription,
+        mfa_configuration::Value as Mfa, user_pool_service_client::UserPoolServiceClient,
     },
 };
 
@@ -35,7 +35,22 @@ enum Step {
     SetTag(usize, String),
     RemoveTag(usize),
     AddAttribute(usize, &'static str),
-    SetMfa(usize, Mfa),
+    SetMfa(usize, Mfa, Option<SmsMfaConfig>, Option<SoftwareTokenMfaConfig>),
+}
+
+/// Off without factors, or any factors, of which some are refused.
+fn mfa() -> impl Strategy<Value = (Mfa, Option<SmsMfaConfig>, Option<SoftwareTokenMfaConfig>)> {
+    let role = "arn:aws:iam::123456789012:role/sms".to_owned();
+    let sms = of(Just(SmsConfiguration { sns_caller_arn: Some(role), ..Default::default() }));
+    let sms = sms.prop_map(|sms_configuration| SmsMfaConfig {
+        sms_authentication_message: None,
+        sms_configuration,
+    });
+    let token = of(any::<bool>()).prop_map(|enabled| SoftwareTokenMfaConfig { enabled });
+    prop_oneof![
+        1 => Just((Mfa::Off, None, None)),
+        2 => (select(&[Mfa::On, Mfa::Optional][..]), of(sms), of(token)),
+    ]
 }
 
 fn steps(most: usize) -> impl Strategy<Value = Vec<(Step, Option<i64>)>> {
@@ -51,7 +66,7 @@ fn steps(most: usize) -> impl Strategy<Value = Vec<(Step, Option<i64>)>> {
         2 => (pool(), "[a-c]{1,2}").prop_map(|(pool, value)| Step::SetTag(pool, value)),
         2 => pool().prop_map(Step::RemoveTag),
         2 => (pool(), prefix()).prop_map(|(pool, name)| Step::AddAttribute(pool, name)),
-        3 => (pool(), select(&[Mfa::Off, Mfa::On, Mfa::Optional][..])).prop_map(|(pool, mfa)| Step::SetMfa(pool, mfa)),
+        3 => (pool(), mfa()).prop_map(|(pool, (mfa, sms, token))| Step::SetMfa(pool, mfa, sms, token)),
     ];
     let expected_revision = prop_oneof![5 => Just(None), 1 => of(1..5_i64)];
     vec((step, expected_revision), 1..most)
@@ -76,7 +91,7 @@ impl Step {
             Self::SetTag(pool, value) => Call::set_tag(id(pool), "step", &value),
             Self::RemoveTag(pool) => Call::remove_tag(id(pool), "step"),
             Self::AddAttribute(pool, name) => Call::add_attribute(id(pool), name),
-            Self::SetMfa(pool, value) => Call::set_mfa(id(pool), value),
+            Self::SetMfa(pool, mfa, sms, token) => Call::set_factors(id(pool), mfa, sms, token),
         };
         match expected_revision {
             Some(revision) => call.expecting(revision),

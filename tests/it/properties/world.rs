@@ -101,7 +101,10 @@ impl World {
                 let on = Some(mfa_configuration::Value::On.into());
                 let is_on =
                     |pool: Option<&UserPool>| pool.map(|pool| pool.mfa_configuration) == Some(on);
-                let has_factor = before.is_some_and(|pool| pool.software_token_mfa.is_some());
+                let has_factor = before.is_some_and(|pool| {
+                    let software_token = pool.software_token_mfa.unwrap_or_default();
+                    pool.sms_mfa == Some(true) || software_token.enabled == Some(true)
+                });
                 let may_turn_on = is_on(before) || has_factor;
                 assert!(may_turn_on || !is_on(updated.user_pool.as_ref()), "MFA is turned on");
             }
