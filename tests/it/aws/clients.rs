@@ -137,7 +137,6 @@ async fn boto3_runs_the_seed_unmodified() {
     }
 }
 
-/// Its model is that of 2017-12-11, so nothing of later years is needed.
 #[tokio::test(flavor = "multi_thread")]
 async fn boto3_calls_the_operations_of_later_years() {
     let Some(python) = tools::boto3("that boto3 calls the operations of later years") else {
@@ -150,6 +149,7 @@ async fn boto3_calls_the_operations_of_later_years() {
     assert_eq!(printed.lines().count(), 4, "{printed}");
 }
 
+/// Its model is that of 2017-12-11, so nothing of later years is needed.
 #[tokio::test(flavor = "multi_thread")]
 async fn boto3_of_2017_runs_the_seed_unmodified() {
     let Some(python) = tools::boto3_of_2017("that boto3 of 2017 works") else { return };
