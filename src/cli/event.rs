@@ -20,8 +20,8 @@ pub(super) enum EventKind {
     DomainDeleted,
     Tagged,
     Untagged,
-    SchemaUpdated,
-    MfaUpdated,
+    AttributesAdded,
+    MfaSet,
 }
 
 impl From<EventKind> for UserPoolEventType {
@@ -35,8 +35,8 @@ impl From<EventKind> for UserPoolEventType {
             EventKind::DomainDeleted => Self::UserPoolDomainDeleted,
             EventKind::Tagged => Self::UserPoolTagged,
             EventKind::Untagged => Self::UserPoolUntagged,
-            EventKind::SchemaUpdated => Self::CustomAttributesAdded,
-            EventKind::MfaUpdated => Self::UserPoolMfaConfigSet,
+            EventKind::AttributesAdded => Self::CustomAttributesAdded,
+            EventKind::MfaSet => Self::UserPoolMfaConfigSet,
         }
     }
 }
@@ -46,7 +46,7 @@ const PLACE: usize = 8;
 const TIME: usize = 20;
 const SHORT_TIME: usize = 17;
 const POOL: usize = 19;
-const KIND: usize = 14;
+const KIND: usize = 16;
 const ACTOR: usize = 24;
 /// The minimum width of a column that is shortened.
 const MIN_CELL: usize = 12;
@@ -167,8 +167,8 @@ fn kind_name(event: &UserPoolEvent) -> String {
         UserPoolEventType::UserPoolDomainDeleted => "domain-deleted",
         UserPoolEventType::UserPoolTagged => "tagged",
         UserPoolEventType::UserPoolUntagged => "untagged",
-        UserPoolEventType::CustomAttributesAdded => "schema-updated",
-        UserPoolEventType::UserPoolMfaConfigSet => "mfa-updated",
+        UserPoolEventType::CustomAttributesAdded => "attributes-added",
+        UserPoolEventType::UserPoolMfaConfigSet => "mfa-set",
         // A type that only a newer server knows.
         UserPoolEventType::Unspecified => return format!("type {}", event.r#type),
     };

@@ -65,14 +65,14 @@ async fn each_part_can_be_changed_and_its_history_says_how() {
         ("created", "people"),
         ("tagged", "stage, team"),
         ("untagged", "stage"),
-        ("schema-updated", "custom:plan"),
-        ("mfa-updated", "ON: SMS, software token"),
-        ("mfa-updated", "OPTIONAL: SMS"),
+        ("attributes-added", "custom:plan"),
+        ("mfa-set", "ON: SMS, software token"),
+        ("mfa-set", "OPTIONAL: SMS"),
         ("domain-created", "auth.example.com"),
         ("domain-updated", "auth.example.com"),
         ("domain-updated", "auth.example.com"),
     ];
     assert_eq!(changes, expected.map(|(kind, change)| (kind, change.to_owned())));
-    let some = ["history", &id, "--types", "tagged,untagged,schema-updated,mfa-updated"];
+    let some = ["history", &id, "--types", "tagged,untagged,attributes-added,mfa-set"];
     assert_eq!(run(&server, &some).await.stdout.lines().count(), 6);
 }
