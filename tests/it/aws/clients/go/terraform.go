@@ -128,28 +128,37 @@ func (t terraform) runPool() {
 		},
 	})
 	check(err)
-	// The second half of the same update has all settings, with MFA on.
+	// The second half of the same update has all settings but the tags, with MFA on. The provider
+	// changes tags by ARN alone. This server removes the tags that an update without a mask omits,
+	// like every setting. A user of AWS saw the same (aws/aws-cli#3302, of 2018), but there is no
+	// newer evidence. So the next plan finds the tags missing, and its apply only sets them.
 	_, err = t.client.UpdateUserPool(t.ctx, &cognito.UpdateUserPoolInput{
 		UserPoolId:               &id,
 		DeletionProtection:       types.DeletionProtectionTypeInactive,
 		MfaConfiguration:         types.UserPoolMfaTypeOn,
 		SmsAuthenticationMessage: aws.String("Use {####}."),
 		SmsConfiguration:         &sms,
-		UserPoolTags:             changed,
 	})
 	check(err)
 	last = t.read(id)
+	assert(len(last.tags) == 0, last.tags)
+	t.updateTags(*arn(id), last.tags, changed)
+	last = t.read(id)
+	assert(reflect.DeepEqual(last.tags, changed), last.tags)
 	assert(last.mfa.MfaConfiguration == types.UserPoolMfaTypeOn, last.mfa)
 	assert(last.mfa.SoftwareTokenMfaConfiguration.Enabled, last.mfa)
 	assert(*last.pool.SmsConfiguration.SnsCallerArn == role, last.pool.SmsConfiguration)
 	t.expectEmptyPlan(id, last)
 
-	// SMS alone: the block stays in the configuration, with enabled = false.
+	// SMS alone: the block stays in the configuration, with enabled = false. The settings of SMS do
+	// not change, so that UpdateUserPool is not called.
 	_, err = t.client.SetUserPoolMfaConfig(t.ctx, &cognito.SetUserPoolMfaConfigInput{
 		UserPoolId:                    &id,
 		MfaConfiguration:              types.UserPoolMfaTypeOptional,
 		SoftwareTokenMfaConfiguration: &types.SoftwareTokenMfaConfigType{Enabled: false},
-		SmsMfaConfiguration:           &types.SmsMfaConfigType{SmsConfiguration: &sms},
+		SmsMfaConfiguration: &types.SmsMfaConfigType{
+			SmsConfiguration: &sms, SmsAuthenticationMessage: aws.String("Use {####}."),
+		},
 	})
 	check(err)
 	last = t.read(id)
