@@ -52,10 +52,7 @@ impl AttributeCommand {
 impl AddAttributesCommand {
     async fn run(self) -> Result<Outcome, CliError> {
         let request: AddCustomAttributesRequest = self.document.request()?;
-        if let Some(id) = request.user_pool_id.filter(|id| *id != self.pool) {
-            let problem = format!("is for user pool {id}, not {}", self.pool);
-            return Err(self.document.invalid(&problem));
-        }
+        self.document.check_user_pool(request.user_pool_id, &self.pool)?;
         let request = AddCustomAttributesRequest {
             user_pool_id: Some(self.pool),
             request_id: self.mutation.request_id.or(request.request_id),

@@ -71,11 +71,16 @@ impl From<OsString> for Document {
 }
 
 impl Document {
-    /// Reads a request to create a user pool, or makes one from a user pool.
-    pub(super) fn create_user_pool(&self) -> Result<CreateUserPoolRequest, CliError> {
+    /// Reads a request to create a user pool, or makes one from a user pool, which is returned as
+    /// well.
+    pub(super) fn create_user_pool(
+        &self,
+    ) -> Result<(CreateUserPoolRequest, Option<UserPool>), CliError> {
         match self.parse(&REQUEST_ONLY_CREATE)? {
-            Content::UserPool(pool) => Ok(user_pool::to_create_request(*pool)),
-            Content::Request(request) => Ok(*request),
+            Content::UserPool(pool) => {
+                Ok((user_pool::to_create_request((*pool).clone()), Some(*pool)))
+            }
+            Content::Request(request) => Ok((*request, None)),
         }
     }
 
@@ -133,6 +138,18 @@ impl Document {
         // The line and column would not be those of the file.
         let pool = pool.map_err(|error| self.invalid(&error.problem))?;
         Ok(Content::UserPool(Box::new(pool)))
+    }
+
+    /// Refuses a document for another user pool.
+    pub(super) fn check_user_pool(
+        &self,
+        given: Option<String>,
+        user_pool_id: &str,
+    ) -> Result<(), CliError> {
+        match given.filter(|id| id != user_pool_id) {
+            Some(id) => Err(self.invalid(&format!("is for user pool {id}, not {user_pool_id}"))),
+            None => Ok(()),
+        }
     }
 
     fn text(&self) -> Result<String, CliError> {

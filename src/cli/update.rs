@@ -39,7 +39,8 @@ pub(super) struct UpdateCommand {
     pool: String,
     /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
     /// update-user-pool --cli-input-json", in which UserPoolId is optional; or a user pool that
-    /// describe or replay printed. What an update cannot change must be as it is.
+    /// describe or replay printed. What it has that an update cannot change must be as it is, such
+    /// as the schema, the domains and their settings, and the factors that "mfa set" sets.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     document: Document,
     /// Change only the settings at these paths, separated by commas, such as
@@ -64,10 +65,7 @@ pub(super) struct UpdateCommand {
 impl UpdateCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let (request, user_pool) = self.document.update_user_pool()?;
-        if let Some(id) = request.user_pool_id.filter(|id| *id != self.pool) {
-            let problem = format!("is for user pool {id}, not {}", self.pool);
-            return Err(self.document.invalid(&problem));
-        }
+        self.document.check_user_pool(request.user_pool_id, &self.pool)?;
         let mask = if self.mask.is_empty() { request.update_mask } else { self.mask };
         let request = UpdateUserPoolRequest {
             user_pool_id: Some(self.pool),
@@ -111,6 +109,9 @@ async fn refuse_unchangeable(
     let current = describe(client, request).await?;
     let members = user_pool::unchangeable_differences(given, &current);
     if members.is_empty() {
+        if request.update_mask.is_empty() {
+            note_kept_factors(given, &current);
+        }
         return Ok(());
     }
     let verb = if members.len() == 1 { "differs" } else { "differ" };
@@ -119,6 +120,21 @@ async fn refuse_unchangeable(
          the document to update the settings alone",
         members.join(", ")
     )))
+}
+
+/// Says which MFA factors stay although the document does not have them. It may be from AWS,
+/// which does not show them with the user pool.
+fn note_kept_factors(given: &UserPool, current: &UserPool) {
+    let in_document = user_pool::factor_members(given);
+    let mut kept = user_pool::factor_members(current);
+    kept.retain(|member| !in_document.contains(member));
+    if !kept.is_empty() {
+        print_note(&format!(
+            "the user pool keeps {}, which the document does not have and an update cannot change; \
+             to change the factors, use userpool mfa set",
+            kept.join(" and ")
+        ));
+    }
 }
 
 /// The members that an update of all settings would reset, although its document does not

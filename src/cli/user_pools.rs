@@ -2,9 +2,12 @@
 
 use clap::{Args, ValueHint};
 
-use crate::proto::{
-    CreateUserPoolRequest, DeleteUserPoolRequest, DescribeUserPoolRequest, ListUserPoolsRequest,
-    UserPoolDescription,
+use crate::{
+    proto::{
+        CreateUserPoolRequest, DeleteUserPoolRequest, DescribeUserPoolRequest,
+        ListUserPoolsRequest, UserPoolDescription,
+    },
+    user_pool,
 };
 
 use super::{
@@ -14,7 +17,7 @@ use super::{
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::{ListOutput, OutputArgs},
+    output::{ListOutput, OutputArgs, print_note},
     positive::positive,
     text::escape,
 };
@@ -24,7 +27,9 @@ use super::{
                         userpool describe us-east-1_tXLpktx5t | userpool create -")]
 pub(super) struct CreateCommand {
     /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
-    /// create-user-pool --cli-input-json", or a user pool that describe or replay printed.
+    /// create-user-pool --cli-input-json", or a user pool that describe or replay printed. The new
+    /// one gets its settings and its schema, but not its domains and the factors that "mfa set"
+    /// sets.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     document: Document,
     #[command(flatten)]
@@ -77,7 +82,15 @@ pub(super) struct ListCommand {
 
 impl CreateCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
-        let request = self.document.create_user_pool()?;
+        let (request, user_pool) = self.document.create_user_pool()?;
+        let factors = user_pool.as_ref().map(user_pool::factor_members).unwrap_or_default();
+        if !factors.is_empty() {
+            print_note(&format!(
+                "a new user pool does not get {} of the document; to set the factors, use userpool \
+                 mfa set",
+                factors.join(" and ")
+            ));
+        }
         let request = CreateUserPoolRequest {
             request_id: self.mutation.request_id.or(request.request_id),
             validate_only: self.mutation.validate_only || request.validate_only,

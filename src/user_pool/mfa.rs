@@ -13,6 +13,9 @@ use super::{
     violation::{Rule, Violation},
 };
 
+pub(super) const SMS_MFA: &str = "smsMfa";
+pub(super) const SOFTWARE_TOKEN_MFA: &str = "softwareTokenMfa";
+
 /// The requested configuration of a user pool. It replaces both factors.
 #[derive(Debug, Clone)]
 pub struct SetMfaConfig {
@@ -49,6 +52,16 @@ pub fn mfa_config(pool: &UserPool) -> GetUserPoolMfaConfigResponse {
         mfa_configuration: pool.mfa_configuration,
         ..GetUserPoolMfaConfigResponse::default()
     }
+}
+
+/// The members of a user pool that only `SetUserPoolMfaConfig` sets, as JSON names them, if they
+/// are set.
+#[must_use]
+pub fn factor_members(pool: &UserPool) -> Vec<&'static str> {
+    [(SMS_MFA, pool.sms_mfa.is_some()), (SOFTWARE_TOKEN_MFA, pool.software_token_mfa.is_some())]
+        .into_iter()
+        .filter_map(|(member, is_set)| is_set.then_some(member))
+        .collect()
 }
 
 /// Decides what a request to set the configuration changes.

@@ -43,7 +43,7 @@ pub use self::{
     event_checker::EventChecker,
     evolve::{UserPoolState, evolve, is_protected},
     id::UserPoolId,
-    mfa::{SetMfaConfig, mfa_config, parse_mfa_config_request},
+    mfa::{SetMfaConfig, factor_members, mfa_config, parse_mfa_config_request},
     page::PageRequest,
     paths::canonical_mask,
     update_request::{to_update_request, unchangeable_differences},

@@ -2,7 +2,10 @@
 
 use crate::proto::{UpdateUserPoolRequest, UserPool};
 
-use super::semantics::temporary_password_days;
+use super::{
+    mfa::{SMS_MFA, SOFTWARE_TOKEN_MFA},
+    semantics::temporary_password_days,
+};
 
 /// Returns the request that replaces all settings of a user pool by those of `pool`. What an
 /// update cannot change is not in it.
@@ -87,7 +90,9 @@ pub fn to_update_request(pool: UserPool) -> UpdateUserPoolRequest {
 /// The members that both states have, that differ, and that an update cannot change.
 #[must_use]
 pub fn unchangeable_differences(given: &UserPool, current: &UserPool) -> Vec<&'static str> {
-    let differs = |given: &Option<String>, current| given.is_some() && given != current;
+    fn differs<T: PartialEq>(given: &Option<T>, current: &Option<T>) -> bool {
+        given.is_some() && given != current
+    }
     let lists_differ = |given: &[i32], current: &[i32]| !given.is_empty() && given != current;
     let schema_differs =
         !given.schema_attributes.is_empty() && given.schema_attributes != current.schema_attributes;
@@ -100,11 +105,17 @@ pub fn unchangeable_differences(given: &UserPool, current: &UserPool) -> Vec<&'s
         ),
         (
             "UsernameConfiguration",
-            given.username_configuration.is_some()
-                && given.username_configuration != current.username_configuration,
+            differs(&given.username_configuration, &current.username_configuration),
         ),
         ("Domain", differs(&given.domain, &current.domain)),
         ("CustomDomain", differs(&given.custom_domain, &current.custom_domain)),
+        ("domainSettings", differs(&given.domain_settings, &current.domain_settings)),
+        (
+            "customDomainSettings",
+            differs(&given.custom_domain_settings, &current.custom_domain_settings),
+        ),
+        (SMS_MFA, differs(&given.sms_mfa, &current.sms_mfa)),
+        (SOFTWARE_TOKEN_MFA, differs(&given.software_token_mfa, &current.software_token_mfa)),
     ]
     .into_iter()
     .filter_map(|(member, differs)| differs.then_some(member))

@@ -44,6 +44,31 @@ async fn the_output_of_describe_creates_an_equal_user_pool() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_lacks_the_mfa_factors_and_create_says_so() {
+    let server = TestServer::start().await;
+    let endpoint = server.endpoint.to_string();
+    let id = create(&server, "people").await;
+    let role = "arn:aws:iam::123456789012:role/sms";
+    let set = ["mfa", "set", &id, "on", "--software-token", "--sms-role", role];
+    assert_eq!(run(&server, &set).await.code, 0);
+    let shown = run(&server, &["describe", &id]).await;
+    for arguments in [vec!["create", "-"], vec!["create", "-", "--validate-only"]] {
+        let copied = run_with(&endpoint, &arguments, &shown.stdout).await;
+        assert_eq!(
+            (copied.code, copied.stderr.as_str()),
+            (
+                0,
+                "userpool: a new user pool does not get smsMfa and softwareTokenMfa of the \
+                 document; to set the factors, use userpool mfa set\n"
+            )
+        );
+        let pool = &copied.json()["UserPool"];
+        assert_eq!((pool.get("smsMfa"), pool.get("softwareTokenMfa")), (None, None));
+        assert_eq!(pool["MfaConfiguration"], "ON");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_user_pool_is_recreated_from_its_history() {
     let server = TestServer::start().await;
     let id = create(&server, "people").await;

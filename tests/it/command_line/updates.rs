@@ -72,6 +72,57 @@ async fn what_an_update_cannot_change_is_refused_by_name() {
     server.stop().await;
 }
 
+/// A restored state has no other MFA factors and domain settings than the document says.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_factors_and_domain_settings_are_refused() {
+    let server = TestServer::start().await;
+    let endpoint = server.endpoint.to_string();
+    let id = create(&server, "people").await;
+    let role = "arn:aws:iam::123456789012:role/sms";
+    let certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1";
+    for change in [
+        vec!["domain", "create", "people", &id, "--login-version", "1"],
+        vec!["domain", "create", "a.example.com", &id, "--certificate-arn", certificate],
+        vec!["mfa", "set", &id, "optional", "--software-token", "--sms-role", role],
+        vec!["mfa", "set", &id, "optional", "--software-token"],
+        vec!["mfa", "set", &id, "optional", "--sms"],
+        vec!["domain", "update", "people", &id, "--login-version", "2"],
+        vec!["domain", "update", "a.example.com", &id, "--login-version", "2"],
+    ] {
+        assert_eq!(run(&server, &change).await.code, 0, "{change:?}");
+    }
+    let update_to = async |revision: &str, arguments: &[&str]| {
+        let replayed = run(&server, &["replay", &id, "--at", revision]).await;
+        assert_eq!(replayed.code, 0, "{replayed:?}");
+        let arguments = [&["update", &id, "-"], arguments].concat();
+        run_with(&endpoint, &arguments, &replayed.stdout).await
+    };
+    for (revision, differences) in [
+        ("4", "domainSettings, customDomainSettings, softwareTokenMfa differ"),
+        ("5", "domainSettings, customDomainSettings, smsMfa, softwareTokenMfa differ"),
+        ("6", "domainSettings, customDomainSettings differ"),
+        ("7", "customDomainSettings differs"),
+    ] {
+        let refused = update_to(revision, &[]).await;
+        assert_eq!(refused.code, 1, "{refused:?}");
+        let expected = format!("userpool: stdin: {differences} from the user pool as it is");
+        assert!(refused.stderr.starts_with(&expected), "{refused:?}");
+    }
+    let same = update_to("8", &[]).await;
+    assert_eq!((same.code, same.stderr.as_str()), (0, ""), "{same:?}");
+
+    // A document without the members, such as one of AWS.
+    let updated = update_to("1", &[]).await;
+    assert_eq!(updated.code, 0, "{updated:?}");
+    let expected = "userpool: the user pool keeps smsMfa, which the document does not have and an \
+                    update cannot change; to change the factors, use userpool mfa set\n";
+    assert!(updated.stderr.starts_with(expected), "{updated:?}");
+    assert_eq!(updated.json()["UserPool"]["smsMfa"], true);
+    let masked = update_to("1", &["--mask", "UserPoolTags"]).await;
+    assert_eq!((masked.code, masked.stderr.as_str()), (0, ""), "{masked:?}");
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mask_takes_the_names_of_aws() {
     let server = TestServer::start().await;
