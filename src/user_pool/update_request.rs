@@ -90,7 +90,7 @@ pub fn to_update_request(pool: UserPool) -> UpdateUserPoolRequest {
 /// The members that both states have, that differ, and that an update cannot change.
 #[must_use]
 pub fn unchangeable_differences(given: &UserPool, current: &UserPool) -> Vec<&'static str> {
-    fn differs<T: PartialEq>(given: &Option<T>, current: &Option<T>) -> bool {
+    fn differs<T: PartialEq>(given: Option<&T>, current: Option<&T>) -> bool {
         given.is_some() && given != current
     }
     let lists_differ = |given: &[i32], current: &[i32]| !given.is_empty() && given != current;
@@ -105,17 +105,23 @@ pub fn unchangeable_differences(given: &UserPool, current: &UserPool) -> Vec<&'s
         ),
         (
             "UsernameConfiguration",
-            differs(&given.username_configuration, &current.username_configuration),
+            differs(given.username_configuration.as_ref(), current.username_configuration.as_ref()),
         ),
-        ("Domain", differs(&given.domain, &current.domain)),
-        ("CustomDomain", differs(&given.custom_domain, &current.custom_domain)),
-        ("domainSettings", differs(&given.domain_settings, &current.domain_settings)),
+        ("Domain", differs(given.domain.as_ref(), current.domain.as_ref())),
+        ("CustomDomain", differs(given.custom_domain.as_ref(), current.custom_domain.as_ref())),
+        (
+            "domainSettings",
+            differs(given.domain_settings.as_ref(), current.domain_settings.as_ref()),
+        ),
         (
             "customDomainSettings",
-            differs(&given.custom_domain_settings, &current.custom_domain_settings),
+            differs(given.custom_domain_settings.as_ref(), current.custom_domain_settings.as_ref()),
         ),
-        (SMS_MFA, differs(&given.sms_mfa, &current.sms_mfa)),
-        (SOFTWARE_TOKEN_MFA, differs(&given.software_token_mfa, &current.software_token_mfa)),
+        (SMS_MFA, differs(given.sms_mfa.as_ref(), current.sms_mfa.as_ref())),
+        (
+            SOFTWARE_TOKEN_MFA,
+            differs(given.software_token_mfa.as_ref(), current.software_token_mfa.as_ref()),
+        ),
     ]
     .into_iter()
     .filter_map(|(member, differs)| differs.then_some(member))
