@@ -142,7 +142,7 @@ func (t terraform) runPool() {
 	check(err)
 	last = t.read(id)
 	assert(len(last.tags) == 0, last.tags)
-	t.updateTags(*arn(id), last.tags, changed)
+	t.updateTags(*last.pool.Arn, last.tags, changed)
 	last = t.read(id)
 	assert(reflect.DeepEqual(last.tags, changed), last.tags)
 	assert(last.mfa.MfaConfiguration == types.UserPoolMfaTypeOn, last.mfa)
