@@ -1,14 +1,15 @@
 //! The version of the AWS API that the door answers as. gRPC has every member in both.
 
 use serde_json::{Value, json};
+use tonic::Code;
 use userpool::{
     aws::AwsApi,
-    proto::{DescribeUserPoolRequest, UpdateUserPoolRequest},
+    proto::{DeleteUserPoolRequest, DescribeUserPoolRequest, UpdateUserPoolRequest},
 };
 
 use crate::{
     json::{data, request, shown, with, without},
-    support::TestServer,
+    support::{TestServer, metadata, reason},
 };
 
 use super::{call, create, start_with};
@@ -101,5 +102,78 @@ async fn as_of_2017_later_members_are_not_shown() {
     let body = json!({ "UserPoolId": id }).to_string();
     let refused = call(&server, "DeleteUserPool", &body).await;
     assert_eq!(refused.error().0, "InvalidParameterException");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn as_of_2017_later_operations_are_unknown() {
+    let server = of_2017().await;
+    let id = create(&server, r#"{"PoolName":"people"}"#).await;
+    for (operation, since) in [
+        ("UpdateUserPoolDomain", "2018-12"),
+        ("TagResource", "2019-03"),
+        ("UntagResource", "2019-03"),
+        ("ListTagsForResource", "2019-03"),
+    ] {
+        let refused = call(&server, operation, "{}").await;
+        let message = format!(
+            "Amazon Cognito has the operation {operation} since {since}, but this server answers \
+             as of 2017-12-11 (setting aws-api)."
+        );
+        assert_eq!(refused.error(), ("UnknownOperationException".to_owned(), message));
+    }
+    // What AWS had in 2017.
+    let body = json!({ "UserPoolId": id }).to_string();
+    assert_eq!(call(&server, "GetUserPoolMfaConfig", &body).await.status, 200);
+    let domain = json!({
+        "Domain": "people-login", "UserPoolId": id, "ManagedLoginVersion": 2,
+    });
+    let assigned = call(&server, "CreateUserPoolDomain", &domain.to_string()).await;
+    assert_eq!((assigned.status, assigned.body.as_str()), (200, "{}"));
+    server.stop().await;
+}
+
+/// The ARN is among the members also if the user pool has fields that AWS does not show there.
+#[tokio::test]
+async fn a_user_pool_with_a_domain_shows_its_arn() {
+    let server = start_with(|_| ()).await;
+    let id = create(&server, r#"{"PoolName":"people"}"#).await;
+    let domain = json!({
+        "Domain": "people-login", "UserPoolId": id, "ManagedLoginVersion": 2,
+    });
+    assert_eq!(call(&server, "CreateUserPoolDomain", &domain.to_string()).await.status, 200);
+    let arn = format!("arn:aws:cognito-idp:us-east-1:123456789012:userpool/{id}");
+    assert_eq!(described(&server, &id).await["Arn"], arn.as_str());
+    assert_eq!(described_over_grpc(&server, &id).await["Arn"], arn.as_str());
+    server.stop().await;
+}
+
+/// Protection from deletion holds over every protocol, and names its remedy.
+#[tokio::test]
+async fn a_protected_user_pool_is_deleted_over_no_protocol() {
+    let server = start_with(|_| ()).await;
+    let body = r#"{"PoolName":"people","DeletionProtection":"ACTIVE"}"#;
+    let id = create(&server, body).await;
+    let delete = DeleteUserPoolRequest {
+        user_pool_id: Some(id.clone()),
+        ..DeleteUserPoolRequest::default()
+    };
+    let text = "The user pool cannot be deleted because deletion protection is activated. Deletion \
+                protection must be inactivated first.";
+    for validate_only in [true, false] {
+        let delete = DeleteUserPoolRequest { validate_only, ..delete.clone() };
+        let refused = server.client().await.delete_user_pool(delete).await.expect_err("protected");
+        assert_eq!((refused.code(), refused.message()), (Code::FailedPrecondition, text));
+        assert_eq!(reason(&refused), "USER_POOL_DELETION_PROTECTED");
+        assert_eq!(metadata(&refused, "user_pool_id"), Some(id.clone()));
+        let exception = metadata(&refused, "aws_error");
+        assert_eq!(exception.as_deref(), Some("InvalidParameterException"));
+    }
+    let body = json!({ "UserPoolId": id }).to_string();
+    let refused = call(&server, "DeleteUserPool", &body).await;
+    assert_eq!(refused.error(), ("InvalidParameterException".to_owned(), text.to_owned()));
+    let body = json!({ "UserPoolId": id, "DeletionProtection": "INACTIVE" }).to_string();
+    assert_eq!(call(&server, "UpdateUserPool", &body).await.status, 200);
+    server.client().await.delete_user_pool(delete).await.expect("deleted");
     server.stop().await;
 }
