@@ -48,7 +48,7 @@ pub(super) fn exception(exception: &Exception, request_id: HeaderValue) -> Respo
 }
 
 /// The response to another path or method, as AWS sends it.
-pub(super) fn not_understood(request_id: HeaderValue) -> Response<Body> {
+pub(super) fn unknown_request(request_id: HeaderValue) -> Response<Body> {
     let body = r#"{"code":"BadRequest","message":"The server did not understand the operation that was requested.","type":"client"}"#;
     let mut response = json(StatusCode::NOT_FOUND, headers::CONTENT_TYPE, body.to_owned());
     response.headers_mut().insert(&REQUEST_ID, request_id);

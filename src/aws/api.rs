@@ -7,7 +7,7 @@ use prost_reflect::{ExtensionDescriptor, FieldDescriptor};
 
 use crate::proto::DESCRIPTORS;
 
-/// A version of the AWS API. What AWS added later does not exist in it.
+/// A version of the AWS API, without later members and operations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum AwsApi {
     /// With everything that this server has.

@@ -34,7 +34,7 @@ pub(super) struct Decoded {
 /// the text of each violation.
 const MAX_UNKNOWN_NAMES: usize = 64;
 
-/// How many members that do not exist are told of.
+/// How many ignored members are logged.
 const MAX_IGNORED: usize = 16;
 
 /// How many characters of a name of the client are repeated.

@@ -110,7 +110,7 @@ impl Door {
             (_, &Method::POST, "/") if request.uri().query().is_none() => {
                 shared.call(request, &layer, calls).await
             }
-            _ => answer::not_understood(shared.new_id()),
+            _ => answer::unknown_request(shared.new_id()),
         };
         origin.allow(&mut response);
         response
@@ -255,21 +255,25 @@ impl Shared {
     fn render(&self, mut response: Response<Body>, operation: &'static str) -> Response<Body> {
         let correlation_id = response.headers_mut().remove(&CORRELATION_ID);
         let is_id = |id: &HeaderValue| Uuid::try_parse_ascii(id.as_bytes()).is_ok();
-        let request_id = correlation_id.clone().filter(is_id).unwrap_or_else(|| {
-            let request_id = self.new_id();
+        let aws_request_id = correlation_id.clone().filter(is_id).unwrap_or_else(|| {
+            let aws_request_id = self.new_id();
             let correlation_id = correlation_id.as_ref().and_then(|id| id.to_str().ok());
-            let shown = request_id.to_str().ok();
-            tracing::info!(correlation_id, request_id = shown, "x-amzn-RequestId of a call");
-            request_id
+            let shown = aws_request_id.to_str().ok();
+            tracing::info!(
+                correlation_id,
+                aws_request_id = shown,
+                "answered with another x-amzn-RequestId than the correlation ID"
+            );
+            aws_request_id
         });
         let Some(Refused(error)) = response.extensions_mut().remove() else {
             self.metrics.aws.count(operation, OK);
-            answer::success(&mut response, request_id);
+            answer::success(&mut response, aws_request_id);
             return response;
         };
         let exception = Exception::of(error, operation);
         self.metrics.aws.count(operation, exception.class.error_type);
-        answer::exception(&exception, request_id)
+        answer::exception(&exception, aws_request_id)
     }
 
     fn refuse_origin(&self) -> Response<Body> {
@@ -348,8 +352,9 @@ fn unknown_operation(target: Option<&str>) -> Error {
     let message = match target.map(|target| operation_name(target).ok_or(target)) {
         None => "The header X-Amz-Target, which names the operation, is missing.".to_owned(),
         Some(Ok(name)) if is_unsupported(name) => format!(
-            "Amazon Cognito has the operation {name}, but this server does not: it has those on \
-             user pools, their domains, tags and multi-factor authentication."
+            "Amazon Cognito has the operation {name}, but this server does not: its \
+             operations are those on user pools, their domains, tags, custom attributes and \
+             multi-factor authentication."
         ),
         Some(Ok(target) | Err(target)) => format!(
             "{} is not an operation of Amazon Cognito user pools; the target must begin with \

@@ -15,7 +15,7 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AttributeCommand {
-    /// Add custom attributes to a user pool, which can never be removed.
+    /// Add custom attributes to a user pool; they can never be removed.
     Add(AddAttributesCommand),
 }
 

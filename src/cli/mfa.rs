@@ -17,9 +17,9 @@ use super::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MfaCommand {
-    /// Show how a user pool authenticates with several factors.
+    /// Show the MFA configuration of a user pool.
     Show(ShowMfaCommand),
-    /// Set how a user pool authenticates with several factors.
+    /// Set the MFA configuration of a user pool. Factors that are not given are disabled.
     Set(SetMfaCommand),
 }
 
@@ -44,22 +44,23 @@ pub(super) struct SetMfaCommand {
     /// The ID of the user pool.
     #[arg(value_name = "POOL")]
     pool: String,
-    /// Whether users authenticate with several factors.
+    /// Turn MFA off, require it of all users (on), or let users choose (optional).
     #[arg(value_name = "VALUE")]
     value: MfaValue,
-    /// Software tokens are a factor.
+    /// Enable software tokens as a factor.
     #[arg(long)]
     software_token: bool,
-    /// SMS messages are a factor, with the role that the user pool has.
+    /// Enable SMS messages as a factor, with the role that the user pool already has.
     #[arg(long)]
     sms: bool,
-    /// SMS messages are a factor, sent by this IAM role.
+    /// Enable SMS messages as a factor, sent with this IAM role.
     #[arg(long, value_name = "ARN")]
     sms_role: Option<String>,
     /// The external ID in the trust policy of that role.
     #[arg(long, value_name = "ID", requires = "sms_role")]
     sms_external_id: Option<String>,
-    /// The SMS message, with {####} in the place of the code. If omitted, the default message.
+    /// Enable SMS messages as a factor, with this text, in which {####} stands for the code. If
+    /// omitted, the user pool keeps no text of its own.
     #[arg(long, value_name = "TEXT")]
     sms_message: Option<String>,
     #[command(flatten)]

@@ -132,7 +132,7 @@ enum Command {
     Checkpoint(Box<CheckpointCommand>),
     /// Check whether the server is serving; for probes.
     Health(Box<HealthCommand>),
-    /// Show the log, the version and the size of a server.
+    /// Show the log ID, the head of the log, and the version of a server.
     Status(Box<StatusCommand>),
     /// Verify, export, import or measure the log of a stopped server; export works on a running one too.
     #[command(subcommand)]

@@ -30,7 +30,7 @@ impl StatusCommand {
         let client = self.connection.connect().await?;
         let log = client.describe_log(DescribeLogRequest::default()).await?;
         match self.output.or_table() {
-            format @ OutputFormat::Table => format.value(&for_people(&log))?,
+            format @ OutputFormat::Table => format.value(&readable(&log))?,
             format @ (OutputFormat::Json | OutputFormat::Jsonl) => format.message(&log)?,
         }
         Ok(Outcome::Success)
@@ -38,7 +38,7 @@ impl StatusCommand {
 }
 
 /// The answer with its bytes in hexadecimal.
-fn for_people(log: &DescribeLogResponse) -> serde_json::Value {
+fn readable(log: &DescribeLogResponse) -> serde_json::Value {
     let HashAnchor { position, hash, log_id } = log.head.clone().unwrap_or_default();
     let hexadecimal = |bytes: &[u8]| bytes.try_into().map(Hash).unwrap_or_default().to_string();
     let log_id = if log_id.is_empty() { "(the log is empty)".to_owned() } else { log_id };

@@ -80,9 +80,9 @@ calls! {
         change update_user_pool_domain(UpdateUserPoolDomainRequest) -> UpdateUserPoolDomainResponse;
         /// Adds custom attributes to the schema of a user pool.
         change add_custom_attributes(AddCustomAttributesRequest) -> AddCustomAttributesResponse;
-        /// Describes how a user pool authenticates with several factors.
+        /// Returns the MFA configuration of a user pool.
         read get_user_pool_mfa_config(GetUserPoolMfaConfigRequest) -> GetUserPoolMfaConfigResponse;
-        /// Sets how a user pool authenticates with several factors.
+        /// Sets the MFA configuration of a user pool.
         change set_user_pool_mfa_config(SetUserPoolMfaConfigRequest) -> SetUserPoolMfaConfigResponse;
         /// Sets tags of a user pool, which is named by its ARN.
         change tag_resource(TagResourceRequest) -> TagResourceResponse;

@@ -58,7 +58,7 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// durable.
     fn head(&self) -> watch::Receiver<Head>;
 
-    /// What keeps the log, in a word, for people.
+    /// The name of the log engine.
     fn engine(&self) -> &'static str {
         "other"
     }

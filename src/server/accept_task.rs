@@ -19,9 +19,9 @@ pub(super) struct AcceptTask {
     abort: watch::Sender<bool>,
 }
 
-/// What ends the task.
+/// The signals that end the task.
 #[derive(Debug)]
-pub(super) struct Ends {
+pub(super) struct ShutdownSignals {
     /// Becomes true when no more connections are accepted and the open ones are to end.
     pub(super) drain: watch::Receiver<bool>,
     /// Becomes true when the open connections end at once.
@@ -30,13 +30,13 @@ pub(super) struct Ends {
 
 impl AcceptTask {
     /// Starts the task that `serve` makes.
-    pub(super) fn spawn<F>(serve: impl FnOnce(Ends) -> F) -> Self
+    pub(super) fn spawn<F>(serve: impl FnOnce(ShutdownSignals) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (drain, drained) = watch::channel(false);
         let (abort, aborted) = watch::channel(false);
-        let task = tokio::spawn(serve(Ends { drain: drained, abort: aborted }));
+        let task = tokio::spawn(serve(ShutdownSignals { drain: drained, abort: aborted }));
         Self { task, drain, abort }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-use super::accept_task::{AcceptTask, Ends};
+use super::accept_task::{AcceptTask, ShutdownSignals};
 
 /// A running listener for AWS clients. Dropping it stops it at once.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl AwsServer {
     ) -> Self {
         let endpoint = listener.endpoint();
         let is_encrypted = tls.is_some() && matches!(endpoint, Endpoint::Tcp(_));
-        let accept = AcceptTask::spawn(|Ends { drain, abort }| {
+        let accept = AcceptTask::spawn(|ShutdownSignals { drain, abort }| {
             let (wire, shared_metrics) = (Wire::Http1, Arc::clone(&metrics));
             let acceptor = Acceptor::new(listener, tls, wire, limits, abort, shared_metrics);
             serve(acceptor, door, max_age, metrics, drain)

@@ -24,7 +24,7 @@ use crate::{
 };
 
 use super::{
-    accept_task::{AcceptTask, Ends},
+    accept_task::{AcceptTask, ShutdownSignals},
     config::Config,
 };
 
@@ -80,7 +80,7 @@ impl GrpcServer {
             .max_header_list_size(MAX_HEADER_BYTES);
         let service = calls.layer(gate.clone());
         let max_age = config.max_connection_age;
-        let accept = AcceptTask::spawn(|Ends { drain, abort }| {
+        let accept = AcceptTask::spawn(|ShutdownSignals { drain, abort }| {
             let wire = Wire::Http2;
             let acceptor = Acceptor::new(listener, tls, wire, limits, abort, shared_metrics);
             Http2Server { http, service, max_age, drain }.serve(acceptor)

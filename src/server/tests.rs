@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::{
     Config, Server, ServerError,
-    accept_task::{AcceptTask, Ends},
+    accept_task::{AcceptTask, ShutdownSignals},
 };
 use crate::{app::SystemSource, event_log::MemoryLog, transport::Endpoint};
 
@@ -46,7 +46,7 @@ async fn a_stop_waits_for_either_accept_task() {
     for is_aws in [true, false] {
         let directory = tempfile::tempdir().expect("a directory");
         let mut server = server(directory.path()).await;
-        let task = AcceptTask::spawn(async |Ends { mut drain, abort: _ }| {
+        let task = AcceptTask::spawn(async |ShutdownSignals { mut drain, abort: _ }| {
             drain.wait_for(|drain| *drain).await.map(|_| ()).expect("a drain");
             panic!("injected");
         });

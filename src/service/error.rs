@@ -295,10 +295,10 @@ impl From<HistoryError> for Error {
                     .with("requested", requested)
                     .with("created", created)
             }
-            HistoryError::OtherLogId { expected, found } => Self::new(ErrorReason::WrongLog, text)
+            HistoryError::WrongLogId { expected, found } => Self::new(ErrorReason::WrongLog, text)
                 .with("expected_log_id", expected.to_string())
                 .with("found_log_id", found.map(|id| id.to_string()).unwrap_or_default()),
-            HistoryError::OtherLog { position, expected, found } => {
+            HistoryError::WrongLogHash { position, expected, found } => {
                 Self::new(ErrorReason::WrongLog, text)
                     .with("position", position.to_string())
                     .with("expected_hash", expected.to_string())

@@ -55,14 +55,14 @@ pub(crate) async fn serve<F, A>(
     A: Future<Output = Response<Body>> + Send + 'static,
 {
     let peer = connection.connect_info();
-    let patience = Arc::new(Patience::new());
-    let socket = TimedConnection { connection, patience: Arc::clone(&patience) };
-    let service = Requests { peer, patience: Arc::clone(&patience), answer };
+    let client_deadline = Arc::new(ClientDeadline::new());
+    let socket = TimedConnection { connection, client_deadline: Arc::clone(&client_deadline) };
+    let service = Requests { peer, client_deadline: Arc::clone(&client_deadline), answer };
     let service = TowerToHyperService::new(service);
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().max_buf_size(MAX_HEAD_BYTES).header_read_timeout(None);
     let mut served = pin!(builder.serve_connection(TokioIo::new(socket), service));
-    let mut expired = pin!(patience.expired());
+    let mut expired = pin!(client_deadline.expired());
     // Errors are caused by the client. The connection is polled first, because that changes how
     // long the client may take.
     let is_stopping = tokio::select! {
@@ -74,7 +74,7 @@ pub(crate) async fn serve<F, A>(
     };
     served.as_mut().graceful_shutdown();
     if is_stopping {
-        patience.hurry();
+        client_deadline.shorten_for_shutdown();
     }
     tokio::select! {
         biased;
@@ -87,7 +87,7 @@ pub(crate) async fn serve<F, A>(
 #[derive(Clone)]
 struct Requests<F> {
     peer: Peer,
-    patience: Arc<Patience>,
+    client_deadline: Arc<ClientDeadline>,
     answer: F,
 }
 
@@ -108,7 +108,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(self.peer.clone());
-        let running = self.patience.begin();
+        let running = self.client_deadline.begin();
         let answer = (self.answer)(request);
         Box::pin(async move {
             let response = answer.await;
@@ -119,8 +119,8 @@ where
 }
 
 /// How long the server waits for the client of a connection. Changes only while the connection
-/// is polled, so nobody has to be woken.
-struct Patience(Mutex<Waiting>);
+/// is polled, so no waker is needed.
+struct ClientDeadline(Mutex<Waiting>);
 
 #[derive(Clone, Copy)]
 struct Waiting {
@@ -140,7 +140,7 @@ enum WaitState {
     Calls(usize),
 }
 
-impl Patience {
+impl ClientDeadline {
     /// For a new connection.
     fn new() -> Self {
         let deadline = Some(Instant::now() + HEAD_TIMEOUT);
@@ -167,7 +167,7 @@ impl Patience {
     }
 
     /// Waits no longer than [`CLOSE_TIMEOUT`] for the head of a request that has begun.
-    fn hurry(&self) {
+    fn shorten_for_shutdown(&self) {
         let mut waiting = self.waiting();
         if waiting.state == WaitState::Head {
             let soon = Instant::now() + CLOSE_TIMEOUT;
@@ -198,7 +198,7 @@ impl Patience {
 }
 
 /// A running call.
-struct RunningCall(Arc<Patience>);
+struct RunningCall(Arc<ClientDeadline>);
 
 impl Drop for RunningCall {
     fn drop(&mut self) {
@@ -215,7 +215,7 @@ impl Drop for RunningCall {
 /// A connection that tells when something is received.
 struct TimedConnection {
     connection: Connection,
-    patience: Arc<Patience>,
+    client_deadline: Arc<ClientDeadline>,
 }
 
 impl AsyncRead for TimedConnection {
@@ -228,7 +228,7 @@ impl AsyncRead for TimedConnection {
         let before = buffer.filled().len();
         let read = Pin::new(&mut this.connection).poll_read(cx, buffer);
         if buffer.filled().len() > before {
-            this.patience.received();
+            this.client_deadline.received();
         }
         read
     }

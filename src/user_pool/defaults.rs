@@ -51,7 +51,7 @@ fn apply(pool: &mut UserPool) {
     complete(pool);
 }
 
-/// Sets what AWS added after 2017 and always shows. Also used for recorded events, most of which
+/// Sets the defaults of settings that AWS added after 2017 and shows in every answer. Also used for recorded events, most of which
 /// are older than these settings, so none of these values may change: a new default for new user
 /// pools must be set in `apply`.
 ///

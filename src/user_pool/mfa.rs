@@ -160,7 +160,7 @@ pub(super) fn setting_violation(pool: &UserPool, previous: Option<&UserPool>) ->
         Violation::new(
             "sms_configuration",
             Rule::Required,
-            "is required when mfa_configuration is ON or OPTIONAL",
+            "is required when mfa_configuration is ON or OPTIONAL, unless software tokens are a factor",
             SMS_REQUIRED,
         )
     })

@@ -82,7 +82,7 @@ impl History {
         if let Some(expected) = after_hash
             && expected != found
         {
-            return Err(HistoryError::OtherLog { position, expected, found });
+            return Err(HistoryError::WrongLogHash { position, expected, found });
         }
         Ok(Follow {
             history: self.clone(),

@@ -85,7 +85,7 @@ pub enum HistoryError {
          another service, or whether it was started with another data directory",
         found.map_or_else(|| "an empty log".to_owned(), |found| format!("log {found}"))
     )]
-    OtherLogId {
+    WrongLogId {
         /// The ID that the caller knows.
         expected: LogId,
         /// The ID of this log; `None` if it is empty.
@@ -96,7 +96,7 @@ pub enum HistoryError {
         "this is not the log that was read before: its event at position {position} has hash \
          {found}, not {expected}; find out whether a backup was restored"
     )]
-    OtherLog {
+    WrongLogHash {
         /// The position after which the caller wants to continue.
         position: Position,
         /// The hash that the caller knows.
@@ -151,11 +151,11 @@ impl History {
     /// Checks that the log has this ID.
     ///
     /// # Errors
-    /// [`HistoryError::OtherLogId`] if it has another one.
+    /// [`HistoryError::WrongLogId`] if it has another one.
     pub fn check_log(&self, expected: LogId) -> Result<(), HistoryError> {
         match self.log_id() {
             Some(found) if found == expected => Ok(()),
-            found => Err(HistoryError::OtherLogId { expected, found }),
+            found => Err(HistoryError::WrongLogId { expected, found }),
         }
     }
 
@@ -165,7 +165,7 @@ impl History {
         *self.log.head().borrow()
     }
 
-    /// What keeps the log, in a word.
+    /// The name of the log engine.
     #[must_use]
     pub fn engine(&self) -> &'static str {
         self.log.engine()

@@ -1,4 +1,4 @@
-//! The schema that a program brings along is that of its API.
+//! `userpool proto` writes the schema that the server serves.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
