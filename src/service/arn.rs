@@ -2,38 +2,36 @@
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use prost::{
-    DecodeError, Message,
-    encoding::{DecodeContext, decode_key, skip_field},
+    DecodeError,
+    encoding::{self, DecodeContext, WireType, decode_key, decode_varint, skip_field},
 };
 
-use crate::{proto::UserPool, user_pool::UserPoolArns};
+use crate::user_pool::UserPoolArns;
 
-/// The number of the field `arn` of `UserPool`.
+/// The numbers of the fields `id` and `arn` of `UserPool`.
+const ID: u32 = 1;
 const ARN: u32 = 33;
-
-/// The ID of a user pool, whose other fields are not decoded.
-#[derive(Clone, PartialEq, Message)]
-struct Identified {
-    /// The field `id` of `UserPool`.
-    #[prost(string, optional, tag = "1")]
-    id: Option<String>,
-}
 
 /// Inserts the ARN into an encoded user pool, before the fields with higher numbers: protocol
 /// adapters rely on the order.
 pub(super) fn insert(user_pool: Bytes, arns: &UserPoolArns) -> Bytes {
-    let (Ok(Identified { id: Some(id) }), Ok(place)) =
-        (Identified::decode(user_pool.clone()), place(&user_pool))
-    else {
-        return user_pool;
-    };
+    let (Some(id), Ok(place)) = (id(&user_pool), place(&user_pool)) else { return user_pool };
     let (before, after) = user_pool.split_at_checked(place).unwrap_or((&user_pool, &[]));
-    let arn = UserPool { arn: Some(arns.of(&id)), ..UserPool::default() }.encode_to_vec();
-    let mut bytes = BytesMut::with_capacity(user_pool.len() + arn.len());
+    let arn = arns.of(id);
+    let mut bytes =
+        BytesMut::with_capacity(user_pool.len() + encoding::string::encoded_len(ARN, &arn));
     bytes.extend_from_slice(before);
-    bytes.extend_from_slice(&arn);
+    encoding::string::encode(ARN, &arn, &mut bytes);
     bytes.extend_from_slice(after);
     bytes.freeze()
+}
+
+/// The ID, which is the first field.
+fn id(mut user_pool: &[u8]) -> Option<&str> {
+    let key = decode_key(&mut user_pool).ok()?;
+    let length = usize::try_from(decode_varint(&mut user_pool).ok()?).ok()?;
+    let id = str::from_utf8(user_pool.get(..length)?).ok()?;
+    (key == (ID, WireType::LengthDelimited)).then_some(id)
 }
 
 /// How many bytes the fields with numbers below that of the ARN have.
