@@ -6,6 +6,8 @@ mod json;
 mod subject;
 #[cfg(feature = "server")]
 mod time;
+#[cfg(feature = "server")]
+mod wire;
 
 #[expect(
     unused_qualifications,
@@ -29,6 +31,8 @@ mod generated {
     }
 }
 
+#[cfg(feature = "server")]
+pub(crate) use self::wire::first_field;
 #[cfg(feature = "server")]
 pub use self::{
     json::{

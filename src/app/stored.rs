@@ -2,15 +2,12 @@
 //! [`FORM`], which makes the next start rebuild the read model.
 
 use bytes::Bytes;
-use prost::{
-    DecodeError, Message as _,
-    encoding::{self, WireType},
-};
+use prost::{DecodeError, Message as _};
 use prost_types::Timestamp;
 
 use crate::{
     event_log::{Hash, Head, LogId, Position},
-    proto::UserPool,
+    proto::{UserPool, first_field},
     user_pool::{Event, UserPoolState, evolve},
 };
 
@@ -125,13 +122,6 @@ fn state(user_pool: Option<Box<UserPool>>, deleted: bool) -> UserPoolState {
 /// Whether a stored user pool has this ID: the first field of its first field.
 pub(super) fn is_of(stored: &[u8], id: &str) -> bool {
     first_field(stored).and_then(first_field) == Some(id.as_bytes())
-}
-
-fn first_field(mut message: &[u8]) -> Option<&[u8]> {
-    let key = encoding::decode_key(&mut message).ok()?;
-    let length = encoding::decode_varint(&mut message).ok()?;
-    let field = message.get(..usize::try_from(length).ok()?)?;
-    (key == (1, WireType::LengthDelimited)).then_some(field)
 }
 
 /// The entry of a user pool in the index.

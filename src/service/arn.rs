@@ -3,19 +3,20 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use prost::{
     DecodeError,
-    encoding::{self, DecodeContext, WireType, decode_key, decode_varint, skip_field},
+    encoding::{self, DecodeContext, decode_key, skip_field},
 };
 
-use crate::user_pool::UserPoolArns;
+use crate::{proto::first_field, user_pool::UserPoolArns};
 
-/// The numbers of the fields `id` and `arn` of `UserPool`.
-const ID: u32 = 1;
+/// The number of the field `arn` of `UserPool`.
 const ARN: u32 = 33;
 
 /// Inserts the ARN into an encoded user pool, before the fields with higher numbers: protocol
 /// adapters rely on the order.
 pub(super) fn insert(user_pool: Bytes, arns: &UserPoolArns) -> Bytes {
-    let (Some(id), Ok(place)) = (id(&user_pool), place(&user_pool)) else { return user_pool };
+    // The ID is the first field.
+    let id = first_field(&user_pool).and_then(|id| str::from_utf8(id).ok());
+    let (Some(id), Ok(place)) = (id, place(&user_pool)) else { return user_pool };
     let (before, after) = user_pool.split_at_checked(place).unwrap_or((&user_pool, &[]));
     let arn = arns.of(id);
     let mut bytes =
@@ -24,14 +25,6 @@ pub(super) fn insert(user_pool: Bytes, arns: &UserPoolArns) -> Bytes {
     encoding::string::encode(ARN, &arn, &mut bytes);
     bytes.extend_from_slice(after);
     bytes.freeze()
-}
-
-/// The ID, which is the first field.
-fn id(mut user_pool: &[u8]) -> Option<&str> {
-    let key = decode_key(&mut user_pool).ok()?;
-    let length = usize::try_from(decode_varint(&mut user_pool).ok()?).ok()?;
-    let id = str::from_utf8(user_pool.get(..length)?).ok()?;
-    (key == (ID, WireType::LengthDelimited)).then_some(id)
 }
 
 /// How many bytes the fields with numbers below that of the ARN have.

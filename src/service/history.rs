@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-use super::{Error, Operations, page_token};
+use super::{Error, Operations, log_id, page_token};
 
 impl Operations {
     pub(crate) async fn list_user_pool_events(
@@ -132,7 +132,7 @@ impl Operations {
 
     /// The anchor of an event of this log.
     fn anchor(&self, Head { position, hash }: Head) -> HashAnchor {
-        let log_id = self.log_id();
+        let log_id = log_id(&self.app);
         HashAnchor { position: position.to_int(), hash: hash.0.to_vec(), log_id }
     }
 
@@ -150,7 +150,7 @@ async fn next_content(follow: &mut Follow, app: &App) -> Result<Content, Error> 
         FollowItem::Checkpoint { last, caught_up } => Content::Checkpoint(WatchCheckpoint {
             position: last.position.to_int(),
             hash: last.hash.0.to_vec(),
-            log_id: app.history().log_id().map(|id| id.to_string()).unwrap_or_default(),
+            log_id: log_id(app),
             time: Some(proto::to_timestamp(app.source().now())),
             caught_up,
         }),

@@ -88,7 +88,8 @@ impl Operations {
 
     /// Checks that the position that a response must show is visible, if one is given.
     fn check_min_position(&self, position: Option<i64>) -> Result<(), Error> {
-        let position = u64::try_from(position.unwrap_or_default()).unwrap_or_default();
+        let Some(position) = position else { return Ok(()) };
+        let position = u64::try_from(position).unwrap_or_default();
         Ok(self.app.history().check_visible(Position(position))?)
     }
 
@@ -97,14 +98,9 @@ impl Operations {
         self.app.history().head().position.to_int()
     }
 
-    /// The ID of the log as messages have it: empty for an empty log.
-    fn log_id(&self) -> String {
-        self.app.history().log_id().map(|id| id.to_string()).unwrap_or_default()
-    }
-
     /// The name of a list for its page tokens, which are valid only for this log.
     fn list_name(&self, list: &str) -> String {
-        format!("{} {list}", self.log_id())
+        format!("{} {list}", log_id(&self.app))
     }
 
     /// The refusal of a call for a user pool that was deleted, with the time of its deletion.
@@ -119,4 +115,9 @@ impl Operations {
 /// The user pool after a command.
 fn decode_pool(outcome: &Outcome) -> Result<UserPool, Error> {
     UserPool::decode(outcome.user_pool.clone()).map_err(|_| Error::internal())
+}
+
+/// The ID of the log as messages have it: empty for an empty log.
+fn log_id(app: &App) -> String {
+    app.history().log_id().map(|id| id.to_string()).unwrap_or_default()
 }

@@ -1,0 +1,11 @@
+//! Reading an encoded message without decoding it.
+
+use prost::encoding::{WireType, decode_key, decode_varint};
+
+/// The content of the first field of a message, if that is number 1 and has a length.
+pub(crate) fn first_field(mut message: &[u8]) -> Option<&[u8]> {
+    let key = decode_key(&mut message).ok()?;
+    let length = decode_varint(&mut message).ok()?;
+    let field = message.get(..usize::try_from(length).ok()?)?;
+    (key == (1, WireType::LengthDelimited)).then_some(field)
+}
