@@ -87,7 +87,7 @@ impl TakenMemory {
         Ok(())
     }
 
-    /// Takes it for another user instead, as if that user had asked for it.
+    /// Charges this memory to another user instead.
     pub(super) fn move_to(&mut self, user: User) -> Result<(), Overload> {
         if *self.share.user() == user {
             return Ok(());

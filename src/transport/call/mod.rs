@@ -148,7 +148,7 @@ impl BodyMemory {
         Ok(self.0.grow(bytes)?)
     }
 
-    /// Makes it the memory of the caller, who is known now, as that of its call will be.
+    /// Charges this memory to the caller, who is authenticated now.
     pub(crate) fn move_to(&mut self, caller: &Identity, peer: Option<&Peer>) -> Result<(), Error> {
         Ok(self.0.move_to(User::of_call(Some(caller), peer))?)
     }

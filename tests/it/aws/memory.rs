@@ -1,4 +1,4 @@
-//! The memory for clients: a request and its call are counted for the same user, whoever it is.
+//! Client memory: a request and its call are charged to the same user.
 
 use tempfile::TempDir;
 use tokio::net::{TcpStream, UnixStream};
