@@ -2,6 +2,16 @@
 
 use crate::proto::Actor;
 
+/// The longest correlation ID, in bytes.
+pub(super) const MAX_CORRELATION_ID_BYTES: usize = 128;
+
+/// Whether a text can be a correlation ID: visible ASCII characters, which can be logged.
+#[must_use]
+pub fn is_correlation_id(text: &str) -> bool {
+    (1..=MAX_CORRELATION_ID_BYTES).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// The caller and the request, which are recorded with an event next to its payload.
 #[derive(Debug, Clone, Default)]
 pub struct Context {

@@ -40,7 +40,7 @@ use self::{
 };
 pub use self::{
     clock::{ClockError, ClockSettings},
-    context::Context,
+    context::{Context, is_correlation_id},
     error::{ExecuteError, Failure, LoadError, StartError},
     history::{
         EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, ReplayPoint,

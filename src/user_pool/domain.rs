@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::proto::{
     DescribeUserPoolDomainRequest, DomainSettings, UserPool, UserPoolDomainCreated,
-    UserPoolDomainUpdated,
+    UserPoolDomainUpdated, UserPoolEventType,
 };
 
 use super::{
@@ -138,6 +138,30 @@ impl UpdateDomain {
 #[must_use]
 pub fn cloud_front_domain(domain: &str, settings: &DomainSettings) -> Option<String> {
     is_custom(Some(settings)).then(|| format!("{}.cloudfront.invalid", domain.replace('.', "-")))
+}
+
+/// The types of the events that [`touches_domain`] is true for.
+pub const DOMAIN_EVENT_TYPES: [UserPoolEventType; 3] = [
+    UserPoolEventType::UserPoolDomainCreated,
+    UserPoolEventType::UserPoolDomainUpdated,
+    UserPoolEventType::UserPoolDomainDeleted,
+];
+
+/// Whether an event gave this domain to its user pool, changed it, or took it away.
+#[must_use]
+pub fn touches_domain(event: &Event, domain: &str) -> bool {
+    match event {
+        Event::UserPoolDomainCreated(created) => created.domain == domain,
+        Event::UserPoolDomainUpdated(updated) => updated.domain == domain,
+        Event::UserPoolDomainDeleted(deleted) => deleted.domain == domain,
+        Event::UserPoolCreated(_)
+        | Event::UserPoolUpdated(_)
+        | Event::UserPoolDeleted(_)
+        | Event::UserPoolTagged(_)
+        | Event::UserPoolUntagged(_)
+        | Event::CustomAttributesAdded(_)
+        | Event::UserPoolMfaConfigSet(_) => false,
+    }
 }
 
 /// Whether a domain with these settings is a custom domain.

@@ -132,19 +132,25 @@ pub(super) fn resource_arn(check: &mut Check, resource_arn: Option<&String>) {
     arn(check, "resource_arn", resource_arn);
 }
 
-/// Source: Cognito `DomainType`. The name of a domain that exists or not.
+/// Source: Cognito `DomainType`. The name of a domain that exists or not. Required in every
+/// request of Cognito with this field.
 pub(super) fn domain(check: &mut Check, domain: Option<&String>) {
+    check.required("domain", domain);
+    optional_domain(check, domain);
+}
+
+/// The same, where it is not required.
+pub(crate) fn optional_domain(check: &mut Check, domain: Option<&String>) {
     domain_of(check, domain, &DOMAIN_NAME);
 }
 
 /// The same, for a new domain: a prefix, or a custom domain if it has a certificate.
 pub(super) fn new_domain(check: &mut Check, domain: Option<&String>, is_custom: bool) {
+    check.required("domain", domain);
     domain_of(check, domain, if is_custom { &CUSTOM_DOMAIN } else { &DOMAIN });
 }
 
-/// Required in every request with this field.
 fn domain_of(check: &mut Check, domain: Option<&String>, pattern: &FieldPattern) {
-    check.required("domain", domain);
     check.length("domain", domain, 1..=63);
     check.pattern("domain", domain, pattern);
 }
@@ -210,20 +216,24 @@ pub(super) fn options(
     request_id: Option<&String>,
     expected_revision: Option<i64>,
 ) {
-    if let Some(id) = request_id {
-        match Uuid::try_parse(id) {
-            Err(_) => {
-                check.refuse("request_id", Rule::Pattern, Some(id), "must be a UUID", "be a UUID");
-            }
-            // Every client that forgets to generate an ID sends this one.
-            Ok(uuid) if uuid.is_nil() => {
-                let (allowed, constraint) = ("must not be the nil UUID", "not be the nil UUID");
-                check.refuse("request_id", Rule::Reserved, Some(id), allowed, constraint);
-            }
-            Ok(_) => (),
-        }
-    }
+    self::request_id(check, request_id);
     check.range("expected_revision", expected_revision, 1..=i64::MAX);
+}
+
+/// The idempotency key of a request.
+pub(crate) fn request_id(check: &mut Check, request_id: Option<&String>) {
+    let Some(id) = request_id else { return };
+    match Uuid::try_parse(id) {
+        Err(_) => {
+            check.refuse("request_id", Rule::Pattern, Some(id), "must be a UUID", "be a UUID");
+        }
+        // Every client that forgets to generate an ID sends this one.
+        Ok(uuid) if uuid.is_nil() => {
+            let (allowed, constraint) = ("must not be the nil UUID", "not be the nil UUID");
+            check.refuse("request_id", Rule::Reserved, Some(id), allowed, constraint);
+        }
+        Ok(_) => (),
+    }
 }
 
 /// Source: Cognito `UserPoolPolicyType`.

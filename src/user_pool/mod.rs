@@ -39,7 +39,10 @@ pub use self::{
     contradiction::{Contradiction, EventFacts, check_event},
     create_request::to_create_request,
     decide::{Facts, Rejection, decide},
-    domain::{CreateDomain, DomainName, UpdateDomain, cloud_front_domain, domain_settings},
+    domain::{
+        CreateDomain, DOMAIN_EVENT_TYPES, DomainName, UpdateDomain, cloud_front_domain,
+        domain_settings, touches_domain,
+    },
     event_checker::EventChecker,
     evolve::{UserPoolState, evolve, is_protected},
     id::UserPoolId,

@@ -157,10 +157,11 @@ impl Follow {
             self.read = records.iter().map(sent).collect::<Result<_, _>>()?;
         } else {
             let sent = |event: &RecentEvent| {
-                let matches = filter.matches(&event.event);
-                (event.record.hash, matches.then(|| event.sent(*include_records)))
+                let matches = event.matches(filter).map_err(LoadError::from)?;
+                let sent = matches.then(|| event.sent(*include_records));
+                Ok::<_, HistoryError>((event.record.hash, sent))
             };
-            self.read = recent.iter().map(|event| sent(event)).collect();
+            self.read = recent.iter().map(|event| sent(event)).collect::<Result<_, _>>()?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Reading the history: pages of events, past states of user pools, watches, and
 //! verification. Only records that are durable and projected are read.
 
+mod filter;
 mod follow;
 mod page;
 mod peer_filter;
@@ -24,12 +25,10 @@ use super::{LoadError, ReadModel, ReadModelError};
 
 pub(super) use self::recent::Recent;
 pub use self::{
+    filter::EventFilter,
     follow::{Follow, FollowItem},
     page::EventPage,
-    query::{
-        EventFilter, EventQuery, ReplayPoint, ReplayQuery, VerifyQuery, WatchQuery,
-        parse_min_position,
-    },
+    query::{EventQuery, ReplayPoint, ReplayQuery, VerifyQuery, WatchQuery, parse_min_position},
     replay::ReplayResult,
 };
 

@@ -2,38 +2,26 @@
 
 use std::time::Duration;
 
-use prost::Message as _;
 use prost_types::Timestamp;
 
 use crate::{
     event_log::{Hash, Head, LogId, Position},
     proto::{
-        self, HashAnchor, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest,
-        SubjectPattern, UserPoolEvent, UserPoolEventFilter, UserPoolEventType,
+        HashAnchor, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest,
         VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest, replay_user_pool_request::AsOf,
         watch_user_pool_events_request::Start,
     },
     user_pool::{Check, InvalidRequest, Rule, UserPoolId, fields},
 };
 
-use super::peer_filter::{FORMS, PeerFilter};
+use super::{
+    EventFilter,
+    filter::{check_filter, check_time_range},
+};
 
 const DEFAULT_PAGE_SIZE: usize = 100;
 const MAX_PAGE_SIZE: usize = 1000;
-/// More than a subject has, and few enough for a pattern that is compiled for each call.
-const MAX_SUBJECT_PATTERN_CHARS: usize = 2048;
 const DEFAULT_CHECKPOINT_INTERVAL: Duration = Duration::from_secs(30);
-
-/// Which events to return. An event must meet all conditions.
-#[derive(Debug, Clone, Default)]
-pub struct EventFilter {
-    /// Only events of this user pool.
-    pub user_pool_id: Option<UserPoolId>,
-    /// All conditions, those of the other fields included.
-    conditions: UserPoolEventFilter,
-    actor_subject: Option<SubjectPattern>,
-    peer: Option<PeerFilter>,
-}
 
 /// A request for one page of events.
 #[derive(Debug, Clone)]
@@ -200,84 +188,6 @@ fn to_position(position: i64) -> Position {
     Position(u64::try_from(position).unwrap_or_default())
 }
 
-impl EventFilter {
-    fn new(conditions: UserPoolEventFilter) -> Self {
-        let user_pool_id = conditions.user_pool_id.clone().map(UserPoolId::from_trusted);
-        let actor_subject = conditions.actor_subject.as_deref();
-        let peer = conditions.peer_address.as_deref();
-        Self {
-            user_pool_id,
-            // The check made sure that both can be parsed.
-            actor_subject: actor_subject.and_then(|subject| subject.parse().ok()),
-            peer: peer.and_then(|address| address.parse().ok()),
-            conditions,
-        }
-    }
-
-    /// Whether the filter has no conditions.
-    #[must_use]
-    pub fn matches_all(&self) -> bool {
-        self.conditions == UserPoolEventFilter::default()
-    }
-
-    /// Whether the event meets the conditions.
-    #[must_use]
-    pub fn matches(&self, event: &UserPoolEvent) -> bool {
-        let UserPoolEventFilter {
-            user_pool_id,
-            types,
-            actor_subject: _,
-            start_time: _,
-            end_time: _,
-            peer_address: _,
-        } = &self.conditions;
-        let actor = event.actor.as_ref();
-        user_pool_id.as_ref().is_none_or(|id| event.user_pool_id == *id)
-            && (types.is_empty() || types.contains(&event.r#type))
-            && self
-                .actor_subject
-                .as_ref()
-                .is_none_or(|pattern| actor.is_some_and(|actor| pattern.matches(&actor.subject)))
-            && self
-                .peer
-                .is_none_or(|peer| actor.is_some_and(|actor| peer.matches(&actor.peer_address)))
-            && !self.is_before_start(event)
-            && self.is_before_end(event)
-    }
-
-    /// Whether the filter has a start time.
-    #[must_use]
-    pub const fn has_start(&self) -> bool {
-        self.conditions.start_time.is_some()
-    }
-
-    /// Whether the filter has an end time.
-    #[must_use]
-    pub const fn has_end(&self) -> bool {
-        self.conditions.end_time.is_some()
-    }
-
-    /// Whether the event was recorded before the start time.
-    #[must_use]
-    pub fn is_before_start(&self, event: &UserPoolEvent) -> bool {
-        let start = self.conditions.start_time.map(proto::sort_key);
-        start.is_some_and(|start| event.record_time.map(proto::sort_key) < Some(start))
-    }
-
-    /// Whether the event was recorded before the end time.
-    #[must_use]
-    pub fn is_before_end(&self, event: &UserPoolEvent) -> bool {
-        let end = self.conditions.end_time.map(proto::sort_key);
-        end.is_none_or(|end| event.record_time.map(proto::sort_key) < Some(end))
-    }
-
-    /// The encoded conditions, which identify the filter.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.conditions.encode_to_vec()
-    }
-}
-
 fn check_list(check: &mut Check, request: &ListUserPoolEventsRequest) {
     check.message("filter", request.filter.as_ref(), |check, filter| {
         check_filter(check, filter);
@@ -340,29 +250,5 @@ fn check_log_id(check: &mut Check, id: &str) {
         let (allowed, constraint) =
             ("must have 32 hexadecimal digits", "have 32 hexadecimal digits");
         check.refuse("log_id", Rule::Pattern, Some(&id), allowed, constraint);
-    }
-}
-
-fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
-    fields::optional_user_pool_id(check, filter.user_pool_id.as_ref());
-    check.enum_values("types", &filter.types, UserPoolEventType::as_str_name);
-    check.time("start_time", filter.start_time.as_ref());
-    check.time("end_time", filter.end_time.as_ref());
-    check.length("actor_subject", filter.actor_subject.as_ref(), 0..=MAX_SUBJECT_PATTERN_CHARS);
-    let address = filter.peer_address.as_ref();
-    if let Some(address) = address.filter(|address| address.parse::<PeerFilter>().is_err()) {
-        let constraint = format!("be {FORMS}");
-        let allowed = format!("must be {FORMS}");
-        check.refuse("peer_address", Rule::Pattern, Some(address), &allowed, &constraint);
-    }
-}
-
-/// No event is in an empty range.
-fn check_time_range(check: &mut Check, filter: &UserPoolEventFilter) {
-    let (Some(start), Some(end)) = (filter.start_time, filter.end_time) else { return };
-    if proto::sort_key(start) >= proto::sort_key(end) {
-        let shown = proto::format_time(end);
-        let allowed = "must be later than start_time";
-        check.refuse("end_time", Rule::Conflict, Some(&shown), allowed, "be later than startTime");
     }
 }

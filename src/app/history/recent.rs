@@ -9,10 +9,12 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    audit::codec,
+    audit::{DecodeError, codec},
     event_log::{Position, Record},
     proto::UserPoolEvent,
 };
+
+use super::EventFilter;
 
 #[cfg(sim_bugs)]
 use crate::app::planted_bugs::PlantedBug;
@@ -32,7 +34,7 @@ struct Buffer {
     bytes: usize,
 }
 
-/// A record, and its event without the payload, which is enough to filter it.
+/// A record, and its event without the payload, which is enough for most filters.
 #[derive(Debug)]
 pub(super) struct RecentEvent {
     pub(super) event: UserPoolEvent,
@@ -41,6 +43,18 @@ pub(super) struct RecentEvent {
 }
 
 impl RecentEvent {
+    /// Whether the event meets the conditions of a filter.
+    ///
+    /// # Errors
+    /// This version cannot decode the event.
+    pub(super) fn matches(&self, filter: &EventFilter) -> Result<bool, DecodeError> {
+        let matches = filter.matches_envelope(&self.event);
+        if matches && filter.needs_payload() {
+            return Ok(filter.matches(&codec::decode(&self.record)?));
+        }
+        Ok(matches)
+    }
+
     /// The event as watches receive it, with its record on request.
     pub(super) fn sent(&self, include_record: bool) -> Bytes {
         if include_record {

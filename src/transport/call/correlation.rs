@@ -6,12 +6,10 @@ use std::sync::Arc;
 use http::{HeaderValue, Request, Response};
 use uuid::Uuid;
 
-use crate::app::Source;
+use crate::app::{Source, is_correlation_id};
 
 /// The header that carries the correlation ID in both directions.
 const HEADER: &str = "x-request-id";
-/// The longest ID that is accepted from a client, in bytes.
-const MAX_BYTES: usize = 128;
 
 /// A call's correlation ID, in the extensions of its request.
 #[derive(Debug, Clone)]
@@ -20,7 +18,7 @@ pub(super) struct CorrelationId(pub(super) Arc<str>);
 /// Takes the client's ID, or creates one if the client sent none that can be logged.
 pub(super) fn establish<B>(request: &mut Request<B>, source: &dyn Source) -> Arc<str> {
     let given = request.headers().get(HEADER).and_then(|id| id.to_str().ok());
-    let given = given.filter(|id| is_loggable(id));
+    let given = given.filter(|id| is_correlation_id(id));
     let id = given.map_or_else(|| new_id(source), Arc::from);
     request.extensions_mut().insert(CorrelationId(Arc::clone(&id)));
     id
@@ -31,10 +29,6 @@ pub(super) fn insert_header<B>(response: &mut Response<B>, id: &str) {
     if let Ok(value) = HeaderValue::from_str(id) {
         response.headers_mut().insert(HEADER, value);
     }
-}
-
-fn is_loggable(id: &str) -> bool {
-    (1..=MAX_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn new_id(source: &dyn Source) -> Arc<str> {
