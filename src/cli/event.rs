@@ -3,8 +3,11 @@
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
 
-use crate::proto::{
-    ActorKind, UserPoolEvent, UserPoolEventType, UserPoolMfaConfigSet, user_pool_event::Payload,
+use crate::{
+    auth::Identity,
+    proto::{
+        ActorKind, UserPoolEvent, UserPoolEventType, UserPoolMfaConfigSet, user_pool_event::Payload,
+    },
 };
 
 use super::{cell::Cell, terminal, text::escape};
@@ -157,7 +160,8 @@ impl EventLayout {
     }
 }
 
-fn kind_name(event: &UserPoolEvent) -> String {
+/// The name of the type of an event.
+pub(super) fn kind_name(event: &UserPoolEvent) -> String {
     let name = match event.r#type() {
         UserPoolEventType::UserPoolCreated => "created",
         UserPoolEventType::UserPoolUpdated => "updated",
@@ -206,8 +210,19 @@ fn actor_name(event: &UserPoolEvent) -> String {
     })
 }
 
+/// The identity of the caller, as grants and the process log name it: `token:NAME`.
+pub(super) fn actor_identity(event: &UserPoolEvent) -> String {
+    let Some(actor) = &event.actor else { return String::new() };
+    Identity { kind: actor.kind(), subject: actor.subject.clone() }.to_string()
+}
+
+/// The address of the caller; empty for a Unix socket.
+pub(super) fn peer_address(event: &UserPoolEvent) -> String {
+    event.actor.as_ref().map(|actor| actor.peer_address.clone()).unwrap_or_default()
+}
+
 /// The change in a few words.
-fn change(event: &UserPoolEvent) -> Cell {
+pub(super) fn change(event: &UserPoolEvent) -> Cell {
     let list = |names: &[String]| Cell::List(names.iter().map(|name| escape(name)).collect());
     let change = match &event.payload {
         Some(Payload::UserPoolCreated(created)) => {

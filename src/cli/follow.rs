@@ -6,13 +6,14 @@ use tokio::{io::Interest, net::unix::pipe::Sender};
 
 use crate::{
     client::{Client, WatchItem},
-    proto::{ErrorReason, UserPoolEvent, UserPoolEventType, WatchUserPoolEventsRequest},
+    proto::{ErrorReason, UserPoolEventType, WatchUserPoolEventsRequest},
 };
 
 use super::{
     error::{CliError, has_reason},
-    event::{EventKind, EventLayout},
-    output::{OutputFormat, print, print_note},
+    event::EventKind,
+    event_output::EventOutput,
+    output::print_note,
     text::escape,
 };
 
@@ -24,10 +25,10 @@ use super::{
 pub(super) async fn follow(
     client: &Client,
     watch: WatchUserPoolEventsRequest,
-    printer: EventPrinter,
+    output: &mut EventOutput,
 ) -> Result<(), CliError> {
     tokio::select! {
-        ended = print_events(client, watch, printer) => ended,
+        ended = print_events(client, watch, output) => ended,
         // Without this, a watch would run until it prints the next event, which may be never.
         () = stdout_closed() => Err(CliError::ClosedPipe),
     }
@@ -49,7 +50,7 @@ async fn stdout_closed() {
 async fn print_events(
     client: &Client,
     watch: WatchUserPoolEventsRequest,
-    printer: EventPrinter,
+    output: &mut EventOutput,
 ) -> Result<(), CliError> {
     let mut watch = client.watch(watch).await?;
     let mut disconnected = false;
@@ -79,32 +80,8 @@ async fn print_events(
             disconnected = false;
         }
         match item {
-            WatchItem::Event(event) => printer.print(&event)?,
+            WatchItem::Event(event) => output.push(&event)?,
             WatchItem::Checkpoint(_) | WatchItem::Disconnected { .. } => (),
-        }
-    }
-}
-
-/// Prints events one by one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct EventPrinter {
-    pub(super) format: OutputFormat,
-    pub(super) layout: EventLayout,
-}
-
-impl EventPrinter {
-    /// Prints the heading of the columns.
-    pub(super) fn print_heading(self) -> Result<(), CliError> {
-        match self.format {
-            OutputFormat::Table => print(&self.layout.heading()),
-            OutputFormat::Json | OutputFormat::Jsonl => Ok(()),
-        }
-    }
-
-    pub(super) fn print(self, event: &UserPoolEvent) -> Result<(), CliError> {
-        match self.format {
-            OutputFormat::Table => print(&self.layout.line(event)),
-            OutputFormat::Json | OutputFormat::Jsonl => self.format.message(event),
         }
     }
 }

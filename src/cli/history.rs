@@ -15,10 +15,10 @@ use crate::{
 use super::{
     connection::ConnectionArgs,
     error::CliError,
-    event::{self, EventKind, EventLayout},
-    follow::{self, EventPrinter},
+    event::{EventKind, EventLayout},
+    event_output::{EventOutput, EventOutputArgs},
+    follow,
     outcome::Outcome,
-    output::{ListOutput, OutputArgs},
     pages::for_each_item,
     point::TimeArg,
     positive::positive,
@@ -54,7 +54,7 @@ pub(super) struct HistoryCommand {
     #[arg(long, conflicts_with_all = ["reverse", "until", "limit"])]
     follow: bool,
     #[command(flatten)]
-    output: OutputArgs,
+    output: EventOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -72,12 +72,11 @@ impl HistoryCommand {
         };
         let direction = if self.reverse { ReadDirection::Backward } else { ReadDirection::Forward };
         let client = self.connection.connect().await?;
-        // An endless list has neither a JSON document around it nor column widths.
-        let mut list = (!self.follow).then(|| ListOutput::new(format, "events", &event::COLUMNS));
-        let printer = EventPrinter { format, layout: EventLayout::Pool };
-        if self.follow {
-            printer.print_heading()?;
-        }
+        let mut output = if self.follow {
+            EventOutput::stream(format, EventLayout::Pool)?
+        } else {
+            EventOutput::list(format)?
+        };
         let mut head = 0;
         let page = async |page_size, token: Option<String>| {
             let request = ListUserPoolEventsRequest {
@@ -91,22 +90,16 @@ impl HistoryCommand {
             head = page.head_position;
             Ok((page.events, Some(page.next_page_token).filter(|token| !token.is_empty())))
         };
-        for_each_item(self.limit, MAX_PAGE, page, |event| match &mut list {
-            Some(list) => list.push(event, event::row),
-            None => printer.print(event),
-        })
-        .await?;
-        if let Some(list) = list {
-            list.finish()?;
-        }
+        for_each_item(self.limit, MAX_PAGE, page, |event| output.push(event)).await?;
         if self.follow {
             let watch = WatchUserPoolEventsRequest {
                 filter: Some(UserPoolEventFilter { start_time: None, ..filter }),
                 start: Some(Start::AfterPosition(head)),
                 ..WatchUserPoolEventsRequest::default()
             };
-            follow::follow(&client, watch, printer).await?;
+            follow::follow(&client, watch, &mut output).await?;
         }
+        output.finish()?;
         Ok(Outcome::Success)
     }
 }

@@ -15,9 +15,9 @@ use super::{
     connection::ConnectionArgs,
     error::CliError,
     event::{EventKind, EventLayout},
-    follow::{self, EventPrinter},
+    event_output::{EventOutput, EventOutputArgs},
+    follow,
     outcome::Outcome,
-    output::OutputArgs,
 };
 
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub(super) struct WatchCommand {
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
     types: Vec<EventKind>,
     #[command(flatten)]
-    output: OutputArgs,
+    output: EventOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -58,9 +58,8 @@ impl WatchCommand {
             ..WatchUserPoolEventsRequest::default()
         };
         let client = self.connection.connect().await?;
-        let printer = EventPrinter { format: self.output.or_table(), layout: EventLayout::Log };
-        printer.print_heading()?;
-        follow::follow(&client, watch, printer).await?;
+        let mut output = EventOutput::stream(self.output.or_table(), EventLayout::Log)?;
+        follow::follow(&client, watch, &mut output).await?;
         Ok(Outcome::Success)
     }
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod completions;
 mod copies;
+mod csv;
 mod documents;
 mod forged_proofs;
 mod history;
