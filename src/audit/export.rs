@@ -1,14 +1,17 @@
-//! Export: a log as JSON Lines. A line holds an event in readable form and its stored
-//! record, which is authoritative.
+//! Export: a log, or a range of it, as JSON Lines. A line holds an event in readable form and
+//! its stored record, which is authoritative. The first line of a range that does not begin
+//! with the first event is its anchor.
 
 use std::io::{self, Write};
 
+use chrono::{DateTime, Utc};
+
 use crate::{
-    event_log::{Head, Record},
+    event_log::{Head, Position, Record},
     proto::{self, UserPoolEvent},
 };
 
-use super::{mismatch::Mismatch, verifier::Verifier};
+use super::{anchor::RangeAnchor, mismatch::Mismatch, verifier::Verifier};
 
 /// Why an export fails.
 #[derive(Debug, thiserror::Error)]
@@ -21,22 +24,61 @@ pub enum ExportError {
     Io(#[from] io::Error),
 }
 
+/// Where an export ends, if before the end of the log. A batch is left out as a whole, so
+/// that the export that begins there adjoins.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExportEnd {
+    /// Records after this position are left out.
+    pub position: Option<Position>,
+    /// Batches with a record of this time or a later one are left out.
+    pub time: Option<DateTime<Utc>>,
+}
+
 /// Writes an export in whole batches, because a log that ends inside a batch is not
 /// valid, and a running server may have sent only the beginning of one.
 #[derive(Debug)]
 pub struct Exporter<W> {
     out: W,
     verifier: Verifier,
+    end: ExportEnd,
     /// The lines of a batch that has not ended yet.
     batch: Vec<u8>,
-    /// The last record that is written.
+    /// The last record that is written, or the anchor.
     written: Head,
+    is_finished: bool,
 }
 
 impl<W: Write> Exporter<W> {
-    /// An exporter that has written nothing yet.
+    /// An exporter of a whole log that has written nothing yet.
     pub fn new(out: W) -> Self {
-        Self { out, verifier: Verifier::default(), batch: Vec::new(), written: Head::default() }
+        Self {
+            out,
+            verifier: Verifier::default(),
+            end: ExportEnd::default(),
+            batch: Vec::new(),
+            written: Head::default(),
+            is_finished: false,
+        }
+    }
+
+    /// An exporter of a range that has written no record yet. The range follows the anchor, or
+    /// begins with the first record.
+    ///
+    /// # Errors
+    /// The anchor cannot be written.
+    pub fn for_range(
+        out: W,
+        anchor: Option<RangeAnchor>,
+        end: ExportEnd,
+    ) -> Result<Self, ExportError> {
+        let mut exporter = Self { end, ..Self::new(out) };
+        if let Some(anchor) = anchor {
+            let line = anchor.to_line().map_err(io::Error::from)?;
+            writeln!(exporter.out, "{line}")?;
+            exporter.verifier.begin_range(anchor)?;
+            exporter.written = anchor.head;
+        }
+        Ok(exporter)
     }
 
     /// Writes the next record of the log.
@@ -57,6 +99,12 @@ impl<W: Write> Exporter<W> {
         Ok(self.write(&record, event)?)
     }
 
+    /// Whether the end of the export was reached: no later record is written.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.is_finished
+    }
+
     /// Ends the export and leaves out a batch that has not ended.
     ///
     /// # Errors
@@ -67,11 +115,21 @@ impl<W: Write> Exporter<W> {
     }
 
     fn write(&mut self, record: &Record, event: &UserPoolEvent) -> io::Result<()> {
+        if self.is_finished {
+            return Ok(());
+        }
         writeln!(self.batch, "{}", proto::to_json(event)?)?;
         if record.is_last_in_batch() {
-            self.out.write_all(&self.batch)?;
+            let ExportEnd { position, time } = self.end;
+            let recorded = event.record_time.and_then(proto::to_date_time);
+            self.is_finished = position.is_some_and(|end| record.position > end)
+                || time.is_some_and(|end| recorded.is_some_and(|recorded| recorded >= end));
+            if !self.is_finished {
+                self.out.write_all(&self.batch)?;
+                self.written = record.head();
+                self.is_finished = position == Some(record.position);
+            }
             self.batch.clear();
-            self.written = record.head();
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
-//! Import: reading an export and verifying every record of it.
+//! Reading an export and verifying every record of it.
 
-use std::io::{self, BufRead, Lines};
+use std::io::{self, BufRead, Read as _};
 
-use crate::event_log::{Head, Record};
+use crate::event_log::Record;
 
 use super::{mismatch::Mismatch, verifier::Verifier};
 
@@ -10,7 +10,10 @@ use super::{mismatch::Mismatch, verifier::Verifier};
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 const MAX_PAGE_RECORDS: usize = 4096;
 
-/// Why an import fails.
+/// The longest line that is read. A request has at most 1 MiB, so no event comes near it.
+const MAX_LINE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Why an export cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// A line of the export is not valid.
@@ -24,9 +27,9 @@ pub enum ImportError {
     /// A line of the export is blank.
     #[error("line {0} is blank, but each line of an export is an event")]
     BlankLine(u64),
-    /// The export ends too early.
-    #[error(transparent)]
-    End(#[from] Mismatch),
+    /// The export has no line.
+    #[error("the export is empty")]
+    Empty,
     /// The export cannot be read.
     #[error("cannot read line {line}")]
     Io {
@@ -37,52 +40,63 @@ pub enum ImportError {
     },
 }
 
-/// Reads an export page by page.
+/// Reads one export page by page. Several exports of one log that adjoin are read one after
+/// another, with one [`Verifier`].
 #[derive(Debug)]
-pub struct Importer<R> {
-    lines: Lines<R>,
+pub struct ExportReader<R> {
+    export: R,
     /// How many lines were read.
     line: u64,
-    verifier: Verifier,
 }
 
-impl<R: BufRead> Importer<R> {
-    /// An importer that has read nothing yet.
-    pub fn new(export: R) -> Self {
-        Self { lines: export.lines(), line: 0, verifier: Verifier::default() }
+impl<R: BufRead> ExportReader<R> {
+    /// A reader that has read nothing yet.
+    pub const fn new(export: R) -> Self {
+        Self { export, line: 0 }
     }
 
-    /// The next records, as many as fit into a page; none at the end.
+    /// The next records, as many as fit into a page, which the verifier has taken; none at the
+    /// end.
     ///
     /// # Errors
     /// See [`ImportError`].
-    pub fn next_page(&mut self) -> Result<Vec<Record>, ImportError> {
+    pub fn next_page(&mut self, verifier: &mut Verifier) -> Result<Vec<Record>, ImportError> {
         let mut page = Vec::new();
         let mut bytes = 0_usize;
         while bytes < MAX_PAGE_BYTES && page.len() < MAX_PAGE_RECORDS {
-            let Some(text) = self.lines.next() else {
-                self.verifier.finish()?;
+            let Some(text) = self.next_line()? else {
                 break;
             };
-            self.line = self.line.saturating_add(1);
             let line = self.line;
-            let text = text.map_err(|source| ImportError::Io { line, source })?;
             if text.trim().is_empty() {
                 return Err(ImportError::BlankLine(line));
             }
-            let record = self
-                .verifier
-                .push_line(&text)
-                .map_err(|source| ImportError::Line { line, source })?;
-            bytes = bytes.saturating_add(record.stored.len());
-            page.push(record);
+            let taken = verifier.push_line(&text);
+            let taken = taken.map_err(|source| ImportError::Line { line, source })?;
+            bytes = bytes.saturating_add(text.len());
+            page.extend(taken);
+        }
+        if self.line == 0 {
+            return Err(ImportError::Empty);
         }
         Ok(page)
     }
 
-    /// The last record that was read.
-    #[must_use]
-    pub const fn head(&self) -> Head {
-        self.verifier.head()
+    /// The next line, which need not end; `None` at the end.
+    fn next_line(&mut self) -> Result<Option<String>, ImportError> {
+        let line = self.line.saturating_add(1);
+        let io_error = |source| ImportError::Io { line, source };
+        let mut text = String::new();
+        let mut limited = (&mut self.export).take(MAX_LINE_BYTES);
+        let read = limited.read_line(&mut text).map_err(io_error)?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.line = line;
+        if limited.limit() == 0 {
+            let limit = MAX_LINE_BYTES / 1024 / 1024;
+            return Err(io_error(io::Error::other(format!("it is longer than {limit} MiB"))));
+        }
+        Ok(Some(text))
     }
 }

@@ -1,12 +1,14 @@
 //! Mismatches that a verification finds, with the texts that all verifications share.
 
 use crate::{
-    event_log::{Defect, Hash, Position},
+    event_log::{Defect, Hash, Head, LogId, Position},
     proto::JsonError,
     user_pool::Contradiction,
 };
 
-use super::{checkpoint::CheckpointError, codec::DecodeCause, trusted::PublicKey};
+use super::{
+    anchor::AnchorError, checkpoint::CheckpointError, codec::DecodeCause, trusted::PublicKey,
+};
 
 /// The first mismatch in a log.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,28 @@ pub enum MismatchCause {
     /// The line of an export is not an event.
     #[error("the line is not an event in JSON")]
     InvalidJson(#[from] JsonError),
+    /// The line of an export is not an anchor that this version knows.
+    #[error(transparent)]
+    InvalidAnchor(#[from] AnchorError),
+    /// A range does not follow the records before it.
+    #[error(
+        "the range follows {anchor}, but the records before it end at {end}; name the exports in \
+         the order of the log, without gaps"
+    )]
+    NotAdjoining {
+        /// The last record before the range.
+        end: Head,
+        /// The anchor of the range.
+        anchor: Head,
+    },
+    /// A range says that it belongs to another log than the records before it.
+    #[error("the range is of log {found}, but the records before it are of log {expected}")]
+    OtherLog {
+        /// The log ID that the range states.
+        found: LogId,
+        /// The ID of the log of the records before it.
+        expected: LogId,
+    },
     /// The event came without its record.
     #[error("the event has no record; export it with its record")]
     NoRecord,

@@ -2,6 +2,7 @@
 //! import. The codec of events is also here, because the verifier must decode the records.
 //! Knows nothing of gRPC.
 
+mod anchor;
 pub mod checkpoint;
 pub(crate) mod codec;
 mod export;
@@ -13,9 +14,10 @@ mod verifier;
 mod verify;
 
 pub use self::{
+    anchor::{AnchorError, RangeAnchor},
     codec::{DecodeCause, DecodeError, decode_with_record},
-    export::{ExportError, Exporter},
-    import::{ImportError, Importer},
+    export::{ExportEnd, ExportError, Exporter},
+    import::{ExportReader, ImportError},
     mismatch::{Mismatch, MismatchCause},
     reader::LogReader,
     trusted::{KeyConflict, LogCheckpoint, PublicKey, Trust, TrustedCheckpoints},

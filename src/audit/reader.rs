@@ -1,4 +1,4 @@
-//! Reading a log from its first record to its end, a page at a time.
+//! Reading a log up to its end, a page at a time.
 
 use std::vec;
 
@@ -17,7 +17,13 @@ impl<'a> LogReader<'a> {
     /// Reads from the first record up to `end`.
     #[must_use]
     pub fn new(log: &'a dyn EventLog, end: Position) -> Self {
-        Self { log, position: Position::START, end, page: Vec::new().into_iter() }
+        Self::after(log, Position::START, end)
+    }
+
+    /// Reads the records after `position` up to `end`.
+    #[must_use]
+    pub fn after(log: &'a dyn EventLog, position: Position, end: Position) -> Self {
+        Self { log, position, end, page: Vec::new().into_iter() }
     }
 
     /// The next record; none at the end.

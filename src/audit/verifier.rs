@@ -4,12 +4,13 @@
 use std::borrow::Borrow;
 
 use crate::{
-    event_log::{Defect, Head, Record},
+    event_log::{Defect, Head, LogId, Position, Record},
     proto::{self, UserPoolEvent},
-    user_pool::EventChecker,
+    user_pool::{Assumptions, EventChecker},
 };
 
 use super::{
+    anchor::RangeAnchor,
     codec,
     mismatch::{Mismatch, MismatchCause},
     trusted::{LogCheckpoint, PublicKey},
@@ -26,6 +27,12 @@ pub struct Verifier {
     rules: EventChecker,
     /// The trusted heads that are not compared yet, by position.
     trusted: Vec<Head>,
+    /// The trusted heads before the range, which cannot be compared.
+    before_range: Vec<Head>,
+    /// The record before the range, if the first records of the log are missing.
+    anchor: Option<RangeAnchor>,
+    /// The ID of the log, once it is known.
+    log_id: Option<LogId>,
 }
 
 impl Verifier {
@@ -49,6 +56,61 @@ impl Verifier {
         self.head
     }
 
+    /// The ID of the log: that of its first record, or the one that the range states; `None`
+    /// for an empty log.
+    #[must_use]
+    pub const fn log_id(&self) -> Option<LogId> {
+        self.log_id
+    }
+
+    /// The record before the range that is verified; `None` for a log from its first record.
+    #[must_use]
+    pub const fn anchor(&self) -> Option<RangeAnchor> {
+        self.anchor
+    }
+
+    /// What the rules need to know of the records before the range, and is taken as given.
+    #[must_use]
+    pub fn assumptions(&self) -> Option<&Assumptions> {
+        self.rules.assumptions()
+    }
+
+    /// The trusted heads before the range, which cannot be compared.
+    #[must_use]
+    pub fn before_range(&self) -> &[Head] {
+        &self.before_range
+    }
+
+    /// Goes on after the anchor of a range: the next record follows it. If no record was
+    /// taken, those up to the anchor are not verified.
+    ///
+    /// # Errors
+    /// Records were taken, but the range does not follow them; or a trusted head is at the
+    /// anchor, and has another hash.
+    pub fn begin_range(&mut self, anchor: RangeAnchor) -> Result<(), Mismatch> {
+        if self.head.position == Position::START && self.anchor.is_none() {
+            let before = |trusted: &Head| trusted.position < anchor.head.position;
+            self.before_range.extend(self.trusted.extract_if(.., |trusted| before(trusted)));
+            self.anchor = Some(anchor);
+            self.head = anchor.head;
+            self.log_id = Some(anchor.log_id);
+            self.rules = EventChecker::for_range();
+            let compared = self.compare_trusted(anchor.head);
+            return compared.map_err(|cause| self.mismatch_at_head(cause));
+        }
+        if anchor.head != self.head {
+            let cause = MismatchCause::NotAdjoining { end: self.head, anchor: anchor.head };
+            return Err(self.mismatch_at_next(cause));
+        }
+        match self.log_id {
+            Some(expected) if expected != anchor.log_id => {
+                let found = anchor.log_id;
+                Err(self.mismatch_at_next(MismatchCause::OtherLog { found, expected }))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Takes the next record, and returns its event.
     ///
     /// # Errors
@@ -69,14 +131,19 @@ impl Verifier {
         Ok(record)
     }
 
-    /// Takes the next line of an export, and returns its record.
+    /// Takes the next line of an export, and returns its record; `None` for the anchor of a
+    /// range.
     ///
     /// # Errors
-    /// As for [`Self::push`].
-    pub fn push_line(&mut self, line: &str) -> Result<Record, Mismatch> {
+    /// As for [`Self::push`] and [`Self::begin_range`].
+    pub fn push_line(&mut self, line: &str) -> Result<Option<Record>, Mismatch> {
+        if let Some(anchor) = RangeAnchor::from_line(line) {
+            let anchor = anchor.map_err(|error| self.mismatch_at_next(error))?;
+            return self.begin_range(anchor).map(|()| None);
+        }
         let event =
             proto::from_json(line).map_err(|error| self.mismatch_at_next(error.in_one_line()))?;
-        self.push_event(&event)
+        self.push_event(&event).map(Some)
     }
 
     /// Checks that the log may end here: after a whole batch, and not before a trusted
@@ -150,6 +217,7 @@ impl Verifier {
             self.rules.check(user_pool_id, *revision, payload)?;
         }
         self.head = record.head();
+        self.log_id = self.log_id.or_else(|| Some(LogId::of(record.hash)));
         self.is_inside_batch = !record.is_last_in_batch();
         Ok(event)
     }

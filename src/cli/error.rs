@@ -12,9 +12,10 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
-    audit::{ExportError, ImportError},
+    audit::ExportError,
     proto::{ErrorReason, UnwritableMessage},
     server::ServerError,
+    telemetry::error_chain,
 };
 
 use super::text::escape;
@@ -74,6 +75,11 @@ impl CliError {
         Self::message(format!("{}: {error}", path.display()))
     }
 
+    /// An error in the contents of a file.
+    pub(super) fn in_file(path: &Path, error: &dyn Error) -> Self {
+        Self::message(format!("{}: {}", path.display(), error_chain(error)))
+    }
+
     /// The exit code of the process: 64 plus the gRPC code, as of grpcurl, or 1.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
@@ -130,12 +136,6 @@ impl From<ExportError> for CliError {
             ExportError::Io(error) => Self::message(format!("cannot write the export: {error}")),
             ExportError::Mismatch(mismatch) => Self::Other(mismatch.into()),
         }
-    }
-}
-
-impl From<ImportError> for CliError {
-    fn from(error: ImportError) -> Self {
-        Self::Other(error.into())
     }
 }
 

@@ -2,21 +2,18 @@
 
 use std::{
     env,
-    fs::{self, File, OpenOptions},
-    io::{self, BufWriter, Write},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    fmt::{self, Display, Formatter},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use clap::Args;
 
 use crate::{
+    app::Source,
     audit::{Exporter, LogReader},
-    event_log::{EventLog as _, Head},
-    proto::{
-        WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
-        watch_user_pool_events_response::Content,
-    },
+    event_log::{EventLog as _, Head, Position},
+    proto::watch_user_pool_events_response::Content,
     telemetry::error_chain,
     transport::Endpoint,
 };
@@ -25,6 +22,8 @@ use super::{
     connection::{AccessArgs, next_message},
     data_dir,
     error::CliError,
+    export_file::ExportFile,
+    export_range::{ExportRange, RangeArgs, WatchedRange},
     os_argument,
     outcome::Outcome,
     output::print_note,
@@ -38,8 +37,12 @@ const DEFAULT_DATA_DIR: &str = "./data";
 
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "the help shows the text as it is")]
-#[command(after_help = "Examples:\n  userpool log export --data-dir ./data log.jsonl\n  userpool \
-                        log export --from 127.0.0.1:50051 log.jsonl")]
+#[command(
+    after_help = "An export that does not begin with the first event can be verified, alone or with \
+                  the exports before it, but it cannot be imported alone.\n\nExamples:\n  userpool log \
+                  export --data-dir ./data log.jsonl\n  userpool log export --from 127.0.0.1:50051 \
+                  log.jsonl.zst\n  userpool log export --from 127.0.0.1:50051 --since 1d today.jsonl.gz"
+)]
 pub(super) struct ExportCommand {
     /// Export the log in this data directory. No server may be using it. If omitted,
     /// USERPOOL_DATA_DIR, or else ./data, is exported.
@@ -50,45 +53,71 @@ pub(super) struct ExportCommand {
     /// USERPOOL_ENDPOINT names the server.
     #[arg(long, value_name = "ENDPOINT", value_parser = os_argument::endpoint())]
     from: Option<Endpoint>,
-    /// Write to this file. An existing file is replaced only if the export succeeds, and a new one
-    /// is readable only by its owner. If omitted or "-", standard output.
+    /// Write to this file, compressed with gzip or Zstandard if its name ends in .gz or .zst. An
+    /// existing file is replaced only if the export succeeds, and a new one is readable only by its
+    /// owner. If omitted or "-", standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    range: RangeArgs,
     // Last, because its heading applies to every argument after it.
     #[command(flatten)]
     access: AccessArgs,
 }
 
 impl ExportCommand {
-    pub(super) async fn run(self) -> Result<Outcome, CliError> {
+    pub(super) async fn run(self, source: &dyn Source) -> Result<Outcome, CliError> {
+        let range = self.range.resolve(source.now())?;
         let origin = Origin::new(self.from, self.data_dir)?;
-        let file = self.file.as_deref().filter(|path| *path != Path::new("-"));
-        // A device or a pipe is written to directly.
-        let beside = file.filter(|path| path.is_file() || !path.exists());
-        let unfinished = beside.map(|path| path.with_added_extension("unfinished"));
-        let out: Box<dyn Write> = match unfinished.as_deref().or(file) {
-            None => Box::new(io::stdout()),
-            Some(path) => {
-                Box::new(create_private(path, file).map_err(|error| CliError::file(path, &error))?)
+        let path = self.file.as_deref().filter(|path| *path != Path::new("-"));
+        let mut file = ExportFile::create(path)?;
+        let exported = match origin {
+            Origin::Directory(path) => export_directory(&path, range, &mut file.out).await,
+            Origin::Server(endpoint) => {
+                export_server(endpoint, self.access, range, &mut file.out).await
             }
         };
-        let exporter = Exporter::new(BufWriter::new(out));
-        let written = match origin {
-            Origin::Directory(path) => export_directory(&path, exporter).await,
-            Origin::Server(endpoint) => export_server(endpoint, self.access, exporter).await,
+        let exported = match exported {
+            Ok(exported) => exported,
+            Err(error) => {
+                file.discard();
+                return Err(error);
+            }
         };
-        if let (Some(file), Some(unfinished)) = (file, &unfinished) {
-            // If the export fails, the existing file stays.
-            match written {
-                Ok(_) => {
-                    fs::rename(unfinished, file).map_err(|error| CliError::file(file, &error))?;
-                }
-                Err(_) => fs::remove_file(unfinished)?,
+        file.keep()?;
+        print_note(&exported.to_string());
+        Ok(Outcome::Success)
+    }
+}
+
+/// What an export has.
+struct Exported {
+    /// The position before its first event.
+    after: Position,
+    head: Head,
+    /// The requested end, if the log goes on after the head.
+    cut: Option<Position>,
+}
+
+impl Display for Exported {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { after, head: Head { position, hash }, cut } = self;
+        let (count, first) = (position.0.saturating_sub(after.0), after.next());
+        match after.0 {
+            0 => write!(f, "exported {position} events, head hash {hash}")?,
+            _ if count == 0 => write!(f, "exported no events after position {after}")?,
+            _ => {
+                write!(f, "exported {count} events, {first} to {position}, head hash {hash}")?;
             }
         }
-        let Head { position, hash } = written?;
-        print_note(&format!("exported {position} events, head hash {hash}"));
-        Ok(Outcome::Success)
+        if let Some(cut) = cut {
+            let first = position.next();
+            write!(
+                f,
+                "; events {first} to {cut} were written together with later ones and are left out"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -123,64 +152,65 @@ impl Origin {
     }
 }
 
-/// Creates a file with the permissions of the one that it replaces. A new file is private
-/// to its owner, because an export contains the whole log.
-fn create_private(path: &Path, replaced: Option<&Path>) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true);
-    // A device or a pipe is opened directly.
-    if replaced == Some(path) {
-        return options.open(path);
-    }
-    // A file that was left here may belong to another user, or be a link.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => (),
-    }
-    let replaced = replaced.and_then(|path| path.metadata().ok());
-    let mode = replaced.map_or(0o600, |replaced| replaced.permissions().mode());
-    options.create_new(true).mode(mode).open(path)
-}
-
 async fn export_directory(
     path: &Path,
-    mut exporter: Exporter<impl Write>,
-) -> Result<Head, CliError> {
+    range: ExportRange,
+    out: &mut impl Write,
+) -> Result<Exported, CliError> {
     let (_data_dir, log) = data_dir::open(path).map_err(|error| {
         let remedy = "to export from a running server, name it with --from";
         CliError::message(format!("{}; {remedy}", error_chain(&error)))
     })?;
+    let anchor = range.find_anchor(&log).await?;
+    let mut exporter = Exporter::for_range(out, anchor, range.end)?;
+    let after = anchor.map_or(Position::START, |anchor| anchor.head.position);
     let end = log.head().borrow().position;
-    let bar = progress::new_bar(end.0);
-    let mut reader = LogReader::new(&log, end);
-    while let Some(record) = reader.next().await.map_err(CliError::other)? {
+    let bar = progress::new_bar(end.0.saturating_sub(after.0));
+    let mut reader = LogReader::after(&log, after, end);
+    while !exporter.is_finished()
+        && let Some(record) = reader.next().await.map_err(CliError::other)?
+    {
         exporter.push(&record)?;
-        bar.set_position(record.position.0);
+        bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(exporter.finish()?)
+    finish(exporter, after, range)
 }
 
-/// Exports every event that was recorded before the call, and later events that arrive in
-/// the meantime.
+/// Exports every event of the range that was recorded before the call, and later events that
+/// arrive in the meantime.
 async fn export_server(
     endpoint: Endpoint,
     access: AccessArgs,
-    mut exporter: Exporter<impl Write>,
-) -> Result<Head, CliError> {
+    range: ExportRange,
+    out: &mut impl Write,
+) -> Result<Exported, CliError> {
     let client = access.connect(endpoint).await?;
-    let request = WatchUserPoolEventsRequest {
-        start: Some(Start::AfterPosition(0)),
-        include_records: true,
-        ..WatchUserPoolEventsRequest::default()
-    };
-    let mut events = client.watch(request).await?;
+    let WatchedRange { anchor, first, mut events } = range.watch(&client).await?;
+    let mut exporter = Exporter::for_range(out, anchor, range.end)?;
+    let after = anchor.map_or(Position::START, |anchor| anchor.head.position);
+    let mut message = first;
     loop {
-        match next_message(&client, &mut events).await? {
+        match message {
             Content::Event(event) => exporter.push_event(&event)?,
             Content::Checkpoint(checkpoint) if checkpoint.caught_up => break,
             Content::Checkpoint(_) => (),
         }
+        if exporter.is_finished() {
+            break;
+        }
+        message = next_message(&client, &mut events).await?;
     }
-    Ok(exporter.finish()?)
+    finish(exporter, after, range)
+}
+
+fn finish(
+    exporter: Exporter<&mut impl Write>,
+    after: Position,
+    range: ExportRange,
+) -> Result<Exported, CliError> {
+    let is_cut = exporter.is_finished();
+    let head = exporter.finish()?;
+    let cut = range.end.position.filter(|end| is_cut && *end > head.position);
+    Ok(Exported { after, head, cut })
 }

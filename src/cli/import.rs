@@ -1,33 +1,29 @@
-//! `userpool log import`: importing an export into a new data directory.
+//! `userpool log import`: importing exports into a new data directory.
 
 use std::{
-    fs::{self, DirBuilder, File},
-    io::{self, BufRead as _, BufReader},
+    fs::{self, DirBuilder},
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
-use clap::Args;
-use flate2::bufread::MultiGzDecoder;
+use clap::{Args, ValueHint};
 
 use crate::{
     app::Source,
-    audit::{self, Importer},
-    event_log::{Head, SledLog},
+    audit::{self, ImportError, Verifier},
+    event_log::{Head, Record, SledLog},
     fs::{parent_directory, sync_directory},
     server::data_dir::DataDir,
 };
 
-use super::{error::CliError, outcome::Outcome, output::print};
-
-/// The first bytes of a file that is compressed with gzip.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+use super::{error::CliError, file_verification::open_export, outcome::Outcome, output::print};
 
 #[derive(Debug, Args)]
 pub(super) struct ImportCommand {
-    /// The export, or "-" for standard input; it may be compressed with gzip.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The export, or "-" for standard input; it may be compressed with gzip or Zstandard. If the
+    /// log was exported in ranges, all of them in the order of the log, from the first event on.
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
     /// Create this data directory. It must be empty or not exist.
     #[arg(long, env = "USERPOOL_DATA_DIR", value_name = "DIR", default_value = "./data")]
     data_dir: PathBuf,
@@ -36,7 +32,7 @@ pub(super) struct ImportCommand {
 impl ImportCommand {
     /// Imports into a temporary directory, which replaces the data directory when complete.
     pub(super) fn run(&self, source: &dyn Source) -> Result<Outcome, CliError> {
-        let Self { file, data_dir } = self;
+        let Self { files, data_dir } = self;
         let empty = !data_dir.exists() || fs::read_dir(data_dir)?.next().is_none();
         if !empty {
             let path = data_dir.display();
@@ -54,7 +50,7 @@ impl ImportCommand {
                  running, then delete it"
             ))
         })?;
-        let imported = import_into(file, &temporary, source);
+        let imported = import_into(files, &temporary, source);
         let moved = imported.and_then(|head| {
             fs::rename(&temporary, data_dir).map_err(|error| CliError::file(data_dir, &error))?;
             sync_directory(parent_directory(data_dir))?;
@@ -69,36 +65,46 @@ impl ImportCommand {
     }
 }
 
-/// Decompresses the input if it begins as gzip does.
-fn decompressed(file: &Path, input: Box<dyn io::Read>) -> Result<Box<dyn io::Read>, CliError> {
-    let mut input = BufReader::new(input);
-    let beginning = input.fill_buf().map_err(|error| CliError::file(file, &error))?;
-    if beginning.starts_with(&GZIP) {
-        // A file may consist of several compressed parts.
-        Ok(Box::new(MultiGzDecoder::new(input)))
-    } else {
-        Ok(Box::new(input))
+/// Imports the exports, which must adjoin and begin with the first event.
+fn import_into(files: &[PathBuf], temporary: &Path, source: &dyn Source) -> Result<Head, CliError> {
+    let mut verifier = Verifier::default();
+    let mut log = None;
+    for file in files {
+        let in_file = |error: ImportError| CliError::in_file(file, &error);
+        let mut export = open_export(file)?;
+        loop {
+            let page = export.next_page(&mut verifier).map_err(in_file)?;
+            if let Some(anchor) = verifier.anchor() {
+                return Err(CliError::message(format!(
+                    "{}: the export follows position {}, and an import needs every event from the \
+                     first one on: import it together with the exports before it, in order",
+                    file.display(),
+                    anchor.head.position
+                )));
+            }
+            let Some(first) = page.first() else { break };
+            let (_, log) = match &log {
+                Some(log) => log,
+                None => log.insert(create_log(first, temporary, source)?),
+            };
+            log.restore(&page).map_err(CliError::other)?;
+        }
     }
+    verifier.finish().map_err(CliError::other)?;
+    Ok(verifier.head())
 }
 
-fn import_into(file: &Path, temporary: &Path, source: &dyn Source) -> Result<Head, CliError> {
-    let input: Box<dyn io::Read> = if file == Path::new("-") {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(file).map_err(|error| CliError::file(file, &error))?)
-    };
-    let mut importer = Importer::new(BufReader::new(decompressed(file, input)?));
-    let mut page = importer.next_page()?;
-    let first = page.first().ok_or_else(|| CliError::message("the export is empty"))?;
+/// Creates the data directory with the region of the first user pool.
+fn create_log(
+    first: &Record,
+    path: &Path,
+    source: &dyn Source,
+) -> Result<(DataDir, SledLog), CliError> {
     let user_pool_id = audit::decode_with_record(first).map_err(CliError::other)?.user_pool_id;
     let (region, _) = user_pool_id.rsplit_once('_').ok_or_else(|| {
         CliError::message(format!("position 1: user pool {user_pool_id:?} has no region"))
     })?;
-    let directory = DataDir::open(temporary, region, source.now()).map_err(CliError::other)?;
+    let directory = DataDir::open(path, region, source.now()).map_err(CliError::other)?;
     let log = SledLog::open(&directory.log()).map_err(CliError::other)?;
-    while !page.is_empty() {
-        log.restore(&page).map_err(CliError::other)?;
-        page = importer.next_page()?;
-    }
-    Ok(importer.head())
+    Ok((directory, log))
 }

@@ -41,11 +41,11 @@ pub(super) enum LogCommand {
         #[arg(long, value_name = "KEY", value_parser = os_argument::public_key(), value_hint = ValueHint::FilePath)]
         key: Option<PublicKey>,
     },
-    /// Export every event with its record, one JSON document per line.
+    /// Export every event, or those of a range, with their records, one JSON document per line.
     ///
-    /// Importing the file restores the same log, byte for byte.
-    Export(ExportCommand),
-    /// Import an export into a new data directory and verify every record.
+    /// Importing a file with every event restores the same log, byte for byte.
+    Export(Box<ExportCommand>),
+    /// Import an export, or exports that adjoin, into a new data directory and verify every record.
     ///
     /// An invalid export is refused with the position of the first mismatch, and nothing is left
     /// behind.
@@ -64,7 +64,7 @@ impl LogCommand {
                 let trust = Trust::new(checkpoint, key).map_err(CliError::other)?;
                 verify(&directory, &trust).await
             }
-            Self::Export(export) => export.run().await,
+            Self::Export(export) => export.run(source.as_ref()).await,
             Self::Import(import) => import.run(source.as_ref()),
             Self::Stat { directory } => stat::run(&directory).await,
         }

@@ -4,6 +4,7 @@ mod attribute;
 mod cell;
 mod checkpoint;
 mod completions;
+mod compression;
 mod connection;
 mod csv;
 mod data_dir;
@@ -14,6 +15,9 @@ mod error;
 mod event;
 mod event_output;
 mod export;
+mod export_file;
+mod export_range;
+mod file_verification;
 mod follow;
 mod health;
 mod history;
@@ -49,6 +53,7 @@ mod update;
 mod user_pools;
 mod verify;
 mod watch;
+mod zstd;
 
 use std::sync::Arc;
 
@@ -128,7 +133,8 @@ enum Command {
     Diff(Box<DiffCommand>),
     /// Print events as they are recorded, until interrupted; reconnects if the connection is lost.
     Watch(Box<WatchCommand>),
-    /// Verify the history of a server without trusting it: every hash is computed locally.
+    /// Verify the history of a server, or exports, without trusting them: every hash is computed
+    /// locally.
     Verify(Box<VerifyCommand>),
     /// Print a signed checkpoint, to prove later that history was not rewritten.
     Checkpoint(Box<CheckpointCommand>),

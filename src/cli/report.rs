@@ -4,7 +4,7 @@ use anstyle::AnsiColor;
 use serde_json::{Value, json};
 
 use crate::{
-    audit::{LogCheckpoint, Mismatch, Trust},
+    audit::{LogCheckpoint, Mismatch, RangeAnchor, Trust},
     event_log::Head,
     proto::{self, SignedCheckpoint, UnwritableMessage},
     telemetry::error_chain,
@@ -15,30 +15,74 @@ use super::{
     output::{OutputFormat, print},
 };
 
-/// The result of verifying the history of a server.
+/// The result of verifying the history of a server, or exports.
 #[derive(Debug)]
 pub(super) struct Report {
     /// The last record that is valid.
     head: Head,
-    /// The statements that are proven, in sentences.
-    proven: Vec<String>,
-    /// The checkpoint that the server signed at the end, or the first mismatch.
-    result: Result<SignedCheckpoint, Mismatch>,
+    /// The record before the range that is verified.
+    anchor: Option<RangeAnchor>,
+    statements: Statements,
+    /// The checkpoint that the server signed at the end, which an export does not have; or the
+    /// first mismatch.
+    result: Result<Option<SignedCheckpoint>, Mismatch>,
+    /// The file and the line of the mismatch.
+    place: Option<String>,
+    /// What to do about the mismatch, as a sentence.
+    remedy: Option<&'static str>,
+}
+
+/// What a verification proves.
+#[derive(Debug, Default)]
+pub(super) struct Statements {
+    /// In sentences.
+    pub(super) proven: Vec<String>,
+    /// In clauses: "that the …".
+    pub(super) not_proven: Vec<String>,
 }
 
 impl Report {
+    const fn new(
+        head: Head,
+        statements: Statements,
+        result: Result<Option<SignedCheckpoint>, Mismatch>,
+    ) -> Self {
+        Self { head, anchor: None, statements, result, place: None, remedy: None }
+    }
+
     /// A history that is valid up to its end, which the server `signed`.
     pub(super) fn valid(
         checkpoint: LogCheckpoint,
         signed: SignedCheckpoint,
         trust: &Trust,
     ) -> Self {
-        Self { head: checkpoint.head, proven: statements(checkpoint, trust), result: Ok(signed) }
+        let proven = statements(checkpoint, trust);
+        let statements = Statements { proven, not_proven: Vec::new() };
+        Self::new(checkpoint.head, statements, Ok(Some(signed)))
+    }
+
+    /// Exports that are valid up to their end.
+    pub(super) fn valid_exports(
+        head: Head,
+        anchor: Option<RangeAnchor>,
+        statements: Statements,
+    ) -> Self {
+        Self { anchor, ..Self::new(head, statements, Ok(None)) }
     }
 
     /// A history that is valid up to `head`, and then has a mismatch.
-    pub(super) const fn invalid(head: Head, mismatch: Mismatch) -> Self {
-        Self { head, proven: Vec::new(), result: Err(mismatch) }
+    pub(super) fn invalid(head: Head, mismatch: Mismatch) -> Self {
+        Self::new(head, Statements::default(), Err(mismatch))
+    }
+
+    /// The report with the file and the line of the mismatch.
+    pub(super) fn at(self, place: String) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// The report with a sentence on what to do about the mismatch.
+    pub(super) fn with_remedy(self, remedy: &'static str) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 
     pub(super) const fn is_valid(&self) -> bool {
@@ -49,7 +93,9 @@ impl Report {
         if format != OutputFormat::Table {
             return format.value(&self.to_json()?);
         }
-        self.proven.iter().try_for_each(|sentence| print(sentence))?;
+        let Statements { proven, not_proven } = &self.statements;
+        proven.iter().try_for_each(|sentence| print(sentence))?;
+        not_proven.iter().try_for_each(|clause| print(&format!("Not proven: {clause}.")))?;
         let Err(Mismatch { position, cause }) = &self.result else { return Ok(()) };
         let red = AnsiColor::Red.on_default().bold();
         let before = position.0.saturating_sub(1).min(self.head.position.0);
@@ -57,7 +103,9 @@ impl Report {
             print(&format!("Every record up to position {before} is valid."))?;
         }
         let reason = error_chain(cause);
-        print(&format!("{red}INVALID{red:#} at position {position}: {reason}."))
+        let place = self.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        print(&format!("{red}INVALID{red:#} at position {position}{place}: {reason}."))?;
+        self.remedy.map_or(Ok(()), print)
     }
 
     fn to_json(&self) -> Result<Value, UnwritableMessage> {
@@ -65,17 +113,30 @@ impl Report {
             "valid": self.is_valid(),
             "position": self.head.position.to_string(),
             "hash": self.head.hash.to_string(),
-            "proven": self.proven,
+            "proven": self.statements.proven,
         });
-        let (member, value) = match &self.result {
-            Ok(signed) => ("checkpoint", proto::to_json(signed)?),
+        let Some(members) = document.as_object_mut() else { return Ok(document) };
+        if let Some(RangeAnchor { head: Head { position, hash }, log_id }) = &self.anchor {
+            let (position, hash) = (position.to_string(), hash.to_string());
+            let after = json!({ "position": position, "hash": hash, "log_id": log_id.to_string() });
+            members.insert("after".to_owned(), after);
+        }
+        if !self.statements.not_proven.is_empty() {
+            members.insert("not_proven".to_owned(), json!(self.statements.not_proven));
+        }
+        match &self.result {
+            Ok(Some(signed)) => {
+                members.insert("checkpoint".to_owned(), proto::to_json(signed)?);
+            }
+            Ok(None) => (),
             Err(Mismatch { position, cause }) => {
                 let (position, reason) = (position.to_string(), error_chain(cause));
-                ("problem", json!({ "position": position, "reason": reason }))
+                let mut problem = json!({ "position": position, "reason": reason });
+                if let (Some(place), Some(problem)) = (&self.place, problem.as_object_mut()) {
+                    problem.insert("place".to_owned(), json!(place));
+                }
+                members.insert("problem".to_owned(), problem);
             }
-        };
-        if let Some(document) = document.as_object_mut() {
-            document.insert(member.to_owned(), value);
         }
         Ok(document)
     }

@@ -1,20 +1,28 @@
-//! `userpool verify`: verifying the history of a server without trusting it.
+//! `userpool verify`: verifying the history of a server, or exports, without trusting them.
+
+use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
 use crate::audit::{PublicKey, Trust, TrustedCheckpoints};
 
 use super::{
-    connection::ConnectionArgs, error::CliError, os_argument, outcome::Outcome, output::OutputArgs,
-    remote_verification::verify_history,
+    connection::ConnectionArgs, error::CliError, file_verification::verify_exports, os_argument,
+    outcome::Outcome, output::OutputArgs, remote_verification::verify_history,
 };
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code: 0 if the history is valid, 1 if it is not.\n\nExample:\n  userpool \
-                  checkpoint > monday.json\n  userpool verify --checkpoint monday.json"
+    after_help = "Exit code: 0 if the history is valid, 1 if it is not.\n\nExamples:\n  userpool \
+                  checkpoint > monday.json\n  userpool verify --checkpoint monday.json\n  userpool \
+                  verify --checkpoint monday.json november.jsonl.gz december.jsonl.gz"
 )]
 pub(super) struct VerifyCommand {
+    /// Verify this export instead of a server; "-" is standard input. It may be compressed with gzip
+    /// or Zstandard. Several exports must adjoin, in the order of the log. If omitted, the history
+    /// of the server.
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
     /// Compare the log with a trusted checkpoint, to prove that nothing before it was changed: a
     /// file with the output of "userpool checkpoint", the checkpoints.jsonl of a data directory, or
     /// POSITION:HASH with the hash in hexadecimal. Can be repeated. If omitted, the log is checked
@@ -35,8 +43,12 @@ pub(super) struct VerifyCommand {
 impl VerifyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let trust = Trust::new(self.checkpoint, self.key).map_err(CliError::other)?;
-        let client = self.connection.connect().await?;
-        let report = verify_history(&client, &trust).await?;
+        let report = if self.files.is_empty() {
+            let client = self.connection.connect().await?;
+            verify_history(&client, &trust).await?
+        } else {
+            verify_exports(&self.files, &trust)?
+        };
         report.print(self.output.or_table())?;
         Ok(if report.is_valid() { Outcome::Success } else { Outcome::Negative })
     }

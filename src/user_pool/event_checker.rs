@@ -1,9 +1,17 @@
-//! Checks the events of a whole log against the rules, without the settings of user pools.
+//! Checks the events of a log, or of a range of it, against the rules, without the settings
+//! of user pools.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+};
 
 use super::{
-    Contradiction, Event, EventFacts, UserPoolId, check_event, domain::is_custom, is_protected,
+    Contradiction, Event, EventFacts, UserPoolId,
+    assumptions::{Assumption, Assumptions},
+    check_event,
+    domain::is_custom,
+    is_protected,
 };
 
 /// Takes the events of a log one after another, and finds the first that no command could
@@ -13,6 +21,8 @@ pub struct EventChecker {
     user_pools: HashMap<UserPoolId, UserPoolFacts>,
     /// The owners of domains, by name.
     domains: HashMap<String, UserPoolId>,
+    /// What is known of a log whose first events are missing.
+    range: Option<RangeFacts>,
 }
 
 /// What the rules need to know of a user pool.
@@ -23,15 +33,46 @@ struct UserPoolFacts {
     is_protected: bool,
     domain: Option<String>,
     custom_domain: Option<String>,
+    unknown: UnknownFacts,
+}
+
+/// The facts of a user pool that only the events before the range show.
+#[derive(Debug, Clone, Copy, Default)]
+struct UnknownFacts {
+    protection: bool,
+    domain: bool,
+    custom_domain: bool,
+}
+
+/// What the check of a range knows beside the user pools.
+#[derive(Debug, Clone, Default)]
+struct RangeFacts {
+    /// The domains that an event of the range removed.
+    free_domains: HashSet<String>,
+    assumptions: Assumptions,
 }
 
 impl EventChecker {
+    /// A checker for a range whose earlier events are missing. It assumes of them what the
+    /// events of the range require.
+    #[must_use]
+    pub fn for_range() -> Self {
+        Self { range: Some(RangeFacts::default()), ..Self::default() }
+    }
+
+    /// What was assumed of the events before the range; `None` if there are none.
+    #[must_use]
+    pub fn assumptions(&self) -> Option<&Assumptions> {
+        self.range.as_ref().map(|range| &range.assumptions)
+    }
+
     /// Takes the next event.
     ///
     /// # Errors
     /// The event contradicts those before it, and is not taken.
     pub fn check(&mut self, id: &str, revision: i64, event: &Event) -> Result<(), Contradiction> {
         let id = UserPoolId::from_trusted(id.to_owned());
+        self.assume(&id, revision, event);
         let before = self.user_pools.get(&id);
         let domain_owner = match event {
             Event::UserPoolDomainCreated(created) => self.domains.get(&created.domain),
@@ -70,6 +111,9 @@ impl EventChecker {
             }
             Event::UserPoolDomainDeleted(deleted) => {
                 self.domains.remove(&deleted.domain);
+                if let Some(range) = &mut self.range {
+                    range.free_domains.insert(deleted.domain.clone());
+                }
                 for domain in [&mut after.domain, &mut after.custom_domain] {
                     domain.take_if(|domain| *domain == deleted.domain);
                 }
@@ -88,5 +132,93 @@ impl EventChecker {
             | Event::UserPoolMfaConfigSet(_) => (),
         }
         Ok(())
+    }
+
+    /// If the events before this one are missing, fills the unknown facts that it depends on
+    /// with those under which a command could record it.
+    fn assume(&mut self, id: &UserPoolId, revision: i64, event: &Event) {
+        let Some(RangeFacts { free_domains, assumptions }) = &mut self.range else { return };
+        if !self.user_pools.contains_key(id) {
+            // Nothing comes before a creation and a first revision.
+            if revision > 1 && !matches!(event, Event::UserPoolCreated(_)) {
+                assumptions.add(Assumption::Exists, id.as_str());
+                let unknown = UnknownFacts { protection: true, domain: true, custom_domain: true };
+                let revision = revision.saturating_sub(1);
+                let facts = UserPoolFacts { revision, unknown, ..UserPoolFacts::default() };
+                self.user_pools.insert(id.clone(), facts);
+            }
+        }
+        let Some(facts) = self.user_pools.get_mut(id) else { return };
+        match event {
+            Event::UserPoolUpdated(updated) => {
+                let settings = updated.user_pool.clone().unwrap_or_default();
+                let unknown = mem::take(&mut facts.unknown);
+                if unknown.domain || unknown.custom_domain {
+                    assumptions.add(Assumption::KeepsDomain, id.as_str());
+                }
+                for (is_custom, domain) in
+                    [(false, settings.domain), (true, settings.custom_domain)]
+                {
+                    let is_unknown = if is_custom { unknown.custom_domain } else { unknown.domain };
+                    if let Some(domain) = domain.filter(|_| is_unknown) {
+                        facts.learn_domain(is_custom, &domain);
+                        self.domains.insert(domain, id.clone());
+                    }
+                }
+            }
+            Event::UserPoolDeleted(_) => {
+                let UnknownFacts { protection, domain, custom_domain } = facts.unknown;
+                if protection || domain || custom_domain {
+                    assumptions.add(Assumption::IsDeletable, id.as_str());
+                }
+            }
+            Event::UserPoolDomainCreated(created) => {
+                let unknown = facts.unknown_domain(is_custom(created.settings.as_ref()));
+                let is_free = free_domains.remove(&created.domain)
+                    || self.domains.contains_key(&created.domain);
+                if *unknown || !is_free {
+                    assumptions.add(Assumption::DomainIsFree, &created.domain);
+                }
+                *unknown = false;
+            }
+            Event::UserPoolDomainUpdated(updated) => {
+                let is_custom = is_custom(updated.settings.as_ref());
+                if *facts.unknown_domain(is_custom) && !facts.owns(&updated.domain) {
+                    assumptions.add(Assumption::OwnsDomain, &updated.domain);
+                    facts.learn_domain(is_custom, &updated.domain);
+                    self.domains.insert(updated.domain.clone(), id.clone());
+                }
+            }
+            Event::UserPoolDomainDeleted(deleted) => {
+                let UnknownFacts { domain, custom_domain, .. } = facts.unknown;
+                if (domain || custom_domain) && !facts.owns(&deleted.domain) {
+                    assumptions.add(Assumption::OwnsDomain, &deleted.domain);
+                    facts.learn_domain(!domain, &deleted.domain);
+                    // It may as well have been the other one.
+                    facts.unknown.domain = domain && custom_domain;
+                }
+            }
+            Event::UserPoolCreated(_)
+            | Event::UserPoolTagged(_)
+            | Event::UserPoolUntagged(_)
+            | Event::CustomAttributesAdded(_)
+            | Event::UserPoolMfaConfigSet(_) => (),
+        }
+    }
+}
+
+impl UserPoolFacts {
+    fn owns(&self, domain: &str) -> bool {
+        [&self.domain, &self.custom_domain].into_iter().flatten().any(|owned| owned == domain)
+    }
+
+    fn unknown_domain(&mut self, is_custom: bool) -> &mut bool {
+        if is_custom { &mut self.unknown.custom_domain } else { &mut self.unknown.domain }
+    }
+
+    fn learn_domain(&mut self, is_custom: bool, domain: &str) {
+        *self.unknown_domain(is_custom) = false;
+        let learned = if is_custom { &mut self.custom_domain } else { &mut self.domain };
+        *learned = Some(domain.to_owned());
     }
 }

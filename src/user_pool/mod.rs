@@ -6,6 +6,7 @@
 //! after an event.
 
 mod arn;
+mod assumptions;
 mod check;
 mod command;
 mod contradiction;
@@ -35,6 +36,7 @@ use crate::proto::user_pool_event::Payload;
 pub(crate) use self::check::{Check, lower_camel};
 pub use self::{
     arn::UserPoolArns,
+    assumptions::{Assumption, Assumptions, Subjects},
     command::{CheckedCommand, Command, CommandOptions, CreateUserPool, Target, UpdateUserPool},
     contradiction::{Contradiction, EventFacts, check_event},
     create_request::to_create_request,

@@ -24,6 +24,7 @@ mod disks;
 mod domains;
 mod durability;
 mod engines;
+mod exports;
 mod golden;
 mod history;
 mod idempotency;

@@ -23,6 +23,12 @@ anchors = dict([sys.argv[2].split(":")]) if len(sys.argv) > 2 else {}
 position, previous, to_come = 0, bytes(32), 0
 with open(sys.argv[1], encoding="utf-8") as export:
     for line in export:
+        if position == 0 and line.startswith('{"userpoolExport":2,'):
+            after = json.loads(line)["after"]
+            position, previous = int(after["position"]), bytes.fromhex(after["hash"])
+            if anchors.get(str(position), previous.hex()) != previous.hex():
+                refuse(position, "not the given hash")
+            continue
         position += 1
         try:
             record = base64.b64decode(json.loads(line)["record"], validate=True)

@@ -1,0 +1,182 @@
+//! Verifying exports: every hash is computed here, and nothing is imported.
+
+use std::{
+    fs::File,
+    io::{self, BufRead},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    audit::{
+        ExportReader, ImportError, LogCheckpoint, MismatchCause, RangeAnchor, Trust, Verifier,
+    },
+    event_log::Head,
+    user_pool::{Assumption, Assumptions, Subjects},
+};
+
+use super::{
+    compression::decompressed,
+    error::CliError,
+    report::{Report, Statements},
+};
+
+/// Opens an export; `-` is standard input.
+pub(super) fn open_export(file: &Path) -> Result<ExportReader<Box<dyn BufRead>>, CliError> {
+    let opened = if file == Path::new("-") {
+        decompressed(io::stdin())
+    } else {
+        File::open(file).and_then(decompressed)
+    };
+    opened.map(ExportReader::new).map_err(|error| CliError::file(file, &error))
+}
+
+/// Verifies exports that adjoin, up to the end of the last one or the first mismatch.
+///
+/// # Errors
+/// An export cannot be read, or there is nothing to compare a trusted checkpoint or key with.
+pub(super) fn verify_exports(files: &[PathBuf], trust: &Trust) -> Result<Report, CliError> {
+    if trust.checkpoints.is_empty() && trust.is_key_given {
+        return Err(CliError::message(
+            "an export has no signature that --key could verify; name a signed checkpoint with \
+             --checkpoint as well",
+        ));
+    }
+    let mut verifier = match Verifier::new(trust.heads()) {
+        Ok(verifier) => verifier,
+        Err(mismatch) => return Ok(Report::invalid(Head::default(), mismatch)),
+    };
+    for file in files {
+        let mut export = open_export(file)?;
+        loop {
+            match export.next_page(&mut verifier) {
+                Ok(page) if page.is_empty() => break,
+                Ok(_) => (),
+                Err(ImportError::Line { line, source }) => {
+                    let place = format!("{}, line {line}", file.display());
+                    return Ok(Report::invalid(verifier.head(), source).at(place));
+                }
+                Err(error) => return Err(CliError::in_file(file, &error)),
+            }
+        }
+    }
+    if let Err(mismatch) = verifier.finish() {
+        let is_short = matches!(mismatch.cause, MismatchCause::Truncated(_));
+        let report = Report::invalid(verifier.head(), mismatch);
+        let remedy = "If the exports end before that checkpoint on purpose, verify them together \
+                      with the next one, or without the checkpoint.";
+        return Ok(if is_short { report.with_remedy(remedy) } else { report });
+    }
+    let compared = |head: Head| !verifier.before_range().contains(&head);
+    if !trust.checkpoints.is_empty() && !trust.heads().any(compared) {
+        let first = verifier.anchor().map_or(1, |anchor| anchor.head.position.next().0);
+        return Err(CliError::message(format!(
+            "every trusted checkpoint lies before position {first}, where the export begins, so \
+             there is nothing to compare it with; verify it together with the exports before it"
+        )));
+    }
+    Ok(Report::valid_exports(verifier.head(), verifier.anchor(), statements(&verifier, trust)))
+}
+
+fn statements(verifier: &Verifier, trust: &Trust) -> Statements {
+    let Head { position: end, hash } = verifier.head();
+    let anchor = verifier.anchor();
+    let (first, rules) = match anchor {
+        None => (format!("up to position {end}"), "those before it"),
+        Some(anchor) => (
+            format!("from position {} to {end}", anchor.head.position.next()),
+            "those before it in the range",
+        ),
+    };
+    let chain = match anchor {
+        Some(anchor) if anchor.head.position == end => "The range has no record.".to_owned(),
+        Some(_) | None => format!(
+            "Every record {first} is valid: its hash is correct, it continues the chain, its event \
+             is unchanged, and a command could have recorded the event after {rules}."
+        ),
+    };
+    let (compared, before): (Vec<_>, Vec<_>) = trust
+        .checkpoints
+        .iter()
+        .partition(|checkpoint| !verifier.before_range().contains(&checkpoint.head));
+    let contained = compared.iter().map(|checkpoint| contained(checkpoint, trust, anchor));
+    let id = verifier.log_id().filter(|_| anchor.is_none());
+    let id = id.map(|id| format!("The ID of the log is {id}, and its last hash is {hash}."));
+    let proven = [chain].into_iter().chain(id).chain(contained).collect();
+
+    let last = compared.iter().map(|checkpoint| checkpoint.head.position).max();
+    let original = match last {
+        None => Some(
+            "that the history is the original one: it was compared with no trusted checkpoint \
+             (--checkpoint), and whoever rewrites a log computes new hashes"
+                .to_owned(),
+        ),
+        Some(last) if last < end => Some(format!(
+            "that the events after position {last} are the original ones: no trusted checkpoint is \
+             later"
+        )),
+        Some(_) => None,
+    };
+    let range = anchor.map(|anchor| stated_anchor(anchor, last.is_some()));
+    let before = before.iter().map(|checkpoint| {
+        format!(
+            "that the log contains the trusted checkpoint at position {}: it lies before the range",
+            checkpoint.head.position
+        )
+    });
+    let end = format!("that the log ends at position {end}: later events may be missing");
+    let assumed = verifier.assumptions().into_iter().flat_map(Assumptions::iter);
+    let assumed = assumed.map(|(assumption, subjects)| assumed_fact(assumption, subjects));
+    let not_proven = original.into_iter().chain(range).chain(before).chain([end]).chain(assumed);
+    Statements { proven, not_proven: not_proven.collect() }
+}
+
+fn contained(checkpoint: &LogCheckpoint, trust: &Trust, anchor: Option<RangeAnchor>) -> String {
+    let signed = match (checkpoint.key, trust.is_key_given) {
+        (Some(_), true) => ", signed with the given key",
+        (Some(_), false) => ", signed",
+        (None, _) => "",
+    };
+    let position = checkpoint.head.position;
+    match anchor {
+        Some(anchor) if anchor.head.position == position => {
+            format!("The range follows the trusted checkpoint at position {position}{signed}.")
+        }
+        Some(_) | None => format!(
+            "The exports contain the trusted checkpoint at position {position}{signed}: nothing up \
+             to there was changed, removed or added."
+        ),
+    }
+}
+
+/// What only the export says of the record before it.
+fn stated_anchor(anchor: RangeAnchor, is_compared: bool) -> String {
+    let RangeAnchor { head, log_id } = anchor;
+    if is_compared {
+        return format!("that the log has the ID {log_id}, which only the export says");
+    }
+    format!("that the range follows {head} in the log {log_id}, which only the export says")
+}
+
+/// What the rules need to know of the events before the range.
+fn assumed_fact(assumption: Assumption, subjects: &Subjects) -> String {
+    let Subjects { count, examples } = subjects;
+    let more = usize::try_from(*count).unwrap_or(usize::MAX) > examples.len();
+    let names = format!("{}{}", examples.join(", "), if more { ", …" } else { "" });
+    let fact = match assumption {
+        Assumption::Exists => {
+            format!("that {count} user pools existed at the revision before ({names})")
+        }
+        Assumption::KeepsDomain => {
+            format!("that {count} updates kept the domains of their user pools ({names})")
+        }
+        Assumption::IsDeletable => format!(
+            "that {count} user pools had no domain and no protection when they were deleted \
+             ({names})"
+        ),
+        Assumption::OwnsDomain => {
+            format!("that {count} domains belonged to the user pools that changed them ({names})")
+        }
+        Assumption::DomainIsFree => format!("that {count} domains could be assigned ({names})"),
+    };
+    format!("{fact}: that depends on events before the range")
+}
