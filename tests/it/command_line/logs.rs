@@ -84,7 +84,8 @@ async fn an_invalid_export_is_refused_by_the_line_of_the_file() {
     ] {
         let refused = import(&directory, &bytes).await;
         assert_eq!(refused.code, 1, "{refused:?}");
-        let message = format!("userpool: {message}");
+        let file = directory.path().join("log.jsonl");
+        let message = format!("userpool: {}: {message}", file.display());
         assert!(refused.stderr.starts_with(&message), "{refused:?} for {message}");
     }
 }
