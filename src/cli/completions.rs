@@ -1,5 +1,6 @@
 //! `userpool completions`: the script that lets a shell complete commands. The script calls
-//! the program for each completion, so that IDs and domains are those of the server.
+//! the program for each completion, so that IDs and domains are those of the server, and
+//! contexts those of the user.
 
 use std::{
     env,
@@ -20,8 +21,13 @@ use crate::{
 };
 
 use super::{
-    connection::ConnectionArgs, error::CliError, outcome::Outcome, output::print,
-    pages::for_each_item, text::escape,
+    connection::ConnectionArgs,
+    contexts::{self, Applied, Contexts},
+    error::CliError,
+    outcome::Outcome,
+    output::print,
+    pages::for_each_item,
+    text::escape,
 };
 
 /// The variable with which the script calls the program.
@@ -88,7 +94,7 @@ pub(super) fn complete(command: impl Fn() -> Command) -> Result<bool, CliError> 
         return Ok(false);
     }
     let words = || env::args_os().skip_while(|word| word != "--").skip(1);
-    let connection = connection(command(), words().collect::<Vec<_>>());
+    let connection = connection(command(), &words().collect::<Vec<_>>());
     let command = || with_names(command(), connection.as_ref());
     let directory = env::current_dir().ok();
     let completion = CompleteEnv::with_factory(command).var(VARIABLE);
@@ -96,8 +102,12 @@ pub(super) fn complete(command: impl Fn() -> Command) -> Result<bool, CliError> 
 }
 
 /// The connection that the words of an unfinished command line name.
-fn connection(command: Command, words: Vec<OsString>) -> Option<ConnectionArgs> {
-    let matches = command.ignore_errors(true).try_get_matches_from(words).ok()?;
+fn connection(command: Command, words: &[OsString]) -> Option<ConnectionArgs> {
+    let command = command.ignore_errors(true);
+    let mut matches = command.clone().try_get_matches_from(words).ok()?;
+    if let Some(Applied { command, .. }) = contexts::apply(&command, &matches).ok()? {
+        matches = command.try_get_matches_from(words).ok()?;
+    }
     let mut matches = &matches;
     while let Some((_, nested)) = matches.subcommand() {
         matches = nested;
@@ -121,6 +131,7 @@ fn with_names_of_arg(arg: Arg, creates: bool, connection: Option<&ConnectionArgs
         Some("POOL") => NameKind::UserPool,
         // A new domain does not exist on the server yet.
         Some("DOMAIN") if !creates => NameKind::Domain,
+        Some("CONTEXT") => return arg.add(ArgValueCompleter::new(context_names)),
         Some(_) | None => return arg,
     };
     let Some(connection) = connection.cloned() else { return arg };
@@ -128,6 +139,20 @@ fn with_names_of_arg(arg: Arg, creates: bool, connection: Option<&ConnectionArgs
         let names = current.to_str().and_then(|prefix| names(kind, prefix, connection.clone()));
         names.unwrap_or_default()
     }))
+}
+
+/// The contexts that begin with `prefix`, each with its server.
+fn context_names(prefix: &OsStr) -> Vec<CompletionCandidate> {
+    let contexts = Contexts::load();
+    let all = contexts.iter().flat_map(Contexts::iter);
+    let named = all.map(|(name, context)| (name.to_string(), context.endpoint.to_string()));
+    let fitting = named.filter(|(name, _)| prefix.to_str().is_some_and(|it| name.starts_with(it)));
+    fitting.map(|(name, endpoint)| candidate(&name, &endpoint)).collect()
+}
+
+fn candidate(name: &str, help: &str) -> CompletionCandidate {
+    let help = Some(escape(help).into()).filter(|_| !help.is_empty());
+    CompletionCandidate::new(escape(name)).help(help)
 }
 
 /// The names that begin with `prefix`; none if the server does not answer in time.
@@ -142,8 +167,7 @@ fn names(
         let client = connection.connect().await?;
         let each = |(name, help): &(String, String)| {
             if name.starts_with(prefix) {
-                let help = Some(escape(help).into()).filter(|_| !help.is_empty());
-                names.push(CompletionCandidate::new(escape(name)).help(help));
+                names.push(candidate(name, help));
             }
             Ok(())
         };

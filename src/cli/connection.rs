@@ -35,6 +35,10 @@ pub(super) struct ConnectionArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct AccessArgs {
+    /// Take the flags of the connection that are omitted from this context; an empty name takes
+    /// none. If omitted, the current context. See "userpool context --help".
+    #[arg(long, hide_short_help = true, env = "USERPOOL_CONTEXT", value_name = "CONTEXT")]
+    context: Option<String>,
     /// Wait at most this many seconds for the connection, and for each answer, retries included.
     /// The wait for new events is not limited.
     #[arg(
@@ -89,14 +93,25 @@ impl ConnectionArgs {
     pub(super) async fn connect(self) -> Result<Client, CliError> {
         self.access.connect(self.endpoint).await
     }
+
+    /// The context that is used, and the server that it names.
+    pub(super) fn context(&self) -> Option<(&str, &Endpoint)> {
+        self.access.context().map(|context| (context, &self.endpoint))
+    }
 }
 
 impl AccessArgs {
+    /// The context that is used.
+    fn context(&self) -> Option<&str> {
+        self.context.as_deref().filter(|name| !name.is_empty())
+    }
+
     /// Connects to the server at `endpoint`.
     ///
     /// # Errors
     /// As for [`ConnectionArgs::connect`].
     pub(super) async fn connect(self, endpoint: Endpoint) -> Result<Client, CliError> {
+        let context = self.context().map(|name| format!(" (context {name})")).unwrap_or_default();
         let identity = self.cert.zip(self.cert_key);
         let Self { tls, ca, server_name, .. } = self;
         let with_tls = tls || ca.is_some() || identity.is_some() || server_name.is_some();
@@ -116,7 +131,7 @@ impl AccessArgs {
             } else {
                 return CliError::other(error);
             };
-            Status::unavailable(format!("{error}: {remedy}")).into()
+            Status::unavailable(format!("{error}{context}: {remedy}")).into()
         })
     }
 }

@@ -6,6 +6,8 @@ mod checkpoint;
 mod completions;
 mod compression;
 mod connection;
+mod context;
+mod contexts;
 mod csv;
 mod data_dir;
 mod diff;
@@ -66,6 +68,8 @@ use self::{
     attribute::AttributeCommand,
     checkpoint::CheckpointCommand,
     completions::CompletionsCommand,
+    context::ContextCommand,
+    contexts::Applied,
     data_dir::DataDirArgs,
     diff::DiffCommand,
     domain::DomainCommand,
@@ -73,7 +77,7 @@ use self::{
     history::HistoryCommand,
     log::LogCommand,
     mfa::MfaCommand,
-    output::print,
+    output::{print, print_note},
     proto::ProtoCommand,
     read_model::ReadModelCommand,
     replay::ReplayCommand,
@@ -148,6 +152,9 @@ enum Command {
     /// Rebuild the read model of a stopped server.
     #[command(subcommand)]
     ReadModel(ReadModelCommand),
+    /// Name servers, and how to reach them, so that commands need no flags for it.
+    #[command(subcommand)]
+    Context(ContextCommand),
     /// Print the public key that verifies checkpoints, in PEM.
     Key(DataDirArgs),
     /// Write the proto files of the API, for code generators.
@@ -167,7 +174,13 @@ impl Cli {
         if completions::complete(Self::command)? {
             return Ok(None);
         }
-        let read = settings::read(&Self::command()).and_then(|(matches, settings)| {
+        let read = settings::read(&Self::command()).and_then(|(mut matches, settings)| {
+            if let Some(Applied { command, note }) = contexts::apply(&Self::command(), &matches)? {
+                matches = command.try_get_matches()?;
+                if let Some(note) = note {
+                    print_note(&note);
+                }
+            }
             let cli = Self::from_arg_matches(&matches)?;
             Ok(Self { settings, ..cli })
         });
@@ -214,6 +227,7 @@ impl Cli {
             Command::Status(status) => status.run().await,
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
+            Command::Context(command) => command.run(),
             Command::Key(directory) => directory.print_key(),
             Command::Proto(proto) => proto.run(),
             Command::Completions(completions) => completions.run(),

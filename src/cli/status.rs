@@ -1,7 +1,9 @@
 //! `userpool status`: the log, the version and the size of a server.
 
+use std::mem;
+
 use clap::Args;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::{
     event_log::Hash,
@@ -27,22 +29,24 @@ pub(super) struct StatusCommand {
 
 impl StatusCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
+        let context = self.connection.context();
+        let context = context.map(|(name, endpoint)| format!("{name} ({endpoint})"));
         let client = self.connection.connect().await?;
         let log = client.describe_log(DescribeLogRequest::default()).await?;
         match self.output.or_table() {
-            format @ OutputFormat::Table => format.value(&readable(&log))?,
+            format @ OutputFormat::Table => format.value(&readable(&log, context))?,
             format @ (OutputFormat::Json | OutputFormat::Jsonl) => format.message(&log)?,
         }
         Ok(Outcome::Success)
     }
 }
 
-/// The answer with its bytes in hexadecimal.
-fn readable(log: &DescribeLogResponse) -> serde_json::Value {
+/// The answer with its bytes in hexadecimal, after the context of the connection.
+fn readable(log: &DescribeLogResponse, context: Option<String>) -> Value {
     let HashAnchor { position, hash, log_id } = log.head.clone().unwrap_or_default();
     let hexadecimal = |bytes: &[u8]| bytes.try_into().map(Hash).unwrap_or_default().to_string();
     let log_id = if log_id.is_empty() { "(the log is empty)".to_owned() } else { log_id };
-    json!({
+    let mut members = json!({
         "log_id": log_id,
         "position": position,
         "hash": hexadecimal(&hash),
@@ -53,5 +57,9 @@ fn readable(log: &DescribeLogResponse) -> serde_json::Value {
         "engine": log.engine,
         "checkpoint_key": hexadecimal(&log.checkpoint_key),
         "server_version": log.server_version,
-    })
+    });
+    let mut document: Map<_, _> =
+        context.map(|context| ("context".to_owned(), context.into())).into_iter().collect();
+    document.extend(members.as_object_mut().map(mem::take).unwrap_or_default());
+    document.into()
 }

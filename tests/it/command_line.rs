@@ -2,6 +2,7 @@
 
 mod arguments;
 mod completions;
+mod contexts;
 mod copies;
 mod csv;
 mod documents;
@@ -59,9 +60,12 @@ async fn unix_server() -> TestServer {
 fn userpool(endpoint: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
     command.args(arguments).env("USERPOOL_ENDPOINT", endpoint);
-    for name in ["TIMEOUT", "TLS", "CA", "CERT", "CERT_KEY", "SERVER_NAME", "TOKEN_FILE"] {
+    for name in ["TIMEOUT", "TLS", "CA", "CERT", "CERT_KEY", "SERVER_NAME", "TOKEN_FILE", "CONTEXT"]
+    {
         command.env_remove(format!("USERPOOL_{name}"));
     }
+    // The contexts of the developer.
+    command.env_remove("XDG_CONFIG_HOME").env_remove("HOME");
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "USERPOOL_DATA_DIR"] {
         command.env_remove(name);
     }
