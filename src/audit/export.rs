@@ -2,7 +2,10 @@
 //! its stored record, which is authoritative. The first line of a range that does not begin
 //! with the first event is its anchor.
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use chrono::{DateTime, Utc};
 
@@ -24,6 +27,38 @@ pub enum ExportError {
     Io(#[from] io::Error),
 }
 
+/// The form of an export.
+pub trait ExportFormat: fmt::Debug + Sync {
+    /// Writes what comes before the first event.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn begin(&self, out: &mut dyn Write, anchor: Option<RangeAnchor>) -> io::Result<()>;
+
+    /// Writes an event with its record.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn event(&self, out: &mut Vec<u8>, event: &UserPoolEvent) -> io::Result<()>;
+}
+
+/// JSON Lines, which can be verified and imported.
+#[derive(Debug)]
+pub struct JsonLines;
+
+impl ExportFormat for JsonLines {
+    fn begin(&self, out: &mut dyn Write, anchor: Option<RangeAnchor>) -> io::Result<()> {
+        match anchor {
+            Some(anchor) => writeln!(out, "{}", anchor.to_line()?),
+            None => Ok(()),
+        }
+    }
+
+    fn event(&self, out: &mut Vec<u8>, event: &UserPoolEvent) -> io::Result<()> {
+        writeln!(out, "{}", proto::to_json(event)?)
+    }
+}
+
 /// Where an export ends, if before the end of the log. A batch is left out as a whole, so
 /// that the export that begins there adjoins.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,6 +74,7 @@ pub struct ExportEnd {
 #[derive(Debug)]
 pub struct Exporter<W> {
     out: W,
+    format: &'static dyn ExportFormat,
     verifier: Verifier,
     end: ExportEnd,
     /// The lines of a batch that has not ended yet.
@@ -53,6 +89,7 @@ impl<W: Write> Exporter<W> {
     pub fn new(out: W) -> Self {
         Self {
             out,
+            format: &JsonLines,
             verifier: Verifier::default(),
             end: ExportEnd::default(),
             batch: Vec::new(),
@@ -65,16 +102,16 @@ impl<W: Write> Exporter<W> {
     /// begins with the first record.
     ///
     /// # Errors
-    /// The anchor cannot be written.
+    /// The beginning of the format cannot be written.
     pub fn for_range(
         out: W,
+        format: &'static dyn ExportFormat,
         anchor: Option<RangeAnchor>,
         end: ExportEnd,
     ) -> Result<Self, ExportError> {
-        let mut exporter = Self { end, ..Self::new(out) };
+        let mut exporter = Self { format, end, ..Self::new(out) };
+        format.begin(&mut exporter.out, anchor)?;
         if let Some(anchor) = anchor {
-            let line = anchor.to_line().map_err(io::Error::from)?;
-            writeln!(exporter.out, "{line}")?;
             exporter.verifier.begin_range(anchor)?;
             exporter.written = anchor.head;
         }
@@ -118,7 +155,7 @@ impl<W: Write> Exporter<W> {
         if self.is_finished {
             return Ok(());
         }
-        writeln!(self.batch, "{}", proto::to_json(event)?)?;
+        self.format.event(&mut self.batch, event)?;
         if record.is_last_in_batch() {
             let ExportEnd { position, time } = self.end;
             let recorded = event.record_time.and_then(proto::to_date_time);

@@ -16,7 +16,7 @@ mod verify;
 pub use self::{
     anchor::{AnchorError, RangeAnchor},
     codec::{DecodeCause, DecodeError, decode_with_record},
-    export::{ExportEnd, ExportError, Exporter},
+    export::{ExportEnd, ExportError, ExportFormat, Exporter, JsonLines},
     import::{ExportReader, ImportError},
     mismatch::{Mismatch, MismatchCause},
     reader::LogReader,

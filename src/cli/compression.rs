@@ -20,7 +20,7 @@ pub(super) enum CompressedWriter<W: Write> {
     Zstd(ZstdWriter<BufWriter<W>>),
 }
 
-impl<W: Write> CompressedWriter<W> {
+impl<W: Write + Send + 'static> CompressedWriter<W> {
     /// Compresses with gzip if the name ends in `.gz`, with Zstandard if in `.zst`.
     pub(super) fn new(name: Option<&Path>, out: W) -> Self {
         let out = BufWriter::new(out);
@@ -41,7 +41,7 @@ impl<W: Write> CompressedWriter<W> {
     }
 }
 
-impl<W: Write> Write for CompressedWriter<W> {
+impl<W: Write + Send + 'static> Write for CompressedWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(out) => out.write(bytes),

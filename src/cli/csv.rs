@@ -9,7 +9,10 @@ use std::io::{self, Write};
 
 use ::csv::{Terminator, Writer, WriterBuilder};
 
-use crate::proto::{self, UserPoolEvent};
+use crate::{
+    audit::{ExportFormat, RangeAnchor},
+    proto::{self, UserPoolEvent},
+};
 
 use super::{
     event::{actor_identity, change, kind_name, peer_address},
@@ -45,10 +48,15 @@ impl<W: Write> EventCsv<W> {
     /// # Errors
     /// They cannot be written.
     pub(super) fn new(out: W) -> io::Result<Self> {
-        let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
+        let Self(mut writer) = Self::continued(out);
         writer.write_record(COLUMNS)?;
         writer.flush()?;
         Ok(Self(writer))
+    }
+
+    /// Goes on after the names of the columns.
+    fn continued(out: W) -> Self {
+        Self(WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out))
     }
 
     /// Writes an event. [`flush`](Self::flush) passes it on.
@@ -78,6 +86,22 @@ impl<W: Write> EventCsv<W> {
     /// It cannot be written.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+/// An export as comma-separated values, which can be neither verified nor imported.
+#[derive(Debug)]
+pub(super) struct CsvExport;
+
+impl ExportFormat for CsvExport {
+    fn begin(&self, out: &mut dyn Write, _: Option<RangeAnchor>) -> io::Result<()> {
+        EventCsv::new(out).map(drop)
+    }
+
+    fn event(&self, out: &mut Vec<u8>, event: &UserPoolEvent) -> io::Result<()> {
+        let mut csv = EventCsv::continued(out);
+        csv.push(event)?;
+        csv.flush()
     }
 }
 

@@ -7,11 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::{
     app::Source,
-    audit::{Exporter, LogReader},
+    audit::{ExportFormat, Exporter, JsonLines, LogReader},
     event_log::{EventLog as _, Head, Position},
     proto::watch_user_pool_events_response::Content,
     telemetry::error_chain,
@@ -20,6 +20,7 @@ use crate::{
 
 use super::{
     connection::{AccessArgs, next_message},
+    csv::CsvExport,
     data_dir,
     error::CliError,
     export_file::ExportFile,
@@ -58,6 +59,10 @@ pub(super) struct ExportCommand {
     /// owner. If omitted or "-", standard output.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    /// Write in this format: jsonl, which can be verified and imported, or csv, for spreadsheets,
+    /// which cannot. If omitted, jsonl.
+    #[arg(short, long, value_name = "FORMAT", hide_possible_values = true)]
+    output: Option<ExportOutput>,
     #[command(flatten)]
     range: RangeArgs,
     // Last, because its heading applies to every argument after it.
@@ -65,16 +70,29 @@ pub(super) struct ExportCommand {
     access: AccessArgs,
 }
 
+/// The format of an export.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExportOutput {
+    /// One JSON document per line, with the stored record.
+    Jsonl,
+    /// Comma-separated values, without the record.
+    Csv,
+}
+
 impl ExportCommand {
     pub(super) async fn run(self, source: &dyn Source) -> Result<Outcome, CliError> {
         let range = self.range.resolve(source.now())?;
         let origin = Origin::new(self.from, self.data_dir)?;
         let path = self.file.as_deref().filter(|path| *path != Path::new("-"));
+        let format: &'static dyn ExportFormat = match self.output {
+            Some(ExportOutput::Csv) => &CsvExport,
+            Some(ExportOutput::Jsonl) | None => &JsonLines,
+        };
         let mut file = ExportFile::create(path)?;
         let exported = match origin {
-            Origin::Directory(path) => export_directory(&path, range, &mut file.out).await,
+            Origin::Directory(path) => export_directory(&path, range, format, &mut file.out).await,
             Origin::Server(endpoint) => {
-                export_server(endpoint, self.access, range, &mut file.out).await
+                export_server(endpoint, self.access, range, format, &mut file.out).await
             }
         };
         let exported = match exported {
@@ -155,6 +173,7 @@ impl Origin {
 async fn export_directory(
     path: &Path,
     range: ExportRange,
+    format: &'static dyn ExportFormat,
     out: &mut impl Write,
 ) -> Result<Exported, CliError> {
     let (_data_dir, log) = data_dir::open(path).map_err(|error| {
@@ -162,7 +181,7 @@ async fn export_directory(
         CliError::message(format!("{}; {remedy}", error_chain(&error)))
     })?;
     let anchor = range.find_anchor(&log).await?;
-    let mut exporter = Exporter::for_range(out, anchor, range.end)?;
+    let mut exporter = Exporter::for_range(out, format, anchor, range.end)?;
     let after = anchor.map_or(Position::START, |anchor| anchor.head.position);
     let end = log.head().borrow().position;
     let bar = progress::new_bar(end.0.saturating_sub(after.0));
@@ -183,11 +202,12 @@ async fn export_server(
     endpoint: Endpoint,
     access: AccessArgs,
     range: ExportRange,
+    format: &'static dyn ExportFormat,
     out: &mut impl Write,
 ) -> Result<Exported, CliError> {
     let client = access.connect(endpoint).await?;
     let WatchedRange { anchor, first, mut events } = range.watch(&client).await?;
-    let mut exporter = Exporter::for_range(out, anchor, range.end)?;
+    let mut exporter = Exporter::for_range(out, format, anchor, range.end)?;
     let after = anchor.map_or(Position::START, |anchor| anchor.head.position);
     let mut message = first;
     loop {

@@ -13,7 +13,7 @@ use super::{compression::CompressedWriter, error::CliError};
 
 /// A file that is written beside the one that it replaces, or standard output.
 pub(super) struct ExportFile {
-    pub(super) out: CompressedWriter<Box<dyn Write>>,
+    pub(super) out: CompressedWriter<Box<dyn Write + Send>>,
     /// The file, unless it is written directly.
     replaced: Option<ReplacedFile>,
 }
@@ -29,7 +29,7 @@ impl ExportFile {
     /// standard output, without a path.
     pub(super) fn create(path: Option<&Path>) -> Result<Self, CliError> {
         let Some(path) = path else {
-            let stdout: Box<dyn Write> = Box::new(io::stdout());
+            let stdout: Box<dyn Write + Send> = Box::new(io::stdout());
             return Ok(Self { out: CompressedWriter::new(None, stdout), replaced: None });
         };
         let is_replaced = path.is_file() || !path.exists();
@@ -41,7 +41,7 @@ impl ExportFile {
             file.map(|file| (path.to_owned(), file))
         };
         let (unfinished, file) = opened.map_err(|error| CliError::file(path, &error))?;
-        let out: Box<dyn Write> = Box::new(file.try_clone()?);
+        let out: Box<dyn Write + Send> = Box::new(file.try_clone()?);
         let replaced =
             is_replaced.then(|| ReplacedFile { path: path.to_owned(), unfinished, file });
         Ok(Self { out: CompressedWriter::new(Some(path), out), replaced })

@@ -2,6 +2,7 @@
 //! imports them, without trusting them.
 
 mod compression;
+mod csv;
 mod ranges;
 mod rules;
 mod verification;
