@@ -18,6 +18,7 @@ use super::{
     compression::decompressed,
     error::CliError,
     report::{Report, Statements},
+    text::escape,
 };
 
 /// Opens an export; `-` is standard input.
@@ -160,23 +161,17 @@ fn stated_anchor(anchor: RangeAnchor, is_compared: bool) -> String {
 /// What the rules need to know of the events before the range.
 fn assumed_fact(assumption: Assumption, subjects: &Subjects) -> String {
     let Subjects { count, examples } = subjects;
-    let more = usize::try_from(*count).unwrap_or(usize::MAX) > examples.len();
-    let names = format!("{}{}", examples.join(", "), if more { ", …" } else { "" });
     let fact = match assumption {
-        Assumption::Exists => {
-            format!("that {count} user pools existed at the revision before ({names})")
+        Assumption::Exists => "user pools existed at the revision before, and were not deleted",
+        Assumption::KeepsDomain => "updates kept the domains of their user pools",
+        Assumption::IsDeletable => {
+            "user pools had no domain and no protection when they were deleted"
         }
-        Assumption::KeepsDomain => {
-            format!("that {count} updates kept the domains of their user pools ({names})")
-        }
-        Assumption::IsDeletable => format!(
-            "that {count} user pools had no domain and no protection when they were deleted \
-             ({names})"
-        ),
-        Assumption::OwnsDomain => {
-            format!("that {count} domains belonged to the user pools that changed them ({names})")
-        }
-        Assumption::DomainIsFree => format!("that {count} domains could be assigned ({names})"),
+        Assumption::OwnsDomain => "domains belonged to the user pools that changed them",
+        Assumption::DomainIsFree => "domains had no owner when they were assigned",
     };
-    format!("{fact}: that depends on events before the range")
+    let more = usize::try_from(*count).unwrap_or(usize::MAX) > examples.len();
+    let names = escape(&examples.join(", "));
+    let names = if more { format!("{names}, …") } else { names };
+    format!("that {fact}, which depends on events before the range ({count}: {names})")
 }

@@ -13,6 +13,7 @@ use crate::{
 use super::{
     error::CliError,
     output::{OutputFormat, print},
+    text::escape,
 };
 
 /// The result of verifying the history of a server, or exports.
@@ -102,7 +103,8 @@ impl Report {
         if before > 0 {
             print(&format!("Every record up to position {before} is valid."))?;
         }
-        let reason = error_chain(cause);
+        // It may quote what a server or a file says.
+        let reason = escape(&error_chain(cause));
         let place = self.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
         print(&format!("{red}INVALID{red:#} at position {position}{place}: {reason}."))?;
         self.remedy.map_or(Ok(()), print)

@@ -42,6 +42,7 @@ pub(super) struct ZstdWriter<W> {
 impl<W: Write + Send + 'static> ZstdWriter<W> {
     pub(super) fn new(out: W) -> Self {
         let (chunks, received) = sync_channel(1);
+        #[expect(clippy::disallowed_methods, reason = "no simulation runs a command")]
         let compressor = thread::spawn(move || compress(received, out));
         Self { chunk: Vec::with_capacity(CHUNK_BYTES), chunks, compressor: Some(compressor) }
     }
@@ -223,7 +224,6 @@ fn damaged(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Er
 }
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test fails at its first error")]
 mod tests {
     use super::*;
 
