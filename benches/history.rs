@@ -27,8 +27,8 @@ use tonic::transport::Channel;
 use userpool::{
     app::SystemSource,
     proto::{
-        ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest, UserPoolEventFilter,
-        replay_user_pool_request::AsOf,
+        EventView, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest,
+        UserPoolEventFilter, replay_user_pool_request::AsOf,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
     server::{Config, Server},
@@ -74,7 +74,7 @@ async fn measure(events: u64) -> Vec<(&'static str, Duration)> {
     let channel = Channel::from_shared(address).expect("an address").connect().await;
     let client = UserPoolHistoryServiceClient::new(channel.expect("a connection"));
 
-    let page = |direction: ReadDirection| {
+    let page = |direction: ReadDirection, view: EventView| {
         let filter = UserPoolEventFilter {
             user_pool_id: Some(POOL.to_owned()),
             ..UserPoolEventFilter::default()
@@ -82,6 +82,7 @@ async fn measure(events: u64) -> Vec<(&'static str, Duration)> {
         ListUserPoolEventsRequest {
             filter: Some(filter),
             direction: direction.into(),
+            view: view.into(),
             ..ListUserPoolEventsRequest::default()
         }
     };
@@ -107,8 +108,18 @@ async fn measure(events: u64) -> Vec<(&'static str, Duration)> {
         }
     };
     let figures = vec![
-        ("first page of 100, oldest first", median(|| list(page(ReadDirection::Forward))).await),
-        ("first page of 100, newest first", median(|| list(page(ReadDirection::Backward))).await),
+        (
+            "first page of 100, oldest first",
+            median(|| list(page(ReadDirection::Forward, EventView::Full))).await,
+        ),
+        (
+            "first page of 100, newest first",
+            median(|| list(page(ReadDirection::Backward, EventView::Full))).await,
+        ),
+        (
+            "summary of 100, newest first",
+            median(|| list(page(ReadDirection::Backward, EventView::Summary))).await,
+        ),
         ("replay at the middle, 5,000 events", median(|| replay(OWN / 2)).await),
     ];
     let _ = stop.send(());

@@ -6,7 +6,9 @@ use std::{
 };
 
 use prost::Message as _;
-use userpool::proto::{DescribeUserPoolRequest, ListUserPoolEventsRequest, UserPoolEventFilter};
+use userpool::proto::{
+    DescribeUserPoolRequest, EventView, ListUserPoolEventsRequest, UserPoolEventFilter,
+};
 
 use crate::{
     Bench,
@@ -80,7 +82,11 @@ fn page(bench: &Bench, report: &mut Report, sizes: &[Size<'_>]) {
         turn(bench, server, LIST_EVENTS, 1, |_| {
             let id = Some(POOL.to_owned());
             let filter = Some(UserPoolEventFilter { user_pool_id: id, ..Default::default() });
-            let request = ListUserPoolEventsRequest { filter, ..Default::default() };
+            let request = ListUserPoolEventsRequest {
+                filter,
+                view: EventView::Full.into(),
+                ..Default::default()
+            };
             request.encode_to_vec().into()
         })
     });

@@ -5,9 +5,8 @@ use clap::ValueEnum;
 
 use crate::{
     auth::Identity,
-    proto::{
-        ActorKind, UserPoolEvent, UserPoolEventType, UserPoolMfaConfigSet, user_pool_event::Payload,
-    },
+    proto::{ActorKind, EventChange, UserPoolEvent, UserPoolEventType},
+    user_pool,
 };
 
 use super::{cell::Cell, terminal, text::escape};
@@ -53,6 +52,9 @@ const KIND: usize = 16;
 const ACTOR: usize = 24;
 /// The minimum width of a column that is shortened.
 const MIN_CELL: usize = 12;
+
+/// The paths of names, which need no explanation.
+const NAMES: [&str; 3] = ["pool_name", "domain", "custom_domain"];
 
 /// The columns of the history of one user pool.
 pub(super) const COLUMNS: [&str; 5] = ["#REVISION", "TIME", "TYPE", "~ACTOR", "~WHAT"];
@@ -221,39 +223,33 @@ pub(super) fn peer_address(event: &UserPoolEvent) -> String {
     event.actor.as_ref().map(|actor| actor.peer_address.clone()).unwrap_or_default()
 }
 
-/// The change in a few words.
+/// What changed, in a few words. Of a whole event, the values before it are not known.
 pub(super) fn change(event: &UserPoolEvent) -> Cell {
-    let list = |names: &[String]| Cell::List(names.iter().map(|name| escape(name)).collect());
-    let change = match &event.payload {
-        Some(Payload::UserPoolCreated(created)) => {
-            created.user_pool.as_ref().and_then(|pool| pool.name.clone()).unwrap_or_default()
-        }
-        Some(Payload::UserPoolUpdated(updated)) => {
-            return list(&updated.changed_paths);
-        }
-        Some(Payload::UserPoolTagged(tagged)) => {
-            return Cell::List(tagged.tags.keys().map(|key| escape(key)).collect());
-        }
-        Some(Payload::UserPoolUntagged(untagged)) => return list(&untagged.tag_keys),
-        Some(Payload::CustomAttributesAdded(added)) => {
-            let names = added.custom_attributes.iter().map(|attribute| escape(attribute.name()));
-            return Cell::List(names.collect());
-        }
-        Some(Payload::UserPoolMfaConfigSet(set)) => mfa(set),
-        Some(Payload::UserPoolDomainCreated(created)) => created.domain.clone(),
-        Some(Payload::UserPoolDomainUpdated(updated)) => updated.domain.clone(),
-        Some(Payload::UserPoolDomainDeleted(deleted)) => deleted.domain.clone(),
-        Some(Payload::UserPoolDeleted(_)) | None => String::new(),
-    };
-    escape(&change).into()
+    let of_whole = event.payload.as_ref().map(|payload| user_pool::changes(payload, None));
+    let changes = of_whole.as_ref().unwrap_or(&event.changes);
+    let is_of_tags = matches!(
+        event.r#type(),
+        UserPoolEventType::UserPoolTagged | UserPoolEventType::UserPoolUntagged
+    );
+    let item = |change| escape(&describe(change, is_of_tags));
+    Cell::List(changes.iter().map(item).collect())
 }
 
-/// Whether users authenticate with several factors, and with which.
-fn mfa(set: &UserPoolMfaConfigSet) -> String {
-    let has_token = set.software_token_mfa.is_some_and(|token| token.enabled());
-    let factors = [(set.sms_mfa(), "SMS"), (has_token, "software token")];
-    let factors: Vec<_> =
-        factors.iter().filter(|(is_set, _)| *is_set).map(|(_, name)| *name).collect();
-    let value = set.mfa_configuration().as_str_name();
-    if factors.is_empty() { value.to_owned() } else { format!("{value}: {}", factors.join(", ")) }
+/// A change of one field: `path: old → new`. A name stands for itself, and so does an attribute
+/// that was added; an event that changes only tags need not say that they are.
+fn describe(change: &EventChange, is_of_tags: bool) -> String {
+    let EventChange { path, old_value, new_value, old_value_unknown } = change;
+    let attribute = path.strip_prefix("schema_attributes.");
+    let tag = path.strip_prefix("user_pool_tags.").filter(|_| is_of_tags);
+    let path = attribute.or(tag).unwrap_or(path);
+    let is_name = NAMES.contains(&path) && !old_value_unknown;
+    match (old_value, new_value) {
+        (None, Some(name)) | (Some(name), None) if is_name => name.clone(),
+        (Some(old), Some(new)) if is_name && old == new => new.clone(),
+        (None, Some(_)) if attribute.is_some() => path.to_owned(),
+        (Some(old), Some(new)) => format!("{path}: {old} → {new}"),
+        (Some(old), None) => format!("{path}: {old} → none"),
+        (None, Some(new)) => format!("{path}: {new}"),
+        (None, None) => path.to_owned(),
+    }
 }

@@ -5,7 +5,10 @@ use std::io::{self, Stdout};
 
 use clap::{Args, ValueEnum};
 
-use crate::proto::UserPoolEvent;
+use crate::{
+    proto::{EventView, UserPoolEvent},
+    user_pool,
+};
 
 use super::{
     csv::EventCsv,
@@ -44,7 +47,14 @@ impl EventOutputArgs {
 
 /// Prints events.
 #[derive(Debug)]
-pub(super) enum EventOutput {
+pub(super) struct EventOutput {
+    sink: EventSink,
+    /// Whether JSON has whole events, if there are such, instead of summaries.
+    is_whole: bool,
+}
+
+#[derive(Debug)]
+enum EventSink {
     /// All at the end, as a table that fits them or as one document.
     List(ListOutput),
     /// Each at once, with fixed column widths or as a document of its own.
@@ -65,37 +75,55 @@ impl EventFormat {
     }
 }
 
+impl EventFormat {
+    /// Whether a server must send whole events, if they are wanted where the format has space.
+    pub(super) const fn view(self, is_whole: bool) -> EventView {
+        match self {
+            Self::Json | Self::Jsonl if is_whole => EventView::Full,
+            Self::Table | Self::Json | Self::Jsonl | Self::Csv => EventView::Summary,
+        }
+    }
+}
+
 impl EventOutput {
     /// For the events of one user pool, of which there is a last one.
-    pub(super) fn list(format: EventFormat) -> Result<Self, CliError> {
-        match format.general() {
-            Some(format) => Ok(Self::List(ListOutput::new(format, "events", &event::COLUMNS))),
-            None => Self::csv(),
-        }
+    pub(super) fn list(format: EventFormat, is_whole: bool) -> Result<Self, CliError> {
+        let sink = match format.general() {
+            Some(format) => EventSink::List(ListOutput::new(format, "events", &event::COLUMNS)),
+            None => EventSink::csv()?,
+        };
+        Ok(Self { sink, is_whole })
     }
 
     /// For events without an end, so there is neither a document around them nor a common width.
     /// Prints the heading.
-    pub(super) fn stream(format: EventFormat, layout: EventLayout) -> Result<Self, CliError> {
-        let Some(format) = format.general() else { return Self::csv() };
-        if format == OutputFormat::Table {
+    pub(super) fn stream(
+        format: EventFormat,
+        layout: EventLayout,
+        is_whole: bool,
+    ) -> Result<Self, CliError> {
+        let sink = match format.general() {
+            Some(format) => EventSink::Lines(format, layout),
+            None => EventSink::csv()?,
+        };
+        if let EventSink::Lines(OutputFormat::Table, layout) = sink {
             print(&layout.heading())?;
         }
-        Ok(Self::Lines(format, layout))
+        Ok(Self { sink, is_whole })
     }
 
-    fn csv() -> Result<Self, CliError> {
-        let csv = EventCsv::new(io::stdout()).map_err(|error| CliError::stdout(&error))?;
-        Ok(Self::Csv(Box::new(csv)))
-    }
-
-    /// Adds an event.
+    /// Adds an event, whole or a summary.
     pub(super) fn push(&mut self, event: &UserPoolEvent) -> Result<(), CliError> {
-        match self {
-            Self::List(list) => list.push(event, event::row),
-            Self::Lines(OutputFormat::Table, layout) => print(&layout.line(event)),
-            Self::Lines(format, _) => format.message(event),
-            Self::Csv(csv) => {
+        match &mut self.sink {
+            EventSink::List(list) => list.push(event, event::row),
+            EventSink::Lines(OutputFormat::Table, layout) => print(&layout.line(event)),
+            EventSink::Lines(format, _) if self.is_whole || event.payload.is_none() => {
+                format.message(event)
+            }
+            EventSink::Lines(format, _) => {
+                format.message(&user_pool::summarize(event.clone(), None))
+            }
+            EventSink::Csv(csv) => {
                 csv.push(event).and_then(|()| csv.flush()).map_err(|error| CliError::stdout(&error))
             }
         }
@@ -103,9 +131,16 @@ impl EventOutput {
 
     /// Prints everything that is not printed yet.
     pub(super) fn finish(self) -> Result<(), CliError> {
-        match self {
-            Self::List(list) => list.finish(),
-            Self::Lines(..) | Self::Csv(_) => Ok(()),
+        match self.sink {
+            EventSink::List(list) => list.finish(),
+            EventSink::Lines(..) | EventSink::Csv(_) => Ok(()),
         }
+    }
+}
+
+impl EventSink {
+    fn csv() -> Result<Self, CliError> {
+        let csv = EventCsv::new(io::stdout()).map_err(|error| CliError::stdout(&error))?;
+        Ok(Self::Csv(Box::new(csv)))
     }
 }

@@ -53,6 +53,9 @@ pub(super) struct HistoryCommand {
     /// Then print new events as they are recorded, until interrupted.
     #[arg(long, conflicts_with_all = ["reverse", "until", "limit"])]
     follow: bool,
+    /// Print whole events in JSON: with the payload and the hashes, without the list of changes.
+    #[arg(long)]
+    full: bool,
     #[command(flatten)]
     output: EventOutputArgs,
     #[command(flatten)]
@@ -73,9 +76,9 @@ impl HistoryCommand {
         let direction = if self.reverse { ReadDirection::Backward } else { ReadDirection::Forward };
         let client = self.connection.connect().await?;
         let mut output = if self.follow {
-            EventOutput::stream(format, EventLayout::Pool)?
+            EventOutput::stream(format, EventLayout::Pool, self.full)?
         } else {
-            EventOutput::list(format)?
+            EventOutput::list(format, self.full)?
         };
         let mut head = 0;
         let page = async |page_size, token: Option<String>| {
@@ -84,6 +87,7 @@ impl HistoryCommand {
                 direction: direction.into(),
                 page_size,
                 page_token: token.unwrap_or_default(),
+                view: format.view(self.full).into(),
                 ..ListUserPoolEventsRequest::default()
             };
             let page = client.list_user_pool_events(request).await?;

@@ -7,6 +7,7 @@
 
 mod arn;
 mod assumptions;
+mod changes;
 mod check;
 mod command;
 mod contradiction;
@@ -37,6 +38,7 @@ pub(crate) use self::check::{Check, lower_camel};
 pub use self::{
     arn::UserPoolArns,
     assumptions::{Assumption, Assumptions, Subjects},
+    changes::{changes, has_whole_state, replaces_values, summarize},
     command::{CheckedCommand, Command, CommandOptions, CreateUserPool, Target, UpdateUserPool},
     contradiction::{Contradiction, EventFacts, check_event},
     create_request::to_create_request,

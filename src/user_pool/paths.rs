@@ -126,29 +126,59 @@ pub fn canonical_mask(paths: Vec<String>) -> Vec<String> {
 /// The sorted paths of the settings that differ. If both sides have a message, the paths of
 /// its changed fields are listed instead of its own.
 pub(super) fn changed(before: &UserPool, after: &UserPool) -> Vec<String> {
-    let (before, after) = (to_dynamic(before), to_dynamic(after));
-    let mut paths = Vec::new();
-    collect_changes("", &before, &after, &mut paths);
-    paths.iter_mut().filter(|path| *path == NAME).for_each(|path| POOL_NAME.clone_into(path));
+    let mut paths: Vec<_> =
+        changed_fields(before, after).into_iter().map(|found| found.path).collect();
     paths.sort();
     paths
+}
+
+/// A field that differs between two user pools, and its values.
+#[derive(Debug)]
+pub(super) struct ChangedField {
+    pub(super) path: String,
+    pub(super) field: FieldDescriptor,
+    pub(super) before: Option<Value>,
+    pub(super) after: Option<Value>,
+}
+
+/// The fields that differ, in the order of the schema. If both sides have a message, its changed
+/// fields are listed instead of it.
+pub(super) fn changed_fields(before: &UserPool, after: &UserPool) -> Vec<ChangedField> {
+    let mut found = Vec::new();
+    collect_changes("", &to_dynamic(before), &to_dynamic(after), &mut found);
+    let names = found.iter_mut().filter(|field| field.path == NAME);
+    names.for_each(|field| POOL_NAME.clone_into(&mut field.path));
+    found
 }
 
 fn collect_changes(
     prefix: &str,
     before: &DynamicMessage,
     after: &DynamicMessage,
-    paths: &mut Vec<String>,
+    found: &mut Vec<ChangedField>,
 ) {
     for field in before.descriptor().fields() {
         let path = format!("{prefix}{}", field.name());
         match (get_if_set(before, &field), get_if_set(after, &field)) {
             (Some(Value::Message(before)), Some(Value::Message(after))) => {
-                collect_changes(&format!("{path}."), &before, &after, paths);
+                collect_changes(&format!("{path}."), &before, &after, found);
             }
-            (before, after) => paths.extend((before != after).then_some(path)),
+            (before, after) if before != after => {
+                found.push(ChangedField { path, field, before, after });
+            }
+            _ => (),
         }
     }
+}
+
+/// The fields at these paths of settings that have changed to those of `after`.
+pub(super) fn fields_at(paths: &[String], after: &UserPool) -> Vec<ChangedField> {
+    let message = to_dynamic(after);
+    let at = |path: &String| {
+        let after = get(&message, if path == POOL_NAME { NAME } else { path });
+        Some(ChangedField { path: path.clone(), field: resolve(path)?, before: None, after })
+    };
+    paths.iter().filter_map(at).collect()
 }
 
 fn get_if_set(message: &DynamicMessage, field: &FieldDescriptor) -> Option<Value> {

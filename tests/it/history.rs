@@ -7,6 +7,7 @@ mod log_id;
 mod pages;
 mod replay;
 mod signatures;
+mod summaries;
 
 use tonic::transport::Channel;
 use userpool::proto::{

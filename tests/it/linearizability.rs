@@ -14,8 +14,9 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use userpool::proto::{
-    DescribeUserPoolRequest, ListUserPoolEventsRequest, ReplayUserPoolRequest, UserPoolEvent,
-    replay_user_pool_request::AsOf, user_pool_history_service_client::UserPoolHistoryServiceClient,
+    DescribeUserPoolRequest, EventView, ListUserPoolEventsRequest, ReplayUserPoolRequest,
+    UserPoolEvent, replay_user_pool_request::AsOf,
+    user_pool_history_service_client::UserPoolHistoryServiceClient,
 };
 
 use self::model::{Run, Worker, check, entry_of, history::Outcome, recorded};
@@ -137,8 +138,12 @@ async fn log(channel: &Channel) -> Vec<UserPoolEvent> {
     let mut events = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request =
-            ListUserPoolEventsRequest { page_size: 1000, page_token, ..Default::default() };
+        let request = ListUserPoolEventsRequest {
+            page_size: 1000,
+            page_token,
+            view: EventView::Full.into(),
+            ..Default::default()
+        };
         let page = client.list_user_pool_events(request).await.expect("a page").into_inner();
         events.extend(page.events);
         page_token = page.next_page_token;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinSet};
 use tonic::transport::Channel;
 use userpool::proto::{
-    ListUserPoolEventsRequest, UserPoolEvent, UserPoolEventFilter, UserPoolEventType,
+    EventView, ListUserPoolEventsRequest, UserPoolEvent, UserPoolEventFilter, UserPoolEventType,
     WatchUserPoolEventsRequest, user_pool_history_service_client::UserPoolHistoryServiceClient,
     user_pool_service_client::UserPoolServiceClient, watch_user_pool_events_request::Start,
     watch_user_pool_events_response::Content,
@@ -255,8 +255,12 @@ async fn log(channel: Channel) -> BTreeMap<i64, UserPoolEvent> {
     let mut events = BTreeMap::new();
     let mut page_token = String::new();
     loop {
-        let request =
-            ListUserPoolEventsRequest { page_size: 1000, page_token, ..Default::default() };
+        let request = ListUserPoolEventsRequest {
+            page_size: 1000,
+            page_token,
+            view: EventView::Full.into(),
+            ..Default::default()
+        };
         let page = client.list_user_pool_events(request).await.expect("a page").into_inner();
         events.extend(page.events.into_iter().map(|event| (event.position, event)));
         page_token = page.next_page_token;

@@ -9,6 +9,7 @@ mod query;
 mod recent;
 mod replay;
 mod sequence;
+mod summary;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! Pages of the events that match a filter, bounded in events, bytes and work.
 
+use std::mem;
+
 use prost::Message as _;
 
 use crate::{
@@ -11,7 +13,7 @@ use super::{EventQuery, History, HistoryError, sequence::EventSequence};
 
 /// The maximum bytes of events in a page, unless a single event is larger. gRPC clients
 /// refuse messages over 4 MiB.
-const MAX_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 1024 * 1024;
 /// The maximum number of events read for one page, so that a filter that matches few
 /// events does not read the whole log in one call.
 const MAX_SCANNED: u64 = 10_000;
@@ -39,6 +41,26 @@ impl History {
     /// # Errors
     /// See [`HistoryError`].
     pub async fn page(
+        &self,
+        query: &EventQuery,
+        start: Option<u64>,
+    ) -> Result<EventPage, HistoryError> {
+        let mut page = self.page_of_whole_events(query, start).await?;
+        if query.summaries {
+            let place = |event: &UserPoolEvent| match query.filter.user_pool_id {
+                Some(_) => event.revision,
+                None => event.position,
+            };
+            let places: Vec<_> = page.events.iter().map(place).collect();
+            page.events = self.summaries(mem::take(&mut page.events)).await?;
+            // The next page begins with the first event that was left out.
+            let left_out = places.get(page.events.len());
+            page.next = left_out.and_then(|place| u64::try_from(*place).ok()).or(page.next);
+        }
+        Ok(page)
+    }
+
+    async fn page_of_whole_events(
         &self,
         query: &EventQuery,
         start: Option<u64>,

@@ -7,7 +7,7 @@ use prost_types::Timestamp;
 use crate::{
     event_log::{Hash, Head, LogId, Position},
     proto::{
-        HashAnchor, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest,
+        EventView, HashAnchor, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest,
         VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest, replay_user_pool_request::AsOf,
         watch_user_pool_events_request::Start,
     },
@@ -36,6 +36,8 @@ pub struct EventQuery {
     pub page_token: String,
     /// Whether to return the stored record with each event.
     pub include_records: bool,
+    /// Whether to return summaries instead of whole events.
+    pub summaries: bool,
 }
 
 /// A request to rebuild a user pool from its events.
@@ -94,6 +96,11 @@ impl EventQuery {
     pub fn parse(request: ListUserPoolEventsRequest) -> Result<Self, InvalidRequest> {
         Check::run(|check| check_list(check, &request))?;
         let backward = request.direction() == ReadDirection::Backward;
+        let summaries = match request.view() {
+            EventView::Unspecified => !request.include_records,
+            EventView::Summary => true,
+            EventView::Full => false,
+        };
         let ListUserPoolEventsRequest {
             filter,
             direction: _,
@@ -101,13 +108,14 @@ impl EventQuery {
             page_token,
             include_records,
             min_position: _,
+            view: _,
         } = request;
         let page_size = match usize::try_from(page_size).unwrap_or_default() {
             0 => DEFAULT_PAGE_SIZE,
             size => size.min(MAX_PAGE_SIZE),
         };
         let filter = EventFilter::new(filter.unwrap_or_default());
-        Ok(Self { filter, backward, page_size, page_token, include_records })
+        Ok(Self { filter, backward, page_size, page_token, include_records, summaries })
     }
 }
 
@@ -197,6 +205,14 @@ fn check_list(check: &mut Check, request: &ListUserPoolEventsRequest) {
         check.enum_value("direction", Some(request.direction), ReadDirection::as_str_name);
     }
     check.range("page_size", Some(request.page_size), 0..=i32::MAX);
+    if request.view != 0 {
+        check.enum_value("view", Some(request.view), EventView::as_str_name);
+    }
+    if request.include_records && request.view() == EventView::Summary {
+        let allowed = "must be EVENT_VIEW_FULL or absent, because include_records is set";
+        let shown = EventView::Summary.as_str_name();
+        check.refuse("view", Rule::Conflict, Some(&shown), allowed, "be EVENT_VIEW_FULL");
+    }
     fields::min_position(check, request.min_position);
 }
 

@@ -44,6 +44,11 @@ impl<'a> EventSequence<'a> {
         Ok(sequence)
     }
 
+    /// The first events of a user pool, up to a revision that it has.
+    pub(super) fn revisions(history: &'a History, id: &UserPoolId, last: u64) -> Self {
+        Self { history, stream: Some(id.clone()), length: last, include_records: false }
+    }
+
     /// Sets whether each event is read with its stored record.
     pub(super) fn with_records(self, include_records: bool) -> Self {
         Self { include_records, ..self }

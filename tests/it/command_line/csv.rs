@@ -34,8 +34,8 @@ async fn events_are_records_of_rfc_4180_without_formulas() {
     let second_request = events[1].get("requestId").and_then(|id| id.as_str()).unwrap_or_default();
     let expected = [
         format!("{HEADING}\r\n"),
-        row(0, &first, &request_id, "\"'=1+1, @a\\n\""),
-        row(1, &second, second_request, "\"'=b, a\""),
+        row(0, &first, &request_id, "\"'=1+1, @a\\n, user_pool_tags.=b: 2, user_pool_tags.a: 1\""),
+        row(1, &second, second_request, "\"'=b: 2 → none, a: 1 → none\""),
     ];
     let csv = output(userpool(&endpoint, &["history", &id, "-o", "csv"])).await;
     assert_eq!((csv.code, csv.stdout), (0, expected.concat()));

@@ -28,7 +28,7 @@ async fn a_history_shows_when_who_and_what_changed() {
         "REVISION  TIME  TYPE  ACTOR  WHAT\n  \
          1  {first}  created  uid={uid}  people\n  \
          2  {second}  domain-created  uid={uid}  people-login\n  \
-         3  {third}  updated  uid={uid}  user_pool_tags\n"
+         3  {third}  updated  uid={uid}  user_pool_tags.team: people\n"
     );
     assert_eq!(by_kind(&history.stdout), expected);
 

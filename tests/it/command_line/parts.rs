@@ -63,14 +63,32 @@ async fn each_part_can_be_changed_and_its_history_says_how() {
     let changes: Vec<_> = lines.iter().map(|line| (line[2], line[4..].join(" "))).collect();
     let expected = [
         ("created", "people"),
-        ("tagged", "stage, team"),
-        ("untagged", "stage"),
+        ("tagged", "stage: test, team: a=b"),
+        ("untagged", "stage: test → none"),
         ("attributes-added", "custom:plan"),
-        ("mfa-set", "ON: SMS, software token"),
-        ("mfa-set", "OPTIONAL: SMS"),
-        ("domain-created", "auth.example.com"),
-        ("domain-updated", "auth.example.com"),
-        ("domain-updated", "auth.example.com"),
+        (
+            "mfa-set",
+            "mfa_configuration: OFF → ON, sms_configuration: \
+             {\"SnsCallerArn\":\"arn:aws:iam::123456789012:role/sms\"}, sms_mfa: true, \
+             software_token_mfa: {\"Enabled\":true}",
+        ),
+        (
+            "mfa-set",
+            "sms_authentication_message: {####}, mfa_configuration: ON → OPTIONAL, \
+             software_token_mfa: {\"Enabled\":true} → none",
+        ),
+        (
+            "domain-created",
+            "auth.example.com, custom_domain_settings: \
+             {\"customDomainConfig\":{\"CertificateArn\":\
+             \"arn:aws:acm:us-east-1:123456789012:certificate/1\"}}",
+        ),
+        ("domain-updated", "auth.example.com, custom_domain_settings.managed_login_version: 2"),
+        (
+            "domain-updated",
+            "auth.example.com, custom_domain_settings.custom_domain_config.security_policy: \
+             TLS_V1_2_2021",
+        ),
     ];
     assert_eq!(changes, expected.map(|(kind, change)| (kind, change.to_owned())));
     let some = ["history", &id, "--types", "tagged,untagged,attributes-added,mfa-set"];

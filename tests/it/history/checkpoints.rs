@@ -6,7 +6,7 @@ use userpool::{
     audit::checkpoint::{self, CheckpointError, Signer},
     event_log::Hash,
     proto::{
-        self, GetCheckpointKeyRequest, GetSignedCheckpointRequest, HashAnchor,
+        self, EventView, GetCheckpointKeyRequest, GetSignedCheckpointRequest, HashAnchor,
         ListUserPoolEventsRequest, SignedCheckpoint, VerifyUserPoolHistoryRequest,
         VerifyUserPoolHistoryResponse,
     },
@@ -78,7 +78,7 @@ async fn a_checkpoint_is_the_head_signed_with_the_key_of_the_server() {
     assert!(key.public_key_pem.starts_with("-----BEGIN PUBLIC KEY-----\n"));
 
     let head = checkpoint::verify(&signed).expect("a right signature");
-    let last = ListUserPoolEventsRequest { page_size: 10, ..Default::default() };
+    let last = ListUserPoolEventsRequest { view: EventView::Full.into(), ..Default::default() };
     let events = client.list_user_pool_events(last).await.expect("events").into_inner().events;
     assert_eq!(head.position.0, 6);
     assert_eq!(Some(head.hash.0.as_slice()), events.last().map(|event| event.hash.as_slice()));

@@ -8,7 +8,7 @@ use userpool::{
     event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit},
     proto::{
         DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
-        DescribeUserPoolRequest, GetCheckpointKeyRequest, GetSignedCheckpointRequest,
+        DescribeUserPoolRequest, EventView, GetCheckpointKeyRequest, GetSignedCheckpointRequest,
         GetUserPoolMfaConfigRequest, HashAnchor, ListTagsForResourceRequest,
         ListUserPoolDomainsRequest, ListUserPoolEventsRequest, ListUserPoolsRequest,
         ReplayUserPoolRequest, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
@@ -33,7 +33,8 @@ async fn the_id_is_that_of_the_first_event_and_never_changes() {
 
     six_events(&server).await;
     let mut client = history(&server).await;
-    let first = ListUserPoolEventsRequest { page_size: 1, ..Default::default() };
+    let view = EventView::Full.into();
+    let first = ListUserPoolEventsRequest { page_size: 1, view, ..Default::default() };
     let first = client.list_user_pool_events(first).await.expect("a page").into_inner();
     let id = HEXLOWER.encode(&first.events[0].hash[..16]);
     let described = describe(&mut client).await;

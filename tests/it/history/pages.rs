@@ -3,8 +3,8 @@
 use prost_types::Timestamp;
 use tonic::Code;
 use userpool::proto::{
-    CreateUserPoolRequest, ListUserPoolEventsRequest, ListUserPoolEventsResponse, ReadDirection,
-    UserPoolEventFilter, UserPoolEventType, user_pool_event::Payload,
+    CreateUserPoolRequest, EventView, ListUserPoolEventsRequest, ListUserPoolEventsResponse,
+    ReadDirection, UserPoolEventFilter, UserPoolEventType, user_pool_event::Payload,
 };
 
 use super::{History, history, six_events};
@@ -60,7 +60,8 @@ async fn the_events_of_a_user_pool_are_its_revisions() {
     let server = TestServer::start().await;
     let [people, _, guests] = six_events(&server).await;
     let mut history = history(&server).await;
-    let answer = page(&mut history, list(of(&people))).await;
+    let full = ListUserPoolEventsRequest { view: EventView::Full.into(), ..list(of(&people)) };
+    let answer = page(&mut history, full).await;
     let shown: Vec<_> =
         answer.events.iter().map(|event| (event.revision, event.position)).collect();
     assert_eq!(shown, [(1, 1), (2, 3), (3, 6)]);
