@@ -152,10 +152,10 @@ impl Contexts {
         self.document.contexts.get(name).ok_or_else(|| {
             let known: Vec<_> = self.document.contexts.keys().map(ToString::to_string).collect();
             let known = match known.as_slice() {
-                [] => "there are no contexts; add one with \"userpool context add\"".to_owned(),
-                known => format!("there are {}", known.join(", ")),
+                [] => "add one with \"userpool context add\"".to_owned(),
+                known => format!("the contexts are {}", known.join(", ")),
             };
-            CliError::message(format!("there is no context {name}: {known}"))
+            CliError::message(format!("there is no context {name}; {known}"))
         })
     }
 

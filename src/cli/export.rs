@@ -51,7 +51,7 @@ pub(super) struct ExportCommand {
     data_dir: Option<PathBuf>,
     /// Export from this running server instead: HOST:PORT or unix:PATH. The export may include
     /// events that are recorded while it runs. If omitted, and if no data directory is named,
-    /// USERPOOL_ENDPOINT names the server.
+    /// USERPOOL_ENDPOINT or --context names the server.
     #[arg(long, value_name = "ENDPOINT", value_parser = os_argument::endpoint())]
     from: Option<Endpoint>,
     /// Write to this file, compressed with gzip or Zstandard if its name ends in .gz or .zst. An

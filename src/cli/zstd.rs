@@ -3,6 +3,7 @@
 
 use std::{
     cell::RefCell,
+    fmt::Display,
     io::{self, BufRead, Cursor, Read, Write},
     mem,
     rc::Rc,
@@ -219,8 +220,9 @@ impl<R: BufRead> Read for ZstdReader<R> {
     }
 }
 
-fn damaged(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
+fn damaged(error: impl Display) -> io::Error {
+    let text = format!("the compressed data is damaged, or ends too early ({error})");
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 #[cfg(test)]

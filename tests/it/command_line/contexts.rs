@@ -61,7 +61,7 @@ async fn contexts_are_added_used_listed_shown_and_removed() {
     let list = home.printed(&["context", "list"]).await;
     assert_eq!(list, "CURRENT  NAME  ENDPOINT\n");
     home.refused(&["context", "show"], "there is no current context; name one").await;
-    let unknown = "there is no context prod: there are no contexts; add one with";
+    let unknown = "there is no context prod; add one with \"userpool context add\"";
     home.refused(&["context", "use", "prod"], unknown).await;
 
     let prod = ["context", "add", "prod", "--endpoint", "127.0.0.1:1", "--ca", "ca.pem", "--use"];
@@ -91,7 +91,7 @@ async fn contexts_are_added_used_listed_shown_and_removed() {
     assert_eq!(used, "the current context is local\n");
     let removed = home.printed(&["context", "remove", "local"]).await;
     assert_eq!(removed, "removed context local; there is no current context\n");
-    let unknown = "there is no context local: there are prod";
+    let unknown = "there is no context local; the contexts are prod";
     home.refused(&["context", "remove", "local"], unknown).await;
     home.printed(&["context", "use", "prod"]).await;
     home.printed(&["context", "use", "--none"]).await;
@@ -135,7 +135,7 @@ async fn a_file_that_is_not_valid_is_refused_with_the_line() {
         }
     }
     home.write("current = \"gone\"\n[contexts.a]\nendpoint = \"127.0.0.1:1\"\n");
-    home.refused(&["status"], "there is no context gone: there are a").await;
+    home.refused(&["status"], "there is no context gone; the contexts are a").await;
     home.printed(&["context", "use", "a"]).await;
     fs::set_permissions(&path, Permissions::from_mode(0o602)).expect("changed");
     home.refused(&["status"], "every user of this machine can change ").await;
@@ -263,8 +263,11 @@ async fn a_context_is_shown_and_used_only_for_its_own_server() {
     assert_eq!((member, context.trim()), ("context", format!("prod ({endpoint})").as_str()));
     let without = home.run(&["status", "--context", "", "--endpoint", &elsewhere]).await;
     assert_eq!((without.code, without.stderr.as_str()), (0, ""), "{without:?}");
-    home.refused(&["status", "--context", "pord"], "there is no context pord: there are prod")
-        .await;
+    home.refused(
+        &["status", "--context", "pord"],
+        "there is no context pord; the contexts are prod",
+    )
+    .await;
 
     home.printed(&[&add[..], &["--replace", "--token-file", &token]].concat()).await;
     home.refused(&["status"], &token).await;
