@@ -29,7 +29,7 @@ use tokio::{
 use crate::{
     event_log::EventLog,
     telemetry::metrics::RefusalReason,
-    user_pool::{CheckedCommand, DomainName, Limits, UserPoolId},
+    user_pool::{CheckedCommand, DomainName, Limits, PoolFilter, UserPoolId},
 };
 
 use self::{
@@ -43,12 +43,13 @@ pub use self::{
     context::{Context, is_correlation_id},
     error::{ExecuteError, Failure, LoadError, StartError},
     history::{
-        EventFilter, EventPage, EventQuery, Follow, FollowItem, History, HistoryError, ReplayPoint,
-        ReplayQuery, ReplayResult, VerifyQuery, WatchQuery, parse_min_position,
+        CountPage, CountQuery, EventFilter, EventPage, EventQuery, Follow, FollowItem, History,
+        HistoryError, ReplayPoint, ReplayQuery, ReplayResult, VerifyQuery, WatchQuery,
+        parse_min_position,
     },
     outcome::Outcome,
     projection::{Comparison, compare, rebuild},
-    read_model::{CACHE, Damage, Domain, PoolEntry, ReadModel, ReadModelError},
+    read_model::{CACHE, Damage, Domain, PoolPage, ReadModel, ReadModelError},
     settings::Settings,
     source::{Source, SystemSource},
     stored::{EncodedPool, StoredPool},
@@ -232,12 +233,18 @@ impl App {
         self.read_model.domain(name.as_str())
     }
 
-    /// User pools in the order of their creation, after the creation position.
+    /// The page of the user pools that meet `filter` and come after `place`, the
+    /// [`PoolPage::next`] of the previous page, or the first page.
     ///
     /// # Errors
     /// The read model cannot be read.
-    pub fn list(&self, after: u64, limit: usize) -> Result<Vec<PoolEntry>, ReadModelError> {
-        self.read_model.pools(after, limit)
+    pub async fn find(
+        &self,
+        filter: &PoolFilter,
+        place: Option<Vec<u8>>,
+        limit: usize,
+    ) -> Result<PoolPage, ReadModelError> {
+        self.read_model.find(filter, place, limit).await
     }
 
     /// Domains by name, after the given one.

@@ -7,12 +7,17 @@
 //! | `e` position of its creation | the ID of a user pool that is not deleted, and the sum of its state |
 //! | `g` position of its creation | the same of a deleted user pool |
 //! | `r` position of its creation, revision | the position of the event with that revision, from 2 |
+//! | `n` name, a zero byte, position of its creation | nothing: a user pool that is not deleted has the name |
+//! | `s` name, a zero byte, position of its creation | the same of a deleted user pool |
+//! | `u` position of its creation | nothing: the user pool is not deleted, and has no domain |
 //! | `d` name | the user pool that owns the domain |
+//! | `c` hour, type | how many events of the type were recorded in the hour |
 //! | `i` request ID | the event that the request recorded |
 //! | `m` | the checkpoint |
 //!
 //! States are ordered by creation and not by ID, because IDs are random: the state of a new
-//! user pool is written next to the previous one.
+//! user pool is written next to the previous one. The rows `n`, `s` and `u` follow from the
+//! states: a list that has a filter finds user pools in them, and then reads the states.
 //!
 //! **Nothing is served or decided on that is not what was written.** The store is not
 //! synced, and disks return wrong data. So the read model is opened only if its checkpoint
@@ -26,14 +31,16 @@
 
 mod cache;
 mod changes;
+mod counts;
 mod disk;
 mod domains;
 mod error;
+mod find;
 mod index;
 mod key;
-mod lists;
 mod load;
 mod memory;
+mod pool_rows;
 mod scrub;
 mod store;
 
@@ -65,12 +72,14 @@ use self::{
 };
 pub(super) use self::{
     changes::{Changes, IndexChange},
+    counts::{HourCount, hour_of},
     error::ProjectError,
     scrub::scrub,
 };
 pub use self::{
     domains::Domain,
     error::{Damage, ReadModelError},
+    find::PoolPage,
 };
 
 /// How many bytes of the read model are cached in memory by default.
@@ -78,15 +87,6 @@ pub const CACHE: u64 = 256 * 1024 * 1024;
 
 /// How many keys are read at a time when the read model is opened.
 const VISITED_PAGE: usize = 4096;
-
-/// A user pool in a list.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PoolEntry {
-    /// The position of its creation, which is its place in the list.
-    pub created_position: u64,
-    /// The user pool.
-    pub pool: StoredPool,
-}
 
 /// The read model.
 #[derive(Debug)]

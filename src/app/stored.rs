@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The version of the stored form. A read model with another one is rebuilt.
-pub(super) const FORM: u32 = 5;
+pub(super) const FORM: u32 = 6;
 
 /// A user pool and its place in the log.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -32,6 +32,9 @@ pub struct StoredPool {
     /// The position of the first of them.
     #[prost(int64, tag = "5")]
     pub created_position: i64,
+    /// When it was deleted; absent if it was not.
+    #[prost(message, optional, tag = "6")]
+    pub deletion_time: Option<Timestamp>,
 }
 
 /// A [`StoredPool`] whose user pool stays encoded, which is enough for responses.
@@ -52,17 +55,22 @@ pub struct EncodedPool {
     /// The position of the first of them.
     #[prost(int64, tag = "5")]
     pub created_position: i64,
+    /// When it was deleted; absent if it was not.
+    #[prost(message, optional, tag = "6")]
+    pub deletion_time: Option<Timestamp>,
 }
 
 impl From<&StoredPool> for EncodedPool {
     fn from(pool: &StoredPool) -> Self {
-        let StoredPool { user_pool, deleted, revision, position, created_position } = pool;
+        let StoredPool { user_pool, deleted, revision, position, created_position, deletion_time } =
+            pool;
         Self {
             user_pool: user_pool.as_ref().map(|user_pool| user_pool.encode_to_vec().into()),
             deleted: *deleted,
             revision: *revision,
             position: *position,
             created_position: *created_position,
+            deletion_time: *deletion_time,
         }
     }
 }
@@ -71,13 +79,15 @@ impl TryFrom<&EncodedPool> for StoredPool {
     type Error = DecodeError;
 
     fn try_from(pool: &EncodedPool) -> Result<Self, DecodeError> {
-        let EncodedPool { user_pool, deleted, revision, position, created_position } = pool;
+        let EncodedPool { user_pool, deleted, revision, position, created_position, deletion_time } =
+            pool;
         Ok(Self {
             user_pool: user_pool.clone().map(UserPool::decode).transpose()?.map(Box::new),
             deleted: *deleted,
             revision: *revision,
             position: *position,
             created_position: *created_position,
+            deletion_time: *deletion_time,
         })
     }
 }
@@ -100,7 +110,8 @@ impl StoredPool {
             UserPoolState::Active(pool) => (Some(pool), false),
             UserPoolState::Deleted | UserPoolState::Absent => (last, true),
         };
-        Self { user_pool, deleted, revision, position, created_position }
+        let deletion_time = deleted.then(|| self.deletion_time.unwrap_or(at));
+        Self { user_pool, deleted, revision, position, created_position, deletion_time }
     }
 }
 
@@ -119,6 +130,29 @@ fn state(user_pool: Option<Box<UserPool>>, deleted: bool) -> UserPoolState {
     }
 }
 
+/// The parts of a stored user pool that rows are made of. The rest is skipped, so that this
+/// takes less time than to decode it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct IndexedPool {
+    #[prost(message, optional, tag = "1")]
+    pub(super) user_pool: Option<IndexedSettings>,
+    #[prost(bool, tag = "2")]
+    pub(super) deleted: bool,
+    #[prost(int64, tag = "5")]
+    pub(super) created_position: i64,
+}
+
+/// The same of its settings.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct IndexedSettings {
+    #[prost(string, optional, tag = "2")]
+    pub(super) name: Option<String>,
+    #[prost(string, optional, tag = "25")]
+    pub(super) domain: Option<String>,
+    #[prost(string, optional, tag = "60")]
+    pub(super) custom_domain: Option<String>,
+}
+
 /// Whether a stored user pool has this ID: the first field of its first field.
 pub(super) fn is_of(stored: &[u8], id: &str) -> bool {
     first_field(stored).and_then(first_field) == Some(id.as_bytes())
@@ -134,7 +168,7 @@ pub(super) struct StoredEntry {
     pub(super) sum: u64,
 }
 
-/// The owner of a domain.
+/// The owner of a domain. A [`StoredEntry`] can be decoded as one, too.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct StoredDomain {
     #[prost(string, tag = "1")]
@@ -168,8 +202,7 @@ pub(super) struct Checkpoint {
     /// How many user pools there are.
     #[prost(uint64, tag = "5")]
     pub(super) user_pool_count: u64,
-    /// The sum, modulo 2^64, of the sums of all states, and of the rows of domains, requests
-    /// and revisions.
+    /// The sum, modulo 2^64, of the sums of all states, and of all rows that are no entries.
     #[prost(fixed64, tag = "6")]
     pub(super) digest: u64,
     /// The position of the creation of the user pool that was changed last.

@@ -24,7 +24,7 @@ enum Requirement {
 }
 
 /// The requirement of every method of every service.
-const REQUIREMENTS: [(&str, Requirement); 27] = [
+const REQUIREMENTS: [(&str, Requirement); 28] = [
     ("grpc.health.v1.Health/Check", Requirement::Nothing),
     ("grpc.health.v1.Health/Watch", Requirement::Nothing),
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::LocalOrReader),
@@ -52,6 +52,7 @@ const REQUIREMENTS: [(&str, Requirement); 27] = [
     ("userpool.v1.UserPoolHistoryService/GetSignedCheckpoint", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/DescribeLog", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/CountUserPoolEvents", Requirement::Role(Role::Reader)),
 ];
 
 impl Requirement {

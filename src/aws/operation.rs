@@ -132,7 +132,7 @@ static OPERATIONS: [Operation; 15] = [
     read!("DescribeUserPool", describe_user_pool.await, DescribeUserPoolRequest, Answer::Message { show_empty: &["userpool.v1.UserPool.user_pool_tags"] }),
     change!("UpdateUserPool", update_user_pool, UpdateUserPoolRequest, Answer::EmptyObject),
     change!("DeleteUserPool", delete_user_pool, DeleteUserPoolRequest, Answer::Nothing),
-    read!("ListUserPools", list_user_pools, ListUserPoolsRequest, Answer::Message { show_empty: &["userpool.v1.ListUserPoolsResponse.user_pools"] }),
+    read!("ListUserPools", list_user_pools.await, ListUserPoolsRequest, Answer::Message { show_empty: &["userpool.v1.ListUserPoolsResponse.user_pools"] }),
     change!("CreateUserPoolDomain", create_user_pool_domain, CreateUserPoolDomainRequest, Answer::Message { show_empty: &[] }),
     read!("DescribeUserPoolDomain", describe_user_pool_domain, DescribeUserPoolDomainRequest, Answer::Message { show_empty: &[] }),
     change!("DeleteUserPoolDomain", delete_user_pool_domain, DeleteUserPoolDomainRequest, Answer::EmptyObject),

@@ -3,10 +3,11 @@
 use tonic::{Status, transport::Channel};
 
 use crate::proto::{
-    AddCustomAttributesRequest, AddCustomAttributesResponse, CreateUserPoolDomainRequest,
-    CreateUserPoolDomainResponse, CreateUserPoolRequest, CreateUserPoolResponse,
-    DeleteUserPoolDomainRequest, DeleteUserPoolDomainResponse, DeleteUserPoolRequest,
-    DeleteUserPoolResponse, DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
+    AddCustomAttributesRequest, AddCustomAttributesResponse, CountUserPoolEventsRequest,
+    CountUserPoolEventsResponse, CreateUserPoolDomainRequest, CreateUserPoolDomainResponse,
+    CreateUserPoolRequest, CreateUserPoolResponse, DeleteUserPoolDomainRequest,
+    DeleteUserPoolDomainResponse, DeleteUserPoolRequest, DeleteUserPoolResponse,
+    DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
     DescribeUserPoolDomainResponse, DescribeUserPoolRequest, DescribeUserPoolResponse,
     GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetSignedCheckpointRequest,
     GetSignedCheckpointResponse, GetUserPoolMfaConfigRequest, GetUserPoolMfaConfigResponse,
@@ -105,5 +106,7 @@ calls! {
         read describe_log(DescribeLogRequest) -> DescribeLogResponse;
         /// Returns the public key that verifies signed checkpoints.
         read get_checkpoint_key(GetCheckpointKeyRequest) -> GetCheckpointKeyResponse;
+        /// Counts the events of each hour or day by their type, one page per call.
+        read count_user_pool_events(CountUserPoolEventsRequest) -> CountUserPoolEventsResponse;
     }
 }

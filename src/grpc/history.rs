@@ -7,7 +7,8 @@ use tonic::{Request, Response, Status, codegen::BoxStream};
 
 use crate::{
     proto::{
-        DescribeLogRequest, DescribeLogResponse, GetCheckpointKeyRequest, GetCheckpointKeyResponse,
+        CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
+        DescribeLogResponse, GetCheckpointKeyRequest, GetCheckpointKeyResponse,
         GetSignedCheckpointRequest, GetSignedCheckpointResponse, ListUserPoolEventsRequest,
         ListUserPoolEventsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
         VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse, WatchUserPoolEventsRequest,
@@ -73,5 +74,12 @@ impl UserPoolHistoryService for History {
         _request: Request<GetCheckpointKeyRequest>,
     ) -> Result<Response<GetCheckpointKeyResponse>, Status> {
         Ok(Response::new(self.0.get_checkpoint_key()))
+    }
+
+    async fn count_user_pool_events(
+        &self,
+        request: Request<CountUserPoolEventsRequest>,
+    ) -> Result<Response<CountUserPoolEventsResponse>, Status> {
+        Ok(Response::new(self.0.count_user_pool_events(request.into_inner())?))
     }
 }

@@ -65,7 +65,7 @@ impl UserPoolService for UserPools {
         &self,
         request: Request<ListUserPoolsRequest>,
     ) -> Result<Response<ListUserPoolsResponse>, Status> {
-        response(self.0.list_user_pools(request.into_inner()))
+        response(self.0.list_user_pools(request.into_inner()).await)
     }
 
     async fn create_user_pool_domain(

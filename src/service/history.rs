@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use futures_util::{Stream, stream};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     app::{
-        App, EventQuery, Follow, FollowItem, ReplayQuery, VerifyQuery, WatchQuery,
+        App, CountQuery, EventQuery, Follow, FollowItem, ReplayQuery, VerifyQuery, WatchQuery,
         parse_min_position,
     },
     audit::Verification,
-    event_log::{Hash, Head},
+    event_log::Head,
     proto::{
-        self, DescribeLogRequest, DescribeLogResponse, GetCheckpointKeyResponse,
-        GetSignedCheckpointRequest, GetSignedCheckpointResponse, HashAnchor,
-        ListUserPoolEventsRequest, ListUserPoolEventsResponse, ReplayUserPoolRequest,
-        ReplayUserPoolResponse, UserPool, VerifyUserPoolHistoryRequest,
-        VerifyUserPoolHistoryResponse, WatchCheckpoint, WatchUserPoolEventsRequest,
+        self, CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
+        DescribeLogResponse, GetCheckpointKeyResponse, GetSignedCheckpointRequest,
+        GetSignedCheckpointResponse, HashAnchor, ListUserPoolEventsRequest,
+        ListUserPoolEventsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse, UserPool,
+        VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse, WatchCheckpoint,
+        WatchUserPoolEventsRequest,
         served::{WatchUserPoolEventsResponse, watch_user_pool_events_response::Content},
     },
 };
@@ -130,6 +130,27 @@ impl Operations {
         })
     }
 
+    pub(crate) fn count_user_pool_events(
+        &self,
+        request: CountUserPoolEventsRequest,
+    ) -> Result<CountUserPoolEventsResponse, Error> {
+        let min_position = request.min_position;
+        let query = CountQuery::parse(request)?;
+        self.check_min_position(min_position)?;
+        let list = self.list_name(&list_of_counts(&query));
+        let start = match query.page_token.as_str() {
+            "" => None,
+            token => Some(page_token::decode_number(&list, token)?),
+        };
+        let page = self.app.history().count(&query, start)?;
+        let next = page.next.map(|hour| page_token::encode(&list, &hour.to_be_bytes()));
+        Ok(CountUserPoolEventsResponse {
+            counts: page.counts,
+            next_page_token: next.unwrap_or_default(),
+            head_position: page.head.to_int(),
+        })
+    }
+
     /// The anchor of an event of this log.
     fn anchor(&self, Head { position, hash }: Head) -> HashAnchor {
         let log_id = log_id(&self.app);
@@ -158,9 +179,14 @@ async fn next_content(follow: &mut Follow, app: &App) -> Result<Content, Error> 
     })
 }
 
-/// The name of a list for its page tokens: a token is valid only for a list with the
-/// same filter and direction.
+/// The name of the list of the events that meet a filter, in a direction.
 fn list_of_events(query: &EventQuery) -> String {
-    let filter = Hash(Sha256::digest(query.filter.to_bytes()).into());
-    format!("ListUserPoolEvents {} {filter}", query.backward)
+    let list = format!("ListUserPoolEvents {}", query.backward);
+    page_token::list_of(&list, &query.filter.to_bytes())
+}
+
+/// The name of the list of the counts of these hours.
+fn list_of_counts(query: &CountQuery) -> String {
+    let CountQuery { hours, hours_per_count, page_token: _ } = query;
+    format!("CountUserPoolEvents {}-{} {hours_per_count}", hours.start, hours.end)
 }

@@ -1,7 +1,7 @@
 //! Tokens for the start of the next page. A token is opaque to clients and valid only
 //! for its list. It never expires, because it encodes a place and not a server-side cursor.
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
@@ -23,11 +23,23 @@ pub(super) fn encode(list: &str, place: &[u8]) -> String {
     BASE64URL_NOPAD.encode(&[&check(list, place), place].concat())
 }
 
-/// The place that a token of `list` encodes, or `None` if the token is invalid.
-fn decode(list: &str, token: &str) -> Option<Vec<u8>> {
-    let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
-    let (stated, place) = bytes.split_first_chunk::<CHECK>()?;
-    (*stated == check(list, place)).then(|| place.to_vec())
+/// The name of the list of what meets a condition: a token is valid only for a list with the
+/// same condition, which may be encoded in any way.
+pub(super) fn list_of(list: &str, condition: &[u8]) -> String {
+    format!("{list} {}", HEXLOWER.encode(&Sha256::digest(condition)))
+}
+
+/// The place that a token of `list` encodes.
+///
+/// # Errors
+/// It is not a token of this list.
+pub(super) fn decode(list: &str, token: &str) -> Result<Vec<u8>, Error> {
+    let place = || {
+        let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).ok()?;
+        let (stated, place) = bytes.split_first_chunk::<CHECK>()?;
+        (*stated == check(list, place)).then(|| place.to_vec())
+    };
+    place().ok_or_else(Error::bad_page_token)
 }
 
 /// The place that a token of `list` encodes, if places are numbers.
@@ -35,8 +47,8 @@ fn decode(list: &str, token: &str) -> Option<Vec<u8>> {
 /// # Errors
 /// It is not a token of this list.
 pub(super) fn decode_number(list: &str, token: &str) -> Result<u64, Error> {
-    let place = decode(list, token).and_then(|place| place.try_into().ok());
-    place.map(u64::from_be_bytes).ok_or_else(Error::bad_page_token)
+    let place = decode(list, token)?.try_into().map_err(|_| Error::bad_page_token())?;
+    Ok(u64::from_be_bytes(place))
 }
 
 /// The place that a token of `list` encodes, if places are texts.
@@ -44,8 +56,7 @@ pub(super) fn decode_number(list: &str, token: &str) -> Result<u64, Error> {
 /// # Errors
 /// It is not a token of this list.
 pub(super) fn decode_text(list: &str, token: &str) -> Result<String, Error> {
-    let place = decode(list, token).and_then(|place| String::from_utf8(place).ok());
-    place.ok_or_else(Error::bad_page_token)
+    String::from_utf8(decode(list, token)?).map_err(|_| Error::bad_page_token())
 }
 
 fn check(list: &str, place: &[u8]) -> [u8; CHECK] {

@@ -1,7 +1,9 @@
 //! The operations on user pools.
 
+use prost::Message as _;
+
 use crate::{
-    app::{EncodedPool, Outcome},
+    app::{EncodedPool, Outcome, PoolPage, StoredPool},
     proto::{
         AddCustomAttributesRequest, AddCustomAttributesResponse, CreateUserPoolRequest,
         DeleteUserPoolRequest, DeleteUserPoolResponse, DescribeUserPoolRequest,
@@ -9,7 +11,7 @@ use crate::{
         UserPoolDescription,
         served::{CreateUserPoolResponse, DescribeUserPoolResponse, UpdateUserPoolResponse},
     },
-    user_pool::{CheckedCommand, PageRequest, UserPoolId},
+    user_pool::{CheckedCommand, PageRequest, PoolFilter, PoolPageRequest, UserPoolId},
 };
 
 use super::{Caller, Error, Operations, arn, page_token};
@@ -65,27 +67,22 @@ impl Operations {
         Ok(DeleteUserPoolResponse { revision, position })
     }
 
-    pub(crate) fn list_user_pools(
+    pub(crate) async fn list_user_pools(
         &self,
         request: ListUserPoolsRequest,
     ) -> Result<ListUserPoolsResponse, Error> {
         let min_position = request.min_position;
-        let PageRequest { max_results, next_token } = PageRequest::of_user_pools(request)?;
+        let PoolPageRequest { page, filter } = PoolPageRequest::parse(request)?;
+        let PageRequest { max_results, next_token } = page;
         self.check_min_position(min_position)?;
-        let list = self.list_name("ListUserPools");
-        let after = match next_token {
-            Some(token) => page_token::decode_number(&list, &token)?,
-            None => 0,
-        };
-        let mut entries = self.app.list(after, max_results.saturating_add(1))?;
-        let next_token = page_token::end_page(&mut entries, max_results)
-            .map(|last| page_token::encode(&list, &last.created_position.to_be_bytes()));
-        let user_pools = entries
-            .into_iter()
-            .map(|entry| (entry.pool.revision, UserPool::from(entry.pool)))
-            .map(|(revision, pool)| summary(pool, revision))
-            .collect();
-        Ok(ListUserPoolsResponse { user_pools, next_token, head_position: self.head_position() })
+        let list = self.list_name(&list_of_pools(&filter));
+        let place = next_token.map(|token| page_token::decode(&list, &token)).transpose()?;
+        let PoolPage { pools, next } = self.app.find(&filter, place, max_results).await?;
+        Ok(ListUserPoolsResponse {
+            user_pools: pools.into_iter().map(summary).collect(),
+            next_token: next.map(|place| page_token::encode(&list, &place)),
+            head_position: self.head_position(),
+        })
     }
 
     pub(crate) async fn add_custom_attributes(
@@ -99,7 +96,18 @@ impl Operations {
     }
 }
 
-fn summary(pool: UserPool, revision: i64) -> UserPoolDescription {
+/// The name of the list of the user pools that meet a filter.
+fn list_of_pools(filter: &PoolFilter) -> String {
+    const NAME: &str = "ListUserPools";
+    match filter.conditions().encode_to_vec().as_slice() {
+        [] => NAME.to_owned(),
+        conditions => page_token::list_of(NAME, conditions),
+    }
+}
+
+fn summary(stored: StoredPool) -> UserPoolDescription {
+    let StoredPool { revision, deletion_time, .. } = stored;
+    let pool = UserPool::from(stored);
     UserPoolDescription {
         id: pool.id,
         name: pool.name,
@@ -108,5 +116,8 @@ fn summary(pool: UserPool, revision: i64) -> UserPoolDescription {
         last_modified_date: pool.last_modified_date,
         creation_date: pool.creation_date,
         revision,
+        deletion_time,
+        domain: pool.domain,
+        custom_domain: pool.custom_domain,
     }
 }

@@ -1,6 +1,7 @@
 //! The field rules: what each field of a request may be, by itself.
 //! One function per Cognito shape, one line per rule.
 
+mod filter;
 mod lambda;
 mod later;
 
@@ -27,6 +28,7 @@ use super::{
     violation::Rule,
 };
 
+pub(super) use self::filter::user_pool_filter;
 use self::{
     lambda::{arn, lambda_config, versioned_triggers},
     later::later_settings,

@@ -25,6 +25,7 @@ mod mfa;
 mod page;
 mod paths;
 mod patterns;
+mod pool_filter;
 mod requests;
 mod schema;
 mod semantics;
@@ -53,6 +54,7 @@ pub use self::{
     mfa::{SetMfaConfig, factor_members, mfa_config, parse_mfa_config_request},
     page::PageRequest,
     paths::canonical_mask,
+    pool_filter::{PoolFilter, PoolPageRequest},
     update_request::{to_update_request, unchangeable_differences},
     violation::{AwsError, InvalidRequest, Rule, Violation},
 };

@@ -174,6 +174,15 @@ pattern!(
      letter or a digit"
 );
 
+// The beginning of a domain name.
+pattern!(
+    DOMAIN_PREFIX,
+    r"^[a-z0-9][a-z0-9\-]{0,62}$",
+    r"[a-z0-9][a-z0-9\-\.]{0,62}",
+    "may contain only lower-case letters, digits, hyphens and dots, and must begin with a letter \
+     or a digit"
+);
+
 // Source: Cognito `PaginationKeyType`.
 pattern!(
     PAGINATION_KEY,

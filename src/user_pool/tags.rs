@@ -6,12 +6,16 @@ use crate::proto::{UserPool, UserPoolTagged, UserPoolUntagged};
 
 use super::{
     Event, InvalidRequest, Limits,
+    check::Check,
     violation::{AwsError, Rule, Violation},
 };
 
 /// Also the limit for keys in field paths.
 const MAX_KEY_CHARS: usize = 128;
 const MAX_VALUE_CHARS: usize = 256;
+/// The rules for texts, for people.
+const ALLOWED: &str = "may contain only letters, digits, spaces and _ . : / = + - @";
+const RESERVED: &str = "must not begin with \"aws:\"";
 
 /// The field of a request that has tags, and the exception for a broken rule.
 #[derive(Clone, Copy)]
@@ -65,6 +69,25 @@ pub(super) fn violations(tags: &BTreeMap<String, String>, limits: &Limits) -> Ve
     SETTING.violations(tags, limits)
 }
 
+/// The rules of the tag in a filter: a tag that no user pool can have is refused.
+pub(super) fn check_filter(check: &mut Check, key: Option<&String>, value: Option<&String>) {
+    check.length("tag_key", key, 1..=MAX_KEY_CHARS);
+    check.length("tag_value", value, 0..=MAX_VALUE_CHARS);
+    if key.is_none() && value.is_some() {
+        check.refuse("tag_key", Rule::Required, None, "is required with tag_value", "not be null");
+    }
+    if let Some(key) = key.filter(|key| is_reserved(key)) {
+        let constraint = "not begin with \"aws:\"";
+        check.refuse("tag_key", Rule::Reserved, Some(key), RESERVED, constraint);
+    }
+    for (field, text) in [("tag_key", key), ("tag_value", value)] {
+        if let Some(text) = text.filter(|text| !text.chars().all(is_allowed)) {
+            let constraint = "have letters, digits, spaces and _ . : / = + - @ only";
+            check.refuse(field, Rule::Pattern, Some(text), ALLOWED, constraint);
+        }
+    }
+}
+
 impl TagField {
     /// Source: the developer guide of Cognito on tagging. The shapes of 2017 have no limits.
     fn violations(self, tags: &BTreeMap<String, String>, limits: &Limits) -> Vec<Violation> {
@@ -72,6 +95,7 @@ impl TagField {
             // A request can have a hundred thousand tags, so they are not checked one by one.
             return vec![violation];
         }
+        let reserved = format!("key {RESERVED}");
         let mut violations = Vec::new();
         for (key, value) in tags {
             let field = || format!("{}[{:?}]", self.name, truncate(key));
@@ -83,12 +107,11 @@ impl TagField {
             if value.chars().count() > MAX_VALUE_CHARS {
                 refuse(Rule::Length, "value must have at most 256 characters");
             }
-            if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
-                refuse(Rule::Reserved, "key must not begin with \"aws:\"");
+            if is_reserved(key) {
+                refuse(Rule::Reserved, &reserved);
             }
             if !key.chars().chain(value.chars()).all(is_allowed) {
-                let allowed = "may contain only letters, digits, spaces and _ . : / = + - @";
-                refuse(Rule::Pattern, allowed);
+                refuse(Rule::Pattern, ALLOWED);
             }
         }
         violations
@@ -110,6 +133,10 @@ impl TagField {
 /// The first characters of a key. A response has no space for a long one.
 fn truncate(key: &str) -> &str {
     key.char_indices().nth(MAX_KEY_CHARS).and_then(|(end, _)| key.get(..end)).unwrap_or(key)
+}
+
+fn is_reserved(key: &str) -> bool {
+    key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
 }
 
 fn is_allowed(character: char) -> bool {

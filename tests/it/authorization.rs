@@ -49,11 +49,12 @@ impl Requirement {
 }
 
 /// Every RPC; the test fails if one is missing.
-const RPCS: [(&str, Requirement); 27] = [
+const RPCS: [(&str, Requirement); 28] = [
     ("grpc.health.v1.Health/Check", Requirement::Nothing),
     ("grpc.health.v1.Health/Watch", Requirement::Nothing),
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::NearOrReader),
     ("grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Requirement::NearOrReader),
+    ("userpool.v1.UserPoolHistoryService/CountUserPoolEvents", Requirement::Reader),
     ("userpool.v1.UserPoolHistoryService/DescribeLog", Requirement::Reader),
     ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Requirement::Reader),
     ("userpool.v1.UserPoolHistoryService/GetSignedCheckpoint", Requirement::Reader),

@@ -2,6 +2,7 @@
 //! whether all of it is as it was recorded.
 
 mod checkpoints;
+mod counts;
 mod filters;
 mod log_id;
 mod pages;

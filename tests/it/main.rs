@@ -25,6 +25,7 @@ mod domains;
 mod durability;
 mod engines;
 mod exports;
+mod find;
 mod golden;
 mod history;
 mod idempotency;

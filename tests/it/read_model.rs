@@ -32,7 +32,7 @@ use crate::{
 
 /// The checkpoint, as it is stored.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Checkpoint {
+pub(crate) struct Checkpoint {
     #[prost(uint32, tag = "1")]
     form: u32,
     #[prost(uint64, tag = "2")]
@@ -44,7 +44,7 @@ struct Checkpoint {
     #[prost(uint64, tag = "5")]
     user_pool_count: u64,
     #[prost(fixed64, tag = "6")]
-    digest: u64,
+    pub(crate) digest: u64,
     #[prost(bool, tag = "7")]
     damaged: bool,
     #[prost(uint64, tag = "8")]
@@ -555,7 +555,7 @@ async fn log_verify_compares_the_read_model_with_the_log() {
     assert_eq!(verify(directory.path()), (Some(0), equal));
 
     // A read model that is right by itself, but not what the log says.
-    forge_state(&read_model, &id, |pool| pool.user_pool = None);
+    forge_state(&read_model, &id, |pool| pool.revision = 7);
     let (code, line) = verify(directory.path());
     assert_eq!(code, Some(1));
     assert!(line.starts_with("DIFFERENT: the read model is not what the log says"), "{line}");

@@ -16,10 +16,11 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use userpool::{
-    app::{App, Domain, PoolEntry},
+    app::{App, Domain, PoolPage},
     event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
     proto::UserPoolEvent,
     telemetry::{metrics::Metrics, panic_message},
+    user_pool::PoolFilter,
 };
 
 use crate::{
@@ -209,7 +210,7 @@ async fn check_nodes(world: &Arc<World>) -> Result<(), String> {
         });
         let found = reached.await;
         found.map_err(|_| format!("node {number} is at {}, not at {end}", head(&app)))?;
-        if content(&app) != content(&fresh) {
+        if content(&app).await != content(&fresh).await {
             return Err(format!("the read model of node {number} is not that of the log"));
         }
     }
@@ -220,8 +221,9 @@ fn head(app: &App) -> Head {
     app.history().head()
 }
 
-fn content(app: &App) -> (Vec<PoolEntry>, Vec<Domain>) {
-    let pools = app.list(0, usize::MAX).expect("a read model in memory");
+async fn content(app: &App) -> (PoolPage, Vec<Domain>) {
+    let pools = app.find(&PoolFilter::default(), None, usize::MAX).await;
+    let pools = pools.expect("a read model in memory");
     (pools, app.list_domains("", usize::MAX).expect("a read model in memory"))
 }
 

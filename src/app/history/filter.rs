@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use prost::Message as _;
+use prost_types::Timestamp;
 use uuid::Uuid;
 
 use crate::{
@@ -164,8 +165,12 @@ pub(super) fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
 }
 
 /// No event is in an empty range.
-pub(super) fn check_time_range(check: &mut Check, filter: &UserPoolEventFilter) {
-    let (Some(start), Some(end)) = (filter.start_time, filter.end_time) else { return };
+pub(super) fn check_time_range(
+    check: &mut Check,
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+) {
+    let (Some(start), Some(end)) = (start, end) else { return };
     if proto::sort_key(start) >= proto::sort_key(end) {
         let shown = proto::format_time(end);
         let allowed = "must be later than start_time";

@@ -1,6 +1,7 @@
 //! Reading the history: pages of events, past states of user pools, watches, and
 //! verification. Only records that are durable and projected are read.
 
+mod count;
 mod filter;
 mod follow;
 mod page;
@@ -26,6 +27,7 @@ use super::{LoadError, ReadModel, ReadModelError};
 
 pub(super) use self::recent::Recent;
 pub use self::{
+    count::{CountPage, CountQuery},
     filter::EventFilter,
     follow::{Follow, FollowItem},
     page::EventPage,

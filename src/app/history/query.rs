@@ -199,7 +199,7 @@ fn to_position(position: i64) -> Position {
 fn check_list(check: &mut Check, request: &ListUserPoolEventsRequest) {
     check.message("filter", request.filter.as_ref(), |check, filter| {
         check_filter(check, filter);
-        check_time_range(check, filter);
+        check_time_range(check, filter.start_time, filter.end_time);
     });
     if request.direction != 0 {
         check.enum_value("direction", Some(request.direction), ReadDirection::as_str_name);

@@ -1,6 +1,9 @@
 //! The changes to the read model that a batch of events causes.
 
-use std::{collections::HashMap, mem};
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem,
+};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -16,8 +19,10 @@ use crate::{
 
 use super::{
     Damage, ProjectError, ReadModel, ReadModelError,
-    index::{Entry, Index, NewEntry, row_sum, sum_of},
+    counts::hour_of,
+    index::{Entry, NewEntry, row_sum, sum_of},
     key,
+    pool_rows::PoolRows,
     store::Write,
 };
 
@@ -27,6 +32,8 @@ pub(in crate::app) struct Changes {
     checkpoint: Checkpoint,
     pools: HashMap<UserPoolId, EncodedPool>,
     domains: HashMap<String, Option<UserPoolId>>,
+    /// How many events there are of each hour and type.
+    counts: BTreeMap<(u64, u32), u64>,
     writes: Vec<Write>,
     bytes: usize,
 }
@@ -67,8 +74,8 @@ impl IndexChange {
 impl Changes {
     /// Creates an empty set of changes after a checkpoint.
     pub(super) fn after(checkpoint: Checkpoint) -> Self {
-        let (pools, domains, writes, bytes) = Default::default();
-        Self { checkpoint, pools, domains, writes, bytes }
+        let (pools, domains, counts, writes, bytes) = Default::default();
+        Self { checkpoint, pools, domains, counts, writes, bytes }
     }
 
     /// The position of the last event.
@@ -146,6 +153,9 @@ impl Changes {
             let key = key::revision(to_unsigned(created_position), to_unsigned(event.revision));
             self.write(key, event.position.to_be_bytes().to_vec());
         }
+        let kind = u32::try_from(event.r#type).unwrap_or_default();
+        let count = self.counts.entry((hour_of(event.record_time), kind)).or_default();
+        *count = count.saturating_add(1);
         self.checkpoint.position = to_unsigned(event.position);
         self.checkpoint.last_created = to_unsigned(created_position);
         self.checkpoint.record_time = event.record_time;
@@ -227,7 +237,7 @@ impl Changes {
         self.checkpoint.log_id = LogId::of(first).as_bytes().to_vec();
     }
 
-    /// Writes a row that is never changed or removed.
+    /// Writes a new row.
     fn write(&mut self, key: Vec<u8>, value: Vec<u8>) {
         let digest = self.checkpoint.digest;
         self.checkpoint.digest = digest.wrapping_add(row_sum(&key, &value));
@@ -237,47 +247,65 @@ impl Changes {
 
     /// The writes, the new entries of the index, and the new checkpoint, which is not among
     /// the writes.
-    pub(super) fn finish(mut self, index: &Index) -> (Vec<Write>, Vec<NewEntry>, Checkpoint) {
-        let (states, entries) = self.take_pools(index, |_| true);
+    pub(super) fn finish(
+        mut self,
+        model: &ReadModel,
+    ) -> Result<(Vec<Write>, Vec<NewEntry>, Checkpoint), ReadModelError> {
+        let (states, entries) = self.take_pools(model, |_| true)?;
+        for ((hour, kind), added) in mem::take(&mut self.counts) {
+            let key = key::count(hour, kind);
+            let old = model.get(&key)?;
+            let count = old.as_deref().map_or(0, key::position).saturating_add(added);
+            let digest = self.checkpoint.digest;
+            let old_sum = old.map_or(0, |old| row_sum(&key, &old));
+            self.checkpoint.digest = digest.wrapping_sub(old_sum);
+            self.write(key, count.to_be_bytes().to_vec());
+        }
         let domains = self.domains.into_iter().map(|(name, owner)| {
             (key::domain(&name), owner.map(|id| domain_row(id.as_str()).into()))
         });
         self.writes.extend(states.into_iter().chain(domains));
-        (self.writes, entries, Checkpoint { form: FORM, ..self.checkpoint })
+        Ok((self.writes, entries, Checkpoint { form: FORM, ..self.checkpoint }))
     }
 
-    /// Takes the user pools that the index does not have, and keeps everything else. Returns
-    /// the writes of their states, and their entries.
-    pub(super) fn take_new_pools(&mut self, index: &Index) -> (Vec<Write>, Vec<NewEntry>) {
-        self.take_pools(index, |entry| entry.is_none())
+    /// Takes the user pools that the read model does not have, and keeps everything else.
+    /// Returns the writes of their states, and their entries.
+    pub(super) fn take_new_pools(
+        &mut self,
+        model: &ReadModel,
+    ) -> Result<(Vec<Write>, Vec<NewEntry>), ReadModelError> {
+        self.take_pools(model, |entry| entry.is_none())
     }
 
     fn take_pools(
         &mut self,
-        index: &Index,
+        model: &ReadModel,
         is_taken: impl Fn(Option<Entry>) -> bool,
-    ) -> (Vec<Write>, Vec<NewEntry>) {
+    ) -> Result<(Vec<Write>, Vec<NewEntry>), ReadModelError> {
         let mut states = Vec::with_capacity(self.pools.len());
         let mut entries = Vec::with_capacity(self.pools.len());
         for (id, pool) in mem::take(&mut self.pools) {
-            let old = index.get(id.as_str());
+            let old = model.index().get(id.as_str());
             if !is_taken(old) {
                 self.pools.insert(id, pool);
                 continue;
             }
             let created = to_unsigned(pool.created_position);
-            let live = (key::entry(created), key::pool(created));
-            let (entry_key, state_key) = if pool.deleted {
-                if old.is_some() {
-                    self.writes.push((live.0, None));
-                    states.push((live.1, None));
-                }
-                (key::deleted_entry(created), key::deleted_pool(created))
-            } else {
-                live
-            };
             let stored = Bytes::from(pool.encode_to_vec());
             self.bytes = self.bytes.saturating_sub(size_of_pool(&pool));
+            let before = match old {
+                Some(_) => model.stored_pool(&id)?.map(PoolRows::of).transpose()?,
+                None => None,
+            };
+            let after = PoolRows::of(stored.clone())?;
+            let (entry_key, state_key) = key::entry_and_state(after.is_deleted, created);
+            if before.as_ref().is_some_and(|before| before.is_deleted != after.is_deleted) {
+                let (entry_key, state_key) = key::entry_and_state(!after.is_deleted, created);
+                self.writes.push((entry_key, None));
+                states.push((state_key, None));
+            }
+            let rows_before = before.map(|before| before.keys).unwrap_or_default();
+            self.replace_rows(&rows_before, after.keys);
             let sum = sum_of(&stored);
             let digest = &mut self.checkpoint.digest;
             *digest = digest.wrapping_sub(old.map_or(0, |old| old.sum)).wrapping_add(sum);
@@ -286,7 +314,19 @@ impl Changes {
             states.push((state_key, Some(stored)));
             entries.push(entry);
         }
-        (states, entries)
+        Ok((states, entries))
+    }
+
+    /// Replaces the rows that find a user pool, which have no values.
+    fn replace_rows(&mut self, before: &[Vec<u8>], after: Vec<Vec<u8>>) {
+        for key in before.iter().filter(|key| !after.contains(key)) {
+            let digest = self.checkpoint.digest;
+            self.checkpoint.digest = digest.wrapping_sub(row_sum(key, &[]));
+            self.writes.push((key.clone(), None));
+        }
+        for key in after.into_iter().filter(|key| !before.contains(key)) {
+            self.write(key, Vec::new());
+        }
     }
 }
 
@@ -311,7 +351,8 @@ impl ReadModel {
 
     /// Writes the changes and the checkpoint atomically.
     pub(in crate::app) fn apply(&self, changes: Changes) -> Result<(), ReadModelError> {
-        let (mut writes, entries, checkpoint) = changes.finish(&self.index());
+        let finished = changes.finish(self).inspect_err(|error| self.report(error))?;
+        let (mut writes, entries, checkpoint) = finished;
         writes.push((key::CHECKPOINT.to_vec(), Some(checkpoint.encode_to_vec().into())));
         let mut index = self.index_mut();
         if *self.damaged.borrow() {

@@ -56,6 +56,20 @@ pub enum Damage {
         /// The position of its creation.
         created: u64,
     },
+    /// A row that follows from a state is missing.
+    #[error("a row of the user pool that was created at position {created} is missing")]
+    Row {
+        /// The position of its creation.
+        created: u64,
+    },
+    /// The counts are not those of the events.
+    #[error("{sum} events are counted, and there are {most}")]
+    Counts {
+        /// The sum of all counts.
+        sum: u64,
+        /// How many events there are.
+        most: u64,
+    },
 }
 
 impl From<prost::DecodeError> for ReadModelError {

@@ -33,14 +33,14 @@ impl ReadModel {
     }
 
     fn load_new_pools(&self, changes: &mut Changes) -> Result<(), ReadModelError> {
-        let (states, entries) = changes.take_new_pools(&self.index());
+        let (states, entries) = changes.take_new_pools(self)?;
         self.store.load(states).map_err(ReadModelError::Engine)?;
         self.index_mut().set_all(&entries);
         Ok(())
     }
 
     fn load_all(&self, changes: Changes) -> Result<Changes, ReadModelError> {
-        let (writes, entries, checkpoint) = changes.finish(&self.index());
+        let (writes, entries, checkpoint) = changes.finish(self)?;
         self.store.load(writes).map_err(ReadModelError::Engine)?;
         let mut index = self.index_mut();
         index.set_all(&entries);
@@ -51,14 +51,17 @@ impl ReadModel {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use proptest::{prelude::*, sample::Index};
 
     use crate::{
+        app::StoredPool,
         proto::{
-            UserPool, UserPoolCreated, UserPoolDeleted, UserPoolDomainCreated,
-            UserPoolDomainDeleted, UserPoolEvent, UserPoolUpdated,
+            DeletedUserPools, ListUserPoolsRequest, UserPool, UserPoolCreated, UserPoolDeleted,
+            UserPoolDomainCreated, UserPoolDomainDeleted, UserPoolEvent, UserPoolFilter,
+            UserPoolUpdated,
         },
-        user_pool::Event,
+        user_pool::{Event, PoolPageRequest},
     };
 
     use super::*;
@@ -133,6 +136,18 @@ mod tests {
         events
     }
 
+    /// All user pools that meet a filter.
+    fn found(model: &ReadModel, filter: &UserPoolFilter) -> Vec<StoredPool> {
+        let request = ListUserPoolsRequest {
+            max_results: Some(1),
+            filter: Some(filter.clone()),
+            ..ListUserPoolsRequest::default()
+        };
+        let filter = PoolPageRequest::parse(request).expect("a filter").filter;
+        let page = model.find(&filter, None, 100).now_or_never().expect("few user pools");
+        page.expect("readable").pools
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
@@ -163,7 +178,18 @@ mod tests {
 
             let opened = ReadModel::open(directory.path(), CACHE).expect("opened");
             opened.check_states().expect("every state is there");
-            prop_assert_eq!(opened.pools(0, 100).expect("pools"), applied.pools(0, 100).expect("pools"));
+            for deleted in [DeletedUserPools::Excluded, DeletedUserPools::Only] {
+                for filter in [
+                    UserPoolFilter::default(),
+                    UserPoolFilter { name_prefix: Some("the".to_owned()), ..Default::default() },
+                    UserPoolFilter { no_domain: true, ..Default::default() },
+                ] {
+                    let filter = UserPoolFilter { deleted: deleted.into(), ..filter };
+                    prop_assert_eq!(found(&opened, &filter), found(&applied, &filter));
+                }
+            }
+            let counts = |model: &ReadModel| model.event_counts(0, u64::MAX, 100).expect("counts");
+            prop_assert_eq!(counts(&opened), counts(&applied));
             prop_assert_eq!(opened.domains("", 100).expect("domains"), applied.domains("", 100).expect("domains"));
         }
     }

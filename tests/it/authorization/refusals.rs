@@ -189,7 +189,7 @@ async fn a_refusal_waits_for_the_request_for_a_second_at_most() {
     tokio::spawn(connection);
     let mut calls = calls.ready().await.expect("ready");
     time::pause();
-    for (method, seconds) in [("DeleteUserPool", 1), ("ListUserPools", 0)] {
+    for (method, seconds) in [("DeleteUserPool", 1), ("ListUserPoolDomains", 0)] {
         let path = format!("http://localhost/userpool.v1.UserPoolService/{method}");
         let request = http::Request::post(path).header("content-type", "application/grpc");
         let request = request.header("te", "trailers").body(()).expect("a request");

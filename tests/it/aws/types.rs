@@ -173,3 +173,26 @@ async fn an_empty_schema_is_refused() {
     assert_eq!(listed.body, r#"{"UserPools":[]}"#);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_list_is_cognitos_and_has_no_filter() {
+    let server = start().await;
+    let id = create(&server, r#"{"PoolName":"people"}"#).await;
+    create(&server, r#"{"PoolName":"guests"}"#).await;
+    let domain = format!(r#"{{"UserPoolId":"{id}","Domain":"people-login"}}"#);
+    assert_eq!(call(&server, "CreateUserPoolDomain", &domain).await.status, 200);
+    for filter in [
+        r#""filter":{"namePrefix":"people"}"#,
+        r#""Filter":{"NamePrefix":"people"}"#,
+        r#""filter":{"deleted":"DELETED_USER_POOLS_ONLY"}"#,
+    ] {
+        let request = format!(r#"{{"MaxResults":60,{filter}}}"#);
+        let listed = call(&server, "ListUserPools", &request).await;
+        assert_eq!(listed.status, 200, "{listed:?}");
+        let listed = listed.json();
+        let pools = listed["UserPools"].as_array().expect("a list");
+        let members: Vec<_> = pools[0].as_object().expect("an object").keys().cloned().collect();
+        let cognitos = ["Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate"];
+        assert_eq!((pools.len(), members), (2, cognitos.map(str::to_owned).to_vec()));
+    }
+}

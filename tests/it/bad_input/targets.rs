@@ -9,22 +9,23 @@ use prost::{Message, Name};
 use prost_types::Timestamp;
 use sha2::{Digest as _, Sha256};
 use userpool::{
-    app::{EventQuery, ReplayQuery, VerifyQuery, WatchQuery},
+    app::{CountQuery, EventQuery, ReplayQuery, VerifyQuery, WatchQuery},
     audit::{self, Verifier, checkpoint},
     aws,
     event_log::{Head, Record},
     proto::{
-        self, AddCustomAttributesRequest, CreateUserPoolDomainRequest, CreateUserPoolRequest,
-        DeleteUserPoolDomainRequest, DeleteUserPoolRequest, DescribeUserPoolDomainRequest,
-        DescribeUserPoolRequest, GetUserPoolMfaConfigRequest, ListTagsForResourceRequest,
-        ListUserPoolDomainsRequest, ListUserPoolEventsRequest, ListUserPoolsRequest,
-        ReplayUserPoolRequest, SetUserPoolMfaConfigRequest, SignedCheckpoint, TagResourceRequest,
-        UntagResourceRequest, UpdateUserPoolDomainRequest, UpdateUserPoolRequest, UserPool,
-        UserPoolEvent, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
+        self, AddCustomAttributesRequest, CountUserPoolEventsRequest, CreateUserPoolDomainRequest,
+        CreateUserPoolRequest, DeleteUserPoolDomainRequest, DeleteUserPoolRequest,
+        DescribeUserPoolDomainRequest, DescribeUserPoolRequest, GetUserPoolMfaConfigRequest,
+        ListTagsForResourceRequest, ListUserPoolDomainsRequest, ListUserPoolEventsRequest,
+        ListUserPoolsRequest, ReplayUserPoolRequest, SetUserPoolMfaConfigRequest, SignedCheckpoint,
+        TagResourceRequest, UntagResourceRequest, UpdateUserPoolDomainRequest,
+        UpdateUserPoolRequest, UserPool, UserPoolEvent, VerifyUserPoolHistoryRequest,
+        WatchUserPoolEventsRequest,
     },
     user_pool::{
-        self, CheckedCommand, Command, DomainName, Event, Facts, Limits, PageRequest, UserPoolArns,
-        UserPoolId, UserPoolState, decide, evolve,
+        self, CheckedCommand, Command, DomainName, Event, Facts, Limits, PageRequest,
+        PoolPageRequest, UserPoolArns, UserPoolId, UserPoolState, decide, evolve,
     },
 };
 
@@ -78,12 +79,13 @@ pub(crate) fn requests(bytes: &[u8]) {
     });
     read(bytes, |request: DescribeUserPoolRequest| UserPoolId::parse(request).is_ok());
     read(bytes, |request: DescribeUserPoolDomainRequest| DomainName::parse(request).is_ok());
-    read(bytes, |request: ListUserPoolsRequest| PageRequest::of_user_pools(request).is_ok());
+    read(bytes, |request: ListUserPoolsRequest| PoolPageRequest::parse(request).is_ok());
     read(bytes, |request: ListUserPoolDomainsRequest| PageRequest::of_domains(request).is_ok());
     read(bytes, |request: ListUserPoolEventsRequest| EventQuery::parse(request).is_ok());
     read(bytes, |request: ReplayUserPoolRequest| ReplayQuery::parse(request).is_ok());
     read(bytes, |request: WatchUserPoolEventsRequest| WatchQuery::parse(request).is_ok());
     read(bytes, |request: VerifyUserPoolHistoryRequest| VerifyQuery::parse(request).is_ok());
+    read(bytes, |request: CountUserPoolEventsRequest| CountQuery::parse(request).is_ok());
 }
 
 /// Reads a message and uses it if it is one. A message that is written and read again

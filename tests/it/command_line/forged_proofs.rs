@@ -10,7 +10,8 @@ use userpool::{
     audit::{self, checkpoint::Signer},
     event_log::{EventLog as _, Hash, Head, MemoryLog, Position},
     proto::{
-        DescribeLogRequest, DescribeLogResponse, GetCheckpointKeyRequest, GetCheckpointKeyResponse,
+        CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
+        DescribeLogResponse, GetCheckpointKeyRequest, GetCheckpointKeyResponse,
         GetSignedCheckpointRequest, GetSignedCheckpointResponse, ListUserPoolEventsRequest,
         ListUserPoolEventsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
         SignedCheckpoint, UserPoolEvent, VerifyUserPoolHistoryRequest,
@@ -91,6 +92,13 @@ impl UserPoolHistoryService for DishonestServer {
         &self,
         _request: Request<GetCheckpointKeyRequest>,
     ) -> Result<Response<GetCheckpointKeyResponse>, Status> {
+        Err(Status::unimplemented("verify does not ask"))
+    }
+
+    async fn count_user_pool_events(
+        &self,
+        _request: Request<CountUserPoolEventsRequest>,
+    ) -> Result<Response<CountUserPoolEventsResponse>, Status> {
         Err(Status::unimplemented("verify does not ask"))
     }
 }

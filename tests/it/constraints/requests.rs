@@ -10,8 +10,8 @@ use userpool::{
         DESCRIPTORS, ListTagsForResourceRequest, user_pool_service_client::UserPoolServiceClient,
     },
     user_pool::{
-        CheckedCommand, DomainName, InvalidRequest, Limits, PageRequest, UserPoolArns, UserPoolId,
-        parse_mfa_config_request,
+        CheckedCommand, DomainName, InvalidRequest, Limits, PageRequest, PoolPageRequest,
+        UserPoolArns, UserPoolId, parse_mfa_config_request,
     },
 };
 
@@ -170,7 +170,7 @@ impl Request {
             "DescribeUserPool" => UserPoolId::parse(self.typed()).map(drop),
             "UpdateUserPool" => CheckedCommand::update_user_pool(self.typed()).map(drop),
             "DeleteUserPool" => CheckedCommand::delete_user_pool(self.typed()).map(drop),
-            "ListUserPools" => PageRequest::of_user_pools(self.typed()).map(drop),
+            "ListUserPools" => PoolPageRequest::parse(self.typed()).map(drop),
             "CreateUserPoolDomain" => {
                 CheckedCommand::create_user_pool_domain(self.typed()).map(drop)
             }

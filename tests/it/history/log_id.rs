@@ -7,12 +7,13 @@ use tonic::{Code, Status};
 use userpool::{
     event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit},
     proto::{
-        DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
-        DescribeUserPoolRequest, EventView, GetCheckpointKeyRequest, GetSignedCheckpointRequest,
-        GetUserPoolMfaConfigRequest, HashAnchor, ListTagsForResourceRequest,
-        ListUserPoolDomainsRequest, ListUserPoolEventsRequest, ListUserPoolsRequest,
-        ReplayUserPoolRequest, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
-        watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
+        CountUserPoolEventsRequest, DescribeLogRequest, DescribeLogResponse,
+        DescribeUserPoolDomainRequest, DescribeUserPoolRequest, EventView, GetCheckpointKeyRequest,
+        GetSignedCheckpointRequest, GetUserPoolMfaConfigRequest, HashAnchor,
+        ListTagsForResourceRequest, ListUserPoolDomainsRequest, ListUserPoolEventsRequest,
+        ListUserPoolsRequest, ReplayUserPoolRequest, VerifyUserPoolHistoryRequest,
+        WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
+        watch_user_pool_events_response::Content,
     },
 };
 
@@ -164,12 +165,13 @@ async fn read_all(
     let arn = format!("arn:aws:cognito-idp:us-east-1:123456789012:userpool/{pool}");
     let tags = ListTagsForResourceRequest { resource_arn: Some(arn), min_position };
     let max_results = Some(1);
-    let list = ListUserPoolsRequest { max_results, next_token: None, min_position };
+    let list = ListUserPoolsRequest { max_results, min_position, ..Default::default() };
     let domains = ListUserPoolDomainsRequest { max_results, next_token: None, min_position };
     let replay = ReplayUserPoolRequest { user_pool_id, as_of: None, min_position };
     let events = ListUserPoolEventsRequest { min_position, ..Default::default() };
     let verify = VerifyUserPoolHistoryRequest { min_position, ..Default::default() };
     let sign = GetSignedCheckpointRequest { min_position };
+    let count = CountUserPoolEventsRequest { min_position, ..Default::default() };
     vec![
         head!(pools.describe_user_pool(describe)),
         head!(pools.describe_user_pool_domain(domain)),
@@ -182,6 +184,7 @@ async fn read_all(
         history.verify_user_pool_history(verify).await.map(|_| None),
         history.get_signed_checkpoint(sign).await.map(|_| None),
         history.describe_log(DescribeLogRequest { min_position }).await.map(|_| None),
+        head!(history.count_user_pool_events(count)),
     ]
 }
 
@@ -193,7 +196,7 @@ async fn no_read_shows_less_than_its_min_position() {
         let read = read_all(&server, &people, visible).await;
         let heads: Vec<_> = read.into_iter().map(|read| read.expect("read")).collect();
         let six = Some(6);
-        assert_eq!(heads, [six, six, six, six, six, six, None, six, None, None, None]);
+        assert_eq!(heads, [six, six, six, six, six, six, None, six, None, None, None, six]);
     }
     for read in read_all(&server, &people, 7).await {
         let refused = read.expect_err("refused");

@@ -41,6 +41,7 @@ async fn a_listed_user_pool_has_cognitos_members() {
         last_modified_date: created.creation_date,
         creation_date: created.creation_date,
         revision: 1,
+        ..UserPoolDescription::default()
     };
     assert_eq!(listed(&mut client).await, slice::from_ref(&expected));
 

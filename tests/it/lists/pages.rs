@@ -18,7 +18,7 @@ use userpool::{
     event_log::MemoryLog,
     proto::UserPool,
     telemetry::{metrics::AppMetrics, spans::Tracer},
-    user_pool::{CheckedCommand, Limits},
+    user_pool::{CheckedCommand, Limits, PoolFilter},
 };
 use uuid::Uuid;
 
@@ -197,9 +197,9 @@ async fn user_pools_are_listed_in_the_order_of_creation() {
         created.push(UserPool::decode(outcome.user_pool).expect("a user pool").id);
     }
     assert!(created.is_sorted_by(|one, next| one > next), "{created:?}");
-    let listed = app.list(0, 60).expect("a list");
+    let listed = app.find(&PoolFilter::default(), None, 60).await.expect("a list").pools;
     let listed: Vec<_> =
-        listed.into_iter().map(|entry| entry.pool.user_pool.and_then(|pool| pool.id)).collect();
+        listed.into_iter().map(|stored| stored.user_pool.and_then(|pool| pool.id)).collect();
     assert_eq!(listed, created);
     assert!(app.close().await, "closed gracefully");
 }

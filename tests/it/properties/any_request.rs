@@ -14,7 +14,7 @@ use userpool::{
         CreateUserPoolRequest, DESCRIPTORS, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
         ListUserPoolsRequest, UpdateUserPoolRequest,
     },
-    user_pool::{CheckedCommand, DomainName, InvalidRequest, Limits, PageRequest, UserPoolId},
+    user_pool::{CheckedCommand, DomainName, InvalidRequest, Limits, PoolPageRequest, UserPoolId},
 };
 
 use crate::support::{TestServer, metadata, named, reason};
@@ -179,7 +179,7 @@ fn any_other_request_is_accepted_or_refused_briefly() {
         let delete_domain = delete_domain.transcode_to().expect(as_request);
         assert_in_few_words(CheckedCommand::delete_user_pool_domain(delete_domain));
         let list: ListUserPoolsRequest = list.transcode_to().expect(as_request);
-        assert_in_few_words(PageRequest::of_user_pools(list));
+        assert_in_few_words(PoolPageRequest::parse(list));
         let request = DescribeUserPoolRequest {
             user_pool_id: Some(text.clone()),
             ..DescribeUserPoolRequest::default()

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use userpool::{
-    app::Context,
+    app::{Context, StoredPool},
     event_log::{EventLog as _, MemoryLog, Position, ReadLimit},
     proto::DeleteUserPoolRequest,
-    user_pool::CheckedCommand,
+    user_pool::{CheckedCommand, PoolFilter},
 };
 
 use super::{CALLERS, Node, Pair, assign, create, follow, tag};
@@ -23,8 +23,7 @@ async fn an_idle_application_shows_what_the_other_records() {
 
         assert_eq!(seen.next().await.position, position);
 
-        let listed = second.app.list(0, usize::MAX).expect("readable");
-        assert_eq!(listed, first.app.list(0, usize::MAX).expect("readable"));
+        assert_eq!(listed(second).await, listed(first).await);
     }
 }
 
@@ -74,13 +73,18 @@ async fn both_read_models_end_equal_and_watches_are_complete() {
     for node in pair.nodes.iter().chain([&fresh]) {
         let app = &node.app;
         assert_eq!(app.history().head(), head);
-        let pools = app.list(0, usize::MAX).expect("readable");
-        assert_eq!(pools, fresh.app.list(0, usize::MAX).expect("readable"));
+        let pools = listed(node).await;
+        assert_eq!(pools, listed(&fresh).await);
         assert!(!pools.is_empty());
         let domains = app.list_domains("", usize::MAX).expect("readable");
         assert_eq!(domains, fresh.app.list_domains("", usize::MAX).expect("readable"));
         assert!(!domains.is_empty());
     }
+}
+
+async fn listed(node: &Node) -> Vec<StoredPool> {
+    let page = node.app.find(&PoolFilter::default(), None, usize::MAX).await;
+    page.expect("readable").pools
 }
 
 fn delete(id: &str) -> CheckedCommand {
