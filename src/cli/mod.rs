@@ -24,6 +24,7 @@ mod follow;
 mod health;
 mod history;
 mod import;
+mod list;
 mod listing;
 mod log;
 mod mask;
@@ -75,6 +76,7 @@ use self::{
     domain::DomainCommand,
     health::HealthCommand,
     history::HistoryCommand,
+    list::ListCommand,
     log::LogCommand,
     mfa::MfaCommand,
     output::{print, print_note},
@@ -86,7 +88,7 @@ use self::{
     status::StatusCommand,
     tag::TagCommand,
     update::UpdateCommand,
-    user_pools::{CreateCommand, DeleteCommand, DescribeCommand, ListCommand},
+    user_pools::{CreateCommand, DeleteCommand, DescribeCommand},
     verify::VerifyCommand,
     watch::WatchCommand,
 };
@@ -115,7 +117,7 @@ enum Command {
     Update(Box<UpdateCommand>),
     /// Delete a user pool; its history is kept.
     Delete(Box<DeleteCommand>),
-    /// List user pools in the order of their creation.
+    /// List user pools in the order of their creation, or find some of them.
     List(Box<ListCommand>),
     /// Create, describe, update, delete or list domains.
     #[command(subcommand)]

@@ -1,25 +1,19 @@
-//! `userpool create`, `describe`, `delete` and `list`.
+//! `userpool create`, `describe` and `delete`.
 
 use clap::{Args, ValueHint};
 
 use crate::{
-    proto::{
-        CreateUserPoolRequest, DeleteUserPoolRequest, DescribeUserPoolRequest,
-        ListUserPoolsRequest, UserPoolDescription,
-    },
+    proto::{CreateUserPoolRequest, DeleteUserPoolRequest, DescribeUserPoolRequest},
     user_pool,
 };
 
 use super::{
-    cell::Cell,
     connection::ConnectionArgs,
     document::Document,
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::{ListOutput, OutputArgs, print_note},
-    positive::positive,
-    text::escape,
+    output::{OutputArgs, print_note},
 };
 
 #[derive(Debug, Args)]
@@ -62,18 +56,6 @@ pub(super) struct DeleteCommand {
     expected: ExpectedRevision,
     #[command(flatten)]
     mutation: MutationArgs,
-    #[command(flatten)]
-    output: OutputArgs,
-    #[command(flatten)]
-    connection: ConnectionArgs,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  userpool list --limit 10")]
-pub(super) struct ListCommand {
-    /// List at most this many user pools. If omitted, all.
-    #[arg(long, value_name = "N", value_parser = positive)]
-    limit: Option<u64>,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -129,35 +111,4 @@ impl DeleteCommand {
         self.output.or_json().message(&deleted)?;
         Ok(Outcome::Success)
     }
-}
-
-impl ListCommand {
-    pub(super) async fn run(self) -> Result<Outcome, CliError> {
-        let client = self.connection.connect().await?;
-        let mut list = ListOutput::new(self.output.or_table(), "UserPools", &COLUMNS);
-        let page = async |max_results, next_token| {
-            let request = ListUserPoolsRequest {
-                max_results: Some(max_results),
-                next_token,
-                ..ListUserPoolsRequest::default()
-            };
-            let page = client.list_user_pools(request).await?;
-            Ok((page.user_pools, page.next_token))
-        };
-        list.push_pages(self.limit, page, row).await?;
-        list.finish()?;
-        Ok(Outcome::Success)
-    }
-}
-
-const COLUMNS: [&str; 5] = ["ID", "~NAME", "#REVISION", "CREATED", "MODIFIED"];
-
-fn row(pool: &UserPoolDescription) -> Vec<Cell> {
-    vec![
-        escape(pool.id()).into(),
-        escape(pool.name()).into(),
-        pool.revision.to_string().into(),
-        Cell::Time(pool.creation_date),
-        Cell::Time(pool.last_modified_date),
-    ]
 }

@@ -5,11 +5,13 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 use regex::Regex;
 use tempfile::TempDir;
 use tokio::task;
-use userpool::proto::{ErrorReason, ListUserPoolsRequest};
+use userpool::proto::{CreateUserPoolRequest, ErrorReason, LambdaConfig, ListUserPoolsRequest};
 
 use crate::{
-    support::{TestServer, create},
-    tools::repository,
+    calls::Call,
+    support::{TestServer, create, domain, named},
+    tools::{grpcurl, repository},
+    transcript::{Reader, steps_in},
 };
 
 fn read(file: &str) -> String {
@@ -21,6 +23,51 @@ fn section<'a>(document: &'a str, heading: &str) -> &'a str {
     let start = document.find(&format!("\n## {heading}\n")).expect("the section");
     let rest = &document[start + 4..];
     rest.split("\n## ").next().unwrap_or(rest)
+}
+
+/// Takes the steps of a part of the runbook on a server.
+async fn take_runbook(heading: &str, server: &TestServer) {
+    let Some(tools) = grpcurl("that the runbook works") else { return };
+    let document = read("docs/operations.md");
+    let parts = section(&document, "Runbook").split("\n### ");
+    let part = parts.into_iter().find(|part| part.starts_with(&format!("{heading}\n")));
+    let steps = steps_in(part.expect("the part"));
+    assert!(!steps.is_empty(), "{heading}");
+    let mut reader = Reader::new(tools);
+    for step in steps {
+        reader.take(&step, &server.endpoint.to_string()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runbook_finds_user_pools_and_counts_events() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let calling = |name: &str, function: &str| {
+        let arn = format!("arn:aws:lambda:us-east-1:123456789012:function:{function}");
+        let pre_sign_up = Some(arn);
+        let lambda_config = Some(LambdaConfig { pre_sign_up, ..LambdaConfig::default() });
+        CreateUserPoolRequest { lambda_config, ..named(name) }
+    };
+    let mut ids = Vec::new();
+    for request in [
+        calling("people", "sign-up"),
+        calling("guests", "sign-up:live"),
+        calling("staff", "other"),
+        named("people-2017"),
+        named("people-2018"),
+    ] {
+        let created = client.create_user_pool(request).await.expect("created").into_inner();
+        ids.push(created.user_pool.and_then(|pool| pool.id).expect("an ID"));
+    }
+    client.create_user_pool_domain(domain("people-login", &ids[0])).await.expect("a domain");
+    for id in &ids[3..] {
+        Call::delete(id).send(&mut client).await.expect("deleted");
+    }
+    take_runbook("Find the user pools of a Lambda function", &server).await;
+    take_runbook("Find a deleted user pool by its name", &server).await;
+    take_runbook("Count the events of each day", &server).await;
+    server.stop().await;
 }
 
 #[test]

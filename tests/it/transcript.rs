@@ -31,7 +31,11 @@ pub(crate) struct Step {
 /// further lines while a quote is open or a backslash continues it, and the output
 /// below.
 pub(crate) fn steps(document: &str) -> Vec<Step> {
-    let text = fs::read_to_string(repository().join(document)).expect("a document");
+    steps_in(&fs::read_to_string(repository().join(document)).expect("a document"))
+}
+
+/// The same in a part of a document.
+pub(crate) fn steps_in(text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut inside = false;
     for line in text.lines() {

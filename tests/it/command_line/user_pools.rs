@@ -147,3 +147,55 @@ async fn domain_commands_work_over_a_unix_socket() {
     let listed = run(&server, &["list", "-o", "json"]).await;
     assert_eq!(listed.stdout, "{\n  \"UserPools\": []\n}\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn list_finds_by_name_tag_function_domain_and_deletion() {
+    let server = TestServer::start().await;
+    let endpoint = server.endpoint.to_string();
+    let function = "arn:aws:lambda:us-east-1:123456789012:function:sign-up";
+    let people = format!(
+        r#"{{"PoolName": "people", "UserPoolTags": {{"team": "a=b"}},
+             "LambdaConfig": {{"PreSignUp": "{function}"}}}}"#
+    );
+    assert_eq!(run_with(&endpoint, &["create", "-"], &people).await.code, 0);
+    let guests = create(&server, "guests").await;
+    let old = create(&server, "people-old").await;
+    assert_eq!(run(&server, &["domain", "create", "login-guests", &guests]).await.code, 0);
+    assert_eq!(run(&server, &["delete", &old]).await.code, 0);
+    for (arguments, names) in [
+        (&["--name", "people"][..], &["people"][..]),
+        (&["--name", "people", "--deleted"], &["people-old"]),
+        (&["--all", "--name", "people"], &["people", "people-old"]),
+        (&["--all"], &["people", "guests", "people-old"]),
+        (&["--tag", "team"], &["people"]),
+        (&["--tag", "team=a=b"], &["people"]),
+        (&["--tag", "team=a"], &[]),
+        (&["--lambda", function], &["people"]),
+        (&["--domain", "login-guests"], &["guests"]),
+        (&["--domain", "login-*"], &["guests"]),
+        (&["--domain", "login-"], &[]),
+        (&["--no-domain"], &["people"]),
+        (&["--no-domain", "--all", "--limit", "1"], &["people"]),
+    ] {
+        let listed = run(&server, &[&["list", "-o", "jsonl"], arguments].concat()).await;
+        // "login-" alone is not the name of a domain.
+        assert_eq!(listed.code, if arguments[1..] == ["login-"] { 67 } else { 0 }, "{listed:?}");
+        let name = |line: &str| {
+            let pool: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            pool["Name"].as_str().expect("a name").to_owned()
+        };
+        let found: Vec<_> = listed.stdout.lines().map(name).collect();
+        assert_eq!(found, names, "{arguments:?}");
+    }
+    let table = run(&server, &["list", "--all"]).await.stdout;
+    let heading: Vec<_> = table.lines().next().expect("a line").split_whitespace().collect();
+    assert_eq!(heading, ["ID", "NAME", "DOMAINS", "REVISION", "CREATED", "DELETED"]);
+    for arguments in [
+        &["--domain", "login", "--no-domain"][..],
+        &["--domain", "login", "--deleted"],
+        &["--deleted", "--all"],
+    ] {
+        assert_eq!(run(&server, &[&["list"], arguments].concat()).await.code, 2, "{arguments:?}");
+    }
+    server.stop().await;
+}
