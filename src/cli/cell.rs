@@ -2,7 +2,7 @@
 
 use prost_types::Timestamp;
 
-use super::text::{format_short_time, format_time};
+use super::text::{format_day_and_time, format_short_time, format_time};
 
 /// The text between the items of a list.
 const SEPARATOR: &str = ", ";
@@ -15,7 +15,7 @@ pub(super) enum Cell {
     Text(String),
     /// Texts of which those that do not fit are counted.
     List(Vec<String>),
-    /// A time, which can do without its seconds.
+    /// A time, which can do without its seconds, and without its year if it must.
     Time(Option<Timestamp>),
 }
 
@@ -42,7 +42,10 @@ impl Cell {
             return text;
         }
         match self {
-            Self::Time(time) => format_short_time(*time),
+            Self::Time(time) => {
+                let short = format_short_time(*time);
+                if short.len() <= columns { short } else { format_day_and_time(*time) }
+            }
             Self::Text(_) => cut(&text, columns),
             Self::List(items) => {
                 let shortened = |count: usize| {

@@ -56,7 +56,7 @@ impl<W: Write> EventCsv<W> {
 
     /// Goes on after the names of the columns.
     fn continued(out: W) -> Self {
-        Self(WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out))
+        Self(new_writer(out))
     }
 
     /// Writes an event. [`flush`](Self::flush) passes it on.
@@ -105,8 +105,13 @@ impl ExportFormat for CsvExport {
     }
 }
 
+/// Writes records as RFC 4180 has them.
+pub(super) fn new_writer<W: Write>(out: W) -> Writer<W> {
+    WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out)
+}
+
 /// A cell with a text that no spreadsheet takes for a formula.
-fn text(text: &str) -> String {
+pub(super) fn text(text: &str) -> String {
     let text = escape(text);
     if text.starts_with(FORMULA_STARTS) { format!("'{text}") } else { text }
 }

@@ -47,11 +47,15 @@ impl From<EventKind> for UserPoolEventType {
 const PLACE: usize = 8;
 const TIME: usize = 20;
 const SHORT_TIME: usize = 17;
+const SHORTEST_TIME: usize = 12;
 const POOL: usize = 19;
 const KIND: usize = 16;
 const ACTOR: usize = 24;
 /// The minimum width of a column that is shortened.
 const MIN_CELL: usize = 12;
+/// The events of all user pools have no positions in a terminal with fewer columns than this,
+/// so that there is space for the actors.
+const MIN_COLUMNS_FOR_POSITION: usize = 100;
 
 /// The paths of names, which need no explanation.
 const NAMES: [&str; 3] = ["pool_name", "domain", "custom_domain"];
@@ -83,6 +87,8 @@ pub(super) enum EventLayout {
 /// pipe, where nothing is shortened.
 #[derive(Debug, Clone, Copy)]
 struct Widths {
+    /// 0 if there is no space for the column.
+    place: usize,
     time: usize,
     /// 0 if there is no space for the column.
     actor: usize,
@@ -131,8 +137,12 @@ impl EventLayout {
             width => format!("{:<width$}  ", actor.fit(width)),
         };
         let change = change.fit(widths.change);
+        let place = match widths.place {
+            0 => String::new(),
+            width => format!("{place:>width$}  "),
+        };
         let line = format!(
-            "{place:>PLACE$}  {time:<0$}  {pool}{style}{kind:<KIND$}{style:#}  {actor}{change}",
+            "{place}{time:<0$}  {pool}{style}{kind:<KIND$}{style:#}  {actor}{change}",
             widths.time
         );
         line.trim_end().to_owned()
@@ -141,14 +151,21 @@ impl EventLayout {
     /// The widths in a terminal with this number of columns, if there is one.
     const fn widths(self, columns: Option<usize>) -> Widths {
         let Some(columns) = columns else {
-            return Widths { time: TIME, actor: ACTOR, change: usize::MAX };
+            return Widths { place: PLACE, time: TIME, actor: ACTOR, change: usize::MAX };
         };
-        let pool = match self {
-            Self::Pool => 0,
-            Self::Log => POOL + 2,
+        let (place, pool) = match self {
+            Self::Pool => (PLACE, 0),
+            Self::Log if columns < MIN_COLUMNS_FOR_POSITION => (0, POOL + 2),
+            Self::Log => (PLACE, POOL + 2),
         };
-        let left = columns.saturating_sub(PLACE + 2 + pool + KIND + 2);
-        let time = if left >= TIME + 2 + 2 * MIN_CELL + 2 { TIME } else { SHORT_TIME };
+        let gap = if place == 0 { 0 } else { 2 };
+        let left = columns.saturating_sub(place + gap + pool + KIND + 2);
+        let time = match left.saturating_sub(2 + 2 * MIN_CELL + 2) {
+            TIME.. => TIME,
+            SHORT_TIME.. => SHORT_TIME,
+            _ if place == 0 => SHORTEST_TIME,
+            _ => SHORT_TIME,
+        };
         let left = left.saturating_sub(time + 2);
         let half = left.saturating_sub(2) / 2;
         let actor = match half {
@@ -158,7 +175,7 @@ impl EventLayout {
         };
         let rest = if actor == 0 { left } else { left - actor - 2 };
         let change = if rest > MIN_CELL { rest } else { MIN_CELL };
-        Widths { time, actor, change }
+        Widths { place, time, actor, change }
     }
 }
 

@@ -86,13 +86,21 @@ impl EventFormat {
 }
 
 impl EventOutput {
-    /// For the events of one user pool, of which there is a last one.
-    pub(super) fn list(format: EventFormat, is_whole: bool) -> Result<Self, CliError> {
-        let sink = match format.general() {
-            Some(format) => EventSink::List(ListOutput::new(format, "events", &event::COLUMNS)),
-            None => EventSink::csv()?,
+    /// For events of which there is a last one. The table of one user pool is as wide as its
+    /// content; that of all of them can be too long to wait for.
+    pub(super) fn list(
+        format: EventFormat,
+        layout: EventLayout,
+        is_whole: bool,
+    ) -> Result<Self, CliError> {
+        let (format, columns) = match (format, layout) {
+            (EventFormat::Json, _) => (OutputFormat::Json, &event::COLUMNS),
+            (EventFormat::Table, EventLayout::Pool) => (OutputFormat::Table, &event::COLUMNS),
+            (EventFormat::Table | EventFormat::Jsonl | EventFormat::Csv, _) => {
+                return Self::stream(format, layout, is_whole);
+            }
         };
-        Ok(Self { sink, is_whole })
+        Ok(Self { sink: EventSink::List(ListOutput::new(format, "events", columns)), is_whole })
     }
 
     /// For events without an end, so there is neither a document around them nor a common width.

@@ -6,12 +6,11 @@ use tokio::{io::Interest, net::unix::pipe::Sender};
 
 use crate::{
     client::{Client, WatchItem},
-    proto::{ErrorReason, UserPoolEventType, WatchUserPoolEventsRequest},
+    proto::{ErrorReason, WatchUserPoolEventsRequest},
 };
 
 use super::{
     error::{CliError, has_reason},
-    event::EventKind,
     event_output::EventOutput,
     output::print_note,
     text::escape,
@@ -84,9 +83,4 @@ async fn print_events(
             WatchItem::Checkpoint(_) | WatchItem::Disconnected { .. } => (),
         }
     }
-}
-
-/// Converts types for a filter.
-pub(super) fn filter_types(kinds: &[EventKind]) -> Vec<i32> {
-    kinds.iter().map(|kind| UserPoolEventType::from(*kind).into()).collect()
 }

@@ -15,7 +15,11 @@ mod document;
 mod domain;
 mod error;
 mod event;
+mod event_count;
+mod event_filter;
+mod event_list;
 mod event_output;
+mod events;
 mod export;
 mod export_file;
 mod export_range;
@@ -74,6 +78,7 @@ use self::{
     data_dir::DataDirArgs,
     diff::DiffCommand,
     domain::DomainCommand,
+    events::EventsCommand,
     health::HealthCommand,
     history::HistoryCommand,
     list::ListCommand,
@@ -131,6 +136,8 @@ enum Command {
     /// Add custom attributes to the schema of a user pool.
     #[command(subcommand)]
     Attribute(Box<AttributeCommand>),
+    /// Show what changed, in all user pools: time, user pool, type, actor, change.
+    Events(Box<EventsCommand>),
     /// Show the events of a user pool: time, type, actor, change.
     History(Box<HistoryCommand>),
     /// Show a past state of a user pool.
@@ -219,6 +226,7 @@ impl Cli {
             Command::Tag(tag) => tag.run().await,
             Command::Mfa(mfa) => mfa.run().await,
             Command::Attribute(attribute) => attribute.run().await,
+            Command::Events(events) => events.run(source).await,
             Command::History(history) => history.run(source).await,
             Command::Replay(replay) => replay.run(source).await,
             Command::Diff(diff) => diff.run(source).await,

@@ -104,7 +104,8 @@ impl ListOutput {
         page: impl AsyncFnMut(i32, Option<String>) -> Result<(Vec<M>, Option<String>), CliError>,
         row: fn(&M) -> Vec<Cell>,
     ) -> Result<(), CliError> {
-        for_each_item(limit, MAX_PAGE, page, |item| self.push(item, row)).await
+        for_each_item(limit, MAX_PAGE, page, |item| self.push(item, row)).await?;
+        Ok(())
     }
 
     /// Prints everything that is not printed yet.

@@ -6,15 +6,14 @@ use clap::Args;
 
 use crate::{
     event_log::Hash,
-    proto::{
-        UserPoolEventFilter, WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
-    },
+    proto::{WatchUserPoolEventsRequest, watch_user_pool_events_request::Start},
 };
 
 use super::{
     connection::ConnectionArgs,
     error::CliError,
-    event::{EventKind, EventLayout},
+    event::EventLayout,
+    event_filter::FilterArgs,
     event_output::{EventOutput, EventOutputArgs},
     follow,
     outcome::Outcome,
@@ -27,17 +26,16 @@ use super::{
                   events:\n  userpool watch --after 0 -o jsonl"
 )]
 pub(super) struct WatchCommand {
-    /// Print only events of this user pool. If omitted, of all.
-    #[arg(long, value_name = "POOL")]
+    /// Show only events of this user pool. If omitted, of all.
+    #[arg(long, value_name = "POOL", help_heading = "Filters")]
     pool: Option<String>,
     /// Print events after this position in the log; 0 prints the whole history first. With the
     /// hash of its event, as in 17:9c1f…, the log must be the one that had it. If omitted, only
     /// new events.
     #[arg(long, value_name = "POSITION")]
     after: Option<ResumePoint>,
-    /// Print only events of these types, separated by commas. If omitted, all.
-    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
-    types: Vec<EventKind>,
+    #[command(flatten)]
+    filter: FilterArgs,
     #[command(flatten)]
     output: EventOutputArgs,
     #[command(flatten)]
@@ -48,11 +46,7 @@ impl WatchCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let hash = self.after.and_then(|after| after.hash);
         let watch = WatchUserPoolEventsRequest {
-            filter: Some(UserPoolEventFilter {
-                user_pool_id: self.pool,
-                types: follow::filter_types(&self.types),
-                ..UserPoolEventFilter::default()
-            }),
+            filter: Some(self.filter.filter(self.pool)),
             start: self.after.map(|after| Start::AfterPosition(after.position)),
             after_hash: hash.map(|hash| hash.0.to_vec()).unwrap_or_default(),
             ..WatchUserPoolEventsRequest::default()

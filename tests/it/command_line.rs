@@ -6,6 +6,7 @@ mod contexts;
 mod copies;
 mod csv;
 mod documents;
+mod events;
 mod forged_proofs;
 mod history;
 mod logs;

@@ -1,11 +1,17 @@
 //! `docs/operations.md` names every error, and its commands do what it says.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, sync::Arc};
 
 use regex::Regex;
 use tempfile::TempDir;
 use tokio::task;
-use userpool::proto::{CreateUserPoolRequest, ErrorReason, LambdaConfig, ListUserPoolsRequest};
+use userpool::{
+    app::SystemSource,
+    proto::{
+        CreateUserPoolRequest, DeleteUserPoolDomainRequest, ErrorReason, LambdaConfig,
+        ListUserPoolsRequest, PasswordPolicy, UpdateUserPoolRequest, UserPoolPolicies,
+    },
+};
 
 use crate::{
     calls::Call,
@@ -68,6 +74,36 @@ async fn the_runbook_finds_user_pools_and_counts_events() {
     take_runbook("Find a deleted user pool by its name", &server).await;
     take_runbook("Count the events of each day", &server).await;
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runbook_finds_who_changed_what() {
+    // The last hour is that of the machine.
+    let server = TestServer::with_source(Arc::new(SystemSource)).await;
+    let mut client = server.client().await;
+    let (people, staff) = (create(&mut client, "people").await, create(&mut client, "staff").await);
+    client.create_user_pool_domain(domain("people-login", &people)).await.expect("a domain");
+    let policy = PasswordPolicy { minimum_length: Some(12), ..PasswordPolicy::default() };
+    let policies = UserPoolPolicies { password_policy: Some(policy), sign_in_policy: None };
+    let mut update = tonic::Request::new(UpdateUserPoolRequest {
+        user_pool_id: Some(people.clone()),
+        policies: Some(policies),
+        update_mask: vec!["policies.password_policy.minimum_length".to_owned()],
+        ..Default::default()
+    });
+    update.metadata_mut().insert("x-request-id", "checkout-4711".parse().expect("a value"));
+    client.update_user_pool(update).await.expect("updated");
+    let free = DeleteUserPoolDomainRequest {
+        domain: Some("people-login".to_owned()),
+        user_pool_id: Some(people),
+        ..Default::default()
+    };
+    client.delete_user_pool_domain(free).await.expect("deleted");
+    client.create_user_pool_domain(domain("people-login", &staff)).await.expect("a domain");
+    for part in ["What changed in the last hour", "Which call was that", "Who had this domain"] {
+        take_runbook(part, &server).await;
+    }
+    server.try_stop().await.expect("stopped");
 }
 
 #[test]

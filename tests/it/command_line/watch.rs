@@ -158,6 +158,33 @@ async fn a_followed_history_continues_with_new_events() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn followed_events_begin_with_the_last_ones() {
+    let server = unix_server().await;
+    for name in ["a", "b", "c"] {
+        create(&server, name).await;
+    }
+    let follow = ["events", "--follow", "-n", "2", "--type", "created,deleted"];
+    let mut events = RunningCommand::start(&server, &follow);
+    assert_eq!(events.line(), "POSITION  TIME  POOL  TYPE  ACTOR  WHAT");
+    assert_eq!(event(&events.line())[0], "2");
+    assert_eq!(event(&events.line())[0], "3");
+    let id = create(&server, "d").await;
+    assert_eq!(event(&events.line()), ["4", &id, "created", "d"]);
+    assert_eq!(run(&server, &["tag", "set", &id, "team=a"]).await.code, 0);
+    assert_eq!(run(&server, &["delete", &id]).await.code, 0);
+    assert_eq!(event(&events.line())[0], "6");
+
+    // Documents are summaries there, too, and everything since a time comes first.
+    let since = ["events", "-f", "-o", "jsonl", "--since", "2017-12-11", "--pool", &id];
+    let mut events = RunningCommand::start(&server, &since);
+    for change in ["pool_name", "user_pool_tags.team"] {
+        let event: serde_json::Value = serde_json::from_str(&events.line()).expect("an event");
+        assert_eq!(event["changes"][0]["path"], change);
+        assert!(event.get("hash").is_none(), "{event}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_watch_after_a_future_position_is_refused() {
     let server = TestServer::start().await;
     assert!(matches!(server.endpoint, Endpoint::Tcp(_)));

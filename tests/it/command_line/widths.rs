@@ -44,7 +44,9 @@ async fn a_table_fits_the_terminal() {
     assert_eq!(run(&server, &domain).await.code, 0);
 
     for columns in [80, 100, 120] {
-        for arguments in [vec!["list"], vec!["domain", "list"], vec!["history", &id]] {
+        for arguments in
+            [vec!["list"], vec!["domain", "list"], vec!["events"], vec!["history", &id]]
+        {
             let table = on_terminal(&endpoint, columns, &arguments).await;
             assert!(table.lines().count() >= 2, "{table}");
             assert_fits(&table, columns);
@@ -57,6 +59,10 @@ async fn a_table_fits_the_terminal() {
              {id}  a name tha…         3  2017-12-11T00:00Z  2017-12-11T00:00Z\n"
         )
     );
+    // Who changed something is shown even here, without positions.
+    let events = on_terminal(&endpoint, 80, &["events"]).await;
+    assert!(events.starts_with("TIME          POOL                 TYPE "), "{events}");
+    assert!(events.lines().skip(1).all(|line| line.contains("  127.0.0.1:")), "{events}");
     // Changed paths are counted. A pipe gets all of them.
     let narrow = on_terminal(&endpoint, 80, &["history", &id]).await;
     let cut = narrow.lines().find(|line| line.contains("  updated  ")).expect("an update");
@@ -74,6 +80,7 @@ async fn help_fits_80_columns_and_short_help_has_no_connection_flags() {
         vec!["create"],
         vec!["update"],
         vec!["list"],
+        vec!["events"],
         vec!["history"],
         vec!["replay"],
         vec!["diff"],

@@ -1,0 +1,83 @@
+//! The arguments that choose events.
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+
+use crate::proto::{UserPoolEventFilter, UserPoolEventType};
+
+use super::{event::EventKind, point::TimeArg};
+
+/// Which events to show: those that meet all conditions. The server refuses a condition that no
+/// event can meet.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Filters")]
+pub(super) struct FilterArgs {
+    /// Show only events of these types, separated by commas. If omitted, of all types.
+    #[arg(long = "type", visible_alias = "types", value_name = "TYPES", value_delimiter = ',')]
+    types: Vec<EventKind>,
+    /// Show only events of callers whose whole name matches this pattern: * matches any text
+    /// without a slash, and ** any text, as in the patterns of roles, but without the kind. An
+    /// empty pattern matches anonymous callers.
+    #[arg(long, value_name = "PATTERN")]
+    actor: Option<String>,
+    /// Show only events of calls from this address (192.0.2.7), from one port of it
+    /// (192.0.2.7:41152), or from this network (10.0.0.0/8).
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<String>,
+    /// Show only events that gave this domain to a user pool, changed it, or took it away.
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<String>,
+    /// Show only events of the call with this correlation ID, which its answer, the log of the
+    /// server and every error have as well ("x-request-id").
+    #[arg(long, value_name = "ID")]
+    correlation_id: Option<String>,
+    /// Show only events of changes that were requested under this ID, the idempotency key.
+    #[arg(long, value_name = "UUID")]
+    request_id: Option<String>,
+}
+
+/// When the events were recorded.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Filters")]
+pub(super) struct TimeRangeArgs {
+    /// Show only events recorded at this time or later: a time (2026-11-17T10:00:00Z), a date
+    /// (2026-11-17), or a duration before now (90s, 15m, 2h, 3d, 1w).
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<TimeArg>,
+    /// Show only events recorded before this time, in the same formats.
+    #[arg(long, value_name = "TIME")]
+    until: Option<TimeArg>,
+}
+
+impl FilterArgs {
+    /// The filter of a request, for one user pool or for all.
+    pub(super) fn filter(self, user_pool_id: Option<String>) -> UserPoolEventFilter {
+        let types = self.types.iter().map(|kind| UserPoolEventType::from(*kind).into());
+        UserPoolEventFilter {
+            user_pool_id,
+            types: types.collect(),
+            actor_subject: self.actor,
+            start_time: None,
+            end_time: None,
+            peer_address: self.address,
+            correlation_id: self.correlation_id,
+            request_id: self.request_id,
+            domain: self.domain,
+        }
+    }
+}
+
+impl TimeRangeArgs {
+    /// The same filter, for events in this range.
+    pub(super) fn within(
+        self,
+        filter: UserPoolEventFilter,
+        now: DateTime<Utc>,
+    ) -> UserPoolEventFilter {
+        UserPoolEventFilter {
+            start_time: self.since.map(|time| time.timestamp(now)),
+            end_time: self.until.map(|time| time.timestamp(now)),
+            ..filter
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Reading events of the past, and then new ones, for the commands that show them.
+
+use crate::{
+    client::Client,
+    proto::{
+        EventView, ListUserPoolEventsRequest, ReadDirection, UserPoolEvent, UserPoolEventFilter,
+        WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
+    },
+};
+
+use super::{error::CliError, event_output::EventOutput, follow, pages::for_each_item};
+
+/// The most events that one page may have.
+const MAX_PAGE: i32 = 1000;
+
+/// A list of events.
+#[derive(Debug, Clone)]
+pub(super) struct EventList {
+    pub(super) filter: UserPoolEventFilter,
+    pub(super) view: EventView,
+    /// The maximum number of events; all if absent.
+    pub(super) limit: Option<u64>,
+}
+
+/// What was read of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EventListEnd {
+    /// The position in the log up to which every event was read or excluded.
+    head: i64,
+    /// Whether the limit left out events.
+    pub(super) has_more: bool,
+}
+
+impl EventList {
+    /// Passes the events to `each`, in the order of the log or backward.
+    ///
+    /// # Errors
+    /// The server refuses, or `each` fails.
+    pub(super) async fn read(
+        &self,
+        client: &Client,
+        direction: ReadDirection,
+        each: impl FnMut(&UserPoolEvent) -> Result<(), CliError>,
+    ) -> Result<EventListEnd, CliError> {
+        let mut heads = Vec::new();
+        let page = async |page_size, token: Option<String>| {
+            let request = ListUserPoolEventsRequest {
+                filter: Some(self.filter.clone()),
+                direction: direction.into(),
+                page_size,
+                page_token: token.unwrap_or_default(),
+                view: self.view.into(),
+                ..ListUserPoolEventsRequest::default()
+            };
+            let page = client.list_user_pool_events(request).await?;
+            heads.push(page.head_position);
+            Ok((page.events, Some(page.next_page_token).filter(|token| !token.is_empty())))
+        };
+        let has_more = for_each_item(self.limit, MAX_PAGE, page, each).await?;
+        // Events that are recorded meanwhile come at the end of the log.
+        let head = match direction {
+            ReadDirection::Backward => heads.first(),
+            ReadDirection::Forward | ReadDirection::Unspecified => heads.last(),
+        };
+        Ok(EventListEnd { head: head.copied().unwrap_or_default(), has_more })
+    }
+
+    /// Prints the events in the order of the log, the last ones if there is a limit, and then new
+    /// ones as they are recorded, until interrupted.
+    ///
+    /// # Errors
+    /// The server refuses, the connection is lost before the first message, or the output cannot
+    /// be written.
+    pub(super) async fn follow(
+        self,
+        client: &Client,
+        output: &mut EventOutput,
+    ) -> Result<(), CliError> {
+        let end = if self.limit.is_some() {
+            let mut last = Vec::new();
+            let each = |event: &UserPoolEvent| {
+                last.push(event.clone());
+                Ok(())
+            };
+            let end = self.read(client, ReadDirection::Backward, each).await?;
+            last.iter().rev().try_for_each(|event| output.push(event))?;
+            end
+        } else {
+            self.read(client, ReadDirection::Forward, |event| output.push(event)).await?
+        };
+        let watch = WatchUserPoolEventsRequest {
+            filter: Some(UserPoolEventFilter { start_time: None, ..self.filter }),
+            start: Some(Start::AfterPosition(end.head)),
+            ..WatchUserPoolEventsRequest::default()
+        };
+        follow::follow(client, watch, output).await
+    }
+}

@@ -1,0 +1,100 @@
+//! `userpool events`: what changed, in all user pools.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::{
+    app::Source,
+    proto::{EventView, ReadDirection},
+};
+
+use super::{
+    connection::ConnectionArgs,
+    error::CliError,
+    event::EventLayout,
+    event_count::{CountBy, EventCounts},
+    event_filter::{FilterArgs, TimeRangeArgs},
+    event_list::EventList,
+    event_output::{EventOutput, EventOutputArgs},
+    outcome::Outcome,
+    output::print_note,
+    positive::positive,
+};
+
+/// How many events are shown if neither a number nor a time is given.
+const DEFAULT_LIMIT: u64 = 100;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples, show what changed in the last hour, which call an error was about, and \
+                  who changed the most:\n  userpool events --since 1h\n  userpool events \
+                  --correlation-id 01a20d84-eb43-7624-b2b8-bfa90177ed38\n  userpool events \
+                  --count-by actor --since 30d"
+)]
+pub(super) struct EventsCommand {
+    /// Show at most this many events, the newest ones. If omitted, all since --since, or 100
+    /// without it.
+    #[arg(short = 'n', long, value_name = "N", value_parser = positive)]
+    limit: Option<u64>,
+    /// Show the oldest event first.
+    #[arg(long, conflicts_with_all = ["limit", "follow"])]
+    reverse: bool,
+    /// Show the oldest event first, and then print new ones as they are recorded, until
+    /// interrupted.
+    #[arg(short, long, conflicts_with = "until")]
+    follow: bool,
+    /// Count the events instead of showing them. If neither a filter nor --since is given, all
+    /// events of the log are counted.
+    #[arg(
+        long,
+        value_name = "KEY",
+        conflicts_with_all = ["limit", "reverse", "follow", "full"]
+    )]
+    count_by: Option<CountBy>,
+    /// Print whole events in JSON: with the payload and the hashes, without the list of changes.
+    #[arg(long)]
+    full: bool,
+    /// Show only events of this user pool, which may be deleted. If omitted, of all.
+    #[arg(long, value_name = "POOL", help_heading = "Filters")]
+    pool: Option<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    range: TimeRangeArgs,
+    #[command(flatten)]
+    output: EventOutputArgs,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+impl EventsCommand {
+    pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
+        let format = self.output.or_table();
+        let filter = self.range.within(self.filter.filter(self.pool), source.now());
+        let client = self.connection.connect().await?;
+        if let Some(key) = self.count_by {
+            let list = EventList { filter, view: EventView::Summary, limit: None };
+            EventCounts::read(&client, &list, key).await?.print(format)?;
+            return Ok(Outcome::Success);
+        }
+        let is_bounded = self.range.since.is_some() || self.reverse;
+        let limit = self.limit.or((!is_bounded).then_some(DEFAULT_LIMIT));
+        let list = EventList { filter, view: format.view(self.full), limit };
+        if self.follow {
+            let mut output = EventOutput::stream(format, EventLayout::Log, self.full)?;
+            list.follow(&client, &mut output).await?;
+            return Ok(Outcome::Success);
+        }
+        let mut output = EventOutput::list(format, EventLayout::Log, self.full)?;
+        let direction = if self.reverse { ReadDirection::Forward } else { ReadDirection::Backward };
+        let end = list.read(&client, direction, |event| output.push(event)).await?;
+        output.finish()?;
+        if end.has_more && self.limit.is_none() {
+            print_note(&format!(
+                "showed the newest {DEFAULT_LIMIT} events; --limit or --since shows older ones"
+            ));
+        }
+        Ok(Outcome::Success)
+    }
+}
