@@ -1,5 +1,8 @@
 //! Reading events of the past, and then new ones, for the commands that show them.
 
+use chrono::{DateTime, Utc};
+use clap::Args;
+
 use crate::{
     client::Client,
     proto::{
@@ -8,18 +11,38 @@ use crate::{
     },
 };
 
-use super::{error::CliError, event_output::EventOutput, follow, pages::for_each_item};
+use super::{
+    error::CliError,
+    event_filter::{FilterArgs, TimeRangeArgs},
+    event_output::{EventFormat, EventOutput, EventOutputArgs},
+    follow,
+    pages::for_each_item,
+};
 
 /// The most events that one page may have.
 const MAX_PAGE: i32 = 1000;
 
+/// Which events a command shows, and how.
+#[derive(Debug, Clone, Args)]
+pub(super) struct EventListArgs {
+    /// Print whole events in JSON: with the payload and the hashes, without the list of changes.
+    #[arg(long)]
+    pub(super) full: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    pub(super) range: TimeRangeArgs,
+    #[command(flatten)]
+    output: EventOutputArgs,
+}
+
 /// A list of events.
 #[derive(Debug, Clone)]
 pub(super) struct EventList {
-    pub(super) filter: UserPoolEventFilter,
-    pub(super) view: EventView,
+    filter: UserPoolEventFilter,
+    view: EventView,
     /// The maximum number of events; all if absent.
-    pub(super) limit: Option<u64>,
+    limit: Option<u64>,
 }
 
 /// What was read of a list.
@@ -29,6 +52,24 @@ pub(super) struct EventListEnd {
     head: i64,
     /// Whether the limit left out events.
     pub(super) has_more: bool,
+}
+
+impl EventListArgs {
+    pub(super) fn format(&self) -> EventFormat {
+        self.output.or_table()
+    }
+
+    /// The list of the events of one user pool, or of all.
+    pub(super) fn list(
+        self,
+        user_pool_id: Option<String>,
+        limit: Option<u64>,
+        now: DateTime<Utc>,
+    ) -> EventList {
+        let view = self.format().view(self.full);
+        let filter = self.range.within(self.filter.filter(user_pool_id), now);
+        EventList { filter, view, limit }
+    }
 }
 
 impl EventList {

@@ -4,19 +4,15 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::{
-    app::Source,
-    proto::{EventView, ReadDirection},
-};
+use crate::{app::Source, proto::ReadDirection};
 
 use super::{
     connection::ConnectionArgs,
     error::CliError,
     event::EventLayout,
     event_count::{CountBy, EventCounts},
-    event_filter::{FilterArgs, TimeRangeArgs},
-    event_list::EventList,
-    event_output::{EventOutput, EventOutputArgs},
+    event_list::EventListArgs,
+    event_output::EventOutput,
     outcome::Outcome,
     output::print_note,
     positive::positive,
@@ -52,41 +48,32 @@ pub(super) struct EventsCommand {
         conflicts_with_all = ["limit", "reverse", "follow", "full"]
     )]
     count_by: Option<CountBy>,
-    /// Print whole events in JSON: with the payload and the hashes, without the list of changes.
-    #[arg(long)]
-    full: bool,
     /// Show only events of this user pool, which may be deleted. If omitted, of all.
     #[arg(long, value_name = "POOL", help_heading = "Filters")]
     pool: Option<String>,
     #[command(flatten)]
-    filter: FilterArgs,
-    #[command(flatten)]
-    range: TimeRangeArgs,
-    #[command(flatten)]
-    output: EventOutputArgs,
+    list: EventListArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
 
 impl EventsCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
-        let format = self.output.or_table();
-        let filter = self.range.within(self.filter.filter(self.pool), source.now());
+        let (format, is_whole) = (self.list.format(), self.list.full);
+        let is_bounded = [self.list.range.since.is_some(), self.reverse, self.count_by.is_some()];
+        let limit = self.limit.or((is_bounded == [false; 3]).then_some(DEFAULT_LIMIT));
+        let list = self.list.list(self.pool, limit, source.now());
         let client = self.connection.connect().await?;
         if let Some(key) = self.count_by {
-            let list = EventList { filter, view: EventView::Summary, limit: None };
             EventCounts::read(&client, &list, key).await?.print(format)?;
             return Ok(Outcome::Success);
         }
-        let is_bounded = self.range.since.is_some() || self.reverse;
-        let limit = self.limit.or((!is_bounded).then_some(DEFAULT_LIMIT));
-        let list = EventList { filter, view: format.view(self.full), limit };
         if self.follow {
-            let mut output = EventOutput::stream(format, EventLayout::Log, self.full)?;
+            let mut output = EventOutput::stream(format, EventLayout::Log, is_whole)?;
             list.follow(&client, &mut output).await?;
             return Ok(Outcome::Success);
         }
-        let mut output = EventOutput::list(format, EventLayout::Log, self.full)?;
+        let mut output = EventOutput::list(format, EventLayout::Log, is_whole)?;
         let direction = if self.reverse { ReadDirection::Forward } else { ReadDirection::Backward };
         let end = list.read(&client, direction, |event| output.push(event)).await?;
         output.finish()?;

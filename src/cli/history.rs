@@ -7,14 +7,8 @@ use clap::Args;
 use crate::{app::Source, proto::ReadDirection};
 
 use super::{
-    connection::ConnectionArgs,
-    error::CliError,
-    event::EventLayout,
-    event_filter::{FilterArgs, TimeRangeArgs},
-    event_list::EventList,
-    event_output::{EventOutput, EventOutputArgs},
-    outcome::Outcome,
-    positive::positive,
+    connection::ConnectionArgs, error::CliError, event::EventLayout, event_list::EventListArgs,
+    event_output::EventOutput, outcome::Outcome, positive::positive,
 };
 
 #[derive(Debug, Args)]
@@ -34,31 +28,23 @@ pub(super) struct HistoryCommand {
     /// Then print new events as they are recorded, until interrupted.
     #[arg(short, long, conflicts_with_all = ["reverse", "until"])]
     follow: bool,
-    /// Print whole events in JSON: with the payload and the hashes, without the list of changes.
-    #[arg(long)]
-    full: bool,
     #[command(flatten)]
-    filter: FilterArgs,
-    #[command(flatten)]
-    range: TimeRangeArgs,
-    #[command(flatten)]
-    output: EventOutputArgs,
+    list: EventListArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
 
 impl HistoryCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
-        let format = self.output.or_table();
-        let filter = self.range.within(self.filter.filter(Some(self.pool)), source.now());
-        let list = EventList { filter, view: format.view(self.full), limit: self.limit };
+        let (format, is_whole) = (self.list.format(), self.list.full);
+        let list = self.list.list(Some(self.pool), self.limit, source.now());
         let client = self.connection.connect().await?;
         if self.follow {
-            let mut output = EventOutput::stream(format, EventLayout::Pool, self.full)?;
+            let mut output = EventOutput::stream(format, EventLayout::Pool, is_whole)?;
             list.follow(&client, &mut output).await?;
             return Ok(Outcome::Success);
         }
-        let mut output = EventOutput::list(format, EventLayout::Pool, self.full)?;
+        let mut output = EventOutput::list(format, EventLayout::Pool, is_whole)?;
         let direction = if self.reverse { ReadDirection::Backward } else { ReadDirection::Forward };
         list.read(&client, direction, |event| output.push(event)).await?;
         output.finish()?;
