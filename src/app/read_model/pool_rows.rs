@@ -56,7 +56,7 @@ mod tests {
         let name = b"npeople\0\0\0\0\0\0\0\0\x07".to_vec();
         let without_domain = b"u\0\0\0\0\0\0\0\x07".to_vec();
         assert_eq!(keys(named.clone(), false), [name.clone(), without_domain]);
-        assert_eq!(keys(with_prefix, false), [name.clone()]);
+        assert_eq!(keys(with_prefix, false), std::slice::from_ref(&name));
         assert_eq!(keys(with_custom, false), [name]);
         assert_eq!(keys(named, true), [b"speople\0\0\0\0\0\0\0\0\x07".to_vec()]);
     }
