@@ -6,6 +6,8 @@ use super::text::{format_day_and_time, format_short_time, format_time};
 
 /// The text between the items of a list.
 const SEPARATOR: &str = ", ";
+/// The minimum width of an item that is cut, and followed by the number of the others.
+const MIN_ITEM: usize = 4;
 /// The mark of a text that is cut.
 const ELLIPSIS: char = '…';
 
@@ -69,7 +71,10 @@ impl Cell {
 fn cut_counted(items: &[String], count: usize, columns: usize) -> String {
     let rest = format!(" (+{} more)", count.saturating_sub(1));
     let first = items.first().map(String::as_str).unwrap_or_default();
-    format!("{}{rest}", cut(first, columns.saturating_sub(rest.len())))
+    match columns.saturating_sub(rest.len()) {
+        columns @ MIN_ITEM.. => format!("{}{rest}", cut(first, columns)),
+        _ => cut(first, columns),
+    }
 }
 
 fn cut(text: &str, columns: usize) -> String {

@@ -57,6 +57,8 @@ pub(super) struct EventOutput {
 enum EventSink {
     /// All at the end, as a table that fits them or as one document.
     List(ListOutput),
+    /// Nothing yet, not even the heading, because the server may refuse.
+    Waiting(EventFormat, EventLayout),
     /// Each at once, with fixed column widths or as a document of its own.
     Lines(OutputFormat, EventLayout),
     /// Each at once.
@@ -73,9 +75,7 @@ impl EventFormat {
             Self::Csv => None,
         }
     }
-}
 
-impl EventFormat {
     /// Whether a server must send whole events, if they are wanted where the format has space.
     pub(super) const fn view(self, is_whole: bool) -> EventView {
         match self {
@@ -88,11 +88,7 @@ impl EventFormat {
 impl EventOutput {
     /// For events of which there is a last one. The table of one user pool is as wide as its
     /// content; that of all of them can be too long to wait for.
-    pub(super) fn list(
-        format: EventFormat,
-        layout: EventLayout,
-        is_whole: bool,
-    ) -> Result<Self, CliError> {
+    pub(super) const fn list(format: EventFormat, layout: EventLayout, is_whole: bool) -> Self {
         let (format, columns) = match (format, layout) {
             (EventFormat::Json, _) => (OutputFormat::Json, &event::COLUMNS),
             (EventFormat::Table, EventLayout::Pool) => (OutputFormat::Table, &event::COLUMNS),
@@ -100,28 +96,32 @@ impl EventOutput {
                 return Self::stream(format, layout, is_whole);
             }
         };
-        Ok(Self { sink: EventSink::List(ListOutput::new(format, "events", columns)), is_whole })
+        Self { sink: EventSink::List(ListOutput::new(format, "events", columns)), is_whole }
     }
 
     /// For events without an end, so there is neither a document around them nor a common width.
-    /// Prints the heading.
-    pub(super) fn stream(
-        format: EventFormat,
-        layout: EventLayout,
-        is_whole: bool,
-    ) -> Result<Self, CliError> {
-        let sink = match format.general() {
-            Some(format) => EventSink::Lines(format, layout),
-            None => EventSink::csv()?,
+    pub(super) const fn stream(format: EventFormat, layout: EventLayout, is_whole: bool) -> Self {
+        Self { sink: EventSink::Waiting(format, layout), is_whole }
+    }
+
+    /// Prints the heading, unless it is printed. Later calls have no effect.
+    pub(super) fn begin(&mut self) -> Result<(), CliError> {
+        let EventSink::Waiting(format, layout) = self.sink else { return Ok(()) };
+        self.sink = if let Some(format) = format.general() {
+            if format == OutputFormat::Table {
+                print(&layout.heading())?;
+            }
+            EventSink::Lines(format, layout)
+        } else {
+            let csv = EventCsv::new(io::stdout()).map_err(|error| CliError::stdout(&error))?;
+            EventSink::Csv(Box::new(csv))
         };
-        if let EventSink::Lines(OutputFormat::Table, layout) = sink {
-            print(&layout.heading())?;
-        }
-        Ok(Self { sink, is_whole })
+        Ok(())
     }
 
     /// Adds an event, whole or a summary.
     pub(super) fn push(&mut self, event: &UserPoolEvent) -> Result<(), CliError> {
+        self.begin()?;
         match &mut self.sink {
             EventSink::List(list) => list.push(event, event::row),
             EventSink::Lines(OutputFormat::Table, layout) => print(&layout.line(event)),
@@ -134,21 +134,16 @@ impl EventOutput {
             EventSink::Csv(csv) => {
                 csv.push(event).and_then(|()| csv.flush()).map_err(|error| CliError::stdout(&error))
             }
+            EventSink::Waiting(..) => Ok(()),
         }
     }
 
     /// Prints everything that is not printed yet.
-    pub(super) fn finish(self) -> Result<(), CliError> {
+    pub(super) fn finish(mut self) -> Result<(), CliError> {
+        self.begin()?;
         match self.sink {
             EventSink::List(list) => list.finish(),
-            EventSink::Lines(..) | EventSink::Csv(_) => Ok(()),
+            EventSink::Waiting(..) | EventSink::Lines(..) | EventSink::Csv(_) => Ok(()),
         }
-    }
-}
-
-impl EventSink {
-    fn csv() -> Result<Self, CliError> {
-        let csv = EventCsv::new(io::stdout()).map_err(|error| CliError::stdout(&error))?;
-        Ok(Self::Csv(Box::new(csv)))
     }
 }

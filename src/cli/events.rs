@@ -69,11 +69,11 @@ impl EventsCommand {
             return Ok(Outcome::Success);
         }
         if self.follow {
-            let mut output = EventOutput::stream(format, EventLayout::Log, is_whole)?;
+            let mut output = EventOutput::stream(format, EventLayout::Log, is_whole);
             list.follow(&client, &mut output).await?;
             return Ok(Outcome::Success);
         }
-        let mut output = EventOutput::list(format, EventLayout::Log, is_whole)?;
+        let mut output = EventOutput::list(format, EventLayout::Log, is_whole);
         let direction = if self.reverse { ReadDirection::Forward } else { ReadDirection::Backward };
         let end = list.read(&client, direction, |event| output.push(event)).await?;
         output.finish()?;

@@ -80,7 +80,9 @@ async fn print_events(
         }
         match item {
             WatchItem::Event(event) => output.push(&event)?,
-            WatchItem::Checkpoint(_) | WatchItem::Disconnected { .. } => (),
+            // The watch has begun, even if there are no events yet.
+            WatchItem::Checkpoint(_) => output.begin()?,
+            WatchItem::Disconnected { .. } => (),
         }
     }
 }

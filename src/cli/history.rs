@@ -40,11 +40,11 @@ impl HistoryCommand {
         let list = self.list.list(Some(self.pool), self.limit, source.now());
         let client = self.connection.connect().await?;
         if self.follow {
-            let mut output = EventOutput::stream(format, EventLayout::Pool, is_whole)?;
+            let mut output = EventOutput::stream(format, EventLayout::Pool, is_whole);
             list.follow(&client, &mut output).await?;
             return Ok(Outcome::Success);
         }
-        let mut output = EventOutput::list(format, EventLayout::Pool, is_whole)?;
+        let mut output = EventOutput::list(format, EventLayout::Pool, is_whole);
         let direction = if self.reverse { ReadDirection::Backward } else { ReadDirection::Forward };
         list.read(&client, direction, |event| output.push(event)).await?;
         output.finish()?;

@@ -52,7 +52,7 @@ impl WatchCommand {
             ..WatchUserPoolEventsRequest::default()
         };
         let client = self.connection.connect().await?;
-        let mut output = EventOutput::stream(self.output.or_table(), EventLayout::Log, true)?;
+        let mut output = EventOutput::stream(self.output.or_table(), EventLayout::Log, true);
         follow::follow(&client, watch, &mut output).await?;
         Ok(Outcome::Success)
     }

@@ -160,7 +160,13 @@ pub(super) fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
             "must have the type of an event that names a domain ({names}), or be empty, if domain \
              is set"
         );
-        check.refuse("types", Rule::Conflict, Some(&"…"), &allowed, "have such a type");
+        check.refuse(
+            "types",
+            Rule::Conflict,
+            Some(&"…"),
+            &allowed,
+            "have the type of an event that names a domain",
+        );
     }
 }
 

@@ -102,7 +102,7 @@ async fn a_filter_that_cannot_match_is_refused_with_the_remedy() {
         (["--correlation-id", "two words"], "must have 1 to 128 visible ASCII characters"),
     ] {
         let ran = run(&server, &[["events", "-n1"], arguments].concat()).await;
-        assert_eq!(ran.code, 64 + 3, "{ran:?}");
+        assert_eq!((ran.code, ran.stdout.as_str()), (64 + 3, ""), "{ran:?}");
         assert!(ran.stderr.contains(remedy), "{}", ran.stderr);
     }
     server.stop().await;
