@@ -43,9 +43,9 @@ pub use self::{
     context::{Context, is_correlation_id},
     error::{ExecuteError, Failure, LoadError, StartError},
     history::{
-        CountPage, CountQuery, EventFilter, EventPage, EventQuery, Follow, FollowItem, History,
-        HistoryError, ReplayPoint, ReplayQuery, ReplayResult, VerifyQuery, WatchQuery,
-        parse_min_position,
+        ConsistencyProof, ConsistencyQuery, CountPage, CountQuery, EventFilter, EventPage,
+        EventQuery, Follow, FollowItem, History, HistoryError, InclusionProof, InclusionQuery,
+        ReplayPoint, ReplayQuery, ReplayResult, VerifyQuery, WatchQuery, parse_min_position,
     },
     outcome::Outcome,
     projection::{Comparison, compare, rebuild},

@@ -6,8 +6,8 @@ use std::{fs, io, path::Path};
 use tokio::{sync::mpsc, task};
 
 use crate::{
-    audit::codec,
-    event_log::{Defect, EventLog, Head, Position, ReadError, ReadLimit, Record},
+    audit::{DecodeError, codec, merkle::leaf_hash},
+    event_log::{Defect, EventLog, Hash, Head, Position, ReadError, ReadLimit, Record},
     proto::UserPoolEvent,
     telemetry::{error_chain, metrics::RebuildReason},
 };
@@ -175,9 +175,9 @@ pub(super) async fn build_in_memory(log: &dyn EventLog) -> Result<ReadModel, Loa
         let records = read(log, position, end, ReadLimit::PAGE).await?;
         let Some(last) = records.last() else { return Ok(read_model) };
         position = last.position;
-        let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
+        let decoded = records.iter().map(decode).collect::<Result<_, _>>()?;
         let mut changes = read_model.changes();
-        project(&read_model, &mut changes, events)?;
+        project(&read_model, &mut changes, decoded)?;
         read_model.apply(changes)?;
     }
 }
@@ -235,11 +235,19 @@ async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Opened, Loa
             return Ok(Opened::Unusable(reason));
         }
     };
-    if continues(log, read_model.head()).await? {
-        return Ok(Opened::Usable(Box::new(read_model)));
+    if !continues(log, read_model.head()).await? {
+        tracing::warn!("the read model does not belong to this log; rebuilding it");
+        return Ok(Opened::Unusable(RebuildReason::OtherLog));
     }
-    tracing::warn!("the read model does not belong to this log; rebuilding it");
-    Ok(Opened::Unusable(RebuildReason::OtherLog))
+    match read_model.restore_tree(log).await {
+        Ok(()) => Ok(Opened::Usable(Box::new(read_model))),
+        Err(LoadError::ReadModel(error)) => {
+            let error = error_chain(&error);
+            tracing::warn!(error, "the read model is damaged; rebuilding it");
+            Ok(Opened::Unusable(RebuildReason::Damaged))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether `head` is, or was at some time, the head of this log.
@@ -299,12 +307,12 @@ async fn apply(
     if behind > 0 && matches!(mode, Mode::Apply) {
         tracing::info!(events = behind, "the read model is behind the log; catching up");
     }
-    let (decoded, mut pages) = mpsc::channel::<Vec<UserPoolEvent>>(MAX_PAGES_AHEAD);
+    let (decoded, mut pages) = mpsc::channel::<Vec<Decoded>>(MAX_PAGES_AHEAD);
     #[expect(clippy::disallowed_methods, reason = "a read model in memory is not built here")]
     let applied = task::spawn_blocking(move || {
         let mut changes = read_model.changes();
-        while let Some(events) = pages.blocking_recv() {
-            project(&read_model, &mut changes, events)?;
+        while let Some(page) = pages.blocking_recv() {
+            project(&read_model, &mut changes, page)?;
             changes = mode.write(&read_model, changes)?;
         }
         mode.finish(&read_model, changes)?;
@@ -320,9 +328,9 @@ async fn apply(
             let records = read(log, position, end, limit).await?;
             let Some(last) = records.last() else { break };
             position = last.position;
-            let events = records.iter().map(codec::decode).collect::<Result<_, _>>()?;
+            let page = records.iter().map(decode).collect::<Result<_, _>>()?;
             // The channel is closed if applying has failed; the error is returned below.
-            if decoded.send(events).await.is_err() {
+            if decoded.send(page).await.is_err() {
                 break;
             }
             progress(position);
@@ -340,13 +348,23 @@ async fn apply(
     read.map(|()| read_model)
 }
 
+/// An event, and the hash of its record.
+type Decoded = (UserPoolEvent, Hash);
+
+fn decode(record: &Record) -> Result<Decoded, DecodeError> {
+    Ok((codec::decode(record)?, leaf_hash(&record.stored)))
+}
+
 /// Adds the next events of the log to the changes.
 fn project(
     read_model: &ReadModel,
     changes: &mut Changes,
-    events: Vec<UserPoolEvent>,
+    decoded: Vec<Decoded>,
 ) -> Result<(), ProjectError> {
-    events.into_iter().try_for_each(|mut event| changes.project(read_model, &mut event))
+    decoded.into_iter().try_for_each(|(mut event, leaf)| {
+        changes.add_leaf(leaf);
+        changes.project(read_model, &mut event)
+    })
 }
 
 /// Deletes what is at `path`. Some network file systems keep files that are still open, so

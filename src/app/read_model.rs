@@ -12,6 +12,7 @@
 //! | `u` position of its creation | nothing: the user pool is not deleted, and has no domain |
 //! | `d` name | the user pool that owns the domain |
 //! | `c` hour, type | how many events of the type were recorded in the hour |
+//! | `h` level, index | a full tile of the Merkle tree over the records: 256 hashes |
 //! | `i` request ID | the event that the request recorded |
 //! | `m` | the checkpoint |
 //!
@@ -43,6 +44,7 @@ mod memory;
 mod pool_rows;
 mod scrub;
 mod store;
+mod tree;
 
 use std::{
     ops::RangeInclusive,
@@ -87,6 +89,8 @@ pub const CACHE: u64 = 256 * 1024 * 1024;
 
 /// How many keys are read at a time when the read model is opened.
 const VISITED_PAGE: usize = 4096;
+/// The same for tiles, which have 8 KiB each.
+const VISITED_TILES: usize = 64;
 
 /// The read model.
 #[derive(Debug)]
@@ -174,11 +178,12 @@ impl ReadModel {
         letter: u8,
         mut visit: impl FnMut(Bytes, Bytes) -> Result<(), ReadModelError>,
     ) -> Result<(), ReadModelError> {
+        let count = if letter == key::TILES { VISITED_TILES } else { VISITED_PAGE };
         // No key is a letter alone.
         let end = vec![letter.saturating_add(1)];
         let mut next = Some(vec![letter]);
         while let Some(first) = next {
-            let page = self.range(first..=end.clone(), VISITED_PAGE)?;
+            let page = self.range(first..=end.clone(), count)?;
             next = page.last().map(|(key, _)| [key.as_ref(), &[0]].concat());
             page.into_iter().try_for_each(|(key, value)| visit(key, value))?;
         }

@@ -1,61 +1,39 @@
 //! Signed checkpoints, which an auditor keeps to prove later that the log was continued
 //! and not rewritten. Knows nothing of the contents of the log.
 
-mod ed25519;
+mod file;
+mod key_error;
+mod signer;
+mod state;
+mod text;
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::{Path, PathBuf},
+use chrono::SubsecRound as _;
+
+pub(super) use self::text::{CHAIN, parse_number};
+pub use self::{
+    file::{append, public_key},
+    key_error::KeyError,
+    signer::{Origin, OriginError, Signer},
+    state::LogState,
+    text::CheckpointText,
 };
-
-use chrono::{DateTime, SecondsFormat, SubsecRound as _, Utc};
-
-use self::ed25519::KeyPair;
-pub(crate) use self::ed25519::public_key_from_pem;
+use super::{
+    ed25519,
+    note::{Note, NoteError, NoteKey},
+    public_key::PublicKey,
+};
 use crate::{
     event_log::{Hash, Head, Position},
-    fs::{public_mode, read_optional, write_atomic},
     proto::{self, SignedCheckpoint},
 };
 
-/// The key that checkpoints are signed with.
-#[derive(Debug)]
-pub struct Signer(KeyPair);
-
-/// The signing key cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyError {
-    /// The file cannot be read or written.
-    #[error("cannot read or write {}; check the disk, its owner and its permissions", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// Every user of this machine can read or write it, so others may know it.
-    #[error("every user of this machine can access the signing key {}; run chmod 600 on it", .0.display())]
-    Exposed(PathBuf),
-    /// It is not a key.
-    #[error("{} is not an Ed25519 key in PKCS #8 PEM; restore it from a backup", .0.display())]
-    NotAKey(PathBuf),
-    /// It is missing or differs from the key that signed the checkpoints.
-    #[error(
-        "{} is not the key that signed the checkpoints in {}; restore it from a backup, or move \
-         both away to start with a new key and tell the auditors",
-        key.display(),
-        checkpoints.display()
-    )]
-    WrongKey {
-        /// The path of the key.
-        key: PathBuf,
-        /// The path of the checkpoints.
-        checkpoints: PathBuf,
-    },
-    /// The system has no random bytes to create a key from.
-    #[error("the system provides no random bytes for a signing key")]
-    Randomness,
+/// What a valid checkpoint proves that its signer stated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifiedCheckpoint {
+    /// The last record.
+    pub head: Head,
+    /// The root of the Merkle tree. None in a checkpoint of an early build, which had no tree.
+    pub root: Option<Hash>,
 }
 
 /// The checkpoint is invalid.
@@ -64,77 +42,26 @@ pub enum CheckpointError {
     /// A field has a length or value that no checkpoint has.
     #[error("{0} has a length or value that no checkpoint has")]
     Malformed(&'static str),
+    /// The note is malformed.
+    #[error("the note of the checkpoint is malformed")]
+    MalformedNote(#[from] NoteError),
+    /// The note states something else than the fields.
+    #[error("the fields of the checkpoint differ from its note: one of them was changed")]
+    OtherNote,
     /// The signature does not fit the key and the signed text.
     #[error("the signature is invalid: the checkpoint was changed, or not signed with its key")]
     WrongSignature,
 }
 
-impl Signer {
-    /// Reads the key at `path`, or creates one that only the owner can read. It must be
-    /// the key that signed the last of `checkpoints`: another key looks like another log.
-    ///
-    /// # Errors
-    /// See [`KeyError`].
-    pub fn open(path: &Path, checkpoints: &Path) -> Result<Self, KeyError> {
-        let io_error = |source| KeyError::Io { path: checkpoints.to_owned(), source };
-        let last_key = last_key(checkpoints).map_err(io_error)?;
-        let wrong_key =
-            || KeyError::WrongKey { key: path.to_owned(), checkpoints: checkpoints.to_owned() };
-        let io_error = |source| KeyError::Io { path: path.to_owned(), source };
-        if !path.try_exists().map_err(io_error)? {
-            if last_key.is_some() {
-                return Err(wrong_key());
-            }
-            let (pair, pem) = KeyPair::generate().ok_or(KeyError::Randomness)?;
-            write_atomic(path, pem.as_bytes(), 0o600).map_err(io_error)?;
-            return Ok(Self(pair));
-        }
-        if public_mode(path).map_err(io_error)?.is_some() {
-            return Err(KeyError::Exposed(path.to_owned()));
-        }
-        let pem = fs::read(path).map_err(io_error)?;
-        let pair = KeyPair::from_pem(&pem);
-        let signer = pair.map(Self).ok_or_else(|| KeyError::NotAKey(path.to_owned()))?;
-        if last_key.is_some_and(|key| key != signer.public_key()) {
-            return Err(wrong_key());
-        }
-        Ok(signer)
-    }
-
-    /// Signs a checkpoint: at the time `at`, the log ended with `head`.
-    #[must_use]
-    pub fn sign(&self, head: Head, at: DateTime<Utc>) -> SignedCheckpoint {
-        let public_key = self.public_key();
-        SignedCheckpoint {
-            position: head.position.to_int(),
-            hash: head.hash.0.to_vec(),
-            time: Some(proto::to_timestamp(at)),
-            public_key: public_key.to_vec(),
-            signature: self.0.sign(&signed_text(head, at, &public_key)),
-        }
-    }
-
-    /// The public key that verifies the signatures.
-    #[must_use]
-    pub fn public_key(&self) -> [u8; 32] {
-        self.0.public_key
-    }
-
-    /// The public key in PEM, as openssl reads it.
-    #[must_use]
-    pub fn public_key_pem(&self) -> String {
-        ed25519::public_key_to_pem(self.public_key())
-    }
-}
-
-/// Verifies the signature of a checkpoint with the key in it, and returns its head. The
-/// caller must verify that the key is the server's.
+/// Verifies the signature of a checkpoint with the key in it. The caller must verify that the
+/// key is the server's.
 ///
 /// # Errors
 /// See [`CheckpointError`].
-pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
-    use CheckpointError::Malformed;
-    let SignedCheckpoint { position, hash, time, public_key, signature } = checkpoint;
+pub fn verify(checkpoint: &SignedCheckpoint) -> Result<VerifiedCheckpoint, CheckpointError> {
+    use CheckpointError::{Malformed, OtherNote, WrongSignature};
+    let SignedCheckpoint { position, hash, time, public_key, signature, log_id, root_hash, note } =
+        checkpoint;
     let position = u64::try_from(*position).map_err(|_| Malformed("position"))?;
     let hash = hash.as_slice().try_into().map_err(|_| Malformed("hash"))?;
     let head = Head { position: Position(position), hash: Hash(hash) };
@@ -144,54 +71,29 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<Head, CheckpointError> {
         return Err(Malformed("time"));
     }
     let key = public_key.as_slice().try_into().map_err(|_| Malformed("public_key"))?;
-    let signature = signature.as_slice().try_into().map_err(|_| Malformed("signature"))?;
-    let text = signed_text(head, time, &key);
-    let verified = ed25519::verify(key, &text, signature);
-    verified.map(|()| head).map_err(|_| CheckpointError::WrongSignature)
-}
-
-/// Appends a checkpoint to the file at `path`, which has one per line.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn append(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
-    let mut lines = read_optional(path)?.unwrap_or_default();
-    writeln!(lines, "{}", proto::to_json(checkpoint)?)?;
-    write_atomic(path, &lines, 0o644)
-}
-
-/// The public key of the signing key at `key`; if that is missing, the one that signed the
-/// last of `checkpoints`; `None` if that is missing as well.
-///
-/// # Errors
-/// See [`KeyError`].
-pub fn public_key(key: &Path, checkpoints: &Path) -> Result<Option<[u8; 32]>, KeyError> {
-    let io_error = |path: &Path| {
-        let path = path.to_owned();
-        |source| KeyError::Io { path, source }
+    let signature: [u8; 64] =
+        signature.as_slice().try_into().map_err(|_| Malformed("signature"))?;
+    if note.is_empty() && root_hash.is_empty() && log_id.is_empty() {
+        let text = text::without_tree(head, time, &key);
+        let verified = ed25519::verify(key, &text, signature);
+        let checkpoint = VerifiedCheckpoint { head, root: None };
+        return verified.map(|()| checkpoint).map_err(|_| WrongSignature);
+    }
+    let root = Hash(root_hash.as_slice().try_into().map_err(|_| Malformed("root_hash"))?);
+    let log_id = match log_id.as_str() {
+        "" => None,
+        id => Some(id.parse().map_err(|_| Malformed("log_id"))?),
     };
-    let Some(pem) = read_optional(key).map_err(io_error(key))? else {
-        return last_key(checkpoints).map_err(io_error(checkpoints));
-    };
-    let pair = KeyPair::from_pem(&pem).ok_or_else(|| KeyError::NotAKey(key.to_owned()))?;
-    Ok(Some(pair.public_key))
-}
-
-/// The key that signed the last valid checkpoint in the file at `path`, if there is one.
-fn last_key(path: &Path) -> io::Result<Option<[u8; 32]>> {
-    let Some(lines) = read_optional(path)? else { return Ok(None) };
-    let key = |line: &str| {
-        let checkpoint: SignedCheckpoint = proto::from_json(line).ok()?;
-        verify(&checkpoint).ok()?;
-        checkpoint.public_key.as_slice().try_into().ok()
-    };
-    Ok(String::from_utf8_lossy(&lines).lines().rev().find_map(key))
-}
-
-/// The signed text, which is documented at `SignedCheckpoint` in the proto.
-fn signed_text(head: Head, at: DateTime<Utc>, public_key: &[u8; 32]) -> String {
-    let Head { position, hash } = head;
-    let time = at.to_rfc3339_opts(SecondsFormat::Millis, true);
-    let key = Hash(*public_key);
-    format!("userpool checkpoint v1\n{position}\n{hash}\n{time}\n{key}\n")
+    let note = Note::parse(note)?;
+    let origin = CheckpointText::parse(&note.text).ok_or(Malformed("note"))?.origin;
+    let key = NoteKey::new(&origin, PublicKey(key))?;
+    if note.text != text::of(&origin, &LogState { head, root, log_id }, time).to_string() {
+        return Err(OtherNote);
+    }
+    let signed = note.signature_of(&key).ok_or(WrongSignature)?;
+    if signed.bytes.as_slice() != signature {
+        return Err(OtherNote);
+    }
+    note.verify(&key).map_err(|_| WrongSignature)?;
+    Ok(VerifiedCheckpoint { head, root: Some(root) })
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 use super::{
-    anchor::AnchorError, checkpoint::CheckpointError, codec::DecodeCause, trusted::PublicKey,
+    anchor::AnchorError, checkpoint::CheckpointError, codec::DecodeCause, public_key::PublicKey,
 };
 
 /// The first mismatch in a log.
@@ -101,6 +101,17 @@ pub enum MismatchCause {
         /// The hash in the log.
         found: Hash,
         /// The hash that is signed.
+        signed: Hash,
+    },
+    /// A checkpoint has the hash of the record, but another root of the Merkle tree.
+    #[error(
+        "the root of the Merkle tree is {found}, but a checkpoint was signed with {signed}: proofs \
+         against that checkpoint can be false"
+    )]
+    OtherRoot {
+        /// The root that follows from the records.
+        found: Hash,
+        /// The root that is signed.
         signed: Hash,
     },
     /// The server signed an end of its log before the last event that it sent.

@@ -1,14 +1,19 @@
-//! Proof that the log was not changed: the chain verifier, signed checkpoints, export and
-//! import. The codec of events is also here, because the verifier must decode the records.
+//! Proof that the log was not changed: the chain verifier, the Merkle tree and its proofs,
+//! signed checkpoints, export and import. The codec of events is also here, because the verifier must decode the records.
 //! Knows nothing of gRPC.
 
 mod anchor;
 pub mod checkpoint;
 pub(crate) mod codec;
+mod ed25519;
 mod export;
 mod import;
+pub mod merkle;
 mod mismatch;
+mod note;
+mod public_key;
 mod reader;
+mod tlog_proof;
 mod trusted;
 mod verifier;
 mod verify;
@@ -19,8 +24,11 @@ pub use self::{
     export::{ExportEnd, ExportError, ExportFormat, Exporter, JsonLines},
     import::{ExportReader, ImportError},
     mismatch::{Mismatch, MismatchCause},
+    note::{Note, NoteError, NoteKey, NoteSignature},
+    public_key::PublicKey,
     reader::LogReader,
-    trusted::{KeyConflict, LogCheckpoint, PublicKey, Trust, TrustedCheckpoints},
+    tlog_proof::{PROOF_HEADER, ProofFileError, ProvenRecord, TlogProof},
+    trusted::{KeyConflict, LogCheckpoint, LogKey, Trust, TrustedCheckpoints},
     verifier::{Verifier, extract_record},
     verify::{Verification, verify},
 };

@@ -1,7 +1,7 @@
 //! The trust anchors of an auditor: checkpoints that were kept elsewhere, and the public
 //! key that verifies them.
 
-use std::{ffi::OsStr, fmt, fs};
+use std::{ffi::OsStr, fs};
 
 use serde_json::Value;
 
@@ -10,7 +10,11 @@ use crate::{
     proto::{self, GetSignedCheckpointResponse, JsonError, SignedCheckpoint},
 };
 
-use super::checkpoint::{self, CheckpointError};
+use super::{
+    checkpoint::{self, CheckpointError, CheckpointText, VerifiedCheckpoint},
+    note::{Note, NoteError, NoteKey},
+    public_key::PublicKey,
+};
 
 /// The checkpoints and the key that a log is verified against.
 #[derive(Debug, Clone)]
@@ -43,13 +47,20 @@ pub struct TrustedCheckpoints(pub Vec<LogCheckpoint>);
 pub struct LogCheckpoint {
     /// The end of the log at that time.
     pub head: Head,
+    /// The root of its Merkle tree at that time, if the checkpoint has one.
+    pub root: Option<Hash>,
     /// The key that signed it; none for a bare position and hash.
     pub key: Option<PublicKey>,
 }
 
-/// The key that the signatures of checkpoints are verified with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PublicKey(pub [u8; 32]);
+/// The key of a log, and its name if that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogKey {
+    /// The name that the log must have; any if there is none.
+    pub name: Option<String>,
+    /// The key.
+    pub key: PublicKey,
+}
 
 impl Trust {
     /// Trusts these checkpoints, and the given key or else that of the checkpoints.
@@ -62,7 +73,7 @@ impl Trust {
     ) -> Result<Self, KeyConflict> {
         let checkpoints: Vec<_> = checkpoints.into_iter().flat_map(|file| file.0).collect();
         let mut key = given;
-        for LogCheckpoint { head, key: found } in &checkpoints {
+        for LogCheckpoint { head, key: found, .. } in &checkpoints {
             let Some(found) = *found else { continue };
             let expected = *key.get_or_insert(found);
             if found != expected {
@@ -78,21 +89,28 @@ impl Trust {
     }
 }
 
+/// A checkpoint that nobody signed.
+impl From<Head> for LogCheckpoint {
+    fn from(head: Head) -> Self {
+        Self { head, root: None, key: None }
+    }
+}
+
 impl LogCheckpoint {
     /// Verifies the signature of a checkpoint.
     ///
     /// # Errors
     /// See [`CheckpointError`].
     pub fn verify(signed: &SignedCheckpoint) -> Result<Self, CheckpointError> {
-        let head = checkpoint::verify(signed)?;
-        Ok(Self { head, key: signed.public_key.as_slice().try_into().ok().map(PublicKey) })
+        let VerifiedCheckpoint { head, root } = checkpoint::verify(signed)?;
+        Ok(Self { head, root, key: signed.public_key.as_slice().try_into().ok().map(PublicKey) })
     }
 
     /// Reads `POSITION:HASH`.
     fn from_anchor(text: &str) -> Option<Self> {
         let (position, hash) = text.split_once(':')?;
         let position = Position(position.parse().ok()?);
-        Some(Self { head: Head { position, hash: hash.parse().ok()? }, key: None })
+        Some(Head { position, hash: hash.parse().ok()? }.into())
     }
 }
 
@@ -143,26 +161,31 @@ impl TrustedCheckpoints {
     }
 }
 
-impl PublicKey {
-    /// Reads 64 hexadecimal digits, or a file with a public key in PEM.
+impl LogKey {
+    /// Reads `NAME+HASH+KEY`, or a key without a name, as [`PublicKey::read`] does.
     ///
     /// # Errors
     /// The file cannot be read, or has no key.
     pub fn read(text: &OsStr) -> Result<Self, String> {
-        // A key is as long as a hash, and is written as one.
-        if let Some(Ok(Hash(key))) = text.to_str().map(str::parse) {
-            return Ok(Self(key));
+        if let Some(Ok(key)) = text.to_str().map(str::parse::<NoteKey>) {
+            return Ok(Self { name: Some(key.name().to_owned()), key: key.public_key() });
         }
-        let pem = fs::read(text).map_err(|error| {
-            format!("neither 64 hexadecimal digits nor a readable file: {error}")
-        })?;
-        let key = checkpoint::public_key_from_pem(&pem);
-        key.map(Self).ok_or_else(|| "the file has no Ed25519 public key in PEM".to_owned())
+        Ok(Self { name: None, key: PublicKey::read(text)? })
     }
-}
 
-impl fmt::Display for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Hash(self.0).fmt(f)
+    /// Verifies the note of a checkpoint, and returns what was signed.
+    ///
+    /// # Errors
+    /// See [`NoteError`].
+    pub fn verify(&self, note: &Note) -> Result<CheckpointText, NoteError> {
+        let checkpoint = CheckpointText::parse(&note.text)
+            .ok_or(NoteError::Malformed("its text is not that of a checkpoint"))?;
+        let name = self.name.as_deref().unwrap_or(&checkpoint.origin);
+        let key = NoteKey::new(name, self.key)?;
+        if *name != checkpoint.origin {
+            return Err(NoteError::NotSigned(key));
+        }
+        note.verify(&key)?;
+        Ok(checkpoint)
     }
 }

@@ -1,10 +1,10 @@
 //! The verifier: it takes the records of a log one after another and reports the first that
 //! breaks the chain or the rules. Knows nothing of the source of the records.
 
-use std::borrow::Borrow;
+use std::{borrow::Borrow, mem};
 
 use crate::{
-    event_log::{Defect, Head, LogId, Position, Record},
+    event_log::{Defect, Hash, Head, LogId, Position, Record},
     proto::{self, UserPoolEvent},
     user_pool::{Assumptions, EventChecker},
 };
@@ -12,8 +12,10 @@ use crate::{
 use super::{
     anchor::RangeAnchor,
     codec,
+    merkle::{Edge, leaf_hash},
     mismatch::{Mismatch, MismatchCause},
-    trusted::{LogCheckpoint, PublicKey},
+    public_key::PublicKey,
+    trusted::LogCheckpoint,
 };
 
 /// Checks the hash chain and the batches of a log, and that commands could have recorded its
@@ -25,8 +27,10 @@ pub struct Verifier {
     /// Whether that record is not the last of its batch.
     is_inside_batch: bool,
     rules: EventChecker,
-    /// The trusted heads that are not compared yet, by position.
-    trusted: Vec<Head>,
+    /// The Merkle tree of the records up to the head.
+    tree: Edge,
+    /// The trusted checkpoints that are not compared yet, by position.
+    trusted: Vec<LogCheckpoint>,
     /// The trusted heads before the range, which cannot be compared.
     before_range: Vec<Head>,
     /// The record before the range, if the first records of the log are missing.
@@ -36,16 +40,16 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier for a log that must continue all these trusted heads.
+    /// A verifier for a log that must continue all these trusted checkpoints.
     ///
     /// # Errors
     /// One of them is at position 0 and does not have the hash of an empty log.
-    pub fn new(trusted: impl IntoIterator<Item = Head>) -> Result<Self, Mismatch> {
+    pub fn new(trusted: impl IntoIterator<Item = LogCheckpoint>) -> Result<Self, Mismatch> {
         let mut trusted: Vec<_> = trusted.into_iter().collect();
-        trusted.sort_by_key(|head| head.position);
+        trusted.sort_by_key(|checkpoint| checkpoint.head.position);
         let mut verifier = Self { trusted, ..Self::default() };
         verifier
-            .compare_trusted(Head::default())
+            .compare_trusted(Head::default(), None)
             .map_err(|cause| verifier.mismatch_at_head(cause))?;
         Ok(verifier)
     }
@@ -89,13 +93,14 @@ impl Verifier {
     /// anchor, and has another hash.
     pub fn begin_range(&mut self, anchor: RangeAnchor) -> Result<(), Mismatch> {
         if self.head.position == Position::START && self.anchor.is_none() {
-            let before = |trusted: &Head| trusted.position < anchor.head.position;
-            self.before_range.extend(self.trusted.extract_if(.., |trusted| before(trusted)));
+            let before = |trusted: &LogCheckpoint| trusted.head.position < anchor.head.position;
+            let before = self.trusted.extract_if(.., |trusted| before(trusted));
+            self.before_range.extend(before.map(|trusted| trusted.head));
             self.anchor = Some(anchor);
             self.head = anchor.head;
             self.log_id = Some(anchor.log_id);
             self.rules = EventChecker::for_range();
-            let compared = self.compare_trusted(anchor.head);
+            let compared = self.compare_trusted(anchor.head, None);
             return compared.map_err(|cause| self.mismatch_at_head(cause));
         }
         if anchor.head != self.head {
@@ -109,6 +114,16 @@ impl Verifier {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// The root of the Merkle tree of all valid records; `None` if the first ones are missing.
+    #[must_use]
+    pub fn root(&self) -> Option<Hash> {
+        self.has_tree().then(|| self.tree.root())
+    }
+
+    const fn has_tree(&self) -> bool {
+        self.tree.size() == self.head.position.0
     }
 
     /// Takes the next record, and returns its event.
@@ -172,7 +187,7 @@ impl Verifier {
         expected_key: Option<PublicKey>,
     ) -> Result<(), Mismatch> {
         let Head { position: end, hash: found } = self.head;
-        let LogCheckpoint { head: Head { position, hash: signed }, key } = signed;
+        let LogCheckpoint { head: Head { position, hash: signed }, root, key } = signed;
         if position > end {
             return Err(self.mismatch_at_next(MismatchCause::Withheld(position)));
         }
@@ -183,6 +198,7 @@ impl Verifier {
         if found != signed {
             return Err(self.mismatch_at_head(MismatchCause::OtherCheckpoint { found, signed }));
         }
+        self.compare_root(root, None).map_err(|cause| self.mismatch_at_head(cause))?;
         let found = key.ok_or_else(|| self.mismatch_at_head(MismatchCause::Unsigned))?;
         match expected_key {
             Some(expected) if found != expected => {
@@ -211,23 +227,47 @@ impl Verifier {
         // The chain first, because a misplaced record has the content of another position.
         record.check_follows(self.head)?;
         let event = event_of(record)?;
-        self.compare_trusted(record.head())?;
+        let leaf = leaf_hash(&record.stored);
+        self.compare_trusted(record.head(), Some(leaf))?;
         let UserPoolEvent { user_pool_id, revision, payload, .. } = event.borrow();
         if let Some(payload) = payload {
             self.rules.check(user_pool_id, *revision, payload)?;
         }
+        self.tree.push(leaf);
         self.head = record.head();
         self.log_id = self.log_id.or_else(|| Some(LogId::of(record.hash)));
         self.is_inside_batch = !record.is_last_in_batch();
         Ok(event)
     }
 
-    /// Compares a head with the trusted ones at its position, and removes them.
-    fn compare_trusted(&mut self, Head { position, hash }: Head) -> Result<(), MismatchCause> {
-        let count = self.trusted.partition_point(|trusted| trusted.position <= position);
-        match self.trusted.drain(..count).find(|trusted| trusted.hash != hash) {
-            Some(trusted) => Err(MismatchCause::Rewritten { found: hash, trusted: trusted.hash }),
-            None => Ok(()),
+    /// Compares the next head, and the hash of its record, with the trusted checkpoints at its
+    /// position, and removes them.
+    fn compare_trusted(
+        &mut self,
+        Head { position, hash }: Head,
+        leaf: Option<Hash>,
+    ) -> Result<(), MismatchCause> {
+        let later = |trusted: &LogCheckpoint| trusted.head.position <= position;
+        let rest = self.trusted.split_off(self.trusted.partition_point(later));
+        for LogCheckpoint { head, root, .. } in mem::replace(&mut self.trusted, rest) {
+            if head.hash != hash {
+                return Err(MismatchCause::Rewritten { found: hash, trusted: head.hash });
+            }
+            self.compare_root(root, leaf)?;
+        }
+        Ok(())
+    }
+
+    /// Compares the root of the tree, after one more leaf, with one that was signed.
+    fn compare_root(&self, signed: Option<Hash>, leaf: Option<Hash>) -> Result<(), MismatchCause> {
+        let Some(signed) = signed.filter(|_| self.has_tree()) else { return Ok(()) };
+        let mut tree = self.tree.clone();
+        if let Some(leaf) = leaf {
+            tree.push(leaf);
+        }
+        match tree.root() {
+            found if found == signed => Ok(()),
+            found => Err(MismatchCause::OtherRoot { found, signed }),
         }
     }
 }

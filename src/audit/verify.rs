@@ -1,19 +1,23 @@
 //! Verifying a log of this process from its first record to its end.
 
-use crate::event_log::{EventLog, Head, Position, ReadError};
+use crate::event_log::{EventLog, Hash, Head, Position, ReadError};
 
-use super::{mismatch::Mismatch, reader::LogReader, verifier::Verifier};
+use super::{
+    merkle::Edge, mismatch::Mismatch, reader::LogReader, trusted::LogCheckpoint, verifier::Verifier,
+};
 
 /// The result of verifying a log.
 #[derive(Debug)]
 pub struct Verification {
     /// The last record that is valid.
     pub head: Head,
+    /// The root of the Merkle tree of all records up to that one.
+    pub root: Hash,
     /// The first mismatch, if there is any.
     pub mismatch: Option<Mismatch>,
 }
 
-/// Verifies `log` up to `end`, and compares it with the `trusted` heads. Calls `progress`
+/// Verifies `log` up to `end`, and compares it with the `trusted` checkpoints. Calls `progress`
 /// with each position that is valid.
 ///
 /// # Errors
@@ -21,13 +25,14 @@ pub struct Verification {
 pub async fn verify(
     log: &dyn EventLog,
     end: Position,
-    trusted: &[Head],
+    trusted: &[LogCheckpoint],
     progress: &(dyn Fn(Position) + Sync),
 ) -> Result<Verification, ReadError> {
     let mut verifier = match Verifier::new(trusted.iter().copied()) {
         Ok(verifier) => verifier,
         Err(mismatch) => {
-            return Ok(Verification { head: Head::default(), mismatch: Some(mismatch) });
+            let (head, root) = (Head::default(), Edge::default().root());
+            return Ok(Verification { head, root, mismatch: Some(mismatch) });
         }
     };
     let mut reader = LogReader::new(log, end);
@@ -45,5 +50,6 @@ pub async fn verify(
         }
         progress(verifier.head().position);
     };
-    Ok(Verification { head: verifier.head(), mismatch: result.err() })
+    let (head, root) = (verifier.head(), verifier.root().unwrap_or_default());
+    Ok(Verification { head, root, mismatch: result.err() })
 }

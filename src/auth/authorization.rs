@@ -24,7 +24,7 @@ enum Requirement {
 }
 
 /// The requirement of every method of every service.
-const REQUIREMENTS: [(&str, Requirement); 28] = [
+const REQUIREMENTS: [(&str, Requirement); 30] = [
     ("grpc.health.v1.Health/Check", Requirement::Nothing),
     ("grpc.health.v1.Health/Watch", Requirement::Nothing),
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::LocalOrReader),
@@ -53,6 +53,8 @@ const REQUIREMENTS: [(&str, Requirement); 28] = [
     ("userpool.v1.UserPoolHistoryService/DescribeLog", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/CountUserPoolEvents", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/GetInclusionProof", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolHistoryService/GetConsistencyProof", Requirement::Role(Role::Reader)),
 ];
 
 impl Requirement {

@@ -24,6 +24,13 @@ pub(super) struct CheckpointCommand {
     /// Print the public key that verifies checkpoints, in PEM, instead of a checkpoint.
     #[arg(long)]
     key: bool,
+    /// Print the same key with the name of the log, as tools for signed notes read it
+    /// (NAME+HASH+KEY), instead of a checkpoint.
+    #[arg(long, conflicts_with = "key")]
+    verifier_key: bool,
+    /// Print only the signed note of the checkpoint, as tools for transparency logs read it.
+    #[arg(long, conflicts_with_all = ["key", "verifier_key", "output"])]
+    note: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -33,15 +40,20 @@ pub(super) struct CheckpointCommand {
 impl CheckpointCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
-        if self.key {
+        if self.key || self.verifier_key {
             let request = GetCheckpointKeyRequest {};
             let key = client.get_checkpoint_key(request).await?;
-            print(key.public_key_pem.trim_end())?;
+            let text = if self.key { &key.public_key_pem } else { &key.verifier_key };
+            print(text.trim_end())?;
             return Ok(Outcome::Success);
         }
         let request = GetSignedCheckpointRequest::default();
         let signed = client.get_signed_checkpoint(request).await?;
         let checkpoint = signed.checkpoint.unwrap_or_default();
+        if self.note {
+            print(checkpoint.note.trim_end())?;
+            return Ok(Outcome::Success);
+        }
         match self.output.or_json() {
             format @ OutputFormat::Table => format.value(&to_hexadecimal(&checkpoint))?,
             format @ (OutputFormat::Json | OutputFormat::Jsonl) => format.message(&checkpoint)?,
@@ -52,11 +64,14 @@ impl CheckpointCommand {
 
 /// Formats the checkpoint with its bytes in hexadecimal, as verify accepts them.
 fn to_hexadecimal(checkpoint: &SignedCheckpoint) -> serde_json::Value {
-    let SignedCheckpoint { position, hash, time: at, public_key, signature: _ } = checkpoint;
+    let SignedCheckpoint { position, hash, time: at, public_key, log_id, root_hash, .. } =
+        checkpoint;
     let hexadecimal = |bytes: &[u8]| bytes.try_into().map(Hash).unwrap_or_default().to_string();
     json!({
         "position": position,
         "hash": hexadecimal(hash),
+        "root_hash": hexadecimal(root_hash),
+        "log_id": log_id,
         "time": format_time(*at),
         "public_key": hexadecimal(public_key),
     })

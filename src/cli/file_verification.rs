@@ -42,7 +42,7 @@ pub(super) fn verify_exports(files: &[PathBuf], trust: &Trust) -> Result<Report,
              --checkpoint as well",
         ));
     }
-    let mut verifier = match Verifier::new(trust.heads()) {
+    let mut verifier = match Verifier::new(trust.checkpoints.iter().copied()) {
         Ok(verifier) => verifier,
         Err(mismatch) => return Ok(Report::invalid(Head::default(), mismatch)),
     };

@@ -7,7 +7,7 @@ use clap::{Subcommand, ValueHint};
 
 use crate::{
     app::{self, Comparison, LoadError, Source},
-    audit::{self, PublicKey, Trust, TrustedCheckpoints, checkpoint},
+    audit::{self, LogCheckpoint, PublicKey, Trust, TrustedCheckpoints, Verification, checkpoint},
     event_log::{EventLog as _, Head, OpenError, Position, SledLog},
     server::data_dir::DataDir,
     telemetry::error_chain,
@@ -82,15 +82,15 @@ async fn verify(directory: &DataDirArgs, trust: &Trust) -> Result<Outcome, CliEr
     let end = log.head().borrow().position;
     let bar = progress::new_bar(end.0);
     let progress = |position: Position| bar.set_position(position.0);
-    let trusted: Vec<_> = trust.heads().collect();
+    let trusted = &trust.checkpoints;
     let verification =
-        audit::verify(&log, end, &trusted, &progress).await.map_err(CliError::other)?;
+        audit::verify(&log, end, trusted, &progress).await.map_err(CliError::other)?;
     bar.finish_and_clear();
-    let Head { position, hash } = verification.head;
-    match verification.mismatch {
+    let Verification { head: Head { position, hash }, root, mismatch } = verification;
+    match mismatch {
         None => {
-            print(&format!("valid: {position} events, head hash {hash}"))?;
-            for head in trusted {
+            print(&format!("valid: {position} events, head hash {hash}, root hash {root}"))?;
+            for LogCheckpoint { head, .. } in trusted {
                 print(&format!("contains the trusted checkpoint at position {}", head.position))?;
             }
             if !compare_key(trust, &data_dir)? {

@@ -41,6 +41,8 @@ mod pages;
 mod point;
 mod positive;
 mod progress;
+mod proof;
+mod proof_verification;
 mod proto;
 mod read_model;
 mod remote_verification;
@@ -85,6 +87,7 @@ use self::{
     log::LogCommand,
     mfa::MfaCommand,
     output::{print, print_note},
+    proof::ProofCommand,
     proto::ProtoCommand,
     read_model::ReadModelCommand,
     replay::ReplayCommand,
@@ -151,6 +154,8 @@ enum Command {
     Verify(Box<VerifyCommand>),
     /// Print a signed checkpoint, to prove later that history was not rewritten.
     Checkpoint(Box<CheckpointCommand>),
+    /// Prove that an event is in the log, in a file that anyone can verify without a server.
+    Proof(Box<ProofCommand>),
     /// Check whether the server is serving; for probes.
     Health(Box<HealthCommand>),
     /// Show the log ID, the head of the log, and the version of a server.
@@ -233,6 +238,7 @@ impl Cli {
             Command::Watch(watch) => watch.run().await,
             Command::Verify(verify) => verify.run().await,
             Command::Checkpoint(checkpoint) => checkpoint.run().await,
+            Command::Proof(proof) => proof.run().await,
             Command::Health(health) => health.run().await,
             Command::Status(status) => status.run().await,
             Command::Log(command) => command.run(source).await,

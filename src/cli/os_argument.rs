@@ -3,7 +3,7 @@
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::{
-    audit::{PublicKey, TrustedCheckpoints},
+    audit::{LogKey, PublicKey, TrustedCheckpoints},
     transport::Endpoint,
 };
 
@@ -20,4 +20,9 @@ pub(super) fn checkpoints() -> impl TypedValueParser<Value = TrustedCheckpoints>
 /// Parses 64 hexadecimal digits, or reads a file with a public key.
 pub(super) fn public_key() -> impl TypedValueParser<Value = PublicKey> {
     OsStringValueParser::new().try_map(|text| PublicKey::read(&text))
+}
+
+/// Parses NAME+HASH+KEY or 64 hexadecimal digits, or reads a file with a public key.
+pub(super) fn log_key() -> impl TypedValueParser<Value = LogKey> {
+    OsStringValueParser::new().try_map(|text| LogKey::read(&text))
 }

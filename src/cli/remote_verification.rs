@@ -46,7 +46,7 @@ async fn verify(
     trust: &Trust,
     verifier: &mut Verifier,
 ) -> Result<(LogCheckpoint, SignedCheckpoint), VerifyError> {
-    *verifier = Verifier::new(trust.heads())?;
+    *verifier = Verifier::new(trust.checkpoints.iter().copied())?;
     // The length of the log is for the progress bar alone.
     let length = signed_checkpoint(client).await?.position;
     let bar = progress::new_bar(u64::try_from(length).unwrap_or_default());

@@ -153,7 +153,7 @@ fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
              chain, and the server sent its event unchanged."
         ),
     };
-    let checkpoints = trust.checkpoints.iter().map(|LogCheckpoint { head, key }| {
+    let checkpoints = trust.checkpoints.iter().map(|LogCheckpoint { head, key, .. }| {
         let signed = match (key, trust.is_key_given) {
             (Some(_), true) => ", signed with the given key",
             (Some(_), false) => ", signed",
@@ -173,7 +173,9 @@ fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
         ),
         (_, _) => "the key of the trusted checkpoints".to_owned(),
     };
-    let end =
-        format!("The server signed that its log ends at position {end}, hash {hash}, with {key}.");
+    let root = signed.root.map(|root| format!(", root hash {root}")).unwrap_or_default();
+    let end = format!(
+        "The server signed that its log ends at position {end}, hash {hash}{root}, with {key}."
+    );
     [chain].into_iter().chain(checkpoints).chain([end]).collect()
 }

@@ -6,9 +6,10 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     app::{ClockSettings, Source},
+    audit::checkpoint,
     auth::{AccessKeySettings, CallerPattern, Grants},
     aws::{AwsApi, Origin},
-    server::{Config, Server},
+    server::{CheckpointInterval, Config, Server},
     telemetry::{error_chain, logging, spans::Collector},
     transport::{Capacity, Endpoint, MaxConnectionAge},
     user_pool::Limits,
@@ -79,6 +80,20 @@ pub(super) struct ServeCommand {
     /// What to do about such a clock: warn of it, or refuse to start and to record anything.
     #[arg(long, env = "USERPOOL_CLOCK_JUMP", value_name = "ACTION", default_value = "warn")]
     clock_jump: ClockJump,
+    /// Sign a checkpoint this often if there are new events, and keep it in checkpoints.jsonl in the
+    /// data directory; one is also signed at each stop. Expects a duration, such as 10m or 1h, or
+    /// off.
+    #[arg(
+        long,
+        env = "USERPOOL_CHECKPOINT_INTERVAL",
+        value_name = "DURATION",
+        default_value = "1h"
+    )]
+    checkpoint_interval: CheckpointInterval,
+    /// Use this name for the log in checkpoints, such as example.com/userpool: without spaces and
+    /// plus signs, and never changed. If omitted, userpool/ and the log ID.
+    #[arg(long, env = "USERPOOL_CHECKPOINT_ORIGIN", value_name = "NAME")]
+    checkpoint_origin: Option<checkpoint::Origin>,
     /// Allow at most this many connections, within ulimit -n; further ones are closed at once.
     #[arg(long, env = "USERPOOL_MAX_CONNECTIONS", value_name = "N", default_value_t = 10_000)]
     max_connections: usize,
@@ -233,6 +248,8 @@ impl ServeCommand {
                 max_jump: Duration::from_secs(self.max_clock_jump_hours.saturating_mul(3600)),
                 refuses_jumps: matches!(self.clock_jump, ClockJump::Refuse),
             },
+            checkpoint_origin: self.checkpoint_origin,
+            checkpoint_interval: self.checkpoint_interval,
             connections: self.max_connections,
             max_connection_age: self.max_connection_age,
             metrics_listen: self.metrics_listen,

@@ -4,11 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::audit::{PublicKey, Trust, TrustedCheckpoints};
+use crate::audit::{LogKey, Trust, TrustedCheckpoints};
 
 use super::{
-    connection::ConnectionArgs, error::CliError, file_verification::verify_exports, os_argument,
-    outcome::Outcome, output::OutputArgs, remote_verification::verify_history,
+    connection::ConnectionArgs,
+    error::CliError,
+    file_verification::verify_exports,
+    os_argument,
+    outcome::Outcome,
+    output::OutputArgs,
+    proof_verification::{read_proofs, verify_proofs},
+    remote_verification::verify_history,
 };
 
 #[derive(Debug, Args)]
@@ -18,9 +24,10 @@ use super::{
                   verify --checkpoint monday.json november.jsonl.gz december.jsonl.gz"
 )]
 pub(super) struct VerifyCommand {
-    /// Verify this export instead of a server; "-" is standard input. It may be compressed with gzip
-    /// or Zstandard. Several exports must adjoin, in the order of the log. If omitted, the history
-    /// of the server.
+    /// Verify this file instead of a server: a proof of an event, which requires --key, or an
+    /// export; "-" is an export on standard input. An export may be compressed with gzip or
+    /// Zstandard. Several exports must adjoin, in the order of the log. If omitted, the history of
+    /// the server.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Compare the log with a trusted checkpoint, to prove that nothing before it was changed: a
@@ -29,11 +36,11 @@ pub(super) struct VerifyCommand {
     /// only against itself.
     #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
     checkpoint: Vec<TrustedCheckpoints>,
-    /// Require that checkpoints are signed with this public key: a PEM file or 64 hexadecimal
-    /// digits, obtained from another source than the server. If omitted, the key of the trusted
-    /// checkpoints is required.
-    #[arg(long, value_name = "FILE|HEX", value_parser = os_argument::public_key(), value_hint = ValueHint::FilePath)]
-    key: Option<PublicKey>,
+    /// Require that checkpoints are signed with this public key: a PEM file, 64 hexadecimal digits,
+    /// or NAME+HASH+KEY, obtained from another source than the server. If omitted, the key of the
+    /// trusted checkpoints is required.
+    #[arg(long, value_name = "FILE|HEX|NAME+HASH+KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
+    key: Option<LogKey>,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -42,14 +49,21 @@ pub(super) struct VerifyCommand {
 
 impl VerifyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
-        let trust = Trust::new(self.checkpoint, self.key).map_err(CliError::other)?;
+        let format = self.output.or_table();
+        if let [file] = self.files.as_slice()
+            && let Some(proofs) = read_proofs(file)?
+        {
+            return verify_proofs(&proofs, self.key.as_ref(), format);
+        }
+        let key = self.key.map(|key| key.key);
+        let trust = Trust::new(self.checkpoint, key).map_err(CliError::other)?;
         let report = if self.files.is_empty() {
             let client = self.connection.connect().await?;
             verify_history(&client, &trust).await?
         } else {
             verify_exports(&self.files, &trust)?
         };
-        report.print(self.output.or_table())?;
+        report.print(format)?;
         Ok(if report.is_valid() { Outcome::Success } else { Outcome::Negative })
     }
 }

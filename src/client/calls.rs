@@ -9,15 +9,16 @@ use crate::proto::{
     DeleteUserPoolDomainResponse, DeleteUserPoolRequest, DeleteUserPoolResponse,
     DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
     DescribeUserPoolDomainResponse, DescribeUserPoolRequest, DescribeUserPoolResponse,
-    GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetSignedCheckpointRequest,
-    GetSignedCheckpointResponse, GetUserPoolMfaConfigRequest, GetUserPoolMfaConfigResponse,
-    ListTagsForResourceRequest, ListTagsForResourceResponse, ListUserPoolDomainsRequest,
-    ListUserPoolDomainsResponse, ListUserPoolEventsRequest, ListUserPoolEventsResponse,
-    ListUserPoolsRequest, ListUserPoolsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
-    SetUserPoolMfaConfigRequest, SetUserPoolMfaConfigResponse, TagResourceRequest,
-    TagResourceResponse, UntagResourceRequest, UntagResourceResponse, UpdateUserPoolDomainRequest,
-    UpdateUserPoolDomainResponse, UpdateUserPoolRequest, UpdateUserPoolResponse,
-    VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse,
+    GetCheckpointKeyRequest, GetCheckpointKeyResponse, GetConsistencyProofRequest,
+    GetConsistencyProofResponse, GetInclusionProofRequest, GetInclusionProofResponse,
+    GetSignedCheckpointRequest, GetSignedCheckpointResponse, GetUserPoolMfaConfigRequest,
+    GetUserPoolMfaConfigResponse, ListTagsForResourceRequest, ListTagsForResourceResponse,
+    ListUserPoolDomainsRequest, ListUserPoolDomainsResponse, ListUserPoolEventsRequest,
+    ListUserPoolEventsResponse, ListUserPoolsRequest, ListUserPoolsResponse, ReplayUserPoolRequest,
+    ReplayUserPoolResponse, SetUserPoolMfaConfigRequest, SetUserPoolMfaConfigResponse,
+    TagResourceRequest, TagResourceResponse, UntagResourceRequest, UntagResourceResponse,
+    UpdateUserPoolDomainRequest, UpdateUserPoolDomainResponse, UpdateUserPoolRequest,
+    UpdateUserPoolResponse, VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse,
     user_pool_history_service_client::UserPoolHistoryServiceClient,
     user_pool_service_client::UserPoolServiceClient,
 };
@@ -108,5 +109,9 @@ calls! {
         read get_checkpoint_key(GetCheckpointKeyRequest) -> GetCheckpointKeyResponse;
         /// Counts the events of each hour or day by their type, one page per call.
         read count_user_pool_events(CountUserPoolEventsRequest) -> CountUserPoolEventsResponse;
+        /// Proves that an event is in the log.
+        read get_inclusion_proof(GetInclusionProofRequest) -> GetInclusionProofResponse;
+        /// Proves that the log of one size continues that of another.
+        read get_consistency_proof(GetConsistencyProofRequest) -> GetConsistencyProofResponse;
     }
 }

@@ -9,9 +9,11 @@ use crate::{
     proto::{
         CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
         DescribeLogResponse, GetCheckpointKeyRequest, GetCheckpointKeyResponse,
-        GetSignedCheckpointRequest, GetSignedCheckpointResponse, ListUserPoolEventsRequest,
-        ListUserPoolEventsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
-        VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse, WatchUserPoolEventsRequest,
+        GetConsistencyProofRequest, GetConsistencyProofResponse, GetInclusionProofRequest,
+        GetInclusionProofResponse, GetSignedCheckpointRequest, GetSignedCheckpointResponse,
+        ListUserPoolEventsRequest, ListUserPoolEventsResponse, ReplayUserPoolRequest,
+        ReplayUserPoolResponse, VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse,
+        WatchUserPoolEventsRequest,
         served::{
             WatchUserPoolEventsResponse, user_pool_history_service_server::UserPoolHistoryService,
         },
@@ -81,5 +83,19 @@ impl UserPoolHistoryService for History {
         request: Request<CountUserPoolEventsRequest>,
     ) -> Result<Response<CountUserPoolEventsResponse>, Status> {
         Ok(Response::new(self.0.count_user_pool_events(request.into_inner())?))
+    }
+
+    async fn get_inclusion_proof(
+        &self,
+        request: Request<GetInclusionProofRequest>,
+    ) -> Result<Response<GetInclusionProofResponse>, Status> {
+        Ok(Response::new(self.0.get_inclusion_proof(request.into_inner()).await?))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        request: Request<GetConsistencyProofRequest>,
+    ) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        Ok(Response::new(self.0.get_consistency_proof(request.into_inner())?))
     }
 }

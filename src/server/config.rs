@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::CheckpointInterval;
 use crate::{
     app,
+    audit::checkpoint,
     auth::{AccessKeySettings, Grants, TokenSettings},
     aws::{AwsApi, Origin},
     telemetry::spans::Collector,
@@ -28,6 +30,10 @@ pub struct Config {
     pub cache: u64,
     /// What to do about a clock that jumps ahead.
     pub clock: app::ClockSettings,
+    /// The name of the log in checkpoints; `None` for one with its ID.
+    pub checkpoint_origin: Option<checkpoint::Origin>,
+    /// How often a checkpoint is signed and kept.
+    pub checkpoint_interval: CheckpointInterval,
     /// The maximum number of open connections; lowered if `ulimit -n` is lower.
     pub connections: usize,
     /// How long a connection may be open.
@@ -68,6 +74,8 @@ impl Config {
             limits: Limits::default(),
             cache: app::CACHE,
             clock: app::ClockSettings::default(),
+            checkpoint_origin: None,
+            checkpoint_interval: CheckpointInterval::default(),
             connections: 10_000,
             max_connection_age: MaxConnectionAge::default(),
             capacity: Capacity::default(),

@@ -2,6 +2,7 @@
 
 mod accept_task;
 mod aws_server;
+mod checkpoint_publisher;
 mod config;
 mod config_check;
 mod config_warning;
@@ -13,17 +14,13 @@ mod monitoring;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    future::pending,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{future::pending, path::Path, sync::Arc};
 
 use tokio::task::{self, JoinError};
 
 use crate::{
     app::{App, Failure, Settings, Source},
-    audit::checkpoint::{self, KeyError, Signer},
+    audit::checkpoint::{KeyError, Signer},
     auth::{Access, TokenSettings},
     aws::{self, AwsJson, Door, DoorSettings, Gate},
     event_log::{EventLog, SledLog},
@@ -36,21 +33,25 @@ use crate::{
 
 use self::{
     aws_server::AwsServer,
+    checkpoint_publisher::CheckpointPublisher,
     data_dir::DataDir,
     error::cannot_listen,
     grpc_server::{GrpcServer, Security},
     monitoring::Monitoring,
 };
-pub use self::{config::Config, config_warning::ConfigWarning, error::ServerError};
+pub use self::{
+    checkpoint_publisher::{CheckpointInterval, CheckpointIntervalError},
+    config::Config,
+    config_warning::ConfigWarning,
+    error::ServerError,
+};
 
 /// A started server. Dropping it stops it at once.
 #[derive(Debug)]
 pub struct Server {
     listeners: Listeners,
     app: Arc<App>,
-    signer: Arc<Signer>,
-    /// The file that the checkpoint of each shutdown is appended to.
-    checkpoints: PathBuf,
+    checkpoints: CheckpointPublisher,
     /// Unlocked after everything else is closed.
     data_dir: Option<DataDir>,
 }
@@ -117,13 +118,14 @@ impl Server {
     /// Acknowledged commands are durable in all cases.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         // On an early return, these are dropped in reverse order.
-        let Self { data_dir, checkpoints, signer, app, listeners } = self;
+        let Self { data_dir, checkpoints, app, listeners } = self;
         let Listeners { mut grpc, mut aws, reload_task, tracer, monitoring, .. } = listeners;
         let failure = tokio::select! {
             result = grpc.accept.join() => return result.map_err(ServerError::from),
             result = join(aws.as_mut()) => return result.map_err(ServerError::from),
             () = stop => None,
             failure = app.failed() => Some(failure),
+            never = checkpoints.run() => match never {},
         };
         grpc.set_phase(Phase::Stopping);
         tracing::info!("stopping: running calls finish, new calls are refused");
@@ -144,11 +146,8 @@ impl Server {
             return Err(ServerError::LogHangs);
         }
         // While the data directory is still locked.
-        let head = app.history().head();
-        match checkpoint::append(&checkpoints, &signer.sign(head, app.source().now())) {
-            Ok(()) => tracing::info!(position = %head.position, "checkpoint signed"),
-            Err(error) => tracing::warn!(%error, "cannot write the last checkpoint"),
-        }
+        checkpoints.publish();
+        drop(checkpoints);
         drop(reload_task);
         drop(app);
         drop(data_dir);
@@ -275,7 +274,9 @@ impl Startup {
     /// The key that signs checkpoints. Opened before the log.
     fn signer(&self) -> Result<Signer, KeyError> {
         let data_dir = &self.config.data_dir;
-        Signer::open(&data_dir::signing_key(data_dir), &data_dir::checkpoints(data_dir))
+        let key = data_dir::signing_key(data_dir);
+        let signer = Signer::open(&key, &data_dir::checkpoints(data_dir))?;
+        Ok(signer.with_origin(self.config.checkpoint_origin.clone()))
     }
 
     async fn open(
@@ -287,7 +288,7 @@ impl Startup {
         let signer = Arc::new(signer);
         let Self { listeners, gate, aws_gate, metrics, config, source } = self;
         let data_dir = config.data_dir;
-        let checkpoints = data_dir::checkpoints(&data_dir);
+        let (path, interval) = (data_dir::checkpoints(&data_dir), config.checkpoint_interval);
         let Config { region, limits, cache, clock, .. } = config;
         let (app_metrics, tracer) = (metrics.app.clone(), listeners.tracer.clone());
         let settings = Settings { region, limits, cache, clock, metrics: app_metrics, tracer };
@@ -300,7 +301,9 @@ impl Startup {
         gate.open(Services::new(&operations)?);
         aws_gate.open(operations);
         listeners.grpc.set_phase(Phase::Serving);
-        Ok(Server { listeners, app, signer, checkpoints, data_dir: None })
+        let publisher = Arc::clone(&app);
+        let checkpoints = CheckpointPublisher { app: publisher, signer, path, interval };
+        Ok(Server { listeners, app, checkpoints, data_dir: None })
     }
 }
 

@@ -13,11 +13,9 @@ use crate::{
     event_log::Head,
     proto::{
         self, CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
-        DescribeLogResponse, GetCheckpointKeyResponse, GetSignedCheckpointRequest,
-        GetSignedCheckpointResponse, HashAnchor, ListUserPoolEventsRequest,
-        ListUserPoolEventsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse, UserPool,
-        VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse, WatchCheckpoint,
-        WatchUserPoolEventsRequest,
+        DescribeLogResponse, HashAnchor, ListUserPoolEventsRequest, ListUserPoolEventsResponse,
+        ReplayUserPoolRequest, ReplayUserPoolResponse, UserPool, VerifyUserPoolHistoryRequest,
+        VerifyUserPoolHistoryResponse, WatchCheckpoint, WatchUserPoolEventsRequest,
         served::{WatchUserPoolEventsResponse, watch_user_pool_events_response::Content},
     },
 };
@@ -92,23 +90,15 @@ impl Operations {
         if let Some(expected) = log_id {
             self.app.history().check_log(expected)?;
         }
-        let Verification { head, mismatch } = self.app.history().verify(expected).await?;
+        let Verification { head, root, mismatch } = self.app.history().verify(expected).await?;
         Ok(VerifyUserPoolHistoryResponse {
             valid: mismatch.is_none(),
             event_count: head.position.to_int(),
             head: Some(self.anchor(head)),
             first_invalid_position: mismatch.as_ref().map(|mismatch| mismatch.position.to_int()),
             problem: mismatch.map(|mismatch| mismatch.cause.to_string()),
+            root_hash: root.0.to_vec(),
         })
-    }
-
-    pub(crate) fn get_signed_checkpoint(
-        &self,
-        request: GetSignedCheckpointRequest,
-    ) -> Result<GetSignedCheckpointResponse, Error> {
-        self.check_min_position(parse_min_position(request.min_position)?)?;
-        let checkpoint = self.signer.sign(self.app.history().head(), self.app.source().now());
-        Ok(GetSignedCheckpointResponse { checkpoint: Some(checkpoint) })
     }
 
     pub(crate) fn describe_log(
@@ -155,13 +145,6 @@ impl Operations {
     fn anchor(&self, Head { position, hash }: Head) -> HashAnchor {
         let log_id = log_id(&self.app);
         HashAnchor { position: position.to_int(), hash: hash.0.to_vec(), log_id }
-    }
-
-    pub(crate) fn get_checkpoint_key(&self) -> GetCheckpointKeyResponse {
-        GetCheckpointKeyResponse {
-            public_key: self.signer.public_key().to_vec(),
-            public_key_pem: self.signer.public_key_pem(),
-        }
     }
 }
 

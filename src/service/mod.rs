@@ -10,6 +10,7 @@ mod fingerprint;
 mod history;
 mod mfa;
 mod page_token;
+mod proofs;
 mod tags;
 mod user_pools;
 

@@ -94,7 +94,7 @@ impl Check {
     }
 
     /// The field is required.
-    pub(super) fn required<T>(&mut self, field: &'static str, value: Option<&T>) {
+    pub(crate) fn required<T>(&mut self, field: &'static str, value: Option<&T>) {
         if value.is_none() {
             self.refuse(field, Rule::Required, None, "is required", "not be null");
         }

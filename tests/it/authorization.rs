@@ -49,7 +49,7 @@ impl Requirement {
 }
 
 /// Every RPC; the test fails if one is missing.
-const RPCS: [(&str, Requirement); 28] = [
+const RPCS: [(&str, Requirement); 30] = [
     ("grpc.health.v1.Health/Check", Requirement::Nothing),
     ("grpc.health.v1.Health/Watch", Requirement::Nothing),
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::NearOrReader),
@@ -57,6 +57,8 @@ const RPCS: [(&str, Requirement); 28] = [
     ("userpool.v1.UserPoolHistoryService/CountUserPoolEvents", Requirement::Reader),
     ("userpool.v1.UserPoolHistoryService/DescribeLog", Requirement::Reader),
     ("userpool.v1.UserPoolHistoryService/GetCheckpointKey", Requirement::Reader),
+    ("userpool.v1.UserPoolHistoryService/GetConsistencyProof", Requirement::Reader),
+    ("userpool.v1.UserPoolHistoryService/GetInclusionProof", Requirement::Reader),
     ("userpool.v1.UserPoolHistoryService/GetSignedCheckpoint", Requirement::Reader),
     ("userpool.v1.UserPoolHistoryService/ListUserPoolEvents", Requirement::Reader),
     ("userpool.v1.UserPoolHistoryService/ReplayUserPool", Requirement::Reader),

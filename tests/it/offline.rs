@@ -10,7 +10,10 @@ use std::{
 
 use tempfile::TempDir;
 use userpool::{
-    audit::{Exporter, checkpoint},
+    audit::{
+        Exporter,
+        checkpoint::{self, LogState},
+    },
     event_log::{EventLog as _, Hash, Head, MemoryLog},
     proto::{self, ListUserPoolDomainsRequest, SignedCheckpoint, UserPoolEvent},
 };
@@ -68,13 +71,15 @@ async fn log_verify_requires_the_key_of_the_data_directory() {
     // The right head, signed by somebody else.
     let signed = fs::read_to_string(own).expect("a checkpoint");
     let signed: SignedCheckpoint = proto::from_json(signed.trim()).expect("a checkpoint");
-    let head = checkpoint::verify(&signed).expect("a right signature");
+    let verified = checkpoint::verify(&signed).expect("a right signature");
+    let (head, root) = (verified.head, verified.root.expect("a root"));
     let foreign = TempDir::new().expect("a directory");
     let (key, none) = (foreign.path().join("key.pem"), foreign.path().join("none"));
     let foreign_signer = checkpoint::Signer::open(&key, &none).expect("a key");
     let time = signed.time.and_then(proto::to_date_time).expect("a time");
     let forged = foreign.path().join("forged.json");
-    checkpoint::append(&forged, &foreign_signer.sign(head, time)).expect("written");
+    let state = LogState { head, root, log_id: signed.log_id.parse().ok() };
+    checkpoint::append(&forged, &foreign_signer.sign(&state, time)).expect("written");
     let forged = forged.to_str().expect("UTF-8");
     let refused = userpool(&["log", "verify", "--checkpoint", forged], directory.path());
     assert_eq!(code(&refused), Some(1), "{}", stdout(&refused));
@@ -276,11 +281,15 @@ async fn openssl_agrees_on_a_checkpoint() {
     let checkpoint =
         fs::read_to_string(directory.path().join("checkpoints.jsonl")).expect("a file");
     let checkpoint: SignedCheckpoint = proto::from_json(checkpoint.trim()).expect("a checkpoint");
-    let head = checkpoint::verify(&checkpoint).expect("a right signature");
+    let verified = checkpoint::verify(&checkpoint).expect("a right signature");
+    let (head, log_id) = (verified.head, &checkpoint.log_id);
+    let root = data_encoding::BASE64.encode(&checkpoint.root_hash);
     let time = proto::format_time(checkpoint.time.expect("a time"));
-    let public_key = Hash(checkpoint.public_key.as_slice().try_into().expect("32 bytes"));
-    let text =
-        format!("userpool checkpoint v1\n{}\n{}\n{time}\n{public_key}\n", head.position, head.hash);
+    let text = format!(
+        "userpool/{log_id}\n{}\n{root}\nlog {log_id}\nchain {}\ntime {time}\n",
+        head.position, head.hash
+    );
+    assert!(checkpoint.note.starts_with(&format!("{text}\n— userpool/{log_id} ")));
     let text = written(&directory, "text", &text);
     let signature = directory.path().join("signature");
     fs::write(&signature, &checkpoint.signature).expect("written");

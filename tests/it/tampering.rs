@@ -171,7 +171,8 @@ fn forged(head: Head, body: Bytes) -> Record {
 
 /// The first wrong position that an auditor finds who has the hash anchor `noted`.
 fn first_wrong(stored: &[Bytes], anchors: &[Record]) -> Option<usize> {
-    let mut verifier = Verifier::new(anchors.iter().map(Record::head)).expect("no anchor at 0");
+    let mut verifier =
+        Verifier::new(anchors.iter().map(|record| record.head().into())).expect("no anchor at 0");
     let mut pushed = stored.iter().map(|record| {
         let event = UserPoolEvent { record: Some(record.clone()), ..decoded(record) };
         verifier.push_event(&event).map(drop)
@@ -219,7 +220,7 @@ async fn every_change_to_a_record_is_found_at_its_position() {
 #[test]
 fn a_checkpoint_without_a_key_is_not_signed() {
     let (verifier, key) = (Verifier::default(), Some(PublicKey([7; 32])));
-    let signed = LogCheckpoint { head: Head::default(), key };
+    let signed = LogCheckpoint { key, ..Head::default().into() };
     for expected in [None, key] {
         verifier.finish_signed(signed, expected).expect("signed");
         let unsigned = LogCheckpoint { key: None, ..signed };

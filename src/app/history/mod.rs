@@ -6,6 +6,7 @@ mod filter;
 mod follow;
 mod page;
 mod peer_filter;
+mod proofs;
 mod query;
 mod recent;
 mod replay;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
 
 use crate::{
-    audit::{self, Verification},
+    audit::{self, LogCheckpoint, Verification, checkpoint::LogState},
     event_log::{EventLog, Hash, Head, LogId, Position, ReadError, ReadLimit},
     telemetry::metrics::Watchers,
     user_pool::UserPoolId,
@@ -31,6 +32,7 @@ pub use self::{
     filter::EventFilter,
     follow::{Follow, FollowItem},
     page::EventPage,
+    proofs::{ConsistencyProof, ConsistencyQuery, InclusionProof, InclusionQuery},
     query::{EventQuery, ReplayPoint, ReplayQuery, VerifyQuery, WatchQuery, parse_min_position},
     replay::ReplayResult,
 };
@@ -131,6 +133,12 @@ impl History {
         self.read_model.head()
     }
 
+    /// The last visible event, with the root of the Merkle tree up to it.
+    #[must_use]
+    pub fn state(&self) -> LogState {
+        self.read_model.tree().state()
+    }
+
     /// The ID of the log; `None` while it is empty.
     #[must_use]
     pub fn log_id(&self) -> Option<LogId> {
@@ -194,7 +202,12 @@ impl History {
         let end = self.head().position;
         // The semaphore is never closed.
         let _turn = self.verifying.acquire().await;
-        Ok(audit::verify(self.log.as_ref(), end, trusted.as_slice(), &|_| ()).await?)
+        let trusted = trusted.map(LogCheckpoint::from);
+        let verified = audit::verify(self.log.as_ref(), end, trusted.as_slice(), &|_| ()).await?;
+        if verified.mismatch.is_none() {
+            self.read_model.check_root(end.0, verified.root)?;
+        }
+        Ok(verified)
     }
 }
 

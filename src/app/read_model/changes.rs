@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     app::stored::{Checkpoint, EncodedPool, FORM, StoredDomain, StoredPool, StoredRequest},
+    audit::merkle::leaf_hash,
     event_log::{Hash, Head, LogId, Position, Record},
     proto::{self, UserPoolEvent},
     user_pool::{Event, EventFacts, UserPoolId, check_event, is_protected},
@@ -20,10 +21,11 @@ use crate::{
 use super::{
     Damage, ProjectError, ReadModel, ReadModelError,
     counts::hour_of,
-    index::{Entry, NewEntry, row_sum, sum_of},
+    index::{Entry, NewEntry, Next, row_sum, sum_of},
     key,
     pool_rows::PoolRows,
     store::Write,
+    tree,
 };
 
 /// The changes that the events after a checkpoint cause.
@@ -34,6 +36,8 @@ pub(in crate::app) struct Changes {
     domains: HashMap<String, Option<UserPoolId>>,
     /// How many events there are of each hour and type.
     counts: BTreeMap<(u64, u32), u64>,
+    /// The hashes of the records, for the Merkle tree.
+    leaves: Vec<Hash>,
     writes: Vec<Write>,
     bytes: usize,
 }
@@ -74,8 +78,8 @@ impl IndexChange {
 impl Changes {
     /// Creates an empty set of changes after a checkpoint.
     pub(super) fn after(checkpoint: Checkpoint) -> Self {
-        let (pools, domains, counts, writes, bytes) = Default::default();
-        Self { checkpoint, pools, domains, counts, writes, bytes }
+        let (pools, domains, counts, leaves, writes, bytes) = Default::default();
+        Self { checkpoint, pools, domains, counts, leaves, writes, bytes }
     }
 
     /// The position of the last event.
@@ -222,8 +226,17 @@ impl Changes {
         }
     }
 
+    /// Adds the hash of the record of the next event to the Merkle tree.
+    pub(in crate::app) fn add_leaf(&mut self, leaf: Hash) {
+        self.bytes = self.bytes.saturating_add(size_of::<Hash>());
+        self.leaves.push(leaf);
+    }
+
     /// Sets the head of the log after the last event, given the records of the events.
     pub(in crate::app) fn set_head(&mut self, records: &[Record]) {
+        for record in records {
+            self.add_leaf(leaf_hash(&record.stored));
+        }
         if let Some(first) = records.first().filter(|first| first.position == Position(1)) {
             self.set_log_id(first.hash);
         }
@@ -245,12 +258,12 @@ impl Changes {
         self.writes.push((key, Some(value.into())));
     }
 
-    /// The writes, the new entries of the index, and the new checkpoint, which is not among
-    /// the writes.
+    /// The writes, and what the index has after them. The new checkpoint is not among the
+    /// writes.
     pub(super) fn finish(
         mut self,
         model: &ReadModel,
-    ) -> Result<(Vec<Write>, Vec<NewEntry>, Checkpoint), ReadModelError> {
+    ) -> Result<(Vec<Write>, Next), ReadModelError> {
         let (states, entries) = self.take_pools(model, |_| true)?;
         for ((hour, kind), added) in mem::take(&mut self.counts) {
             let key = key::count(hour, kind);
@@ -261,11 +274,19 @@ impl Changes {
             self.checkpoint.digest = digest.wrapping_sub(old_sum);
             self.write(key, count.to_be_bytes().to_vec());
         }
+        let mut tree = model.index().tree.clone();
+        for leaf in mem::take(&mut self.leaves) {
+            for tile in tree.push(leaf) {
+                let (key, hashes) = tree::row(&tile);
+                self.write(key, hashes);
+            }
+        }
         let domains = self.domains.into_iter().map(|(name, owner)| {
             (key::domain(&name), owner.map(|id| domain_row(id.as_str()).into()))
         });
         self.writes.extend(states.into_iter().chain(domains));
-        Ok((self.writes, entries, Checkpoint { form: FORM, ..self.checkpoint }))
+        let checkpoint = Checkpoint { form: FORM, ..self.checkpoint };
+        Ok((self.writes, Next { entries, checkpoint, tree }))
     }
 
     /// Takes the user pools that the read model does not have, and keeps everything else.
@@ -352,15 +373,15 @@ impl ReadModel {
     /// Writes the changes and the checkpoint atomically.
     pub(in crate::app) fn apply(&self, changes: Changes) -> Result<(), ReadModelError> {
         let finished = changes.finish(self).inspect_err(|error| self.report(error))?;
-        let (mut writes, entries, checkpoint) = finished;
-        writes.push((key::CHECKPOINT.to_vec(), Some(checkpoint.encode_to_vec().into())));
+        let (mut writes, next) = finished;
+        let checkpoint = next.checkpoint.encode_to_vec();
+        writes.push((key::CHECKPOINT.to_vec(), Some(checkpoint.into())));
         let mut index = self.index_mut();
         if *self.damaged.borrow() {
             return Err(Damage::Reported.into());
         }
         self.store.write(writes).map_err(ReadModelError::Engine)?;
-        index.set_all(&entries);
-        index.checkpoint = checkpoint;
+        index.advance(next);
         Ok(())
     }
 }

@@ -48,6 +48,20 @@ pub enum Damage {
         /// The digest of the checkpoint.
         expected: u64,
     },
+    /// A full tile of the Merkle tree is missing or damaged.
+    #[error("tile {index} of level {level} of its Merkle tree is missing or damaged")]
+    Tile {
+        /// The level.
+        level: u32,
+        /// The index in the level.
+        index: u64,
+    },
+    /// The root of the Merkle tree is not that of the records.
+    #[error("the root of its Merkle tree at position {size} is not that of the log")]
+    Root {
+        /// How many records the tree has.
+        size: u64,
+    },
     /// A state is missing, or is not the one that was written.
     #[error(
         "the state of the user pool that was created at position {created} is not the last one"

@@ -8,7 +8,10 @@ use rustc_hash::FxBuildHasher;
 use sha2::{Digest as _, Sha256};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::app::stored::{Checkpoint, FORM, StoredEntry};
+use crate::{
+    app::stored::{Checkpoint, FORM, StoredEntry},
+    audit::merkle::Edge,
+};
 
 /// The first 128 bits of the SHA-256 of a user pool ID: no two IDs share them, and they
 /// take less memory than the ID.
@@ -18,6 +21,8 @@ type IdHash = u128;
 #[derive(Debug)]
 pub(super) struct Index {
     pub(super) checkpoint: Checkpoint,
+    /// The Merkle tree of the records up to the checkpoint.
+    pub(super) tree: Edge,
     entries: HashMap<IdHash, Entry, FxBuildHasher>,
 }
 
@@ -44,6 +49,14 @@ pub(super) struct NewEntry {
     pub(super) entry: Entry,
 }
 
+/// What an index has after changes.
+#[derive(Debug)]
+pub(super) struct Next {
+    pub(super) entries: Vec<NewEntry>,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) tree: Edge,
+}
+
 impl NewEntry {
     /// The entry in its stored form.
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -54,7 +67,7 @@ impl NewEntry {
 impl Index {
     /// An index without user pools.
     pub(super) fn new(checkpoint: Checkpoint) -> Self {
-        Self { checkpoint, entries: HashMap::default() }
+        Self { checkpoint, tree: Edge::default(), entries: HashMap::default() }
     }
 
     pub(super) fn get(&self, id: &str) -> Option<Entry> {
@@ -73,6 +86,13 @@ impl Index {
         }
     }
 
+    /// Moves on to a later checkpoint.
+    pub(super) fn advance(&mut self, next: Next) {
+        let Next { entries, checkpoint, tree } = next;
+        self.set_all(&entries);
+        (self.checkpoint, self.tree) = (checkpoint, tree);
+    }
+
     /// The sum of the sums of all entries.
     pub(super) fn sum(&self) -> u64 {
         self.entries.values().fold(0, |digest, entry| digest.wrapping_add(entry.sum))
@@ -86,7 +106,7 @@ pub(super) fn sum_of(stored: &[u8]) -> u64 {
     xxh3_64(stored)
 }
 
-/// The sum of a row with its key. The digest includes the rows of domains, requests and
+/// The sum of a row with its key. The digest includes the rows of domains, tiles, requests and
 /// revisions.
 pub(super) fn row_sum(key: &[u8], value: &[u8]) -> u64 {
     xxh3_64_with_seed(value, xxh3_64(key))

@@ -6,7 +6,9 @@ pub(super) const CHECKPOINT: &[u8] = b"m";
 /// The first bytes of the keys of entries.
 pub(super) const ENTRIES: [u8; 2] = [b'e', b'g'];
 /// The first bytes of the keys of all other rows, which the digest includes.
-pub(super) const ROWS: [u8; 7] = [b'c', b'd', b'i', b'n', b'r', b's', b'u'];
+pub(super) const ROWS: [u8; 8] = [b'c', b'd', TILES, b'i', b'n', b'r', b's', b'u'];
+/// The first byte of the keys of tiles.
+pub(super) const TILES: u8 = b'h';
 /// The longest part of a name that is in a key, in bytes. Longer than any name that a request
 /// can have.
 const MAX_NAME_BYTES: usize = 1024;
@@ -56,6 +58,10 @@ pub(super) fn domain(name: &str) -> Vec<u8> {
 
 pub(super) fn revision(created: u64, revision: u64) -> Vec<u8> {
     [b"r".as_slice(), &created.to_be_bytes(), &revision.to_be_bytes()].concat()
+}
+
+pub(super) fn tile(level: u32, index: u64) -> Vec<u8> {
+    [[TILES].as_slice(), &level.to_be_bytes(), &index.to_be_bytes()].concat()
 }
 
 pub(super) fn request(id: Uuid) -> Vec<u8> {

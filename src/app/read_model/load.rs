@@ -40,12 +40,11 @@ impl ReadModel {
     }
 
     fn load_all(&self, changes: Changes) -> Result<Changes, ReadModelError> {
-        let (writes, entries, checkpoint) = changes.finish(self)?;
+        let (writes, next) = changes.finish(self)?;
         self.store.load(writes).map_err(ReadModelError::Engine)?;
-        let mut index = self.index_mut();
-        index.set_all(&entries);
-        index.checkpoint = checkpoint.clone();
-        Ok(Changes::after(checkpoint))
+        let after = Changes::after(next.checkpoint.clone());
+        self.index_mut().advance(next);
+        Ok(after)
     }
 }
 

@@ -1,20 +1,27 @@
 //! A dishonest server does not pass verification, whatever it signs and whatever it
 //! omits.
 
+use std::slice;
+
 use futures_util::{StreamExt as _, stream};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, codegen::BoxStream, transport::Server};
 use userpool::{
-    audit::{self, checkpoint::Signer},
+    audit::{
+        self,
+        checkpoint::{LogState, Signer},
+        merkle::{Edge, leaf_hash},
+    },
     event_log::{EventLog as _, Hash, Head, MemoryLog, Position},
     proto::{
         CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
         DescribeLogResponse, GetCheckpointKeyRequest, GetCheckpointKeyResponse,
-        GetSignedCheckpointRequest, GetSignedCheckpointResponse, ListUserPoolEventsRequest,
-        ListUserPoolEventsResponse, ReplayUserPoolRequest, ReplayUserPoolResponse,
-        SignedCheckpoint, UserPoolEvent, VerifyUserPoolHistoryRequest,
+        GetConsistencyProofRequest, GetConsistencyProofResponse, GetInclusionProofRequest,
+        GetInclusionProofResponse, GetSignedCheckpointRequest, GetSignedCheckpointResponse,
+        ListUserPoolEventsRequest, ListUserPoolEventsResponse, ReplayUserPoolRequest,
+        ReplayUserPoolResponse, SignedCheckpoint, UserPoolEvent, VerifyUserPoolHistoryRequest,
         VerifyUserPoolHistoryResponse, WatchCheckpoint, WatchUserPoolEventsRequest,
         WatchUserPoolEventsResponse,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
@@ -88,6 +95,20 @@ impl UserPoolHistoryService for DishonestServer {
         Err(Status::unimplemented("verify does not ask"))
     }
 
+    async fn get_inclusion_proof(
+        &self,
+        _request: Request<GetInclusionProofRequest>,
+    ) -> Result<Response<GetInclusionProofResponse>, Status> {
+        Err(Status::unimplemented("verify does not ask"))
+    }
+
+    async fn get_consistency_proof(
+        &self,
+        _request: Request<GetConsistencyProofRequest>,
+    ) -> Result<Response<GetConsistencyProofResponse>, Status> {
+        Err(Status::unimplemented("verify does not ask"))
+    }
+
     async fn get_checkpoint_key(
         &self,
         _request: Request<GetCheckpointKeyRequest>,
@@ -114,18 +135,24 @@ async fn three_events() -> Vec<UserPoolEvent> {
     history.list_user_pool_events(request).await.expect("a page").into_inner().events
 }
 
-/// A signed checkpoint of a log that ends with this event.
-fn signed(event: &UserPoolEvent) -> SignedCheckpoint {
+/// A signed checkpoint of a log with these events.
+fn signed(events: &[UserPoolEvent]) -> SignedCheckpoint {
     let directory = TempDir::new().expect("a directory");
     let signer = Signer::open(
         &directory.path().join("key.pem"),
         &directory.path().join("checkpoints.jsonl"),
     )
     .expect("a key");
+    let event = events.last().expect("an event");
     let position = Position(event.position.try_into().expect("a position"));
     let hash = Hash(event.hash.as_slice().try_into().expect("a hash"));
+    let mut tree = Edge::default();
+    for event in events {
+        tree.push(leaf_hash(event.record.as_ref().expect("a record")));
+    }
     let at = chrono::DateTime::from_timestamp(1_512_950_400, 0).expect("2017-12-11");
-    signer.sign(Head { position, hash }, at)
+    let state = LogState { head: Head { position, hash }, root: tree.root(), log_id: None };
+    signer.sign(&state, at)
 }
 
 async fn verify(server: DishonestServer) -> CommandOutput {
@@ -144,7 +171,7 @@ async fn verify(server: DishonestServer) -> CommandOutput {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_shows_all_that_it_signed_passes() {
     let events = three_events().await;
-    let signed = signed(&events[2]);
+    let signed = signed(&events);
     let ran = verify(DishonestServer { events, shown: 3, signed }).await;
     assert_eq!(ran.code, 0, "{ran:?}");
 }
@@ -153,9 +180,14 @@ async fn a_server_that_shows_all_that_it_signed_passes() {
 async fn a_server_that_hides_or_adds_events_fails() {
     let events = three_events().await;
     for (events, shown, signed, expected) in [
-        (&events[..2], 2, signed(&events[2]), "at position 3: the server reports events up to"),
-        (&events[..2], 3, signed(&events[1]), "at position 3: the server reports events up to"),
-        (&events[..], 3, signed(&events[1]), "at position 2: the server signed that its log ends"),
+        (&events[..2], 2, signed(&events), "at position 3: the server reports events up to"),
+        (&events[..2], 3, signed(&events[..2]), "at position 3: the server reports events up to"),
+        (
+            &events[..],
+            3,
+            signed(&events[..2]),
+            "at position 2: the server signed that its log ends",
+        ),
     ] {
         let ran = verify(DishonestServer { events: events.to_vec(), shown, signed }).await;
         assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
@@ -168,7 +200,7 @@ async fn a_server_that_shows_and_signs_half_a_batch_does_not() {
     let bodies = (1..=2).map(|revision| event_body("us-east-1_AbCdEfGhI", revision)).collect();
     let batch = MemoryLog::default().append(Head::default(), bodies).await.expect("appended");
     let first = audit::decode_with_record(&batch[0]).expect("an event");
-    let signed = signed(&first);
+    let signed = signed(slice::from_ref(&first));
 
     let ran = verify(DishonestServer { events: vec![first], shown: 1, signed }).await;
 
@@ -180,11 +212,15 @@ async fn a_server_that_shows_and_signs_half_a_batch_does_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_a_missing_or_wrong_signature_fails() {
     let events = three_events().await;
-    let right = signed(&events[2]);
-    let signature = vec![0; 64];
-    let wrong = SignedCheckpoint { signature, ..right };
+    let right = signed(&events);
+    let public_key = vec![7; 32];
+    let wrong = SignedCheckpoint { public_key, ..right };
+    // The right head, and the root of a tree with another record.
+    let mut others = events.clone();
+    others[0].record = others[1].record.clone();
     for (signed, expected) in [
         (wrong, "the checkpoint of the server is invalid: the signature is invalid"),
+        (signed(&others), "proofs against that checkpoint can be false"),
         (SignedCheckpoint::default(), "the checkpoint of the server is invalid: hash has a length"),
     ] {
         let ran = verify(DishonestServer { events: events.clone(), shown: 3, signed }).await;

@@ -77,7 +77,7 @@ async fn a_checkpoint_is_the_head_signed_with_the_key_of_the_server() {
     assert_eq!(signed.public_key, key.public_key);
     assert!(key.public_key_pem.starts_with("-----BEGIN PUBLIC KEY-----\n"));
 
-    let head = checkpoint::verify(&signed).expect("a right signature");
+    let head = checkpoint::verify(&signed).expect("a right signature").head;
     let last = ListUserPoolEventsRequest { view: EventView::Full.into(), ..Default::default() };
     let events = client.list_user_pool_events(last).await.expect("events").into_inner().events;
     assert_eq!(head.position.0, 6);
@@ -107,6 +107,16 @@ async fn a_changed_checkpoint_does_not_verify() {
         SignedCheckpoint { hash: flipped(&signed.hash), ..signed.clone() },
         SignedCheckpoint { time, ..signed.clone() },
         SignedCheckpoint { signature: flipped(&signed.signature), ..signed.clone() },
+        SignedCheckpoint { root_hash: flipped(&signed.root_hash), ..signed.clone() },
+        SignedCheckpoint { log_id: "0".repeat(32), ..signed.clone() },
+        SignedCheckpoint { log_id: String::new(), ..signed.clone() },
+        SignedCheckpoint { note: signed.note.replace("chain", "chaim"), ..signed.clone() },
+    ] {
+        assert_eq!(checkpoint::verify(&changed), Err(CheckpointError::OtherNote));
+    }
+    let both = signed.note.replace("\n6\n", "\n5\n");
+    for changed in [
+        SignedCheckpoint { position: 5, note: both, ..signed.clone() },
         SignedCheckpoint { public_key: other_key.public_key().to_vec(), ..signed.clone() },
     ] {
         assert_eq!(checkpoint::verify(&changed), Err(CheckpointError::WrongSignature));
@@ -119,6 +129,8 @@ async fn a_changed_checkpoint_does_not_verify() {
         (SignedCheckpoint { time: microsecond, ..signed.clone() }, "time"),
         (SignedCheckpoint { public_key: vec![0; 31], ..signed.clone() }, "public_key"),
         (SignedCheckpoint { signature: vec![0; 63], ..signed.clone() }, "signature"),
+        (SignedCheckpoint { root_hash: vec![0; 31], ..signed.clone() }, "root_hash"),
+        (SignedCheckpoint { log_id: "x".to_owned(), ..signed.clone() }, "log_id"),
     ] {
         assert_eq!(checkpoint::verify(&malformed), Err(CheckpointError::Malformed(field)));
     }
@@ -140,7 +152,7 @@ async fn the_key_survives_a_restart_and_each_stop_saves_a_checkpoint() {
     assert_eq!(saved.lines().count(), 2);
     for line in saved.lines() {
         let signed: SignedCheckpoint = proto::from_json(line).expect("a checkpoint");
-        let head = checkpoint::verify(&signed).expect("a right signature");
+        let head = checkpoint::verify(&signed).expect("a right signature").head;
         assert_eq!(head.hash.0.as_slice(), before.hash);
     }
 }

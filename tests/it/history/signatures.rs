@@ -8,12 +8,11 @@ use std::{
     process::Command,
 };
 
-use chrono::DateTime;
 use data_encoding::HEXLOWER;
+use prost_types::Timestamp;
 use tempfile::TempDir;
 use userpool::{
     audit::checkpoint::{self, CheckpointError, KeyError, Signer},
-    event_log::{Hash, Head, Position},
     proto::SignedCheckpoint,
 };
 
@@ -36,11 +35,33 @@ fn private_key(base64: &str) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n")
 }
 
-/// What that key signed.
-fn signed(directory: &Path) -> SignedCheckpoint {
-    let signer = open(directory, &private_key(PEM[1])).expect("a key");
-    let head = Head { position: Position(1), hash: Hash([0x11; 32]) };
-    signer.sign(head, DateTime::from_timestamp(1_512_950_400, 0).expect("a time"))
+/// What that key signed in an early build, whose checkpoints had no tree. openssl made the same
+/// signature.
+fn signed() -> SignedCheckpoint {
+    let hexadecimal = |text: &str| HEXLOWER.decode(text.as_bytes()).expect("hexadecimal");
+    SignedCheckpoint {
+        position: 1,
+        hash: vec![0x11; 32],
+        time: Some(Timestamp { seconds: 1_512_950_400, nanos: 0 }),
+        public_key: hexadecimal(PUBLIC_KEY),
+        signature: hexadecimal(
+            "c29c819ae2b712c3fd497c0f42c8412cc4192434d29a414c0059d44274ee04e3\
+             ddbdacb5cb4f906366f5243e680524c322ac69f2c06efc835c0634c6b80da400",
+        ),
+        ..SignedCheckpoint::default()
+    }
+}
+
+/// Auditors may hold one.
+#[test]
+fn a_checkpoint_of_an_early_build_is_valid() {
+    let verified = checkpoint::verify(&signed()).expect("a right signature");
+    assert_eq!((verified.head.position.0, verified.root), (1, None));
+    let changed = SignedCheckpoint { position: 2, ..signed() };
+    assert_eq!(checkpoint::verify(&changed), Err(CheckpointError::WrongSignature));
+    // It cannot be passed off as a checkpoint with a tree.
+    let with_root = SignedCheckpoint { root_hash: vec![0; 32], ..signed() };
+    assert!(checkpoint::verify(&with_root).is_err());
 }
 
 #[test]
@@ -78,12 +99,11 @@ fn openssl_reads_a_new_key_and_finds_the_same_public_key() {
 /// Anybody can make one that fits every message.
 #[test]
 fn a_signature_with_a_key_of_small_order_is_refused() {
-    let directory = TempDir::new().expect("a directory");
     let identity = [[1].as_slice(), &[0; 31]].concat();
     let forged = SignedCheckpoint {
         public_key: identity.clone(),
         signature: [identity.as_slice(), &[0; 32]].concat(),
-        ..signed(directory.path())
+        ..signed()
     };
     assert_eq!(checkpoint::verify(&forged), Err(CheckpointError::WrongSignature));
 }
@@ -91,11 +111,10 @@ fn a_signature_with_a_key_of_small_order_is_refused() {
 /// Its R is the identity, and its S fits the key: without a rule against it, it is right.
 #[test]
 fn a_signature_with_an_r_of_small_order_is_refused() {
-    let directory = TempDir::new().expect("a directory");
     let r = [[1].as_slice(), &[0; 31]].concat();
     let s = HEXLOWER.decode(b"d58cb3ca6bbca4e4790c6eb610ee3a161dbc17aae2f83c51a383e433dbaac40a");
     let signature = [r, s.expect("hexadecimal")].concat();
-    let odd = SignedCheckpoint { signature, ..signed(directory.path()) };
+    let odd = SignedCheckpoint { signature, ..signed() };
     assert_eq!(checkpoint::verify(&odd), Err(CheckpointError::WrongSignature));
 }
 
@@ -103,8 +122,7 @@ fn a_signature_with_an_r_of_small_order_is_refused() {
 #[test]
 fn a_signature_whose_s_is_not_canonical_is_refused() {
     const ORDER: &[u8; 64] = b"edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
-    let directory = TempDir::new().expect("a directory");
-    let mut signed = signed(directory.path());
+    let mut signed = signed();
     assert!(checkpoint::verify(&signed).is_ok());
     let order = HEXLOWER.decode(ORDER).expect("hexadecimal");
     let mut carry = 0;

@@ -1,0 +1,38 @@
+//! Why the key that signs checkpoints cannot be used.
+
+use std::{io, path::PathBuf};
+
+/// The signing key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The file cannot be read or written.
+    #[error("cannot read or write {}; check the disk, its owner and its permissions", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// Every user of this machine can read or write it, so others may know it.
+    #[error("every user of this machine can access the signing key {}; run chmod 600 on it", .0.display())]
+    Exposed(PathBuf),
+    /// It is not a key.
+    #[error("{} is not an Ed25519 key in PKCS #8 PEM; restore it from a backup", .0.display())]
+    NotAKey(PathBuf),
+    /// It is missing or differs from the key that signed the checkpoints.
+    #[error(
+        "{} is not the key that signed the checkpoints in {}; restore it from a backup, or move \
+         both away to start with a new key and tell the auditors",
+        key.display(),
+        checkpoints.display()
+    )]
+    WrongKey {
+        /// The path of the key.
+        key: PathBuf,
+        /// The path of the checkpoints.
+        checkpoints: PathBuf,
+    },
+    /// The system has no random bytes to create a key from.
+    #[error("the system provides no random bytes for a signing key")]
+    Randomness,
+}
