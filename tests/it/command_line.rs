@@ -13,6 +13,7 @@ mod logs;
 mod output;
 mod parts;
 mod pipes;
+mod proofs;
 mod proto;
 mod refusals;
 mod tls;

@@ -40,6 +40,7 @@ mod mfa;
 mod offline;
 mod operations;
 mod process;
+mod proofs;
 mod properties;
 mod python_client;
 mod races;

@@ -120,6 +120,11 @@ pub(crate) fn terraform(promise: &str) -> Option<(PathBuf, PathBuf)> {
     found(binary, promise).map(|binary| (binary, plugins))
 }
 
+/// A program that verifies proofs with Go's own packages, or `None` if it is missing.
+pub(crate) fn proof_judge(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/bin/proof-judge"), promise)
+}
+
 fn found(tool: PathBuf, promise: &str) -> Option<PathBuf> {
     if tool.exists() {
         return Some(tool);

@@ -1,0 +1,165 @@
+//! Files that prove events, and their verification without a server.
+
+use std::{
+    fs,
+    process::{Command, Output},
+};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{CommandOutput, create, run, run_with};
+use crate::{proofs::judge, support::TestServer, tools::repository};
+
+/// No server listens there.
+const NOWHERE: &str = "127.0.0.1:9";
+
+/// A server on which one user pool was created, tagged and deleted, and another created.
+async fn server_with_events() -> (TestServer, String) {
+    let server = TestServer::start().await;
+    let people = create(&server, "people").await;
+    create(&server, "staff").await;
+    let tagged = run(&server, &["tag", "set", &people, "team=people"]).await;
+    assert_eq!(tagged.code, 0, "{tagged:?}");
+    let deleted = run(&server, &["delete", &people]).await;
+    assert_eq!(deleted.code, 0, "{deleted:?}");
+    (server, people)
+}
+
+fn write(directory: &TempDir, name: &str, text: &str) -> String {
+    let path = directory.path().join(name);
+    fs::write(&path, text).expect("written");
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+async fn verify(file: &str, arguments: &[&str]) -> CommandOutput {
+    run_with(NOWHERE, &[&["verify", file], arguments].concat(), "").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_of_an_event_is_verified_without_a_server() {
+    let (server, people) = server_with_events().await;
+    let proof = run(&server, &["proof", "3"]).await;
+    assert_eq!(proof.code, 0, "{proof:?}");
+    let key = run(&server, &["checkpoint", "--verifier-key"]).await.stdout;
+    let pem = run(&server, &["checkpoint", "--key"]).await.stdout;
+    let note = run(&server, &["checkpoint", "--note"]).await.stdout;
+    let other = TestServer::start().await;
+    let other_pem = run(&other, &["checkpoint", "--key"]).await.stdout;
+    server.stop().await;
+
+    let directory = TempDir::new().expect("a directory");
+    let file = write(&directory, "event.tlog-proof", &proof.stdout);
+    let pem = write(&directory, "key.pem", &pem);
+    let log = note.lines().next().expect("a line");
+    for key in [key.trim(), &pem] {
+        let verified = verify(&file, &["--key", key]).await;
+        assert_eq!((verified.code, verified.stderr.as_str()), (0, ""), "{verified:?}");
+        let expected = format!(
+            "The event at position 3 is in the log {log} of 4 events, whose root hash was signed"
+        );
+        assert!(verified.stdout.starts_with(&expected), "{}", verified.stdout);
+        assert!(verified.stdout.contains(&format!("{people}  tagged")), "{}", verified.stdout);
+        assert!(verified.stdout.contains(&format!("user pool       {people}, revision 2\n")));
+        assert_eq!(verified.stdout.matches("\nNot proven: ").count(), 3, "{}", verified.stdout);
+    }
+    let document = verify(&file, &["--key", &pem, "-o", "json"]).await.json();
+    assert_eq!(document["valid"], true);
+    assert_eq!((&document["log"], &document["size"]), (&json!(log), &json!("4")));
+    assert_eq!(document["events"][0]["position"], "3");
+
+    let other_pem = write(&directory, "other.pem", &other_pem);
+    let refused = verify(&file, &["--key", &other_pem]).await;
+    assert_eq!((refused.code, refused.stderr.as_str()), (1, ""), "{refused:?}");
+    assert!(refused.stdout.starts_with("INVALID: "), "{}", refused.stdout);
+    let changed = write(&directory, "changed", &proof.stdout.replace("index 2", "index 1"));
+    assert_eq!(verify(&changed, &["--key", &pem]).await.code, 1);
+    let keyless = verify(&file, &[]).await;
+    assert_eq!(keyless.code, 1);
+    assert!(keyless.stderr.contains("name it with --key"), "{}", keyless.stderr);
+
+    let question = json!({"File": {"Text": proof.stdout, "Key": key.trim()}});
+    judge::assert_accepted(&[question], "that Go's packages accept the file of a proof");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_a_user_pool_is_proven_in_one_file() {
+    let (server, people) = server_with_events().await;
+    let one = run(&server, &["proof", &format!("{people}:3")]).await.stdout;
+    let all = run(&server, &["proof", "--pool", &people]).await;
+    assert_eq!(all.code, 0, "{all:?}");
+    let key = run(&server, &["checkpoint", "--verifier-key"]).await.stdout;
+    let key = key.trim();
+    let beyond = run(&server, &["proof", &format!("{people}:4")]).await;
+    assert!(beyond.stderr.contains("revision 4 does not exist yet; the latest is 3"), "{beyond:?}");
+    let unknown = run(&server, &["proof", "5"]).await;
+    assert!(unknown.stderr.contains("position 5 does not exist yet"), "{unknown:?}");
+    for wrong in ["0", "x", ":3", "pool:0", "pool:x"] {
+        assert_eq!(run(&server, &["proof", wrong]).await.code, 2, "{wrong}");
+    }
+
+    let directory = TempDir::new().expect("a directory");
+    let file = write(&directory, "history.tlog-proof", &all.stdout);
+    let verified = verify(&file, &["--key", key]).await;
+    assert_eq!(verified.code, 0, "{verified:?}");
+    let expected =
+        format!("Revisions 1 to 3 of user pool {people}, without a gap, are in the log ");
+    assert!(verified.stdout.starts_with(&expected), "{}", verified.stdout);
+    for kind in ["created", "tagged", "deleted"] {
+        assert!(verified.stdout.contains(&format!("{people}  {kind}")), "{}", verified.stdout);
+    }
+    assert!(verified.stdout.contains("that revision 3 is the last one"), "{}", verified.stdout);
+
+    // Without the second proof, it is no history.
+    let header = "c2sp.org/tlog-proof@v1\n";
+    let proofs: Vec<_> = all.stdout.split_inclusive(header).collect();
+    let gap = [proofs[0], proofs[1], proofs[3]].concat();
+    let gap = write(&directory, "gap", &gap);
+    let verified = verify(&gap, &["--key", key]).await;
+    assert!(verified.stdout.starts_with("2 events are in the log "), "{}", verified.stdout);
+    // Proofs of other checkpoints do not go together.
+    let mixed = write(&directory, "mixed", &format!("{}{one}", all.stdout));
+    let refused = verify(&mixed, &["--key", key]).await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.stdout.contains("proof 4 has another checkpoint"), "{}", refused.stdout);
+    server.stop().await;
+}
+
+/// The program in docs/audit.md.
+fn python(directory: &TempDir, file: &str, key: &str) -> Output {
+    let text = fs::read_to_string(repository().join("docs/audit.md")).expect("a document");
+    let (_, program) = text.split_once("```python\n").expect("a program");
+    let (program, _) = program.split_once("```").expect("its end");
+    assert!(program.lines().count() <= 60, "{} lines", program.lines().count());
+    let script = write(directory, "verify_proof.py", program);
+    let mut python = Command::new("python3");
+    python.arg(script).args([file, key]).output().expect("python3 runs")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_of_sixty_lines_verifies_a_proof() {
+    let (server, _) = server_with_events().await;
+    let key = run(&server, &["checkpoint", "--verifier-key"]).await.stdout;
+    let directory = TempDir::new().expect("a directory");
+    for position in ["1", "2", "3", "4"] {
+        let proof = run(&server, &["proof", position]).await.stdout;
+        let file = write(&directory, "event.tlog-proof", &proof);
+        let verified = python(&directory, &file, key.trim());
+        let stdout = String::from_utf8_lossy(&verified.stdout);
+        assert!(verified.status.success(), "{verified:?}");
+        assert!(stdout.starts_with(&format!("position {position} of 4 in userpool/")), "{stdout}");
+        let forgeries = [
+            ("\nextra ", "\nextra AAAA"),
+            ("\nindex ", "\nindex 1"),
+            ("\nchain ", "\nchain 0"),
+            ("\n4\n", "\n5\n"),
+        ];
+        for (part, other) in forgeries {
+            let forged = proof.replacen(part, other, 1);
+            assert_ne!(forged, proof, "{part} in {proof}");
+            let file = write(&directory, "forged.tlog-proof", &forged);
+            assert!(!python(&directory, &file, key.trim()).status.success(), "{forged}");
+        }
+    }
+    server.stop().await;
+}
