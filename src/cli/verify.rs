@@ -39,7 +39,7 @@ pub(super) struct VerifyCommand {
     /// Require that checkpoints are signed with this public key: a PEM file, 64 hexadecimal digits,
     /// or NAME+HASH+KEY, obtained from another source than the server. If omitted, the key of the
     /// trusted checkpoints is required.
-    #[arg(long, value_name = "FILE|HEX|NAME+HASH+KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
     key: Option<LogKey>,
     #[command(flatten)]
     output: OutputArgs,
