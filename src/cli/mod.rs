@@ -31,6 +31,7 @@ mod import;
 mod list;
 mod listing;
 mod log;
+mod man;
 mod mask;
 mod mfa;
 mod mutation;
@@ -85,6 +86,7 @@ use self::{
     history::HistoryCommand,
     list::ListCommand,
     log::LogCommand,
+    man::ManCommand,
     mfa::MfaCommand,
     output::{print, print_note},
     proof::ProofCommand,
@@ -175,6 +177,8 @@ enum Command {
     Proto(ProtoCommand),
     /// Print the completion script for a shell.
     Completions(CompletionsCommand),
+    /// Write the man pages of all commands, for packages.
+    Man(ManCommand),
 }
 
 impl Cli {
@@ -247,6 +251,7 @@ impl Cli {
             Command::Key(directory) => directory.print_key(),
             Command::Proto(proto) => proto.run(),
             Command::Completions(completions) => completions.run(),
+            Command::Man(man) => man.run(Self::command()),
         }
     }
 }

@@ -10,6 +10,7 @@ mod events;
 mod forged_proofs;
 mod history;
 mod logs;
+mod man;
 mod output;
 mod parts;
 mod pipes;

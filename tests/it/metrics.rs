@@ -21,7 +21,10 @@ use userpool::{
     transport::Endpoint,
 };
 
-use crate::support::{TestServer, create, domain};
+use crate::{
+    process::{run, userpool},
+    support::{TestServer, create, domain},
+};
 
 /// An answer over HTTP.
 #[derive(Debug)]
@@ -111,6 +114,17 @@ pub(crate) fn free() -> Endpoint {
 
 pub(crate) async fn reading(server: &TestServer) -> Reading {
     Reading::of(server.metrics.as_ref().expect("metrics")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metrics_and_the_binary_show_the_same_version() {
+    let server = measured().await;
+    let version = run(userpool().arg("--version")).await.stdout;
+    let version = String::from_utf8(version).expect("UTF-8");
+    assert_eq!(version, concat!("userpool ", env!("CARGO_PKG_VERSION"), "\n"));
+    let info = concat!("userpool_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}");
+    reading(&server).await.expect(&[(info, 1.0)]);
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
