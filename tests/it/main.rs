@@ -17,6 +17,7 @@ mod calls;
 mod client;
 mod command_line;
 mod constraints;
+mod contributing;
 mod crash;
 mod custom_attributes;
 mod deploy;

