@@ -1,6 +1,8 @@
 //! The tools that read the files in `deploy/` accept them, and the files match the
 //! server.
 
+mod cargo_package;
+mod debian;
 mod image;
 mod pod;
 
