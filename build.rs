@@ -40,6 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_created")
         .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_updated")
         .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_mfa_config_set")
+        .boxed(".userpool.v1.UserPoolEvent.payload.user_pool_restored")
         .boxed(".userpool.v1.WatchUserPoolEventsResponse.content.event")
         .compile_fds_with_config(compiler.file_descriptor_set(), config)?;
     Ok(())

@@ -14,7 +14,7 @@ use userpool::{
         user_pool_event::Payload,
     },
     server::data_dir::DataDir,
-    user_pool::{CheckedCommand, Facts, Limits, UserPoolId, UserPoolState, decide},
+    user_pool::{CheckedCommand, DomainOwners, Facts, Limits, UserPoolId, UserPoolState, decide},
 };
 use uuid::Builder;
 
@@ -134,7 +134,7 @@ fn user_pool(request: CreateUserPoolRequest) -> UserPool {
     let facts = Facts {
         user_pool_id: UserPoolId::parse(id).expect("an ID"),
         revision: 0,
-        domain_owner: None,
+        domain_owners: DomainOwners::new(),
         user_pool_count: 0,
         limits,
     };

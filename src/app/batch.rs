@@ -11,7 +11,10 @@ use crate::{
     audit::codec,
     event_log::Head,
     proto::{self, UserPoolEvent},
-    user_pool::{CheckedCommand, Command, Event, Facts, Target, UserPoolId, UserPoolState, decide},
+    user_pool::{
+        CheckedCommand, Command, DomainOwners, Event, Facts, Target, UserPoolId, UserPoolState,
+        decide,
+    },
 };
 
 use super::{
@@ -93,7 +96,7 @@ impl Decider<'_> {
         let facts = Facts {
             user_pool_id,
             revision: pool.revision,
-            domain_owner: self.domain_owner(&command)?,
+            domain_owners: self.domain_owners(&command)?,
             user_pool_count: self.batch.changes.user_pool_count(),
             limits: self.settings.limits,
         };
@@ -116,7 +119,7 @@ impl Decider<'_> {
             };
             let body = codec::encode(&event);
             let Some(payload) = event.payload.take() else { continue };
-            let index_change = IndexChange::by(&payload, &id);
+            let index_change = IndexChange::by(&payload);
             new_pool = new_pool.apply(payload, event.position, proto::to_timestamp(at));
             events.push((event, body, index_change));
         }
@@ -217,8 +220,7 @@ impl Decider<'_> {
         Ok(self.batch.changes.pool(self.read_model, id)?)
     }
 
-    fn domain_owner(&self, command: &Command) -> Result<Option<UserPoolId>, LoadError> {
-        let Command::CreateDomain(create) = command else { return Ok(None) };
-        Ok(self.batch.changes.owner(self.read_model, create.name().as_str())?)
+    fn domain_owners(&self, command: &Command) -> Result<DomainOwners, LoadError> {
+        Ok(self.batch.changes.owners(self.read_model, command.assigned_domains())?)
     }
 }

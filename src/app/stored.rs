@@ -103,12 +103,11 @@ impl StoredPool {
     pub(super) fn apply(mut self, event: Event, position: i64, at: Timestamp) -> Self {
         let created_position = if self.revision == 0 { position } else { self.created_position };
         let revision = self.revision.saturating_add(1);
-        let ends = self.deleted || matches!(event, Event::UserPoolDeleted(_));
-        let last = if ends { self.user_pool.clone() } else { None };
         let before = state(self.user_pool.take(), self.deleted);
         let (user_pool, deleted) = match evolve(before, event, at) {
             UserPoolState::Active(pool) => (Some(pool), false),
-            UserPoolState::Deleted | UserPoolState::Absent => (last, true),
+            UserPoolState::Deleted(last) => (Some(last), true),
+            UserPoolState::Absent => (None, true),
         };
         let deletion_time = deleted.then(|| self.deletion_time.unwrap_or(at));
         Self { user_pool, deleted, revision, position, created_position, deletion_time }
@@ -124,7 +123,7 @@ impl From<StoredPool> for UserPool {
 
 fn state(user_pool: Option<Box<UserPool>>, deleted: bool) -> UserPoolState {
     match user_pool {
-        Some(_) if deleted => UserPoolState::Deleted,
+        Some(last) if deleted => UserPoolState::Deleted(last),
         Some(pool) => UserPoolState::Active(pool),
         None => UserPoolState::Absent,
     }

@@ -52,6 +52,7 @@ pub(crate) const fn event_type(event: &Payload) -> UserPoolEventType {
         Payload::UserPoolUntagged(_) => UserPoolEventType::UserPoolUntagged,
         Payload::CustomAttributesAdded(_) => UserPoolEventType::CustomAttributesAdded,
         Payload::UserPoolMfaConfigSet(_) => UserPoolEventType::UserPoolMfaConfigSet,
+        Payload::UserPoolRestored(_) => UserPoolEventType::UserPoolRestored,
     }
 }
 

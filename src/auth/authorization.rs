@@ -24,7 +24,7 @@ enum Requirement {
 }
 
 /// The requirement of every method of every service.
-const REQUIREMENTS: [(&str, Requirement); 30] = [
+const REQUIREMENTS: [(&str, Requirement); 31] = [
     ("grpc.health.v1.Health/Check", Requirement::Nothing),
     ("grpc.health.v1.Health/Watch", Requirement::Nothing),
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::LocalOrReader),
@@ -45,6 +45,7 @@ const REQUIREMENTS: [(&str, Requirement); 30] = [
     ("userpool.v1.UserPoolService/TagResource", Requirement::Role(Role::Writer)),
     ("userpool.v1.UserPoolService/UntagResource", Requirement::Role(Role::Writer)),
     ("userpool.v1.UserPoolService/ListTagsForResource", Requirement::Role(Role::Reader)),
+    ("userpool.v1.UserPoolService/RestoreUserPool", Requirement::Role(Role::Writer)),
     ("userpool.v1.UserPoolHistoryService/ListUserPoolEvents", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/ReplayUserPool", Requirement::Role(Role::Reader)),
     ("userpool.v1.UserPoolHistoryService/WatchUserPoolEvents", Requirement::Role(Role::Reader)),

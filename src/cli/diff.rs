@@ -21,6 +21,9 @@ use super::{
     text::{escape, format_time},
 };
 
+/// The member that every change of the settings changes.
+pub(super) const MODIFIED: &str = "LastModifiedDate";
+
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code: 0 if there are no differences, 1 if there are.\n\nExample:\n  \
                   userpool diff us-east-1_tXLpktx5t 1 2026-11-17T10:00:00Z")]
@@ -63,7 +66,7 @@ impl DiffCommand {
 }
 
 /// The document that is compared: the user pool, and whether it is deleted.
-fn comparable(replayed: &ReplayUserPoolResponse) -> Result<Value, UnwritableMessage> {
+pub(super) fn comparable(replayed: &ReplayUserPoolResponse) -> Result<Value, UnwritableMessage> {
     let pool = replayed.user_pool.as_ref().map(proto::to_json).transpose()?;
     let mut members = pool.unwrap_or_default();
     if let (Some(members), true) = (members.as_object_mut(), replayed.deleted) {
@@ -115,19 +118,8 @@ fn print_differences(
     match format {
         OutputFormat::Table if differences.is_empty() => Ok(()),
         OutputFormat::Table => {
-            let (red, green) = (AnsiColor::Red.on_default(), AnsiColor::Green.on_default());
-            print(&format_side(red.bold(), "---", &format_point(pool, from)))?;
-            print(&format_side(green.bold(), "+++", &format_point(pool, to)))?;
-            for Difference { path, from, to } in differences {
-                let shown = |value: &Value| escape(&format!("{path}: {value}"));
-                if let Some(value) = from {
-                    print(&format_side(red, "-", &shown(value)))?;
-                }
-                if let Some(value) = to {
-                    print(&format_side(green, "+", &shown(value)))?;
-                }
-            }
-            Ok(())
+            let (from, to) = (format_point(pool, from), format_point(pool, to));
+            format_differences(&from, &to, differences).iter().try_for_each(|line| print(line))
         }
         OutputFormat::Json => {
             let place = |replayed: &ReplayUserPoolResponse| {
@@ -148,13 +140,26 @@ fn print_differences(
     }
 }
 
+/// Formats the differences between two points as lines, given the names of the points.
+pub(super) fn format_differences(from: &str, to: &str, differences: &[Difference]) -> Vec<String> {
+    let (red, green) = (AnsiColor::Red.on_default(), AnsiColor::Green.on_default());
+    let mut lines =
+        vec![format_side(red.bold(), "---", from), format_side(green.bold(), "+++", to)];
+    for Difference { path, from, to } in differences {
+        let shown = |value: &Value| escape(&format!("{path}: {value}"));
+        lines.extend(from.as_ref().map(|value| format_side(red, "-", &shown(value))));
+        lines.extend(to.as_ref().map(|value| format_side(green, "+", &shown(value))));
+    }
+    lines
+}
+
 /// Formats a line with its sign in a style.
 fn format_side(style: Style, sign: &str, text: &str) -> String {
     format!("{style}{sign} {text}{style:#}")
 }
 
 /// Formats a point in the history of a user pool.
-fn format_point(pool: &str, replayed: &ReplayUserPoolResponse) -> String {
+pub(super) fn format_point(pool: &str, replayed: &ReplayUserPoolResponse) -> String {
     let ReplayUserPoolResponse { revision, position, record_time, .. } = replayed;
     let (pool, time) = (escape(pool), format_time(*record_time));
     format!("{pool} at revision {revision}, position {position}, {time}")

@@ -154,9 +154,11 @@ pub(super) fn has_reason(status: &Status, reason: ErrorReason) -> bool {
 /// What a user of a deleted user pool can do, if this is the metadata of such a refusal.
 fn deleted_pool(metadata: &HashMap<String, String>) -> Option<String> {
     let (pool, time) = (metadata.get("user_pool_id")?, metadata.get("deletion_time")?);
+    let last = metadata.get("revision")?.parse::<i64>().ok()?.saturating_sub(1);
     Some(format!(
         "it was deleted at {time}: see its last state with \"userpool replay {pool}\", and its \
-         events with \"userpool history {pool}\""
+         events with \"userpool history {pool}\"; bring it back with \"userpool restore {pool} \
+         --to {last}\""
     ))
 }
 

@@ -24,6 +24,7 @@ pub(super) enum EventKind {
     Untagged,
     AttributesAdded,
     MfaSet,
+    Restored,
 }
 
 impl From<EventKind> for UserPoolEventType {
@@ -39,6 +40,7 @@ impl From<EventKind> for UserPoolEventType {
             EventKind::Untagged => Self::UserPoolUntagged,
             EventKind::AttributesAdded => Self::CustomAttributesAdded,
             EventKind::MfaSet => Self::UserPoolMfaConfigSet,
+            EventKind::Restored => Self::UserPoolRestored,
         }
     }
 }
@@ -192,6 +194,7 @@ pub(super) fn kind_name(event: &UserPoolEvent) -> String {
         UserPoolEventType::UserPoolUntagged => "untagged",
         UserPoolEventType::CustomAttributesAdded => "attributes-added",
         UserPoolEventType::UserPoolMfaConfigSet => "mfa-set",
+        UserPoolEventType::UserPoolRestored => "restored",
         // A type that only a newer server knows.
         UserPoolEventType::Unspecified => return format!("type {}", event.r#type),
     };
@@ -200,9 +203,9 @@ pub(super) fn kind_name(event: &UserPoolEvent) -> String {
 
 fn kind_style(event: &UserPoolEvent) -> Style {
     let color = match event.r#type() {
-        UserPoolEventType::UserPoolCreated | UserPoolEventType::UserPoolDomainCreated => {
-            AnsiColor::Green
-        }
+        UserPoolEventType::UserPoolCreated
+        | UserPoolEventType::UserPoolDomainCreated
+        | UserPoolEventType::UserPoolRestored => AnsiColor::Green,
         UserPoolEventType::UserPoolDeleted | UserPoolEventType::UserPoolDomainDeleted => {
             AnsiColor::Red
         }
@@ -259,6 +262,12 @@ fn describe(change: &EventChange, is_of_tags: bool) -> String {
     let attribute = path.strip_prefix("schema_attributes.");
     let tag = path.strip_prefix("user_pool_tags.").filter(|_| is_of_tags);
     let path = attribute.or(tag).unwrap_or(path);
+    if path == user_pool::RESTORED_REVISION {
+        return format!("to revision {}", new_value.as_deref().unwrap_or_default());
+    }
+    if path == user_pool::DELETED {
+        return "was deleted".to_owned();
+    }
     let is_name = NAMES.contains(&path) && !old_value_unknown;
     match (old_value, new_value) {
         (None, Some(name)) | (Some(name), None) if is_name => name.clone(),

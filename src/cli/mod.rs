@@ -5,6 +5,7 @@ mod cell;
 mod checkpoint;
 mod completions;
 mod compression;
+mod confirmation;
 mod connection;
 mod context;
 mod contexts;
@@ -49,6 +50,7 @@ mod read_model;
 mod remote_verification;
 mod replay;
 mod report;
+mod restore;
 mod security;
 mod serve;
 mod settings;
@@ -93,6 +95,7 @@ use self::{
     proto::ProtoCommand,
     read_model::ReadModelCommand,
     replay::ReplayCommand,
+    restore::RestoreCommand,
     serve::ServeCommand,
     settings::Settings,
     status::StatusCommand,
@@ -125,7 +128,7 @@ enum Command {
     Describe(Box<DescribeCommand>),
     /// Change the settings of a user pool.
     Update(Box<UpdateCommand>),
-    /// Delete a user pool; its history is kept.
+    /// Delete a user pool; its history is kept, and restore brings it back.
     Delete(Box<DeleteCommand>),
     /// List user pools in the order of their creation, or find some of them.
     List(Box<ListCommand>),
@@ -149,6 +152,8 @@ enum Command {
     Replay(Box<ReplayCommand>),
     /// Show the differences between two points in the history of a user pool.
     Diff(Box<DiffCommand>),
+    /// Set a user pool back to what it was; a deleted one comes back under its ID.
+    Restore(Box<RestoreCommand>),
     /// Print events as they are recorded, until interrupted; reconnects if the connection is lost.
     Watch(Box<WatchCommand>),
     /// Verify the history of a server, or exports, without trusting them: every hash is computed
@@ -239,6 +244,7 @@ impl Cli {
             Command::History(history) => history.run(source).await,
             Command::Replay(replay) => replay.run(source).await,
             Command::Diff(diff) => diff.run(source).await,
+            Command::Restore(restore) => restore.run(source).await,
             Command::Watch(watch) => watch.run().await,
             Command::Verify(verify) => verify.run().await,
             Command::Checkpoint(checkpoint) => checkpoint.run().await,

@@ -16,7 +16,8 @@ use super::{
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example, restore a deleted user pool under a new ID:\n  \
+#[command(after_help = "To bring a deleted user pool back under its ID, use userpool restore.\n\n\
+                        Example, copy a deleted user pool:\n  \
                         userpool replay us-east-1_tXLpktx5t | userpool create -")]
 pub(super) struct ReplayCommand {
     /// The ID of the user pool. If it is deleted, its last state is shown.

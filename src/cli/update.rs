@@ -1,7 +1,5 @@
 //! `userpool update`: changing the settings of a user pool, and saying which are reset.
 
-use std::io::{self, IsTerminal as _};
-
 use clap::{Args, ValueHint};
 use serde_json::Value;
 
@@ -12,8 +10,9 @@ use crate::{
 };
 
 use super::{
+    confirmation,
     connection::ConnectionArgs,
-    diff::{self, Difference},
+    diff::{self, Difference, MODIFIED},
     document::Document,
     error::CliError,
     mask,
@@ -23,16 +22,12 @@ use super::{
     text::escape,
 };
 
-/// The member that every update changes.
-const MODIFIED: &str = "LastModifiedDate";
-
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "the help shows the text as it is")]
-#[command(after_help = "Examples, change one setting, and restore an earlier state:\n  \
+#[command(after_help = "To set everything back to an earlier state, use userpool restore.\n\n\
+                        Example, change one setting:\n  \
                         echo '{\"MfaConfiguration\": \"OFF\"}' |\n    \
-                        userpool update us-east-1_tXLpktx5t - --mask MfaConfiguration\n  \
-                        userpool replay us-east-1_tXLpktx5t --at 7 |\n    \
-                        userpool update us-east-1_tXLpktx5t -")]
+                        userpool update us-east-1_tXLpktx5t - --mask MfaConfiguration")]
 pub(super) struct UpdateCommand {
     /// The ID of the user pool.
     #[arg(value_name = "POOL")]
@@ -83,12 +78,10 @@ impl UpdateCommand {
             let resets = find_resets(&client, &request).await;
             let can_ask = !request.validate_only
                 && matches!(self.document, Document::File(_))
-                && io::stdin().is_terminal()
-                && io::stderr().is_terminal();
+                && confirmation::can_ask();
             if !resets.is_empty() {
                 print_note(&format_resets(&resets));
-                if can_ask && !confirm()? {
-                    print_note("nothing was changed");
+                if can_ask && !confirmation::confirm()? {
                     return Ok(Outcome::Negative);
                 }
             }
@@ -200,12 +193,4 @@ fn format_resets(resets: &[Difference]) -> String {
          change with --mask:\n  {}",
         lines.join("\n  ")
     )
-}
-
-/// Asks whether to go on.
-fn confirm() -> Result<bool, CliError> {
-    print_note("continue? [y/N]");
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

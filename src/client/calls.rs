@@ -15,10 +15,11 @@ use crate::proto::{
     GetUserPoolMfaConfigResponse, ListTagsForResourceRequest, ListTagsForResourceResponse,
     ListUserPoolDomainsRequest, ListUserPoolDomainsResponse, ListUserPoolEventsRequest,
     ListUserPoolEventsResponse, ListUserPoolsRequest, ListUserPoolsResponse, ReplayUserPoolRequest,
-    ReplayUserPoolResponse, SetUserPoolMfaConfigRequest, SetUserPoolMfaConfigResponse,
-    TagResourceRequest, TagResourceResponse, UntagResourceRequest, UntagResourceResponse,
-    UpdateUserPoolDomainRequest, UpdateUserPoolDomainResponse, UpdateUserPoolRequest,
-    UpdateUserPoolResponse, VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse,
+    ReplayUserPoolResponse, RestoreUserPoolRequest, RestoreUserPoolResponse,
+    SetUserPoolMfaConfigRequest, SetUserPoolMfaConfigResponse, TagResourceRequest,
+    TagResourceResponse, UntagResourceRequest, UntagResourceResponse, UpdateUserPoolDomainRequest,
+    UpdateUserPoolDomainResponse, UpdateUserPoolRequest, UpdateUserPoolResponse,
+    VerifyUserPoolHistoryRequest, VerifyUserPoolHistoryResponse,
     user_pool_history_service_client::UserPoolHistoryServiceClient,
     user_pool_service_client::UserPoolServiceClient,
 };
@@ -92,6 +93,8 @@ calls! {
         change untag_resource(UntagResourceRequest) -> UntagResourceResponse;
         /// Lists the tags of a user pool, which is named by its ARN.
         read list_tags_for_resource(ListTagsForResourceRequest) -> ListTagsForResourceResponse;
+        /// Sets a user pool back to what it was at a revision, also after its deletion.
+        change restore_user_pool(RestoreUserPoolRequest) -> RestoreUserPoolResponse;
     }
     UserPoolHistoryServiceClient {
         /// Lists recorded events, one page per call.

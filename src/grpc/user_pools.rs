@@ -12,10 +12,10 @@ use crate::{
         DescribeUserPoolDomainRequest, DescribeUserPoolDomainResponse, DescribeUserPoolRequest,
         GetUserPoolMfaConfigRequest, GetUserPoolMfaConfigResponse, ListTagsForResourceRequest,
         ListTagsForResourceResponse, ListUserPoolDomainsRequest, ListUserPoolDomainsResponse,
-        ListUserPoolsRequest, ListUserPoolsResponse, SetUserPoolMfaConfigRequest,
-        SetUserPoolMfaConfigResponse, TagResourceRequest, TagResourceResponse,
-        UntagResourceRequest, UntagResourceResponse, UpdateUserPoolDomainRequest,
-        UpdateUserPoolDomainResponse, UpdateUserPoolRequest,
+        ListUserPoolsRequest, ListUserPoolsResponse, RestoreUserPoolRequest,
+        RestoreUserPoolResponse, SetUserPoolMfaConfigRequest, SetUserPoolMfaConfigResponse,
+        TagResourceRequest, TagResourceResponse, UntagResourceRequest, UntagResourceResponse,
+        UpdateUserPoolDomainRequest, UpdateUserPoolDomainResponse, UpdateUserPoolRequest,
         served::{
             CreateUserPoolResponse, DescribeUserPoolResponse, UpdateUserPoolResponse,
             user_pool_service_server::UserPoolService,
@@ -150,6 +150,14 @@ impl UserPoolService for UserPools {
         request: Request<ListTagsForResourceRequest>,
     ) -> Result<Response<ListTagsForResourceResponse>, Status> {
         response(self.0.list_tags_for_resource(request.into_inner()).await)
+    }
+
+    async fn restore_user_pool(
+        &self,
+        request: Request<RestoreUserPoolRequest>,
+    ) -> Result<Response<RestoreUserPoolResponse>, Status> {
+        let caller = caller(&request);
+        response(self.0.restore_user_pool(request.into_inner(), caller).await)
     }
 }
 

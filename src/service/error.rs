@@ -233,6 +233,9 @@ impl From<Rejection> for Error {
             Rejection::DomainTaken { domain } => Self::new(ErrorReason::DomainTaken, text)
                 .with("domain", domain.to_string())
                 .raises(INVALID_PARAMETER),
+            Rejection::RestoredDomainTaken { domain, .. } => {
+                Self::new(ErrorReason::DomainTaken, text).with("domain", domain)
+            }
             Rejection::DomainNotFound { user_pool_id, domain } => {
                 Self::new(ErrorReason::DomainNotFound, text)
                     .with_pool(&user_pool_id)

@@ -9,9 +9,9 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     proto::{
         AddCustomAttributesRequest, CreateUserPoolDomainRequest, CreateUserPoolRequest,
-        DeleteUserPoolDomainRequest, DeleteUserPoolRequest, SetUserPoolMfaConfigRequest,
-        TagResourceRequest, UntagResourceRequest, UpdateUserPoolDomainRequest,
-        UpdateUserPoolRequest,
+        DeleteUserPoolDomainRequest, DeleteUserPoolRequest, RestoreUserPoolRequest,
+        SetUserPoolMfaConfigRequest, TagResourceRequest, UntagResourceRequest,
+        UpdateUserPoolDomainRequest, UpdateUserPoolRequest,
     },
     user_pool::canonical_mask,
 };
@@ -58,6 +58,7 @@ mutation! {
     SetUserPoolMfaConfigRequest, "SetUserPoolMfaConfig";
     TagResourceRequest, "TagResource";
     UntagResourceRequest, "UntagResource";
+    RestoreUserPoolRequest, "RestoreUserPool";
 }
 
 /// SHA-256 of the operation's name and of the request without its retry fields, and with its

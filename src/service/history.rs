@@ -14,10 +14,11 @@ use crate::{
     proto::{
         self, CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
         DescribeLogResponse, HashAnchor, ListUserPoolEventsRequest, ListUserPoolEventsResponse,
-        ReplayUserPoolRequest, ReplayUserPoolResponse, UserPool, VerifyUserPoolHistoryRequest,
+        ReplayUserPoolRequest, ReplayUserPoolResponse, VerifyUserPoolHistoryRequest,
         VerifyUserPoolHistoryResponse, WatchCheckpoint, WatchUserPoolEventsRequest,
         served::{WatchUserPoolEventsResponse, watch_user_pool_events_response::Content},
     },
+    user_pool::UserPoolState,
 };
 
 use super::{Error, Operations, log_id, page_token};
@@ -52,10 +53,11 @@ impl Operations {
         let replay = ReplayQuery::parse(request)?;
         self.check_min_position(min_position)?;
         let replayed = self.app.history().replay(&replay, self.app.source().now()).await?;
-        let arn = replayed.user_pool.id.as_ref().map(|id| self.arns.of(id));
+        let deleted = matches!(replayed.state, UserPoolState::Deleted(_));
+        let user_pool = replayed.state.last_user_pool().cloned().unwrap_or_default();
         Ok(ReplayUserPoolResponse {
-            user_pool: Some(UserPool { arn, ..replayed.user_pool }),
-            deleted: replayed.deleted,
+            user_pool: Some(self.with_arn(user_pool)),
+            deleted,
             revision: replayed.last.revision,
             position: replayed.last.position,
             record_time: replayed.last.record_time,

@@ -94,6 +94,12 @@ impl Operations {
         Ok(self.app.history().check_visible(Position(position))?)
     }
 
+    /// A decoded user pool with its ARN.
+    fn with_arn(&self, user_pool: UserPool) -> UserPool {
+        let arn = user_pool.id.as_ref().map(|id| self.arns.of(id));
+        UserPool { arn, ..user_pool }
+    }
+
     /// The position of the last visible event. Nothing that was read before this call is later.
     fn head_position(&self) -> i64 {
         self.app.history().head().position.to_int()

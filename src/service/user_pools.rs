@@ -3,18 +3,21 @@
 use prost::Message as _;
 
 use crate::{
-    app::{EncodedPool, Outcome, PoolPage, StoredPool},
+    app::{EncodedPool, Outcome, PoolPage, ReplayPoint, ReplayQuery, StoredPool},
     proto::{
         AddCustomAttributesRequest, AddCustomAttributesResponse, CreateUserPoolRequest,
         DeleteUserPoolRequest, DeleteUserPoolResponse, DescribeUserPoolRequest,
-        ListUserPoolsRequest, ListUserPoolsResponse, UpdateUserPoolRequest, UserPool,
-        UserPoolDescription,
+        ListUserPoolsRequest, ListUserPoolsResponse, RestoreUserPoolRequest,
+        RestoreUserPoolResponse, UpdateUserPoolRequest, UserPool, UserPoolDescription,
         served::{CreateUserPoolResponse, DescribeUserPoolResponse, UpdateUserPoolResponse},
     },
-    user_pool::{CheckedCommand, PageRequest, PoolFilter, PoolPageRequest, UserPoolId},
+    user_pool::{
+        CheckedCommand, PageRequest, PoolFilter, PoolPageRequest, RestorePoint, UserPoolId,
+        kept_fields,
+    },
 };
 
-use super::{Caller, Error, Operations, arn, page_token};
+use super::{Caller, Error, Operations, arn, decode_pool, page_token};
 
 impl Operations {
     pub(crate) async fn create_user_pool(
@@ -65,6 +68,26 @@ impl Operations {
         let outcome = self.execute(request, caller, CheckedCommand::delete_user_pool).await?;
         let Outcome { revision, position, .. } = outcome;
         Ok(DeleteUserPoolResponse { revision, position })
+    }
+
+    pub(crate) async fn restore_user_pool(
+        &self,
+        request: RestoreUserPoolRequest,
+        caller: Caller,
+    ) -> Result<RestoreUserPoolResponse, Error> {
+        let RestorePoint { user_pool_id, revision } = RestorePoint::parse(&request)?;
+        let as_of = ReplayPoint::Revision(revision);
+        let replay = ReplayQuery { user_pool_id, as_of };
+        // The past never changes, so it can be read before the writer decides.
+        let past = self.app.history().replay(&replay, self.app.source().now()).await?.state;
+        let before = past.user_pool().cloned().unwrap_or_default();
+        let check = |request| CheckedCommand::restore_user_pool(request, past);
+        let outcome = self.execute(request, caller, check).await?;
+        let restored = decode_pool(&outcome)?;
+        let kept = kept_fields(&before, &restored);
+        let Outcome { revision, position, .. } = outcome;
+        let user_pool = Some(self.with_arn(restored));
+        Ok(RestoreUserPoolResponse { user_pool, kept, revision, position })
     }
 
     pub(crate) async fn list_user_pools(

@@ -9,7 +9,7 @@ const MAX_EXAMPLES: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Assumption {
     /// A user pool existed with the revision before its first one in the range, and was not
-    /// deleted.
+    /// deleted, unless it is restored in the range.
     Exists,
     /// An update in the range did not change the domains of its user pool.
     KeepsDomain,

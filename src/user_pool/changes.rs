@@ -6,7 +6,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, MapKey, Value};
 use prost_types::Timestamp;
 use serde_json::Value as Json;
 
-use crate::proto::{EventChange, UserPool, UserPoolEvent};
+use crate::proto::{EventChange, UserPool, UserPoolEvent, UserPoolRestored};
 
 use super::{
     Event, UserPoolState, defaults, evolve,
@@ -25,6 +25,10 @@ const NO_SETTINGS: [&str; 4] =
 const ATTRIBUTES: &str = "schema_attributes";
 const TAGS: &str = "user_pool_tags";
 const POOL_NAME: &str = "pool_name";
+/// The revision that a user pool was restored to, which is no field of it.
+pub const RESTORED_REVISION: &str = "restored_revision";
+/// Whether a user pool was deleted, which is no field of it.
+pub const DELETED: &str = "deleted";
 
 /// The summary of an event: who changed what, and when. `before` is the state before the event,
 /// if it is known.
@@ -51,7 +55,7 @@ pub fn summarize(event: UserPoolEvent, before: Option<&UserPoolState>) -> UserPo
 #[must_use]
 pub const fn has_whole_state(event: &Event) -> bool {
     match event {
-        Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) => true,
+        Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) | Event::UserPoolRestored(_) => true,
         Event::UserPoolDeleted(_)
         | Event::UserPoolDomainCreated(_)
         | Event::UserPoolDomainUpdated(_)
@@ -77,7 +81,8 @@ pub const fn replaces_values(event: &Event) -> bool {
         | Event::UserPoolDomainDeleted(_)
         | Event::UserPoolTagged(_)
         | Event::UserPoolUntagged(_)
-        | Event::UserPoolMfaConfigSet(_) => true,
+        | Event::UserPoolMfaConfigSet(_)
+        | Event::UserPoolRestored(_) => true,
     }
 }
 
@@ -106,6 +111,16 @@ pub fn changes(event: &Event, before: Option<&UserPoolState>) -> Vec<EventChange
                 None => unknown(listed(changed_by(event, &owner))),
             };
             [vec![named(&updated.domain)], settings].concat()
+        }
+        (Event::UserPoolRestored(restored), before) => {
+            let settings = if let Some(before) = before {
+                let last = before.last_user_pool().unwrap_or(&nothing);
+                listed(changed_by(event, last))
+            } else {
+                let pool = restored.user_pool.as_ref().unwrap_or(&nothing);
+                unknown(listed(paths::fields_at(&restored.changed_paths, pool)))
+            };
+            [restoration(restored), settings].concat()
         }
         (_, Some(before)) => listed(changed_by(event, before.user_pool().unwrap_or(&nothing))),
         (Event::UserPoolUpdated(updated), None) => {
@@ -154,6 +169,17 @@ fn named(domain: &str) -> EventChange {
     let path = domain_field(domain).to_owned();
     let name = Some(domain.to_owned());
     EventChange { path, old_value: name.clone(), new_value: name, old_value_unknown: false }
+}
+
+/// The revision that a user pool was restored to, and whether it was deleted before.
+fn restoration(restored: &UserPoolRestored) -> Vec<EventChange> {
+    let revision = EventChange {
+        path: RESTORED_REVISION.to_owned(),
+        new_value: Some(restored.restored_revision.to_string()),
+        ..EventChange::default()
+    };
+    let deleted = restored.was_deleted.then(|| removed(DELETED, Some("true")));
+    std::iter::once(revision).chain(deleted).collect()
 }
 
 fn removed(path: &str, old_value: Option<&str>) -> EventChange {

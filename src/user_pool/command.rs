@@ -16,6 +16,7 @@ use super::{
     fields, messages,
     mfa::SetMfaConfig,
     paths::UpdateMask,
+    restore::RestoreUserPool,
     schema, semantics,
 };
 
@@ -42,6 +43,28 @@ pub enum Command {
     AddCustomAttributes(Vec<SchemaAttribute>),
     /// Configure multi-factor authentication.
     SetMfaConfig(SetMfaConfig),
+    /// Set it back to an earlier revision.
+    Restore(RestoreUserPool),
+}
+
+impl Command {
+    /// The names of the domains that it assigns to its user pool.
+    #[must_use]
+    pub fn assigned_domains(&self) -> Vec<&str> {
+        match self {
+            Self::CreateDomain(create) => vec![create.name().as_str()],
+            Self::Restore(restore) => restore.domains().collect(),
+            Self::Create(_)
+            | Self::Update(_)
+            | Self::Delete
+            | Self::UpdateDomain(_)
+            | Self::DeleteDomain(_)
+            | Self::Tag(_)
+            | Self::Untag(_)
+            | Self::AddCustomAttributes(_)
+            | Self::SetMfaConfig(_) => Vec::new(),
+        }
+    }
 }
 
 /// The user pool that a command changes.

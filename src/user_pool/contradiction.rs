@@ -1,6 +1,11 @@
 //! The events that no command could have recorded.
 
-use super::{Event, UserPoolId, domain::is_custom};
+use crate::proto::UserPoolRestored;
+
+use super::{
+    DomainOwners, Event, UserPoolId,
+    domain::{domain_names, is_custom},
+};
 
 /// Why an event contradicts the events before it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -71,6 +76,20 @@ pub enum Contradiction {
         /// The domain.
         domain: String,
     },
+    /// The revision that is restored is not an earlier one, or is a deletion.
+    #[error("user pool {user_pool_id} is restored to revision {restored}, which has no state")]
+    RestoredRevision {
+        /// The user pool.
+        user_pool_id: UserPoolId,
+        /// The revision that is restored.
+        restored: i64,
+    },
+    /// An event that restores a user pool is wrong about whether it was deleted.
+    #[error("the event that restores user pool {0} is wrong about whether it was deleted")]
+    RestoredDeletion(UserPoolId),
+    /// An event that restores a user pool names other domains than those that it changes.
+    #[error("the event that restores user pool {0} names other domains than it changes")]
+    RestoredDomains(UserPoolId),
 }
 
 /// The facts before an event.
@@ -90,8 +109,8 @@ pub struct EventFacts<'a> {
     pub revision: i64,
     /// The revision of the event.
     pub event_revision: i64,
-    /// The owner of the domain in the event.
-    pub domain_owner: Option<&'a UserPoolId>,
+    /// The owners of the domains that the event assigns.
+    pub domain_owners: DomainOwners,
 }
 
 /// Checks that a command could have recorded this event.
@@ -118,6 +137,7 @@ pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradi
             }
         }
         _ if !exists => return Err(Contradiction::NeverCreated(id())),
+        Event::UserPoolRestored(restored) => check_restored(facts, restored)?,
         _ if deleted => return Err(Contradiction::ChangedAfterDeletion(id())),
         Event::UserPoolUpdated(updated) => {
             let settings = updated.user_pool.as_ref();
@@ -143,10 +163,7 @@ pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradi
             if if is_custom { custom_domain } else { domain }.is_some() {
                 return Err(Contradiction::SecondDomain(id()));
             }
-            if facts.domain_owner.is_some() {
-                let domain = created.domain.clone();
-                return Err(Contradiction::DomainTaken { user_pool_id: id(), domain });
-            }
+            check_free(facts, &created.domain)?;
         }
         Event::UserPoolDomainUpdated(updated) => {
             if !owns(&updated.domain) {
@@ -171,4 +188,44 @@ pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradi
         | Event::UserPoolMfaConfigSet(_) => (),
     }
     Ok(())
+}
+
+fn check_restored(
+    facts: &EventFacts<'_>,
+    restored: &UserPoolRestored,
+) -> Result<(), Contradiction> {
+    let EventFacts { user_pool_id, domain, custom_domain, deleted, revision: last, .. } = *facts;
+    let id = || user_pool_id.clone();
+    let revision = restored.restored_revision;
+    if !(1..=last).contains(&revision) || (deleted && revision == last) {
+        let restored = revision;
+        return Err(Contradiction::RestoredRevision { user_pool_id: id(), restored });
+    }
+    if restored.was_deleted != deleted {
+        return Err(Contradiction::RestoredDeletion(id()));
+    }
+    let settings = restored.user_pool.as_ref();
+    if settings.and_then(|pool| pool.id.as_deref()) != Some(user_pool_id.as_str()) {
+        return Err(Contradiction::OtherId(id()));
+    }
+    let before: Vec<_> = [domain, custom_domain].into_iter().flatten().collect();
+    let after: Vec<_> = settings.into_iter().flat_map(domain_names).collect();
+    let has_twice = matches!(after.as_slice(), [prefix, custom] if prefix == custom);
+    let assigned = after.iter().filter(|name| !before.contains(name)).copied();
+    let removed = before.iter().filter(|name| !after.contains(name)).copied();
+    if has_twice
+        || !assigned.eq(restored.assigned_domains.iter().map(String::as_str))
+        || !removed.eq(restored.removed_domains.iter().map(String::as_str))
+    {
+        return Err(Contradiction::RestoredDomains(id()));
+    }
+    restored.assigned_domains.iter().try_for_each(|domain| check_free(facts, domain))
+}
+
+fn check_free(facts: &EventFacts<'_>, domain: &str) -> Result<(), Contradiction> {
+    if !facts.domain_owners.contains_key(domain) {
+        return Ok(());
+    }
+    let (user_pool_id, domain) = (facts.user_pool_id.clone(), domain.to_owned());
+    Err(Contradiction::DomainTaken { user_pool_id, domain })
 }

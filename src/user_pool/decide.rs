@@ -5,9 +5,9 @@ use crate::proto::{
 };
 
 use super::{
-    Command, DomainName, Event, InvalidRequest, Limits, UpdateUserPool, UserPoolId, UserPoolState,
-    check::Check, custom_attributes, defaults, domain, fields, is_protected, mfa, paths, semantics,
-    tags,
+    Command, DomainName, DomainOwners, Event, InvalidRequest, Limits, RestoreUserPool,
+    UpdateUserPool, UserPoolId, UserPoolState, check::Check, custom_attributes, defaults, domain,
+    fields, is_protected, mfa, paths, semantics, tags,
 };
 
 /// The facts that the rules need beyond the state of the user pool.
@@ -17,8 +17,8 @@ pub struct Facts {
     pub user_pool_id: UserPoolId,
     /// The revision of the user pool; 0 for a new one.
     pub revision: i64,
-    /// The user pool that owns the domain in the command.
-    pub domain_owner: Option<UserPoolId>,
+    /// The owners of the domains that the command [assigns](Command::assigned_domains).
+    pub domain_owners: DomainOwners,
     /// How many user pools there are.
     pub user_pool_count: u64,
     /// The limits.
@@ -34,7 +34,7 @@ pub enum Rejection {
         /// The ID in the request.
         user_pool_id: UserPoolId,
     },
-    /// The user pool was deleted. It cannot be restored.
+    /// The user pool was deleted. `RestoreUserPool` brings it back.
     #[error("User pool {user_pool_id} does not exist.")]
     Deleted {
         /// The ID in the request.
@@ -75,6 +75,20 @@ pub enum Rejection {
         /// The domain.
         domain: DomainName,
     },
+    /// Another user pool owns a domain of the revision to restore. Restore without the domains,
+    /// or delete the domain there first.
+    #[error(
+        "Domain {domain} of revision {revision} is now associated with user pool {owner}. Delete \
+         it there first, or restore without the domains (restore_domain)."
+    )]
+    RestoredDomainTaken {
+        /// The domain.
+        domain: String,
+        /// The revision to restore.
+        revision: i64,
+        /// The user pool that owns the domain.
+        owner: UserPoolId,
+    },
     /// The user pool does not own the domain.
     #[error("No such domain or user pool exists.")]
     DomainNotFound {
@@ -113,7 +127,19 @@ pub enum Rejection {
     Invalid(#[from] InvalidRequest),
 }
 
-/// Decides which events a command leads to. An update that changes nothing leads to none.
+impl Facts {
+    /// Checks that there is space for one more user pool.
+    fn check_user_pool_count(&self) -> Result<(), Rejection> {
+        let limit = self.limits.user_pools;
+        if self.user_pool_count < limit {
+            Ok(())
+        } else {
+            Err(Rejection::TooManyUserPools { limit })
+        }
+    }
+}
+
+/// Decides which events a command leads to. One that changes nothing leads to none.
 ///
 /// # Errors
 /// The first business rule that the command breaks.
@@ -126,15 +152,12 @@ pub fn decide(
     let user_pool_id = facts.user_pool_id.clone();
     match (state, command) {
         (UserPoolState::Absent, Command::Create(create)) => {
-            let limit = facts.limits.user_pools;
-            if facts.user_pool_count >= limit {
-                return Err(Rejection::TooManyUserPools { limit });
-            }
+            facts.check_user_pool_count()?;
             let id = Some(user_pool_id.to_string());
             let user_pool = Some(UserPool { id, ..defaults::new_user_pool(*create.requested) });
             Ok(vec![Event::UserPoolCreated(Box::new(UserPoolCreated { user_pool }))])
         }
-        (UserPoolState::Active(_) | UserPoolState::Deleted, Command::Create(_)) => {
+        (UserPoolState::Active(_) | UserPoolState::Deleted(_), Command::Create(_)) => {
             Err(Rejection::IdInUse { user_pool_id })
         }
         (UserPoolState::Active(pool), Command::Update(update)) => {
@@ -156,7 +179,7 @@ pub fn decide(
             if let Some(domain) = create.configured(pool).cloned() {
                 return Err(Rejection::DomainConfigured { user_pool_id, domain });
             }
-            if facts.domain_owner.is_some() {
+            if facts.domain_owners.contains_key(create.name().as_str()) {
                 return Err(Rejection::DomainTaken { domain: create.name().clone() });
             }
             Ok(vec![create.event()])
@@ -192,7 +215,11 @@ pub fn decide(
             expect_revision(facts, expected_revision)?;
             Ok(mfa::decide(pool, set)?)
         }
-        (UserPoolState::Absent | UserPoolState::Deleted, Command::DeleteDomain(domain)) => {
+        (UserPoolState::Active(pool) | UserPoolState::Deleted(pool), Command::Restore(restore)) => {
+            expect_revision(facts, expected_revision)?;
+            decide_restore(pool, state.user_pool().is_none(), &restore, facts)
+        }
+        (UserPoolState::Absent | UserPoolState::Deleted(_), Command::DeleteDomain(domain)) => {
             Err(Rejection::DomainNotFound { user_pool_id, domain })
         }
         (
@@ -204,10 +231,11 @@ pub fn decide(
             | Command::Tag(_)
             | Command::Untag(_)
             | Command::AddCustomAttributes(_)
-            | Command::SetMfaConfig(_),
+            | Command::SetMfaConfig(_)
+            | Command::Restore(_),
         ) => Err(Rejection::NotFound { user_pool_id }),
         (
-            UserPoolState::Deleted,
+            UserPoolState::Deleted(_),
             Command::Update(_)
             | Command::Delete
             | Command::CreateDomain(_)
@@ -238,6 +266,22 @@ fn decide_update(
     // `evolve` sets the modification date to the time of the event.
     let user_pool = Some(UserPool { last_modified_date: None, ..merged });
     Ok(vec![Event::UserPoolUpdated(Box::new(UserPoolUpdated { changed_paths, user_pool }))])
+}
+
+fn decide_restore(
+    current: &UserPool,
+    was_deleted: bool,
+    restore: &RestoreUserPool,
+    facts: &Facts,
+) -> Result<Vec<Event>, Rejection> {
+    if was_deleted {
+        facts.check_user_pool_count()?;
+    }
+    if let Some((domain, owner)) = restore.taken_domain(&facts.user_pool_id, &facts.domain_owners) {
+        let revision = restore.revision();
+        return Err(Rejection::RestoredDomainTaken { domain, revision, owner });
+    }
+    Ok(restore.decide(current, was_deleted, &facts.limits)?)
 }
 
 fn expect_revision(facts: &Facts, expected: Option<i64>) -> Result<(), Rejection> {

@@ -1,14 +1,14 @@
 //! Domains: prefixes and custom domains, and the commands that change them.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt, slice};
 
 use crate::proto::{
     DescribeUserPoolDomainRequest, DomainSettings, UserPool, UserPoolDomainCreated,
-    UserPoolDomainUpdated, UserPoolEventType,
+    UserPoolDomainUpdated, UserPoolEventType, UserPoolRestored,
 };
 
 use super::{
-    Event, InvalidRequest,
+    Event, InvalidRequest, UserPoolId,
     check::Check,
     fields,
     violation::{Rule, Violation},
@@ -64,6 +64,9 @@ impl fmt::Display for DomainName {
         f.write_str(&self.0)
     }
 }
+
+/// The owners of those of some domains that are in use, by name.
+pub type DomainOwners = BTreeMap<String, UserPoolId>;
 
 /// A domain to associate with a user pool.
 #[derive(Debug, Clone)]
@@ -141,10 +144,11 @@ pub fn cloud_front_domain(domain: &str, settings: &DomainSettings) -> Option<Str
 }
 
 /// The types of the events that [`touches_domain`] is true for.
-pub const DOMAIN_EVENT_TYPES: [UserPoolEventType; 3] = [
+pub const DOMAIN_EVENT_TYPES: [UserPoolEventType; 4] = [
     UserPoolEventType::UserPoolDomainCreated,
     UserPoolEventType::UserPoolDomainUpdated,
     UserPoolEventType::UserPoolDomainDeleted,
+    UserPoolEventType::UserPoolRestored,
 ];
 
 /// Whether an event gave this domain to its user pool, changed it, or took it away.
@@ -154,6 +158,7 @@ pub fn touches_domain(event: &Event, domain: &str) -> bool {
         Event::UserPoolDomainCreated(created) => created.domain == domain,
         Event::UserPoolDomainUpdated(updated) => updated.domain == domain,
         Event::UserPoolDomainDeleted(deleted) => deleted.domain == domain,
+        Event::UserPoolRestored(restored) => restored_domain(restored, domain),
         Event::UserPoolCreated(_)
         | Event::UserPoolUpdated(_)
         | Event::UserPoolDeleted(_)
@@ -161,6 +166,64 @@ pub fn touches_domain(event: &Event, domain: &str) -> bool {
         | Event::UserPoolUntagged(_)
         | Event::CustomAttributesAdded(_)
         | Event::UserPoolMfaConfigSet(_) => false,
+    }
+}
+
+/// Whether a user pool that was restored got this domain again, lost it, or got other settings
+/// of it.
+fn restored_domain(restored: &UserPoolRestored, domain: &str) -> bool {
+    let is_listed = |names: &[String]| names.iter().any(|name| name == domain);
+    let pool = restored.user_pool.as_ref();
+    let kinds = [
+        (pool.and_then(|pool| pool.domain.as_deref()), "domain_settings"),
+        (pool.and_then(|pool| pool.custom_domain.as_deref()), "custom_domain_settings"),
+    ];
+    is_listed(&restored.assigned_domains)
+        || is_listed(&restored.removed_domains)
+        || kinds.iter().any(|(name, settings)| {
+            *name == Some(domain)
+                && restored.changed_paths.iter().any(|path| path.starts_with(settings))
+        })
+}
+
+/// The names of the domains of a user pool.
+pub(super) fn domain_names(pool: &UserPool) -> impl Iterator<Item = &str> {
+    [&pool.domain, &pool.custom_domain].into_iter().flatten().map(String::as_str)
+}
+
+/// The names of the domains that an event assigns to its user pool.
+#[must_use]
+pub fn assigned_domains(event: &Event) -> &[String] {
+    match event {
+        Event::UserPoolDomainCreated(created) => slice::from_ref(&created.domain),
+        Event::UserPoolRestored(restored) => &restored.assigned_domains,
+        Event::UserPoolCreated(_)
+        | Event::UserPoolUpdated(_)
+        | Event::UserPoolDeleted(_)
+        | Event::UserPoolDomainUpdated(_)
+        | Event::UserPoolDomainDeleted(_)
+        | Event::UserPoolTagged(_)
+        | Event::UserPoolUntagged(_)
+        | Event::CustomAttributesAdded(_)
+        | Event::UserPoolMfaConfigSet(_) => &[],
+    }
+}
+
+/// The names of the domains that an event removes from its user pool.
+#[must_use]
+pub fn removed_domains(event: &Event) -> &[String] {
+    match event {
+        Event::UserPoolDomainDeleted(deleted) => slice::from_ref(&deleted.domain),
+        Event::UserPoolRestored(restored) => &restored.removed_domains,
+        Event::UserPoolCreated(_)
+        | Event::UserPoolUpdated(_)
+        | Event::UserPoolDeleted(_)
+        | Event::UserPoolDomainCreated(_)
+        | Event::UserPoolDomainUpdated(_)
+        | Event::UserPoolTagged(_)
+        | Event::UserPoolUntagged(_)
+        | Event::CustomAttributesAdded(_)
+        | Event::UserPoolMfaConfigSet(_) => &[],
     }
 }
 

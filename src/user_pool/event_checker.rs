@@ -6,12 +6,14 @@ use std::{
     mem,
 };
 
+use crate::proto::UserPool;
+
 use super::{
-    Contradiction, Event, EventFacts, UserPoolId,
+    Contradiction, Event, EventFacts, UserPoolId, assigned_domains,
     assumptions::{Assumption, Assumptions},
     check_event,
-    domain::is_custom,
-    is_protected,
+    domain::{domain_names, is_custom},
+    is_protected, removed_domains,
 };
 
 /// Takes the events of a log one after another, and finds the first that no command could
@@ -74,18 +76,8 @@ impl EventChecker {
         let id = UserPoolId::from_trusted(id.to_owned());
         self.assume(&id, revision, event);
         let before = self.user_pools.get(&id);
-        let domain_owner = match event {
-            Event::UserPoolDomainCreated(created) => self.domains.get(&created.domain),
-            Event::UserPoolCreated(_)
-            | Event::UserPoolUpdated(_)
-            | Event::UserPoolDeleted(_)
-            | Event::UserPoolDomainUpdated(_)
-            | Event::UserPoolDomainDeleted(_)
-            | Event::UserPoolTagged(_)
-            | Event::UserPoolUntagged(_)
-            | Event::CustomAttributesAdded(_)
-            | Event::UserPoolMfaConfigSet(_) => None,
-        };
+        let owner = |name: &String| Some((name.clone(), self.domains.get(name)?.clone()));
+        let domain_owners = assigned_domains(event).iter().filter_map(owner).collect();
         let facts = EventFacts {
             user_pool_id: &id,
             domain: before.and_then(|before| before.domain.as_deref()),
@@ -94,14 +86,22 @@ impl EventChecker {
             deleted: before.is_some_and(|before| before.is_deleted),
             revision: before.map_or(0, |before| before.revision),
             event_revision: revision,
-            domain_owner,
+            domain_owners,
         };
         check_event(&facts, event)?;
-        let after = self.user_pools.entry(id.clone()).or_default();
+        for name in removed_domains(event) {
+            self.domains.remove(name);
+            if let Some(range) = &mut self.range {
+                range.free_domains.insert(name.clone());
+            }
+        }
+        for name in assigned_domains(event) {
+            self.domains.insert(name.clone(), id.clone());
+        }
+        let after = self.user_pools.entry(id).or_default();
         after.revision = revision;
         match event {
             Event::UserPoolDomainCreated(created) => {
-                self.domains.insert(created.domain.clone(), id);
                 let domain = if is_custom(created.settings.as_ref()) {
                     &mut after.custom_domain
                 } else {
@@ -110,21 +110,14 @@ impl EventChecker {
                 *domain = Some(created.domain.clone());
             }
             Event::UserPoolDomainDeleted(deleted) => {
-                self.domains.remove(&deleted.domain);
-                if let Some(range) = &mut self.range {
-                    range.free_domains.insert(deleted.domain.clone());
-                }
                 for domain in [&mut after.domain, &mut after.custom_domain] {
                     domain.take_if(|domain| *domain == deleted.domain);
                 }
             }
             Event::UserPoolDeleted(_) => after.is_deleted = true,
-            Event::UserPoolCreated(created) => {
-                after.is_protected = created.user_pool.as_ref().is_some_and(is_protected);
-            }
-            Event::UserPoolUpdated(updated) => {
-                after.is_protected = updated.user_pool.as_ref().is_some_and(is_protected);
-            }
+            Event::UserPoolCreated(created) => after.set(created.user_pool.as_ref()),
+            Event::UserPoolUpdated(updated) => after.set(updated.user_pool.as_ref()),
+            Event::UserPoolRestored(restored) => after.set(restored.user_pool.as_ref()),
             Event::UserPoolDomainUpdated(_)
             | Event::UserPoolTagged(_)
             | Event::UserPoolUntagged(_)
@@ -142,9 +135,19 @@ impl EventChecker {
             // Nothing comes before a creation and a first revision.
             if revision > 1 && !matches!(event, Event::UserPoolCreated(_)) {
                 assumptions.add(Assumption::Exists, id.as_str());
-                let unknown = UnknownFacts { protection: true, domain: true, custom_domain: true };
-                let revision = revision.saturating_sub(1);
-                let facts = UserPoolFacts { revision, unknown, ..UserPoolFacts::default() };
+                let was_deleted =
+                    matches!(event, Event::UserPoolRestored(restored) if restored.was_deleted);
+                let facts = UserPoolFacts {
+                    revision: revision.saturating_sub(1),
+                    is_deleted: was_deleted,
+                    // A deleted user pool has neither.
+                    unknown: UnknownFacts {
+                        protection: !was_deleted,
+                        domain: !was_deleted,
+                        custom_domain: !was_deleted,
+                    },
+                    ..UserPoolFacts::default()
+                };
                 self.user_pools.insert(id.clone(), facts);
             }
         }
@@ -167,7 +170,8 @@ impl EventChecker {
                 }
             }
             Event::UserPoolDeleted(_) => {
-                let UnknownFacts { protection, domain, custom_domain } = facts.unknown;
+                let UnknownFacts { protection, domain, custom_domain } =
+                    mem::take(&mut facts.unknown);
                 if protection || domain || custom_domain {
                     assumptions.add(Assumption::IsDeletable, id.as_str());
                 }
@@ -198,6 +202,26 @@ impl EventChecker {
                     facts.unknown.domain = domain && custom_domain;
                 }
             }
+            Event::UserPoolRestored(restored) => {
+                let kept = restored.user_pool.iter().flat_map(domain_names);
+                let kept =
+                    kept.filter(|name| !restored.assigned_domains.iter().any(|new| new == name));
+                for name in kept.chain(restored.removed_domains.iter().map(String::as_str)) {
+                    // Only the name of a custom domain has dots.
+                    let is_custom = name.contains('.');
+                    if *facts.unknown_domain(is_custom) {
+                        assumptions.add(Assumption::OwnsDomain, name);
+                        facts.learn_domain(is_custom, name);
+                        self.domains.insert(name.to_owned(), id.clone());
+                    }
+                }
+                for name in &restored.assigned_domains {
+                    if !free_domains.remove(name) && !self.domains.contains_key(name) {
+                        assumptions.add(Assumption::DomainIsFree, name);
+                    }
+                }
+                facts.unknown = UnknownFacts::default();
+            }
             Event::UserPoolCreated(_)
             | Event::UserPoolTagged(_)
             | Event::UserPoolUntagged(_)
@@ -220,5 +244,13 @@ impl UserPoolFacts {
         *self.unknown_domain(is_custom) = false;
         let learned = if is_custom { &mut self.custom_domain } else { &mut self.domain };
         *learned = Some(domain.to_owned());
+    }
+
+    /// Sets the facts that are in the settings of an event, after which the user pool exists.
+    fn set(&mut self, settings: Option<&UserPool>) {
+        self.is_deleted = false;
+        self.is_protected = settings.is_some_and(is_protected);
+        self.domain = settings.and_then(|settings| settings.domain.clone());
+        self.custom_domain = settings.and_then(|settings| settings.custom_domain.clone());
     }
 }

@@ -14,8 +14,8 @@ pub enum UserPoolState {
     Absent,
     /// It exists.
     Active(Box<UserPool>),
-    /// It was deleted. It cannot be restored.
-    Deleted,
+    /// It was deleted; this is its last state.
+    Deleted(Box<UserPool>),
 }
 
 impl UserPoolState {
@@ -24,7 +24,16 @@ impl UserPoolState {
     pub fn user_pool(&self) -> Option<&UserPool> {
         match self {
             Self::Active(pool) => Some(pool),
-            Self::Absent | Self::Deleted => None,
+            Self::Absent | Self::Deleted(_) => None,
+        }
+    }
+
+    /// The user pool, or its last state if it was deleted.
+    #[must_use]
+    pub fn last_user_pool(&self) -> Option<&UserPool> {
+        match self {
+            Self::Active(pool) | Self::Deleted(pool) => Some(pool),
+            Self::Absent => None,
         }
     }
 }
@@ -44,12 +53,12 @@ pub fn evolve(state: UserPoolState, event: Event, at: Timestamp) -> UserPoolStat
             let pool = recorded(created.user_pool);
             UserPoolState::Active(Box::new(UserPool { creation_date, last_modified_date, ..pool }))
         }
-        Event::UserPoolUpdated(updated) => {
-            let last_modified_date = Some(at);
-            let pool = recorded(updated.user_pool);
-            UserPoolState::Active(Box::new(UserPool { last_modified_date, ..pool }))
-        }
-        Event::UserPoolDeleted(_) => UserPoolState::Deleted,
+        Event::UserPoolUpdated(updated) => replaced(updated.user_pool, at),
+        Event::UserPoolRestored(restored) => replaced(restored.user_pool, at),
+        Event::UserPoolDeleted(_) => match state {
+            UserPoolState::Active(pool) => UserPoolState::Deleted(pool),
+            UserPoolState::Absent | UserPoolState::Deleted(_) => state,
+        },
         Event::UserPoolDomainCreated(created) => change_pool(state, |pool| {
             if is_custom(created.settings.as_ref()) {
                 pool.custom_domain = Some(created.domain);
@@ -101,6 +110,12 @@ fn change_settings(
         change(pool);
         pool.last_modified_date = Some(at);
     })
+}
+
+/// The state after an event with all settings.
+fn replaced(settings: Option<UserPool>, at: Timestamp) -> UserPoolState {
+    let last_modified_date = Some(at);
+    UserPoolState::Active(Box::new(UserPool { last_modified_date, ..recorded(settings) }))
 }
 
 /// The settings in an event, with those that its version did not know.

@@ -27,6 +27,7 @@ mod paths;
 mod patterns;
 mod pool_filter;
 mod requests;
+mod restore;
 mod schema;
 mod semantics;
 mod tags;
@@ -39,14 +40,14 @@ pub(crate) use self::check::{Check, lower_camel};
 pub use self::{
     arn::UserPoolArns,
     assumptions::{Assumption, Assumptions, Subjects},
-    changes::{changes, has_whole_state, replaces_values, summarize},
+    changes::{DELETED, RESTORED_REVISION, changes, has_whole_state, replaces_values, summarize},
     command::{CheckedCommand, Command, CommandOptions, CreateUserPool, Target, UpdateUserPool},
     contradiction::{Contradiction, EventFacts, check_event},
     create_request::to_create_request,
     decide::{Facts, Rejection, decide},
     domain::{
-        CreateDomain, DOMAIN_EVENT_TYPES, DomainName, UpdateDomain, cloud_front_domain,
-        domain_settings, touches_domain,
+        CreateDomain, DOMAIN_EVENT_TYPES, DomainName, DomainOwners, UpdateDomain, assigned_domains,
+        cloud_front_domain, domain_settings, removed_domains, touches_domain,
     },
     event_checker::EventChecker,
     evolve::{UserPoolState, evolve, is_protected},
@@ -55,6 +56,7 @@ pub use self::{
     page::PageRequest,
     paths::canonical_mask,
     pool_filter::{PoolFilter, PoolPageRequest},
+    restore::{RestorePoint, RestoreUserPool, kept_fields},
     update_request::{to_update_request, unchangeable_differences},
     violation::{AwsError, InvalidRequest, Rule, Violation},
 };

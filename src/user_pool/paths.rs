@@ -171,12 +171,12 @@ fn collect_changes(
     }
 }
 
-/// The fields at these paths of settings that have changed to those of `after`.
+/// The fields at these paths that have changed to those of `after`.
 pub(super) fn fields_at(paths: &[String], after: &UserPool) -> Vec<ChangedField> {
     let message = to_dynamic(after);
     let at = |path: &String| {
         let after = get(&message, if path == POOL_NAME { NAME } else { path });
-        Some(ChangedField { path: path.clone(), field: resolve(path)?, before: None, after })
+        Some(ChangedField { path: path.clone(), field: field_at(path)?, before: None, after })
     };
     paths.iter().filter_map(at).collect()
 }
@@ -216,12 +216,14 @@ fn set(message: &mut DynamicMessage, path: &str, value: Option<Value>) {
     }
 }
 
-/// The field at a path, unless the path goes through a list or a map.
+/// The field at the path of a setting.
 fn resolve(path: &str) -> Option<FieldDescriptor> {
     let (first, _) = split(path);
-    if !SETTINGS.contains(&first) {
-        return None;
-    }
+    if SETTINGS.contains(&first) { field_at(path) } else { None }
+}
+
+/// The field at a path, unless the path goes through a list or a map.
+fn field_at(path: &str) -> Option<FieldDescriptor> {
     let mut message = descriptor();
     let mut rest = Some(if path == POOL_NAME { NAME } else { path });
     let mut found = None;

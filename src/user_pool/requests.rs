@@ -1,20 +1,22 @@
-//! Checked requests to change a part of a user pool: its domains, its tags, its schema and
-//! multi-factor authentication.
+//! Checked requests to change a part of a user pool (its domains, its tags, its schema and
+//! multi-factor authentication), and to restore it.
 
 use crate::proto::{
     AddCustomAttributesRequest, CreateUserPoolDomainRequest, DeleteUserPoolDomainRequest,
-    DomainSettings, SetUserPoolMfaConfigRequest, TagResourceRequest, UntagResourceRequest,
-    UpdateUserPoolDomainRequest,
+    DomainSettings, RestoreUserPoolRequest, SetUserPoolMfaConfigRequest, TagResourceRequest,
+    UntagResourceRequest, UpdateUserPoolDomainRequest,
 };
 
 use super::{
     CheckedCommand, Command, DomainName, InvalidRequest, Limits, Target, UserPoolArns,
+    UserPoolState,
     check::Check,
     command::{existing, options},
     custom_attributes,
     domain::{CreateDomain, UpdateDomain},
     fields,
     mfa::SetMfaConfig,
+    restore::{RestorePoint, RestoreUserPool},
     schema, tags,
 };
 
@@ -216,6 +218,31 @@ impl CheckedCommand {
         Ok(Self {
             target: existing(user_pool_id),
             command: Command::SetMfaConfig(SetMfaConfig { mfa_configuration, sms, software_token }),
+            options: options(request_id.as_deref(), expected_revision, validate_only),
+        })
+    }
+
+    /// Checks a request to restore a user pool, whose state at the revision was `past`.
+    ///
+    /// # Errors
+    /// The field rules that it breaks; or the user pool was deleted at the revision.
+    pub fn restore_user_pool(
+        request: RestoreUserPoolRequest,
+        past: UserPoolState,
+    ) -> Result<Self, InvalidRequest> {
+        RestorePoint::parse(&request)?;
+        let RestoreUserPoolRequest {
+            user_pool_id,
+            revision,
+            restore_domain,
+            request_id,
+            validate_only,
+            expected_revision,
+        } = request;
+        let restore = RestoreUserPool::new(revision.unwrap_or_default(), past, restore_domain)?;
+        Ok(Self {
+            target: existing(user_pool_id),
+            command: Command::Restore(restore),
             options: options(request_id.as_deref(), expected_revision, validate_only),
         })
     }

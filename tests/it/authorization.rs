@@ -49,7 +49,7 @@ impl Requirement {
 }
 
 /// Every RPC; the test fails if one is missing.
-const RPCS: [(&str, Requirement); 30] = [
+const RPCS: [(&str, Requirement); 31] = [
     ("grpc.health.v1.Health/Check", Requirement::Nothing),
     ("grpc.health.v1.Health/Watch", Requirement::Nothing),
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Requirement::NearOrReader),
@@ -75,6 +75,7 @@ const RPCS: [(&str, Requirement); 30] = [
     ("userpool.v1.UserPoolService/ListTagsForResource", Requirement::Reader),
     ("userpool.v1.UserPoolService/ListUserPoolDomains", Requirement::Reader),
     ("userpool.v1.UserPoolService/ListUserPools", Requirement::Reader),
+    ("userpool.v1.UserPoolService/RestoreUserPool", Requirement::Writer),
     ("userpool.v1.UserPoolService/SetUserPoolMfaConfig", Requirement::Writer),
     ("userpool.v1.UserPoolService/TagResource", Requirement::Writer),
     ("userpool.v1.UserPoolService/UntagResource", Requirement::Writer),

@@ -3,7 +3,7 @@
 use tonic::{Request, Status, metadata::MetadataMap, transport::Channel};
 use userpool::proto::{
     AddCustomAttributesRequest, CreateUserPoolDomainRequest, CreateUserPoolRequest,
-    DeleteUserPoolDomainRequest, DeleteUserPoolRequest, SchemaAttribute,
+    DeleteUserPoolDomainRequest, DeleteUserPoolRequest, RestoreUserPoolRequest, SchemaAttribute,
     SetUserPoolMfaConfigRequest, SmsMfaConfig, SoftwareTokenMfaConfig, TagResourceRequest,
     UntagResourceRequest, UpdateUserPoolDomainRequest, UpdateUserPoolRequest, UserPool,
     attribute_data_type, mfa_configuration::Value as Mfa,
@@ -25,6 +25,7 @@ pub(crate) enum Call {
     SetMfa(SetUserPoolMfaConfigRequest),
     Tag(TagResourceRequest),
     Untag(UntagResourceRequest),
+    Restore(RestoreUserPoolRequest),
 }
 
 /// Does the same with the request of every call, or of every call but a creation.
@@ -44,6 +45,7 @@ macro_rules! each {
             Call::SetMfa($request) => $do,
             Call::Tag($request) => $do,
             Call::Untag($request) => $do,
+            Call::Restore($request) => $do,
         }
     };
     (@created $created:ident) => { Call::Create($created) };
@@ -127,6 +129,25 @@ impl Call {
         })
     }
 
+    /// Sets a user pool back to a revision, without its domains.
+    pub(crate) fn restore(id: &str, revision: i64) -> Self {
+        Self::Restore(RestoreUserPoolRequest {
+            user_pool_id: Some(id.to_owned()),
+            revision: Some(revision),
+            ..Default::default()
+        })
+    }
+
+    /// Sets a user pool back to a revision, with its domains.
+    pub(crate) fn restore_with_domains(id: &str, revision: i64) -> Self {
+        Self::Restore(RestoreUserPoolRequest {
+            user_pool_id: Some(id.to_owned()),
+            revision: Some(revision),
+            restore_domain: true,
+            ..Default::default()
+        })
+    }
+
     /// Adds a custom attribute for text.
     pub(crate) fn add_attribute(id: &str, name: &str) -> Self {
         Self::AddCustomAttributes(AddCustomAttributesRequest {
@@ -181,6 +202,12 @@ impl Call {
         self
     }
 
+    /// Whether this restores a user pool that is at the expected revision after it, so that it
+    /// changed nothing.
+    pub(crate) fn restores_nothing(&self, revision: i64) -> bool {
+        matches!(self, Self::Restore(request) if request.expected_revision == Some(revision))
+    }
+
     /// The user pool of the call, except the one that it creates.
     pub(crate) fn target(&self) -> Option<String> {
         let id = |arn: &Option<String>| {
@@ -195,6 +222,7 @@ impl Call {
             Self::DeleteDomain(request) => request.user_pool_id.clone(),
             Self::AddCustomAttributes(request) => request.user_pool_id.clone(),
             Self::SetMfa(request) => request.user_pool_id.clone(),
+            Self::Restore(request) => request.user_pool_id.clone(),
             Self::Tag(request) => id(&request.resource_arn),
             Self::Untag(request) => id(&request.resource_arn),
         }
@@ -228,6 +256,11 @@ impl Call {
             Self::Update(request) => {
                 let request = with(metadata, *request);
                 let response = client.update_user_pool(request).await?.into_inner();
+                (response.user_pool, response.revision, response.position)
+            }
+            Self::Restore(request) => {
+                let request = with(metadata, request);
+                let response = client.restore_user_pool(request).await?.into_inner();
                 (response.user_pool, response.revision, response.position)
             }
             Self::Delete(request) => answer!(delete_user_pool(request)),

@@ -17,6 +17,7 @@ mod pipes;
 mod proofs;
 mod proto;
 mod refusals;
+mod restore;
 mod tls;
 mod updates;
 mod user_pools;

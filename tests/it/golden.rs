@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The directories with events: those of the first version, and those that came later.
-const HISTORIES: [&str; 2] = ["events", "events-2"];
+const HISTORIES: [&str; 3] = ["events", "events-2", "events-3"];
 
 #[test]
 fn the_form_of_every_event_is_stable() {

@@ -48,6 +48,7 @@ mod races;
 mod random;
 mod read_model;
 mod readme;
+mod restore;
 mod rules;
 mod schema;
 mod security;

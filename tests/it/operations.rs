@@ -166,3 +166,23 @@ async fn the_documented_backup_and_restore_work() {
     let listed = restored.client().await.list_user_pools(all).await.expect("a list");
     assert_eq!(listed.into_inner().user_pools.len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runbook_undoes_an_update_and_a_deletion() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let id = create(&mut client, "people").await;
+    for call in [
+        Call::assign(&id, "people-login"),
+        Call::set_tag(&id, "team", "people"),
+        Call::remove_tag(&id, "team"),
+    ] {
+        call.send(&mut client).await.expect("changed");
+    }
+    take_runbook("Undo a bad update", &server).await;
+    for call in [Call::release(&id, "people-login"), Call::delete(&id)] {
+        call.send(&mut client).await.expect("changed");
+    }
+    take_runbook("Bring back a deleted user pool", &server).await;
+    server.stop().await;
+}

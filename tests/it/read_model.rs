@@ -1,6 +1,7 @@
 //! The read model shows what the log says, or it is rebuilt: nothing else is ever served.
 
 mod lost_records;
+mod restored;
 
 use std::{error::Error as _, fs, path::Path, process::Command, sync::Arc};
 
@@ -289,6 +290,7 @@ fn event(position: i64, id: &str, revision: i64, payload: Payload) -> UserPoolEv
         Payload::UserPoolUntagged(_) => UserPoolEventType::UserPoolUntagged,
         Payload::CustomAttributesAdded(_) => UserPoolEventType::CustomAttributesAdded,
         Payload::UserPoolMfaConfigSet(_) => UserPoolEventType::UserPoolMfaConfigSet,
+        Payload::UserPoolRestored(_) => UserPoolEventType::UserPoolRestored,
     };
     UserPoolEvent {
         position,

@@ -14,8 +14,8 @@ use userpool::{
         UpdateUserPoolRequest, UserPool,
     },
     user_pool::{
-        CheckedCommand, Command, DomainName, Event, Facts, Limits, Rejection, UserPoolId,
-        UserPoolState, decide, evolve,
+        CheckedCommand, Command, DomainName, DomainOwners, Event, Facts, Limits, Rejection,
+        UserPoolId, UserPoolState, decide, evolve,
     },
 };
 
@@ -42,7 +42,7 @@ fn given(commands: impl IntoIterator<Item = Command>) -> Scenario {
     let facts = Facts {
         user_pool_id: id(ID),
         revision: 0,
-        domain_owner: None,
+        domain_owners: DomainOwners::new(),
         user_pool_count: 0,
         limits: Limits::default(),
     };
@@ -53,7 +53,9 @@ fn given(commands: impl IntoIterator<Item = Command>) -> Scenario {
 impl Scenario {
     /// The prefix in the command belongs to another user pool.
     fn with_the_prefix_taken(mut self) -> Self {
-        self.facts.domain_owner = Some(id("us-east-1_Another00"));
+        let another = id("us-east-1_Another00");
+        let names = ["people-login", "another", "a"].map(str::to_owned);
+        self.facts.domain_owners = names.map(|name| (name, another.clone())).into();
         self
     }
 
@@ -105,6 +107,7 @@ impl Decision {
         match events.remove(0) {
             Event::UserPoolCreated(created) => created.user_pool.expect("a user pool"),
             Event::UserPoolUpdated(updated) => updated.user_pool.expect("a user pool"),
+            Event::UserPoolRestored(restored) => restored.user_pool.expect("a user pool"),
             event @ (Event::UserPoolDeleted(_)
             | Event::UserPoolDomainCreated(_)
             | Event::UserPoolDomainUpdated(_)

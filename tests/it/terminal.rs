@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
     os::fd::OwnedFd,
     process::Stdio,
 };
@@ -40,22 +40,55 @@ impl Terminal {
 
     /// Everything that is written to the terminal until the last process ends.
     pub(crate) fn output(self) -> String {
-        let Self { mut controller, device } = self;
-        drop(device);
-        let (mut output, mut buffer) = (Vec::new(), [0; 4096]);
-        loop {
-            match controller.read(&mut buffer) {
-                Ok(count) => output.extend_from_slice(&buffer[..count]),
-                // The last process has closed the terminal.
-                Err(error)
-                    if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) =>
-                {
-                    break;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-                Err(error) => unreachable!("{error}"),
+        self.person().read_to_end()
+    }
+
+    /// The person at the terminal of the processes that were started.
+    pub(crate) fn person(self) -> Person {
+        Person { controller: self.controller, seen: Vec::new() }
+    }
+}
+
+/// A person at a terminal.
+#[derive(Debug)]
+pub(crate) struct Person {
+    controller: File,
+    seen: Vec<u8>,
+}
+
+impl Person {
+    /// Reads until this text appears.
+    pub(crate) fn read_until(&mut self, text: &str) {
+        while !String::from_utf8_lossy(&self.seen).contains(text) {
+            assert!(self.read(), "{text} is not in {}", String::from_utf8_lossy(&self.seen));
+        }
+    }
+
+    /// Types a line.
+    pub(crate) fn type_line(&mut self, line: &str) {
+        self.controller.write_all(format!("{line}\n").as_bytes()).expect("typed");
+    }
+
+    /// Reads until the last process ends. Returns everything that was written.
+    pub(crate) fn read_to_end(mut self) -> String {
+        while self.read() {}
+        String::from_utf8(self.seen).expect("UTF-8").replace("\r\n", "\n")
+    }
+
+    /// Reads more, unless the last process has closed the terminal.
+    fn read(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        match self.controller.read(&mut buffer) {
+            Ok(count) => {
+                self.seen.extend_from_slice(&buffer[..count]);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+            Err(error) => {
+                let closed = Some(rustix::io::Errno::IO.raw_os_error());
+                assert_eq!(error.raw_os_error(), closed, "{error}");
+                false
             }
         }
-        String::from_utf8(output).expect("UTF-8").replace("\r\n", "\n")
     }
 }

@@ -12,7 +12,8 @@ use std::{
 };
 
 use super::history::{
-    Entry, EventKind, Moment, Objection, Operation, Outcome, RecordedEvent, Refusal, pools,
+    Entry, EventKind, Moment, Objection, Operation, Outcome, RecordedEvent, Refusal, ShownPool,
+    pools,
 };
 
 /// The state of a user pool after one of its events.
@@ -51,7 +52,8 @@ impl Operation {
             | Self::Update { .. }
             | Self::Delete { .. }
             | Self::Assign { .. }
-            | Self::Release { .. } => true,
+            | Self::Release { .. }
+            | Self::Restore { .. } => true,
             Self::Describe { .. }
             | Self::DescribeDomain { .. }
             | Self::ListPools
@@ -68,6 +70,10 @@ impl Operation {
                 *pool == event.pool && *value == number && fits
             }
             (Self::Delete { pool }, EventKind::Deleted) => *pool == event.pool,
+            (
+                Self::Restore { pool, revision: wanted, .. },
+                EventKind::Restored { revision, .. },
+            ) => *pool == event.pool && wanted == revision,
             (Self::Assign { pool, prefix: operation }, EventKind::Assigned { prefix })
             | (Self::Release { pool, prefix: operation }, EventKind::Released { prefix }) => {
                 *pool == event.pool && operation == prefix
@@ -106,7 +112,9 @@ impl States {
             },
             (None, _) => return Err("the user pool was never created"),
             (Some(_), EventKind::Created { .. }) => return Err("the user pool was created twice"),
-            (Some(pool), _) if pool.deleted => return Err("the user pool was deleted"),
+            (Some(pool), kind) if pool.deleted && !matches!(kind, EventKind::Restored { .. }) => {
+                return Err("the user pool was deleted");
+            }
             (Some(pool), kind) => {
                 let pool = Pool { revision: *revision, position: *position, ..pool };
                 self.after(pool, id, *position, kind)?
@@ -147,7 +155,36 @@ impl States {
                 self.owners.entry(prefix.clone()).or_default().push((position, None));
                 Ok(Pool { domain: None, ..pool })
             }
+            EventKind::Restored { revision, value, domain, was_deleted } => {
+                let past = self.past(id, *revision).filter(|past| !past.deleted);
+                let past = past.ok_or("there is nothing to restore")?.clone();
+                if (past.value, pool.deleted) != (*value, *was_deleted) {
+                    return Err("the user pool is not restored to what it was");
+                }
+                if *domain != pool.domain && *domain != past.domain {
+                    return Err("the user pool gets a domain that it did not have");
+                }
+                if (pool.value, pool.deleted, &pool.domain) == (*value, false, domain) {
+                    return Err("nothing was restored");
+                }
+                if *domain != pool.domain {
+                    if domain.as_ref().is_some_and(|name| self.owner(name, position).is_some()) {
+                        return Err("the domain has an owner");
+                    }
+                    for (name, owner) in [(&pool.domain, None), (domain, Some(id.to_owned()))] {
+                        let Some(name) = name else { continue };
+                        self.owners.entry(name.clone()).or_default().push((position, owner));
+                    }
+                }
+                Ok(Pool { value: *value, domain: domain.clone(), deleted: false, ..pool })
+            }
         }
+    }
+
+    /// The state of the user pool at a revision.
+    fn past(&self, id: &str, revision: i64) -> Option<&Pool> {
+        let states = self.pools.get(id)?.iter().map(|(_, pool)| pool);
+        states.into_iter().find(|pool| pool.revision == revision)
     }
 
     /// The state of the user pool after this position.
@@ -194,6 +231,11 @@ fn acknowledged(log: &[RecordedEvent], changes: &BTreeMap<u64, &Entry>) -> Resul
             {
                 return Err(Objection::WrongPosition { number, position: event.position });
             }
+            (Outcome::Restored(shown), Some(event))
+                if (event.revision, event.position) != (shown.revision, shown.position) =>
+            {
+                return Err(Objection::WrongPosition { number, position: event.position });
+            }
             (Outcome::NotRecorded | Outcome::Refused { tried_before: false, .. }, Some(_)) => {
                 return Err(Objection::DeniedButRecorded { number });
             }
@@ -206,7 +248,11 @@ fn acknowledged(log: &[RecordedEvent], changes: &BTreeMap<u64, &Entry>) -> Resul
 /// When the recorded result of a change was acknowledged; any other change may take
 /// effect at any time after its request.
 fn answered(entry: &Entry) -> Moment {
-    if matches!(entry.outcome, Outcome::Recorded { .. }) { entry.returned } else { Moment::MAX }
+    if matches!(entry.outcome, Outcome::Recorded { .. } | Outcome::Restored(_)) {
+        entry.returned
+    } else {
+        Moment::MAX
+    }
 }
 
 /// No change is recorded before one that was acknowledged before its request.
@@ -315,6 +361,7 @@ fn place(read: &Entry, states: &States, log: &[RecordedEvent], from: i64, to: i6
         | Outcome::NotRecorded
         | Outcome::Refused { .. }
         | Outcome::Pool(_)
+        | Outcome::Restored(_)
         | Outcome::Owner(_) => (from..=to).find(|place| explains(read, states, *place)),
     }
 }
@@ -323,13 +370,41 @@ fn place(read: &Entry, states: &States, log: &[RecordedEvent], from: i64, to: i6
 fn explains(read: &Entry, states: &States, place: i64) -> bool {
     let pool = |id: &str| states.pool(id, place);
     let active = |id: &str| pool(id).filter(|pool| !pool.deleted);
+    let is_at = |id: &str, shown: &ShownPool| {
+        active(id).is_some_and(|pool| {
+            (pool.revision, pool.position, pool.value)
+                == (shown.revision, shown.position, shown.value)
+                && pool.domain == shown.domain
+        })
+    };
     match (&read.operation, &read.outcome) {
-        (Operation::Describe { pool: id }, Outcome::Pool(shown)) => {
-            active(id).is_some_and(|pool| {
-                (pool.revision, pool.position, pool.value)
-                    == (shown.revision, shown.position, shown.value)
-                    && pool.domain == shown.domain
-            })
+        (Operation::Describe { pool: id }, Outcome::Pool(shown)) => is_at(id, shown),
+        // Also of one that changed nothing, and so is not in the log.
+        (Operation::Restore { pool: id, revision, domain }, Outcome::Restored(shown)) => {
+            let past = states.past(id, *revision).filter(|past| !past.deleted);
+            is_at(id, shown)
+                && past.is_some_and(|past| {
+                    past.value == shown.value && (!domain || past.domain == shown.domain)
+                })
+        }
+        (
+            Operation::Restore { pool: id, revision, .. },
+            Outcome::Refused { refusal: Refusal::BeyondEnd { current }, .. },
+        ) => current < revision && pool(id).is_some_and(|pool| pool.revision == *current),
+        (
+            Operation::Restore { pool: id, revision, .. },
+            Outcome::Refused { refusal: Refusal::Deletion, .. },
+        ) => {
+            let has_come = pool(id).is_some_and(|pool| pool.revision >= *revision);
+            has_come && states.past(id, *revision).is_some_and(|past| past.deleted)
+        }
+        (
+            Operation::Restore { pool: id, revision, domain: true },
+            Outcome::Refused { refusal: Refusal::DomainTaken, .. },
+        ) => {
+            let past = states.past(id, *revision).and_then(|past| past.domain.as_deref());
+            let owner = past.and_then(|prefix| states.owner(prefix, place));
+            owner.is_some_and(|owner| owner != id)
         }
         (Operation::DescribeDomain { prefix }, Outcome::Owner(owner)) => {
             states.owner(prefix, place) == owner.as_deref()
@@ -338,6 +413,7 @@ fn explains(read: &Entry, states: &States, place: i64) -> bool {
             Operation::Describe { pool: id }
             | Operation::Update { pool: id, .. }
             | Operation::Delete { pool: id }
+            | Operation::Restore { pool: id, .. }
             | Operation::Assign { pool: id, .. },
             Outcome::Refused { refusal: Refusal::NotFound, .. },
         ) => pool(id).is_none(),

@@ -16,8 +16,8 @@ use tonic_types::StatusExt as _;
 use userpool::proto::{
     CreateUserPoolDomainRequest, CreateUserPoolRequest, DeleteUserPoolDomainRequest,
     DeleteUserPoolRequest, DescribeUserPoolDomainRequest, DescribeUserPoolRequest,
-    ListUserPoolEventsRequest, ListUserPoolsRequest, UpdateUserPoolRequest, UserPool,
-    user_pool_history_service_client::UserPoolHistoryServiceClient,
+    ListUserPoolEventsRequest, ListUserPoolsRequest, RestoreUserPoolRequest, UpdateUserPoolRequest,
+    UserPool, user_pool_history_service_client::UserPoolHistoryServiceClient,
     user_pool_service_client::UserPoolServiceClient,
 };
 use uuid::Uuid;
@@ -108,7 +108,7 @@ where
         drop(pools);
         let Some(pool) = self.random.pick(&newest).cloned() else { return Operation::Create };
         let prefix = (*self.random.pick(&PREFIXES).expect("a prefix")).to_owned();
-        match self.random.below(20) {
+        match self.random.below(23) {
             0 => Operation::Create,
             1..=5 => {
                 // Revisions are small, so guesses are sometimes right.
@@ -122,6 +122,10 @@ where
             13..=15 => Operation::Describe { pool },
             16 | 17 => Operation::DescribeDomain { prefix },
             18 => Operation::ListPools,
+            20..=22 => {
+                let revision = i64::try_from(self.random.below(12) + 1).expect("a small number");
+                Operation::Restore { pool, revision, domain: self.random.once_in(2) }
+            }
             _ => Operation::ListEvents,
         }
     }
@@ -248,6 +252,19 @@ where
                 let answer = self.pools.delete_user_pool_domain(request).await?.into_inner();
                 Ok(Outcome::Recorded { revision: answer.revision, position: answer.position })
             }
+            Operation::Restore { pool, revision, domain } => {
+                let message = RestoreUserPoolRequest {
+                    user_pool_id: Some(pool.clone()),
+                    revision: Some(*revision),
+                    restore_domain: *domain,
+                    request_id,
+                    ..Default::default()
+                };
+                let request = self.request(number, message);
+                let answer = self.pools.restore_user_pool(request).await?.into_inner();
+                let pool = answer.user_pool.expect("a user pool");
+                Ok(Outcome::Restored(shown_pool(pool, answer.revision, answer.position)))
+            }
             Operation::Describe { .. }
             | Operation::DescribeDomain { .. }
             | Operation::ListPools
@@ -265,12 +282,7 @@ where
                 let request = self.request(number, message);
                 let shown = self.pools.describe_user_pool(request).await?.into_inner();
                 let pool = shown.user_pool.expect("a user pool");
-                Ok(Outcome::Pool(ShownPool {
-                    revision: shown.revision,
-                    position: shown.position,
-                    value: value(&pool),
-                    domain: pool.domain,
-                }))
+                Ok(Outcome::Pool(shown_pool(pool, shown.revision, shown.position)))
             }
             Operation::DescribeDomain { prefix } => {
                 let message = DescribeUserPoolDomainRequest {
@@ -313,13 +325,18 @@ where
             | Operation::Update { .. }
             | Operation::Delete { .. }
             | Operation::Assign { .. }
-            | Operation::Release { .. } => unreachable!("{operation:?} is no read"),
+            | Operation::Release { .. }
+            | Operation::Restore { .. } => unreachable!("{operation:?} is no read"),
         }
     }
 }
 
 fn tags(number: u64) -> BTreeMap<String, String> {
     [(TAG.to_owned(), number.to_string())].into()
+}
+
+fn shown_pool(pool: UserPool, revision: i64, position: i64) -> ShownPool {
+    ShownPool { revision, position, value: value(&pool), domain: pool.domain }
 }
 
 /// The number of the last change, from the settings of a user pool.
@@ -345,6 +362,8 @@ fn refused(status: &Status) -> Option<Outcome> {
         }
         "DOMAIN_TAKEN" => known(Refusal::DomainTaken),
         "DOMAIN_NOT_FOUND" => known(Refusal::DomainNotFound),
+        "BEYOND_END" => known(Refusal::BeyondEnd { current: number("current") }),
+        "INVALID_REQUEST" => known(Refusal::Deletion),
         other => unreachable!("{other}: {status}"),
     }
 }

@@ -27,6 +27,12 @@ pub(crate) enum Operation {
         pool: String,
         prefix: String,
     },
+    /// Sets a user pool back to a revision, with or without its domain.
+    Restore {
+        pool: String,
+        revision: i64,
+        domain: bool,
+    },
     Describe {
         pool: String,
     },
@@ -51,6 +57,8 @@ pub(crate) enum Outcome {
     Refused { refusal: Refusal, tried_before: bool },
     /// The state of a user pool.
     Pool(ShownPool),
+    /// The state of a user pool that was restored. It may not have changed.
+    Restored(ShownPool),
     /// The user pool that has the prefix.
     Owner(Option<String>),
     /// All existing user pools, with their revisions.
@@ -63,11 +71,23 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NotFound,
-    Deleted { revision: i64 },
-    Revision { current: i64 },
-    HasDomain { domain: String },
+    Deleted {
+        revision: i64,
+    },
+    Revision {
+        current: i64,
+    },
+    HasDomain {
+        domain: String,
+    },
     DomainTaken,
     DomainNotFound,
+    /// The user pool does not have the revision yet.
+    BeyondEnd {
+        current: i64,
+    },
+    /// The user pool was deleted at the revision.
+    Deletion,
 }
 
 /// A user pool in an answer.
@@ -111,6 +131,7 @@ pub(crate) enum EventKind {
     Deleted,
     Assigned { prefix: String },
     Released { prefix: String },
+    Restored { revision: i64, value: u64, domain: Option<String>, was_deleted: bool },
 }
 
 /// What is wrong with a history.

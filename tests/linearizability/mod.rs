@@ -26,6 +26,15 @@ pub(crate) fn recorded(event: UserPoolEvent) -> RecordedEvent {
         Payload::UserPoolDeleted(_) => EventKind::Deleted,
         Payload::UserPoolDomainCreated(domain) => EventKind::Assigned { prefix: domain.domain },
         Payload::UserPoolDomainDeleted(domain) => EventKind::Released { prefix: domain.domain },
+        Payload::UserPoolRestored(restored) => {
+            let pool = restored.user_pool.expect("a user pool");
+            EventKind::Restored {
+                revision: restored.restored_revision,
+                value: clients::value(&pool),
+                domain: pool.domain,
+                was_deleted: restored.was_deleted,
+            }
+        }
         payload @ (Payload::UserPoolDomainUpdated(_)
         | Payload::UserPoolTagged(_)
         | Payload::UserPoolUntagged(_)

@@ -101,7 +101,8 @@ async fn serve(
 ) -> Response<Body> {
     let Serving { app, mut door, .. } = serving;
     let path = request.uri().path();
-    let is_read = ["/Describe", "/List", "/Watch"].iter().any(|read| path.contains(read));
+    let is_read =
+        ["/Describe", "/List", "/Watch", "/Restore"].iter().any(|read| path.contains(read));
     if is_read && !world.has_stale_reads {
         while world.is_cut_from_log(node) {
             sleep(milliseconds(50)).await;

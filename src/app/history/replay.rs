@@ -5,7 +5,7 @@ use prost_types::Timestamp;
 
 use crate::{
     event_log::{Position, ReadLimit},
-    proto::{self, UserPool, UserPoolEvent},
+    proto::{self, UserPoolEvent},
     user_pool::{UserPoolId, UserPoolState, evolve},
 };
 
@@ -17,10 +17,8 @@ const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 1024 * 1024 };
 /// A past state of a user pool, and its last event at that point.
 #[derive(Debug, Default)]
 pub struct ReplayResult {
-    /// The user pool; its last state if it was already deleted.
-    pub user_pool: UserPool,
-    /// Whether it was already deleted.
-    pub deleted: bool,
+    /// The state.
+    pub state: UserPoolState,
     /// The last event that was replayed, without its payload.
     pub last: UserPoolEvent,
 }
@@ -55,7 +53,6 @@ impl History {
         let now = proto::to_timestamp(now);
         let now = if proto::sort_key(newest) > proto::sort_key(now) { newest } else { now };
         let last = last_place(&sequence, *as_of, head, now).await?;
-        let mut state = UserPoolState::Absent;
         let mut replayed = ReplayResult::default();
         let mut place = 1;
         while place <= last {
@@ -63,15 +60,11 @@ impl History {
                 place += 1;
                 let at = event.record_time.unwrap_or_default();
                 if let Some(payload) = event.payload.take() {
-                    state = evolve(state, payload, at);
-                }
-                if let Some(pool) = state.user_pool() {
-                    replayed.user_pool = pool.clone();
+                    replayed.state = evolve(replayed.state, payload, at);
                 }
                 replayed.last = event;
             }
         }
-        replayed.deleted = state == UserPoolState::Deleted;
         if last > 0 {
             return Ok(replayed);
         }

@@ -15,7 +15,10 @@ use crate::{
     audit::merkle::leaf_hash,
     event_log::{Hash, Head, LogId, Position, Record},
     proto::{self, UserPoolEvent},
-    user_pool::{Event, EventFacts, UserPoolId, check_event, is_protected},
+    user_pool::{
+        DomainOwners, Event, EventFacts, UserPoolId, assigned_domains, check_event, is_protected,
+        removed_domains,
+    },
 };
 
 use super::{
@@ -44,34 +47,34 @@ pub(in crate::app) struct Changes {
 
 /// How an event changes the indexes, in addition to its user pool.
 #[derive(Debug)]
-pub(in crate::app) enum IndexChange {
-    /// The number of user pools increases by one.
-    Created,
-    /// The number of user pools decreases by one.
-    Deleted,
-    /// The domain with this name gets this owner, or none.
-    Domain(String, Option<UserPoolId>),
-    /// No index changes.
-    Nothing,
+pub(in crate::app) struct IndexChange {
+    /// How many user pools there are more.
+    user_pools: i64,
+    /// The domains that its user pool gets.
+    assigned: Vec<String>,
+    /// The domains that its user pool loses.
+    removed: Vec<String>,
 }
 
 impl IndexChange {
     /// The change that an event with this payload causes.
-    pub(in crate::app) fn by(payload: &Event, id: &UserPoolId) -> Self {
-        match payload {
-            Event::UserPoolCreated(_) => Self::Created,
-            Event::UserPoolDeleted(_) => Self::Deleted,
-            Event::UserPoolDomainCreated(created) => {
-                Self::Domain(created.domain.clone(), Some(id.clone()))
-            }
-            Event::UserPoolDomainDeleted(deleted) => Self::Domain(deleted.domain.clone(), None),
+    pub(in crate::app) fn by(payload: &Event) -> Self {
+        let user_pools = match payload {
+            Event::UserPoolCreated(_) => 1,
+            Event::UserPoolDeleted(_) => -1,
+            Event::UserPoolRestored(restored) => i64::from(restored.was_deleted),
             Event::UserPoolUpdated(_)
+            | Event::UserPoolDomainCreated(_)
             | Event::UserPoolDomainUpdated(_)
+            | Event::UserPoolDomainDeleted(_)
             | Event::UserPoolTagged(_)
             | Event::UserPoolUntagged(_)
             | Event::CustomAttributesAdded(_)
-            | Event::UserPoolMfaConfigSet(_) => Self::Nothing,
-        }
+            | Event::UserPoolMfaConfigSet(_) => 0,
+        };
+        let assigned = assigned_domains(payload).to_vec();
+        let removed = removed_domains(payload).to_vec();
+        Self { user_pools, assigned, removed }
     }
 }
 
@@ -133,19 +136,20 @@ impl Changes {
         created_position: i64,
     ) {
         let Checkpoint { user_pool_count, domain_count, digest, .. } = &mut self.checkpoint;
-        match index_change {
-            IndexChange::Created => *user_pool_count = user_pool_count.saturating_add(1),
-            IndexChange::Deleted => *user_pool_count = user_pool_count.saturating_sub(1),
-            IndexChange::Domain(name, owner) => {
-                let sum = row_sum(&key::domain(&name), &domain_row(&event.user_pool_id));
-                // A domain is removed by the user pool that owns it.
-                (*digest, *domain_count) = match owner {
-                    Some(_) => (digest.wrapping_add(sum), domain_count.saturating_add(1)),
-                    None => (digest.wrapping_sub(sum), domain_count.saturating_sub(1)),
-                };
-                self.domains.insert(name, owner);
-            }
-            IndexChange::Nothing => (),
+        let IndexChange { user_pools, assigned, removed } = index_change;
+        *user_pool_count = user_pool_count.saturating_add_signed(user_pools);
+        // A domain is removed by the user pool that owns it.
+        let sum = |name: &str| row_sum(&key::domain(name), &domain_row(&event.user_pool_id));
+        for name in removed {
+            *digest = digest.wrapping_sub(sum(&name));
+            *domain_count = domain_count.saturating_sub(1);
+            self.domains.insert(name, None);
+        }
+        for name in assigned {
+            *digest = digest.wrapping_add(sum(&name));
+            *domain_count = domain_count.saturating_add(1);
+            let owner = UserPoolId::from_trusted(event.user_pool_id.clone());
+            self.domains.insert(name, Some(owner));
         }
         let request_id = event.request_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
         if let Some(request_id) = request_id {
@@ -184,11 +188,8 @@ impl Changes {
         let Some(payload) = event.payload.take() else { return Ok(()) };
         let id = UserPoolId::from_trusted(event.user_pool_id.clone());
         let before = self.pool(model, &id)?;
-        let index_change = IndexChange::by(&payload, &id);
-        let domain_owner = match &index_change {
-            IndexChange::Domain(name, _) => self.owner(model, name)?,
-            IndexChange::Created | IndexChange::Deleted | IndexChange::Nothing => None,
-        };
+        let index_change = IndexChange::by(&payload);
+        let assigned = index_change.assigned.iter().map(String::as_str);
         let facts = EventFacts {
             user_pool_id: &id,
             domain: before.user_pool.as_ref().and_then(|pool| pool.domain.as_deref()),
@@ -197,7 +198,7 @@ impl Changes {
             deleted: before.deleted,
             revision: before.revision,
             event_revision: event.revision,
-            domain_owner: domain_owner.as_ref(),
+            domain_owners: self.owners(model, assigned)?,
         };
         check_event(&facts, &payload).map_err(|source| ProjectError::Contradiction {
             position: Position(to_unsigned(event.position)),
@@ -214,12 +215,20 @@ impl Changes {
         Ok(())
     }
 
-    /// The owner of a domain after these changes.
-    pub(in crate::app) fn owner(
+    /// The owners of those of some domains that are in use after these changes.
+    pub(in crate::app) fn owners<'a>(
         &self,
         model: &ReadModel,
-        domain: &str,
-    ) -> Result<Option<UserPoolId>, ReadModelError> {
+        domains: impl IntoIterator<Item = &'a str>,
+    ) -> Result<DomainOwners, ReadModelError> {
+        let mut owners = DomainOwners::new();
+        for domain in domains {
+            owners.extend(self.owner(model, domain)?.map(|owner| (domain.to_owned(), owner)));
+        }
+        Ok(owners)
+    }
+
+    fn owner(&self, model: &ReadModel, domain: &str) -> Result<Option<UserPoolId>, ReadModelError> {
         match self.domains.get(domain) {
             Some(owner) => Ok(owner.clone()),
             None => model.domain_owner(domain),

@@ -50,6 +50,8 @@ impl ReadModel {
 
 #[cfg(test)]
 mod tests {
+    use std::mem;
+
     use futures_util::FutureExt as _;
     use proptest::{prelude::*, sample::Index};
 
@@ -58,7 +60,7 @@ mod tests {
         proto::{
             DeletedUserPools, ListUserPoolsRequest, UserPool, UserPoolCreated, UserPoolDeleted,
             UserPoolDomainCreated, UserPoolDomainDeleted, UserPoolEvent, UserPoolFilter,
-            UserPoolUpdated,
+            UserPoolRestored, UserPoolUpdated,
         },
         user_pool::{Event, PoolPageRequest},
     };
@@ -72,6 +74,7 @@ mod tests {
         id: String,
         revision: i64,
         domain: Option<String>,
+        is_deleted: bool,
     }
 
     impl Pool {
@@ -88,7 +91,7 @@ mod tests {
         let mut events = Vec::new();
         for (position, (kind, pool)) in (1..).zip(choices) {
             let name = format!("the name of position {position}");
-            let kind = if pools.is_empty() { 0 } else { kind.index(4) };
+            let kind = if pools.is_empty() { 0 } else { kind.index(5) };
             if kind == 0 {
                 let id = format!("us-east-1_{position:09}");
                 pools.push(Pool { id, ..Pool::default() });
@@ -96,6 +99,8 @@ mod tests {
             let index = if kind == 0 { pools.len() - 1 } else { pool.index(pools.len()) };
             let pool = &mut pools[index];
             pool.revision += 1;
+            // A deleted user pool can only be restored.
+            let kind = if pool.is_deleted { 4 } else { kind };
             let payload = match (kind, pool.domain.clone()) {
                 (0, _) => Event::UserPoolCreated(Box::new(UserPoolCreated {
                     user_pool: Some(pool.settings(name)),
@@ -109,7 +114,22 @@ mod tests {
                     pool.domain = Some(domain.clone());
                     Event::UserPoolDomainCreated(UserPoolDomainCreated { domain, settings: None })
                 }
-                (2, None) => Event::UserPoolDeleted(UserPoolDeleted {}),
+                (2, None) => {
+                    pool.is_deleted = true;
+                    Event::UserPoolDeleted(UserPoolDeleted {})
+                }
+                (4, before) => {
+                    pool.domain = (position % 2 == 0).then(|| format!("domain-{position}"));
+                    let was_deleted = mem::take(&mut pool.is_deleted);
+                    Event::UserPoolRestored(Box::new(UserPoolRestored {
+                        restored_revision: 1,
+                        was_deleted,
+                        assigned_domains: pool.domain.clone().into_iter().collect(),
+                        removed_domains: before.into_iter().collect(),
+                        user_pool: Some(pool.settings(name)),
+                        ..UserPoolRestored::default()
+                    }))
+                }
                 _ => Event::UserPoolUpdated(Box::new(UserPoolUpdated {
                     user_pool: Some(pool.settings(name)),
                     ..UserPoolUpdated::default()
@@ -125,12 +145,6 @@ mod tests {
                 payload: Some(payload),
                 ..UserPoolEvent::default()
             });
-            if matches!(
-                events.last().and_then(|event| event.payload.as_ref()),
-                Some(Event::UserPoolDeleted(_))
-            ) {
-                pools.swap_remove(index);
-            }
         }
         events
     }

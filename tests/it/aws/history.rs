@@ -11,6 +11,7 @@ use userpool::{
 };
 
 use crate::{
+    calls::Call,
     metrics::Reading,
     support::{TestServer, create as create_over_grpc},
 };
@@ -131,5 +132,27 @@ async fn requests_are_counted_by_operation_and_type() {
     ] {
         assert!((reading.value(series) - count).abs() < 0.5, "{series}\n{}", reading.text);
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_restored_user_pool_is_shown_again() {
+    let server = start().await;
+    let mut client = server.client().await;
+    let id = create(&server, r#"{"PoolName":"people"}"#).await;
+    let body = json!({ "UserPoolId": id }).to_string();
+    let before = call(&server, "DescribeUserPool", &body).await.json();
+    assert_eq!(call(&server, "DeleteUserPool", &body).await.status, 200);
+    let gone = call(&server, "DescribeUserPool", &body).await;
+    assert_eq!(gone.error().0, "ResourceNotFoundException");
+
+    Call::restore(&id, 1).send(&mut client).await.expect("restored");
+    let mut restored = call(&server, "DescribeUserPool", &body).await.json();
+    let modified = &mut restored["UserPool"]["LastModifiedDate"];
+    assert_ne!(*modified, before["UserPool"]["LastModifiedDate"]);
+    *modified = before["UserPool"]["LastModifiedDate"].clone();
+    assert_eq!(restored, before);
+    let list = call(&server, "ListUserPools", r#"{"MaxResults":10}"#).await.json();
+    assert_eq!(list["UserPools"][0]["Id"], id.as_str());
     server.stop().await;
 }

@@ -18,14 +18,15 @@ use userpool::{
         CreateUserPoolRequest, DeleteUserPoolDomainRequest, DeleteUserPoolRequest,
         DescribeUserPoolDomainRequest, DescribeUserPoolRequest, GetUserPoolMfaConfigRequest,
         ListTagsForResourceRequest, ListUserPoolDomainsRequest, ListUserPoolEventsRequest,
-        ListUserPoolsRequest, ReplayUserPoolRequest, SetUserPoolMfaConfigRequest, SignedCheckpoint,
-        TagResourceRequest, UntagResourceRequest, UpdateUserPoolDomainRequest,
-        UpdateUserPoolRequest, UserPool, UserPoolEvent, VerifyUserPoolHistoryRequest,
-        WatchUserPoolEventsRequest,
+        ListUserPoolsRequest, ReplayUserPoolRequest, RestoreUserPoolRequest,
+        SetUserPoolMfaConfigRequest, SignedCheckpoint, TagResourceRequest, UntagResourceRequest,
+        UpdateUserPoolDomainRequest, UpdateUserPoolRequest, UserPool, UserPoolEvent,
+        VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
     },
     user_pool::{
         self, CheckedCommand, Command, DomainName, Event, Facts, Limits, PageRequest,
-        PoolPageRequest, UserPoolArns, UserPoolId, UserPoolState, decide, evolve,
+        PoolPageRequest, RestorePoint, UserPoolArns, UserPoolId, UserPoolState, assigned_domains,
+        decide, evolve, removed_domains,
     },
 };
 
@@ -73,6 +74,7 @@ pub(crate) fn requests(bytes: &[u8]) {
     read(bytes, |request: UntagResourceRequest| {
         CheckedCommand::untag_resource(request, &arns).is_ok()
     });
+    read(bytes, |request: RestoreUserPoolRequest| RestorePoint::parse(&request).is_ok());
     read(bytes, |request: ListTagsForResourceRequest| arns.parse_request(&request).is_ok());
     read(bytes, |request: GetUserPoolMfaConfigRequest| {
         user_pool::parse_mfa_config_request(request).is_ok()
@@ -209,22 +211,36 @@ fn aws_json<M: Message + Name + Default + PartialEq + Debug>(bytes: &[u8]) {
     assert_eq!(again, Some(message));
 }
 
-/// A sequence of commands of four bytes each, on four user pools and three prefixes.
+/// A sequence of commands of four bytes each, on four user pools and three prefixes. A first
+/// byte of 200 or more restores a user pool.
 pub(crate) fn commands(bytes: &[u8]) {
-    let mut pools: [(UserPoolState, i64); 4] = Default::default();
+    // The states after each event.
+    let mut pools: [Vec<UserPoolState>; 4] = Default::default();
     let mut owners: BTreeMap<String, usize> = BTreeMap::new();
     for (step, at) in bytes.chunks_exact(4).take(64).zip(1_i64..) {
         let [what, place, prefix, expected] = *step else { return };
         let place = usize::from(place) % pools.len();
         let id = format!("us-east-1_00000000{place}");
         let prefix = format!("prefix-{}", prefix % 3);
-        let command = command(what, &id, &prefix, expected);
-        let (state, revision) = pools[place].clone();
-        let owner = owners.get(&prefix).map(|owner| format!("us-east-1_00000000{owner}"));
+        let state = pools[place].last().cloned().unwrap_or_default();
+        let revision = i64::try_from(pools[place].len()).expect("a small number");
+        let command = if what < 200 {
+            command(what, &id, &prefix, expected)
+        } else {
+            let restored = usize::from(what) % pools[place].len().max(1);
+            let past = pools[place].get(restored).cloned().unwrap_or_default();
+            let Some(command) = restore(&id, restored, past, expected % 2 == 0) else { continue };
+            command
+        };
+        let owner = |name: &str| {
+            let owner = owners.get(name)?;
+            Some((name.to_owned(), user_pool_id(format!("us-east-1_00000000{owner}"))))
+        };
+        let domain_owners = command.assigned_domains().into_iter().filter_map(owner).collect();
         let facts = Facts {
             user_pool_id: user_pool_id(id),
             revision,
-            domain_owner: owner.map(user_pool_id),
+            domain_owners,
             user_pool_count: 0,
             limits: Limits::default(),
         };
@@ -233,12 +249,12 @@ pub(crate) fn commands(bytes: &[u8]) {
         for event in events {
             assert!(expected.is_none_or(|expected| expected == revision || revision == 0));
             owned(&mut owners, place, &event);
-            let (state, revision) = std::mem::take(&mut pools[place]);
             let at = Timestamp { seconds: at, nanos: 0 };
-            pools[place] = (evolve(state, event, at), revision + 1);
+            pools[place].push(evolve(state.clone(), event, at));
         }
-        for (place, (state, _)) in pools.iter().enumerate() {
-            let shown = state.user_pool().and_then(|pool| pool.domain.clone());
+        for (place, states) in pools.iter().enumerate() {
+            let pool = states.last().and_then(UserPoolState::user_pool);
+            let shown = pool.and_then(|pool| pool.domain.clone());
             let has = owners.iter().find(|(_, pool)| **pool == place).map(|(prefix, _)| prefix);
             assert_eq!(shown.as_ref(), has, "a domain is shown by its one owner");
         }
@@ -287,21 +303,22 @@ fn command(what: u8, id: &str, prefix: &str, variant: u8) -> Command {
     checked.expect("a legal request").command
 }
 
+/// The command, unless the user pool was deleted at that revision.
+fn restore(id: &str, index: usize, past: UserPoolState, domain: bool) -> Option<Command> {
+    let request = RestoreUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        revision: Some(i64::try_from(index).expect("a small number") + 1),
+        restore_domain: domain,
+        ..Default::default()
+    };
+    CheckedCommand::restore_user_pool(request, past).ok().map(|checked| checked.command)
+}
+
 fn owned(owners: &mut BTreeMap<String, usize>, place: usize, event: &Event) {
-    match event {
-        Event::UserPoolDomainCreated(created) => {
-            assert_eq!(owners.insert(created.domain.clone(), place), None, "one owner");
-        }
-        Event::UserPoolDomainDeleted(deleted) => {
-            assert_eq!(owners.remove(&deleted.domain), Some(place), "its owner");
-        }
-        Event::UserPoolCreated(_)
-        | Event::UserPoolUpdated(_)
-        | Event::UserPoolDeleted(_)
-        | Event::UserPoolDomainUpdated(_)
-        | Event::UserPoolTagged(_)
-        | Event::UserPoolUntagged(_)
-        | Event::CustomAttributesAdded(_)
-        | Event::UserPoolMfaConfigSet(_) => (),
+    for domain in removed_domains(event) {
+        assert_eq!(owners.remove(domain), Some(place), "its owner");
+    }
+    for domain in assigned_domains(event) {
+        assert_eq!(owners.insert(domain.clone(), place), None, "one owner");
     }
 }

@@ -62,7 +62,7 @@ async fn a_deleted_user_pool_is_told_with_its_time_and_how_to_see_it() {
     let message = format!(
         "userpool: User pool {id} does not exist.\n  it was deleted at 2017-12-11T00:00:02.000Z: \
          see its last state with \"userpool replay {id}\", and its events with \"userpool history \
-         {id}\"\n  USER_POOL_DELETED aws_error=ResourceNotFoundException \
+         {id}\"; bring it back with \"userpool restore {id} --to 1\"\n  USER_POOL_DELETED aws_error=ResourceNotFoundException \
          deletion_time=2017-12-11T00:00:02.000Z revision=2 user_pool_id={id}\n"
     );
     for arguments in [

@@ -111,7 +111,7 @@ impl Ledger {
                 self.retriable.extend(Some(attempt).filter(|attempt| attempt.has_request_id));
                 None
             }
-            Outcome::Refused => {
+            Outcome::NotRecorded => {
                 assert_eq!(recorded, None, "refused, and recorded: {attempt}");
                 None
             }
@@ -139,8 +139,8 @@ impl Ledger {
                 self.fresh.push(attempt);
                 1
             }
-            (Outcome::Refused, None) => 0,
-            (Outcome::Refused | Outcome::Unknown, _) => {
+            (Outcome::NotRecorded, None) => 0,
+            (Outcome::NotRecorded | Outcome::Unknown, _) => {
                 unreachable!("{attempt} after {recorded:?}")
             }
         }

@@ -53,7 +53,7 @@ pub(super) enum Outcome {
         shown: Option<u64>,
     },
     /// Nothing was recorded.
-    Refused,
+    NotRecorded,
     /// There was no answer.
     Unknown,
 }
@@ -75,9 +75,14 @@ impl Attempt {
             Ok(answer) => {
                 let shown = answer.user_pool.as_ref().map(digest);
                 let Answer { revision, position, .. } = answer;
-                (Outcome::Acknowledged { revision, position, shown }, Some(answer))
+                let outcome = if self.call.restores_nothing(revision) {
+                    Outcome::NotRecorded
+                } else {
+                    Outcome::Acknowledged { revision, position, shown }
+                };
+                (outcome, Some(answer))
             }
-            Err(status) if is_refusal(&status) => (Outcome::Refused, None),
+            Err(status) if is_refusal(&status) => (Outcome::NotRecorded, None),
             Err(_) => (Outcome::Unknown, None),
         }
     }
@@ -117,8 +122,11 @@ impl KnownPools {
             Call::DeleteDomain(request) => {
                 self.set(request.user_pool_id.as_ref(), revision, |known| *known = None);
             }
-            Call::Delete(request) => {
-                self.0.remove(request.user_pool_id.as_deref().unwrap_or_default());
+            // A deleted one may be restored.
+            Call::Delete(_) => self.set(call.target().as_ref(), revision, |_| ()),
+            Call::Restore(_) => {
+                let domain = answer.user_pool.as_ref().and_then(|pool| pool.domain.clone());
+                self.set(call.target().as_ref(), revision, |known| *known = domain);
             }
         }
     }
@@ -202,8 +210,10 @@ fn any_call(mark: &str, known: &KnownPools, random: &mut Random) -> Call {
     };
     let (revision, has) = &known.0[*id];
     let contended = format!("all-{}", random.below(CONTENDED));
-    let call = match (random.below(10), has) {
+    let call = match (random.below(12), has) {
         (0..=4, _) => update(id, mark, random),
+        (10, _) => Call::restore(id, (*revision - 1).max(1)),
+        (11, _) => Call::restore_with_domains(id, (*revision - 2).max(1)),
         (5, Some(_)) | (6..=8, None) => {
             let own = format!("own-{mark}");
             Call::assign(id, if random.chance(50) { &own } else { &contended })
@@ -211,7 +221,9 @@ fn any_call(mark: &str, known: &KnownPools, random: &mut Random) -> Call {
         (6..=8, Some(prefix)) => Call::release(id, prefix),
         _ => Call::delete(id),
     };
-    if random.chance(40) { call.expecting(*revision) } else { call }
+    // A restore that changes nothing is recognized by its revision.
+    let is_restore = matches!(call, Call::Restore(_));
+    if is_restore || random.chance(40) { call.expecting(*revision) } else { call }
 }
 
 fn create(mark: &str, random: &mut Random) -> Call {

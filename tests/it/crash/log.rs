@@ -11,7 +11,7 @@ use userpool::{
     audit,
     event_log::Head,
     proto::{UserPool, UserPoolEvent},
-    user_pool::{Event, UserPoolState, evolve},
+    user_pool::{Event, UserPoolState, assigned_domains, evolve, removed_domains},
 };
 
 /// The log, as far as it was read.
@@ -60,7 +60,9 @@ impl Log {
         self.note_domain(&event.user_pool_id, &payload);
 
         let pool = self.pools.entry(event.user_pool_id.clone()).or_default();
-        assert_ne!(pool.state, UserPoolState::Deleted, "an event after the end: {event:?}");
+        let is_deleted = matches!(pool.state, UserPoolState::Deleted(_));
+        let restores = matches!(payload, Event::UserPoolRestored(_));
+        assert!(!is_deleted || restores, "an event after the end: {event:?}");
         assert_eq!(event.revision, pool.revision + 1, "revisions are dense: {event:?}");
         if pool.revision == 0 {
             pool.created_position = event.position;
@@ -75,23 +77,13 @@ impl Log {
     }
 
     fn note_domain(&mut self, id: &str, payload: &Event) {
-        match payload {
-            Event::UserPoolDomainCreated(created) => {
-                let taken = self.domains.insert(created.domain.clone(), id.to_owned());
-                assert_eq!(taken, None, "a domain has one owner");
-            }
-            Event::UserPoolDomainDeleted(deleted) => {
-                let owner = self.domains.remove(&deleted.domain);
-                assert_eq!(owner.as_deref(), Some(id), "only its owner releases a domain");
-            }
-            Event::UserPoolCreated(_)
-            | Event::UserPoolUpdated(_)
-            | Event::UserPoolDeleted(_)
-            | Event::UserPoolDomainUpdated(_)
-            | Event::UserPoolTagged(_)
-            | Event::UserPoolUntagged(_)
-            | Event::CustomAttributesAdded(_)
-            | Event::UserPoolMfaConfigSet(_) => (),
+        for domain in removed_domains(payload) {
+            let owner = self.domains.remove(domain);
+            assert_eq!(owner.as_deref(), Some(id), "only its owner releases a domain");
+        }
+        for domain in assigned_domains(payload) {
+            let taken = self.domains.insert(domain.clone(), id.to_owned());
+            assert_eq!(taken, None, "a domain has one owner");
         }
     }
 

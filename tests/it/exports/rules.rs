@@ -5,8 +5,8 @@ use userpool::{
     audit::{RangeAnchor, Verifier},
     event_log::LogId,
     proto::{
-        UserPool, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted, UserPoolTagged,
-        UserPoolUpdated,
+        UserPool, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted, UserPoolRestored,
+        UserPoolTagged, UserPoolUpdated,
     },
     user_pool::{Assumption, Event, EventChecker},
 };
@@ -66,6 +66,60 @@ fn tagged() -> Event {
     Event::UserPoolTagged(UserPoolTagged::default())
 }
 
+/// The event that restores the user pool with this domain.
+fn restored(was_deleted: bool, domain: Option<&str>, changes: [&[&str]; 2]) -> Event {
+    let user_pool = UserPool {
+        id: Some(POOL.to_owned()),
+        domain: domain.map(str::to_owned),
+        ..UserPool::default()
+    };
+    let [assigned_domains, removed_domains] =
+        changes.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+    Event::UserPoolRestored(Box::new(UserPoolRestored {
+        restored_revision: 2,
+        user_pool: Some(user_pool),
+        was_deleted,
+        assigned_domains,
+        removed_domains,
+        ..UserPoolRestored::default()
+    }))
+}
+
+#[test]
+fn a_restored_user_pool_is_checked_within_a_range() {
+    let nothing = || [&[][..], &[]];
+    let (back, back_with) =
+        (|| restored(true, None, nothing()), || restored(true, Some("a"), [&["a"], &[]]));
+    for (history, expected) in [
+        (vec![(POOL, 7, back()), (POOL, 8, created("a"))], None),
+        (vec![(POOL, 7, deleted()), (POOL, 8, back_with()), (POOL, 9, removed("a"))], None),
+        (vec![(POOL, 7, restored(false, Some("a"), nothing())), (POOL, 8, removed("a"))], None),
+        (vec![(POOL, 7, restored(false, None, [&[], &["a"]])), (OTHER, 3, created("a"))], None),
+        (vec![(POOL, 7, restored(false, Some("b"), [&["b"], &["a", "auth.example.com"]]))], None),
+        (vec![(OTHER, 3, removed("a")), (POOL, 7, back_with())], None),
+        (vec![(OTHER, 3, created("a")), (POOL, 7, back_with())], Some("another one owns it")),
+        (vec![(POOL, 7, back_with()), (OTHER, 3, created("a"))], Some("another one owns it")),
+        (
+            vec![(POOL, 7, restored(false, Some("a"), nothing())), (OTHER, 3, created("a"))],
+            Some("another one owns it"),
+        ),
+        (vec![(POOL, 7, back_with()), (POOL, 8, deleted())], Some("while it has a domain")),
+        (vec![(POOL, 7, tagged()), (POOL, 8, back())], Some("whether it was deleted")),
+        (
+            vec![(POOL, 7, deleted()), (POOL, 8, restored(true, None, [&[], &["a"]]))],
+            Some("names other domains"),
+        ),
+        (vec![(POOL, 7, restored(true, None, [&[], &["a"]]))], Some("names other domains")),
+        (
+            vec![(POOL, 7, updated(None)), (POOL, 8, restored(false, Some("a"), nothing()))],
+            Some("names other domains"),
+        ),
+        (vec![(POOL, 2, back())], Some("which has no state")),
+    ] {
+        assert_found(&history, expected);
+    }
+}
+
 /// Each history and the contradiction at its last event, or none.
 #[test]
 fn what_contradicts_itself_within_a_range_is_found() {
@@ -86,16 +140,20 @@ fn what_contradicts_itself_within_a_range_is_found() {
         (vec![(POOL, 7, removed("a")), (POOL, 8, created("b"))], None),
         (vec![(POOL, 7, removed("a")), (OTHER, 3, created("a")), (POOL, 8, deleted())], None),
     ] {
-        let mut checker = EventChecker::for_range();
-        let results =
-            history.iter().map(|(id, revision, event)| checker.check(id, *revision, event));
-        let results: Vec<_> = results.collect();
-        let (last, before) = results.split_last().expect("an event");
-        assert!(before.iter().all(Result::is_ok), "{history:?}: {results:?}");
-        let found = last.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        assert_eq!(last.is_err(), expected.is_some(), "{history:?}: {found}");
-        assert!(found.contains(expected.unwrap_or_default()), "{history:?}: {found}");
+        assert_found(&history, expected);
     }
+}
+
+/// Checks that the last event of a range is the first contradiction, or that there is none.
+fn assert_found(history: &[(&str, i64, Event)], expected: Option<&str>) {
+    let mut checker = EventChecker::for_range();
+    let results = history.iter().map(|(id, revision, event)| checker.check(id, *revision, event));
+    let results: Vec<_> = results.collect();
+    let (last, before) = results.split_last().expect("an event");
+    assert!(before.iter().all(Result::is_ok), "{history:?}: {results:?}");
+    let found = last.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    assert_eq!(last.is_err(), expected.is_some(), "{history:?}: {found}");
+    assert!(found.contains(expected.unwrap_or_default()), "{history:?}: {found}");
 }
 
 #[test]

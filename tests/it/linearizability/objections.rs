@@ -229,3 +229,62 @@ fn a_list_that_shows_too_little_or_too_much_is_noticed() {
     assert_eq!(listed(&[("a", 2), ("b", 1)]), unexplained);
     assert_eq!(listed(&[("a", 3), ("b", 1), ("c", 1)]), unexplained);
 }
+
+fn restore(id: &str, revision: i64) -> Operation {
+    Operation::Restore { pool: pool(id), revision, domain: false }
+}
+
+fn restored(revision: i64, value: u64) -> EventKind {
+    EventKind::Restored { revision, value, domain: None, was_deleted: false }
+}
+
+const fn restored_to(revision: i64, position: i64, value: u64) -> Outcome {
+    Outcome::Restored(ShownPool { revision, position, value, domain: None })
+}
+
+#[test]
+fn a_restore_to_another_state_is_noticed() {
+    let restored_as = |value| {
+        changed(|history, log| {
+            history.push(entry(9, restore("a", 1), restored_to(4, 5, value), 30, 31));
+            log.push(event(5, "a", 4, 9, restored(1, value)));
+        })
+    };
+    assert_eq!(restored_as(0), Ok(()));
+    let why = "the user pool is not restored to what it was";
+    assert_eq!(restored_as(2), Err(Objection::Impossible { position: 5, why }));
+}
+
+#[test]
+fn a_restore_that_is_answered_but_missing_is_noticed() {
+    let nothing_changed = |revision, value| {
+        let answer = restored_to(3, 4, value);
+        changed(|history, _| history.push(entry(9, restore("a", revision), answer, 30, 31)))
+    };
+    assert_eq!(nothing_changed(3, 5), Ok(()));
+    let unexplained = Err(Objection::Unexplained { number: 9, from: 4, to: 4 });
+    assert_eq!(nothing_changed(1, 5), unexplained);
+    assert_eq!(nothing_changed(1, 0), unexplained);
+}
+
+#[test]
+fn a_deleted_user_pool_can_only_be_restored() {
+    let after_deletion = |kind: EventKind, operation: Operation, answer: Outcome| {
+        changed(|history, log| {
+            history.push(entry(9, Operation::Delete { pool: pool("a") }, outcome(4, 5), 30, 31));
+            log.push(event(5, "a", 4, 9, EventKind::Deleted));
+            history.push(entry(10, operation, answer, 32, 33));
+            log.push(event(6, "a", 5, 10, kind));
+        })
+    };
+    let back = EventKind::Restored { revision: 3, value: 5, domain: None, was_deleted: true };
+    assert_eq!(after_deletion(back, restore("a", 3), restored_to(5, 6, 5)), Ok(()));
+    let updated = EventKind::Updated { value: 10 };
+    let why = "the user pool was deleted";
+    let impossible = Err(Objection::Impossible { position: 6, why });
+    assert_eq!(after_deletion(updated, update("a"), outcome(5, 6)), impossible);
+    let deletion = EventKind::Restored { revision: 4, value: 5, domain: None, was_deleted: true };
+    let why = "there is nothing to restore";
+    let impossible = Err(Objection::Impossible { position: 6, why });
+    assert_eq!(after_deletion(deletion, restore("a", 4), restored_to(5, 6, 5)), impossible);
+}

@@ -3,7 +3,12 @@
 
 use std::sync::Arc;
 
-use proptest::{collection::vec, option::of, prelude::*, sample::select};
+use proptest::{
+    collection::vec,
+    option::of,
+    prelude::*,
+    sample::{Index, select},
+};
 use tokio::runtime::Runtime;
 use tonic::{Code, transport::Channel};
 use userpool::{
@@ -18,7 +23,10 @@ use userpool::{
 
 use crate::{calls::Call, support::TestServer};
 
-use super::{legal, trying, world::World};
+use super::{
+    legal, trying,
+    world::{Pool, World},
+};
 
 /// Few, so that the sequences use the same ones.
 const PREFIXES: [&str; 2] = ["one", "two"];
@@ -36,6 +44,8 @@ enum Step {
     RemoveTag(usize),
     AddAttribute(usize, &'static str),
     SetMfa(usize, Mfa, Option<SmsMfaConfig>, Option<SoftwareTokenMfaConfig>),
+    /// To one of its revisions, with or without its domains.
+    Restore(usize, Index, bool),
 }
 
 /// Off without factors, or any factors, of which some are refused.
@@ -66,6 +76,8 @@ fn steps(most: usize) -> impl Strategy<Value = Vec<(Step, Option<i64>)>> {
         2 => (pool(), "[a-c]{1,2}").prop_map(|(pool, value)| Step::SetTag(pool, value)),
         2 => pool().prop_map(Step::RemoveTag),
         2 => (pool(), prefix()).prop_map(|(pool, name)| Step::AddAttribute(pool, name)),
+        4 => (pool(), any::<Index>(), any::<bool>())
+            .prop_map(|(pool, revision, domain)| Step::Restore(pool, revision, domain)),
         3 => (pool(), mfa()).prop_map(|(pool, (mfa, sms, token))| Step::SetMfa(pool, mfa, sms, token)),
     ];
     let expected_revision = prop_oneof![5 => Just(None), 1 => of(1..5_i64)];
@@ -74,7 +86,7 @@ fn steps(most: usize) -> impl Strategy<Value = Vec<(Step, Option<i64>)>> {
 
 impl Step {
     /// The call for this step after these user pools were created.
-    fn call(self, ids: &[String], expected_revision: Option<i64>) -> Call {
+    fn call(self, ids: &[String], world: &World, expected_revision: Option<i64>) -> Call {
         let id = |pool: usize| ids.get(pool).map_or("us-east-1_never", String::as_str);
         let call = match self {
             Self::Create(request) => Call::Create(request),
@@ -92,6 +104,17 @@ impl Step {
             Self::RemoveTag(pool) => Call::remove_tag(id(pool), "step"),
             Self::AddAttribute(pool, name) => Call::add_attribute(id(pool), name),
             Self::SetMfa(pool, mfa, sms, token) => Call::set_factors(id(pool), mfa, sms, token),
+            Self::Restore(pool, revision, with_domains) => {
+                let id = id(pool);
+                let last = world.pools.get(id).map_or(1, Pool::revision);
+                let last = usize::try_from(last).expect("a small number");
+                let revision = i64::try_from(revision.index(last)).expect("a small number") + 1;
+                if with_domains {
+                    Call::restore_with_domains(id, revision)
+                } else {
+                    Call::restore(id, revision)
+                }
+            }
         };
         match expected_revision {
             Some(revision) => call.expecting(revision),
@@ -106,7 +129,7 @@ fn no_sequence_of_commands_breaks_an_invariant() {
         let mut world = World::default();
         let mut ids = Vec::new();
         for (step, expected_revision) in steps {
-            let call = step.call(&ids, expected_revision);
+            let call = step.call(&ids, &world, expected_revision);
             let id = call.target().unwrap_or_else(|| {
                 ids.push(format!("us-east-1_{}", ids.len()));
                 ids[ids.len() - 1].clone()
@@ -173,7 +196,7 @@ fn the_server_agrees_with_the_rules_and_with_its_log() {
             let mut world = World::default();
             let mut ids = Vec::new();
             for (step, expected_revision) in steps {
-                let call = step.call(&ids, expected_revision);
+                let call = step.call(&ids, &world, expected_revision);
                 let answer = call.clone().send(&mut client).await;
                 let id = call.target().unwrap_or_else(|| {
                     ids.push(answer.as_ref().expect("a user pool").id());

@@ -4,10 +4,14 @@ use std::collections::BTreeMap;
 
 use prost_types::Timestamp;
 use userpool::{
-    proto::{DescribeUserPoolRequest, UpdateUserPoolRequest, UserPool, mfa_configuration},
+    proto::{
+        DescribeUserPoolRequest, KeptField, UpdateUserPoolRequest, UserPool, UserPoolRestored,
+        mfa_configuration,
+    },
     user_pool::{
-        CheckedCommand, Command, Event, Facts, Limits, Rejection, UserPoolArns, UserPoolId,
-        UserPoolState, decide, evolve, to_update_request,
+        CheckedCommand, Command, Event, Facts, InvalidRequest, Limits, Rejection, UserPoolArns,
+        UserPoolId, UserPoolState, assigned_domains, decide, evolve, kept_fields, removed_domains,
+        to_update_request,
     },
 };
 
@@ -38,7 +42,14 @@ impl World {
     /// Applies a call to the user pool `id` by the rules. Returns the resulting
     /// revision.
     pub(super) fn carry_out(&mut self, id: &str, call: Call) -> Result<i64, Rejection> {
-        let CheckedCommand { command, options, .. } = checked(call);
+        let mut past = UserPoolState::Absent;
+        if let Call::Restore(request) = &call {
+            if !self.pools.contains_key(id) {
+                return Err(Rejection::NotFound { user_pool_id: user_pool_id(id) });
+            }
+            past = self.past(id, request.revision.expect("a revision"));
+        }
+        let CheckedCommand { command, options, .. } = checked(call, past)?;
         let updates = matches!(
             command,
             Command::Update(_)
@@ -46,6 +57,7 @@ impl World {
                 | Command::Tag(_)
                 | Command::Untag(_)
                 | Command::SetMfaConfig(_)
+                | Command::Restore(_)
         );
         let (state, facts) = self.facts(id, &command);
         let decided = decide(&state, &facts, options.expected_revision, command)?;
@@ -65,16 +77,13 @@ impl World {
     }
 
     fn facts(&self, id: &str, command: &Command) -> (UserPoolState, Facts) {
-        let owner = if let Command::CreateDomain(create) = command {
-            self.domains.get(create.name().as_str())
-        } else {
-            None
-        };
+        let owner = |name: &str| Some((name.to_owned(), user_pool_id(self.domains.get(name)?)));
+        let domain_owners = command.assigned_domains().into_iter().filter_map(owner).collect();
         let pool = self.pools.get(id);
         let facts = Facts {
             user_pool_id: user_pool_id(id),
             revision: pool.map_or(0, Pool::revision),
-            domain_owner: owner.map(|owner| user_pool_id(owner)),
+            domain_owners,
             user_pool_count: 0,
             limits: Limits::default(),
         };
@@ -84,15 +93,16 @@ impl World {
     fn record(&mut self, id: &str, event: Event) {
         self.events += 1;
         let at = Timestamp { seconds: self.events, nanos: 0 };
+        for domain in removed_domains(&event) {
+            let owner = self.domains.remove(domain);
+            assert_eq!(owner.as_deref(), Some(id), "only its owner releases a domain");
+        }
+        for domain in assigned_domains(&event) {
+            let taken = self.domains.insert(domain.clone(), id.to_owned());
+            assert_eq!(taken, None, "a domain has one owner");
+        }
         match &event {
-            Event::UserPoolDomainCreated(created) => {
-                let taken = self.domains.insert(created.domain.clone(), id.to_owned());
-                assert_eq!(taken, None, "a domain has one owner");
-            }
-            Event::UserPoolDomainDeleted(deleted) => {
-                let owner = self.domains.remove(&deleted.domain);
-                assert_eq!(owner.as_deref(), Some(id), "only its owner releases a domain");
-            }
+            Event::UserPoolRestored(restored) => self.assert_restored(id, restored),
             Event::UserPoolUpdated(updated) => {
                 let paths = &updated.changed_paths;
                 assert!(!paths.is_empty(), "an update that is recorded changes something");
@@ -115,13 +125,38 @@ impl World {
             Event::UserPoolUntagged(untagged) => assert!(!untagged.tag_keys.is_empty()),
             Event::UserPoolCreated(_)
             | Event::UserPoolDeleted(_)
+            | Event::UserPoolDomainCreated(_)
+            | Event::UserPoolDomainDeleted(_)
             | Event::CustomAttributesAdded(_)
             | Event::UserPoolMfaConfigSet(_) => (),
         }
         let pool = self.pools.entry(id.to_owned()).or_default();
-        assert_ne!(pool.state, UserPoolState::Deleted, "a deleted user pool has no later event");
+        let is_deleted = matches!(pool.state, UserPoolState::Deleted(_));
+        let restores = matches!(event, Event::UserPoolRestored(_));
+        assert!(!is_deleted || restores, "a deleted user pool is only restored");
         pool.state = evolve(pool.state.clone(), event.clone(), at);
         pool.events.push((event, at));
+    }
+
+    /// The state of a user pool at a revision.
+    fn past(&self, id: &str, revision: i64) -> UserPoolState {
+        let count = usize::try_from(revision).expect("a small number");
+        replay(&self.pools[id].events[..count])
+    }
+
+    /// A restored user pool is as it was, except for what it has to keep.
+    fn assert_restored(&self, id: &str, restored: &UserPoolRestored) {
+        let paths = &restored.changed_paths;
+        assert!(restored.was_deleted || !paths.is_empty(), "it changes something");
+        assert!(paths.is_sorted_by(|one, next| one < next), "{paths:?}");
+        let past = self.past(id, restored.restored_revision);
+        let past = past.user_pool().expect("a user pool");
+        let now = restored.user_pool.as_ref().expect("a user pool");
+        for KeptField { path, .. } in kept_fields(past, now) {
+            assert!(path == "schema_attributes" || path.starts_with("domain"), "{path}");
+        }
+        assert!(now.schema_attributes.starts_with(&past.schema_attributes));
+        assert_eq!(now.creation_date, past.creation_date);
     }
 
     /// The invariants of a user pool.
@@ -146,7 +181,8 @@ impl World {
     fn assert_settled(&self, id: &str, pool: &UserPool) {
         for update_mask in [Vec::new(), vec!["*".to_owned()]] {
             let request = UpdateUserPoolRequest { update_mask, ..to_update_request(pool.clone()) };
-            let command = checked(Call::Update(Box::new(request))).command;
+            let update = Call::Update(Box::new(request));
+            let command = checked(update, UserPoolState::Absent).expect("an update").command;
             let (state, facts) = self.facts(id, &command);
             assert_eq!(decide(&state, &facts, None, command), Ok(Vec::new()));
         }
@@ -167,7 +203,8 @@ fn replay(events: &[(Event, Timestamp)]) -> UserPoolState {
     events.fold(UserPoolState::Absent, |state, (event, at)| evolve(state, event, at))
 }
 
-fn checked(call: Call) -> CheckedCommand {
+/// The command of a call, which restores the state `past` if it restores one.
+fn checked(call: Call, past: UserPoolState) -> Result<CheckedCommand, InvalidRequest> {
     let limits = Limits::default();
     let arns = UserPoolArns::new("us-east-1", "123456789012");
     let checked = match call {
@@ -181,6 +218,8 @@ fn checked(call: Call) -> CheckedCommand {
         Call::SetMfa(request) => CheckedCommand::set_user_pool_mfa_config(request),
         Call::Tag(request) => CheckedCommand::tag_resource(request, &arns, &limits),
         Call::Untag(request) => CheckedCommand::untag_resource(request, &arns),
+        // The user pool may have been deleted then.
+        Call::Restore(request) => return CheckedCommand::restore_user_pool(request, past),
     };
-    checked.expect("a legal request")
+    Ok(checked.expect("a legal request"))
 }

@@ -238,7 +238,7 @@ fn a_domain_change_does_not_modify_the_user_pool() {
 
 #[test]
 fn only_its_creation_makes_a_user_pool_active() {
-    for state in [UserPoolState::Absent, UserPoolState::Deleted] {
+    for state in [UserPoolState::Absent, deleted().state] {
         for event in [assigned("people-login"), released("people-login")] {
             assert_eq!(evolve(state.clone(), event, Timestamp::default()), state);
         }

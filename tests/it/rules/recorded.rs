@@ -9,8 +9,8 @@ use userpool::{
         email_sending_account, mfa_configuration, user_pool_tier,
     },
     user_pool::{
-        CheckedCommand, Event, EventFacts, Facts, Limits, UserPoolState, check_event, evolve,
-        to_create_request,
+        CheckedCommand, DomainOwners, Event, EventFacts, Facts, Limits, UserPoolState, check_event,
+        evolve, to_create_request,
     },
 };
 
@@ -28,7 +28,7 @@ fn replayed(events: impl IntoIterator<Item = Event>) -> Scenario {
             deleted: false,
             revision,
             event_revision: revision + 1,
-            domain_owner: None,
+            domain_owners: DomainOwners::new(),
         };
         assert_eq!(check_event(&facts, &event), Ok(()));
         revision += 1;
@@ -37,7 +37,7 @@ fn replayed(events: impl IntoIterator<Item = Event>) -> Scenario {
     let facts = Facts {
         user_pool_id: id,
         revision,
-        domain_owner: None,
+        domain_owners: DomainOwners::new(),
         user_pool_count: 1,
         limits: Limits::default(),
     };
