@@ -99,10 +99,11 @@ impl Process {
         UserPoolServiceClient::new(self.channel().await)
     }
 
-    /// Kills it.
-    pub(crate) async fn kill(mut self) -> String {
+    /// Kills it. The last lines of its log may be lost, since they wait to be written
+    /// together: a test of the log uses [`Self::terminate`].
+    pub(crate) async fn kill(mut self) {
         self.child.kill().await.expect("killed");
-        self.stderr.await.expect("read to the end")
+        self.stderr.await.expect("read to the end");
     }
 
     async fn signal(&self, signal: &str) {

@@ -25,7 +25,7 @@ async fn a_world_readable_data_directory_is_served_with_a_warning() {
     for (given, warns) in [(0o755, true), (0o750, false), (0o700, false)] {
         let directory = TempDir::new().expect("a directory");
         open(directory.path(), given);
-        let log = Process::start(directory.path()).await.kill().await;
+        let log = Process::start(directory.path()).await.terminate("TERM").await.stderr;
         assert_eq!(log.contains("run chmod 700 on it"), warns, "{given:o}: {log}");
         assert_eq!(mode(directory.path()), given);
     }

@@ -31,7 +31,7 @@ async fn no_token_is_in_the_log_of_the_process() {
         let answer = Client::new(server.channel().await).create_user_pool(request).await;
         assert_eq!(answer.is_ok(), token == &good);
     }
-    let log = server.kill().await;
+    let log = server.terminate("TERM").await.stderr;
     assert!(log.contains("token:alice") && log.contains("token refused"), "{log}");
     for token in [good, bad] {
         for part in token.split('.').skip(1) {
