@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 
 use crate::{
     client::Client,
-    proto::{ActorKind, ReadDirection, UserPoolEvent, to_date_time},
+    proto::{
+        ActorKind, CountInterval, CountUserPoolEventsRequest, ReadDirection, UserPoolEvent,
+        to_date_time,
+    },
 };
 
 use super::{
@@ -80,8 +83,53 @@ fn actor(event: &UserPoolEvent) -> String {
     }
 }
 
+/// Reads the events page by page. Shows the progress on a terminal.
+async fn list_counts(
+    client: &Client,
+    list: &EventList,
+    key: CountBy,
+) -> Result<BTreeMap<String, u64>, CliError> {
+    let mut counts = BTreeMap::<String, u64>::new();
+    let spinner = progress::new_spinner();
+    let count = |event: &UserPoolEvent| {
+        *counts.entry(key.of(event)).or_default() += 1;
+        spinner.inc(1);
+        Ok(())
+    };
+    let read = list.read(client, ReadDirection::Forward, count).await;
+    spinner.finish_and_clear();
+    read?;
+    Ok(counts)
+}
+
+/// The server counts all events by day and type.
+async fn server_counts(client: &Client, key: CountBy) -> Result<BTreeMap<String, u64>, CliError> {
+    let mut counts = BTreeMap::<String, u64>::new();
+    let mut page_token = String::new();
+    loop {
+        let request = CountUserPoolEventsRequest {
+            interval: CountInterval::Day.into(),
+            page_token,
+            ..CountUserPoolEventsRequest::default()
+        };
+        let page = client.count_user_pool_events(request).await?;
+        for counted in page.counts {
+            let event = UserPoolEvent {
+                r#type: counted.r#type,
+                record_time: counted.start_time,
+                ..UserPoolEvent::default()
+            };
+            *counts.entry(key.of(&event)).or_default() += counted.count.unsigned_abs();
+        }
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return Ok(counts);
+        }
+    }
+}
+
 impl EventCounts {
-    /// Counts the events of a list, page by page. Shows the progress on a terminal.
+    /// Counts the events of a list. Asks the server for its counts if it keeps them.
     ///
     /// # Errors
     /// The server refuses.
@@ -90,16 +138,11 @@ impl EventCounts {
         list: &EventList,
         key: CountBy,
     ) -> Result<Self, CliError> {
-        let mut counts = BTreeMap::<String, u64>::new();
-        let spinner = progress::new_spinner();
-        let count = |event: &UserPoolEvent| {
-            *counts.entry(key.of(event)).or_default() += 1;
-            spinner.inc(1);
-            Ok(())
+        let counts = if list.has_all_events() && matches!(key, CountBy::Type | CountBy::Day) {
+            server_counts(client, key).await?
+        } else {
+            list_counts(client, list, key).await?
         };
-        let read = list.read(client, ReadDirection::Forward, count).await;
-        spinner.finish_and_clear();
-        read?;
         let mut counts: Vec<_> = counts.into_iter().collect();
         // Days stay in their order; everything else is a ranking.
         if key != CountBy::Day {

@@ -73,6 +73,11 @@ impl EventListArgs {
 }
 
 impl EventList {
+    /// Whether no event of the log is left out.
+    pub(super) fn has_all_events(&self) -> bool {
+        self.limit.is_none() && self.filter == UserPoolEventFilter::default()
+    }
+
     /// Passes the events to `each`, in the order of the log or backward.
     ///
     /// # Errors
