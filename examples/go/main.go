@@ -1,132 +1,135 @@
-// Creates a user pool, assigns a domain to it, shows it, and watches its events:
-//
-//	buf generate && go run . 127.0.0.1:50051 people-login
+// A small story of a client: ../README.md says how to run it, and shows what it prints.
 package main
 
 import (
 	"context"
 	"fmt"
 	"log"
+	"maps"
 	"os"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
-	"google.golang.org/grpc"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	userpoolv1 "example/gen/userpool/v1"
+	pb "example/gen/userpool/v1"
 )
 
-// Every call has 30 seconds, including retries and the time to connect, and gRPC
-// retries it if it got no answer. A change must have a request_id, which keeps a
-// retry from making it twice. Do not retry a change without one. A watch has no
-// deadline: see the last rule.
-const serviceConfig = `{"methodConfig": [{
-	"name": [{"service": "userpool.v1.UserPoolService"}, {"service": "userpool.v1.UserPoolHistoryService"}],
-	"timeout": "30s",
-	"waitForReady": true,
-	"retryPolicy": {
-		"maxAttempts": 5,
-		"initialBackoff": "0.1s",
-		"maxBackoff": "5s",
-		"backoffMultiplier": 2,
-		"retryableStatusCodes": ["UNAVAILABLE"]
-	}
-}, {
-	"name": [{"service": "userpool.v1.UserPoolHistoryService", "method": "WatchUserPoolEvents"}],
-	"waitForReady": true
-}]}`
-
 func main() {
-	if len(os.Args) != 3 {
-		log.Fatal("give the endpoint, HOST:PORT, and the domain prefix")
+	if len(os.Args) != 2 {
+		log.Fatal("give the endpoint: HOST:PORT")
 	}
-	if err := run(context.Background(), os.Args[1], os.Args[2]); err != nil {
+	if err := run(context.Background(), os.Args[1]); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, endpoint, domain string) error {
-	connection, err := grpc.NewClient(endpoint,
-		// With TLS: credentials.NewTLS(&tls.Config{RootCAs: …, Certificates: …}).
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultServiceConfig(serviceConfig),
-		// Detects a server that no longer responds.
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 15 * time.Second, Timeout: 5 * time.Second}),
-	)
+func run(ctx context.Context, endpoint string) error {
+	connection, err := connect(endpoint)
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	pools := userpoolv1.NewUserPoolServiceClient(connection)
+	pools, history := pb.NewUserPoolServiceClient(connection), pb.NewUserPoolHistoryServiceClient(connection)
 
-	created, err := pools.CreateUserPool(ctx, &userpoolv1.CreateUserPoolRequest{
-		PoolName:  proto.String("example"),
-		RequestId: proto.String(uuid.NewString()),
-	})
-	if err != nil {
-		return err
-	}
-	id := created.GetUserPool().GetId()
-	fmt.Printf("created %s\n", id)
-
-	_, err = pools.CreateUserPoolDomain(ctx, &userpoolv1.CreateUserPoolDomainRequest{
-		Domain:     proto.String(domain),
-		UserPoolId: proto.String(id),
-		RequestId:  proto.String(uuid.NewString()),
-		// The call fails if the user pool has changed since.
-		ExpectedRevision: proto.Int64(created.GetRevision()),
-	})
-	if err != nil {
-		return err
-	}
-
-	described, err := pools.DescribeUserPool(ctx, &userpoolv1.DescribeUserPoolRequest{UserPoolId: proto.String(id)})
-	if err != nil {
-		return err
-	}
-	pool := described.GetUserPool()
-	fmt.Printf("%s has the domain %s at revision %d\n", pool.GetName(), pool.GetDomain(), described.GetRevision())
-
-	return watch(ctx, userpoolv1.NewUserPoolHistoryServiceClient(connection), id, described.GetRevision())
-}
-
-// watch prints the events of the user pool up to this revision. A program stores the
-// position of the last event that it processed, and starts after it.
-func watch(ctx context.Context, history userpoolv1.UserPoolHistoryServiceClient, id string, until int64) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	position := int64(0)
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		events, err := history.WatchUserPoolEvents(ctx, &userpoolv1.WatchUserPoolEventsRequest{
-			Filter: &userpoolv1.UserPoolEventFilter{UserPoolId: proto.String(id)},
-			Start:  &userpoolv1.WatchUserPoolEventsRequest_AfterPosition{AfterPosition: position},
-		})
-		for err == nil {
-			var sent *userpoolv1.WatchUserPoolEventsResponse
-			if sent, err = events.Recv(); err != nil {
-				break
-			}
-			pause = 100 * time.Millisecond
-			if checkpoint := sent.GetCheckpoint(); checkpoint != nil {
-				position = checkpoint.GetPosition()
-			}
-			if event := sent.GetEvent(); event != nil {
-				position = event.GetPosition()
-				fmt.Printf("event %d: %s\n", event.GetRevision(), event.GetType())
-				if event.GetRevision() >= until {
-					return nil
-				}
-			}
-		}
-		// The server is restarting, or ends an old connection. Any other status is final.
-		if status.Code(err) != codes.Unavailable {
+	// A retry sends the same request again, as this does, and gets the same event.
+	create := &pb.CreateUserPoolRequest{PoolName: proto.String("example"), RequestId: requestID()}
+	var pool *pb.UserPool
+	for _, attempt := range []string{"created", "sent again"} {
+		created, err := retry(ctx, pools.CreateUserPool, create)
+		if err != nil {
 			return err
 		}
-		time.Sleep(pause)
+		pool = created.GetUserPool()
+		fmt.Printf("%s: %s, revision %d, position %d\n",
+			attempt, pool.GetId(), created.GetRevision(), created.GetPosition())
 	}
+
+	// All violations are reported at once, with the paths of their fields.
+	_, err = retry(ctx, pools.CreateUserPool, &pb.CreateUserPoolRequest{
+		PoolName:  proto.String("a/b"),
+		Policies:  &pb.UserPoolPolicies{PasswordPolicy: &pb.PasswordPolicy{MinimumLength: proto.Int32(5)}},
+		RequestId: requestID(),
+	})
+	info := detail[errdetails.ErrorInfo](err)
+	fmt.Printf("refused: %s\n", info.GetReason())
+	for _, key := range slices.Sorted(maps.Keys(info.GetMetadata())) {
+		fmt.Printf("  %s: %s\n", key, info.GetMetadata()[key])
+	}
+	for _, violation := range detail[errdetails.BadRequest](err).GetFieldViolations() {
+		fmt.Printf("  %s %s\n", violation.GetField(), violation.GetDescription())
+	}
+
+	// Changes the tags that it read, although another client changes them meanwhile.
+	describe := &pb.DescribeUserPoolRequest{UserPoolId: pool.Id}
+	read, err := retry(ctx, pools.DescribeUserPool, describe)
+	if err != nil {
+		return err
+	}
+	tag := func(key, value string) error {
+		_, err := retry(ctx, pools.TagResource, &pb.TagResourceRequest{
+			ResourceArn: pool.Arn, Tags: map[string]string{key: value}, RequestId: requestID(),
+		})
+		return err
+	}
+	if err := tag("team", "payments"); err != nil {
+		return err
+	}
+	for {
+		tags := map[string]string{"stage": "test"}
+		maps.Copy(tags, read.GetUserPool().GetUserPoolTags())
+		updated, err := retry(ctx, pools.UpdateUserPool, &pb.UpdateUserPoolRequest{
+			UserPoolId:   pool.Id,
+			UserPoolTags: tags,
+			UpdateMask:   []string{"user_pool_tags"},
+			// Without it, this would remove the tag of the other client.
+			ExpectedRevision: proto.Int64(read.GetRevision()),
+			RequestId:        requestID(),
+		})
+		if err == nil {
+			keys := strings.Join(slices.Sorted(maps.Keys(tags)), ", ")
+			fmt.Printf("updated: revision %d, tags %s\n", updated.GetRevision(), keys)
+			break
+		}
+		if status.Code(err) != codes.Aborted {
+			return err
+		}
+		fmt.Printf("%s: reading again\n", detail[errdetails.ErrorInfo](err).GetReason())
+		if read, err = retry(ctx, pools.DescribeUserPool, describe); err != nil {
+			return err
+		}
+	}
+
+	// What was recorded until now, and then what was recorded since.
+	var mark bookmark
+	if err := show(ctx, history, pool.GetId(), &mark); err != nil {
+		return err
+	}
+	if err := tag("team", "identity"); err != nil {
+		return err
+	}
+	return show(ctx, history, pool.GetId(), &mark)
 }
+
+// show prints the events of the user pool after the bookmark, until it has seen them all.
+func show(ctx context.Context, history pb.UserPoolHistoryServiceClient, id string, mark *bookmark) error {
+	for sent, err := range watch(ctx, history, id, mark) {
+		if err != nil {
+			return err
+		}
+		if event := sent.GetEvent(); event != nil {
+			fmt.Printf("event %d: %s\n", event.GetRevision(), event.GetType())
+		}
+		if checkpoint := sent.GetCheckpoint(); checkpoint.GetCaughtUp() {
+			fmt.Printf("caught up at position %d\n", checkpoint.GetPosition())
+			break
+		}
+	}
+	return nil
+}
+
+func requestID() *string { return proto.String(uuid.NewString()) }

@@ -1,109 +1,123 @@
-"""Creates a user pool, assigns a domain to it, shows it, and watches its events:
+"""What a client of userpool needs: a connection, the details of errors, retries that make no
+change twice, and a watch that misses and repeats no event. main.py shows how to use it."""
 
-    pip install -r requirements.txt
-    python -m grpc_tools.protoc -I ../../proto --python_out=. --grpc_python_out=. \\
-        $(cd ../../proto && echo userpool/v1/*.proto)
-    python client.py 127.0.0.1:50051 people-login
-"""
-
-import json
-import sys
+import dataclasses
+import os
+import pathlib
+import random
 import time
-import uuid
 
 import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
-from userpool.v1 import (
-    user_pool_event_pb2 as event_pb,
-    user_pool_history_service_pb2 as history_pb,
-    user_pool_history_service_pb2_grpc as history_grpc,
-    user_pool_service_pb2 as pools_pb,
-    user_pool_service_pb2_grpc as pools_grpc,
-)
+from userpool.v1 import user_pool_history_service_pb2 as pb
 
-# gRPC retries a call that got no answer. A change must have a request_id, which keeps
-# a retry from making it twice. Do not retry a change without one.
-SERVICE_CONFIG = {
-    "methodConfig": [
-        {
-            "name": [
-                {"service": "userpool.v1.UserPoolService"},
-                {"service": "userpool.v1.UserPoolHistoryService"},
-            ],
-            "retryPolicy": {
-                "maxAttempts": 5,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "5s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
-}
 OPTIONS = [
-    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
-    # Detects a server that no longer responds.
+    # Notices within 20 seconds that the server is gone, also during a watch.
     ("grpc.keepalive_time_ms", 15_000),
     ("grpc.keepalive_timeout_ms", 5_000),
 ]
-# For every call except the watch: seconds, including retries and the time to connect.
-DEADLINE = {"timeout": 30, "wait_for_ready": True}
 
 
-def run(endpoint, domain):
-    # With TLS: grpc.secure_channel(endpoint, grpc.ssl_channel_credentials(…), OPTIONS).
-    with grpc.insecure_channel(endpoint, OPTIONS) as channel:
-        pools = pools_grpc.UserPoolServiceStub(channel)
-        create = pools_pb.CreateUserPoolRequest(pool_name="example", request_id=str(uuid.uuid4()))
-        created = pools.CreateUserPool(create, **DEADLINE)
-        pool_id = created.user_pool.id
-        print(f"created {pool_id}")
+def connect(endpoint):
+    """Uses TLS if USERPOOL_CA names the authority, and the token of USERPOOL_TOKEN_FILE."""
+    ca, token_file = os.environ.get("USERPOOL_CA"), os.environ.get("USERPOOL_TOKEN_FILE")
+    if not ca:
+        return grpc.insecure_channel(endpoint, OPTIONS)
+    # With a client certificate: ssl_channel_credentials(ca, key, certificate).
+    credentials = grpc.ssl_channel_credentials(pathlib.Path(ca).read_bytes())
+    if token_file:
 
-        assign = pools_pb.CreateUserPoolDomainRequest(
-            domain=domain,
-            user_pool_id=pool_id,
-            request_id=str(uuid.uuid4()),
-            # The call fails if the user pool has changed since.
-            expected_revision=created.revision,
-        )
-        pools.CreateUserPoolDomain(assign, **DEADLINE)
+        def send_token(_context, callback):
+            # Read for each call, because a token expires, and the file gets a new one.
+            token = pathlib.Path(token_file).read_text().strip()
+            callback([("authorization", f"Bearer {token}")], None)
 
-        describe = pools_pb.DescribeUserPoolRequest(user_pool_id=pool_id)
-        described = pools.DescribeUserPool(describe, **DEADLINE)
-        pool = described.user_pool
-        print(f"{pool.name} has the domain {pool.domain} at revision {described.revision}")
-
-        for event in watch(history_grpc.UserPoolHistoryServiceStub(channel), pool_id):
-            print(f"event {event.revision}: {event_pb.UserPoolEventType.Name(event.type)}")
-            if event.revision >= described.revision:
-                break
+        token = grpc.metadata_call_credentials(send_token)
+        credentials = grpc.composite_channel_credentials(credentials, token)
+    return grpc.secure_channel(endpoint, credentials, OPTIONS)
 
 
-def watch(history, pool_id, position=0):
-    """Yields the events of the user pool after this position, old and new. A program stores
-    the position of the last event that it processed, and starts after it."""
+def detail(error, kind):
+    """The detail of this type of an error, or None. Decide by the code and the reason of an
+    error, never by its message."""
+    status = rpc_status.from_call(error)
+    for packed in status.details if status else []:
+        found = kind()
+        if packed.Unpack(found):
+            return found
+    return None
+
+
+def wait(pause):
+    """Takes half to all of the pause, so that clients that lost a server do not return together."""
+    time.sleep(random.uniform(pause / 2, pause))
+
+
+def retry(call, request):
+    """Calls until there is an answer, at most 6 times. All attempts have the same request ID: if
+    one was carried out and only its answer was lost, the server answers the next one with the
+    same event. Never retry a change without a request ID."""
     pause = 0.1
-    while True:
-        request = history_pb.WatchUserPoolEventsRequest(
-            filter=history_pb.UserPoolEventFilter(user_pool_id=pool_id), after_position=position
-        )
+    for last in [False] * 5 + [True]:
         try:
-            for sent in history.WatchUserPoolEvents(request, wait_for_ready=True):
-                pause = 0.1
-                if sent.HasField("event"):
-                    position = sent.event.position
-                    yield sent.event
-                else:
-                    position = sent.checkpoint.position
+            return call(request, timeout=10)
         except grpc.RpcError as error:
-            # The server is restarting, or ends an old connection. Any other status is final.
-            if error.code() != grpc.StatusCode.UNAVAILABLE:
+            codes = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+            # RESOURCE_EXHAUSTED with a delay is an overload. Without one, a limit is reached.
+            overload = detail(error, error_details_pb2.RetryInfo)
+            if last or not (error.code() in codes or overload):
                 raise
-        time.sleep(pause)
+            delay = overload.retry_delay.ToTimedelta().total_seconds() if overload else 0
+        wait(delay + pause)
         pause = min(2 * pause, 5)
 
 
-if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("give the endpoint, HOST:PORT, and the domain prefix")
-    run(*sys.argv[1:])
+@dataclasses.dataclass
+class Bookmark:
+    """Where to resume a watch. A program stores it together with the results of the events."""
+
+    position: int = 0
+    hash: bytes = b""
+    log_id: str = ""
+
+    def move(self, sent):
+        message = getattr(sent, sent.WhichOneof("content"))
+        self.position, self.hash = message.position, message.hash
+        if sent.HasField("checkpoint"):
+            self.log_id = message.log_id
+
+
+def watch(history, user_pool_id, bookmark):
+    """Yields the events of the user pool after the bookmark, old and new, and checkpoints. Moves
+    the bookmark. Close it to end the watch."""
+    pause = 0.1
+    while True:
+        # A watch has no deadline.
+        call = history.WatchUserPoolEvents(
+            pb.WatchUserPoolEventsRequest(
+                filter={"user_pool_id": user_pool_id},
+                after_position=bookmark.position,
+                # The server refuses the watch (WRONG_LOG) if its history is now another one.
+                after_hash=bookmark.hash,
+                log_id=bookmark.log_id,
+            )
+        )
+        started = False
+        try:
+            for sent in call:
+                started, pause = True, 0.1
+                bookmark.move(sent)
+                yield sent
+        except grpc.RpcError as error:
+            # The server restarts, or the connection was lost or is too old. Or the token, which
+            # was accepted, has expired: the next call sends the new one. Any other status is final.
+            expired = started and error.code() == grpc.StatusCode.UNAUTHENTICATED
+            if error.code() != grpc.StatusCode.UNAVAILABLE and not expired:
+                raise
+        finally:
+            # Without this, the call would go on after the loop of the caller.
+            call.cancel()
+        wait(pause)
+        pause = min(2 * pause, 5)

@@ -122,11 +122,21 @@ impl Watch {
         }
     }
 
+    /// The request that resumes this watch after its last item, for a program that stores it to
+    /// go on after its own restart: its position, hash and log ID.
+    #[must_use]
+    pub const fn resume_request(&self) -> &WatchUserPoolEventsRequest {
+        &self.request
+    }
+
     fn item(&mut self, content: Content) -> WatchItem {
         self.backoff = Backoff::default();
         let (position, hash, item) = match content {
             Content::Event(event) => (event.position, event.hash.clone(), WatchItem::Event(event)),
-            Content::Checkpoint(at) => (at.position, at.hash.clone(), WatchItem::Checkpoint(at)),
+            Content::Checkpoint(at) => {
+                self.request.log_id.clone_from(&at.log_id);
+                (at.position, at.hash.clone(), WatchItem::Checkpoint(at))
+            }
         };
         self.request.start = Some(Start::AfterPosition(position));
         self.request.after_hash = hash;

@@ -6,4 +6,5 @@ mod credentials;
 mod examples;
 mod proxy;
 mod retries;
+mod streams;
 mod watches;

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -211,12 +211,20 @@ impl TestServer {
 
 /// Copies the content of a directory into another one.
 pub(crate) fn copy_directory(from: &Path, to: &Path) {
+    copy_directory_without(&[], from, to);
+}
+
+/// The same without these paths.
+pub(crate) fn copy_directory_without(excluded: &[PathBuf], from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a directory");
     for entry in fs::read_dir(from).expect("a directory") {
         let path = entry.expect("an entry").path();
         let target = to.join(path.file_name().expect("a name"));
+        if excluded.contains(&path) {
+            continue;
+        }
         if path.is_dir() {
-            copy_directory(&path, &target);
+            copy_directory_without(excluded, &path, &target);
         } else {
             fs::copy(&path, target).expect("copied");
         }

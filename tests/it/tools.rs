@@ -32,19 +32,17 @@ pub(crate) fn python(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/python/bin/python"), promise)
 }
 
-/// Whether Python can generate code from the schema.
-pub(crate) fn grpc_tools(promise: &str) -> bool {
-    let protoc = repository().join("target/tools/python/bin/python-grpc-tools-protoc");
-    found(protoc, promise).is_some()
+/// The directory of buf, or `None` if it is missing.
+pub(crate) fn buf(promise: &str) -> Option<PathBuf> {
+    let directory = repository().join("target/tools/node_modules/.bin");
+    found(directory.join("buf"), promise).map(|_| directory)
 }
 
-/// buf, and the directory of its Go plugins, or `None` if one is missing.
-pub(crate) fn go_generator(promise: &str) -> Option<(PathBuf, PathBuf)> {
-    let directory = repository().join("target/tools/bin");
-    let buf = found(repository().join("target/tools/node_modules/.bin/buf"), promise)?;
-    found(directory.join("protoc-gen-go"), promise)?;
-    found(directory.join("protoc-gen-go-grpc"), promise)?;
-    Some((buf, directory))
+/// The directory of what the examples download, or `None` if it lacks that of the example with
+/// this list of dependencies.
+pub(crate) fn downloads(list: &str, promise: &str) -> Option<PathBuf> {
+    let directory = repository().join("target/tools/examples");
+    found(directory.join(list), promise).map(|_| directory)
 }
 
 /// The linter of Dockerfiles, or `None` if it is missing.

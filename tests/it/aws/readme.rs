@@ -4,15 +4,16 @@ use std::fs;
 
 use regex::Regex;
 
-use crate::tools::{self, repository};
+use crate::{
+    tools::{self, repository},
+    transcript,
+};
 
 use super::clients::{Server, run, succeeded};
 
 /// The section of the README.
 fn section() -> String {
-    let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
-    let (_, section) = readme.split_once("## Point your SDK at it\n").expect("the section");
-    section.split("\n## ").next().expect("a section").to_owned()
+    transcript::section("README.md", "Point your SDK at it")
 }
 
 /// The line for a client.

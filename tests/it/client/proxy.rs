@@ -1,5 +1,5 @@
-//! A server in proxy of the real one that refuses calls or loses their answers on
-//! demand, and records the calls.
+//! A server in proxy of the real one that refuses calls, loses their answers or ends their
+//! streams on demand, and records the calls.
 
 use std::{
     collections::VecDeque,
@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use tokio::{net::TcpListener, task::AbortHandle, time::Instant};
@@ -24,7 +25,11 @@ use tonic::{
 };
 use userpool::client::{Endpoint, Options};
 
+use super::streams::{Connections, Ending, OpenWatches};
 use crate::support::TestServer;
+
+/// The compression flag and the length before each message.
+pub(super) const MESSAGE_PREFIX: usize = 5;
 
 /// What the proxy does with a call. By default it forwards it.
 #[derive(Debug)]
@@ -33,8 +38,14 @@ pub(super) enum Action {
     Pass,
     /// Answer with this status.
     Refuse(Status),
-    /// Carry it out and lose the answer.
-    LoseAnswer,
+    /// Forward it when no watch is open.
+    PassAfterWatches,
+    /// Carry it out and answer with this status.
+    LoseAnswer(Status),
+    /// Forward a watch up to its first message, and end it with this status.
+    EndWatch(Status),
+    /// Forward a watch up to its first message, and break these connections.
+    BreakWatch(Connections),
     /// Never answer.
     Silence,
 }
@@ -44,6 +55,7 @@ pub(super) enum Action {
 pub(super) struct ReceivedCall {
     pub(super) method: String,
     pub(super) metadata: HeaderMap,
+    pub(super) message: Bytes,
     pub(super) at: Instant,
     /// The client's certificate, in DER.
     pub(super) certificate: Option<Vec<u8>>,
@@ -54,6 +66,7 @@ struct ProxyService {
     behind: Channel,
     actions: Arc<Mutex<VecDeque<Action>>>,
     calls: Arc<Mutex<Vec<ReceivedCall>>>,
+    watches: OpenWatches,
 }
 
 /// Stops the proxy when dropped.
@@ -78,6 +91,7 @@ impl Proxy {
             behind: server.channel().await,
             actions: Arc::new(Mutex::new(actions.into_iter().collect())),
             calls: Arc::default(),
+            watches: OpenWatches::default(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = listener.local_addr().expect("an address").to_string();
@@ -122,33 +136,49 @@ impl Service<http::Request<axum::body::Body>> for ProxyService {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: http::Request<axum::body::Body>) -> Self::Future {
-        let connection = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+    fn call(&mut self, request: http::Request<axum::body::Body>) -> Self::Future {
+        let proxy = self.clone();
+        Box::pin(async move { Ok(proxy.answer(request).await) })
+    }
+}
+
+impl ProxyService {
+    async fn answer(mut self, request: http::Request<axum::body::Body>) -> http::Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.expect("a request");
+        let connection = parts.extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
         let certificates = connection.and_then(TlsConnectInfo::peer_certs);
+        let method = parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned();
+        let is_watch = method == "WatchUserPoolEvents";
         self.calls.lock().expect("no panic").push(ReceivedCall {
-            method: request.uri().path().rsplit('/').next().unwrap_or_default().to_owned(),
-            metadata: request.headers().clone(),
+            method,
+            metadata: parts.headers.clone(),
+            message: body.slice(MESSAGE_PREFIX.min(body.len())..),
             at: Instant::now(),
             certificate: certificates.map(|chain| chain[0].to_vec()),
         });
         // The token is for the proxy: the server behind it accepts none.
-        request.headers_mut().remove("authorization");
-        let action = self.actions.lock().expect("no panic").pop_front();
-        let mut behind = self.behind.clone();
-        Box::pin(async move {
-            if let Some(Action::Refuse(status)) = action {
-                return Ok(status.into_http());
-            }
-            if let Some(Action::Silence) = action {
-                return std::future::pending().await;
-            }
-            std::future::poll_fn(|context| behind.poll_ready(context)).await.expect("a server");
-            let answer = behind.call(request.map(Body::new)).await;
-            if let Some(Action::LoseAnswer) = action {
+        parts.headers.remove("authorization");
+        let action = self.actions.lock().expect("no panic").pop_front().unwrap_or(Action::Pass);
+        match action {
+            Action::Refuse(status) => return status.into_http(),
+            Action::Silence => return std::future::pending().await,
+            Action::PassAfterWatches => self.watches.none_open().await,
+            Action::Pass | Action::LoseAnswer(_) | Action::EndWatch(_) | Action::BreakWatch(_) => {}
+        }
+        std::future::poll_fn(|context| self.behind.poll_ready(context)).await.expect("a server");
+        let request = http::Request::from_parts(parts, Body::new(axum::body::Body::from(body)));
+        let answer = self.behind.call(request).await;
+        let ending = match action {
+            Action::LoseAnswer(status) => {
                 answer.expect("carried out");
-                return Ok(Status::unavailable("the answer is lost").into_http());
+                return status.into_http();
             }
-            Ok(answer.unwrap_or_else(|error| Status::from_error(Box::new(error)).into_http()))
-        })
+            Action::EndWatch(status) => Some(Ending::Status(status)),
+            Action::BreakWatch(connections) => Some(Ending::Break(connections)),
+            Action::Pass | Action::PassAfterWatches | Action::Refuse(_) | Action::Silence => None,
+        };
+        let answer = answer.unwrap_or_else(|error| Status::from_error(Box::new(error)).into_http());
+        if is_watch { answer.map(|body| self.watches.open(body, ending)) } else { answer }
     }
 }

@@ -64,17 +64,21 @@ async fn a_refused_call_is_not_retried() {
     }
 }
 
+fn lost() -> Action {
+    Action::LoseAnswer(Status::unavailable("the answer is lost"))
+}
+
 #[tokio::test]
 async fn a_change_whose_answer_is_lost_is_made_once() {
     let server = TestServer::start().await;
-    let proxy = Proxy::of(&server, [Action::LoseAnswer, Action::LoseAnswer]).await;
+    let proxy = Proxy::of(&server, [lost(), lost()]).await;
     let client = proxy.options().connect().await.expect("connected");
 
     let created = client.create_user_pool(named("people")).await.expect("created");
     assert_eq!((created.position, proxy.calls().len()), (1, 3));
 
     let id = created.user_pool.and_then(|pool| pool.id).expect("an ID");
-    proxy.will(Action::LoseAnswer);
+    proxy.will(lost());
     let assigned = client.create_user_pool_domain(domain("people-login", &id)).await;
     assert_eq!(assigned.expect("assigned").position, 2);
     assert_eq!(client.list_user_pools(list()).await.expect("a list").user_pools.len(), 1);
