@@ -14,6 +14,7 @@ mod note;
 mod public_key;
 mod reader;
 mod tlog_proof;
+mod tlog_tiles;
 mod trusted;
 mod verifier;
 mod verify;
@@ -28,6 +29,7 @@ pub use self::{
     public_key::PublicKey,
     reader::LogReader,
     tlog_proof::{PROOF_HEADER, ProofFileError, ProvenRecord, TlogProof},
+    tlog_tiles::{TileFile, TileFiles},
     trusted::{KeyConflict, LogCheckpoint, LogKey, Trust, TrustedCheckpoints},
     verifier::{Verifier, extract_record},
     verify::{Verification, verify},

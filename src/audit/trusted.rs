@@ -11,7 +11,7 @@ use crate::{
 };
 
 use super::{
-    checkpoint::{self, CheckpointError, CheckpointText, VerifiedCheckpoint},
+    checkpoint::{self, CHAIN, CheckpointError, CheckpointText, VerifiedCheckpoint},
     note::{Note, NoteError, NoteKey},
     public_key::PublicKey,
 };
@@ -104,6 +104,16 @@ impl LogCheckpoint {
     pub fn verify(signed: &SignedCheckpoint) -> Result<Self, CheckpointError> {
         let VerifiedCheckpoint { head, root } = checkpoint::verify(signed)?;
         Ok(Self { head, root, key: signed.public_key.as_slice().try_into().ok().map(PublicKey) })
+    }
+
+    /// What a note states, whose signature is not verified. None if it is not the note of a log
+    /// of this program.
+    #[must_use]
+    pub fn from_note(note: &Note) -> Option<Self> {
+        let text = CheckpointText::parse(&note.text)?;
+        let hash = text.extension(CHAIN)?.parse().ok()?;
+        let head = Head { position: Position(text.tree.size), hash };
+        Some(Self { head, root: Some(text.tree.root), key: None })
     }
 
     /// Reads `POSITION:HASH`.

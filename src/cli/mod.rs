@@ -61,6 +61,7 @@ mod table;
 mod tag;
 mod terminal;
 mod text;
+mod tiles;
 mod update;
 mod user_pools;
 mod verify;
@@ -100,6 +101,7 @@ use self::{
     settings::Settings,
     status::StatusCommand,
     tag::TagCommand,
+    tiles::TilesCommand,
     update::UpdateCommand,
     user_pools::{CreateCommand, DeleteCommand, DescribeCommand},
     verify::VerifyCommand,
@@ -163,6 +165,9 @@ enum Command {
     Checkpoint(Box<CheckpointCommand>),
     /// Prove that an event is in the log, in a file that anyone can verify without a server.
     Proof(Box<ProofCommand>),
+    /// Write the Merkle tree of the log as files, which a web server can serve to mirrors and public
+    /// tools.
+    Tiles(Box<TilesCommand>),
     /// Check whether the server is serving; for probes.
     Health(Box<HealthCommand>),
     /// Show the log ID, the head of the log, and the version of a server.
@@ -249,6 +254,7 @@ impl Cli {
             Command::Verify(verify) => verify.run().await,
             Command::Checkpoint(checkpoint) => checkpoint.run().await,
             Command::Proof(proof) => proof.run().await,
+            Command::Tiles(tiles) => tiles.run().await,
             Command::Health(health) => health.run().await,
             Command::Status(status) => status.run().await,
             Command::Log(command) => command.run(source).await,

@@ -6,7 +6,7 @@ use tonic_types::StatusExt as _;
 use crate::{
     audit::{LogCheckpoint, Mismatch, MismatchCause, Trust, Verifier},
     client::{Client, Watch},
-    event_log::Position,
+    event_log::{Position, Record},
     proto::{
         GetSignedCheckpointRequest, SignedCheckpoint, WatchUserPoolEventsRequest,
         watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
@@ -18,6 +18,9 @@ use super::{connection::next_message, error::CliError, progress, report::Report,
 /// How many caught-up reports are accepted before the events up to the signed checkpoint
 /// have arrived. An honest server can send one early, because it signs later.
 const MAX_EARLY_REPORTS: u32 = 3;
+
+/// Takes a record that is verified.
+type TakeRecord<'a> = dyn FnMut(&Record) -> Result<(), CliError> + 'a;
 
 /// Why a verification ends early.
 enum VerifyError {
@@ -33,9 +36,26 @@ enum VerifyError {
 /// A request failed.
 pub(super) async fn verify_history(client: &Client, trust: &Trust) -> Result<Report, CliError> {
     let mut verifier = Verifier::default();
-    match verify(client, trust, &mut verifier).await {
+    match verify(client, trust, &mut verifier, &mut |_| Ok(())).await {
         Ok((checkpoint, signed)) => Ok(Report::valid(checkpoint, signed, trust)),
         Err(VerifyError::Mismatch(mismatch)) => Ok(Report::invalid(verifier.head(), mismatch)),
+        Err(VerifyError::Request(error)) => Err(error),
+    }
+}
+
+/// Verifies the history of a server, and passes each record on as soon as it is verified. Returns
+/// the checkpoint of its end, or the first mismatch.
+///
+/// # Errors
+/// A request failed, or a record was not taken.
+pub(super) async fn copy_history(
+    client: &Client,
+    trust: &Trust,
+    take: &mut TakeRecord<'_>,
+) -> Result<Result<SignedCheckpoint, Mismatch>, CliError> {
+    match verify(client, trust, &mut Verifier::default(), take).await {
+        Ok((_, signed)) => Ok(Ok(signed)),
+        Err(VerifyError::Mismatch(mismatch)) => Ok(Err(mismatch)),
         Err(VerifyError::Request(error)) => Err(error),
     }
 }
@@ -45,6 +65,7 @@ async fn verify(
     client: &Client,
     trust: &Trust,
     verifier: &mut Verifier,
+    take: &mut TakeRecord<'_>,
 ) -> Result<(LogCheckpoint, SignedCheckpoint), VerifyError> {
     *verifier = Verifier::new(trust.checkpoints.iter().copied())?;
     // The length of the log is for the progress bar alone.
@@ -57,7 +78,7 @@ async fn verify(
         ..WatchUserPoolEventsRequest::default()
     };
     let mut events = client.watch(request).await?;
-    while !take_message(client, &mut events, verifier).await? {
+    while !take_message(client, &mut events, verifier, take).await? {
         bar.set_position(verifier.head().position.0);
     }
     bar.finish_and_clear();
@@ -67,7 +88,7 @@ async fn verify(
         LogCheckpoint::verify(&signed).map_err(|error| verifier.mismatch_at_head(error))?;
     let mut reports = 0;
     while verifier.head().position < checkpoint.head.position && reports <= MAX_EARLY_REPORTS {
-        reports += u32::from(take_message(client, &mut events, verifier).await?);
+        reports += u32::from(take_message(client, &mut events, verifier, take).await?);
     }
     verifier.finish_signed(checkpoint, trust.key)?;
     Ok((checkpoint, signed))
@@ -79,10 +100,11 @@ async fn take_message(
     client: &Client,
     events: &mut Watch,
     verifier: &mut Verifier,
+    take: &mut TakeRecord<'_>,
 ) -> Result<bool, VerifyError> {
     match next_message(client, events).await {
         Ok(Content::Event(event)) => {
-            verifier.push_event(&event)?;
+            take(&verifier.push_event(&event)?)?;
             Ok(false)
         }
         Ok(Content::Checkpoint(checkpoint)) => {

@@ -18,6 +18,7 @@ mod proofs;
 mod proto;
 mod refusals;
 mod restore;
+mod tiles;
 mod tls;
 mod updates;
 mod user_pools;

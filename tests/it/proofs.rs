@@ -4,6 +4,7 @@
 pub(crate) mod judge;
 mod mutations;
 mod server;
+mod tiles;
 mod trees;
 
 use std::{collections::HashMap, convert::Infallible};

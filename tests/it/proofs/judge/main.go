@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -49,6 +50,8 @@ type question struct {
 		Size   int64
 		Root   tlog.Hash
 	}
+	// A directory in the format tlog-tiles.
+	Tiles *tiles
 	// A file in the format tlog-proof.
 	File *struct {
 		Text string
@@ -157,6 +160,84 @@ func judgeFile(text, key string) error {
 	return judgeInclusion(record, index, size, root, hashes)
 }
 
+// A directory with a checkpoint, tiles and perhaps bundles of records.
+type tiles struct {
+	Directory string
+	Key       string
+	Entries   bool
+	// The file with this path has these contents instead.
+	Changed  string
+	Contents []byte
+}
+
+func (t *tiles) read(path string) ([]byte, error) {
+	if path == t.Changed {
+		return t.Contents, nil
+	}
+	return os.ReadFile(filepath.Join(t.Directory, path))
+}
+
+func (t *tiles) Height() int { return 8 }
+
+func (t *tiles) ReadTiles(all []tlog.Tile) ([][]byte, error) {
+	contents := make([][]byte, len(all))
+	for i, tile := range all {
+		// The paths of Go's checksum database have the height.
+		path := "tile/" + strings.TrimPrefix(tile.Path(), "tile/8/")
+		var err error
+		if contents[i], err = t.read(path); err != nil {
+			return nil, err
+		}
+	}
+	return contents, nil
+}
+
+func (t *tiles) SaveTiles([]tlog.Tile, [][]byte) {}
+
+func (t *tiles) judge() error {
+	text, err := t.read("checkpoint")
+	if err != nil {
+		return err
+	}
+	_, size, root, err := judgeNote(string(text), t.Key)
+	if err != nil {
+		return err
+	}
+	if size == 0 {
+		// Its package reads nothing of an empty tree.
+		return nil
+	}
+	indexes := make([]int64, size)
+	for n := range indexes {
+		indexes[n] = tlog.StoredHashIndex(0, int64(n))
+	}
+	leaves, err := tlog.TileHashReader(tlog.Tree{N: size, Hash: root}, t).ReadHashes(indexes)
+	if err != nil || !t.Entries {
+		return err
+	}
+	for first := int64(0); first < size; first += 256 {
+		tile := tlog.Tile{H: 8, L: -1, N: first / 256, W: int(min(256, size-first))}
+		bundle, err := t.read("tile/entries/" + strings.TrimPrefix(tile.Path(), "tile/8/data/"))
+		if err != nil {
+			return err
+		}
+		for n := range tile.W {
+			if len(bundle) < 2 || len(bundle)-2 < int(binary.BigEndian.Uint16(bundle)) {
+				return errors.New("a bundle is too short")
+			}
+			end := 2 + int(binary.BigEndian.Uint16(bundle))
+			if tlog.RecordHash(bundle[2:end]) != leaves[first+int64(n)] {
+				return fmt.Errorf("record %d has another hash", first+int64(n))
+			}
+			bundle = bundle[end:]
+		}
+		if len(bundle) > 0 {
+			return errors.New("a bundle is too long")
+		}
+	}
+	return nil
+}
+
 func judge(line []byte) error {
 	var q question
 	if err := json.Unmarshal(line, &q); err != nil {
@@ -180,6 +261,8 @@ func judge(line []byte) error {
 			err = errors.New("the checkpoint states something else")
 		}
 		return err
+	case q.Tiles != nil:
+		return q.Tiles.judge()
 	case q.File != nil:
 		return judgeFile(q.File.Text, q.File.Key)
 	}
