@@ -12,8 +12,8 @@ use tonic::Status;
 use userpool::proto::{
     CreateUserPoolDomainRequest, CreateUserPoolRequest, CustomDomainConfig,
     CustomSmsLambdaVersionConfig, DeletedUserPools, LambdaConfig, ListUserPoolsRequest,
-    ListUserPoolsResponse, UpdateUserPoolRequest, UserPoolDescription, UserPoolFilter,
-    custom_sms_sender_lambda_version::Value as SmsSenderVersion,
+    ListUserPoolsResponse, RestoreUserPoolRequest, UpdateUserPoolRequest, UserPoolDescription,
+    UserPoolFilter, custom_sms_sender_lambda_version::Value as SmsSenderVersion,
 };
 
 use crate::{
@@ -303,5 +303,13 @@ async fn what_was_found_by_a_state_is_not_found_after_it() {
     assert_eq!(found(&mut client).await, [1, 1, 0, 0]);
     Call::delete(&id).send(&mut client).await.expect("deleted");
     assert_eq!(found(&mut client).await, [0, 0, 0, 1]);
+    let restored = RestoreUserPoolRequest {
+        user_pool_id: text(&id),
+        revision: Some(1),
+        ..RestoreUserPoolRequest::default()
+    };
+    client.restore_user_pool(restored).await.expect("restored");
+    assert_eq!(found(&mut client).await, [1, 1, 0, 0]);
+    assert_eq!(find(&mut client, &named_people, 60).await[0].deletion_time, None);
     server.stop().await;
 }
