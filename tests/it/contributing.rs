@@ -132,3 +132,12 @@ fn the_workflows_are_valid_and_run_every_check() {
         check(Command::new(&check_jsonschema).args(["--builtin-schema", schema]).args(files));
     }
 }
+
+#[test]
+fn the_changelog_says_what_breaks_in_this_version() {
+    let changelog = read("CHANGELOG.md");
+    let heading = concat!("\n## ", env!("CARGO_PKG_VERSION"));
+    let (_, section) = changelog.split_once(heading).expect("a section for this version");
+    let section = section.split("\n## ").next().expect("a section");
+    assert!(section.contains("\n### Breaking\n"), "{section}");
+}
