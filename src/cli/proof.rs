@@ -5,10 +5,13 @@ use std::str::FromStr;
 use clap::Args;
 
 use crate::{
-    audit::{LogKey, Note, PublicKey, TlogProof},
+    audit::{LogKey, Note, PublicKey, TlogProof, decode_with_record},
     client::Client,
-    event_log::Hash,
-    proto::{ErrorReason, GetInclusionProofRequest, GetInclusionProofResponse},
+    event_log::{Hash, Record},
+    proto::{
+        ErrorReason, GetInclusionProofRequest, GetInclusionProofResponse, SignedCheckpoint,
+        UserPoolEvent,
+    },
 };
 
 use super::{
@@ -16,6 +19,7 @@ use super::{
     error::{CliError, has_reason},
     outcome::Outcome,
     output::print,
+    text::escape,
 };
 
 #[derive(Debug, Args)]
@@ -43,12 +47,21 @@ enum EventName {
     Revision(String, i64),
 }
 
+/// The checkpoint that proofs end in.
+#[derive(Debug, Clone)]
+struct ProofCheckpoint {
+    note: Note,
+    /// The key that signed it, as the server says.
+    key: LogKey,
+    tree_size: i64,
+}
+
 impl ProofCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
         match (self.event, self.pool) {
             (Some(event), _) => {
-                let (proof, _) = prove(&client, event.request(None), None).await?;
+                let (proof, _) = prove(&client, &event, None).await?;
                 print_proof(&proof)?;
             }
             (None, Some(pool)) => prove_history(&client, &pool).await?,
@@ -59,18 +72,36 @@ impl ProofCommand {
 }
 
 impl EventName {
-    fn request(self, tree_size: Option<i64>) -> GetInclusionProofRequest {
+    fn request(&self, tree_size: Option<i64>) -> GetInclusionProofRequest {
         let request = GetInclusionProofRequest { tree_size, ..GetInclusionProofRequest::default() };
         match self {
             Self::Position(position) => {
-                GetInclusionProofRequest { position: Some(position), ..request }
+                GetInclusionProofRequest { position: Some(*position), ..request }
             }
             Self::Revision(id, revision) => GetInclusionProofRequest {
-                user_pool_id: Some(id),
-                revision: Some(revision),
+                user_pool_id: Some(id.clone()),
+                revision: Some(*revision),
                 ..request
             },
         }
+    }
+
+    /// Checks that a record is that of this event.
+    fn check(&self, record: &Record) -> Result<(), CliError> {
+        let event = decode_with_record(record).map_err(CliError::other)?;
+        let UserPoolEvent { position, user_pool_id, revision, .. } = event;
+        let is_requested = match self {
+            Self::Position(requested) => *requested == position,
+            Self::Revision(id, requested) => *id == user_pool_id && *requested == revision,
+        };
+        if is_requested {
+            return Ok(());
+        }
+        Err(CliError::message(format!(
+            "the server proved another event than the requested one: position {position}, \
+             revision {revision} of user pool {}",
+            escape(&user_pool_id)
+        )))
     }
 }
 
@@ -97,12 +128,10 @@ impl FromStr for EventName {
 /// Prints the proofs of all events of a user pool that the newest checkpoint has.
 async fn prove_history(client: &Client, pool: &str) -> Result<(), CliError> {
     let revision = |revision| EventName::Revision(pool.to_owned(), revision);
-    let (first, size) = prove(client, revision(1).request(None), None).await?;
-    let checkpoint = first.checkpoint.clone();
+    let (first, checkpoint) = prove(client, &revision(1), None).await?;
     print_proof(&first)?;
     for number in 2.. {
-        let request = revision(number).request(Some(size));
-        match prove(client, request, Some(&checkpoint)).await {
+        match prove(client, &revision(number), Some(&checkpoint)).await {
             Ok((proof, _)) => print_proof(&proof)?,
             Err(CliError::Rpc(status)) if has_reason(&status, ErrorReason::BeyondEnd) => break,
             Err(error) => return Err(error),
@@ -111,32 +140,40 @@ async fn prove_history(client: &Client, pool: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Requests a proof, and checks it. It ends in `checkpoint`, or else in the one of the response.
-/// Returns the size of the tree as well.
+/// Requests the proof of an event, and verifies it. It ends in `checkpoint`, or else in the one of
+/// the response. Returns that checkpoint as well.
 async fn prove(
     client: &Client,
-    request: GetInclusionProofRequest,
-    checkpoint: Option<&Note>,
-) -> Result<(TlogProof, i64), CliError> {
-    let wrong = || CliError::message("the server sent a proof that is wrong");
+    event: &EventName,
+    checkpoint: Option<&ProofCheckpoint>,
+) -> Result<(TlogProof, ProofCheckpoint), CliError> {
+    let request = event.request(checkpoint.map(|checkpoint| checkpoint.tree_size));
     let response = client.get_inclusion_proof(request).await?;
     let GetInclusionProofResponse { record, leaf_index, tree_size, hashes, .. } = response;
-    let signed = response.checkpoint;
-    let checkpoint = match (checkpoint, &signed) {
+    let checkpoint = match (checkpoint, response.checkpoint) {
         (Some(checkpoint), _) => checkpoint.clone(),
-        (None, Some(signed)) => Note::parse(&signed.note).map_err(CliError::other)?,
-        (None, None) => return Err(wrong()),
+        (None, Some(signed)) => ProofCheckpoint::parse(&signed, tree_size)?,
+        (None, None) => return Err(malformed()),
     };
     let hashes = hashes.iter().map(|hash| hash.as_slice().try_into().map(Hash));
-    let hashes = hashes.collect::<Result<_, _>>().map_err(|_| wrong())?;
-    let index = u64::try_from(leaf_index).map_err(|_| wrong())?;
-    let proof = TlogProof { record, index, hashes, checkpoint };
-    if let Some(signed) = signed {
-        let key = signed.public_key.as_slice().try_into().map_err(|_| wrong())?;
-        let key = LogKey { name: None, key: PublicKey(key) };
-        proof.verify(&key).map_err(CliError::other)?;
+    let hashes = hashes.collect::<Result<_, _>>().map_err(|_| malformed())?;
+    let index = u64::try_from(leaf_index).map_err(|_| malformed())?;
+    let proof = TlogProof { record, index, hashes, checkpoint: checkpoint.note.clone() };
+    let proven = proof.verify(&checkpoint.key).map_err(CliError::other)?;
+    event.check(&proven.record)?;
+    Ok((proof, checkpoint))
+}
+
+impl ProofCheckpoint {
+    fn parse(signed: &SignedCheckpoint, tree_size: i64) -> Result<Self, CliError> {
+        let note = Note::parse(&signed.note).map_err(CliError::other)?;
+        let key = signed.public_key.as_slice().try_into().map_err(|_| malformed())?;
+        Ok(Self { note, key: LogKey { name: None, key: PublicKey(key) }, tree_size })
     }
-    Ok((proof, tree_size))
+}
+
+fn malformed() -> CliError {
+    CliError::message("the server sent a malformed proof")
 }
 
 fn print_proof(proof: &TlogProof) -> Result<(), CliError> {

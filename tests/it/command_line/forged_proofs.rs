@@ -1,7 +1,7 @@
 //! A dishonest server does not pass verification, whatever it signs and whatever it
 //! omits.
 
-use std::slice;
+use std::{collections::VecDeque, slice, sync::Mutex};
 
 use futures_util::{StreamExt as _, stream};
 use tempfile::TempDir;
@@ -30,16 +30,18 @@ use userpool::{
     },
 };
 
-use super::{CommandOutput, create, run_with};
+use super::{CommandOutput, create, run, run_with};
 use crate::support::{TestServer, event_body};
 
 /// The events that the server shows, the position that it claims to have shown, and
 /// the checkpoint that it signs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct DishonestServer {
     events: Vec<UserPoolEvent>,
     shown: i64,
     signed: SignedCheckpoint,
+    /// The answers to requests for inclusion proofs, in this order.
+    proofs: Mutex<VecDeque<Result<GetInclusionProofResponse, Status>>>,
 }
 
 #[tonic::async_trait]
@@ -99,7 +101,8 @@ impl UserPoolHistoryService for DishonestServer {
         &self,
         _request: Request<GetInclusionProofRequest>,
     ) -> Result<Response<GetInclusionProofResponse>, Status> {
-        Err(Status::unimplemented("verify does not ask"))
+        let answer = self.proofs.lock().expect("not poisoned").pop_front();
+        answer.expect("an answer").map(Response::new)
     }
 
     async fn get_consistency_proof(
@@ -156,6 +159,11 @@ fn signed(events: &[UserPoolEvent]) -> SignedCheckpoint {
 }
 
 async fn verify(server: DishonestServer) -> CommandOutput {
+    run_against(server, &["verify"]).await
+}
+
+/// Runs the binary with this server.
+async fn run_against(server: DishonestServer, arguments: &[&str]) -> CommandOutput {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let endpoint = listener.local_addr().expect("an address").to_string();
     let service = UserPoolHistoryServiceServer::new(server);
@@ -163,7 +171,7 @@ async fn verify(server: DishonestServer) -> CommandOutput {
         .add_service(service)
         .serve_with_incoming(TcpListenerStream::new(listener));
     let serving = tokio::spawn(serving);
-    let ran = run_with(&endpoint, &["verify"], "").await;
+    let ran = run_with(&endpoint, arguments, "").await;
     serving.abort();
     ran
 }
@@ -172,7 +180,7 @@ async fn verify(server: DishonestServer) -> CommandOutput {
 async fn a_server_that_shows_all_that_it_signed_passes() {
     let events = three_events().await;
     let signed = signed(&events);
-    let ran = verify(DishonestServer { events, shown: 3, signed }).await;
+    let ran = verify(DishonestServer { events, shown: 3, signed, ..Default::default() }).await;
     assert_eq!(ran.code, 0, "{ran:?}");
 }
 
@@ -189,7 +197,13 @@ async fn a_server_that_hides_or_adds_events_fails() {
             "at position 2: the server signed that its log ends",
         ),
     ] {
-        let ran = verify(DishonestServer { events: events.to_vec(), shown, signed }).await;
+        let ran = verify(DishonestServer {
+            events: events.to_vec(),
+            shown,
+            signed,
+            ..Default::default()
+        })
+        .await;
         assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
         assert!(ran.stdout.contains(&format!("INVALID {expected}")), "{}", ran.stdout);
     }
@@ -202,7 +216,9 @@ async fn a_server_that_shows_and_signs_half_a_batch_does_not() {
     let first = audit::decode_with_record(&batch[0]).expect("an event");
     let signed = signed(slice::from_ref(&first));
 
-    let ran = verify(DishonestServer { events: vec![first], shown: 1, signed }).await;
+    let ran =
+        verify(DishonestServer { events: vec![first], shown: 1, signed, ..Default::default() })
+            .await;
 
     assert_eq!((ran.code, ran.stderr.as_str()), (1, ""), "{ran:?}");
     let expected = "INVALID at position 2: the log ends inside a batch";
@@ -223,8 +239,57 @@ async fn a_server_with_a_missing_or_wrong_signature_fails() {
         (signed(&others), "proofs against that checkpoint can be false"),
         (SignedCheckpoint::default(), "the checkpoint of the server is invalid: hash has a length"),
     ] {
-        let ran = verify(DishonestServer { events: events.clone(), shown: 3, signed }).await;
+        let ran = verify(DishonestServer {
+            events: events.clone(),
+            shown: 3,
+            signed,
+            ..Default::default()
+        })
+        .await;
         assert_eq!(ran.code, 1, "{ran:?}");
         assert!(ran.stdout.contains(expected), "{}", ran.stdout);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_proof_of_a_history_is_verified_while_the_log_grows() {
+    let server = TestServer::start().await;
+    let people = create(&server, "people").await;
+    run(&server, &["tag", "set", &people, "team=people"]).await;
+    let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
+    let mut prove = async |revision, tree_size| {
+        let request = GetInclusionProofRequest {
+            user_pool_id: Some(people.clone()),
+            revision: Some(revision),
+            tree_size,
+            ..GetInclusionProofRequest::default()
+        };
+        history.get_inclusion_proof(request).await.map(Response::into_inner)
+    };
+    let first = prove(1, None).await.expect("a proof");
+    create(&server, "staff").await;
+    let second = prove(2, Some(2)).await.expect("a proof");
+    assert!(second.checkpoint.is_none(), "the log has grown");
+    let end = prove(3, Some(2)).await.expect_err("no such revision");
+    server.stop().await;
+
+    let mut changed = second.clone();
+    changed.hashes[0][0] ^= 1;
+    let other = "the server proved another event than the requested one: position 1, revision 1";
+    for (second, expected) in [
+        (second, None),
+        (changed, Some("the record is not proven to be in the log")),
+        (first.clone(), Some(other)),
+    ] {
+        let proofs = Mutex::new([Ok(first.clone()), Ok(second), Err(end.clone())].into());
+        let server = DishonestServer { proofs, ..DishonestServer::default() };
+        let ran = run_against(server, &["proof", "--pool", &people]).await;
+        assert_eq!(ran.code, i32::from(expected.is_some()), "{ran:?}");
+        assert!(ran.stderr.contains(expected.unwrap_or_default()), "{ran:?}");
+    }
+    let proofs = Mutex::new([Ok(first)].into());
+    let ran =
+        run_against(DishonestServer { proofs, ..DishonestServer::default() }, &["proof", "2"]);
+    let ran = ran.await;
+    assert!(ran.stderr.contains(other), "{ran:?}");
 }
