@@ -1,6 +1,12 @@
 //! Verifying proofs of events from a file, without any server.
 
-use std::{collections::BTreeSet, fs::File, io::Read as _, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{self, BufRead, BufReader},
+    iter::zip,
+    path::Path,
+};
 
 use serde_json::json;
 
@@ -32,24 +38,32 @@ struct Proven {
     checkpoint: CheckpointText,
 }
 
-/// Reads a file if its first line is that of a proof.
+/// Reads a file, or standard input for `-`, if it begins as a proof. If not, nothing of standard
+/// input is consumed.
 pub(super) fn read_proofs(file: &Path) -> Result<Option<String>, CliError> {
-    if !file.is_file() {
-        return Ok(None);
-    }
     let read = || {
-        let mut start = Vec::new();
-        let mut opened = File::open(file)?;
-        let header = u64::try_from(PROOF_HEADER.len()).unwrap_or_default();
-        opened.by_ref().take(header).read_to_end(&mut start)?;
-        if start != PROOF_HEADER.as_bytes() {
+        if file == Path::new("-") {
+            return read_if_proof(io::stdin().lock());
+        }
+        if !file.is_file() {
             return Ok(None);
         }
-        let mut text = PROOF_HEADER.to_owned();
-        opened.read_to_string(&mut text)?;
-        Ok(Some(text))
+        read_if_proof(BufReader::new(File::open(file)?))
     };
     read().map_err(|error| CliError::file(file, &error))
+}
+
+fn read_if_proof(mut reader: impl BufRead) -> io::Result<Option<String>> {
+    // A pipe may have only a part of the header yet; no export begins with any part of it.
+    let start = reader.fill_buf()?;
+    if start.is_empty()
+        || zip(start, PROOF_HEADER.as_bytes()).any(|(found, header)| found != header)
+    {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    reader.read_to_string(&mut text)?;
+    Ok(Some(text))
 }
 
 /// Verifies the proofs in a file, and prints what they prove and what not.
@@ -190,7 +204,7 @@ fn details(event: &UserPoolEvent) -> Vec<(&'static str, String)> {
     let kind = kind.trim_start_matches("ACTOR_KIND_").to_lowercase().replace('_', " ");
     let details = [
         ("user pool", format!("{}, revision {}", event.user_pool_id, event.revision)),
-        ("authenticated", kind),
+        ("actor kind", kind),
         ("subject", actor.subject),
         ("address", actor.peer_address),
         ("request ID", event.request_id.clone().unwrap_or_default()),

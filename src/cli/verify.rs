@@ -17,6 +17,11 @@ use super::{
     remote_verification::verify_history,
 };
 
+/// Why a proof is not compared with trusted checkpoints.
+const CHECKPOINT_WITH_PROOF: &str = "--checkpoint compares a log, but a proof has only one event \
+                                     of it; verify the server or an export with --checkpoint, and \
+                                     the proof with --key alone";
+
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit code: 0 if the history is valid, 1 if it is not.\n\nExamples:\n  userpool \
@@ -25,9 +30,8 @@ use super::{
 )]
 pub(super) struct VerifyCommand {
     /// Verify this file instead of a server: a proof of an event, which requires --key, or an
-    /// export; "-" is an export on standard input. An export may be compressed with gzip or
-    /// Zstandard. Several exports must adjoin, in the order of the log. If omitted, the history of
-    /// the server.
+    /// export; "-" is standard input. An export may be compressed with gzip or Zstandard. Several
+    /// exports must adjoin, in the order of the log. If omitted, the history of the server.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Compare the log with a trusted checkpoint, to prove that nothing before it was changed: a
@@ -37,8 +41,8 @@ pub(super) struct VerifyCommand {
     #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
     checkpoint: Vec<TrustedCheckpoints>,
     /// Require that checkpoints are signed with this public key: a PEM file, 64 hexadecimal digits,
-    /// or NAME+HASH+KEY, obtained from another source than the server. If omitted, the key of the
-    /// trusted checkpoints is required.
+    /// or NAME+HASH+KEY, obtained from another source than the server. NAME is compared only with
+    /// the log of a proof. If omitted, the key of the trusted checkpoints is required.
     #[arg(long, value_name = "KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
     key: Option<LogKey>,
     #[command(flatten)]
@@ -50,9 +54,17 @@ pub(super) struct VerifyCommand {
 impl VerifyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let format = self.output.or_table();
-        if let [file] = self.files.as_slice()
-            && let Some(proofs) = read_proofs(file)?
-        {
+        for file in &self.files {
+            let Some(proofs) = read_proofs(file)? else { continue };
+            if self.files.len() > 1 {
+                return Err(CliError::message(format!(
+                    "{} is a proof, not an export; verify each proof alone",
+                    file.display()
+                )));
+            }
+            if !self.checkpoint.is_empty() {
+                return Err(CliError::message(CHECKPOINT_WITH_PROOF));
+            }
             return verify_proofs(&proofs, self.key.as_ref(), format);
         }
         let key = self.key.map(|key| key.key);

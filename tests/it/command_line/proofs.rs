@@ -74,6 +74,16 @@ async fn a_proof_of_an_event_is_verified_without_a_server() {
     assert!(refused.stdout.starts_with("INVALID: "), "{}", refused.stdout);
     let changed = write(&directory, "changed", &proof.stdout.replace("index 2", "index 1"));
     assert_eq!(verify(&changed, &["--key", &pem]).await.code, 1);
+    let piped = ["verify", "-", "--key", &pem];
+    let piped = run_with(NOWHERE, &piped, &proof.stdout).await;
+    assert!(piped.stdout.starts_with("The event at position 3 is in the log "), "{piped:?}");
+    let anchor = format!("4:{}", "0".repeat(64));
+    let compared = verify(&file, &["--key", &pem, "--checkpoint", &anchor]).await;
+    assert_eq!((compared.code, compared.stdout.as_str()), (1, ""), "{compared:?}");
+    assert!(compared.stderr.contains("--checkpoint compares a log"), "{}", compared.stderr);
+    let two = verify(&file, &[file.as_str(), "--key", &pem]).await;
+    assert_eq!((two.code, two.stdout.as_str()), (1, ""), "{two:?}");
+    assert!(two.stderr.contains("is a proof, not an export; verify each proof alone"), "{two:?}");
     let keyless = verify(&file, &[]).await;
     assert_eq!(keyless.code, 1);
     assert!(keyless.stderr.contains("name it with --key"), "{}", keyless.stderr);
