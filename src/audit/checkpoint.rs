@@ -11,7 +11,7 @@ use chrono::SubsecRound as _;
 
 pub(super) use self::text::{CHAIN, parse_number};
 pub use self::{
-    file::{append, public_key},
+    file::{append, last, public_key},
     key_error::KeyError,
     signer::{Origin, OriginError, Signer},
     state::LogState,

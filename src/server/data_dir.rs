@@ -6,7 +6,7 @@
 //! | `lock` | locked by the process that uses the directory |
 //! | `log/` | the event log; the only data that cannot be rebuilt |
 //! | `signing_key.pem` | the key that signs checkpoints; private to the owner |
-//! | `checkpoints.jsonl` | the checkpoints that were signed every so often and at each stop, oldest first |
+//! | `checkpoints.jsonl` | the checkpoints that were signed at an interval and at each stop, oldest first |
 //! | `read_model/` | a projection of the log; rebuilt if it is deleted |
 
 use std::{

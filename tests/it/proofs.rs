@@ -3,6 +3,7 @@
 
 pub(crate) mod judge;
 mod mutations;
+mod published;
 mod server;
 mod tiles;
 mod trees;

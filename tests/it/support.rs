@@ -200,11 +200,16 @@ impl TestServer {
 
     /// The same, with a change to the data directory in between.
     pub(crate) async fn restart_after(self, change: impl FnOnce(&Path)) -> Self {
+        self.restart_with(|config| change(&config.data_dir)).await
+    }
+
+    /// The same, with other settings than the default ones.
+    pub(crate) async fn restart_with(self, change: impl FnOnce(&mut Config)) -> Self {
         let source = Arc::clone(&self.source);
         let directory = self.stop().await;
-        change(directory.path());
-        let ready =
-            Server::start(config(directory.path()), Arc::<FixedSource>::clone(&source)).await;
+        let mut config = config(directory.path());
+        change(&mut config);
+        let ready = Server::start(config, Arc::<FixedSource>::clone(&source)).await;
         Self::serve(ready.expect("a server"), Some(directory), source)
     }
 }

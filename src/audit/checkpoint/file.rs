@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     audit::ed25519::KeyPair,
+    event_log::Head,
     fs::{read_optional, write_atomic},
     proto::{self, SignedCheckpoint},
 };
@@ -40,13 +41,22 @@ pub fn public_key(key: &Path, checkpoints: &Path) -> Result<Option<[u8; 32]>, Ke
     Ok(Some(pair.public_key))
 }
 
+/// The last valid checkpoint in the file at `path`, if there is one: the end of the log, and the
+/// key that signed it.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn last(path: &Path) -> io::Result<Option<(Head, [u8; 32])>> {
+    let Some(lines) = read_optional(path)? else { return Ok(None) };
+    let parse = |line: &str| {
+        let checkpoint: SignedCheckpoint = proto::from_json(line).ok()?;
+        let head = verify(&checkpoint).ok()?.head;
+        Some((head, checkpoint.public_key.as_slice().try_into().ok()?))
+    };
+    Ok(String::from_utf8_lossy(&lines).lines().rev().find_map(parse))
+}
+
 /// The key that signed the last valid checkpoint in the file at `path`, if there is one.
 pub(super) fn last_key(path: &Path) -> io::Result<Option<[u8; 32]>> {
-    let Some(lines) = read_optional(path)? else { return Ok(None) };
-    let key = |line: &str| {
-        let checkpoint: SignedCheckpoint = proto::from_json(line).ok()?;
-        verify(&checkpoint).ok()?;
-        checkpoint.public_key.as_slice().try_into().ok()
-    };
-    Ok(String::from_utf8_lossy(&lines).lines().rev().find_map(key))
+    Ok(last(path)?.map(|(_, key)| key))
 }

@@ -1,6 +1,6 @@
 //! The proofs of a running server.
 
-use std::{fs, path::Path, process::Command, time::Duration};
+use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
 use tonic::{Code, transport::Channel};
@@ -12,12 +12,11 @@ use userpool::{
     },
     event_log::Hash,
     proto::{
-        self, GetCheckpointKeyRequest, GetConsistencyProofRequest, GetConsistencyProofResponse,
+        GetCheckpointKeyRequest, GetConsistencyProofRequest, GetConsistencyProofResponse,
         GetInclusionProofRequest, GetInclusionProofResponse, GetSignedCheckpointRequest,
         ListUserPoolEventsRequest, SignedCheckpoint, VerifyUserPoolHistoryRequest,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
-    server::CheckpointInterval,
 };
 
 use super::{all_base64, base64, judge};
@@ -161,6 +160,19 @@ async fn an_event_is_named_by_its_revision_as_well() {
     server.stop().await;
 }
 
+/// A request for the proof of the event at this position, which names the user pool and the
+/// revision.
+async fn by_revision(history: &mut History, position: i64) -> GetInclusionProofRequest {
+    let list = ListUserPoolEventsRequest::default();
+    let events = history.list_user_pool_events(list).await.expect("events").into_inner().events;
+    let event = events.into_iter().find(|event| event.position == position).expect("an event");
+    GetInclusionProofRequest {
+        user_pool_id: Some(event.user_pool_id),
+        revision: Some(event.revision),
+        ..GetInclusionProofRequest::default()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_proven_is_refused() {
     let server = long_log(5).await;
@@ -177,11 +189,23 @@ async fn what_cannot_be_proven_is_refused() {
     let larger = GetInclusionProofRequest { tree_size: Some(6), ..at(1) };
     let larger = history.get_inclusion_proof(larger).await.expect_err("beyond the end");
     assert_eq!(reason(&larger), "BEYOND_END");
+    let third = by_revision(&mut history, 3).await;
+    for event in [at(3), third] {
+        let request = GetInclusionProofRequest { tree_size: Some(2), ..event };
+        let later = history.get_inclusion_proof(request).await.expect_err("after the tree");
+        let numbers = ["requested", "current"].map(|name| metadata(&later, name));
+        assert_eq!(reason(&later), "BEYOND_END");
+        assert_eq!(numbers, ["3", "2"].map(|number| Some(number.to_owned())));
+        assert_eq!(
+            later.message(),
+            "the event is at position 3, after a tree of 2 events; request a larger tree_size"
+        );
+    }
     for (request, violated) in [
         (GetInclusionProofRequest::default(), vec!["user_pool_id", "revision"]),
         (at(0), vec!["position"]),
         (GetInclusionProofRequest { revision: Some(1), ..at(1) }, vec!["revision"]),
-        (GetInclusionProofRequest { tree_size: Some(2), ..at(3) }, vec!["tree_size"]),
+        (GetInclusionProofRequest { tree_size: Some(0), ..at(3) }, vec!["tree_size"]),
     ] {
         let refused = history.get_inclusion_proof(request).await.expect_err("refused");
         assert_eq!(fields(&refused), violated);
@@ -282,38 +306,5 @@ async fn a_log_can_have_a_name_of_its_own() {
             format!("userpool/{}", signed.log_id)
         };
         assert_eq!(key.name(), name);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_is_published_every_so_often() {
-    let interval = CheckpointInterval(Some(Duration::from_millis(20)));
-    let server = TestServer::with(|config| config.checkpoint_interval = interval).await;
-    let file = server.data_dir().join("checkpoints.jsonl");
-    let published = |count: usize| {
-        let lines = fs::read_to_string(&file).unwrap_or_default();
-        (lines.lines().count() >= count).then_some(lines)
-    };
-    let mut client = server.client().await;
-    for count in 1..=3 {
-        create(&mut client, &format!("pool-{count}")).await;
-        let lines = loop {
-            if let Some(lines) = published(count) {
-                break lines;
-            }
-            tokio::task::yield_now().await;
-        };
-        let last = lines.lines().last().expect("a line");
-        let signed: SignedCheckpoint = proto::from_json(last).expect("a checkpoint");
-        checkpoint::verify(&signed).expect("a right signature");
-        assert_eq!(signed.position, i64::try_from(count).expect("a number"));
-    }
-    // None without new events, but one at the stop.
-    server.stop().await;
-    for right in ["1s", "10m", "1h", "off"] {
-        right.parse::<CheckpointInterval>().expect(right);
-    }
-    for wrong in ["", "0", "1ms", "-1h", "often"] {
-        assert!(wrong.parse::<CheckpointInterval>().is_err(), "{wrong}");
     }
 }
