@@ -292,6 +292,11 @@ impl From<HistoryError> for Error {
                     .with("requested", requested)
                     .with("current", current)
             }
+            HistoryError::AfterTree { position, tree_size } => {
+                Self::new(ErrorReason::BeyondEnd, text)
+                    .with("requested", position.to_string())
+                    .with("current", tree_size.to_string())
+            }
             HistoryError::BeforeCreation { user_pool_id, what: _, requested, created } => {
                 Self::new(ErrorReason::BeforeCreation, text)
                     .with_pool(&user_pool_id)

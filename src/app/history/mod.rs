@@ -71,6 +71,17 @@ pub enum HistoryError {
         /// The last one.
         current: String,
     },
+    /// The event is not in a tree of the requested size.
+    #[error(
+        "the event is at position {position}, after a tree of {tree_size} events; request a larger \
+         tree_size"
+    )]
+    AfterTree {
+        /// The position of the event.
+        position: Position,
+        /// The requested size.
+        tree_size: u64,
+    },
     /// The requested point is before the creation of the user pool.
     #[error("user pool {user_pool_id} was created at {what} {created}, after {requested}")]
     BeforeCreation {

@@ -120,8 +120,7 @@ impl History {
             let all = self.read_model.tree();
             let size = checked_size(query.size, all.size())?;
             if position.0 > size {
-                let (requested, current) = (position.to_string(), size.to_string());
-                return Err(HistoryError::BeyondEnd { what: "position", requested, current });
+                return Err(HistoryError::AfterTree { position, tree_size: size });
             }
             let index = position.0.saturating_sub(1);
             let tree = TreeHead { size, root: all.root(size)? };
@@ -198,7 +197,7 @@ fn check_inclusion(check: &mut Check, request: &GetInclusionProofRequest) {
         check.required("revision", revision.as_ref());
         check.range("revision", *revision, 1..=i64::MAX);
     }
-    check.range("tree_size", *tree_size, position.unwrap_or(1).max(1)..=i64::MAX);
+    check.range("tree_size", *tree_size, 1..=i64::MAX);
     fields::min_position(check, *min_position);
 }
 
