@@ -4,7 +4,7 @@ mod local_peers;
 mod patterns;
 mod refusals;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs};
 
 use prost_reflect::DescriptorPool;
 use tempfile::TempDir;
@@ -17,7 +17,10 @@ use tonic::{
 use tonic_prost::ProstCodec;
 use userpool::{auth::Grants, proto::FILE_DESCRIPTOR_SET, transport::Endpoint};
 
-use crate::support::{TestServer, reason};
+use crate::{
+    support::{TestServer, reason},
+    tools::repository,
+};
 
 /// The role of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +90,35 @@ const RPCS: [(&str, Requirement); 31] = [
 fn every_rpc_has_a_row() {
     let rows = RPCS.map(|(method, _)| method.to_owned());
     assert_eq!(BTreeSet::from(rows), methods());
+}
+
+/// A row of the table names RPCs (`CountUserPoolEvents`) and beginnings of names (`List…`).
+#[test]
+fn the_table_in_the_documents_names_every_rpc() {
+    let text = fs::read_to_string(repository().join("docs/security.md")).expect("a document");
+    let (_, table) = text.split_once("| | no role | reader | writer |\n").expect("a table");
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let rows: Vec<Vec<_>> = rows.map(|row| row.split('|').map(str::trim).collect()).collect();
+    for (method, requirement) in RPCS {
+        let name = match method.split_once('/').expect("a method") {
+            ("grpc.health.v1.Health", _) => "health",
+            (service, name) if service.starts_with("userpool.v1.") => name,
+            _ => "reflection",
+        };
+        let names_it = |named: &str| match named.strip_suffix('…') {
+            Some(start) => name.starts_with(start),
+            None => name == named,
+        };
+        let found: Vec<_> = rows.iter().filter(|row| row[1].split(", ").any(names_it)).collect();
+        let [row] = found.as_slice() else { panic!("{} rows name {name}", found.len()) };
+        let expected = match requirement {
+            Requirement::Nothing => ["yes", "yes", "yes"],
+            Requirement::NearOrReader => ["on the server's machine", "yes", "yes"],
+            Requirement::Reader => ["", "yes", "yes"],
+            Requirement::Writer => ["", "", "yes"],
+        };
+        assert_eq!(row[2..5], expected, "{name}");
+    }
 }
 
 #[tokio::test]
