@@ -228,13 +228,17 @@ fn parse(path: &Path, bytes: Vec<u8>) -> Result<Document, CliError> {
     }
     let text = String::from_utf8(bytes)
         .map_err(|_| CliError::message(format!("{}: it is not UTF-8", path.display())))?;
-    let document: Document = toml::from_str(&text).map_err(|error| {
+    let mut document: Document = toml::from_str(&text).map_err(|error| {
         let start = error.span().unwrap_or_default().start;
         let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
         let problem = error.message().trim_end().replace('\n', ", ");
         CliError::message(format!("{}, line {line}: {problem}", path.display()))
     })?;
-    for (name, context) in &document.contexts {
+    for (name, context) in &mut document.contexts {
+        // As any other path, it starts from the directory of the file.
+        if let Endpoint::Unix(socket) = &mut context.endpoint {
+            *socket = parent_directory(path).join(&socket);
+        }
         if context.cert.is_some() != context.cert_key.is_some() {
             return Err(CliError::message(format!(
                 "{}: context {name}: cert and cert-key must be set together",

@@ -300,6 +300,17 @@ async fn a_context_is_shown_and_used_only_for_its_own_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relative_socket_starts_from_the_directory_of_the_file() {
+    let home = Home::new();
+    home.write("[contexts.local]\nendpoint = \"unix:run/socket\"\n");
+    let socket = home.file().parent().expect("a directory").join("run/socket");
+    let list = home.printed(&["context", "list"]).await;
+    assert!(list.contains(&format!("local  unix:{}\n", socket.display())), "{list}");
+    let sentence = format!("no server answers on unix:{}", socket.display());
+    home.refused(&["status", "--context", "local"], &sentence).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_takes_a_context_that_is_named() {
     let server = TestServer::start().await;
     let endpoint = server.endpoint.to_string();
