@@ -67,11 +67,15 @@ impl RestoreCommand {
             ));
         }
         let client = self.connection.connect().await?;
+        // A retry would find another revision at a time such as "2h".
+        let mut retry_flags = Vec::new();
         let revision = match self.to {
             HistoryPoint::Revision(revision) => revision,
             point @ (HistoryPoint::Position(_) | HistoryPoint::Time(_)) => {
                 let as_of = Some(point.as_of(source.now()));
-                replay(&client, self.pool.clone(), as_of).await?.revision
+                let revision = replay(&client, self.pool.clone(), as_of).await?.revision;
+                retry_flags.push(format!("--to {revision}"));
+                revision
             }
         };
         let mut request = RestoreUserPoolRequest {
@@ -88,13 +92,15 @@ impl RestoreCommand {
                 return Ok(Outcome::Negative);
             }
         }
-        let expected_revision = request.expected_revision;
+        if let Some(expected) = request.expected_revision {
+            retry_flags.push(format!("--expected-revision {expected}"));
+        }
         let restored = client.restore_user_pool(request).await.inspect_err(|status| {
             // The request of a retry must be the same.
-            if let (Code::Unavailable | Code::DeadlineExceeded, Some(expected)) =
-                (status.code(), expected_revision)
+            if matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded)
+                && !retry_flags.is_empty()
             {
-                print_note(&format!("a retry also needs --expected-revision {expected}"));
+                print_note(&format!("a retry also needs {}", retry_flags.join(" ")));
             }
         })?;
         self.output.or_json().message(&restored)?;
