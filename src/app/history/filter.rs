@@ -160,10 +160,12 @@ pub(super) fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
             "must have the type of an event that names a domain ({names}), or be empty, if domain \
              is set"
         );
+        let types = filter.types.iter().filter_map(|kind| UserPoolEventType::try_from(*kind).ok());
+        let types: Vec<_> = types.map(|kind| kind.as_str_name()).collect();
         check.refuse(
             "types",
             Rule::Conflict,
-            Some(&"…"),
+            Some(&types.join(", ")),
             &allowed,
             "have the type of an event that names a domain",
         );

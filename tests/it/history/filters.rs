@@ -218,6 +218,12 @@ async fn a_condition_that_no_event_can_meet_is_refused() {
             assert!(described.contains(remedy), "{described} lacks {remedy}");
         }
     }
+    let types = vec![UserPoolEventType::UserPoolCreated.into()];
+    let filter = Some(UserPoolEventFilter { types, ..with_domain("login") });
+    let list = ListUserPoolEventsRequest { filter, ..Default::default() };
+    let refused = history.list_user_pool_events(list).await.expect_err("refused");
+    let shown = "Value 'USER_POOL_EVENT_TYPE_USER_POOL_CREATED' at 'filter.types'";
+    assert!(refused.message().contains(shown), "{refused}");
     for accepted in
         ["10.0.0.0/8", "::ffff:10.0.0.0/104", "2001:db8::/32", "0.0.0.0/0", "::1", "[::1]"]
     {
