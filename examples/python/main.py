@@ -1,4 +1,4 @@
-"""A small story of a client: ../README.md says how to run it, and shows what it prints."""
+"""A short program that uses a client: ../README.md says how to run it, and shows what it prints."""
 
 import contextlib
 import sys

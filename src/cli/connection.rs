@@ -35,8 +35,8 @@ pub(super) struct ConnectionArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct AccessArgs {
-    /// Take the flags of the connection that are omitted from this context; an empty name takes
-    /// none. If omitted, the current context, except for an export. See "userpool context --help".
+    /// Take the flags of the connection that are omitted from this context; an empty name uses no
+    /// context. If omitted, the current context, except for an export. See "userpool context --help".
     #[arg(long, hide_short_help = true, env = "USERPOOL_CONTEXT", value_name = "CONTEXT")]
     context: Option<String>,
     /// Wait at most this many seconds for the connection, and for each answer, retries included.

@@ -14,7 +14,7 @@ use super::{
 /// The columns of the list.
 const COLUMNS: [&str; 3] = ["CURRENT", "NAME", "ENDPOINT"];
 
-/// Name servers, and how to reach them.
+/// Manage contexts: saved connections to servers.
 ///
 /// A context has the flags of a connection, and paths of files with secrets, but no secret. A flag
 /// overrides a variable, which overrides the context that --context or USERPOOL_CONTEXT names, or

@@ -29,8 +29,8 @@ const DEFAULT_LIMIT: u64 = 100;
                   --count-by actor --since 30d"
 )]
 pub(super) struct EventsCommand {
-    /// Show at most this many events, the newest ones. If omitted, all since --since, or 100
-    /// without it.
+    /// Show at most this many events, the newest ones. If omitted, 100, or all with --since or
+    /// --reverse.
     #[arg(short = 'n', long, value_name = "N", value_parser = positive)]
     limit: Option<u64>,
     /// Show the oldest event first.

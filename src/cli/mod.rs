@@ -178,7 +178,7 @@ enum Command {
     /// Rebuild the read model of a stopped server.
     #[command(subcommand)]
     ReadModel(ReadModelCommand),
-    /// Name servers, and how to reach them, so that commands need no flags for it.
+    /// Manage contexts: saved connections to servers.
     #[command(subcommand)]
     Context(ContextCommand),
     /// Print the public key that verifies checkpoints, in PEM.

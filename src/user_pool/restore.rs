@@ -142,8 +142,8 @@ impl RestoreUserPool {
         }))])
     }
 
-    /// The past state, with what is kept of the current one. Most of what cannot change never
-    /// does, so it is equal in both.
+    /// The past state, with what is kept of the current one. The other fields that cannot change
+    /// are equal in both.
     fn merged(&self, current: &UserPool) -> UserPool {
         let mut restored = UserPool {
             schema_attributes: current.schema_attributes.clone(),

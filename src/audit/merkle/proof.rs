@@ -141,7 +141,7 @@ impl TreeHead {
         if index >= size {
             return Err(ProofError::NoSuchLeaf { index, size });
         }
-        let root = self.checked()?;
+        let root = self.to_ct_merkle()?;
         let proof = InclusionProof::try_from_bytes(concat(hashes));
         let proof = proof.map_err(|_| ProofError::NotIncluded)?;
         root.verify_inclusion(&record, index, &proof).map_err(|_| ProofError::NotIncluded)
@@ -155,7 +155,7 @@ impl TreeHead {
         if old.size > self.size {
             return Err(ProofError::Shrunk { old: old.size, new: self.size });
         }
-        let (older, newer) = (old.checked()?, self.checked()?);
+        let (older, newer) = (old.to_ct_merkle()?, self.to_ct_merkle()?);
         if old.size == 0 {
             // Every tree continues the empty one.
             let is_right = hashes.is_empty() && old.root == empty_root();
@@ -166,9 +166,9 @@ impl TreeHead {
         newer.verify_consistency(&older, &proof).map_err(|_| ProofError::NotContinued)
     }
 
-    /// The head as `ct_merkle` has it, which panics at more than half of all sizes.
-    fn checked(&self) -> Result<RootHash<Sha256>, ProofError> {
-        let Self { size, root } = *self;
+    /// Converts the head for `ct_merkle`, which panics for more than 2^63 leaves.
+    fn to_ct_merkle(self) -> Result<RootHash<Sha256>, ProofError> {
+        let Self { size, root } = self;
         if size > MAX_SIZE {
             return Err(ProofError::TooLarge(size));
         }

@@ -19,7 +19,7 @@ import userpool.v1.UserPoolHistoryServiceGrpc;
 import userpool.v1.UserPoolPolicies;
 import userpool.v1.UserPoolServiceGrpc;
 
-/** A small story of a client: ../README.md says how to run it, and shows what it prints. */
+/** A short program that uses a client: ../README.md says how to run it, and shows what it prints. */
 public final class Main {
   private final UserPoolServiceGrpc.UserPoolServiceBlockingStub pools;
   private final UserPoolHistoryServiceGrpc.UserPoolHistoryServiceBlockingStub history;
