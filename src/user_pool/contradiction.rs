@@ -105,6 +105,8 @@ pub struct EventFacts<'a> {
     pub is_protected: bool,
     /// Whether it was deleted.
     pub deleted: bool,
+    /// Those of its revisions that are known to be deletions, beside the last one.
+    pub deletions: &'a [i64],
     /// The revision of the user pool; 0 if it was never created.
     pub revision: i64,
     /// The revision of the event.
@@ -197,7 +199,8 @@ fn check_restored(
     let EventFacts { user_pool_id, domain, custom_domain, deleted, revision: last, .. } = *facts;
     let id = || user_pool_id.clone();
     let revision = restored.restored_revision;
-    if !(1..=last).contains(&revision) || (deleted && revision == last) {
+    let is_deletion = (deleted && revision == last) || facts.deletions.contains(&revision);
+    if !(1..=last).contains(&revision) || is_deletion {
         let restored = revision;
         return Err(Contradiction::RestoredRevision { user_pool_id: id(), restored });
     }

@@ -232,6 +232,11 @@ pub(super) fn is_custom(settings: Option<&DomainSettings>) -> bool {
     settings.is_some_and(|settings| settings.custom_domain_config.is_some())
 }
 
+/// Whether a domain with this name is a custom domain: only their names have dots.
+pub(super) fn is_custom_name(domain: &str) -> bool {
+    domain.contains('.')
+}
+
 /// The settings of a domain of this user pool; `None` if it does not have the domain.
 #[must_use]
 pub fn domain_settings(pool: &UserPool, domain: &str) -> Option<DomainSettings> {

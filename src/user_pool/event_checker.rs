@@ -6,13 +6,13 @@ use std::{
     mem,
 };
 
-use crate::proto::UserPool;
+use crate::proto::{UserPool, UserPoolDomainDeleted, UserPoolDomainUpdated};
 
 use super::{
     Contradiction, Event, EventFacts, UserPoolId, assigned_domains,
     assumptions::{Assumption, Assumptions},
     check_event,
-    domain::{domain_names, is_custom},
+    domain::{domain_names, is_custom, is_custom_name},
     is_protected, removed_domains,
 };
 
@@ -32,6 +32,8 @@ pub struct EventChecker {
 struct UserPoolFacts {
     revision: i64,
     is_deleted: bool,
+    /// The revisions that are deletions.
+    deletions: Vec<i64>,
     is_protected: bool,
     domain: Option<String>,
     custom_domain: Option<String>,
@@ -84,6 +86,7 @@ impl EventChecker {
             custom_domain: before.and_then(|before| before.custom_domain.as_deref()),
             is_protected: before.is_some_and(|before| before.is_protected),
             deleted: before.is_some_and(|before| before.is_deleted),
+            deletions: before.map_or(&[], |before| before.deletions.as_slice()),
             revision: before.map_or(0, |before| before.revision),
             event_revision: revision,
             domain_owners,
@@ -114,7 +117,10 @@ impl EventChecker {
                     domain.take_if(|domain| *domain == deleted.domain);
                 }
             }
-            Event::UserPoolDeleted(_) => after.is_deleted = true,
+            Event::UserPoolDeleted(_) => {
+                after.is_deleted = true;
+                after.deletions.push(revision);
+            }
             Event::UserPoolCreated(created) => after.set(created.user_pool.as_ref()),
             Event::UserPoolUpdated(updated) => after.set(updated.user_pool.as_ref()),
             Event::UserPoolRestored(restored) => after.set(restored.user_pool.as_ref()),
@@ -130,9 +136,10 @@ impl EventChecker {
     /// If the events before this one are missing, fills the unknown facts that it depends on
     /// with those under which a command could record it.
     fn assume(&mut self, id: &UserPoolId, revision: i64, event: &Event) {
-        let Some(RangeFacts { free_domains, assumptions }) = &mut self.range else { return };
-        if !self.user_pools.contains_key(id) {
-            // Nothing comes before a creation and a first revision.
+        let Self { user_pools, domains, range: Some(range) } = self else { return };
+        let RangeFacts { free_domains, assumptions } = range;
+        if !user_pools.contains_key(id) {
+            // A creation, or a first revision, needs no earlier event.
             if revision > 1 && !matches!(event, Event::UserPoolCreated(_)) {
                 assumptions.add(Assumption::Exists, id.as_str());
                 let was_deleted =
@@ -140,7 +147,7 @@ impl EventChecker {
                 let facts = UserPoolFacts {
                     revision: revision.saturating_sub(1),
                     is_deleted: was_deleted,
-                    // A deleted user pool has neither.
+                    // A deleted user pool has no protection and no domain.
                     unknown: UnknownFacts {
                         protection: !was_deleted,
                         domain: !was_deleted,
@@ -148,26 +155,29 @@ impl EventChecker {
                     },
                     ..UserPoolFacts::default()
                 };
-                self.user_pools.insert(id.clone(), facts);
+                user_pools.insert(id.clone(), facts);
             }
         }
-        let Some(facts) = self.user_pools.get_mut(id) else { return };
+        let Some(facts) = user_pools.get_mut(id) else { return };
+        // A domain that an event of the range assigned or removed has the owner that this event
+        // left, or none.
+        let mut learn_domain = |facts: &mut UserPoolFacts, name: &str| {
+            let is_unseen = !domains.contains_key(name) && !free_domains.contains(name);
+            let is_learned = is_unseen && facts.learn_domain(name);
+            if is_learned {
+                domains.insert(name.to_owned(), id.clone());
+            }
+            is_learned
+        };
         match event {
             Event::UserPoolUpdated(updated) => {
-                let settings = updated.user_pool.clone().unwrap_or_default();
-                let unknown = mem::take(&mut facts.unknown);
-                if unknown.domain || unknown.custom_domain {
+                if facts.unknown.domain || facts.unknown.custom_domain {
                     assumptions.add(Assumption::KeepsDomain, id.as_str());
                 }
-                for (is_custom, domain) in
-                    [(false, settings.domain), (true, settings.custom_domain)]
-                {
-                    let is_unknown = if is_custom { unknown.custom_domain } else { unknown.domain };
-                    if let Some(domain) = domain.filter(|_| is_unknown) {
-                        facts.learn_domain(is_custom, &domain);
-                        self.domains.insert(domain, id.clone());
-                    }
+                for name in updated.user_pool.iter().flat_map(domain_names) {
+                    learn_domain(facts, name);
                 }
+                facts.unknown = UnknownFacts::default();
             }
             Event::UserPoolDeleted(_) => {
                 let UnknownFacts { protection, domain, custom_domain } =
@@ -185,21 +195,10 @@ impl EventChecker {
                 }
                 *unknown = false;
             }
-            Event::UserPoolDomainUpdated(updated) => {
-                let is_custom = is_custom(updated.settings.as_ref());
-                if *facts.unknown_domain(is_custom) && !facts.owns(&updated.domain) {
-                    assumptions.add(Assumption::OwnsDomain, &updated.domain);
-                    facts.learn_domain(is_custom, &updated.domain);
-                    self.domains.insert(updated.domain.clone(), id.clone());
-                }
-            }
-            Event::UserPoolDomainDeleted(deleted) => {
-                let UnknownFacts { domain, custom_domain, .. } = facts.unknown;
-                if (domain || custom_domain) && !facts.owns(&deleted.domain) {
-                    assumptions.add(Assumption::OwnsDomain, &deleted.domain);
-                    facts.learn_domain(!domain, &deleted.domain);
-                    // It may as well have been the other one.
-                    facts.unknown.domain = domain && custom_domain;
+            Event::UserPoolDomainUpdated(UserPoolDomainUpdated { domain, .. })
+            | Event::UserPoolDomainDeleted(UserPoolDomainDeleted { domain }) => {
+                if learn_domain(facts, domain) {
+                    assumptions.add(Assumption::OwnsDomain, domain);
                 }
             }
             Event::UserPoolRestored(restored) => {
@@ -207,12 +206,8 @@ impl EventChecker {
                 let kept =
                     kept.filter(|name| !restored.assigned_domains.iter().any(|new| new == name));
                 for name in kept.chain(restored.removed_domains.iter().map(String::as_str)) {
-                    // Only the name of a custom domain has dots.
-                    let is_custom = name.contains('.');
-                    if *facts.unknown_domain(is_custom) {
+                    if learn_domain(facts, name) {
                         assumptions.add(Assumption::OwnsDomain, name);
-                        facts.learn_domain(is_custom, name);
-                        self.domains.insert(name.to_owned(), id.clone());
                     }
                 }
                 for name in &restored.assigned_domains {
@@ -232,18 +227,19 @@ impl EventChecker {
 }
 
 impl UserPoolFacts {
-    fn owns(&self, domain: &str) -> bool {
-        [&self.domain, &self.custom_domain].into_iter().flatten().any(|owned| owned == domain)
-    }
-
     fn unknown_domain(&mut self, is_custom: bool) -> &mut bool {
         if is_custom { &mut self.unknown.custom_domain } else { &mut self.unknown.domain }
     }
 
-    fn learn_domain(&mut self, is_custom: bool, domain: &str) {
-        *self.unknown_domain(is_custom) = false;
-        let learned = if is_custom { &mut self.custom_domain } else { &mut self.domain };
-        *learned = Some(domain.to_owned());
+    /// Sets the domain of this kind if it is unknown. Returns whether it was.
+    fn learn_domain(&mut self, domain: &str) -> bool {
+        let is_custom = is_custom_name(domain);
+        let was_unknown = mem::take(self.unknown_domain(is_custom));
+        if was_unknown {
+            let learned = if is_custom { &mut self.custom_domain } else { &mut self.domain };
+            *learned = Some(domain.to_owned());
+        }
+        was_unknown
     }
 
     /// Sets the facts that are in the settings of an event, after which the user pool exists.

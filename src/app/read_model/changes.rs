@@ -196,6 +196,8 @@ impl Changes {
             custom_domain: before.user_pool.as_ref().and_then(|pool| pool.custom_domain.as_deref()),
             is_protected: before.user_pool.as_deref().is_some_and(is_protected),
             deleted: before.deleted,
+            // The read model does not keep them: the command read the revision that it restores.
+            deletions: &[],
             revision: before.revision,
             event_revision: event.revision,
             domain_owners: self.owners(model, assigned)?,

@@ -5,8 +5,8 @@ use userpool::{
     audit::{RangeAnchor, Verifier},
     event_log::LogId,
     proto::{
-        UserPool, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted, UserPoolRestored,
-        UserPoolTagged, UserPoolUpdated,
+        UserPool, UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted,
+        UserPoolDomainUpdated, UserPoolRestored, UserPoolTagged, UserPoolUpdated,
     },
     user_pool::{Assumption, Event, EventChecker},
 };
@@ -46,6 +46,13 @@ fn created(domain: &str) -> Event {
 
 fn removed(domain: &str) -> Event {
     Event::UserPoolDomainDeleted(UserPoolDomainDeleted { domain: domain.to_owned() })
+}
+
+fn changed(domain: &str) -> Event {
+    Event::UserPoolDomainUpdated(UserPoolDomainUpdated {
+        domain: domain.to_owned(),
+        ..UserPoolDomainUpdated::default()
+    })
 }
 
 fn updated(domain: Option<&str>) -> Event {
@@ -120,6 +127,62 @@ fn a_restored_user_pool_is_checked_within_a_range() {
     }
 }
 
+#[test]
+fn no_user_pool_is_restored_to_one_of_its_deletions() {
+    let back = |restored_revision, was_deleted| {
+        Event::UserPoolRestored(Box::new(UserPoolRestored {
+            restored_revision,
+            user_pool: Some(UserPool { id: Some(POOL.to_owned()), ..UserPool::default() }),
+            was_deleted,
+            ..UserPoolRestored::default()
+        }))
+    };
+    for (revision, expected) in [(7, Some("which has no state")), (8, None), (9, None)] {
+        let start = [(POOL, 7, deleted()), (POOL, 8, back(2, true)), (POOL, 9, updated(None))];
+        assert_found(&[&start[..], &[(POOL, 10, back(revision, false))]].concat(), expected);
+        let again = [(POOL, 10, deleted()), (POOL, 11, back(revision, true))];
+        assert_found(&[&start[..], &again].concat(), expected);
+    }
+}
+
+/// What an event of the range says of the owner of a domain holds for the first event of another
+/// user pool, too.
+#[test]
+fn a_later_user_pool_does_not_own_a_domain_of_another() {
+    let kept = || restored(false, Some("a"), [&[], &[]]);
+    let lost = || restored(false, None, [&[], &["a"]]);
+    for (event, expected) in [
+        (changed("a"), "which does not own it"),
+        (removed("a"), "which does not own it"),
+        (updated(Some("a")), "changes the domain"),
+        (kept(), "names other domains"),
+        (lost(), "names other domains"),
+    ] {
+        assert_found(&[(POOL, 7, event.clone())], None);
+        for before in [created("a"), changed("a"), removed("a")] {
+            let history = [(OTHER, 3, before), (POOL, 7, event.clone())];
+            assert_found(&history, Some(expected));
+            let [other, last] = history;
+            assert_found(&[other, (POOL, 7, tagged()), (POOL, 8, last.2)], Some(expected));
+        }
+    }
+}
+
+#[test]
+fn the_name_of_a_domain_says_its_kind() {
+    let custom = || removed("auth.example.com");
+    for (history, expected) in [
+        (
+            vec![(POOL, 7, custom()), (POOL, 8, changed("a")), (POOL, 9, created("b"))],
+            Some("second"),
+        ),
+        (vec![(POOL, 7, custom()), (POOL, 8, updated(Some("a"))), (POOL, 9, removed("a"))], None),
+        (vec![(POOL, 7, removed("a")), (POOL, 8, changed("b"))], Some("does not own it")),
+    ] {
+        assert_found(&history, expected);
+    }
+}
+
 /// Each history and the contradiction at its last event, or none.
 #[test]
 fn what_contradicts_itself_within_a_range_is_found() {
@@ -177,9 +240,8 @@ fn what_is_assumed_of_earlier_events_is_counted() {
             (Assumption::Exists, 2),
             (Assumption::IsDeletable, 1),
             (Assumption::OwnsDomain, 1),
-            // That of the other user pool; "a" is free within the range, but the user pool may
-            // have had another domain.
-            (Assumption::DomainIsFree, 2),
+            // That of the other user pool; "a" is free within the range.
+            (Assumption::DomainIsFree, 1),
         ]
     );
 }

@@ -26,6 +26,7 @@ fn replayed(events: impl IntoIterator<Item = Event>) -> Scenario {
             custom_domain: None,
             is_protected: false,
             deleted: false,
+            deletions: &[],
             revision,
             event_revision: revision + 1,
             domain_owners: DomainOwners::new(),
