@@ -113,13 +113,15 @@ struct Exported {
     /// The position before its first event.
     after: Position,
     head: Head,
+    /// The position that it was requested to begin after, if it begins earlier.
+    requested_after: Option<Position>,
     /// The requested end, if the log goes on after the head.
     cut: Option<Position>,
 }
 
 impl Display for Exported {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { after, head: Head { position, hash }, cut } = self;
+        let Self { after, head: Head { position, hash }, requested_after, cut } = self;
         let (count, first) = (position.0.saturating_sub(after.0), after.next());
         match after.0 {
             0 => write!(f, "exported {position} events, head hash {hash}")?,
@@ -127,6 +129,13 @@ impl Display for Exported {
             _ => {
                 write!(f, "exported {count} events, {first} to {position}, head hash {hash}")?;
             }
+        }
+        if let Some(requested) = requested_after.filter(|_| count > 0) {
+            write!(
+                f,
+                "; events {first} to {requested} were written together with later ones and are \
+                 included"
+            )?;
         }
         if let Some(cut) = cut {
             let first = position.next();
@@ -147,7 +156,7 @@ enum Origin {
 }
 
 impl Origin {
-    /// A flag overrides the environment. If that names both, neither is the obvious one.
+    /// A flag overrides the environment. If it names both, the command refuses.
     fn new(from: Option<Endpoint>, data_dir: Option<PathBuf>) -> Result<Self, CliError> {
         match (from, data_dir) {
             (Some(endpoint), _) => return Ok(Self::Server(endpoint)),
@@ -232,5 +241,6 @@ fn finish(
     let is_cut = exporter.is_finished();
     let head = exporter.finish()?;
     let cut = range.end.position.filter(|end| is_cut && *end > head.position);
-    Ok(Exported { after, head, cut })
+    let requested_after = range.requested_after().filter(|requested| *requested > after);
+    Ok(Exported { after, head, requested_after, cut })
 }

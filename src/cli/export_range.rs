@@ -9,7 +9,7 @@ use crate::{
     client::{Client, Watch},
     event_log::{EventLog, Hash, Head, LogId, Position, ReadLimit, Record},
     proto::{
-        self, DescribeLogRequest, ListUserPoolEventsRequest, UserPoolEventFilter,
+        self, DescribeLogRequest, ListUserPoolEventsRequest, UserPoolEvent, UserPoolEventFilter,
         WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
         watch_user_pool_events_response::Content,
     },
@@ -25,15 +25,16 @@ const ONE: ReadLimit = ReadLimit { records: 1, bytes: 0 };
 #[command(next_help_heading = "Range")]
 pub(super) struct RangeArgs {
     /// Begin with the events recorded at this time: a time (2026-11-17T10:00:00Z), a date
-    /// (2026-11-17), or a duration before now (90s, 15m, 2h, 3d, 1w). Events that were written
-    /// together are exported together, so that the export may begin a moment earlier.
+    /// (2026-11-17), or a duration before now (90s, 15m, 2h, 3d, 1w). The export begins at the
+    /// start of a batch of events that were written together, which can be slightly earlier.
     #[arg(long, value_name = "TIME", conflicts_with = "after")]
     since: Option<TimeArg>,
     /// End before the events recorded at this time, in the same formats. An export until a time
-    /// and one since that time adjoin.
+    /// and one since that time are consecutive.
     #[arg(long, value_name = "TIME", conflicts_with = "to")]
     until: Option<TimeArg>,
-    /// Begin after this position in the log, such as the last one of an earlier export.
+    /// Begin after this position in the log, such as the last one of an earlier export, or before
+    /// it, so that events that were written together are exported together.
     #[arg(long, value_name = "POSITION")]
     after: Option<u64>,
     /// End with this position in the log, or before it, so that events that were written together
@@ -74,7 +75,16 @@ impl RangeArgs {
 }
 
 impl ExportRange {
-    /// The record before the range in a log; `None` if the range begins with the first record.
+    /// The position that the range was requested to begin after, if it was not a time.
+    pub(super) const fn requested_after(self) -> Option<Position> {
+        match self.begin {
+            Begin::After(after) => Some(after),
+            Begin::At(_) => None,
+        }
+    }
+
+    /// The record before the range in a log, which is the last of a batch; `None` if the range
+    /// begins with the first record.
     ///
     /// # Errors
     /// The log ends before the position, or cannot be read.
@@ -83,7 +93,7 @@ impl ExportRange {
         log: &dyn EventLog,
     ) -> Result<Option<RangeAnchor>, CliError> {
         let end = log.head().borrow().position;
-        let after = match self.begin {
+        let mut after = match self.begin {
             Begin::After(after) => after,
             Begin::At(time) => find_time(log, end, time).await?,
         };
@@ -91,6 +101,9 @@ impl ExportRange {
             return Err(CliError::message(format!(
                 "position {after} does not exist yet; the log ends at position {end}"
             )));
+        }
+        if after < end {
+            after = batch_start(&read_one(log, after.next()).await?);
         }
         if after == Position::START {
             return Ok(None);
@@ -107,18 +120,28 @@ impl ExportRange {
     pub(super) async fn watch(self, client: &Client) -> Result<WatchedRange, CliError> {
         let log = client.describe_log(DescribeLogRequest::default()).await?;
         let log_id = log.head.unwrap_or_default().log_id;
-        let after = match self.begin {
+        let mut after = match self.begin {
             Begin::After(after) => after.to_int(),
             Begin::At(time) => find_time_on_server(client, time).await?,
         };
-        let request = WatchUserPoolEventsRequest {
-            start: Some(Start::AfterPosition(after)),
-            include_records: true,
-            log_id: log_id.clone(),
-            ..WatchUserPoolEventsRequest::default()
+        let (first, events) = loop {
+            let request = WatchUserPoolEventsRequest {
+                start: Some(Start::AfterPosition(after)),
+                include_records: true,
+                log_id: log_id.clone(),
+                ..WatchUserPoolEventsRequest::default()
+            };
+            let mut events = client.watch(request).await?;
+            let first = next_message(client, &mut events).await?;
+            let start = match &first {
+                Content::Event(event) => batch_start_of(event)?,
+                Content::Checkpoint(_) => after,
+            };
+            if start >= after {
+                break (first, events);
+            }
+            after = start;
         };
-        let mut events = client.watch(request).await?;
-        let first = next_message(client, &mut events).await?;
         if after == 0 {
             return Ok(WatchedRange { anchor: None, first, events });
         }
@@ -126,7 +149,7 @@ impl ExportRange {
             Content::Event(event) => &event.previous_hash,
             Content::Checkpoint(checkpoint) => &checkpoint.hash,
         };
-        let malformed = || CliError::message("the server names a log ID or a hash that is none");
+        let malformed = || CliError::message("the server sent an invalid log ID or hash");
         let position = Position(u64::try_from(after).unwrap_or_default());
         let hash = hash.as_slice().try_into().map(Hash).map_err(|_| malformed())?;
         let log_id = log_id.parse().map_err(|_| malformed())?;
@@ -144,7 +167,7 @@ pub(super) struct WatchedRange {
     pub(super) events: Watch,
 }
 
-/// The position before the first batch with an event of this time or a later one, or `end`.
+/// The position before the first event of this time or a later one, or `end`.
 async fn find_time(
     log: &dyn EventLog,
     end: Position,
@@ -162,14 +185,11 @@ async fn find_time(
             low = middle.saturating_add(1);
         }
     }
-    if low == end.0 {
-        Ok(end)
-    } else {
-        Ok(batch_start(&read_one(log, Position(low).next()).await?))
-    }
+    Ok(Position(low))
 }
 
-/// As [`find_time`], asked of a server.
+/// The position before the first batch with an event of this time or a later one, or the end of
+/// the log of a server.
 async fn find_time_on_server(client: &Client, time: DateTime<Utc>) -> Result<i64, CliError> {
     let start_time = Some(proto::to_timestamp(time));
     let mut page_token = String::new();
@@ -184,8 +204,7 @@ async fn find_time_on_server(client: &Client, time: DateTime<Utc>) -> Result<i64
             })
             .await?;
         if let Some(event) = page.events.first() {
-            let record = audit::extract_record(event).map_err(CliError::other)?;
-            return Ok(batch_start(&record).to_int());
+            return batch_start_of(event);
         }
         page_token = page.next_page_token;
         if page_token.is_empty() {
@@ -198,6 +217,12 @@ async fn find_time_on_server(client: &Client, time: DateTime<Utc>) -> Result<i64
 fn batch_start(record: &Record) -> Position {
     let before = u64::from(record.batch.index).saturating_add(1);
     Position(record.position.0.saturating_sub(before))
+}
+
+/// The position before the batch of an event that came with its record.
+fn batch_start_of(event: &UserPoolEvent) -> Result<i64, CliError> {
+    let record = audit::extract_record(event).map_err(CliError::other)?;
+    Ok(batch_start(&record).to_int())
 }
 
 async fn read_one(log: &dyn EventLog, position: Position) -> Result<Record, CliError> {

@@ -1,9 +1,9 @@
-//! A range begins with its anchor, adjoins the range before it, and is the same from a data
+//! A range begins with its anchor, continues the range before it, and is the same from a data
 //! directory and from a running server.
 
 use userpool::{
-    audit::Exporter,
-    event_log::{EventLog as _, Head, MemoryLog},
+    audit::{ExportEnd, Exporter, JsonLines, RangeAnchor},
+    event_log::{EventLog as _, Head, LogId, MemoryLog},
 };
 
 use crate::{process::Process, support::event_body};
@@ -41,7 +41,7 @@ async fn a_range_is_its_anchor_and_the_lines_of_the_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ranges_until_and_since_a_time_adjoin() {
+async fn ranges_until_and_since_a_time_are_consecutive() {
     let directory = directory().await;
     let whole = whole();
     let server = Process::start(&directory.path().join("data")).await;
@@ -93,8 +93,8 @@ async fn events_that_were_written_together_stay_together() {
         exporter.push(record).expect("the next record");
     }
     let directory = tempfile::TempDir::new().expect("a directory");
-    write(directory.path(), "batches.jsonl", export);
-    printed(directory.path(), &["log", "import", "batches.jsonl", "--data-dir", "data"]).await;
+    write(directory.path(), "whole.jsonl", export);
+    printed(directory.path(), &["log", "import", "whole.jsonl", "--data-dir", "data"]).await;
 
     let inside = run(directory.path(), &["log", "export", "--to", "4"]).await;
     assert_eq!(events(&inside.stdout).len(), 2);
@@ -104,13 +104,55 @@ async fn events_that_were_written_together_stay_together() {
     assert!(inside.stderr.contains(note), "{}", inside.stderr);
     let ends = printed(directory.path(), &["log", "export", "--to", "6"]).await;
     assert_eq!(events(&ends).len(), 6);
-    write(
-        directory.path(),
-        "rest.jsonl",
-        printed(directory.path(), &["log", "export", "--after", "4"]).await,
-    );
+    let whole = printed(directory.path(), &["log", "export"]).await;
+    let verified = printed(directory.path(), &["verify", "whole.jsonl"]).await;
+    let server = Process::start(&directory.path().join("data")).await;
+    let from = ["--from", server.address()];
+    let mut from_server = Vec::new();
+    for position in 1..=7 {
+        let position = position.to_string();
+        let after = ["log", "export", "--after", &position];
+        from_server.push(run(directory.path(), &[&after[..], &from].concat()).await);
+    }
+    server.kill().await;
+    let note = "; events 3 to 4 were written together with later ones and are included";
+    for (position, from_server) in (1..=7).zip(from_server) {
+        let position = position.to_string();
+        let first = printed(directory.path(), &["log", "export", "--to", &position]).await;
+        let rest = run(directory.path(), &["log", "export", "--after", &position]).await;
+        assert_eq!(rest.stdout, from_server.stdout, "after {position}");
+        for run in [&rest, &from_server] {
+            assert_eq!(run.stderr.contains(note), position == "4", "{run:?}");
+        }
+        let events = rest.stdout.lines().filter(|line| !line.contains("userpoolExport"));
+        let events: String = events.flat_map(|line| [line, "\n"]).collect();
+        assert_eq!(first.clone() + &events, whole, "nothing is lost or repeated at {position}");
+        write(directory.path(), "first.jsonl", first);
+        write(directory.path(), "rest.jsonl", rest.stdout);
+        if position != "1" {
+            let both = ["verify", "first.jsonl", "rest.jsonl"];
+            assert_eq!(printed(directory.path(), &both).await, verified);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_range_that_begins_inside_a_batch_is_verified() {
+    // Earlier versions wrote such ranges.
+    let log = MemoryLog::default();
+    let bodies = (1..=3).map(|revision| event_body("us-east-1_AbCdEfGhI", revision)).collect();
+    let records = log.append(Head::default(), bodies).await.expect("appended");
+    let anchor = RangeAnchor { head: records[0].head(), log_id: LogId::of(records[0].hash) };
+    let mut export = Vec::new();
+    let (format, end) = (&JsonLines, ExportEnd::default());
+    let exporter = Exporter::for_range(&mut export, format, Some(anchor), end);
+    let mut exporter = exporter.expect("an exporter");
+    records[1..].iter().for_each(|record| exporter.push(record).expect("the next record"));
+    exporter.finish().expect("an export");
+    let directory = tempfile::TempDir::new().expect("a directory");
+    write(directory.path(), "rest.jsonl", export);
     let verified = printed(directory.path(), &["verify", "rest.jsonl"]).await;
-    assert!(verified.starts_with("Every record from position 5 to 7 is valid"), "{verified}");
+    assert!(verified.starts_with("Every record from position 2 to 3 is valid"), "{verified}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
