@@ -28,7 +28,7 @@ pub enum AnchorError {
     /// A newer version wrote the export.
     #[error("the export has format {0}, but this version knows {FORMAT}; use a newer version")]
     Newer(u64),
-    /// The line begins as an anchor, but is none.
+    /// The line is a malformed anchor.
     #[error("the line is not the anchor of a range: {0}")]
     Malformed(String),
 }

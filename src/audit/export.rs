@@ -60,7 +60,7 @@ impl ExportFormat for JsonLines {
 }
 
 /// Where an export ends, if before the end of the log. A batch is left out as a whole, so
-/// that the export that begins there adjoins.
+/// that an export that begins there is consecutive.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ExportEnd {
     /// Records after this position are left out.

@@ -40,8 +40,8 @@ pub enum ImportError {
     },
 }
 
-/// Reads one export page by page. Several exports of one log that adjoin are read one after
-/// another, with one [`Verifier`].
+/// Reads one export page by page. Consecutive exports of one log are read one after another,
+/// with one [`Verifier`].
 #[derive(Debug)]
 pub struct ExportReader<R> {
     export: R,

@@ -35,7 +35,7 @@ pub enum MismatchCause {
         "the range follows {anchor}, but the records before it end at {end}; name the exports in \
          the order of the log, without gaps"
     )]
-    NotAdjoining {
+    NotConsecutive {
         /// The last record before the range.
         end: Head,
         /// The anchor of the range.

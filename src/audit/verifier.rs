@@ -104,7 +104,7 @@ impl Verifier {
             return compared.map_err(|cause| self.mismatch_at_head(cause));
         }
         if anchor.head != self.head {
-            let cause = MismatchCause::NotAdjoining { end: self.head, anchor: anchor.head };
+            let cause = MismatchCause::NotConsecutive { end: self.head, anchor: anchor.head };
             return Err(self.mismatch_at_next(cause));
         }
         match self.log_id {

@@ -31,7 +31,7 @@ pub(super) fn open_export(file: &Path) -> Result<ExportReader<Box<dyn BufRead>>,
     opened.map(ExportReader::new).map_err(|error| CliError::file(file, &error))
 }
 
-/// Verifies exports that adjoin, up to the end of the last one or the first mismatch.
+/// Verifies consecutive exports, up to the end of the last one or the first mismatch.
 ///
 /// # Errors
 /// An export cannot be read, or there is nothing to compare a trusted checkpoint or key with.
@@ -124,11 +124,21 @@ fn statements(verifier: &Verifier, trust: &Trust) -> Statements {
             checkpoint.head.position
         )
     });
+    // Without the first records there is no Merkle tree.
+    let roots = compared.iter().filter(|it| it.root.is_some() && verifier.root().is_none());
+    let roots = roots.map(|checkpoint| {
+        format!(
+            "that the trusted checkpoint at position {} has the root hash of the records: it \
+             follows only from all of them, from the first one on",
+            checkpoint.head.position
+        )
+    });
     let end = format!("that the log ends at position {end}: later events may be missing");
     let assumed = verifier.assumptions().into_iter().flat_map(Assumptions::iter);
     let assumed = assumed.map(|(assumption, subjects)| assumed_fact(assumption, subjects));
-    let not_proven = original.into_iter().chain(range).chain(before).chain([end]).chain(assumed);
-    Statements { proven, not_proven: not_proven.collect() }
+    let compared = original.into_iter().chain(range).chain(before).chain(roots);
+    let not_proven = compared.chain([end]).chain(assumed).collect();
+    Statements { proven, not_proven }
 }
 
 fn contained(checkpoint: &LogCheckpoint, trust: &Trust, anchor: Option<RangeAnchor>) -> String {

@@ -65,7 +65,7 @@ impl ImportCommand {
     }
 }
 
-/// Imports the exports, which must adjoin and begin with the first event.
+/// Imports the exports, which must be consecutive and begin with the first event.
 fn import_into(files: &[PathBuf], temporary: &Path, source: &dyn Source) -> Result<Head, CliError> {
     let mut verifier = Verifier::default();
     let mut log = None;

@@ -45,7 +45,7 @@ pub(super) enum LogCommand {
     ///
     /// Importing a file with every event restores the same log, byte for byte.
     Export(Box<ExportCommand>),
-    /// Import an export, or exports that adjoin, into a new data directory and verify every record.
+    /// Import an export, or consecutive exports, into a new data directory and verify every record.
     ///
     /// An invalid export is refused with the position of the first mismatch, and nothing is left
     /// behind.

@@ -31,7 +31,7 @@ const CHECKPOINT_WITH_PROOF: &str = "--checkpoint compares a log, but a proof ha
 pub(super) struct VerifyCommand {
     /// Verify this file instead of a server: a proof of an event, which requires --key, or an
     /// export; "-" is standard input. An export may be compressed with gzip or Zstandard. Several
-    /// exports must adjoin, in the order of the log. If omitted, the history of the server.
+    /// exports must be consecutive, in the order of the log. If omitted, the history of the server.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Compare the log with a trusted checkpoint, to prove that nothing before it was changed: a

@@ -30,7 +30,7 @@ pub(super) fn is_compressed(beginning: &[u8]) -> bool {
     beginning.starts_with(&MAGIC)
 }
 
-/// Compresses a stream as one frame, so that no part of it looks complete.
+/// Compresses a stream as one frame, so that a truncated file is detected.
 ///
 /// The encoder reads its content, so it runs on a thread of its own.
 pub(super) struct ZstdWriter<W> {

@@ -59,6 +59,16 @@ async fn an_export_is_verified_without_a_server() {
     assert_eq!((&json["valid"], &json["position"]), (&Value::Bool(true), &Value::from("16")));
     assert_eq!(json["not_proven"].as_array().map(Vec::len), Some(1), "{json}");
 
+    three_ranges(path).await;
+    let range = ["verify", "last.jsonl", "--checkpoint", "monday.json"];
+    let range = printed(path, &range).await;
+    let compared = "The exports contain the trusted checkpoint at position 16, signed: ";
+    assert!(range.contains(compared), "{range}");
+    let root = "Not proven: that the trusted checkpoint at position 16 has the root hash of the \
+                records: it follows only from all of them, from the first one on.\n";
+    assert!(range.contains(root), "{range}");
+    assert!(!verified.contains("root hash"), "{verified}");
+
     let third = checkpoint(&events(&whole())[2]);
     let verified = printed(path, &["verify", "whole.jsonl", "--checkpoint", &third]).await;
     let clause = "Not proven: that the events after position 3 are the original ones: no trusted \
@@ -167,7 +177,7 @@ async fn a_range_is_verified_from_its_anchor() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn adjoining_ranges_are_verified_together() {
+async fn consecutive_ranges_are_verified_together() {
     let directory = directory().await;
     let path = directory.path();
     three_ranges(path).await;
