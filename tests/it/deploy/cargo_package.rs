@@ -1,4 +1,4 @@
-//! The crate that cargo packages has what its build needs, and little else. `.ci/run` builds it.
+//! The crate that cargo packages has what its build needs, and little else.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
