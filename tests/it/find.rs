@@ -1,6 +1,7 @@
 //! User pools are found by what they are: each condition finds those that meet it and no other,
 //! in pages, whatever happens to the read model meanwhile.
 
+mod concurrency;
 mod examined;
 mod refusals;
 mod rows;

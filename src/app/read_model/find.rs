@@ -1,8 +1,8 @@
 //! Lists of user pools: all of them, or those that meet a filter.
 //!
 //! A list reads the rows in which user pools can be found that meet its filter, in their order.
-//! A row says nothing by itself: each user pool is listed because its verified state meets the
-//! filter. The place of a user pool in a list is the key of its row without the letter.
+//! A row alone does not put a user pool in the list: its verified state must meet the filter. The
+//! place of a user pool in a list is the key of its row without the prefix.
 
 use std::collections::BTreeMap;
 
@@ -43,8 +43,8 @@ pub struct PoolPage {
 /// The rows in which user pools can be found that meet a filter.
 #[derive(Debug)]
 struct Rows {
-    /// The first bytes of their keys. Rows with different ones are merged by their places.
-    letters: &'static [u8],
+    /// The first bytes of their keys. Rows with different prefixes are merged by their places.
+    key_prefixes: &'static [u8],
     /// The first place.
     first: Vec<u8>,
     /// The last place.
@@ -78,14 +78,14 @@ impl Rows {
             DeletedUserPools::Only => only,
             DeletedUserPools::Included => included,
         };
-        let with_prefix = |letters, prefix: &str| Self {
-            letters,
+        let with_prefix = |key_prefixes, prefix: &str| Self {
+            key_prefixes,
             first: prefix.into(),
             last: [prefix.as_bytes(), &AFTER_PREFIX].concat(),
         };
         if let Some(domain) = &conditions.domain {
             let place = domain.as_bytes().to_vec();
-            return Self { letters: b"d", first: place.clone(), last: place };
+            return Self { key_prefixes: b"d", first: place.clone(), last: place };
         }
         if let Some(prefix) = &conditions.domain_prefix {
             return with_prefix(b"d", prefix);
@@ -171,37 +171,57 @@ impl ReadModel {
         // No place sorts between one and the same with a zero byte appended.
         let after = place.map(|place| [place, &[0]].concat()).unwrap_or_default();
         let first = after.max(rows.first.clone());
-        let mut candidates = Vec::new();
-        for letter in rows.letters {
-            let key = |place: &[u8]| [&[*letter], place].concat();
-            let page = self.range(key(&first)..=key(&rows.last), count)?;
-            let mut states = self.states_of(*letter, &page)?;
-            for (key, value) in page {
-                let place = key.get(1..).unwrap_or_default().to_vec();
-                let created = (*letter != b'd').then(|| key::position(&key));
-                let stored = created.and_then(|created| states.remove(&created));
-                let id = match created.filter(|_| value.is_empty()) {
-                    Some(created) => self.stored_entry(created)?.unwrap_or_default().user_pool_id,
-                    None => StoredDomain::decode(value)?.user_pool_id,
-                };
-                candidates.push(Candidate { place, id, created, stored });
+        let (mut candidates, mut pages) = (Vec::new(), Vec::new());
+        {
+            // No batch is applied meanwhile: a user pool that is deleted or restored moves from
+            // one row to another, and must be found in exactly one of them.
+            let _index = self.index();
+            for prefix in rows.key_prefixes {
+                let key = |place: &[u8]| [&[*prefix], place].concat();
+                let page = self.range(key(&first)..=key(&rows.last), count)?;
+                for row in &page {
+                    candidates.push(self.candidate(*prefix, row)?);
+                }
+                pages.push((*prefix, page));
             }
         }
-        if rows.letters.len() > 1 {
+        if rows.key_prefixes.len() > 1 {
             candidates.sort_by(|one, other| one.place.cmp(&other.place));
             candidates.truncate(count);
         }
+        let mut states = BTreeMap::new();
+        for (prefix, page) in &pages {
+            states.extend(self.states_of(*prefix, page)?);
+        }
+        for candidate in &mut candidates {
+            candidate.stored = candidate.created.and_then(|created| states.remove(&created));
+        }
         Ok(candidates)
+    }
+
+    /// The user pool that a row finds. Its state is not read.
+    fn candidate(
+        &self,
+        prefix: u8,
+        (key, value): &(Bytes, Bytes),
+    ) -> Result<Candidate, ReadModelError> {
+        let place = key.get(1..).unwrap_or_default().to_vec();
+        let created = (prefix != b'd').then(|| key::position(key));
+        let id = match created.filter(|_| value.is_empty()) {
+            Some(created) => self.stored_entry(created)?.unwrap_or_default().user_pool_id,
+            None => StoredDomain::decode(value.clone())?.user_pool_id,
+        };
+        Ok(Candidate { place, id, created, stored: None })
     }
 
     /// The stored states of a range of entries, by the position of the creation. None for other
     /// rows, which are not in the order of states.
     fn states_of(
         &self,
-        letter: u8,
+        prefix: u8,
         page: &[(Bytes, Bytes)],
     ) -> Result<BTreeMap<u64, Bytes>, ReadModelError> {
-        let is_deleted = match letter {
+        let is_deleted = match prefix {
             b'e' => false,
             b'g' => true,
             _ => return Ok(BTreeMap::new()),
