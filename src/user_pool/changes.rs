@@ -9,7 +9,9 @@ use serde_json::Value as Json;
 use crate::proto::{EventChange, UserPool, UserPoolEvent, UserPoolRestored};
 
 use super::{
-    Event, UserPoolState, defaults, evolve,
+    Event, UserPoolState, defaults,
+    domain::is_custom_name,
+    evolve,
     paths::{self, ChangedField},
 };
 
@@ -19,7 +21,7 @@ const MAX_VALUE_CHARS: usize = 256;
 const ELLIPSIS: char = '…';
 
 /// The fields that the service assigns, or that change with every event.
-const NO_SETTINGS: [&str; 4] =
+const SERVICE_FIELDS: [&str; 4] =
     ["id", "creation_date", "last_modified_date", "estimated_number_of_users"];
 /// The attributes, of which each is listed by its name.
 const ATTRIBUTES: &str = "schema_attributes";
@@ -94,7 +96,7 @@ pub fn changes(event: &Event, before: Option<&UserPoolState>) -> Vec<EventChange
     match (event, before) {
         (Event::UserPoolCreated(_), _) => {
             let defaults = defaults::new_user_pool(UserPool::default());
-            let added = listed(changed_by(event, &defaults)).into_iter();
+            let added = to_changes(changed_by(event, &defaults)).into_iter();
             let added = added.map(|change| EventChange { old_value: None, ..change });
             added.filter(|change| change.new_value.is_some()).collect()
         }
@@ -104,43 +106,52 @@ pub fn changes(event: &Event, before: Option<&UserPoolState>) -> Vec<EventChange
             name.map(|name| removed(POOL_NAME, Some(name))).into_iter().collect()
         }
         (Event::UserPoolDomainUpdated(updated), before) => {
-            let custom_domain = Some(updated.domain.clone()).filter(|name| is_full_name(name));
+            let custom_domain = Some(updated.domain.clone()).filter(|name| is_custom_name(name));
             let owner = UserPool { custom_domain, ..UserPool::default() };
             let settings = match before.and_then(UserPoolState::user_pool) {
-                Some(before) => listed(changed_by(event, before)),
-                None => unknown(listed(changed_by(event, &owner))),
+                Some(before) => to_changes(changed_by(event, before)),
+                None => with_unknown_old_values(to_changes(changed_by(event, &owner))),
             };
-            [vec![named(&updated.domain)], settings].concat()
+            [vec![domain_name_change(&updated.domain)], settings].concat()
         }
         (Event::UserPoolRestored(restored), before) => {
             let settings = if let Some(before) = before {
                 let last = before.last_user_pool().unwrap_or(&nothing);
-                listed(changed_by(event, last))
+                to_changes(changed_by(event, last))
             } else {
                 let pool = restored.user_pool.as_ref().unwrap_or(&nothing);
-                unknown(listed(paths::fields_at(&restored.changed_paths, pool)))
+                with_unknown_old_values(whole_fields(&restored.changed_paths, pool))
             };
-            [restoration(restored), settings].concat()
+            [restore_changes(restored), settings].concat()
         }
-        (_, Some(before)) => listed(changed_by(event, before.user_pool().unwrap_or(&nothing))),
+        (_, Some(before)) => to_changes(changed_by(event, before.user_pool().unwrap_or(&nothing))),
         (Event::UserPoolUpdated(updated), None) => {
             let pool = updated.user_pool.as_ref().unwrap_or(&nothing);
-            unknown(listed(paths::fields_at(&updated.changed_paths, pool)))
+            with_unknown_old_values(whole_fields(&updated.changed_paths, pool))
         }
         (Event::UserPoolUntagged(untagged), None) => {
             let keys = untagged.tag_keys.iter();
-            unknown(keys.map(|key| removed(&format!("{TAGS}.{key}"), None)).collect())
+            with_unknown_old_values(
+                keys.map(|key| removed(&format!("{TAGS}.{key}"), None)).collect(),
+            )
         }
         (Event::UserPoolDomainDeleted(deleted), None) => {
             vec![removed(domain_field(&deleted.domain), Some(&deleted.domain))]
         }
         (Event::UserPoolDomainCreated(_) | Event::CustomAttributesAdded(_), None) => {
-            listed(changed_by(event, &nothing))
+            to_changes(changed_by(event, &nothing))
         }
         (Event::UserPoolTagged(_) | Event::UserPoolMfaConfigSet(_), None) => {
-            unknown(listed(changed_by(event, &nothing)))
+            with_unknown_old_values(to_changes(changed_by(event, &nothing)))
         }
     }
+}
+
+/// The changes of these fields to what they are in `pool`. Without the old value, it is not known
+/// which tags or attributes differ, so they are one change.
+fn whole_fields(changed_paths: &[String], pool: &UserPool) -> Vec<EventChange> {
+    let fields = paths::fields_at(changed_paths, pool).into_iter();
+    fields.map(|field| change(field.path, &field.field, None, field.after.as_ref())).collect()
 }
 
 /// The settings that an event changes in a user pool.
@@ -150,29 +161,24 @@ fn changed_by(event: &Event, before: &UserPool) -> Vec<ChangedField> {
     let nothing = UserPool::default();
     let mut fields = paths::changed_fields(before, after.user_pool().unwrap_or(&nothing));
     let is_setting =
-        |path: &str| NO_SETTINGS.iter().all(|field| path.split('.').next() != Some(field));
+        |path: &str| SERVICE_FIELDS.iter().all(|field| path.split('.').next() != Some(field));
     fields.retain(|field| is_setting(&field.path));
     fields
 }
 
-/// Only a custom domain is one, and a prefix never.
-fn is_full_name(domain: &str) -> bool {
-    domain.contains('.')
-}
-
 fn domain_field(domain: &str) -> &'static str {
-    if is_full_name(domain) { "custom_domain" } else { "domain" }
+    if is_custom_name(domain) { "custom_domain" } else { "domain" }
 }
 
 /// The domain whose settings an event changed.
-fn named(domain: &str) -> EventChange {
+fn domain_name_change(domain: &str) -> EventChange {
     let path = domain_field(domain).to_owned();
     let name = Some(domain.to_owned());
     EventChange { path, old_value: name.clone(), new_value: name, old_value_unknown: false }
 }
 
 /// The revision that a user pool was restored to, and whether it was deleted before.
-fn restoration(restored: &UserPoolRestored) -> Vec<EventChange> {
+fn restore_changes(restored: &UserPoolRestored) -> Vec<EventChange> {
     let revision = EventChange {
         path: RESTORED_REVISION.to_owned(),
         new_value: Some(restored.restored_revision.to_string()),
@@ -187,14 +193,14 @@ fn removed(path: &str, old_value: Option<&str>) -> EventChange {
 }
 
 /// The same changes, of values that are not known.
-fn unknown(mut changes: Vec<EventChange>) -> Vec<EventChange> {
+fn with_unknown_old_values(mut changes: Vec<EventChange>) -> Vec<EventChange> {
     for change in &mut changes {
         change.old_value_unknown = true;
     }
     changes
 }
 
-fn listed(fields: Vec<ChangedField>) -> Vec<EventChange> {
+fn to_changes(fields: Vec<ChangedField>) -> Vec<EventChange> {
     let mut changes = Vec::new();
     for ChangedField { path, field, before, after } in fields {
         if path == ATTRIBUTES {
@@ -275,18 +281,19 @@ fn to_json(value: &Value, field: &FieldDescriptor) -> Json {
         Value::Bool(flag) => Json::from(*flag),
         Value::I32(number) => Json::from(*number),
         Value::I64(number) => Json::from(*number),
+        Value::Map(_) => {
+            let members = entries(Some(value.clone())).into_iter();
+            members.map(|(name, member)| (name, to_json(&member, field))).collect()
+        }
         // A user pool has no fields of these kinds.
-        Value::U32(_)
-        | Value::U64(_)
-        | Value::F32(_)
-        | Value::F64(_)
-        | Value::Bytes(_)
-        | Value::Map(_) => Json::Null,
+        Value::U32(_) | Value::U64(_) | Value::F32(_) | Value::F64(_) | Value::Bytes(_) => {
+            Json::Null
+        }
     }
 }
 
 fn message_to_json(message: &DynamicMessage) -> Json {
-    // A message without a JSON form has a time that no event has.
+    // Fails only for an invalid time, which no event has.
     serde_json::to_value(message).unwrap_or_default()
 }
 
