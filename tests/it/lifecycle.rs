@@ -44,6 +44,9 @@ impl Lifecycle {
         for member in ["Id", "Name", "LambdaConfig", "CreationDate", "LastModifiedDate"] {
             summary[member] = self.pool[member].clone();
         }
+        if let Some(domain) = self.pool.get("Domain") {
+            summary["domain"] = domain.clone();
+        }
         assert_eq!(list["UserPools"], json!([summary]));
     }
 
