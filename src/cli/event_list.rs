@@ -78,6 +78,11 @@ impl EventList {
         self.limit.is_none() && self.filter == UserPoolEventFilter::default()
     }
 
+    /// The same events, without the changes, which take the server longer.
+    pub(super) fn without_changes(self) -> Self {
+        Self { view: EventView::Full, ..self }
+    }
+
     /// Passes the events to `each`, in the order of the log or backward.
     ///
     /// # Errors

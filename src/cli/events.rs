@@ -65,7 +65,7 @@ impl EventsCommand {
         let list = self.list.list(self.pool, limit, source.now());
         let client = self.connection.connect().await?;
         if let Some(key) = self.count_by {
-            EventCounts::read(&client, &list, key).await?.print(format)?;
+            EventCounts::read(&client, &list.without_changes(), key).await?.print(format)?;
             return Ok(Outcome::Success);
         }
         if self.follow {

@@ -71,11 +71,12 @@ impl EventFilter {
             peer_address: _,
             correlation_id,
             request_id: _,
-            domain: _,
+            domain,
         } = &self.conditions;
         let actor = event.actor.as_ref();
         user_pool_id.as_ref().is_none_or(|id| event.user_pool_id == *id)
             && (types.is_empty() || types.contains(&event.r#type))
+            && (domain.is_none() || names_a_domain(event.r#type))
             && correlation_id.as_ref().is_none_or(|id| event.correlation_id == *id)
             && self.request_id.as_ref().is_none_or(|id| event.request_id.as_ref() == Some(id))
             && self
@@ -149,11 +150,9 @@ pub(super) fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
     check_correlation_id(check, filter.correlation_id.as_ref());
     fields::request_id(check, filter.request_id.as_ref());
     fields::optional_domain(check, filter.domain.as_ref());
-    let is_domain_type =
-        |kind: &i32| DOMAIN_EVENT_TYPES.iter().any(|with| i32::from(*with) == *kind);
     if filter.domain.is_some()
         && !filter.types.is_empty()
-        && !filter.types.iter().any(is_domain_type)
+        && !filter.types.iter().any(|kind| names_a_domain(*kind))
     {
         let names = DOMAIN_EVENT_TYPES.map(|kind| kind.as_str_name()).join(", ");
         let allowed = format!(
@@ -170,6 +169,11 @@ pub(super) fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
             "have the type of an event that names a domain",
         );
     }
+}
+
+/// Whether events of this type can name a domain.
+fn names_a_domain(kind: i32) -> bool {
+    DOMAIN_EVENT_TYPES.iter().any(|named| i32::from(*named) == kind)
 }
 
 /// No event is in an empty range.
