@@ -1,9 +1,9 @@
 //! The file that an export is written to: complete under its name, or not there.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions, TryLockError},
     io::{self, Write},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -53,6 +53,7 @@ impl ExportFile {
         let kept = out.finish().and_then(|()| {
             let Some(ReplacedFile { path, unfinished, file }) = &replaced else { return Ok(()) };
             file.sync_all()?;
+            check_same(file, unfinished)?;
             fs::rename(unfinished, path)?;
             sync_directory(parent_directory(path))
         });
@@ -77,19 +78,49 @@ impl ExportFile {
 impl ReplacedFile {
     fn discard(self) {
         // If this fails, the name of the file says that it is not finished.
-        let _ = fs::remove_file(self.unfinished);
+        if check_same(&self.file, &self.unfinished).is_ok() {
+            let _ = fs::remove_file(self.unfinished);
+        }
     }
 }
 
-/// Creates a file with the permissions of the one that it replaces. A new file is private
-/// to its owner, because an export contains the whole log.
+/// Creates a file with the permissions of the one that it replaces, and locks it. A new file is
+/// private to its owner, because an export contains the whole log.
 fn create_private(path: &Path, replaced: &Path) -> io::Result<File> {
-    // A file that was left here may belong to another user, or be a link.
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => (),
-    }
+    remove_abandoned(path)?;
     let replaced = replaced.metadata().ok();
     let mode = replaced.map_or(0o600, |replaced| replaced.permissions().mode());
-    OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.try_lock()?;
+    Ok(file)
+}
+
+/// Removes a file that another process left here, unless it still writes it. The file may belong
+/// to another user, or be a link.
+fn remove_abandoned(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Ok(found) if found.is_file() && is_locked(path) => return Err(written_by_another(path)),
+        Ok(_) | Err(_) => (),
+    }
+    fs::remove_file(path)
+}
+
+fn is_locked(path: &Path) -> bool {
+    let locked = File::open(path).map(|file| file.try_lock());
+    matches!(locked, Ok(Err(TryLockError::WouldBlock)))
+}
+
+/// Checks that no other process has replaced the file that this one wrote.
+fn check_same(file: &File, path: &Path) -> io::Result<()> {
+    let identity = |found: Metadata| (found.dev(), found.ino());
+    let found = path.symlink_metadata().map(identity).ok();
+    if found == Some(identity(file.metadata()?)) { Ok(()) } else { Err(written_by_another(path)) }
+}
+
+fn written_by_another(path: &Path) -> io::Error {
+    io::Error::other(format!(
+        "another process is writing {}; wait until it ends, or name another file",
+        path.display()
+    ))
 }
