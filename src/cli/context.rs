@@ -72,6 +72,10 @@ pub(super) enum ContextCommand {
 
 impl ContextCommand {
     pub(super) fn run(self) -> Result<Outcome, CliError> {
+        let _lock = match self {
+            Self::Add { .. } | Self::Use { .. } | Self::Remove { .. } => Contexts::lock()?,
+            Self::List { .. } | Self::Show { .. } => None,
+        };
         let mut contexts = Contexts::load()?;
         match self {
             Self::Add { name, replace, is_current, context } => {

@@ -6,7 +6,8 @@ mod defaults;
 use std::{
     collections::BTreeMap,
     env, fmt,
-    fs::{self, DirBuilder},
+    fs::{self, DirBuilder, File},
+    io,
     num::NonZeroU64,
     ops::Not,
     os::unix::fs::DirBuilderExt as _,
@@ -112,6 +113,22 @@ impl Contexts {
         Ok(Self { path: Some(path), document })
     }
 
+    /// Makes other commands wait that change the file, until the result is dropped. `None` if there
+    /// is no place for the file.
+    ///
+    /// # Errors
+    /// The directory cannot be created or locked.
+    pub(super) fn lock() -> Result<Option<File>, CliError> {
+        let Some(path) = default_path() else { return Ok(None) };
+        let directory = parent_directory(&path);
+        let locked = create_directory(directory).and_then(|()| {
+            let file = File::open(directory)?;
+            file.lock()?;
+            Ok(file)
+        });
+        locked.map(Some).map_err(|error| CliError::file(directory, &error))
+    }
+
     /// Replaces the file.
     ///
     /// # Errors
@@ -123,10 +140,7 @@ impl Contexts {
         let text = toml::to_string(&self.document).map_err(CliError::other)?;
         // A link to the file stays.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let written = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(parent_directory(&path))
+        let written = create_directory(parent_directory(&path))
             .and_then(|()| write_atomic(&path, format!("{HEADING}{text}").as_bytes(), 0o600));
         written.map_err(|error| CliError::file(&path, &error))
     }
@@ -195,6 +209,10 @@ impl Context {
         }
         Ok(self)
     }
+}
+
+fn create_directory(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, CliError> {
