@@ -247,19 +247,18 @@ pub(super) fn peer_address(event: &UserPoolEvent) -> String {
 pub(super) fn change(event: &UserPoolEvent) -> Cell {
     let of_whole = event.payload.as_ref().map(|payload| user_pool::changes(payload, None));
     let changes = of_whole.as_ref().unwrap_or(&event.changes);
-    let is_of_tags = matches!(
-        event.r#type(),
-        UserPoolEventType::UserPoolTagged | UserPoolEventType::UserPoolUntagged
-    );
-    let item = |change| escape(&describe(change, is_of_tags));
+    let item = |change| escape(&describe(change, event.r#type()));
     Cell::List(changes.iter().map(item).collect())
 }
 
-/// A change of one field: `path: old → new`. A name stands for itself, and so does an attribute
-/// that was added; an event that changes only tags need not say that they are.
-fn describe(change: &EventChange, is_of_tags: bool) -> String {
+/// A change of one field: `path: old → new`. A name stands for itself if the type of the event says
+/// whether it is the old or the new one, and so does an attribute that was added. The prefix
+/// `user_pool_tags` is omitted for events that change only tags.
+fn describe(change: &EventChange, kind: UserPoolEventType) -> String {
     let EventChange { path, old_value, new_value, old_value_unknown } = change;
     let attribute = path.strip_prefix("schema_attributes.");
+    let is_of_tags =
+        matches!(kind, UserPoolEventType::UserPoolTagged | UserPoolEventType::UserPoolUntagged);
     let tag = path.strip_prefix("user_pool_tags.").filter(|_| is_of_tags);
     let path = attribute.or(tag).unwrap_or(path);
     if path == user_pool::RESTORED_REVISION {
@@ -268,7 +267,9 @@ fn describe(change: &EventChange, is_of_tags: bool) -> String {
     if path == user_pool::DELETED {
         return "was deleted".to_owned();
     }
-    let is_name = NAMES.contains(&path) && !old_value_unknown;
+    // A restore can give a domain to the user pool or take it away.
+    let is_name =
+        NAMES.contains(&path) && !old_value_unknown && kind != UserPoolEventType::UserPoolRestored;
     match (old_value, new_value) {
         (None, Some(name)) | (Some(name), None) if is_name => name.clone(),
         (Some(old), Some(new)) if is_name && old == new => new.clone(),

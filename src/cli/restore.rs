@@ -9,8 +9,8 @@ use crate::{
     app::Source,
     client::Client,
     proto::{
-        self, KeptField, ReplayUserPoolResponse, RestoreUserPoolRequest, RestoreUserPoolResponse,
-        UnwritableMessage,
+        self, KeptField, KeptFieldReason, ReplayUserPoolResponse, RestoreUserPoolRequest,
+        RestoreUserPoolResponse, UnwritableMessage,
     },
 };
 
@@ -146,7 +146,12 @@ fn differences(
     Ok(differences)
 }
 
+/// A field that is kept. On the command line, a flag asks for the domains.
 fn format_kept(kept: &KeptField) -> String {
     let KeptField { path, description, .. } = kept;
-    escape(&format!("kept: {path}: {description}"))
+    let reason = match kept.reason() {
+        KeptFieldReason::DomainNotRequested => "domains are restored only with --domain",
+        KeptFieldReason::Immutable | KeptFieldReason::Unspecified => description,
+    };
+    escape(&format!("kept: {path}: {reason}"))
 }

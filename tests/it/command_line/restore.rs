@@ -146,7 +146,7 @@ async fn what_is_kept_and_what_does_not_change_is_said() {
         same.stderr,
         format!(
             "{id} does not change\n\
-             kept: domain: domains are restored only if the request has restore_domain\n\
+             kept: domain: domains are restored only with --domain\n\
              kept: schema_attributes: custom attributes that were added later stay, because they \
              can never be removed\n"
         )
@@ -192,7 +192,7 @@ async fn a_deleted_user_pool_comes_back_with_its_domain() {
         history.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
     assert_eq!((rows[0][0], rows[0][2]), ("6", "deleted"));
     assert_eq!((rows[1][0], rows[1][2]), ("7", "restored"));
-    assert_eq!(rows[1][4..].join(" "), "to revision 4, was deleted, people-login");
+    assert_eq!(rows[1][4..].join(" "), "to revision 4, was deleted, domain: people-login");
     server.stop().await;
 }
 
