@@ -162,8 +162,8 @@ fn a_later_user_pool_does_not_own_a_domain_of_another() {
         for before in [created("a"), changed("a"), removed("a")] {
             let history = [(OTHER, 3, before), (POOL, 7, event.clone())];
             assert_found(&history, Some(expected));
-            let [other, last] = history;
-            assert_found(&[other, (POOL, 7, tagged()), (POOL, 8, last.2)], Some(expected));
+            let [other, newest] = history;
+            assert_found(&[other, (POOL, 7, tagged()), (POOL, 8, newest.2)], Some(expected));
         }
     }
 }
