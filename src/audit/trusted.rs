@@ -56,7 +56,7 @@ pub struct LogCheckpoint {
 /// The key of a log, and its name if that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogKey {
-    /// The name that the log must have; any if there is none.
+    /// The name that the log must have. `None`: any name.
     pub name: Option<String>,
     /// The key.
     pub key: PublicKey,
@@ -89,7 +89,7 @@ impl Trust {
     }
 }
 
-/// A checkpoint that nobody signed.
+/// A checkpoint without a signature.
 impl From<Head> for LogCheckpoint {
     fn from(head: Head) -> Self {
         Self { head, root: None, key: None }

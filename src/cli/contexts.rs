@@ -161,7 +161,7 @@ impl Contexts {
     /// The context of this name.
     ///
     /// # Errors
-    /// There is none; the error names those that exist.
+    /// There is no context of this name. The error lists the names that exist.
     pub(super) fn get(&self, name: &ContextName) -> Result<&Context, CliError> {
         self.document.contexts.get(name).ok_or_else(|| {
             let known: Vec<_> = self.document.contexts.keys().map(ToString::to_string).collect();

@@ -30,7 +30,7 @@ use super::{
 /// What events have in common that are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum CountBy {
-    /// The caller, with its kind: token:NAME. Anonymous callers are told apart by their address.
+    /// The caller, with its kind: token:NAME. Anonymous callers are counted by their address.
     Actor,
     /// The type of the event.
     Type,

@@ -88,7 +88,8 @@ impl<W: Write + Send + 'static> Write for ZstdWriter<W> {
     }
 }
 
-/// Compresses the chunks up to `None`. If there is none, the frame stays incomplete.
+/// Compresses the chunks until `None` arrives. If the channel closes before it, the frame stays
+/// incomplete.
 fn compress<W: Write>(chunks: Receiver<Option<Vec<u8>>>, out: W) -> io::Result<W> {
     let failure = Rc::default();
     let content = Content { chunks, chunk: Cursor::default(), failure: Rc::clone(&failure) };
