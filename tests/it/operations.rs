@@ -17,26 +17,21 @@ use crate::{
     calls::Call,
     support::{TestServer, create, domain, named},
     tools::{grpcurl, repository},
-    transcript::{Reader, steps_in},
+    transcript::{Reader, section, steps_in},
 };
+
+const OPERATIONS: &str = "docs/operations.md";
 
 fn read(file: &str) -> String {
     fs::read_to_string(repository().join(file)).expect("a file")
 }
 
-/// A section, from its heading to the next one.
-fn section<'a>(document: &'a str, heading: &str) -> &'a str {
-    let start = document.find(&format!("\n## {heading}\n")).expect("the section");
-    let rest = &document[start + 4..];
-    rest.split("\n## ").next().unwrap_or(rest)
-}
-
 /// Takes the steps of a part of the runbook on a server.
 async fn take_runbook(heading: &str, server: &TestServer) {
     let Some(tools) = grpcurl("that the runbook works") else { return };
-    let document = read("docs/operations.md");
-    let parts = section(&document, "Runbook").split("\n### ");
-    let part = parts.into_iter().find(|part| part.starts_with(&format!("{heading}\n")));
+    let runbook = section(OPERATIONS, "Runbook");
+    let mut parts = runbook.split("\n### ");
+    let part = parts.find(|part| part.starts_with(&format!("{heading}\n")));
     let steps = steps_in(part.expect("the part"));
     assert!(!steps.is_empty(), "{heading}");
     let mut reader = Reader::new(tools);
@@ -109,9 +104,8 @@ async fn the_runbook_finds_who_changed_what() {
 #[test]
 fn every_error_is_documented_with_its_code_and_a_remedy() {
     let row = Regex::new(r"(?m)^\| `(\w+)` \| (\w+) \| [^|]{4,} \|.{4,} \|$").expect("a pattern");
-    let document = read("docs/operations.md");
     let documented: BTreeMap<_, _> = row
-        .captures_iter(section(&document, "Every error"))
+        .captures_iter(&section(OPERATIONS, "Every error"))
         .map(|row| (row[1].to_owned(), row[2].to_owned()))
         .collect();
 
@@ -143,8 +137,8 @@ async fn the_documented_backup_and_restore_work() {
     for name in ["people", "staff"] {
         create(&mut client, name).await;
     }
-    let document = read("docs/operations.md");
-    let blocks = section(&document, "Backup and restore").split("```sh\n").skip(1);
+    let backup = section(OPERATIONS, "Backup and restore");
+    let blocks = backup.split("```sh\n").skip(1);
     let commands: Vec<_> = blocks.filter_map(|block| block.split("```").next()).collect();
     assert_eq!(commands.len(), 2);
 
