@@ -74,7 +74,7 @@ use self::{
 };
 pub(super) use self::{
     changes::{Changes, IndexChange},
-    counts::{HourCount, hour_of},
+    counts::{HourCount, SECONDS_PER_HOUR, hour_of},
     error::ProjectError,
     scrub::scrub,
 };

@@ -17,7 +17,7 @@ use crate::{
 use super::{
     compression::decompressed,
     error::CliError,
-    report::{Report, Statements},
+    report::{Report, Statements, signature_clause},
     text::escape,
 };
 
@@ -142,11 +142,7 @@ fn statements(verifier: &Verifier, trust: &Trust) -> Statements {
 }
 
 fn contained(checkpoint: &LogCheckpoint, trust: &Trust, anchor: Option<RangeAnchor>) -> String {
-    let signed = match (checkpoint.key, trust.is_key_given) {
-        (Some(_), true) => ", signed with the given key",
-        (Some(_), false) => ", signed",
-        (None, _) => "",
-    };
+    let signed = signature_clause(checkpoint, trust);
     let position = checkpoint.head.position;
     match anchor {
         Some(anchor) if anchor.head.position == position => {

@@ -144,6 +144,15 @@ impl Report {
     }
 }
 
+/// Whether a trusted checkpoint is signed, to follow its position in a sentence.
+pub(super) const fn signature_clause(checkpoint: &LogCheckpoint, trust: &Trust) -> &'static str {
+    match (checkpoint.key, trust.is_key_given) {
+        (Some(_), true) => ", signed with the given key",
+        (Some(_), false) => ", signed",
+        (None, _) => "",
+    }
+}
+
 fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
     let Head { position: end, hash } = signed.head;
     let chain = match end.0 {
@@ -153,16 +162,12 @@ fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
              chain, and the server sent its event unchanged."
         ),
     };
-    let checkpoints = trust.checkpoints.iter().map(|LogCheckpoint { head, key, .. }| {
-        let signed = match (key, trust.is_key_given) {
-            (Some(_), true) => ", signed with the given key",
-            (Some(_), false) => ", signed",
-            (None, _) => "",
-        };
+    let checkpoints = trust.checkpoints.iter().map(|checkpoint| {
         format!(
-            "The log contains the trusted checkpoint at position {}{signed}: nothing up to there \
-             was changed, removed or added.",
-            head.position
+            "The log contains the trusted checkpoint at position {}{}: nothing up to there was \
+             changed, removed or added.",
+            checkpoint.head.position,
+            signature_clause(checkpoint, trust)
         )
     });
     let key = match (trust.key, signed.key) {

@@ -4,10 +4,10 @@ use crate::proto::{
     DeletedUserPools, LambdaConfig, ListUserPoolsRequest, UserPool, UserPoolFilter,
 };
 
-use super::{InvalidRequest, fields, page::PageRequest};
+use super::{InvalidRequest, domain::domain_names, fields, page::PageRequest};
 
 /// The colons in the ARN of a Lambda function. A version or an alias follows one more.
-const COLONS_OF_A_FUNCTION: usize = 6;
+const COLONS_IN_FUNCTION_ARN: usize = 6;
 
 /// A checked filter of user pools. A user pool must meet all conditions.
 #[derive(Debug, Clone, Default)]
@@ -65,31 +65,28 @@ impl PoolFilter {
             let value = pool.user_pool_tags.get(key);
             value.is_some_and(|value| tag_value.as_ref().is_none_or(|wanted| wanted == value))
         };
-        let calls = |wanted: &String| {
+        let has_trigger = |wanted: &String| {
             let triggers = pool.lambda_config.as_ref().map(triggers);
-            triggers.is_some_and(|arns| arns.iter().flatten().any(|arn| is_of(arn, wanted)))
+            triggers.is_some_and(|arns| {
+                arns.iter().flatten().any(|arn| is_function_or_version(arn, wanted))
+            })
         };
-        let owns = |wanted: &String| domains(pool).any(|domain| domain == wanted);
+        let owns = |wanted: &String| domain_names(pool).any(|domain| domain == wanted);
         has_deletion
             && name_prefix.as_ref().is_none_or(|prefix| pool.name().starts_with(prefix.as_str()))
             && tag_key.as_ref().is_none_or(has_tag)
-            && lambda_arn.as_ref().is_none_or(calls)
+            && lambda_arn.as_ref().is_none_or(has_trigger)
             && domain.as_ref().is_none_or(owns)
             && (domain_prefix.is_none() || self.first_domain(pool).is_some())
-            && (!no_domain || domains(pool).next().is_none())
+            && (!no_domain || domain_names(pool).next().is_none())
     }
 
     /// The first domain of a user pool that begins with the prefix of the filter.
     #[must_use]
     pub fn first_domain<'a>(&self, pool: &'a UserPool) -> Option<&'a str> {
         let prefix = self.0.domain_prefix.as_deref()?;
-        domains(pool).filter(|domain| domain.starts_with(prefix)).min()
+        domain_names(pool).filter(|domain| domain.starts_with(prefix)).min()
     }
-}
-
-/// The domains of a user pool.
-fn domains(pool: &UserPool) -> impl Iterator<Item = &str> {
-    [&pool.domain, &pool.custom_domain].into_iter().filter_map(|domain| domain.as_deref())
 }
 
 /// The ARNs of the functions that triggers call.
@@ -129,8 +126,8 @@ fn triggers(config: &LambdaConfig) -> [Option<&str>; 13] {
 }
 
 /// Whether an ARN is the wanted one, or that of a version or an alias of the wanted function.
-fn is_of(arn: &str, wanted: &str) -> bool {
+fn is_function_or_version(arn: &str, wanted: &str) -> bool {
     let Some(rest) = arn.strip_prefix(wanted) else { return false };
-    let is_function = wanted.matches(':').count() == COLONS_OF_A_FUNCTION;
+    let is_function = wanted.matches(':').count() == COLONS_IN_FUNCTION_ARN;
     rest.is_empty() || (is_function && rest.starts_with(':'))
 }

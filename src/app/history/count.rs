@@ -12,7 +12,7 @@ use crate::{
 };
 
 use super::{
-    super::read_model::{HourCount, hour_of},
+    super::read_model::{HourCount, SECONDS_PER_HOUR, hour_of},
     History, HistoryError,
     filter::check_time_range,
 };
@@ -21,7 +21,6 @@ use super::{
 const MAX_COUNTS: usize = 1000;
 /// How many counts of hours are read for a page. More than those of a page, or of a day.
 const MAX_HOUR_COUNTS: usize = 10_000;
-const SECONDS_PER_HOUR: i64 = 60 * 60;
 const HOURS_PER_DAY: u64 = 24;
 
 /// A request for one page of the counts of events.

@@ -10,7 +10,7 @@ use crate::event_log::Position;
 
 use super::{Damage, ReadModel, ReadModelError, VISITED_PAGE, key};
 
-const SECONDS_PER_HOUR: i64 = 60 * 60;
+pub(in crate::app) const SECONDS_PER_HOUR: i64 = 60 * 60;
 
 /// How many events of a type were recorded in an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

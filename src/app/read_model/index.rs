@@ -106,8 +106,8 @@ pub(super) fn sum_of(stored: &[u8]) -> u64 {
     xxh3_64(stored)
 }
 
-/// The sum of a row with its key. The digest includes the rows of domains, tiles, requests and
-/// revisions.
+/// The sum of a row with its key. The digest includes the rows that [`key::ROWS`](super::key::ROWS)
+/// lists.
 pub(super) fn row_sum(key: &[u8], value: &[u8]) -> u64 {
     xxh3_64_with_seed(value, xxh3_64(key))
 }

@@ -36,14 +36,14 @@ pub(in super::super) fn user_pool_filter(check: &mut Check, filter: &UserPoolFil
         let allowed = "must not be set together with domain";
         check.refuse("domain_prefix", Rule::Conflict, Some(prefix), allowed, "be null");
     }
-    if *no_domain && (domain.is_some() || domain_prefix.is_some()) {
+    let has_domain = domain.is_some() || domain_prefix.is_some();
+    if *no_domain && has_domain {
         let allowed = "must not be set together with domain or domain_prefix";
         check.refuse("no_domain", Rule::Conflict, Some(no_domain), allowed, "be false");
     }
     if *deleted != 0 {
         check.enum_value("deleted", Some(*deleted), DeletedUserPools::as_str_name);
     }
-    let has_domain = domain.is_some() || domain_prefix.is_some();
     if has_domain && filter.deleted() == DeletedUserPools::Only {
         let shown = DeletedUserPools::Only.as_str_name();
         let allowed = "must not be DELETED_USER_POOLS_ONLY together with domain or \
