@@ -32,7 +32,7 @@ mod generated {
 }
 
 #[cfg(feature = "server")]
-pub(crate) use self::wire::first_field;
+pub(crate) use self::wire::{first_field, to_unsigned};
 #[cfg(feature = "server")]
 pub use self::{
     json::{

@@ -268,7 +268,7 @@ impl Writer {
 
     /// The outcome of a command that was recorded before: the state after its event.
     async fn recorded(&self, position: i64) -> Result<Outcome, ExecuteError> {
-        let position = Position(u64::try_from(position).unwrap_or_default());
+        let position = Position::from_int(position);
         let before = Position(position.0.saturating_sub(1));
         let read = self.log.read(before, ReadLimit { records: 1, ..ReadLimit::PAGE }).await;
         let records = read.map_err(LoadError::from)?;

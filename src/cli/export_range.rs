@@ -150,7 +150,7 @@ impl ExportRange {
             Content::Checkpoint(checkpoint) => &checkpoint.hash,
         };
         let malformed = || CliError::message("the server sent an invalid log ID or hash");
-        let position = Position(u64::try_from(after).unwrap_or_default());
+        let position = Position::from_int(after);
         let hash = hash.as_slice().try_into().map(Hash).map_err(|_| malformed())?;
         let log_id = log_id.parse().map_err(|_| malformed())?;
         let anchor = Some(RangeAnchor { head: Head { position, hash }, log_id });

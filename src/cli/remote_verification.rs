@@ -108,7 +108,7 @@ async fn take_message(
             Ok(false)
         }
         Ok(Content::Checkpoint(checkpoint)) => {
-            let position = Position(u64::try_from(checkpoint.position).unwrap_or_default());
+            let position = Position::from_int(checkpoint.position);
             if position > verifier.head().position {
                 return Err(verifier.mismatch_at_next(MismatchCause::Withheld(position)).into());
             }

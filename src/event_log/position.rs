@@ -18,6 +18,12 @@ impl Position {
         Self(self.0.saturating_add(1))
     }
 
+    /// The position that a message carries. Before all records if it is negative.
+    #[must_use]
+    pub fn from_int(position: i64) -> Self {
+        Self(u64::try_from(position).unwrap_or_default())
+    }
+
     /// The position as messages carry it.
     #[must_use]
     pub fn to_int(self) -> i64 {

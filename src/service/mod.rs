@@ -90,8 +90,7 @@ impl Operations {
     /// Checks that the position that a response must show is visible, if one is given.
     fn check_min_position(&self, position: Option<i64>) -> Result<(), Error> {
         let Some(position) = position else { return Ok(()) };
-        let position = u64::try_from(position).unwrap_or_default();
-        Ok(self.app.history().check_visible(Position(position))?)
+        Ok(self.app.history().check_visible(Position::from_int(position))?)
     }
 
     /// A decoded user pool with its ARN.

@@ -7,7 +7,7 @@ use crate::{
         merkle::{TreeHead, prove_consistency, prove_inclusion},
     },
     event_log::{Defect, Hash, Position, ReadError, ReadLimit, Record},
-    proto::{GetConsistencyProofRequest, GetInclusionProofRequest},
+    proto::{GetConsistencyProofRequest, GetInclusionProofRequest, to_unsigned},
     user_pool::{Check, InvalidRequest, UserPoolId, fields},
 };
 
@@ -17,7 +17,7 @@ use super::{History, HistoryError, sequence::EventSequence};
 #[derive(Debug, Clone)]
 pub struct InclusionQuery {
     event: EventPlace,
-    /// The size of the tree; the newest one if there is none.
+    /// The size of the tree. `None`: the newest tree.
     size: Option<u64>,
 }
 
@@ -32,7 +32,7 @@ enum EventPlace {
 #[derive(Debug, Clone, Copy)]
 pub struct ConsistencyQuery {
     old: u64,
-    /// The size of the newer tree; the newest one if there is none.
+    /// The size of the newer tree. `None`: the newest tree.
     new: Option<u64>,
 }
 
@@ -77,9 +77,7 @@ impl InclusionQuery {
                 let revision = to_unsigned(revision.unwrap_or_default());
                 EventPlace::Revision(UserPoolId::from_trusted(id), revision)
             }
-            (position, _) => {
-                EventPlace::Position(Position(to_unsigned(position.unwrap_or_default())))
-            }
+            (position, _) => EventPlace::Position(Position::from_int(position.unwrap_or_default())),
         };
         Ok(Self { event, size: tree_size.map(to_unsigned) })
     }
@@ -199,8 +197,4 @@ fn check_inclusion(check: &mut Check, request: &GetInclusionProofRequest) {
     }
     check.range("tree_size", *tree_size, 1..=i64::MAX);
     fields::min_position(check, *min_position);
-}
-
-fn to_unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
 }

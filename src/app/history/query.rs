@@ -9,7 +9,7 @@ use crate::{
     proto::{
         EventView, HashAnchor, ListUserPoolEventsRequest, ReadDirection, ReplayUserPoolRequest,
         VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest, replay_user_pool_request::AsOf,
-        watch_user_pool_events_request::Start,
+        to_unsigned, watch_user_pool_events_request::Start,
     },
     user_pool::{Check, InvalidRequest, Rule, UserPoolId, fields},
 };
@@ -128,10 +128,8 @@ impl ReplayQuery {
         Check::run(|check| check_replay(check, &request))?;
         let as_of = match request.as_of {
             None => ReplayPoint::Latest,
-            Some(AsOf::Revision(revision)) => {
-                ReplayPoint::Revision(u64::try_from(revision).unwrap_or_default())
-            }
-            Some(AsOf::Position(position)) => ReplayPoint::Position(to_position(position)),
+            Some(AsOf::Revision(revision)) => ReplayPoint::Revision(to_unsigned(revision)),
+            Some(AsOf::Position(position)) => ReplayPoint::Position(Position::from_int(position)),
             Some(AsOf::Time(time)) => ReplayPoint::Time(time),
         };
         let user_pool_id = UserPoolId::from_trusted(request.user_pool_id.unwrap_or_default());
@@ -154,7 +152,7 @@ impl WatchQuery {
             after_hash,
             log_id,
         } = request;
-        let after = start.map(|Start::AfterPosition(position)| to_position(position));
+        let after = start.map(|Start::AfterPosition(position)| Position::from_int(position));
         let checkpoint_interval = match u64::try_from(checkpoint_interval_seconds) {
             Ok(0) | Err(_) => DEFAULT_CHECKPOINT_INTERVAL,
             Ok(seconds) => Duration::from_secs(seconds),
@@ -175,7 +173,7 @@ impl VerifyQuery {
     pub fn parse(request: VerifyUserPoolHistoryRequest) -> Result<Self, InvalidRequest> {
         Check::run(|check| check_verify(check, &request))?;
         let HashAnchor { position, hash, log_id } = request.expected.unwrap_or_default();
-        let position = to_position(position);
+        let position = Position::from_int(position);
         // The check made sure that the hash of a present anchor has 32 bytes.
         let hash = hash.as_slice().try_into().ok();
         let expected = hash.map(|hash| Head { position, hash: Hash(hash) });
@@ -190,10 +188,6 @@ impl VerifyQuery {
 pub fn parse_min_position(position: Option<i64>) -> Result<Option<i64>, InvalidRequest> {
     Check::run(|check| fields::min_position(check, position))?;
     Ok(position)
-}
-
-fn to_position(position: i64) -> Position {
-    Position(u64::try_from(position).unwrap_or_default())
 }
 
 fn check_list(check: &mut Check, request: &ListUserPoolEventsRequest) {

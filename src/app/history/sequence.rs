@@ -4,7 +4,7 @@
 use crate::{
     audit::{codec, decode_with_record},
     event_log::{Position, ReadLimit, Record},
-    proto::UserPoolEvent,
+    proto::{UserPoolEvent, to_unsigned},
     user_pool::UserPoolId,
 };
 
@@ -37,7 +37,7 @@ impl<'a> EventSequence<'a> {
         let not_found = || HistoryError::NotFound { user_pool_id: id.clone() };
         let pool = history.read_model.pool(id)?.ok_or_else(not_found)?;
         let stream = Some(id.clone());
-        let length = u64::try_from(pool.revision).unwrap_or_default();
+        let length = to_unsigned(pool.revision);
         let mut sequence = Self { history, stream, length, include_records: false };
         // The read model may have moved on since `head` was read.
         sequence.length = sequence.count_up_to(head)?;

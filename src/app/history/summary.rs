@@ -8,7 +8,7 @@ use prost_types::Timestamp;
 
 use crate::{
     event_log::ReadLimit,
-    proto::UserPoolEvent,
+    proto::{UserPoolEvent, to_unsigned},
     user_pool::{
         Event, UserPoolId, UserPoolState, evolve, has_whole_state, replaces_values, summarize,
     },
@@ -36,7 +36,7 @@ impl History {
         &self,
         events: Vec<UserPoolEvent>,
     ) -> Result<Vec<UserPoolEvent>, HistoryError> {
-        let mut left = MAX_SEARCHED;
+        let mut remaining_reads = MAX_SEARCHED;
         let mut first_unknown = None;
         let mut summaries = vec![UserPoolEvent::default(); events.len()];
         for (id, stream) in streams(events) {
@@ -44,7 +44,7 @@ impl History {
             let mut known = None;
             for (index, mut event) in stream {
                 let Some(payload) = event.payload.take() else { continue };
-                let revision = to_revision(event.revision);
+                let revision = to_unsigned(event.revision);
                 let before = match &known {
                     Some(KnownState { revision: last, state }) if last + 1 == revision => {
                         Some(state.clone())
@@ -52,10 +52,10 @@ impl History {
                     _ if revision == 1 => Some(UserPoolState::Absent),
                     _ if replaces_values(&payload) => {
                         let last = revision.saturating_sub(1);
-                        let found = self.state_at(&id, last, known.as_ref(), &mut left).await?;
+                        let found =
+                            self.state_at(&id, last, known.as_ref(), &mut remaining_reads).await?;
                         if found.is_none() {
-                            first_unknown =
-                                Some(first_unknown.map_or(index, |first| index.min(first)));
+                            first_unknown = Some(first_unknown.unwrap_or(index).min(index));
                         }
                         found
                     }
@@ -83,31 +83,31 @@ impl History {
     }
 
     /// A user pool at a revision, computed from its last event before that which has the whole
-    /// state, or from a state that is known already. `None` if `left`, the number of events that
-    /// may still be searched, is too small.
+    /// state, or from a state that is known already. `None` if that takes more than
+    /// `remaining_reads`, the number of events that may still be searched.
     async fn state_at(
         &self,
         id: &UserPoolId,
         revision: u64,
         known: Option<&KnownState>,
-        left: &mut u64,
+        remaining_reads: &mut u64,
     ) -> Result<Option<UserPoolState>, HistoryError> {
         let sequence = EventSequence::revisions(self, id, revision);
         let floor = known.map_or(0, |known| known.revision);
         let (mut state, mut place) = (UserPoolState::Absent, revision);
         let mut limit = ReadLimit { records: 1, ..CHUNK };
         while place > floor {
-            let count = (*left).min(place - floor);
+            let count = (*remaining_reads).min(place - floor);
             if count == 0 {
                 return Ok(None);
             }
             let events = sequence.read(place, count, true, limit).await?;
             let read = u64::try_from(events.len()).unwrap_or(count).max(1);
-            *left = left.saturating_sub(read);
+            *remaining_reads = remaining_reads.saturating_sub(read);
             let is_whole =
                 |event: &&UserPoolEvent| event.payload.as_ref().is_some_and(has_whole_state);
             if let Some(whole) = events.iter().find(is_whole) {
-                place = to_revision(whole.revision);
+                place = to_unsigned(whole.revision);
                 state = whole
                     .payload
                     .as_ref()
@@ -160,8 +160,4 @@ fn streams(events: Vec<UserPoolEvent>) -> Vec<(String, Vec<(usize, UserPoolEvent
         stream.sort_by_key(|(_, event)| event.revision);
     }
     streams
-}
-
-fn to_revision(revision: i64) -> u64 {
-    u64::try_from(revision).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use crate::{
     app::stored::{Checkpoint, EncodedPool, FORM, StoredDomain, StoredPool, StoredRequest},
     audit::merkle::leaf_hash,
     event_log::{Hash, Head, LogId, Position, Record},
-    proto::{self, UserPoolEvent},
+    proto::{self, UserPoolEvent, to_unsigned},
     user_pool::{
         DomainOwners, Event, EventFacts, UserPoolId, assigned_domains, check_event, is_protected,
         removed_domains,
@@ -203,7 +203,7 @@ impl Changes {
             domain_owners: self.owners(model, assigned)?,
         };
         check_event(&facts, &payload).map_err(|source| ProjectError::Contradiction {
-            position: Position(to_unsigned(event.position)),
+            position: Position::from_int(event.position),
             source,
         })?;
         let at = event.record_time.unwrap_or_default();
@@ -369,10 +369,6 @@ fn size_of_pool(pool: &EncodedPool) -> usize {
 /// The stored form of a domain with this owner.
 fn domain_row(user_pool_id: &str) -> Vec<u8> {
     StoredDomain { user_pool_id: user_pool_id.to_owned() }.encode_to_vec()
-}
-
-fn to_unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
 }
 
 impl ReadModel {

@@ -5,7 +5,10 @@
 use bytes::Bytes;
 use prost::{DecodeError, Message as _};
 
-use crate::app::stored::{IndexedPool, IndexedSettings};
+use crate::{
+    app::stored::{IndexedPool, IndexedSettings},
+    proto::to_unsigned,
+};
 
 use super::key;
 
@@ -23,7 +26,7 @@ impl PoolRows {
     pub(super) fn of(stored: Bytes) -> Result<Self, DecodeError> {
         let IndexedPool { user_pool, deleted: is_deleted, created_position } =
             IndexedPool::decode(stored)?;
-        let created = u64::try_from(created_position).unwrap_or_default();
+        let created = to_unsigned(created_position);
         let IndexedSettings { name, domain, custom_domain } = user_pool.unwrap_or_default();
         let mut keys = vec![key::name(is_deleted, &name.unwrap_or_default(), created)];
         if !is_deleted && domain.is_none() && custom_domain.is_none() {
