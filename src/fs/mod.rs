@@ -1,6 +1,7 @@
-//! Files: atomic writes, private permissions, sizes, syncs and reloading. Knows nothing
+//! Files: atomic writes, locks, private permissions, sizes, syncs and reloading. Knows nothing
 //! of their contents.
 
+mod lock;
 pub(crate) mod reload;
 mod stamp;
 
@@ -10,6 +11,8 @@ use std::{
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
+
+pub(crate) use self::lock::FileLock;
 
 /// Replaces the contents of a file, or creates it with this mode. After a crash the
 /// file has either all of the new contents or all of the old.

@@ -10,7 +10,7 @@
 //! | `read_model/` | a projection of the log; rebuilt if it is deleted |
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, TryLockError},
     io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
@@ -19,7 +19,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, de::Error as _};
 
-use crate::fs::{public_mode, read_optional, write_atomic};
+use crate::fs::{FileLock, public_mode, read_optional, write_atomic};
 
 /// The format that this version reads and writes.
 ///
@@ -33,8 +33,7 @@ const MANIFEST: &str = "manifest.json";
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    /// Locked while it is open.
-    _lock: File,
+    _lock: FileLock,
 }
 
 /// The description of a data directory.
@@ -206,10 +205,7 @@ impl DataDir {
 
     fn lock(path: &Path) -> Result<Self, DataDirError> {
         let lock_path = path.join("lock");
-        let mut options = OpenOptions::new();
-        let lock = options.write(true).create(true).truncate(false).open(&lock_path);
-        let lock = lock.map_err(unusable(&lock_path))?;
-        lock.try_lock().map_err(|error| match error {
+        let lock = FileLock::try_new(&lock_path).map_err(|error| match error {
             TryLockError::WouldBlock => DataDirError::InUse(path.to_owned()),
             TryLockError::Error(error) => unusable(&lock_path)(error),
         })?;

@@ -69,7 +69,12 @@ pub(super) fn wait_released(file: &File) -> bool {
     for _ in 0..RELEASE_ATTEMPTS {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => thread::sleep(RELEASE_INTERVAL),
-            Ok(()) | Err(TryLockError::Error(_)) => return true,
+            Ok(()) => {
+                // Closing the file is not enough: a child process that starts now has it open.
+                let _ = file.unlock();
+                return true;
+            }
+            Err(TryLockError::Error(_)) => return true,
         }
     }
     false
