@@ -1,4 +1,5 @@
-//! `userpool status`: the log, the version and the size of a server.
+//! `userpool status`: the log, the version and the size of a server, and who it takes the
+//! caller for.
 
 use std::mem;
 
@@ -57,6 +58,7 @@ fn readable(log: &DescribeLogResponse, context: Option<String>) -> Value {
         "engine": log.engine,
         "checkpoint_key": hexadecimal(&log.checkpoint_key),
         "server_version": log.server_version,
+        "caller": log.caller,
     });
     let mut document: Map<_, _> =
         context.map(|context| ("context".to_owned(), context.into())).into_iter().collect();

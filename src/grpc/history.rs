@@ -6,6 +6,7 @@ use futures_util::TryStreamExt as _;
 use tonic::{Request, Response, Status, codegen::BoxStream};
 
 use crate::{
+    auth::Identity,
     proto::{
         CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
         DescribeLogResponse, GetCheckpointKeyRequest, GetCheckpointKeyResponse,
@@ -68,7 +69,9 @@ impl UserPoolHistoryService for History {
         &self,
         request: Request<DescribeLogRequest>,
     ) -> Result<Response<DescribeLogResponse>, Status> {
-        Ok(Response::new(self.0.describe_log(request.into_inner())?))
+        let caller = request.extensions().get().cloned();
+        let caller = caller.unwrap_or_else(Identity::anonymous);
+        Ok(Response::new(self.0.describe_log(request.into_inner(), &caller)?))
     }
 
     async fn get_checkpoint_key(

@@ -10,6 +10,7 @@ use crate::{
         parse_min_position,
     },
     audit::Verification,
+    auth::Identity,
     event_log::Head,
     proto::{
         self, CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
@@ -106,6 +107,7 @@ impl Operations {
     pub(crate) fn describe_log(
         &self,
         request: DescribeLogRequest,
+        caller: &Identity,
     ) -> Result<DescribeLogResponse, Error> {
         self.check_min_position(parse_min_position(request.min_position)?)?;
         let history = self.app.history();
@@ -119,6 +121,7 @@ impl Operations {
             engine: history.engine().to_owned(),
             checkpoint_key: self.signer.public_key().to_vec(),
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
+            caller: caller.to_string(),
         })
     }
 

@@ -45,6 +45,7 @@ async fn the_id_is_that_of_the_first_event_and_never_changes() {
     assert_eq!((described.region.as_str(), described.engine.as_str()), ("us-east-1", "sled"));
     assert_eq!(described.durable_position, 6);
     assert_eq!(described.server_version, env!("CARGO_PKG_VERSION"));
+    assert_eq!(described.caller, "anonymous");
     let key =
         client.get_checkpoint_key(GetCheckpointKeyRequest {}).await.expect("a key").into_inner();
     assert_eq!(described.checkpoint_key, key.public_key);
