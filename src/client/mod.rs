@@ -33,6 +33,7 @@
 //! ```
 
 mod calls;
+mod channel;
 mod error;
 mod file_backed;
 mod options;
@@ -50,6 +51,7 @@ use tonic_health::pb::{
 };
 
 pub use self::{
+    channel::AuthorizedChannel,
     error::ConnectError,
     options::{Options, Tls},
     watch::{Watch, WatchItem},
@@ -105,6 +107,13 @@ impl Client {
     #[must_use]
     pub const fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    /// The connection as a service, for generated clients. It sends the token of the client with
+    /// each call, connects again when it is lost, and retries nothing.
+    #[must_use]
+    pub fn channel(&self) -> AuthorizedChannel {
+        AuthorizedChannel(Arc::clone(&self.transport))
     }
 
     /// Whether the server reports that it serves this service; the empty name stands for

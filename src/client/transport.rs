@@ -13,7 +13,7 @@ use tokio::{net::UnixStream, time};
 use tokio_rustls::rustls;
 use tonic::{
     Request,
-    metadata::{Ascii, MetadataValue},
+    metadata::{Ascii, MetadataMap, MetadataValue},
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint as ChannelBuilder, Identity, Uri},
 };
 use tower::{Service, service_fn};
@@ -92,10 +92,15 @@ impl Transport {
     /// Returns a request with the message and the token.
     pub(super) fn request<Q>(&self, message: Q) -> Request<Q> {
         let mut request = Request::new(message);
-        if let (Some(token), Some(file)) = (&self.token, &self.options.token_file) {
-            request.metadata_mut().insert("authorization", token.current(|| read_token(file)));
-        }
+        self.authorize(request.metadata_mut());
         request
+    }
+
+    /// Adds the token to the metadata of a request.
+    pub(super) fn authorize(&self, metadata: &mut MetadataMap) {
+        if let (Some(token), Some(file)) = (&self.token, &self.options.token_file) {
+            metadata.insert("authorization", token.current(|| read_token(file)));
+        }
     }
 }
 
