@@ -3,6 +3,8 @@
 #[cfg(feature = "server")]
 mod json;
 #[cfg(feature = "server")]
+mod point;
+#[cfg(feature = "server")]
 mod subject;
 #[cfg(feature = "server")]
 mod time;
@@ -36,9 +38,11 @@ pub(crate) use self::wire::{first_field, to_unsigned};
 #[cfg(feature = "server")]
 pub use self::{
     json::{
-        DESCRIPTORS, FILE_DESCRIPTOR_SET, JsonError, JsonScope, UnwritableMessage, decode_json,
+        DESCRIPTORS, Difference, FILE_DESCRIPTOR_SET, JsonError, JsonScope, UnwritableMessage,
+        comparable, decode_json, difference_document, difference_item, differences,
         find_json_problem, from_json, to_json,
     },
+    point::{HistoryPoint, TimeArg},
     subject::{SubjectPattern, SubjectPatternError},
     time::{format_time, sort_key, to_date_time, to_timestamp},
 };

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     app::Source,
-    proto::{self, ReplayUserPoolResponse, UnwritableMessage},
+    proto::{self, Difference, HistoryPoint, ReplayUserPoolResponse},
 };
 
 use super::{
@@ -16,7 +16,6 @@ use super::{
     error::CliError,
     outcome::Outcome,
     output::{OutputArgs, OutputFormat, print},
-    point::HistoryPoint,
     replay::replay,
     text::{escape, format_time},
 };
@@ -44,100 +43,41 @@ pub(super) struct DiffCommand {
     connection: ConnectionArgs,
 }
 
-/// A member that differs between the two points; `None` if it is absent there.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Difference {
-    pub(super) path: String,
-    pub(super) from: Option<Value>,
-    pub(super) to: Option<Value>,
-}
-
 impl DiffCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         let now = source.now();
         let client = self.connection.connect().await?;
         let from = replay(&client, self.pool.clone(), Some(self.from.as_of(now))).await?;
         let to = replay(&client, self.pool.clone(), self.to.map(|to| to.as_of(now))).await?;
-        let (left, right) = (comparable(&from)?, comparable(&to)?);
-        let differences = differences(&left, &right);
-        print_differences(self.output.or_table(), &self.pool, (&from, &to), &differences)?;
+        let documents = [proto::to_json(&from)?, proto::to_json(&to)?];
+        let [left, right] = documents.each_ref().map(proto::comparable);
+        let differences = proto::differences(&left, &right);
+        let format = self.output.or_table();
+        match format {
+            OutputFormat::Table => print_table(&self.pool, (&from, &to), &differences)?,
+            OutputFormat::Json => {
+                let [from, to] = &documents;
+                format.value(&proto::difference_document(from, to))?;
+            }
+            OutputFormat::Jsonl => {
+                let mut items = differences.iter().map(proto::difference_item);
+                items.try_for_each(|item| format.value(&item))?;
+            }
+        }
         Ok(if differences.is_empty() { Outcome::Success } else { Outcome::Negative })
     }
 }
 
-/// The document that is compared: the user pool, and whether it is deleted.
-pub(super) fn comparable(replayed: &ReplayUserPoolResponse) -> Result<Value, UnwritableMessage> {
-    let pool = replayed.user_pool.as_ref().map(proto::to_json).transpose()?;
-    let mut members = pool.unwrap_or_default();
-    if let (Some(members), true) = (members.as_object_mut(), replayed.deleted) {
-        members.insert("deleted".to_owned(), true.into());
-    }
-    Ok(members)
-}
-
-/// The differences between two documents, member by member.
-pub(super) fn differences(from: &Value, to: &Value) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    collect(String::new(), Some(from), Some(to), &mut differences);
-    differences
-}
-
-fn collect(
-    path: String,
-    from: Option<&Value>,
-    to: Option<&Value>,
-    differences: &mut Vec<Difference>,
-) {
-    if from == to {
-        return;
-    }
-    let (Some(old), Some(new)) = (from.and_then(Value::as_object), to.and_then(Value::as_object))
-    else {
-        differences.push(Difference { path, from: from.cloned(), to: to.cloned() });
-        return;
-    };
-    let added = new.keys().filter(|member| !old.contains_key(*member));
-    for member in old.keys().chain(added) {
-        let path = if path.is_empty() { member.clone() } else { format!("{path}.{member}") };
-        collect(path, old.get(member), new.get(member), differences);
-    }
-}
-
-fn print_differences(
-    format: OutputFormat,
+fn print_table(
     pool: &str,
     (from, to): (&ReplayUserPoolResponse, &ReplayUserPoolResponse),
     differences: &[Difference],
 ) -> Result<(), CliError> {
-    let documents = differences.iter().map(|Difference { path, from, to }| {
-        let mut document = serde_json::Map::from_iter([("path".to_owned(), json!(path))]);
-        document.extend(from.clone().map(|value| ("from".to_owned(), value)));
-        document.extend(to.clone().map(|value| ("to".to_owned(), value)));
-        Value::Object(document)
-    });
-    match format {
-        OutputFormat::Table if differences.is_empty() => Ok(()),
-        OutputFormat::Table => {
-            let (from, to) = (format_point(pool, from), format_point(pool, to));
-            format_differences(&from, &to, differences).iter().try_for_each(|line| print(line))
-        }
-        OutputFormat::Json => {
-            let place = |replayed: &ReplayUserPoolResponse| {
-                let whole = proto::to_json(replayed)?;
-                let members = ["revision", "position", "recordTime"];
-                let members = members.iter().filter_map(|member| {
-                    whole.get(*member).map(|value| ((*member).to_owned(), value.clone()))
-                });
-                Ok::<_, UnwritableMessage>(Value::Object(members.collect()))
-            };
-            let documents: Vec<_> = documents.collect();
-            let (from, to) = (place(from)?, place(to)?);
-            format.value(&json!({ "from": from, "to": to, "differences": documents }))
-        }
-        OutputFormat::Jsonl => {
-            documents.into_iter().try_for_each(|document| format.value(&document))
-        }
+    if differences.is_empty() {
+        return Ok(());
     }
+    let (from, to) = (format_point(pool, from), format_point(pool, to));
+    format_differences(&from, &to, differences).iter().try_for_each(|line| print(line))
 }
 
 /// Formats the differences between two points as lines, given the names of the points.

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-use crate::proto::{UserPoolEventFilter, UserPoolEventType};
+use crate::proto::{TimeArg, UserPoolEventFilter, UserPoolEventType};
 
-use super::{event::EventKind, point::TimeArg};
+use super::event::EventKind;
 
 /// Which events to show: those that meet all conditions. The server refuses a condition that no
 /// event can meet.

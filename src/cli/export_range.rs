@@ -9,13 +9,13 @@ use crate::{
     client::{Client, Watch},
     event_log::{EventLog, Hash, Head, LogId, Position, ReadLimit, Record},
     proto::{
-        self, DescribeLogRequest, ListUserPoolEventsRequest, UserPoolEvent, UserPoolEventFilter,
-        WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
+        self, DescribeLogRequest, ListUserPoolEventsRequest, TimeArg, UserPoolEvent,
+        UserPoolEventFilter, WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
         watch_user_pool_events_response::Content,
     },
 };
 
-use super::{connection::next_message, error::CliError, point::TimeArg};
+use super::{connection::next_message, error::CliError};
 
 /// How much of a log is read to look at one record.
 const ONE: ReadLimit = ReadLimit { records: 1, bytes: 0 };

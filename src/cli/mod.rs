@@ -40,7 +40,6 @@ mod os_argument;
 mod outcome;
 mod output;
 mod pages;
-mod point;
 mod positive;
 mod progress;
 mod proof;

@@ -7,13 +7,12 @@ use clap::Args;
 use crate::{
     app::Source,
     client::Client,
-    proto::{ReplayUserPoolRequest, ReplayUserPoolResponse, replay_user_pool_request::AsOf},
+    proto::{
+        HistoryPoint, ReplayUserPoolRequest, ReplayUserPoolResponse, replay_user_pool_request::AsOf,
+    },
 };
 
-use super::{
-    connection::ConnectionArgs, error::CliError, outcome::Outcome, output::OutputArgs,
-    point::HistoryPoint,
-};
+use super::{connection::ConnectionArgs, error::CliError, outcome::Outcome, output::OutputArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "To bring a deleted user pool back under its ID, use userpool restore.\n\n\

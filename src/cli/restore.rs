@@ -9,20 +9,19 @@ use crate::{
     app::Source,
     client::Client,
     proto::{
-        self, KeptField, KeptFieldReason, ReplayUserPoolResponse, RestoreUserPoolRequest,
-        RestoreUserPoolResponse, UnwritableMessage,
+        self, Difference, HistoryPoint, KeptField, KeptFieldReason, ReplayUserPoolResponse,
+        RestoreUserPoolRequest, RestoreUserPoolResponse, UnwritableMessage,
     },
 };
 
 use super::{
     confirmation,
     connection::ConnectionArgs,
-    diff::{self, Difference, MODIFIED},
+    diff::{self, MODIFIED},
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
     output::{OutputArgs, print_note},
-    point::HistoryPoint,
     replay::replay,
     text::escape,
 };
@@ -140,8 +139,10 @@ fn differences(
     restored: &RestoreUserPoolResponse,
 ) -> Result<Vec<Difference>, UnwritableMessage> {
     let restored = restored.user_pool.as_ref().map(proto::to_json).transpose()?;
-    let mut differences =
-        diff::differences(&diff::comparable(current)?, &restored.unwrap_or_default());
+    let mut differences = proto::differences(
+        &proto::comparable(&proto::to_json(current)?),
+        &restored.unwrap_or_default(),
+    );
     differences.retain(|difference| difference.path != MODIFIED);
     Ok(differences)
 }

@@ -5,14 +5,14 @@ use serde_json::Value;
 
 use crate::{
     client::Client,
-    proto::{self, DescribeUserPoolRequest, UpdateUserPoolRequest, UserPool},
+    proto::{self, DescribeUserPoolRequest, Difference, UpdateUserPoolRequest, UserPool},
     user_pool,
 };
 
 use super::{
     confirmation,
     connection::ConnectionArgs,
-    diff::{self, Difference, MODIFIED},
+    diff::MODIFIED,
     document::Document,
     error::CliError,
     mask,
@@ -146,7 +146,7 @@ async fn find_resets(client: &Client, request: &UpdateUserPoolRequest) -> Vec<Di
     let (Ok(kept), Ok(replaced)) = (proto::to_json(&kept), proto::to_json(&replaced)) else {
         return Vec::new();
     };
-    let mut resets = diff::differences(&kept, &replaced);
+    let mut resets = proto::differences(&kept, &replaced);
     resets.retain(|reset| reset.path != MODIFIED);
     resets
 }

@@ -1,5 +1,6 @@
 //! Messages in the JSON format of protobuf.
 
+mod difference;
 mod problem;
 
 use std::{io, sync::LazyLock};
@@ -11,7 +12,10 @@ use prost_reflect::{
 
 use serde::de::Error as _;
 
-pub use self::problem::{JsonError, JsonScope};
+pub use self::{
+    difference::{Difference, comparable, difference_document, difference_item, differences},
+    problem::{JsonError, JsonScope},
+};
 
 /// A byte order mark in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

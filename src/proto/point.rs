@@ -1,11 +1,12 @@
-//! Times, and points in a history, as arguments of a command.
+//! Times, and points in the history of a user pool, as people write them: in an argument of a
+//! command, or in an address of the console.
 
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use prost_types::Timestamp;
 
-use crate::proto::{self, replay_user_pool_request::AsOf};
+use super::{replay_user_pool_request::AsOf, time::to_timestamp};
 
 /// The formats of a time.
 const TIME_FORMATS: &str = "a time (2026-11-17T10:00:00Z), a date (2026-11-17, midnight UTC), or \
@@ -17,23 +18,29 @@ const LEAP_SECOND: &str = "a leap second (:60) is not accepted, because no event
 
 /// A time, or a duration before now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TimeArg {
+pub enum TimeArg {
+    /// A time.
     At(DateTime<Utc>),
+    /// A duration before now.
     Ago(TimeDelta),
 }
 
 /// A point in the history of a user pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HistoryPoint {
+pub enum HistoryPoint {
+    /// A revision of the user pool.
     Revision(i64),
+    /// A position in the log.
     Position(i64),
+    /// A time.
     Time(TimeArg),
 }
 
 impl TimeArg {
     /// Resolves the time for a request at `now`.
-    pub(super) fn timestamp(self, now: DateTime<Utc>) -> Timestamp {
-        proto::to_timestamp(match self {
+    #[must_use]
+    pub fn timestamp(self, now: DateTime<Utc>) -> Timestamp {
+        to_timestamp(match self {
             Self::At(at) => at,
             // A time before the first one that exists is before every event.
             Self::Ago(ago) => now.checked_sub_signed(ago).unwrap_or_default(),
@@ -43,7 +50,8 @@ impl TimeArg {
 
 impl HistoryPoint {
     /// Resolves the point for a request at `now`.
-    pub(super) fn as_of(self, now: DateTime<Utc>) -> AsOf {
+    #[must_use]
+    pub fn as_of(self, now: DateTime<Utc>) -> AsOf {
         match self {
             Self::Revision(revision) => AsOf::Revision(revision),
             Self::Position(position) => AsOf::Position(position),
