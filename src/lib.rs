@@ -21,6 +21,7 @@
 //! | [`transport`] | listeners, TLS, connections and their limits, and the steps of every call | operations |
 //! | [`grpc`] | the gRPC adapter: decodes requests, encodes responses and statuses | each other, engines and files |
 //! | [`aws`] | the AWS JSON adapter: the same operations for unmodified AWS SDKs | each other, engines and files |
+//! | [`console`] | the web console: pages for a browser, made from calls of the generated client | anything but `proto` |
 //! | [`server`] | the server: starts, serves, stops | the commands of user pools |
 //! | [`client`] | a client of the service: deadlines, retries, watches that resume | anything but `proto` and `endpoint` |
 //! | [`cli`] | the command line: the server, client commands, and commands on a data directory | — |
@@ -79,6 +80,9 @@ pub mod grpc;
 
 #[cfg(feature = "server")]
 pub mod aws;
+
+#[cfg(feature = "server")]
+pub mod console;
 
 #[cfg(feature = "server")]
 pub mod server;

@@ -98,6 +98,24 @@ impl ConnectionArgs {
     pub(super) fn context(&self) -> Option<(&str, &Endpoint)> {
         self.access.context().map(|context| (context, &self.endpoint))
     }
+
+    /// The options that make another command connect in the same way.
+    pub(super) fn to_options(&self) -> Vec<String> {
+        let Self { endpoint, access } = self;
+        let AccessArgs { context, timeout: _, tls, ca, cert, cert_key, server_name, token_file } =
+            access;
+        let mut options = vec![format!("--endpoint={endpoint}")];
+        // The options have what the context had.
+        options.extend(context.as_ref().map(|_| "--context=".to_owned()));
+        options.extend(tls.then(|| "--tls".to_owned()));
+        let files =
+            [("ca", ca), ("cert", cert), ("cert-key", cert_key), ("token-file", token_file)];
+        for (name, file) in files {
+            options.extend(file.as_ref().map(|file| format!("--{name}={}", file.display())));
+        }
+        options.extend(server_name.as_ref().map(|name| format!("--server-name={name}")));
+        options
+    }
 }
 
 impl AccessArgs {

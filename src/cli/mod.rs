@@ -7,6 +7,7 @@ mod completions;
 mod compression;
 mod confirmation;
 mod connection;
+mod console;
 mod context;
 mod contexts;
 mod csv;
@@ -78,6 +79,7 @@ use self::{
     attribute::AttributeCommand,
     checkpoint::CheckpointCommand,
     completions::CompletionsCommand,
+    console::ConsoleCommand,
     context::ContextCommand,
     contexts::Applied,
     data_dir::DataDirArgs,
@@ -182,6 +184,8 @@ enum Command {
     Context(ContextCommand),
     /// Print the public key that verifies checkpoints, in PEM.
     Key(DataDirArgs),
+    /// Look at user pools, their history and the log in a browser.
+    Console(ConsoleCommand),
     /// Write the proto files of the API, for code generators.
     Proto(ProtoCommand),
     /// Print the completion script for a shell.
@@ -260,6 +264,7 @@ impl Cli {
             Command::ReadModel(command) => command.run().await,
             Command::Context(command) => command.run(),
             Command::Key(directory) => directory.print_key(),
+            Command::Console(console) => console.run(source).await,
             Command::Proto(proto) => proto.run(),
             Command::Completions(completions) => completions.run(),
             Command::Man(man) => man.run(Self::command()),

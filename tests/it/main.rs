@@ -16,6 +16,7 @@ mod bad_input;
 mod calls;
 mod client;
 mod command_line;
+mod console;
 mod constraints;
 mod contributing;
 mod crash;

@@ -1,0 +1,53 @@
+//! The files that pages load. Their names have their hash, so a browser may keep them.
+
+use std::sync::LazyLock;
+
+use axum::{
+    body::Body,
+    http::{
+        HeaderValue,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+    response::Response,
+};
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
+/// How much of its hash is in the name of a file.
+const HASH_BYTES: usize = 8;
+
+/// The style sheet.
+pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("console", "css", "text/css; charset=utf-8", include_str!("assets/console.css"))
+});
+
+/// The icon of the browser's tab.
+pub(super) static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg")));
+
+/// A file in the binary.
+#[derive(Debug)]
+pub(super) struct Asset {
+    pub(super) path: String,
+    content_type: &'static str,
+    content: &'static str,
+}
+
+impl Asset {
+    fn new(name: &str, end: &str, content_type: &'static str, content: &'static str) -> Self {
+        let hash: [u8; 32] = Sha256::digest(content).into();
+        let hash = HEXLOWER.encode(hash.get(..HASH_BYTES).unwrap_or(&hash));
+        Self { path: format!("/assets/{name}-{hash}.{end}"), content_type, content }
+    }
+}
+
+/// The file with this path.
+pub(super) fn find(path: &str) -> Option<Response> {
+    let asset = [&*STYLE, &*ICON].into_iter().find(|asset| asset.path == path)?;
+    let mut response = Response::new(Body::from(asset.content));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    headers.insert(CACHE_CONTROL, forever);
+    Some(response)
+}

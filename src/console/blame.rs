@@ -1,0 +1,111 @@
+//! Who changed each setting last, and in which revision.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use maud::{Markup, html};
+use prost_types::Timestamp;
+
+use crate::proto::{self, UserPoolEvent, UserPoolEventType};
+
+use super::{
+    actor::Who,
+    text::{full_time, short_day},
+    url::{Query, Route},
+};
+
+/// A change is recent for this long: what happened yesterday is looked for first.
+const RECENT: TimeDelta = TimeDelta::hours(48);
+
+/// The changes of a user pool, the newest first.
+#[derive(Debug)]
+pub(super) struct Blame {
+    marks: Vec<Mark>,
+    pool: String,
+    now: DateTime<Utc>,
+}
+
+/// A change: where it is in the history, and what it changed.
+#[derive(Debug)]
+struct Mark {
+    revision: i64,
+    time: Option<Timestamp>,
+    who: Who,
+    /// The paths of the fields; none stands for all, which a creation sets.
+    fields: Option<Vec<String>>,
+}
+
+impl Blame {
+    /// Reads the newest events of a user pool, of which those up to `revision` count.
+    pub(super) fn new(
+        pool: &str,
+        events: &[UserPoolEvent],
+        revision: i64,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let marks = events.iter().filter(|event| event.revision <= revision).map(|event| {
+            let is_creation = event.r#type() == UserPoolEventType::UserPoolCreated;
+            Mark {
+                revision: event.revision,
+                time: event.record_time,
+                who: Who::of(event.actor.as_ref()),
+                fields: (!is_creation).then(|| changed_fields(event)),
+            }
+        });
+        Self { marks: marks.collect(), pool: pool.to_owned(), now }
+    }
+
+    /// The last change of a field, as a link to it. That a field without a value never had one
+    /// is not worth a word.
+    pub(super) fn show(&self, field: &str, has_value: bool) -> Markup {
+        let history = Route::History(self.pool.clone());
+        let Some(mark) = self.last(field) else {
+            let title = "the change is older than the events that this page looks at";
+            return html! { a.blame href=(history.path()) title=(title) { "older" } };
+        };
+        let Mark { revision, time, who, fields } = mark;
+        if fields.is_none() && !has_value {
+            return html! {};
+        }
+        let title = format!(
+            "last changed in revision {revision}, {} UTC, by {}",
+            full_time(*time),
+            who.full
+        );
+        let age = time.and_then(proto::to_date_time);
+        let is_recent = age.is_some_and(|at| self.now.signed_duration_since(at) < RECENT);
+        let class = if is_recent { "blame hot" } else { "blame" };
+        // The page of the history that begins with this change.
+        let at = Query::default().set("at", revision.to_string());
+        let (day, name) = (short_day(*time, self.now), who.last_word());
+        html! {
+            a class=(class) href=(history.with(&at)) title=(title) {
+                "r" (revision) " · " (day) " · " (name)
+            }
+        }
+    }
+
+    /// The revision and the caller of the last change of a field after a revision.
+    pub(super) fn last_after(&self, field: &str, revision: i64) -> Option<(i64, &Who)> {
+        let mark = self.last(field).filter(|mark| mark.revision > revision)?;
+        Some((mark.revision, &mark.who))
+    }
+
+    fn last(&self, field: &str) -> Option<&Mark> {
+        self.marks.iter().find(|mark| match &mark.fields {
+            None => true,
+            Some(fields) => fields.iter().any(|changed| concerns(changed, field)),
+        })
+    }
+}
+
+/// The paths of the fields that an event changed.
+fn changed_fields(event: &UserPoolEvent) -> Vec<String> {
+    event.changes.iter().map(|change| change.path.clone()).collect()
+}
+
+/// Whether a change of one path changed the other: they are equal, or one is inside the other.
+fn concerns(changed: &str, field: &str) -> bool {
+    let inside = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    inside(changed, field) || inside(field, changed)
+}

@@ -1,0 +1,196 @@
+//! Events, as the pages of the history and of the log show them.
+
+use chrono::{DateTime, Utc};
+use maud::{Markup, html};
+
+use crate::proto::{EventChange, UserPoolEvent};
+
+use super::{
+    actor::{Who, origin},
+    kind::{KINDS, kind_of},
+    members::{is_noise, label},
+    text::{age, printable, shorten, time, time_of_day},
+    url::{Query, Route},
+};
+
+/// How many changes an event shows before the rest is folded.
+const MAX_CHANGES: usize = 12;
+/// The longest value that is shown in a line.
+const MAX_INLINE: usize = 64;
+/// How many of them a row of the log names.
+const MAX_CHIPS: usize = 4;
+/// The longest ID in a row of the log.
+const MAX_ID: usize = 12;
+
+/// An event in the history of its user pool.
+pub(super) fn article(event: &UserPoolEvent, now: DateTime<Utc>) -> Markup {
+    let kind = kind_of(event.r#type());
+    let (id, revision) = (&event.user_pool_id, event.revision);
+    let heading = format!("t{revision}");
+    let at = Query::default().set("at", revision.to_string());
+    html! {
+        article."panel ev" id=(format!("r{revision}")) aria-labelledby=(heading) {
+            span.mark.(kind.class) { (kind.icon.show()) }
+            div.top {
+                h3.type.(kind.class) id=(heading) { (kind.word) }
+                a.rev href=(Route::Pool(id.clone()).with(&at)) { "revision " (revision) }
+                span."muted small" { "position " (event.position) }
+                span.when {
+                    (time_of_day(event.record_time)) " UTC · " (age(event.record_time, now))
+                }
+            }
+            (changed(event))
+            (by(event))
+        }
+    }
+}
+
+/// What the event changed: old and new.
+fn changed(event: &UserPoolEvent) -> Markup {
+    let changes = shown_changes(event);
+    let (first, rest) = changes.split_at(changes.len().min(MAX_CHANGES));
+    html! {
+        @if !first.is_empty() { (change_list(first)) }
+        @if !rest.is_empty() {
+            details { summary { (rest.len()) " more" } (change_list(rest)) }
+        }
+    }
+}
+
+/// The changes without those that say the same under a second name.
+fn shown_changes(event: &UserPoolEvent) -> Vec<&EventChange> {
+    event.changes.iter().filter(|change| !is_noise(&change.path)).collect()
+}
+
+fn change_list(changes: &[&EventChange]) -> Markup {
+    html! {
+        dl.chg {
+            @for change in changes {
+                dt title=(printable(&change.path)) { (printable(&label(&change.path))) }
+                dd {
+                    @match (&change.old_value, &change.new_value) {
+                        // A value that stays names what the other changes are about.
+                        (Some(old), Some(new)) if old == new => span { (inline(new)) },
+                        (old, new) => {
+                            @if let Some(old) = old { span.was { (inline(old)) } }
+                            @if change.old_value_unknown { span.muted { "an earlier value" } }
+                            @if old.is_some() || change.old_value_unknown {
+                                span.arrow aria-hidden="true" { "→" }
+                            }
+                            @match new {
+                                Some(new) => span.now { (inline(new)) },
+                                None => span.muted { "none" },
+                            }
+                        },
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn inline(value: &str) -> String {
+    shorten(&printable(value), MAX_INLINE)
+}
+
+/// Who made the change, from where and with what, and where to go on.
+fn by(event: &UserPoolEvent) -> Markup {
+    let (id, revision) = (&event.user_pool_id, event.revision);
+    let previous = revision.saturating_sub(1);
+    let agent = event.actor.as_ref().map(|actor| printable(&actor.user_agent));
+    let diff = Query::default().set("from", previous.to_string()).set("to", revision.to_string());
+    let at = Query::default().set("at", revision.to_string());
+    html! {
+        div.by {
+            (Who::of(event.actor.as_ref()).show())
+            @if let Some(origin) = event.actor.as_ref().and_then(origin) {
+                span { "from " (origin) }
+            }
+            @if let Some(agent) = agent.filter(|agent| !agent.is_empty()) {
+                span { (shorten(&agent, 64)) }
+            }
+            (correlation(event, usize::MAX))
+            span.links {
+                @if previous > 0 {
+                    a href=(Route::Diff(id.clone()).with(&diff)) { "diff " (previous) " → " (revision) }
+                }
+                a href=(Route::Pool(id.clone()).with(&at)) { "as it was" }
+            }
+        }
+    }
+}
+
+/// The correlation ID, as a link to everything that has it.
+fn correlation(event: &UserPoolEvent, max: usize) -> Markup {
+    let id = &event.correlation_id;
+    let all = Route::Log.with(&Query::default().set("correlation", id.as_str()));
+    html! {
+        @if !id.is_empty() {
+            a.mono href=(all) title=(printable(id)) {
+                (shorten(&printable(id), max))
+            }
+        }
+    }
+}
+
+/// An event in the log of all user pools.
+pub(super) fn row(event: &UserPoolEvent, now: DateTime<Utc>) -> Markup {
+    let kind = kind_of(event.r#type());
+    let id = &event.user_pool_id;
+    let at = Query::default().set("at", event.revision.to_string());
+    html! {
+        tr id=(format!("p{}", event.position)) {
+            td."num muted" { (event.position) }
+            td.nowrap { (time(event.record_time, now)) }
+            td { span.type.(kind.class) { (kind.icon.show()) (kind.word) } }
+            td."wide nowrap" {
+                a.name.mono href=(Route::Pool(id.clone()).path()) { (printable(id)) } " "
+                a."at muted small" href=(Route::History(id.clone()).with(&at)) {
+                    "r" (event.revision)
+                }
+            }
+            td.wide { (chips(event)) }
+            td."small wide" { (Who::of(event.actor.as_ref()).show()) }
+            td."mono small hide-narrow nowrap" { (correlation(event, MAX_ID)) }
+        }
+    }
+}
+
+/// What the event changed, in a few words.
+fn chips(event: &UserPoolEvent) -> Markup {
+    let changes = shown_changes(event);
+    let more = changes.len().saturating_sub(MAX_CHIPS);
+    let chip = |change: &EventChange| {
+        let last = change.path.rsplit('.').next().unwrap_or(&change.path);
+        // A single new value says more than the name of its field alone.
+        match &change.new_value {
+            Some(new) if changes.len() == 1 => format!("{last}: {}", inline(new)),
+            Some(_) | None => last.to_owned(),
+        }
+    };
+    html! {
+        span.chips {
+            @for change in changes.iter().take(MAX_CHIPS) {
+                span."chip mono" title=(printable(&change.path)) { (printable(&chip(change))) }
+            }
+            @if more > 0 { span."small muted" { "+" (more) } }
+        }
+    }
+}
+
+/// The fields of a form that chooses types of events.
+pub(super) fn type_choice(query: &Query) -> Markup {
+    let chosen: Vec<_> = query.all("type").collect();
+    html! {
+        fieldset {
+            legend.vh { "Types" }
+            @for kind in KINDS {
+                label.toggle {
+                    input type="checkbox" name="type" value=(kind.name)
+                        checked[chosen.contains(&kind.name)];
+                    span.(kind.class) { (kind.icon.show()) (kind.word) }
+                }
+            }
+        }
+    }
+}

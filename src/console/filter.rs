@@ -1,0 +1,93 @@
+//! The filter of events in an address, and the same as options of a command.
+
+use maud::{Markup, html};
+
+use crate::proto::UserPoolEventFilter;
+
+use super::{
+    answer::Command,
+    failure::Failure,
+    kind::{KINDS, kind_named},
+    text::printable,
+    visit::Visit,
+};
+
+/// The parameters of the filter, without that of the user pool.
+pub(super) const PARAMETERS: [&str; 8] =
+    ["type", "actor", "address", "correlation", "request", "domain", "since", "until"];
+
+/// Reads the filter from the address.
+pub(super) fn events(visit: &Visit, pool: Option<&str>) -> Result<UserPoolEventFilter, Failure> {
+    let types = visit.query.all("type").map(|name| {
+        let kind = kind_named(name).ok_or_else(|| Failure::Parameter {
+            name: "type",
+            value: name.to_owned(),
+            expected: format!("must be one of {}", KINDS.map(|kind| kind.name).join(", ")),
+        })?;
+        Ok(i32::from(kind.event_type))
+    });
+    let text = |name: &str| visit.query.get(name).map(str::to_owned);
+    Ok(UserPoolEventFilter {
+        user_pool_id: pool.map(str::to_owned),
+        types: types.collect::<Result<_, Failure>>()?,
+        actor_subject: visit.query.get("actor").map(|actor| subject(actor).to_owned()),
+        start_time: visit.since()?,
+        end_time: visit.until()?,
+        peer_address: text("address"),
+        correlation_id: text("correlation"),
+        request_id: text("request"),
+        domain: text("domain"),
+    })
+}
+
+/// Adds the filter to a command.
+pub(super) fn options(visit: &Visit, command: Command) -> Command {
+    let types = visit.query.all("type").collect::<Vec<_>>().join(",");
+    let until = visit.until_text();
+    let of = |name: &str| visit.query.get(name);
+    command
+        .option("--type", Some(types.as_str()).filter(|types| !types.is_empty()))
+        .option("--since", of("since"))
+        .option("--until", until.as_deref())
+        .option("--actor", of("actor").map(subject))
+        .option("--address", of("address"))
+        .option("--correlation-id", of("correlation"))
+        .option("--request-id", of("request"))
+        .option("--domain", of("domain"))
+}
+
+/// The pattern of the subjects of callers. An anonymous caller has an empty one.
+fn subject(actor: &str) -> &str {
+    if actor == "anonymous" { "" } else { actor }
+}
+
+/// A field of the form of a filter.
+pub(super) fn field(visit: &Visit, name: &str, label: &str, size: u32, example: &str) -> Markup {
+    let value = printable(visit.query.get(name).unwrap_or_default());
+    html! {
+        label.field {
+            (label) " "
+            input name=(name) size=(size) placeholder=(example) value=(value) autocomplete="off"
+                spellcheck="false";
+        }
+    }
+}
+
+/// The sentence of a list without events.
+pub(super) fn nothing(visit: &Visit, is_complete: bool) -> Markup {
+    let is_filtered = visit.query.has_any(&PARAMETERS) || visit.query.get("pool").is_some();
+    html! {
+        div.pad {
+            @if !is_complete {
+                p { "No event matches among those that the server looked at so far; it goes on \
+                     with older ones on the next page." }
+            } @else if is_filtered {
+                p { "No event matches. " a href=(visit.route.path()) { "Show all events" }
+                    ", or widen the filter: a pattern such as " code { "**" }
+                    " for the caller, or an earlier time." }
+            } @else {
+                p { "Nothing has been recorded yet." }
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What every page has: the bar, the commands that show the same, and the foot.
+
+use axum::http::StatusCode;
+use chrono::{DateTime, SecondsFormat, Utc};
+use maud::{DOCTYPE, Markup, html};
+use tonic::Status;
+
+use crate::proto::DescribeLogResponse;
+
+use super::{
+    answer::{Command, Page, Section},
+    assets::{ICON, STYLE},
+    icons::{Icon, symbols},
+    text::{printable, shell_word, shorten},
+    url::{Query, Route},
+};
+
+/// The longest name of the reader in the bar.
+const MAX_CALLER: usize = 32;
+
+/// What the bar and the foot say.
+#[derive(Debug)]
+pub(super) struct Frame<'a> {
+    pub(super) log: Result<&'a DescribeLogResponse, &'a Status>,
+    pub(super) now: DateTime<Utc>,
+    /// The options that connect a command to the same server.
+    pub(super) connection: &'a [String],
+    /// The address of the JSON of the page.
+    pub(super) json: Option<String>,
+    /// What the jump box says.
+    pub(super) searched: &'a str,
+    /// After how many seconds the browser loads the page again.
+    pub(super) refresh: Option<u64>,
+}
+
+/// The document of a page.
+pub(super) fn document(frame: &Frame<'_>, page: &Page) -> Markup {
+    let body = html! {
+        (bar(frame, page.section))
+        main #main {
+            (page.body)
+            @if !page.commands.is_empty() { (commands(page, frame.connection)) }
+            (foot(frame))
+        }
+    };
+    shell(&page.title, frame.refresh, &body)
+}
+
+/// The document of a refusal, which shows nothing of the server.
+pub(super) fn refusal(status: StatusCode, title: &str, text: &Markup) -> Markup {
+    let body = html! {
+        main #main {
+            div.head { div { h1 { (title) } } }
+            (text)
+            p.foot-note { "Answer " (status.as_str()) }
+        }
+    };
+    shell(title, None, &body)
+}
+
+fn shell(title: &str, refresh: Option<u64>, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                @if let Some(seconds) = refresh { meta http-equiv="refresh" content=(seconds); }
+                title { (title) " · userpool" }
+                link rel="stylesheet" href=(STYLE.path);
+                link rel="icon" href=(ICON.path) type="image/svg+xml";
+            }
+            body {
+                (symbols())
+                a.skip href="#main" { "Skip to the content" }
+                (body)
+            }
+        }
+    }
+}
+
+fn bar(frame: &Frame<'_>, section: Section) -> Markup {
+    let sections = [
+        (Section::Pools, Route::Pools, "Pools"),
+        (Section::Domains, Route::Domains, "Domains"),
+        (Section::Log, Route::Log, "Log"),
+    ];
+    html! {
+        header.bar { div {
+            a.brand href=(Route::Pools.path()) { (Icon::Logo.show()) "userpool" }
+            nav.nav aria-label="Main" {
+                @for (other, route, name) in sections {
+                    a href=(route.path()) aria-current=[(other == section).then_some("page")] {
+                        (name)
+                    }
+                }
+            }
+            form.jump role="search" action=(Route::Go.path()) {
+                (Icon::Search.show())
+                label.vh for="jump" { "Go to a pool ID, name, domain, @position, or the ID of an \
+                                       event or a request" }
+                input #jump name="q" placeholder="ID, name, domain or @position"
+                    value=(printable(frame.searched)) autocomplete="off" spellcheck="false";
+            }
+            a.who href=(Route::Me.path()) {
+                @match frame.log {
+                    Ok(log) => {
+                        span.dot aria-hidden="true" {}
+                        span {
+                            span.long { (printable(&log.region)) ", serving · " }
+                            b { (shorten(&printable(&log.caller), MAX_CALLER)) } " reads"
+                        }
+                    }
+                    Err(_) => {
+                        span."dot bad" aria-hidden="true" {}
+                        span { "no answer" }
+                    }
+                }
+            }
+        } }
+    }
+}
+
+fn commands(page: &Page, connection: &[String]) -> Markup {
+    let line = |command: &Command| {
+        let words = command.0.iter().chain(connection).map(|word| shell_word(word));
+        format!("userpool {}", words.collect::<Vec<_>>().join(" "))
+    };
+    let lines: Vec<_> = page.commands.iter().map(line).collect();
+    html! {
+        section."panel no-print" {
+            header { h2 { "The same on the command line" } }
+            div.pad { pre.cmd tabindex="0" role="region" aria-label="Commands" { (lines.join("\n")) } }
+        }
+        @if let Some(restore) = &page.restore {
+            section."panel no-print" {
+                header {
+                    h2 { "To restore this state" }
+                    span."small muted" { "shows what changes, and asks; needs the role writer" }
+                }
+                div.pad { pre.cmd tabindex="0" role="region" aria-label="Restore" { (line(restore)) } }
+            }
+        }
+    }
+}
+
+fn foot(frame: &Frame<'_>) -> Markup {
+    let now = frame.now.to_rfc3339_opts(SecondsFormat::Secs, true);
+    html! {
+        p.foot-note {
+            span { "Times are UTC" }
+            @if let Ok(log) = frame.log {
+                span {
+                    "As of position " (log.head.as_ref().map_or(0, |head| head.position)) ", "
+                    time datetime=(now) { (frame.now.format("%-d %b %Y %H:%M:%S")) }
+                }
+                span { "Server " (printable(&log.server_version)) }
+            }
+            @if let Some(json) = &frame.json {
+                span.no-print { a href=(json) { "This page as JSON" } }
+            }
+        }
+    }
+}
+
+/// Links to the first and to the next page of a list.
+pub(super) fn pager(
+    route: &Route,
+    query: &Query,
+    next: Option<&str>,
+    shown: &str,
+    words: (&str, &str),
+) -> Markup {
+    let (first, more) = words;
+    html! {
+        div.foot {
+            span { (shown) }
+            span."actions" {
+                @if query.get("after").is_some() {
+                    a.button href=(route.with(&query.clone().without("after"))) { (first) }
+                }
+                @if let Some(next) = next {
+                    a.button rel="next" href=(route.with(&query.clone().set("after", next))) { (more) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The web console: pages for a browser, made on the server from calls of the generated client.
+//! So it can do what a client can, and no more: roles, limits, deadlines and records of calls
+//! are those of the server. It reads; it changes nothing, runs no script, and shows every value
+//! as text.
+//!
+//! The path of a request: [`guard`] refuses what a browser of the user would not send, and
+//! [`LinkAccess`] lets in the browser that opened the link. [`url`] finds the page, [`pages`]
+//! calls the server and makes its content, and [`layout`] puts it into a document.
+//! [`headers`] then adds the headers that limit what the page may do.
+
+mod access;
+mod actor;
+mod answer;
+mod assets;
+mod blame;
+mod calls;
+mod difference;
+mod event;
+mod failure;
+mod filter;
+mod guard;
+mod headers;
+mod icons;
+mod kind;
+mod layout;
+mod members;
+mod pages;
+mod refusal;
+mod state;
+mod text;
+mod url;
+mod value;
+mod visit;
+
+use std::{error::Error, fmt, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{
+        HeaderValue, StatusCode,
+        header::{RETRY_AFTER, SET_COOKIE},
+        request::Parts,
+    },
+    response::Response,
+};
+use chrono::{DateTime, Utc};
+use tonic::body::Body;
+use tower::Service;
+
+use crate::proto::DescribeLogRequest;
+
+pub use self::access::{LINK_TIMEOUT, LinkAccess};
+use self::{
+    answer::{Answer, Page, Section},
+    calls::Calls,
+    failure::Failure,
+    layout::Frame,
+    url::{Query, Route},
+    visit::Visit,
+};
+
+/// The clock that ages are computed with.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// What a console needs besides a server.
+pub struct ConsoleSettings {
+    /// Who may look.
+    pub access: LinkAccess,
+    /// The clock.
+    pub clock: Clock,
+    /// The options that connect a command to the same server.
+    pub connection: Vec<String>,
+}
+
+impl fmt::Debug for ConsoleSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsoleSettings").field("access", &self.access).finish_non_exhaustive()
+    }
+}
+
+/// Returns the routes of a console over a service of gRPC: a connection, or the server itself.
+pub fn routes<S, B>(service: S, settings: ConsoleSettings) -> Router
+where
+    S: Service<http::Request<Body>, Response = http::Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let console = Console { calls: Calls::new(service), settings };
+    Router::new().fallback(respond).with_state(Arc::new(console))
+}
+
+#[derive(Debug)]
+struct Console {
+    calls: Calls,
+    settings: ConsoleSettings,
+}
+
+async fn respond(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let (request, _) = request.into_parts();
+    let mut response = console.answer(&request).await;
+    headers::secure(&mut response);
+    response
+}
+
+impl Console {
+    async fn answer(&self, request: &Parts) -> Response {
+        if let Err(violation) = guard::check(request) {
+            return refusal::of_request(violation);
+        }
+        let path = request.uri.path();
+        if let Some(asset) = assets::find(path) {
+            return asset;
+        }
+        let access = &self.settings.access;
+        if let Some(secret) = LinkAccess::secret_in(path) {
+            return access.redeem(secret).map_or_else(refusal::of_link, |cookie| {
+                let mut response = answer::redirect(&Route::Home.path());
+                response.headers_mut().insert(SET_COOKIE, cookie);
+                response
+            });
+        }
+        if !access.allows(&request.headers) {
+            return refusal::of_stranger(&request.uri);
+        }
+        self.page(request).await
+    }
+
+    /// Answers a request of the browser that was let in.
+    async fn page(&self, request: &Parts) -> Response {
+        let query = Query::parse(request.uri.query().unwrap_or_default());
+        let accepts_json = answer::accepts_json(&request.headers);
+        let found = Route::parse(request.uri.path());
+        let wants_json = accepts_json || matches!(found, Some((_, true)));
+        let route = found.map(|(route, _)| route);
+        let now = (self.settings.clock)();
+        let answered = match route.clone() {
+            Some(route) => {
+                let (calls, query) = (self.calls.clone(), query.clone());
+                pages::answer(&Visit { calls, now, route, query, wants_json }).await
+            }
+            None => Err(Failure::NoPage),
+        };
+        let (status, page, retry_after) = match answered {
+            Ok(Answer::Elsewhere(address)) => return answer::redirect(&address),
+            Ok(Answer::Json(value)) => return answer::json(StatusCode::OK, &value),
+            Ok(Answer::Page(page)) => (StatusCode::OK, page, None),
+            Err(failure) => {
+                let found = failure.explain();
+                if wants_json {
+                    return with_retry(
+                        answer::json(found.status, &found.json()),
+                        found.retry_after,
+                    );
+                }
+                let body = found.show(&found.remedy(route.as_ref(), &query));
+                let (title, section) = (found.title.clone(), Section::Other);
+                let page = Page { title, section, body, commands: Vec::new(), restore: None };
+                (found.status, page, found.retry_after)
+            }
+        };
+        let log = self.calls.describe_log(DescribeLogRequest::default()).await;
+        let is_page = status == StatusCode::OK;
+        let frame = Frame {
+            log: log.as_ref(),
+            now,
+            connection: &self.settings.connection,
+            json: route.filter(|_| is_page).map(|route| route.json(&query)),
+            searched: query.get("q").filter(|_| request.uri.path() == "/go").unwrap_or_default(),
+            refresh: retry_after,
+        };
+        with_retry(answer::html(status, layout::document(&frame, &page)), retry_after)
+    }
+}
+
+fn with_retry(mut response: Response, seconds: Option<u64>) -> Response {
+    if let Some(seconds) = seconds {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}

@@ -1,0 +1,30 @@
+//! The pages, one file for each.
+
+mod diff;
+mod domain;
+mod domains;
+mod go;
+mod history;
+mod log;
+mod me;
+mod pool;
+mod pools;
+mod schema;
+
+use super::{answer::Answer, failure::Failure, url::Route, visit::Visit};
+
+/// Makes the answer to a request.
+pub(super) async fn answer(visit: &Visit) -> Result<Answer, Failure> {
+    match &visit.route {
+        Route::Home => Ok(Answer::Elsewhere(Route::Pools.path())),
+        Route::Pools => pools::page(visit).await,
+        Route::Pool(id) => pool::page(visit, id).await,
+        Route::History(id) => history::page(visit, id).await,
+        Route::Diff(id) => diff::page(visit, id).await,
+        Route::Domains => domains::page(visit).await,
+        Route::Domain(name) => domain::page(visit, name).await,
+        Route::Log => log::page(visit).await,
+        Route::Go => go::page(visit).await,
+        Route::Me => me::page(visit).await,
+    }
+}

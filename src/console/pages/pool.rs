@@ -1,0 +1,176 @@
+//! A user pool as it is, or as it was at a point: its settings in groups, and who changed each.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::{
+    console::{
+        answer::{Answer, Command, Page, Section},
+        blame::Blame,
+        failure::Failure,
+        members::{GROUPS, Group, Member, OTHER, TAGS, TRIGGERS, field_path, others},
+        state::{State, Tab},
+        text::{printable, time},
+        url::{Query, Route},
+        value::{at, show},
+        visit::Visit,
+    },
+    proto::UserPoolEventFilter,
+};
+
+use super::schema;
+
+/// How many of the newest events the blame of a setting looks at.
+const MAX_EVENTS: i32 = 1000;
+
+pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
+    let point = visit.point("at")?;
+    let state = match point {
+        Some(point) => State::at(visit, id, Some(point.as_of(visit.now))).await?,
+        None => State::now(visit, id).await?,
+    };
+    if visit.wants_json {
+        return Ok(Answer::Json(state.json));
+    }
+    let of_pool =
+        UserPoolEventFilter { user_pool_id: Some(id.to_owned()), ..UserPoolEventFilter::default() };
+    let events = visit.calls.newest_events(of_pool, MAX_EVENTS, "").await?.events;
+    let blame = Blame::new(id, &events, state.revision, visit.now);
+    let latest = events.first().map_or(state.revision, |event| event.revision);
+    let empty = Value::Null;
+    let members = state.members().unwrap_or(&empty);
+    let body = html! {
+        (state.head(Tab::Now, visit.now))
+        (as_of(visit, id))
+        @if point.is_some() { (past(&state, id, latest, visit)) }
+        div.grid {
+            @for group in &GROUPS { (settings(group, members, &blame)) }
+            (tags(members, &blame))
+            (other(members, &blame))
+        }
+        (schema::show(&state.pool.schema_attributes, &blame))
+    };
+    Ok(Answer::Page(Page {
+        restore: restore(id, &state, latest),
+        title: state.name(),
+        section: Section::Pools,
+        body,
+        commands: commands(visit, id, &state),
+    }))
+}
+
+fn as_of(visit: &Visit, id: &str) -> Markup {
+    let value = printable(visit.query.get("at").unwrap_or_default());
+    html! {
+        form."filters" action=(Route::Pool(id.to_owned()).path()) {
+            label.field for="at" { "As of" }
+            input #at name="at" value=(value) size="22" placeholder="now" aria-describedby="at-help"
+                autocomplete="off" spellcheck="false";
+            button { "Show" }
+            span."small muted" #at-help {
+                "a revision (7), a position (@120), a time or date (2026-11-17), or an age (2h)"
+            }
+        }
+    }
+}
+
+/// The banner of a past state.
+fn past(state: &State, id: &str, latest: i64, visit: &Visit) -> Markup {
+    let to_now = Query::default().set("from", state.revision.to_string());
+    html! {
+        p.note {
+            "As of revision " (state.revision) ", " (time(state.time, visit.now)) ". "
+            @if latest > state.revision {
+                "The latest revision is " (latest) ": "
+                a href=(Route::Diff(id.to_owned()).with(&to_now)) { "see what changed since" } ", or "
+                a href=(Route::Pool(id.to_owned()).path()) { "the user pool as it is now" } "."
+            } @else {
+                "This is the latest revision."
+            }
+        }
+    }
+}
+
+fn settings(group: &Group, members: &Value, blame: &Blame) -> Markup {
+    let set = group.members.iter().filter(|member| at(members, member.path).is_some()).count();
+    // Members without a value, beyond the first ones, say nothing that the others do not.
+    let is_long = group.title == TRIGGERS;
+    let shown = group.members.iter();
+    let shown = shown.filter(|member| !is_long || at(members, member.path).is_some());
+    html! {
+        section.panel {
+            header {
+                h2 { (group.title) }
+                @if is_long { span."small muted" { (set) " of " (group.members.len()) " set" } }
+            }
+            @if is_long && set == 0 {
+                p."pad muted" { "none" }
+            } @else {
+                dl.set { @for member in shown { (setting(member, members, blame)) } }
+            }
+        }
+    }
+}
+
+fn setting(member: &Member, members: &Value, blame: &Blame) -> Markup {
+    let value = at(members, member.path);
+    html! {
+        dt title=(member.path) { (member.label) }
+        dd {
+            span.v { (show(value, member)) }
+            (blame.show(&field_path(member.path), value.is_some()))
+        }
+    }
+}
+
+fn tags(members: &Value, blame: &Blame) -> Markup {
+    let tags = members.get("UserPoolTags").and_then(Value::as_object);
+    html! {
+        section.panel {
+            header { h2 { (TAGS) } }
+            @match tags {
+                Some(tags) if !tags.is_empty() => dl.set {
+                    @for (key, value) in tags {
+                        dt { span.mono { (printable(key)) } }
+                        dd {
+                            span.v { span.mono { (printable(value.as_str().unwrap_or_default())) } }
+                            (blame.show(&field_path(&format!("UserPoolTags.{key}")), true))
+                        }
+                    }
+                },
+                Some(_) | None => p."pad muted" { "none" },
+            }
+        }
+    }
+}
+
+/// The members that no group has, if any is set.
+fn other(members: &Value, blame: &Blame) -> Markup {
+    let set: Vec<_> = others().filter(|path| at(members, path).is_some()).collect();
+    html! {
+        @if !set.is_empty() {
+            section.panel {
+                header { h2 { (OTHER) } }
+                dl.set { @for path in set {
+                    (setting(&Member { path, label: path, absent: "", unit: "" }, members, blame))
+                } }
+            }
+        }
+    }
+}
+
+fn commands(visit: &Visit, id: &str, state: &State) -> Vec<Command> {
+    let shown = match visit.query.get("at") {
+        Some(at) => Command::new(&["replay", id]).option("--at", Some(at)),
+        None if state.is_deleted => Command::new(&["replay", id]),
+        None => Command::new(&["describe", id]),
+    };
+    vec![shown, Command::new(&["history", id, "--reverse", "--limit", "40"])]
+}
+
+/// The command that sets the user pool back to the state that is shown, unless it has it.
+fn restore(id: &str, state: &State, latest: i64) -> Option<Command> {
+    let revision = if state.is_deleted { state.revision.saturating_sub(1) } else { state.revision };
+    let to = revision.to_string();
+    (revision < latest).then(|| Command::new(&["restore", id]).option("--to", Some(&to)))
+}

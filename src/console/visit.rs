@@ -1,0 +1,85 @@
+//! One request of a page: its address, the time, and the calls.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use prost_types::Timestamp;
+
+use crate::proto::{self, HistoryPoint, TimeArg};
+
+use super::{
+    calls::Calls,
+    failure::Failure,
+    url::{Query, Route},
+};
+
+/// A request of a page.
+#[derive(Debug)]
+pub(super) struct Visit {
+    pub(super) calls: Calls,
+    pub(super) now: DateTime<Utc>,
+    pub(super) route: Route,
+    pub(super) query: Query,
+    /// Whether the answer is the JSON of the page.
+    pub(super) wants_json: bool,
+}
+
+impl Visit {
+    /// The token of the page of a list.
+    pub(super) fn token(&self) -> &str {
+        self.query.get("after").unwrap_or_default()
+    }
+
+    /// The point in a history that a parameter names.
+    pub(super) fn point(&self, name: &'static str) -> Result<Option<HistoryPoint>, Failure> {
+        self.parameter(name)
+    }
+
+    /// The time from which on events are shown.
+    pub(super) fn since(&self) -> Result<Option<Timestamp>, Failure> {
+        let time: Option<TimeArg> = self.parameter("since")?;
+        Ok(time.map(|time| time.timestamp(self.now)))
+    }
+
+    /// The time up to which events are shown.
+    pub(super) fn until(&self) -> Result<Option<Timestamp>, Failure> {
+        let Some(text) = self.until_text() else { return Ok(None) };
+        let time: TimeArg = parse("until", &text)?;
+        Ok(Some(time.timestamp(self.now)))
+    }
+
+    /// The same as text: a date, which includes its day, is the next one here, as the commands
+    /// understand it.
+    pub(super) fn until_text(&self) -> Option<String> {
+        let text = self.query.get("until")?;
+        let date: Option<NaiveDate> = text.parse().ok();
+        let next = date.and_then(|date| date.succ_opt());
+        Some(next.map_or_else(|| text.to_owned(), |next| next.to_string()))
+    }
+
+    /// The parameters for the next page of the same list: an age is another time by then, and a
+    /// page belongs to a list with the same times.
+    pub(super) fn fixed_query(&self) -> Query {
+        ["since", "until", "at"].into_iter().fold(self.query.clone(), |query, name| {
+            let time = query.get(name).and_then(|text| text.parse().ok());
+            match time {
+                Some(age @ TimeArg::Ago(_)) => {
+                    query.set(name, proto::format_time(age.timestamp(self.now)))
+                }
+                Some(TimeArg::At(_)) | None => query,
+            }
+        })
+    }
+
+    fn parameter<T: FromStr<Err = String>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, Failure> {
+        self.query.get(name).map(|value| parse(name, value)).transpose()
+    }
+}
+
+fn parse<T: FromStr<Err = String>>(name: &'static str, value: &str) -> Result<T, Failure> {
+    let parsed = value.parse();
+    parsed.map_err(|expected| Failure::Parameter { name, value: value.to_owned(), expected })
+}

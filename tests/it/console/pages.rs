@@ -1,0 +1,218 @@
+//! What the pages show.
+
+use userpool::{proto::CreateUserPoolRequest, server::Config, transport::Endpoint};
+
+use super::{Console, Sample, last_change};
+use crate::support::{TestServer, named};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pools_are_listed_and_found() {
+    let Sample { server, pool, deleted, .. } = &Sample::new().await;
+    let console = Console::of(server).await;
+    let all = console.get("/pools").await;
+    all.has(&["2 pools, 1 domain", "payments", "payments-v2", "stage prod", pool, "login"]);
+    assert!(!all.body.contains(deleted.as_str()), "a deleted pool is listed");
+
+    let found = console.get("/pools?q=payments-").await;
+    found.has(&["payments-v2"]);
+    assert!(!found.body.contains(pool.as_str()), "{}", found.body);
+    console.get("/pools?q=stage=prod").await.has(&[pool]);
+    console.get("/pools?domain=log").await.has(&[pool]);
+    console.get("/pools?state=deleted").await.has(&[deleted, "deleted "]);
+    console.get("/pools?q=none").await.has(&["No user pool matches"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_goes_on_page_by_page() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    for number in 0..53 {
+        client.create_user_pool(named(&format!("pool-{number:02}"))).await.expect("created");
+    }
+    let console = Console::of(&server).await;
+    let first = console.get("/pools").await;
+    first.has(&["pool-00", "pool-49", "Next page"]);
+    assert!(!first.body.contains("pool-50"), "{}", first.body);
+    assert!(first.body.len() <= 50 * 1024, "{} bytes", first.body.len());
+    let next = first.body.split("rel=\"next\" href=\"").nth(1).expect("a link");
+    let next = next.split('"').next().expect("an address").replace("&amp;", "&");
+    let second = console.get(&next).await;
+    second.has(&["pool-50", "pool-52", "First page"]);
+    assert!(!second.body.contains("Next page"), "{}", second.body);
+
+    let log = console.get("/log").await;
+    log.has(&["53 to 14 of 53", "Older"]);
+    // An age is the same time on every page.
+    let recent = console.get("/log?since=20y").await;
+    let older = recent.body.split("rel=\"next\" href=\"").nth(1).expect("a link");
+    let older = older.split('"').next().expect("an address").replace("&amp;", "&");
+    console.get(&older).await.has(&["13 to 1 of 53"]);
+    assert!(log.body.len() <= 50 * 1024, "{} bytes", log.body.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_setting_shows_who_changed_it_last() {
+    let Sample { server, pool, .. } = &Sample::new().await;
+    let console = Console::of(server).await;
+    let page = console.get(&format!("/pools/{pool}")).await;
+    page.has(&["pre-sign-up", "lambda:eu-west-1:314159265358", "standard attributes", "INC-1184"]);
+    let blamed = |label: &str| {
+        let from = page.body.split(&format!(">{label}</dt>")).nth(1).expect("a setting");
+        let blame = from.split("title=\"last changed in revision ").nth(1).expect("a blame");
+        blame.split(',').next().expect("a revision").parse::<u32>().expect("a number")
+    };
+    // Created in 1, domain in 2, updated in 3, domain lost in 4 and back in 5, tagged in 6.
+    assert_eq!(blamed("At least"), 1);
+    assert_eq!(blamed("Pre sign-up"), 3);
+    assert_eq!(blamed("Prefix"), 5);
+    assert_eq!(blamed("<span class=\"mono\">incident</span>"), 6);
+    assert_eq!(blamed("<span class=\"mono\">stage</span>"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_is_shown_as_it_was() {
+    let Sample { server, pool, .. } = &Sample::new().await;
+    let console = Console::of(server).await;
+    let past = console.get(&format!("/pools/{pool}?at=1")).await;
+    past.has(&["As of revision 1", "The latest revision is 6", "At least"]);
+    past.has(&[&format!("userpool restore {pool} --to=1")]);
+    assert!(!past.body.contains("pre-sign-up"), "{}", past.body);
+    console.get(&format!("/pools/{pool}?at=6")).await.has(&["This is the latest revision"]);
+    console.get(&format!("/pools/{pool}?at=@4")).await.has(&["As of revision 2"]);
+    let last = last_change(&console, pool).await;
+    console.get(&format!("/pools/{pool}?at={last}")).await.has(&["As of revision 6"]);
+    let ahead = console.get(&format!("/pools/{pool}?at=2100-01-01")).await;
+    assert_eq!(ahead.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_shows_old_and_new() {
+    let Sample { server, pool, .. } = &Sample::new().await;
+    let console = Console::of(server).await;
+    let page = console.get(&format!("/pools/{pool}/history")).await;
+    page.has(&[
+        "Monday, 11 December 2017",
+        "Domain created",
+        "Domain deleted",
+        "Tagged",
+        "id=\"r6\"",
+        "Tags › incident",
+        "INC-1184",
+        "diff 5 → 6",
+        "from 127.0.0.1",
+    ]);
+    let only = console.get(&format!("/pools/{pool}/history?type=tagged")).await;
+    only.has(&["id=\"r6\"", "checked"]);
+    assert!(!only.body.contains("id=\"r5\""), "{}", only.body);
+    let until = console.get(&format!("/pools/{pool}/history?at=3")).await;
+    until.has(&["id=\"r3\"", "id=\"r1\""]);
+    assert!(!until.body.contains("id=\"r4\""), "{}", until.body);
+    // A date includes its day.
+    console.get(&format!("/pools/{pool}/history?until=2017-12-11")).await.has(&["id=\"r6\""]);
+    let before = console.get(&format!("/pools/{pool}/history?until=2017-12-10")).await;
+    before.has(&["No event matches"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_diff_shows_each_member_and_who_changed_it() {
+    let Sample { server, pool, .. } = &Sample::new().await;
+    let console = Console::of(server).await;
+    let page = console.get(&format!("/pools/{pool}/diff?from=1&to=6")).await;
+    page.has(&[
+        "LambdaConfig.PreSignUp",
+        "revision 3",
+        "UserPoolTags.incident",
+        "revision 6",
+        "Triggers",
+        "VerificationMessageTemplate.EmailMessage",
+        "more say the same",
+        "class=\"nil\"",
+        &format!("userpool diff {pool} 1 6"),
+    ]);
+    assert!(!page.body.contains(">EmailVerificationMessage"), "{}", page.body);
+    let all = console.get(&format!("/pools/{pool}/diff?from=1&to=6&all=1")).await;
+    all.has(&["EmailVerificationMessage", "LastModifiedDate"]);
+    let unified = console.get(&format!("/pools/{pool}/diff?from=1&to=6&view=unified")).await;
+    unified.has(&["class=\"plus\" colspan=\"2\""]);
+    // By default, what the last change did.
+    console.get(&format!("/pools/{pool}/diff")).await.has(&["1 member differs", "INC-1184"]);
+    let same = console.get(&format!("/pools/{pool}/diff?from=6&to=6")).await;
+    same.has(&["No setting differs"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_domain_shows_who_had_it_before() {
+    let Sample { server, pool, other, .. } = &Sample::new().await;
+    let console = Console::of(server).await;
+    let list = console.get("/domains").await;
+    list.has(&["login", pool, "payments"]);
+    let page = console.get("/domains/login").await;
+    page.has(&["It belongs to user pool", pool, other, "Domain deleted"]);
+    assert_eq!(page.body.matches("Domain created").count(), 3, "{}", page.body);
+    console.get("/domains/never").await.has(&["No user pool has it now", "has ever had"]);
+    console.get("/domains?q=lo").await.has(&["login"]);
+    console.get("/domains?q=x").await.has(&["No domain in use begins with"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_filtered_by_the_address() {
+    let Sample { server, pool, deleted, .. } = &Sample::new().await;
+    let console = Console::of(server).await;
+    let log = console.get("/log").await;
+    log.has(&[pool, deleted, "INC-1184"]);
+    let only = console.get("/log?type=deleted&type=tagged").await;
+    only.has(&[deleted, "id=\"p10\"", "userpool events"]);
+    assert!(!only.body.contains("id=\"p9\""), "{}", only.body);
+    let tied = console.get("/log?correlation=%22%3E%3Cscript%3Ealert(3)%3C/script%3E").await;
+    assert_eq!(tied.body.matches("<tr id=\"p").count(), 4, "{}", tied.body);
+    let of_domain = console.get("/log?domain=login").await;
+    assert_eq!(of_domain.body.matches("<tr id=\"p").count(), 5, "{}", of_domain.body);
+    let nobody = console.get("/log?actor=nobody").await;
+    nobody.has(&["No event matches", "value=\"nobody\""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_jump_box_goes_to_the_one_thing() {
+    let Sample { server, pool, deleted, .. } = &Sample::new().await;
+    let console = Console::of(server).await;
+    let go = async |text: &str| {
+        let answer = console.get(&format!("/go?q={text}")).await;
+        answer.header("location").map(str::to_owned)
+    };
+    assert_eq!(go(pool).await, Some(format!("/pools/{pool}")));
+    assert_eq!(go(deleted).await, Some(format!("/pools/{deleted}")));
+    assert_eq!(go("login").await, Some("/domains/login".to_owned()));
+    assert_eq!(go("@1").await, Some(format!("/pools/{pool}/history?at=1")));
+    assert_eq!(go("payments-v").await.map(|_| ()), Some(()));
+    assert_eq!(go("").await, Some("/pools".to_owned()));
+    console.get("/go?q=payments").await.has(&["payments-v2", pool]);
+    console.get("/go?q=nothing-at-all").await.has(&["Nothing has the ID"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_found_by_the_id_of_its_request() {
+    let server = TestServer::start().await;
+    let id = "01a1c022-22a8-764d-9946-3618004c63ee";
+    let request = CreateUserPoolRequest { request_id: Some(id.to_owned()), ..named("people") };
+    server.client().await.create_user_pool(request).await.expect("created");
+    let console = Console::of(&server).await;
+    let found = console.get(&format!("/go?q={id}")).await;
+    assert_eq!(found.header("location"), Some(format!("/log?request={id}").as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reader_sees_who_the_server_takes_them_for() {
+    let server = TestServer::start().await;
+    let console = Console::of(&server).await;
+    console.get("/me").await.has(&["The server takes you for", "anonymous", "us-east-1"]);
+    console.get("/pools").await.has(&["<b>anonymous</b> reads"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_console_reads_as_whoever_runs_it() {
+    let listen = |config: &mut Config| config.listen = Endpoint::Unix(config.data_dir.join("s"));
+    let server = TestServer::with(listen).await;
+    let console = Console::of(&server).await;
+    let uid = rustix::process::getuid().as_raw();
+    console.get("/me").await.has(&[&format!("local:uid={uid}")]);
+}
