@@ -1,14 +1,11 @@
-//! What contributors rely on: their guide, the compiler, the dependencies, and the forms and
+//! What contributors rely on: the compiler, the dependencies, and the forms and
 //! workflows of the repository's host.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use regex::Regex;
 
 use crate::tools::{self, repository};
-
-/// The documents for contributors.
-const DOCUMENTS: [&str; 2] = [".github/CONTRIBUTING.md", ".github/SECURITY.md"];
 
 fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).expect(path)
@@ -26,67 +23,6 @@ fn check(tool: &mut Command) {
     let ran = tool.current_dir(repository()).output().expect("it runs");
     let printed = [ran.stdout, ran.stderr].concat();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&printed));
-}
-
-/// All Rust sources below the directory.
-fn sources(directory: &Path) -> String {
-    let entries = fs::read_dir(directory).expect("a directory");
-    let texts = entries.map(|entry| {
-        let path = entry.expect("an entry").path();
-        match path.extension() {
-            Some(extension) if extension == "rs" => fs::read_to_string(&path).expect("a file"),
-            None if path.is_dir() => sources(&path),
-            _ => String::new(),
-        }
-    });
-    texts.collect()
-}
-
-#[test]
-fn the_guides_name_only_existing_paths_and_tests() {
-    let code = Regex::new("`([^`]+)`").expect("a pattern");
-    let (path, test) = (
-        Regex::new(r"^(?:[A-Z_]+=\S+ )?([a-z.][\w.-]*/[\w./-]+)").expect("a pattern"),
-        Regex::new(r"^[a-z]+(?:_[a-z0-9]+){3,}$").expect("a pattern"),
-    );
-    let tests = sources(&repository().join("tests"));
-    let (mut paths, mut names) = (0, 0);
-    for document in DOCUMENTS {
-        for word in code.captures_iter(&read(document)) {
-            if let Some(path) = path.captures(&word[1]) {
-                let built = path[1].starts_with("target/");
-                assert!(built || repository().join(&path[1]).exists(), "{document}: {}", &path[1]);
-                paths += 1;
-            } else if test.is_match(&word[1]) {
-                let exists = tests.contains(&format!("fn {}(", &word[1]));
-                assert!(exists, "{document}: there is no test {}", &word[1]);
-                names += 1;
-            }
-        }
-    }
-    assert!(paths > 20 && names > 8, "{paths} paths and {names} tests were found");
-}
-
-#[test]
-fn the_links_in_the_guides_lead_somewhere() {
-    let link = Regex::new(r"\]\(([^)#]+)(?:#([^)]+))?\)").expect("a pattern");
-    let mut links = 0;
-    for document in DOCUMENTS {
-        for link in link.captures_iter(&read(document)) {
-            let target = repository().join(".github").join(&link[1]);
-            let text = fs::read_to_string(&target).expect(&link[1]);
-            let heading = link.get(2).is_none_or(|anchor| {
-                let headings = text.lines().filter(|line| line.starts_with('#'));
-                let mut anchors = headings.map(|line| {
-                    line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-")
-                });
-                anchors.any(|heading| heading == anchor.as_str())
-            });
-            assert!(heading, "{document}: {}", &link[0]);
-            links += 1;
-        }
-    }
-    assert!(links > 5, "{links} links were found");
 }
 
 #[test]

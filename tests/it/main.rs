@@ -23,6 +23,7 @@ mod crash;
 mod custom_attributes;
 mod deploy;
 mod disks;
+mod docs;
 mod domains;
 mod durability;
 mod engines;

@@ -1,8 +1,8 @@
-//! The README's tour, word for word: each command in its `console` blocks runs
-//! against a real process and must print what the README shows.
+//! The README and the tutorials, word for word: each command in their `console` blocks runs
+//! against a real process and must print what they show.
 //!
 //! The test carries out the command that kills the server, and then starts the server
-//! again as the README says.
+//! again as the tutorial says.
 
 use tempfile::TempDir;
 
@@ -11,15 +11,15 @@ use crate::{
     transcript::{Reader, Server, steps},
 };
 
-/// The commands of the README that start and kill the server.
+/// The commands that start and kill the server.
 const SERVE: &str = "userpool serve";
 const KILL: &str = "pkill -9 -x userpool";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_tour_of_the_readme_works() {
-    let Some(tools) = grpcurl("that the tour of the README works") else { return };
-    let steps = steps("README.md");
-    assert!(steps.len() >= 8, "the tour has {} steps", steps.len());
+/// Takes the steps of these pages, one page after another, on a new server.
+async fn take(pages: &[&str]) {
+    let Some(tools) = grpcurl(&format!("that the commands in {pages:?} work")) else { return };
+    let steps: Vec<_> = pages.iter().flat_map(|page| steps(page)).collect();
+    assert!(steps.len() >= 8, "{pages:?} have {} steps", steps.len());
 
     let directory = TempDir::new().expect("a directory");
     let mut server = Server::start(SERVE, directory.path()).await;
@@ -33,4 +33,15 @@ async fn the_tour_of_the_readme_works() {
         }
     }
     server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_steps_of_the_readme_work() {
+    take(&["README.md"]).await;
+}
+
+/// The tutorial for auditors continues the other one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tutorials_work() {
+    take(&["docs/tutorial.md", "docs/tutorial-for-auditors.md"]).await;
 }

@@ -1,4 +1,4 @@
-//! The permissions of two certificates, as docs/security.md shows them, word for
+//! The permissions of two certificates, as docs/guides/roles.md shows them, word for
 //! word.
 
 use tempfile::TempDir;
@@ -10,8 +10,8 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_chapter_on_two_certificates_works() {
-    let Some(tools) = grpcurl("that the output in docs/security.md is right") else { return };
-    let steps = steps("docs/security.md");
+    let Some(tools) = grpcurl("that the output in docs/guides/roles.md is right") else { return };
+    let steps = steps("docs/guides/roles.md");
     assert!(steps.len() >= 10, "the chapter has {} steps", steps.len());
     let directory = TempDir::new().expect("a directory");
     let mut reader = Reader::new(tools);

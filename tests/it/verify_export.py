@@ -1,4 +1,4 @@
-"""Verifies an export by the description in docs/audit.md, with Python alone.
+"""Verifies an export by the description in docs/reference/log-format.md, with Python alone.
 
 usage: verify_export.py EXPORT [POSITION:HASH]
 Prints the head and exits with 0, or names the first wrong position and exits

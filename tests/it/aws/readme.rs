@@ -1,4 +1,4 @@
-//! The lines of the README for AWS clients work.
+//! The lines of the README and of the guide for AWS clients work.
 
 use std::fs;
 
@@ -11,18 +11,20 @@ use crate::{
 
 use super::clients::{Server, run, succeeded};
 
-/// The section of the README.
-fn section() -> String {
-    transcript::section("README.md", "Point your SDK at it")
+/// The page with the line for each client.
+const GUIDE: &str = "docs/guides/aws-sdks.md";
+
+fn guide() -> String {
+    fs::read_to_string(repository().join(GUIDE)).expect("a page")
 }
 
 /// The line for a client.
 fn line(client: &str) -> String {
     let row = Regex::new(&format!(r"(?m)^\| {client} \| `([^`]+)`")).expect("a pattern");
-    row.captures(&section()).expect(client)[1].to_owned()
+    row.captures(&guide()).expect(client)[1].to_owned()
 }
 
-/// Runs a command of a shell with the URL of a server in place of that of the README.
+/// Runs a command of a shell with the URL of a server in place of that of the page.
 async fn shell(command: &str) {
     let server = Server::start().await;
     let command = command.replace("http://127.0.0.1:4566", &server.url);
@@ -35,17 +37,18 @@ async fn shell(command: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lines_for_boto3_and_the_aws_cli_work() {
-    if tools::boto3("that the lines of the README for boto3 work").is_none() {
+    if tools::boto3("that the lines for boto3 and the AWS CLI work").is_none() {
         return;
     }
-    let section = section();
-    let block = section.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
-    // The server of this test knows one key, which is not that of the README.
-    let block = block.expect("a block").replace(
-        "export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any",
-        ": export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any",
-    );
-    shell(&block).await;
+    for page in [transcript::section("README.md", "Point your SDK at it"), guide()] {
+        let block = page.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
+        // The server of this test knows one key, which is not that of the page.
+        let block = block.expect("a block").replace(
+            "export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any",
+            ": export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any",
+        );
+        shell(&block).await;
+    }
     shell(&line("AWS CLI")).await;
     let boto3 = format!("import boto3; {}.list_user_pools(MaxResults=1)", line("boto3"));
     shell(&format!("python -c '{boto3}'")).await;

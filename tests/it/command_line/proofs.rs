@@ -135,9 +135,10 @@ async fn the_history_of_a_user_pool_is_proven_in_one_file() {
     server.stop().await;
 }
 
-/// The program in docs/audit.md.
+/// The program in docs/reference/log-format.md.
 fn python(directory: &TempDir, file: &str, key: &str) -> Output {
-    let text = fs::read_to_string(repository().join("docs/audit.md")).expect("a document");
+    let text =
+        fs::read_to_string(repository().join("docs/reference/log-format.md")).expect("a document");
     let (_, program) = text.split_once("```python\n").expect("a program");
     let (program, _) = program.split_once("```").expect("its end");
     assert!(program.lines().count() <= 60, "{} lines", program.lines().count());

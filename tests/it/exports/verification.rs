@@ -246,7 +246,7 @@ async fn every_format_of_an_export_is_accepted_and_no_later_one() {
     }
 }
 
-/// The Python verifier is written from docs/audit.md.
+/// The Python verifier is written from docs/reference/log-format.md.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verifier_from_the_documentation_agrees_on_ranges() {
     let directory = directory().await;

@@ -19,7 +19,8 @@ use crate::{
 
 const ALERTS: &str = "deploy/prometheus/alerts.yaml";
 const DASHBOARD: &str = "deploy/grafana/userpool.json";
-const OPERATIONS: &str = "docs/operations.md";
+const METRICS_PAGE: &str = "docs/reference/metrics.md";
+const ALERTS_PAGE: &str = "docs/operating/alerts.md";
 
 /// The metrics of a server with certificates after some calls.
 async fn after_traffic() -> Reading {
@@ -52,7 +53,7 @@ fn text(path: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_has_every_metric_with_its_type_and_labels() {
     let reading = after_traffic().await;
-    let documented = text(OPERATIONS);
+    let documented = text(METRICS_PAGE);
     let row = Regex::new(r"(?m)^\| `([a-z_]+)` \| (\w+) \|[^|]*\|([^|]*)\| [^|]+ \|");
     let row = row.expect("a pattern");
     let documented: BTreeSet<_> = row
@@ -132,18 +133,18 @@ fn expressions() -> Vec<String> {
 #[test]
 fn every_alert_is_explained_with_a_remedy() {
     let alerts = text(ALERTS);
-    let operations = text(OPERATIONS);
+    let page = text(ALERTS_PAGE);
     let mut names = BTreeSet::new();
     for alert in alerts.split("- alert: ").skip(1) {
         let name = alert.lines().next().expect("a name");
         for key in ["severity: ", "summary: ", "description: "] {
             assert!(alert.contains(key), "{name} has no {key}");
         }
-        let link = format!("runbook_url: docs/operations.md#{}\n", name.to_lowercase());
+        let link = format!("runbook_url: {ALERTS_PAGE}#{}\n", name.to_lowercase());
         assert!(alert.contains(&link), "{name} has no {link}");
         assert!(names.insert(name.to_owned()), "{name} is there twice");
     }
-    let headings = operations.lines().filter_map(|line| line.strip_prefix("### Userpool"));
+    let headings = page.lines().filter_map(|line| line.strip_prefix("## Userpool"));
     let headings: BTreeSet<_> = headings.map(|name| format!("Userpool{name}")).collect();
     assert_eq!(names, headings);
 }

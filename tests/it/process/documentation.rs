@@ -1,4 +1,4 @@
-//! Every setting is in the example file, in the README and in the environment, with
+//! Every setting is in the example file, in the reference and in the environment, with
 //! its default.
 
 use std::{collections::BTreeMap, fs};
@@ -40,9 +40,9 @@ async fn every_example_value_is_valid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_readme_has_every_setting_with_its_default() {
-    let readme = fs::read_to_string(repository().join("README.md")).expect("a README");
-    let table: BTreeMap<_, _> = readme.lines().filter_map(row).collect();
+async fn the_page_has_every_setting_with_its_default() {
+    let page = fs::read_to_string(repository().join(PAGE)).expect("a page");
+    let table: BTreeMap<_, _> = page.lines().filter_map(row).collect();
     let settings = settings().await;
     assert!(settings.keys().eq(table.keys()), "{settings:?}\n{table:?}");
     for (name, default) in settings {
@@ -60,6 +60,9 @@ fn row(line: &str) -> Option<(String, &str)> {
     assert_eq!(variable, expected);
     Some((name.to_owned(), default))
 }
+
+/// The page that lists all settings.
+const PAGE: &str = "docs/reference/configuration.md";
 
 /// The path of the example.
 const EXAMPLE: &str = "deploy/userpool.example.toml";
