@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, process::Command};
 
-use super::pages;
+use regex::Regex;
+use userpool::proto::DESCRIPTORS;
+
+use super::{Page, pages};
 
 /// The pages whose `console` blocks tests run: `readme`, `security`, `operations` and
 /// `client::examples`.
@@ -58,4 +61,31 @@ fn every_command_in_a_block_has_flags_that_exist() {
         }
     }
     assert!(count > 20, "{count} commands were found");
+}
+
+/// The page with all operations and commands.
+const REFERENCE: &str = "docs/reference/README.md";
+
+#[test]
+fn the_reference_names_every_operation_and_command() {
+    let page = Page::read(REFERENCE).text;
+    let services = DESCRIPTORS.services();
+    let methods = services.flat_map(|service| {
+        service.methods().map(|method| method.name().to_owned()).collect::<Vec<_>>()
+    });
+    let help = Command::new(env!("CARGO_BIN_EXE_userpool")).arg("-h").output().expect("it runs");
+    let help = String::from_utf8(help.stdout).expect("UTF-8");
+    let (_, listed) = help.split_once("\nCommands:\n").expect("commands");
+    let (listed, _) = listed.split_once("\n\n").expect("their end");
+    let names = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names = names.filter_map(|line| line.split_whitespace().next());
+    let names = names.filter(|name| *name != "help").map(str::to_owned);
+    let expected: Vec<_> = methods.chain(names).collect();
+    assert!(expected.len() > 45, "{expected:?}");
+    let is_missing = |name: &&String| {
+        let word = Regex::new(&format!("(?-u:\\b){name}(?-u:\\b)")).expect("a pattern");
+        !word.is_match(&page)
+    };
+    let missing: Vec<_> = expected.iter().filter(is_missing).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
