@@ -78,7 +78,7 @@ fn excerpt(found: &str) -> String {
         let row = line.strip_prefix("| ").filter(|row| !row.starts_with("what | "));
         row.is_none_or(|row| IN_README.iter().any(|start| row.starts_with(start)))
     };
-    found.lines().filter(is_shown).map(|line| format!("{line}\n")).collect()
+    found.lines().filter(is_shown).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Replaces the text between the marks, if the page has them.
