@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::{sync::watch, task, time::sleep};
 use userpool::event_log::{AppendError, EventLog, Head, Position, ReadError, ReadLimit, Record};
 
-use crate::{plan::milliseconds, world::World};
+use crate::{plan::milliseconds, situations::Situation, world::World};
 
 /// The connection of one node, in one of its lives, to the shared log.
 #[derive(Debug)]
@@ -90,7 +90,9 @@ impl EventLog for SimulatedLog {
         let World { disk, plan, .. } = &*self.world;
         disk.delay(2).await;
         self.outlive().await;
+        self.world.send(expected, &bodies);
         if self.is_cut() || disk.fails(plan.rates.lost_appends) {
+            self.world.meet(Situation::LostAppend);
             return Err(self.give_up().await);
         }
         let is_late = disk.fails(plan.rates.late_appends);
@@ -101,12 +103,20 @@ impl EventLog for SimulatedLog {
         // The log is on another machine: a sent append arrives even if the node dies.
         let landing = task::spawn(async move {
             sleep(delay).await;
-            world.land(node, expected, bodies).await
+            let landed = world.land(node, expected, bodies).await;
+            if landed.is_ok() && is_silent {
+                let late = if is_late { Situation::LateAppend } else { Situation::SilentAppend };
+                world.meet(late);
+            }
+            landed
         });
         if is_silent {
             return Err(self.give_up().await);
         }
         let landed = landing.await.expect("no panic");
+        if landed.is_ok() && self.world.nodes[node].life() != self.life {
+            self.world.meet(Situation::CrashBeforeAnswer);
+        }
         self.outlive().await;
         if self.is_cut() { Err(self.give_up().await) } else { landed }
     }

@@ -8,6 +8,7 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a simulation stops at its first surprise"
 )]
 
@@ -21,38 +22,53 @@ mod plan;
 mod planted_bugs;
 #[path = "../linearizability/random.rs"]
 mod random;
+mod shrink;
 mod simulation;
+mod situations;
 mod trace;
 mod watchers;
 mod world;
 
-use std::{env, str::FromStr, time::Duration};
+use std::{env, fmt, fs, path::Path, str::FromStr, time::Duration};
 
-use self::simulation::{Report, Tampering, simulate};
+use self::{
+    plan::Case,
+    shrink::shrink,
+    simulation::{Failure, Report, Tampering, simulate},
+};
 
-/// The number of seeds, unless the environment sets another.
+/// The number of seeds that every run tries.
 const SEEDS: u64 = if cfg!(tokio_unstable) { 300 } else { 10 };
 
-/// `SIMULATE_SEED` runs one seed, and `SIMULATE_SECONDS` runs new seeds for that
-/// long.
 #[test]
 fn every_promise_holds_under_every_plan() {
-    let mut total = Report::default();
-    let mut count = 0;
-    let mut try_seed = |seed| {
-        let report = simulate(seed, Tampering::default()).unwrap_or_else(|failure| {
-            unreachable!("{failure}");
-        });
-        count += 1;
-        total.trace = total.trace.rotate_left(1) ^ report.trace;
-        total.calls += report.calls;
-        total.unanswered += report.unanswered;
-        total.events += report.events;
-        total.faults += report.faults;
-        total.simulated += report.simulated;
-    };
+    let mut total = Total::default();
+    (0..SEEDS).for_each(|seed| total.add(&Case::draw(seed)));
+    eprintln!("{total}");
+    #[cfg(tokio_unstable)]
+    assert_eq!(total.report.met.missing(), [], "no seed met these situations");
+}
+
+/// The cases in `tests/sim/cases` once broke a promise, some of them with a planted bug.
+#[test]
+fn every_promise_holds_in_the_cases_that_are_kept() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/cases");
+    let mut total = Total::default();
+    for entry in fs::read_dir(directory).expect("a directory") {
+        total.add(&read_case(&entry.expect("an entry").path()));
+    }
+    assert!(total.cases > 0);
+}
+
+/// Runs one seed, the case in a file, or new seeds for some time, as the environment says.
+#[test]
+#[ignore = "tests/simulate runs it"]
+fn every_promise_holds_in_chosen_cases() {
+    let mut total = Total::default();
     if let Some(seed) = variable("SIMULATE_SEED") {
-        try_seed(seed);
+        total.add(&Case::draw(seed));
+    } else if let Some(path) = variable::<String>("SIMULATE_CASE") {
+        total.add(&read_case(Path::new(&path)));
     } else if let Some(seconds) = variable("SIMULATE_SECONDS") {
         #[expect(clippy::disallowed_methods, reason = "this is how long a person waits")]
         let now = std::time::Instant::now;
@@ -61,26 +77,98 @@ fn every_promise_holds_under_every_plan() {
             if began.elapsed() >= Duration::from_secs(seconds) {
                 break;
             }
-            try_seed(seed);
+            total.add(&Case::draw(seed));
         }
-    } else {
-        (0..SEEDS).for_each(try_seed);
     }
-    eprintln!("{count} seeds: {total:?}");
+    eprintln!("{total}");
+    assert!(total.cases > 0, "choose a seed, a case or a time");
 }
 
 #[cfg(tokio_unstable)]
 #[test]
 fn a_seed_repeats_itself() {
-    for seed in 0..10 {
-        let reports = [(); 3].map(|()| simulate(seed, Tampering::default()));
+    for case in (0..10).map(Case::draw) {
+        let reports = [(); 3].map(|()| simulate(&case, Tampering::default()));
         let [first, second, third] = reports.map(|report| report.expect("no broken promise"));
-        assert_eq!(first, second, "seed {seed}");
-        assert_eq!(first, third, "seed {seed}");
+        assert_eq!(first, second, "{case:?}");
+        assert_eq!(first, third, "{case:?}");
     }
+}
+
+#[cfg(tokio_unstable)]
+#[test]
+fn a_seed_repeats_itself_in_another_process() {
+    for seed in 0..10_u64 {
+        let mut here = Total::default();
+        here.add(&Case::draw(seed));
+        let there = std::process::Command::new(env::current_exe().expect("this program"))
+            .args(["--exact", "every_promise_holds_in_chosen_cases", "--ignored", "--nocapture"])
+            .env("SIMULATE_SEED", seed.to_string())
+            .output()
+            .expect("another process");
+        let printed = String::from_utf8_lossy(&there.stderr);
+        assert!(printed.contains(&here.to_string()), "{here}\n{printed}");
+    }
+}
+
+/// The results of the cases so far.
+#[derive(Default)]
+struct Total {
+    cases: usize,
+    report: Report,
+}
+
+impl Total {
+    /// Simulates a case. If it breaks a promise, a smaller one is searched and kept in a file.
+    fn add(&mut self, case: &Case) {
+        match simulate(case, Tampering::default()) {
+            Ok(report) => self.report.add(&report),
+            Err(failure) => fail(failure),
+        }
+        self.cases += 1;
+    }
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { trace, calls, unanswered, events, faults, simulated, met } = &self.report;
+        writeln!(
+            f,
+            "{} cases, trace {trace:016x}: {calls} calls, {unanswered} of them unanswered, \
+             {events} events, {faults} faults, {:.1} hours",
+            self.cases,
+            simulated.as_secs_f64() / 3600.0
+        )?;
+        for (situation, count) in met.counts() {
+            writeln!(f, "{count:>9} {situation:?}")?;
+        }
+        Ok(())
+    }
+}
+
+fn fail(failure: Box<Failure>) -> ! {
+    let (seed, violation) = (failure.case.seed, failure.violation.clone());
+    let smallest = shrink(failure, Tampering::default());
+    let json = serde_json::to_string_pretty(&smallest.case).expect("numbers");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("seed-{seed}.json"));
+    fs::write(&path, &json).expect("a file");
+    panic!(
+        "seed {seed}: {violation}\n\
+         to see it again: tests/simulate --seed {seed}\n\
+         the smallest case that fails: {}\n{json}\n\
+         to see it again: tests/simulate --case {}\n\
+         when it is fixed, keep the file in tests/sim/cases",
+        smallest.violation,
+        path.display()
+    );
+}
+
+fn read_case(path: &Path) -> Case {
+    let json = fs::read(path).expect("a file");
+    serde_json::from_slice(&json).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn variable<T: FromStr>(name: &str) -> Option<T> {
     let value = env::var(name).ok()?;
-    Some(value.parse().ok().unwrap_or_else(|| unreachable!("{name}={value} is not a number")))
+    Some(value.parse().ok().unwrap_or_else(|| panic!("{name}={value} is not a number")))
 }

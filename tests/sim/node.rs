@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     log::SimulatedLog,
     plan::milliseconds,
+    situations::Situation,
     trace::Step,
     world::{World, lock},
 };
@@ -90,11 +91,12 @@ pub(crate) async fn start(world: &Arc<World>, number: usize) {
         loop {
             let log = Arc::<SimulatedLog>::clone(&log);
             let app = App::start_in_memory(log, Arc::clone(&source), settings(&metrics)).await;
-            match app {
-                Ok(app) => return Arc::new(app),
-                // The log could not be read.
-                Err(_) => sleep(milliseconds(50)).await,
+            if let Ok(app) = app {
+                return Arc::new(app);
             }
+            // The log could not be read.
+            world.meet(Situation::FailedStart);
+            sleep(milliseconds(50)).await;
         }
     };
     let app = tokio::select! {

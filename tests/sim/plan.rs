@@ -3,11 +3,30 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::random::Random;
+
+/// What a simulation depends on: two simulations of one case are the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case {
+    /// The seed of everything that the plan does not say.
+    pub(crate) seed: u64,
+    pub(crate) plan: Plan,
+}
+
+impl Case {
+    /// The case of a seed.
+    pub(crate) fn draw(seed: u64) -> Self {
+        Self { seed, plan: Plan::draw(&mut Random::from_seed(seed).fork()) }
+    }
+}
 
 /// The size of the load, how often calls and appends fail, and when each fault
 /// occurs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Plan {
     pub(crate) nodes: usize,
     pub(crate) clients: usize,
@@ -19,8 +38,10 @@ pub(crate) struct Plan {
     pub(crate) faults: Vec<Fault>,
 }
 
-/// Probabilities in thousandths, and the longest delays in milliseconds.
-#[derive(Debug, Clone)]
+/// Probabilities in thousandths, and the longest delays in milliseconds. One that a kept
+/// case does not name is 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct Rates {
     pub(crate) network_delay: usize,
     pub(crate) lost_requests: usize,
@@ -40,17 +61,19 @@ pub(crate) struct Rates {
 }
 
 /// A fault of one node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Fault {
-    /// When it begins.
-    pub(crate) at: Duration,
+    /// When it begins, in milliseconds.
+    pub(crate) at: usize,
     pub(crate) kind: FaultKind,
     pub(crate) node: usize,
-    pub(crate) duration: Duration,
+    /// How long it lasts, in milliseconds.
+    pub(crate) duration: usize,
 }
 
 /// The kind of a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum FaultKind {
     /// The node dies, and is started again afterwards.
     Crash,
@@ -97,10 +120,10 @@ impl Plan {
         for _ in 0..random.below(12) {
             if let Some(kind) = random.pick(&kinds).copied() {
                 plan.faults.push(Fault {
-                    at: milliseconds(random.below(4000)),
+                    at: random.below(4000),
                     kind,
                     node: random.below(nodes),
-                    duration: milliseconds(random.below(1500) + 1),
+                    duration: random.below(1500) + 1,
                 });
             }
         }

@@ -3,56 +3,84 @@
 
 use userpool::app::planted_bugs::{PlantedBug, plant};
 
-use crate::simulation::{Tampering, simulate};
+use crate::{
+    plan::Case,
+    shrink::shrink,
+    simulation::{Tampering, simulate},
+};
 
-/// The first failing seed, and its failure.
-fn found(bug: Option<PlantedBug>, tampering: Tampering, seeds: u64) -> String {
+/// Finds a planted bug, and returns the broken promise. Prints how long it took, and the
+/// smallest case.
+fn found(bug: PlantedBug, seeds: u64) -> String {
+    found_in(Some(bug), Tampering::default(), (0..seeds).map(Case::draw))
+}
+
+fn found_in(
+    bug: Option<PlantedBug>,
+    tampering: Tampering,
+    cases: impl Iterator<Item = Case>,
+) -> String {
+    #[expect(clippy::disallowed_methods, reason = "it is printed, and decides nothing")]
+    let now = std::time::Instant::now;
+    let began = now();
     plant(bug);
-    let failure = (0..seeds).find_map(|seed| simulate(seed, tampering).err());
+    let mut cases = cases.zip(1_u64..);
+    let found = cases.find_map(|(case, seeds)| Some((simulate(&case, tampering).err()?, seeds)));
+    let (failure, seeds) = found.unwrap_or_else(|| unreachable!("{bug:?} was not found"));
+    let (violation, took) = (failure.violation.clone(), began.elapsed());
+    let smallest = shrink(failure, tampering);
     plant(None);
-    let failure = failure.unwrap_or_else(|| unreachable!("{bug:?} was not found"));
-    eprintln!("{bug:?}: {failure}");
-    failure.violation
+    eprintln!(
+        "{bug:?}: {seeds} seeds, {:.2} s: {violation}\nsmallest, after {:.1} s: {}\n{}",
+        took.as_secs_f64(),
+        began.elapsed().as_secs_f64(),
+        smallest.violation,
+        serde_json::to_string(&smallest.case).expect("numbers"),
+    );
+    violation
 }
 
 #[test]
 fn a_request_id_that_is_not_looked_up_is_found() {
-    let violation = found(Some(PlantedBug::RequestIdIgnored), Tampering::default(), 100);
+    let violation = found(PlantedBug::RequestIdIgnored, 100);
     assert!(violation.starts_with("request "), "{violation}");
 }
 
 #[test]
 fn an_answer_before_the_append_is_found() {
-    let violation = found(Some(PlantedBug::EarlyAnswer), Tampering::default(), 100);
+    let violation = found(PlantedBug::EarlyAnswer, 100);
     assert!(violation.starts_with("Lost") || violation.starts_with("Unexplained"), "{violation}");
 }
 
 #[test]
 fn an_unknown_outcome_taken_for_a_conflict_is_found() {
-    found(Some(PlantedBug::UnknownAsConflict), Tampering::default(), 100);
+    found(PlantedBug::UnknownAsConflict, 100);
 }
 
 #[test]
 fn a_conflict_with_an_append_of_its_own_is_found() {
     // It needs a late append that its own retry overtakes, which is rare.
-    let tampering = Tampering { late_appends: 300, ..Tampering::default() };
-    found(Some(PlantedBug::OwnConflict), tampering, 3000);
+    let cases = (0..3000).map(Case::draw).map(|mut case| {
+        case.plan.rates.late_appends = case.plan.rates.late_appends.max(300);
+        case
+    });
+    found_in(Some(PlantedBug::OwnConflict), Tampering::default(), cases);
 }
 
 #[test]
 fn a_refusal_on_a_stale_state_is_found() {
-    found(Some(PlantedBug::StaleRefusal), Tampering::default(), 300);
+    found(PlantedBug::StaleRefusal, 300);
 }
 
 #[test]
 fn an_event_that_a_watch_skips_is_found() {
-    let violation = found(Some(PlantedBug::SkippedEvent), Tampering::default(), 300);
+    let violation = found(PlantedBug::SkippedEvent, 300);
     assert!(violation.starts_with("watcher "), "{violation}");
 }
 
 #[test]
 fn a_read_from_a_stale_state_is_found() {
-    let tampering = Tampering { has_stale_reads: true, ..Tampering::default() };
-    let violation = found(None, tampering, 100);
+    let tampering = Tampering { has_stale_reads: true };
+    let violation = found_in(None, tampering, (0..100).map(Case::draw));
     assert!(violation.starts_with("Unexplained"), "{violation}");
 }

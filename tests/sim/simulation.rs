@@ -3,7 +3,6 @@
 //! against the log.
 
 use std::{
-    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -27,8 +26,9 @@ use crate::{
     linearizability::{Run, Worker, check, entry_of, history::Outcome, recorded},
     network::Network,
     node::{self, SimulatedSource},
-    plan::{Fault, FaultKind, Plan},
+    plan::{Case, Fault, FaultKind, Plan, milliseconds},
     random::Random,
+    situations::Met,
     trace::Step,
     watchers::Watcher,
     world::World,
@@ -41,16 +41,14 @@ const CATCH_UP_TIMEOUT: Duration = Duration::from_mins(5);
 /// After this long, everything late has arrived.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// Planted bugs and other changes of a simulation.
+/// Changes of a simulation that break promises.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tampering {
     /// Whether nodes answer reads from a state that may be behind.
     pub(crate) has_stale_reads: bool,
-    /// The least probability of a late append, in thousandths.
-    pub(crate) late_appends: usize,
 }
 
-/// The result of a simulation.
+/// The result of a simulation, or of several.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Report {
     /// Identifies its trace.
@@ -60,39 +58,42 @@ pub(crate) struct Report {
     pub(crate) events: usize,
     pub(crate) faults: usize,
     pub(crate) simulated: Duration,
+    pub(crate) met: Met,
+}
+
+impl Report {
+    /// Adds another simulation.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.trace = self.trace.rotate_left(1) ^ other.trace;
+        self.calls += other.calls;
+        self.unanswered += other.unanswered;
+        self.events += other.events;
+        self.faults += other.faults;
+        self.simulated += other.simulated;
+        self.met.add(&other.met);
+    }
 }
 
 /// A broken promise.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    seed: u64,
-    plan: Plan,
+    pub(crate) case: Case,
     pub(crate) violation: String,
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, plan, violation } = self;
-        writeln!(f, "seed {seed}: {violation}")?;
-        writeln!(f, "{plan:#?}")?;
-        write!(f, "to see it again: tests/simulate seed {seed}")
-    }
-}
-
-/// Simulates one seed.
-pub(crate) fn simulate(seed: u64, tampering: Tampering) -> Result<Report, Box<Failure>> {
-    let mut random = Random::from_seed(seed);
-    let mut plan = Plan::draw(&mut random);
-    plan.rates.late_appends = plan.rates.late_appends.max(tampering.late_appends);
+/// Simulates one case.
+pub(crate) fn simulate(case: &Case, tampering: Tampering) -> Result<Report, Box<Failure>> {
+    let mut random = Random::from_seed(case.seed);
+    // The stream that plans are drawn from.
+    random.fork();
     let mut builder = Builder::new_current_thread();
     builder.enable_time().start_paused(true);
     #[cfg(tokio_unstable)]
-    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&case.seed.to_le_bytes()));
     let runtime = builder.build().expect("a runtime");
-    let shown = plan.clone();
-    let run = AssertUnwindSafe(|| runtime.block_on(run(plan, random, tampering)));
+    let run = AssertUnwindSafe(|| runtime.block_on(run(case.plan.clone(), random, tampering)));
     let ended = catch_unwind(run).unwrap_or_else(|panic| Err(panic_message(&*panic)));
-    ended.map_err(|violation| Box::new(Failure { seed, plan: shown, violation }))
+    ended.map_err(|violation| Box::new(Failure { case: case.clone(), violation }))
 }
 
 async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Report, String> {
@@ -138,6 +139,7 @@ async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Rep
         events,
         faults: plan.faults.len(),
         simulated: world.elapsed(),
+        met: world.met(),
     })
 }
 
@@ -162,8 +164,9 @@ async fn bring_faults(world: Arc<World>) {
     let began = Instant::now();
     let mut faults = JoinSet::new();
     for fault in world.plan.faults.clone() {
-        sleep_until(began + fault.at).await;
-        world.trace(Step::Fault, fault.node, fault.duration.as_secs());
+        sleep_until(began + milliseconds(fault.at)).await;
+        let duration = u64::try_from(fault.duration).expect("a small number");
+        world.trace(Step::Fault, fault.node, duration);
         faults.spawn(bring_fault(Arc::clone(&world), fault));
     }
     faults.join_all().await;
@@ -176,6 +179,7 @@ async fn bring_faults(world: Arc<World>) {
 
 async fn bring_fault(world: Arc<World>, fault: Fault) {
     let Fault { kind, node, duration, at: _ } = fault;
+    let duration = milliseconds(duration);
     let place = &world.nodes[node];
     let counter = match kind {
         FaultKind::Crash => {

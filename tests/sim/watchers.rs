@@ -13,7 +13,10 @@ use userpool::{
     },
 };
 
-use crate::{network::Network, plan::milliseconds, random::Random, trace::Step, world::World};
+use crate::{
+    network::Network, plan::milliseconds, random::Random, situations::Situation, trace::Step,
+    world::World,
+};
 
 /// How long a watcher waits before it connects again.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,12 +49,20 @@ impl Watcher {
         let mut client = UserPoolHistoryServiceClient::new(Network(Arc::clone(&self.world)));
         let start = Some(Start::AfterPosition(self.position));
         let request = WatchUserPoolEventsRequest { start, ..Default::default() };
+        if self.position > 0 {
+            self.world.meet(Situation::ResumedWatch);
+        }
         let Ok(messages) = client.watch_user_pool_events(request).await else { return };
         let mut messages = messages.into_inner();
         // Cancels the watch now and then.
         while !self.random.once_in(60) && !self.is_done() {
             let message = timeout(SILENCE_TIMEOUT, messages.message()).await;
-            let Ok(Ok(Some(message))) = message else { return };
+            let Ok(Ok(Some(message))) = message else {
+                if matches!(message, Ok(Err(_))) {
+                    self.world.meet(Situation::BrokenWatch);
+                }
+                return;
+            };
             match message.content {
                 Some(Content::Event(event)) => self.see(&event).await,
                 Some(Content::Checkpoint(checkpoint)) if checkpoint.position != self.position => {

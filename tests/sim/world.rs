@@ -20,7 +20,7 @@ use tokio::{
 };
 use userpool::{
     audit::checkpoint::Signer,
-    event_log::{AppendError, EventLog as _, Head, MemoryLog, Record},
+    event_log::{AppendError, EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
     proto::UserPoolEvent,
 };
 
@@ -28,6 +28,7 @@ use crate::{
     node::Node,
     plan::{Plan, milliseconds},
     random::Random,
+    situations::{Met, Situation},
     trace::{Step, Trace},
 };
 
@@ -54,6 +55,9 @@ pub(crate) struct World {
     pub(crate) identifiers: Chance,
     began: Instant,
     trace: Mutex<Trace>,
+    met: Mutex<Met>,
+    /// How often each batch was sent, by its first record and where it belongs.
+    sent: Mutex<BTreeMap<(Position, Bytes), usize>>,
     /// The position of each request ID.
     request_ids: Mutex<BTreeMap<String, i64>>,
     /// The first broken promise.
@@ -108,6 +112,8 @@ impl World {
             identifiers,
             began: Instant::now(),
             trace: Mutex::default(),
+            met: Mutex::default(),
+            sent: Mutex::default(),
             request_ids: Mutex::default(),
             violation: Mutex::default(),
             is_healed,
@@ -132,6 +138,16 @@ impl World {
     /// A number that identifies this trace.
     pub(crate) fn traced(&self) -> u64 {
         lock(&self.trace).hash()
+    }
+
+    /// Counts a situation.
+    pub(crate) fn meet(&self, situation: Situation) {
+        lock(&self.met).count(situation);
+    }
+
+    /// How often each situation was met.
+    pub(crate) fn met(&self) -> Met {
+        lock(&self.met).clone()
     }
 
     /// Records a broken promise.
@@ -170,6 +186,15 @@ impl World {
         !self.is_healed() && self.nodes[node].client_partitions.load(Ordering::Relaxed) > 0
     }
 
+    /// A node sends an append.
+    pub(crate) fn send(&self, expected: Head, bodies: &[Bytes]) {
+        let batch = (expected.position, bodies.first().cloned().unwrap_or_default());
+        let times = *lock(&self.sent).entry(batch).and_modify(|times| *times += 1).or_insert(1);
+        if times > 1 {
+            self.meet(Situation::AppendedAgain);
+        }
+    }
+
     /// An append arrives at the log.
     pub(crate) async fn land(
         &self,
@@ -177,11 +202,19 @@ impl World {
         expected: Head,
         bodies: Vec<Bytes>,
     ) -> Result<Vec<Record>, AppendError> {
+        let first = bodies.first().cloned().unwrap_or_default();
         let landed = self.log.append(expected, bodies).await;
         let Ok(records) = &landed else {
             self.trace(Step::Conflict, node, expected.position.0);
+            let limit = ReadLimit { records: 1, bytes: 0 };
+            let there = self.log.read(expected.position, limit).await.expect("a log in memory");
+            let is_own = there.first().is_some_and(|record| record.body == first);
+            self.meet(if is_own { Situation::ConflictWithItself } else { Situation::Conflict });
             return landed;
         };
+        if lock(&self.sent).get(&(expected.position, first)).is_some_and(|times| *times > 1) {
+            self.meet(Situation::WrittenByRetry);
+        }
         for record in records {
             self.trace(Step::Landing, node, record.position.0);
             let event = UserPoolEvent::decode(record.body.clone()).expect("an event");
