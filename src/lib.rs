@@ -14,7 +14,7 @@
 //! | [`fs`] | atomic writes, private files, reloading | anything but `telemetry` |
 //! | [`event_log`] | an ordered log of opaque records, and its engines | pools, messages, gRPC |
 //! | [`user_pool`] | commands, rules, state: pure functions over plain data | the log, gRPC, clocks, async |
-//! | [`audit`] | the codec of events, the verifier of the chain and of the rules, the Merkle tree and its proofs, signed checkpoints, export and import | gRPC |
+//! | [`audit`] | the codec of events, the verifier of the chain and of the rules, the Merkle tree and its proofs, signed checkpoints and their witnesses, export and import | gRPC |
 //! | [`app`] | the writer, the projector, the read model, the history | gRPC |
 //! | [`auth`] | the identity of callers, and their permissions | protocol adapters |
 //! | [`service`] | one function per operation: takes the request message, returns the response message, a stream of them, or an error | HTTP, gRPC |

@@ -3,19 +3,23 @@
 
 mod file;
 mod key_error;
+mod key_file;
 mod signer;
 mod state;
 mod text;
 
 use chrono::SubsecRound as _;
 
-pub(super) use self::text::{CHAIN, parse_number};
 pub use self::{
     file::{append, last, public_key},
     key_error::KeyError,
     signer::{Origin, OriginError, Signer},
     state::LogState,
     text::CheckpointText,
+};
+pub(super) use self::{
+    key_file::{create_key, read_key},
+    text::{CHAIN, parse_number},
 };
 use super::{
     ed25519,

@@ -5,6 +5,7 @@
 mod anchor;
 pub mod checkpoint;
 pub(crate) mod codec;
+mod cosigner;
 mod ed25519;
 mod export;
 mod import;
@@ -18,14 +19,16 @@ mod tlog_tiles;
 mod trusted;
 mod verifier;
 mod verify;
+mod witness;
 
 pub use self::{
     anchor::{AnchorError, RangeAnchor},
     codec::{DecodeCause, DecodeError, decode_with_record},
+    cosigner::{Cosigner, Quorum, QuorumError, TooFewWitnesses, WitnessKey, WitnessName},
     export::{ExportEnd, ExportError, ExportFormat, Exporter, JsonLines},
     import::{ExportReader, ImportError},
     mismatch::{Mismatch, MismatchCause},
-    note::{Note, NoteError, NoteKey, NoteSignature},
+    note::{Note, NoteError, NoteKey, NoteSignature, SignatureKind},
     public_key::PublicKey,
     reader::LogReader,
     tlog_proof::{PROOF_HEADER, ProofFileError, ProvenRecord, TlogProof},
@@ -33,4 +36,5 @@ pub use self::{
     trusted::{KeyConflict, LogCheckpoint, LogKey, Trust, TrustedCheckpoints},
     verifier::{Verifier, extract_record},
     verify::{Verification, verify},
+    witness::{AddCheckpoint, CheckpointWitness, WitnessError, WitnessRefusal},
 };

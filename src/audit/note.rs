@@ -10,8 +10,8 @@ use super::{ed25519, public_key::PublicKey};
 
 /// What a signature line begins with.
 const SIGNATURE_START: &str = "— ";
-/// The type of an Ed25519 signature.
-const ED25519: u8 = 1;
+/// How many bytes the time of a cosignature has.
+const TIME_BYTES: usize = 8;
 /// More than a log and its witnesses make.
 const MAX_SIGNATURES: usize = 64;
 
@@ -40,6 +40,16 @@ pub struct NoteSignature {
 pub struct NoteKey {
     name: String,
     key: PublicKey,
+    kind: SignatureKind,
+}
+
+/// What a key signs. The number is part of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureKind {
+    /// The text, as a log does.
+    Log,
+    /// A time and the text of a checkpoint, as a witness does: C2SP's tlog-cosignature.
+    Witness,
 }
 
 /// A note, or a key for notes, is invalid.
@@ -57,6 +67,12 @@ pub enum NoteError {
     /// The text is not the key of a verifier.
     #[error("expected NAME+HASH+KEY, as the checkpoint key of a log")]
     MalformedKey,
+    /// A key of a log instead of that of a witness.
+    #[error("this is the key of a log, not of a witness: \"userpool witness\" prints its key")]
+    KeyOfLog,
+    /// A key of a witness instead of that of a log.
+    #[error("this is the key of a witness, not of a log: name it with --witness")]
+    KeyOfWitness,
     /// The name of a key cannot be in a note.
     #[error("expected a name without spaces and plus signs, such as example.com/log")]
     MalformedName,
@@ -96,8 +112,17 @@ impl Note {
     pub fn verify(&self, key: &NoteKey) -> Result<(), NoteError> {
         let signature = self.signature_of(key).ok_or_else(|| NoteError::NotSigned(key.clone()))?;
         let wrong = || NoteError::WrongSignature(key.clone());
-        let bytes = signature.bytes.as_slice().try_into().map_err(|_| wrong())?;
-        ed25519::verify(key.key.0, &self.text, bytes).map_err(|_| wrong())
+        let (time, bytes) = match key.kind {
+            SignatureKind::Log => (None, signature.bytes.as_slice()),
+            SignatureKind::Witness => {
+                let (time, bytes) =
+                    signature.bytes.split_first_chunk::<TIME_BYTES>().ok_or_else(wrong)?;
+                (Some(u64::from_be_bytes(*time)), bytes)
+            }
+        };
+        let text = time.map(|time| cosigned_text(&self.text, time));
+        let bytes = bytes.try_into().map_err(|_| wrong())?;
+        ed25519::verify(key.key.0, text.as_ref().unwrap_or(&self.text), bytes).map_err(|_| wrong())
     }
 
     /// The signature by this key, which need not be valid.
@@ -150,7 +175,7 @@ impl NoteKey {
     /// [`NoteError::MalformedName`].
     pub fn new(name: &str, key: PublicKey) -> Result<Self, NoteError> {
         if is_name(name) {
-            Ok(Self { name: name.to_owned(), key })
+            Ok(Self::from_trusted(name.to_owned(), key))
         } else {
             Err(NoteError::MalformedName)
         }
@@ -158,7 +183,19 @@ impl NoteKey {
 
     /// The key of the holder with this name, which must be one that a key may have.
     pub(super) const fn from_trusted(name: String, key: PublicKey) -> Self {
-        Self { name, key }
+        Self { name, key, kind: SignatureKind::Log }
+    }
+
+    /// The same holder and key, for other signatures.
+    #[must_use]
+    pub fn of_kind(self, kind: SignatureKind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// What the key signs.
+    #[must_use]
+    pub const fn kind(&self) -> SignatureKind {
+        self.kind
     }
 
     /// The name of its holder.
@@ -184,8 +221,24 @@ impl NoteKey {
 
     /// The type of the signature, and the key.
     fn typed(&self) -> Vec<u8> {
-        [[ED25519].as_slice(), &self.key.0].concat()
+        [[self.kind.number()].as_slice(), &self.key.0].concat()
     }
+}
+
+impl SignatureKind {
+    const ALL: [Self; 2] = [Self::Log, Self::Witness];
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::Log => 1,
+            Self::Witness => 4,
+        }
+    }
+}
+
+/// What a witness signs: that it saw a checkpoint at this time, in seconds since 1970.
+pub(super) fn cosigned_text(text: &str, time: u64) -> String {
+    format!("cosignature/v1\ntime {time}\n{text}")
 }
 
 /// Writes `NAME+HASH+KEY`, as Go's `note.NewVerifier` reads it.
@@ -204,8 +257,9 @@ impl FromStr for NoteKey {
             let mut parts = text.splitn(3, '+');
             let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
             let typed = BASE64.decode(key.as_bytes()).ok()?;
-            let key = typed.strip_prefix(&[ED25519])?.try_into().ok()?;
-            let key = Self::new(name, PublicKey(key)).ok()?;
+            let (number, key) = typed.split_first()?;
+            let kind = SignatureKind::ALL.into_iter().find(|kind| kind.number() == *number)?;
+            let key = Self::new(name, PublicKey(key.try_into().ok()?)).ok()?.of_kind(kind);
             (HEXLOWER.encode(&key.id()) == id).then_some(key)
         };
         parse().ok_or(NoteError::MalformedKey)

@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     checkpoint::{self, CHAIN, CheckpointError, CheckpointText, VerifiedCheckpoint},
-    note::{Note, NoteError, NoteKey},
+    note::{Note, NoteError, NoteKey, SignatureKind},
     public_key::PublicKey,
 };
 
@@ -178,6 +178,9 @@ impl LogKey {
     /// The file cannot be read, or has no key.
     pub fn read(text: &OsStr) -> Result<Self, String> {
         if let Some(Ok(key)) = text.to_str().map(str::parse::<NoteKey>) {
+            if key.kind() == SignatureKind::Witness {
+                return Err(NoteError::KeyOfWitness.to_string());
+            }
             return Ok(Self { name: Some(key.name().to_owned()), key: key.public_key() });
         }
         Ok(Self { name: None, key: PublicKey::read(text)? })

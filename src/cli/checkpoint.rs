@@ -16,10 +16,15 @@ use super::{
     text::format_time,
 };
 
+/// Why there is no checkpoint to print, or to end a proof in.
+pub(super) const NOT_WITNESSED: &str =
+    "no witness has cosigned a checkpoint of this server yet: serve --witness names those to ask";
+
 #[derive(Debug, Args)]
 #[command(after_help = "Example, collect checkpoints in a file on another machine:\n  userpool \
                         checkpoint -o jsonl >> checkpoints.jsonl\n  userpool verify \
                         --checkpoint checkpoints.jsonl")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct CheckpointCommand {
     /// Print the public key that verifies checkpoints, in PEM, instead of a checkpoint.
     #[arg(long)]
@@ -31,6 +36,9 @@ pub(super) struct CheckpointCommand {
     /// Print only the signed note of the checkpoint, as tools for transparency logs read it.
     #[arg(long, conflicts_with_all = ["key", "verifier_key", "output"])]
     note: bool,
+    /// Print the newest checkpoint that witnesses cosigned, instead of one of now.
+    #[arg(long, conflicts_with_all = ["key", "verifier_key"])]
+    witnessed: bool,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -49,7 +57,11 @@ impl CheckpointCommand {
         }
         let request = GetSignedCheckpointRequest::default();
         let signed = client.get_signed_checkpoint(request).await?;
-        let checkpoint = signed.checkpoint.unwrap_or_default();
+        let checkpoint = if self.witnessed {
+            signed.witnessed.ok_or_else(|| CliError::message(NOT_WITNESSED))?
+        } else {
+            signed.checkpoint.unwrap_or_default()
+        };
         if self.note {
             print(checkpoint.note.trim_end())?;
             return Ok(Outcome::Success);

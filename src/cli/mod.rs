@@ -66,6 +66,7 @@ mod update;
 mod user_pools;
 mod verify;
 mod watch;
+mod witness;
 mod zstd;
 
 use std::sync::Arc;
@@ -107,6 +108,7 @@ use self::{
     user_pools::{CreateCommand, DeleteCommand, DescribeCommand},
     verify::VerifyCommand,
     watch::WatchCommand,
+    witness::WitnessCommand,
 };
 pub use self::{error::CliError, outcome::Outcome};
 
@@ -166,6 +168,8 @@ enum Command {
     Checkpoint(Box<CheckpointCommand>),
     /// Prove that an event is in the log, in a file that anyone can verify without a server.
     Proof(Box<ProofCommand>),
+    /// Cosign the checkpoints of other servers, each only if it continues the one before.
+    Witness(Box<WitnessCommand>),
     /// Write the Merkle tree of the log as files, which a web server can serve to mirrors and public
     /// tools.
     Tiles(Box<TilesCommand>),
@@ -258,6 +262,7 @@ impl Cli {
             Command::Checkpoint(checkpoint) => checkpoint.run().await,
             Command::Proof(proof) => proof.run().await,
             Command::Tiles(tiles) => tiles.run().await,
+            Command::Witness(witness) => witness.run(source).await,
             Command::Health(health) => health.run().await,
             Command::Status(status) => status.run().await,
             Command::Log(command) => command.run(source).await,

@@ -9,12 +9,13 @@ use crate::{
     client::Client,
     event_log::{Hash, Record},
     proto::{
-        ErrorReason, GetInclusionProofRequest, GetInclusionProofResponse, SignedCheckpoint,
-        UserPoolEvent,
+        ErrorReason, GetInclusionProofRequest, GetInclusionProofResponse,
+        GetSignedCheckpointRequest, SignedCheckpoint, UserPoolEvent,
     },
 };
 
 use super::{
+    checkpoint::NOT_WITNESSED,
     connection::ConnectionArgs,
     error::{CliError, has_reason},
     outcome::Outcome,
@@ -36,6 +37,9 @@ pub(super) struct ProofCommand {
     /// has one proof after another.
     #[arg(long, value_name = "POOL", conflicts_with = "event")]
     pool: Option<String>,
+    /// End in the newest checkpoint that witnesses cosigned, instead of the newest of all.
+    #[arg(long)]
+    witnessed: bool,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -59,12 +63,13 @@ struct ProofCheckpoint {
 impl ProofCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
+        let checkpoint = if self.witnessed { Some(witnessed(&client).await?) } else { None };
         match (self.event, self.pool) {
             (Some(event), _) => {
-                let (proof, _) = prove(&client, &event, None).await?;
+                let (proof, _) = prove(&client, &event, checkpoint).await?;
                 print_proof(&proof)?;
             }
-            (None, Some(pool)) => prove_history(&client, &pool).await?,
+            (None, Some(pool)) => prove_history(&client, &pool, checkpoint).await?,
             (None, None) => (),
         }
         Ok(Outcome::Success)
@@ -125,17 +130,22 @@ impl FromStr for EventName {
     }
 }
 
-/// Prints the proofs of all events of a user pool that the newest checkpoint has.
-async fn prove_history(client: &Client, pool: &str) -> Result<(), CliError> {
+/// Prints the proofs of all events of a user pool that `checkpoint` has, or else the newest one.
+async fn prove_history(
+    client: &Client,
+    pool: &str,
+    checkpoint: Option<ProofCheckpoint>,
+) -> Result<(), CliError> {
     let revision = |revision| EventName::Revision(pool.to_owned(), revision);
-    let (first, checkpoint) = prove(client, &revision(1), None).await?;
+    let (first, mut checkpoint) = prove(client, &revision(1), checkpoint).await?;
     print_proof(&first)?;
     for number in 2.. {
-        match prove(client, &revision(number), Some(&checkpoint)).await {
-            Ok((proof, _)) => print_proof(&proof)?,
+        let proof;
+        (proof, checkpoint) = match prove(client, &revision(number), Some(checkpoint)).await {
             Err(CliError::Rpc(status)) if has_reason(&status, ErrorReason::BeyondEnd) => break,
-            Err(error) => return Err(error),
-        }
+            result => result?,
+        };
+        print_proof(&proof)?;
     }
     Ok(())
 }
@@ -145,14 +155,14 @@ async fn prove_history(client: &Client, pool: &str) -> Result<(), CliError> {
 async fn prove(
     client: &Client,
     event: &EventName,
-    checkpoint: Option<&ProofCheckpoint>,
+    checkpoint: Option<ProofCheckpoint>,
 ) -> Result<(TlogProof, ProofCheckpoint), CliError> {
-    let request = event.request(checkpoint.map(|checkpoint| checkpoint.tree_size));
+    let request = event.request(checkpoint.as_ref().map(|checkpoint| checkpoint.tree_size));
     let response = client.get_inclusion_proof(request).await?;
-    let GetInclusionProofResponse { record, leaf_index, tree_size, hashes, .. } = response;
+    let GetInclusionProofResponse { record, leaf_index, hashes, .. } = response;
     let checkpoint = match (checkpoint, response.checkpoint) {
-        (Some(checkpoint), _) => checkpoint.clone(),
-        (None, Some(signed)) => ProofCheckpoint::parse(&signed, tree_size)?,
+        (Some(checkpoint), _) => checkpoint,
+        (None, Some(signed)) => ProofCheckpoint::parse(&signed)?,
         (None, None) => return Err(malformed()),
     };
     let hashes = hashes.iter().map(|hash| hash.as_slice().try_into().map(Hash));
@@ -164,11 +174,19 @@ async fn prove(
     Ok((proof, checkpoint))
 }
 
+/// The newest checkpoint that witnesses cosigned.
+async fn witnessed(client: &Client) -> Result<ProofCheckpoint, CliError> {
+    let signed = client.get_signed_checkpoint(GetSignedCheckpointRequest::default()).await?;
+    let none = || CliError::message(NOT_WITNESSED);
+    ProofCheckpoint::parse(&signed.witnessed.ok_or_else(none)?)
+}
+
 impl ProofCheckpoint {
-    fn parse(signed: &SignedCheckpoint, tree_size: i64) -> Result<Self, CliError> {
+    fn parse(signed: &SignedCheckpoint) -> Result<Self, CliError> {
         let note = Note::parse(&signed.note).map_err(CliError::other)?;
         let key = signed.public_key.as_slice().try_into().map_err(|_| malformed())?;
-        Ok(Self { note, key: LogKey { name: None, key: PublicKey(key) }, tree_size })
+        let key = LogKey { name: None, key: PublicKey(key) };
+        Ok(Self { note, key, tree_size: signed.position })
     }
 }
 

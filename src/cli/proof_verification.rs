@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::{
     audit::{
-        LogKey, PROOF_HEADER, ProofFileError, ProvenRecord, TlogProof, checkpoint::CheckpointText,
-        decode_with_record,
+        LogKey, PROOF_HEADER, ProofFileError, ProvenRecord, Quorum, TlogProof,
+        checkpoint::CheckpointText, decode_with_record,
     },
     proto::{self, ActorKind, UserPoolEvent},
     telemetry::error_chain,
@@ -36,6 +36,8 @@ const NO_KEY: &str = "a proof is verified with the key of the log, obtained from
 struct Proven {
     events: Vec<UserPoolEvent>,
     checkpoint: CheckpointText,
+    /// The trusted witnesses that cosigned the checkpoint.
+    witnesses: Vec<String>,
 }
 
 /// Reads a file, or standard input for `-`, if it begins as a proof. If not, nothing of standard
@@ -73,10 +75,11 @@ fn read_if_proof(mut reader: impl BufRead) -> io::Result<Option<String>> {
 pub(super) fn verify_proofs(
     file: &str,
     key: Option<&LogKey>,
+    quorum: Option<&Quorum>,
     format: OutputFormat,
 ) -> Result<Outcome, CliError> {
     let key = key.ok_or_else(|| CliError::message(NO_KEY))?;
-    match verify(file, key) {
+    match verify(file, key, quorum) {
         Ok(proven) => {
             proven.print(format)?;
             Ok(Outcome::Success)
@@ -94,16 +97,22 @@ pub(super) fn verify_proofs(
 }
 
 /// Returns what the proofs in a file prove, or why they do not.
-fn verify(file: &str, key: &LogKey) -> Result<Proven, String> {
+fn verify(file: &str, key: &LogKey, quorum: Option<&Quorum>) -> Result<Proven, String> {
     let explain = |error: ProofFileError| error_chain(&error);
     let mut proven: Option<Proven> = None;
     for (number, proof) in (1..).zip(TlogProof::parse_all(file).map_err(explain)?) {
         let verified = proof.verify(key).map_err(explain);
         let ProvenRecord { record, checkpoint } =
             verified.map_err(|reason| format!("proof {number}: {reason}"))?;
+        let witnesses = quorum.map(|quorum| quorum.verify(&proof.checkpoint)).transpose();
+        let witnesses = witnesses.map_err(|error| format!("proof {number}: {error}"))?;
         let event = decode_with_record(&record).map_err(|error| error_chain(&error))?;
         match &mut proven {
-            None => proven = Some(Proven { events: vec![event], checkpoint }),
+            None => {
+                let witnesses = witnesses.unwrap_or_default();
+                let witnesses = witnesses.into_iter().map(str::to_owned).collect();
+                proven = Some(Proven { events: vec![event], checkpoint, witnesses });
+            }
             Some(proven) if proven.checkpoint == checkpoint => proven.events.push(event),
             Some(_) => {
                 return Err(format!(
@@ -126,6 +135,7 @@ impl Proven {
                 "size": tree.size.to_string(),
                 "root_hash": tree.root.to_string(),
                 "time": self.checkpoint.time(),
+                "witnesses": self.witnesses,
                 "proven": [self.statement()],
                 "not_proven": self.not_proven(),
                 "events": events?,
@@ -161,8 +171,13 @@ impl Proven {
             (_, events) => format!("{} events are", events.len()),
         };
         let time = self.checkpoint.time().map(|time| format!(" at {}", escape(time)));
+        let witnesses = match self.witnesses.as_slice() {
+            [] => String::new(),
+            names => format!(", and cosigned by {}", names.join(", ")),
+        };
         format!(
-            "{what} in the log {} of {} events, whose root hash was signed with the given key{}.",
+            "{what} in the log {} of {} events, whose root hash was signed with the given \
+             key{}{witnesses}.",
             escape(origin),
             tree.size,
             time.unwrap_or_default()
@@ -180,10 +195,14 @@ impl Proven {
 
     /// What is not proven, as clauses.
     fn not_proven(&self) -> Vec<String> {
-        let mut clauses = vec![
+        let same_log = if self.witnesses.is_empty() {
             "that the signer shows everyone the same log: compare its checkpoint with one that \
              others keep"
-                .to_owned(),
+        } else {
+            "that the signer shows everyone the same log, unless the witnesses are honest"
+        };
+        let mut clauses = vec![
+            same_log.to_owned(),
             "who made the change, from where and when: that is what the server recorded".to_owned(),
         ];
         clauses.push(match self.history() {

@@ -9,7 +9,7 @@ use crate::{
     audit::checkpoint,
     auth::{AccessKeySettings, CallerPattern, Grants},
     aws::{AwsApi, Origin},
-    server::{CheckpointInterval, Config, Server},
+    server::{CheckpointInterval, Config, Server, WitnessAddress},
     telemetry::{error_chain, logging, spans::Collector},
     transport::{Capacity, Endpoint, MaxConnectionAge},
     user_pool::Limits,
@@ -90,6 +90,11 @@ pub(super) struct ServeCommand {
         default_value = "1h"
     )]
     checkpoint_interval: CheckpointInterval,
+    /// Ask these witnesses to cosign each of these checkpoints, separated by commas: URL+NAME+HASH+KEY,
+    /// with the URL and the key that "userpool witness" prints. A witness that does not answer
+    /// delays nothing.
+    #[arg(long, env = "USERPOOL_WITNESS", value_name = "WITNESSES", value_delimiter = ',')]
+    witness: Vec<WitnessAddress>,
     /// Use this name for the log in checkpoints, such as example.com/userpool: without spaces and
     /// plus signs, and never changed. If omitted, userpool/ and the log ID.
     #[arg(long, env = "USERPOOL_CHECKPOINT_ORIGIN", value_name = "NAME")]
@@ -250,6 +255,7 @@ impl ServeCommand {
             },
             checkpoint_origin: self.checkpoint_origin,
             checkpoint_interval: self.checkpoint_interval,
+            witnesses: self.witness,
             connections: self.max_connections,
             max_connection_age: self.max_connection_age,
             metrics_listen: self.metrics_listen,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use crate::audit::{LogKey, Trust, TrustedCheckpoints};
+use crate::audit::{LogKey, Quorum, Trust, TrustedCheckpoints, WitnessKey};
 
 use super::{
     connection::ConnectionArgs,
@@ -22,11 +22,16 @@ const CHECKPOINT_WITH_PROOF: &str = "--checkpoint compares a log, but a proof ha
                                      of it; verify the server or an export with --checkpoint, and \
                                      the proof with --key alone";
 
+/// Why witnesses are not asked for with an export or a server.
+const WITNESS_WITHOUT_PROOF: &str = "--witness requires the cosignatures of a proof, which a server \
+                                     or an export does not have; name the file of a proof";
+
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit code: 0 if the history is valid, 1 if it is not.\n\nExamples:\n  userpool \
                   checkpoint > monday.json\n  userpool verify --checkpoint monday.json\n  userpool \
-                  verify --checkpoint monday.json november.jsonl.gz december.jsonl.gz"
+                  verify --checkpoint monday.json november.jsonl.gz december.jsonl.gz\n  userpool verify \
+                  event.tlog-proof --key key.pem --witness KEY1,KEY2,KEY3 --quorum 2"
 )]
 pub(super) struct VerifyCommand {
     /// Verify this file instead of a server: a proof of an event, which requires --key, or an
@@ -45,6 +50,13 @@ pub(super) struct VerifyCommand {
     /// the log of a proof. If omitted, the key of the trusted checkpoints is required.
     #[arg(long, value_name = "KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
     key: Option<LogKey>,
+    /// Require that the checkpoint of a proof is cosigned by these witnesses, separated by commas:
+    /// NAME+HASH+KEY, as "userpool witness" prints it.
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    witness: Vec<WitnessKey>,
+    /// Require cosignatures of only so many of the witnesses. If omitted, of all.
+    #[arg(long, value_name = "N", requires = "witness")]
+    quorum: Option<usize>,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -65,7 +77,14 @@ impl VerifyCommand {
             if !self.checkpoint.is_empty() {
                 return Err(CliError::message(CHECKPOINT_WITH_PROOF));
             }
-            return verify_proofs(&proofs, self.key.as_ref(), format);
+            let quorum = match self.witness {
+                witnesses if witnesses.is_empty() => None,
+                witnesses => Some(Quorum::new(witnesses, self.quorum).map_err(CliError::other)?),
+            };
+            return verify_proofs(&proofs, self.key.as_ref(), quorum.as_ref(), format);
+        }
+        if !self.witness.is_empty() {
+            return Err(CliError::message(WITNESS_WITHOUT_PROOF));
         }
         let key = self.key.map(|key| key.key);
         let trust = Trust::new(self.checkpoint, key).map_err(CliError::other)?;

@@ -5,13 +5,24 @@ use std::{
     convert::Infallible, future::pending, path::PathBuf, str::FromStr, sync::Arc, time::Duration,
 };
 
+use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use crate::{
     app::App,
-    audit::checkpoint::{self, Signer},
+    audit::{
+        Note, NoteSignature,
+        checkpoint::{self, Signer},
+    },
     event_log::{Head, Position},
+    proto::SignedCheckpoint,
+    telemetry::{
+        error_chain,
+        metrics::{CosignatureOutcome, WitnessMetrics},
+    },
 };
+
+use super::witness_client::{AskError, WitnessClient};
 
 /// The value that turns the interval off.
 const OFF: &str = "off";
@@ -50,7 +61,7 @@ impl Default for CheckpointInterval {
     }
 }
 
-/// Signs checkpoints, and appends them to a file.
+/// Signs checkpoints, asks witnesses to cosign them, and appends them to a file.
 #[derive(Debug)]
 pub(super) struct CheckpointPublisher {
     pub(super) app: Arc<App>,
@@ -58,31 +69,77 @@ pub(super) struct CheckpointPublisher {
     /// The file.
     pub(super) path: PathBuf,
     pub(super) interval: CheckpointInterval,
+    pub(super) witnesses: Vec<WitnessClient>,
+    pub(super) metrics: WitnessMetrics,
+}
+
+/// A checkpoint in the file.
+#[derive(Debug, Clone)]
+pub(super) struct Published {
+    head: Head,
+    note: Note,
+    signed: SignedCheckpoint,
 }
 
 impl CheckpointPublisher {
     /// Publishes a checkpoint after each interval, unless the log has not changed since the last
-    /// one. One that could not be written is published again after the next interval.
-    pub(super) async fn run(&self) -> Infallible {
+    /// one. One that could not be written is published again after the next interval. The last
+    /// one is published again with each new cosignature of a witness.
+    pub(super) async fn run(&mut self) -> Infallible {
         let Some(interval) = self.interval.0 else { return pending().await };
         let mut last = self.last_published();
         loop {
             sleep(interval).await;
             let head = self.app.history().head();
-            if head != last && head.position > Position::START {
-                last = self.publish().unwrap_or(last);
+            let is_published = last.as_ref().is_some_and(|last| last.head == head);
+            if !is_published && head.position > Position::START {
+                // Without cosignatures first: witnesses may take their time.
+                last = self.publish().or(last);
+            }
+            if let Some(last) = &mut last {
+                self.add_cosignatures(last).await;
             }
         }
     }
 
-    /// Publishes a checkpoint now. Returns the end of the log in it, if it was written.
-    pub(super) fn publish(&self) -> Option<Head> {
+    /// Publishes a checkpoint now, without cosignatures. Returns it if it was written.
+    pub(super) fn publish(&self) -> Option<Published> {
         let state = self.app.history().state();
         let signed = self.signer.sign(&state, self.app.source().now());
-        match checkpoint::append(&self.path, &signed) {
+        self.append(Published::parse(signed)?)
+    }
+
+    /// Asks all witnesses that have not cosigned a checkpoint at once, and publishes it with the
+    /// new cosignatures, if there are any.
+    async fn add_cosignatures(&mut self, last: &mut Published) {
+        let (history, metrics) = (self.app.history(), &self.metrics);
+        let Published { head, note, .. } = &*last;
+        let missing = self.witnesses.iter_mut().filter(|witness| !witness.has_cosigned(note));
+        let asked = join_all(missing.map(|witness| async move {
+            let cosigned = witness.cosign(history, note, head.position.0).await;
+            report(witness.name(), &cosigned, metrics);
+            cosigned.ok()
+        }));
+        let cosignatures: Vec<_> = asked.await.into_iter().flatten().collect();
+        if cosignatures.is_empty() {
+            return;
+        }
+        let mut cosigned = last.clone();
+        cosigned.note.signatures.extend(cosignatures);
+        cosigned.signed.note = cosigned.note.to_string();
+        if let Some(cosigned) = self.append(cosigned) {
+            self.signer.set_witnessed(cosigned.signed.clone());
+            *last = cosigned;
+        }
+    }
+
+    /// Appends a checkpoint to the file. Returns it if it was written.
+    fn append(&self, checkpoint: Published) -> Option<Published> {
+        let cosignatures = checkpoint.note.signatures.len().saturating_sub(1);
+        match checkpoint::append(&self.path, &checkpoint.signed) {
             Ok(()) => {
-                tracing::info!(position = %state.head.position, "checkpoint signed");
-                Some(state.head)
+                tracing::info!(position = %checkpoint.head.position, cosignatures, "checkpoint signed");
+                Some(checkpoint)
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot write the checkpoint");
@@ -91,11 +148,33 @@ impl CheckpointPublisher {
         }
     }
 
-    /// The end of the log in the last checkpoint in the file, if it has the key of this server.
-    fn last_published(&self) -> Head {
+    /// The last checkpoint in the file, if it has the key and the name of this log.
+    fn last_published(&self) -> Option<Published> {
+        let key = self.signer.note_key(self.app.history().state().log_id);
         // If the file cannot be read, writing it reports that.
-        let last = checkpoint::last(&self.path).ok().flatten();
-        let last = last.filter(|(_, key)| *key == self.signer.public_key());
-        last.map_or_else(Head::default, |(head, _)| head)
+        let last = Published::parse(checkpoint::last(&self.path).ok()??)?;
+        last.note.verify(&key).is_ok().then_some(last)
     }
+}
+
+impl Published {
+    /// `None` for a checkpoint without a note.
+    fn parse(signed: SignedCheckpoint) -> Option<Self> {
+        let head = checkpoint::verify(&signed).ok()?.head;
+        Some(Self { head, note: Note::parse(&signed.note).ok()?, signed })
+    }
+}
+
+/// Logs and counts what came of asking a witness.
+fn report(witness: &str, cosigned: &Result<NoteSignature, AskError>, metrics: &WitnessMetrics) {
+    let outcome = match cosigned {
+        Ok(_) => CosignatureOutcome::Cosigned,
+        Err(error) => {
+            let is_refusal = error.is_refusal();
+            let error = error_chain(error);
+            tracing::warn!(witness, error, "a witness did not cosign the checkpoint");
+            if is_refusal { CosignatureOutcome::Refused } else { CosignatureOutcome::Failed }
+        }
+    };
+    metrics.count(witness, outcome);
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::CheckpointInterval;
+use super::{CheckpointInterval, WitnessAddress};
 use crate::{
     app,
     audit::checkpoint,
@@ -34,6 +34,8 @@ pub struct Config {
     pub checkpoint_origin: Option<checkpoint::Origin>,
     /// How often a checkpoint is signed and kept.
     pub checkpoint_interval: CheckpointInterval,
+    /// The witnesses that are asked to cosign each of these checkpoints.
+    pub witnesses: Vec<WitnessAddress>,
     /// The maximum number of open connections; lowered if `ulimit -n` is lower.
     pub connections: usize,
     /// How long a connection may be open.
@@ -76,6 +78,7 @@ impl Config {
             clock: app::ClockSettings::default(),
             checkpoint_origin: None,
             checkpoint_interval: CheckpointInterval::default(),
+            witnesses: Vec::new(),
             connections: 10_000,
             max_connection_age: MaxConnectionAge::default(),
             capacity: Capacity::default(),

@@ -14,6 +14,7 @@ use super::{
     config_warning,
     data_dir::DataDir,
     error::{ServerError, cannot_listen},
+    witness_client::WitnessAddress,
 };
 
 impl Config {
@@ -41,6 +42,19 @@ impl Config {
             }
             Reach::Network | Reach::Machine | Reach::File => Ok(()),
         }
+    }
+
+    /// Checks that no witness would cosign a checkpoint twice: a note with two signatures of one
+    /// key is malformed.
+    pub(super) fn check_witnesses(&self) -> Result<(), ServerError> {
+        for (index, second) in self.witnesses.iter().enumerate() {
+            let is_same = |first: &&WitnessAddress| first.key.is_same_witness(&second.key);
+            if let Some(first) = self.witnesses.iter().take(index).find(is_same) {
+                let (first, second) = (Box::new(first.clone()), Box::new(second.clone()));
+                return Err(ServerError::RepeatedWitness { first, second });
+            }
+        }
+        Ok(())
     }
 
     /// Warns if callers on other machines have every role, because none is granted.
@@ -81,6 +95,7 @@ impl Config {
         problems.extend(keys.and_then(Result::err).map(ServerError::from));
         let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
         problems.extend(data_dir.err());
+        problems.extend(self.check_witnesses().err());
         problems.extend(self.tracer().err().map(ServerError::from));
         problems.extend(config_warning::all(self, &reaches).into_iter().map(ServerError::from));
         problems

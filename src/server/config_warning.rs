@@ -34,6 +34,9 @@ pub enum ConfigWarning {
         /// The setting.
         setting: &'static str,
     },
+    /// There are witnesses, but no checkpoints that they are asked to cosign.
+    #[error("--witness has no effect with --checkpoint-interval off: set an interval, such as 1h")]
+    IdleWitnesses,
     /// A role is granted to a kind of caller that cannot reach the server.
     #[error("--{setting} grants a role to {kind} callers, but there are none: {reason}")]
     NoSuchCallers {
@@ -52,6 +55,9 @@ pub(super) fn all(config: &Config, reaches: &[Reach]) -> Vec<ConfigWarning> {
     let mut all = zero_limits(config);
     all.extend(shared_endpoints(config));
     all.extend(settings_without_aws_listener(config));
+    if config.checkpoint_interval.0.is_none() && !config.witnesses.is_empty() {
+        all.push(ConfigWarning::IdleWitnesses);
+    }
     if !reaches.is_empty() {
         all.extend(grants_without_callers(config, reaches));
     }

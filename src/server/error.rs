@@ -13,7 +13,7 @@ use crate::{
     transport::{Endpoint, TlsError},
 };
 
-use super::{ConfigWarning, data_dir::DataDirError};
+use super::{ConfigWarning, WitnessAddress, data_dir::DataDirError};
 
 /// Why a server could not start, or stopped.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,17 @@ pub enum ServerError {
     /// The key that signs checkpoints cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Two of the witnesses are one.
+    #[error(
+        "--witness has {first} and {second}, whose names or keys are equal, so they are one \
+         witness: remove one of them"
+    )]
+    RepeatedWitness {
+        /// A witness.
+        first: Box<WitnessAddress>,
+        /// Another.
+        second: Box<WitnessAddress>,
+    },
     /// Spans cannot be sent.
     #[error(transparent)]
     Spans(#[from] SpansError),

@@ -11,8 +11,11 @@ mod error;
 mod gauges;
 mod grpc_server;
 mod monitoring;
+mod plain_http;
 #[cfg(test)]
 mod tests;
+mod witness_client;
+mod witness_server;
 
 use std::{future::pending, path::Path, sync::Arc};
 
@@ -38,12 +41,15 @@ use self::{
     error::cannot_listen,
     grpc_server::{GrpcServer, Security},
     monitoring::Monitoring,
+    witness_client::WitnessClient,
 };
 pub use self::{
     checkpoint_publisher::{CheckpointInterval, CheckpointIntervalError},
     config::Config,
     config_warning::ConfigWarning,
     error::ServerError,
+    witness_client::{WitnessAddress, WitnessAddressError},
+    witness_server::WitnessServer,
 };
 
 /// A started server. Dropping it stops it at once.
@@ -118,7 +124,7 @@ impl Server {
     /// Acknowledged commands are durable in all cases.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         // On an early return, these are dropped in reverse order.
-        let Self { data_dir, checkpoints, app, listeners } = self;
+        let Self { data_dir, mut checkpoints, app, listeners } = self;
         let Listeners { mut grpc, mut aws, reload_task, tracer, monitoring, .. } = listeners;
         let failure = tokio::select! {
             result = grpc.accept.join() => return result.map_err(ServerError::from),
@@ -189,6 +195,7 @@ struct Startup {
 
 impl Startup {
     async fn listen(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
+        config.check_witnesses()?;
         let tracer = config.tracer()?;
         let listener = bind(&config.listen).await?;
         config.check_tls(listener.reach())?;
@@ -289,7 +296,12 @@ impl Startup {
         let Self { listeners, gate, aws_gate, metrics, config, source } = self;
         let data_dir = config.data_dir;
         let (path, interval) = (data_dir::checkpoints(&data_dir), config.checkpoint_interval);
-        let Config { region, limits, cache, clock, .. } = config;
+        let Config { region, limits, cache, clock, witnesses, .. } = config;
+        let witnesses: Vec<_> = witnesses.into_iter().map(WitnessClient::new).collect();
+        for witness in &witnesses {
+            metrics.witnesses.create(witness.name());
+        }
+        let witness_metrics = metrics.witnesses.clone();
         let (app_metrics, tracer) = (metrics.app.clone(), listeners.tracer.clone());
         let settings = Settings { region, limits, cache, clock, metrics: app_metrics, tracer };
         gauges::register_log(&metrics, log.head());
@@ -301,8 +313,14 @@ impl Startup {
         gate.open(Services::new(&operations)?);
         aws_gate.open(operations);
         listeners.grpc.set_phase(Phase::Serving);
-        let publisher = Arc::clone(&app);
-        let checkpoints = CheckpointPublisher { app: publisher, signer, path, interval };
+        let checkpoints = CheckpointPublisher {
+            app: Arc::clone(&app),
+            signer,
+            path,
+            interval,
+            witnesses,
+            metrics: witness_metrics,
+        };
         Ok(Server { listeners, app, checkpoints, data_dir: None })
     }
 }

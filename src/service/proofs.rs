@@ -20,7 +20,8 @@ impl Operations {
     ) -> Result<GetSignedCheckpointResponse, Error> {
         self.check_min_position(parse_min_position(request.min_position)?)?;
         let checkpoint = self.sign(&self.app.history().state());
-        Ok(GetSignedCheckpointResponse { checkpoint: Some(checkpoint) })
+        let witnessed = self.signer.witnessed();
+        Ok(GetSignedCheckpointResponse { checkpoint: Some(checkpoint), witnessed })
     }
 
     pub(crate) fn get_checkpoint_key(&self) -> GetCheckpointKeyResponse {

@@ -4,12 +4,21 @@ use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, RevokedCertParams, SanType,
     SerialNumber, date_time_ymd,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    },
 };
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
@@ -133,6 +142,19 @@ impl Authority {
 impl IssuedCertificate {
     pub(crate) fn identity(&self) -> Identity {
         Identity::from_pem(&self.certificate, &self.key)
+    }
+
+    /// Accepts TLS connections.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key");
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.expect("a certificate")], key)
+            .expect("a pair");
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// Writes both into a directory and replaces existing ones.

@@ -25,6 +25,7 @@ mod user_pools;
 mod verify;
 mod watch;
 mod widths;
+mod witnesses;
 
 use std::{
     io::Write as _,

@@ -7,6 +7,8 @@ mod published;
 mod server;
 mod tiles;
 mod trees;
+pub(crate) mod witness_servers;
+mod witnesses;
 
 use std::{collections::HashMap, convert::Infallible};
 

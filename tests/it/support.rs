@@ -98,15 +98,16 @@ impl TestServer {
 
     /// The same, on a data directory that another server has left.
     pub(crate) async fn start_in(directory: TempDir) -> Self {
-        let source = Arc::new(FixedSource::default());
-        let ready =
-            Server::start(config(directory.path()), Arc::<FixedSource>::clone(&source)).await;
-        Self::serve(ready.expect("a server"), Some(directory), source)
+        Self::with_in(directory, |_| ()).await
     }
 
-    /// The same, with other settings.
+    /// A server with an empty data directory of its own, and with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let directory = TempDir::new().expect("a directory");
+        Self::with_in(TempDir::new().expect("a directory"), change).await
+    }
+
+    /// The same, on a data directory that another server has left.
+    pub(crate) async fn with_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(directory.path());
         change(&mut config);
         let source = Arc::new(FixedSource::default());

@@ -100,6 +100,14 @@ impl ConsistencyQuery {
     }
 }
 
+impl ConsistencyQuery {
+    /// Asks for the proof from a tree of this size to a newer one.
+    #[must_use]
+    pub const fn between(old: u64, new: u64) -> Self {
+        Self { old, new: Some(new) }
+    }
+}
+
 impl History {
     /// Proves that an event is in the log.
     ///

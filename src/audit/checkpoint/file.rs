@@ -6,8 +6,7 @@ use std::{
 };
 
 use crate::{
-    audit::ed25519::KeyPair,
-    event_log::Head,
+    audit::{ed25519::KeyPair, note::Note},
     fs::{read_optional, write_atomic},
     proto::{self, SignedCheckpoint},
 };
@@ -41,22 +40,33 @@ pub fn public_key(key: &Path, checkpoints: &Path) -> Result<Option<[u8; 32]>, Ke
     Ok(Some(pair.public_key))
 }
 
-/// The last valid checkpoint in the file at `path`, if there is one: the end of the log, and the
-/// key that signed it.
+/// The last valid checkpoint in the file at `path`, if there is one.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn last(path: &Path) -> io::Result<Option<(Head, [u8; 32])>> {
-    let Some(lines) = read_optional(path)? else { return Ok(None) };
-    let parse = |line: &str| {
-        let checkpoint: SignedCheckpoint = proto::from_json(line).ok()?;
-        let head = verify(&checkpoint).ok()?.head;
-        Some((head, checkpoint.public_key.as_slice().try_into().ok()?))
-    };
-    Ok(String::from_utf8_lossy(&lines).lines().rev().find_map(parse))
+pub fn last(path: &Path) -> io::Result<Option<SignedCheckpoint>> {
+    find_last(path, |_| true)
 }
 
 /// The key that signed the last valid checkpoint in the file at `path`, if there is one.
 pub(super) fn last_key(path: &Path) -> io::Result<Option<[u8; 32]>> {
-    Ok(last(path)?.map(|(_, key)| key))
+    Ok(last(path)?.and_then(|checkpoint| checkpoint.public_key.as_slice().try_into().ok()))
+}
+
+/// The last valid checkpoint in the file at `path` that a witness cosigned.
+pub(super) fn last_witnessed(path: &Path) -> io::Result<Option<SignedCheckpoint>> {
+    find_last(path, |checkpoint| {
+        Note::parse(&checkpoint.note).is_ok_and(|note| note.signatures.len() > 1)
+    })
+}
+
+/// The last valid checkpoint of the file at `path` for which this is true.
+fn find_last(
+    path: &Path,
+    predicate: impl Fn(&SignedCheckpoint) -> bool,
+) -> io::Result<Option<SignedCheckpoint>> {
+    let Some(lines) = read_optional(path)? else { return Ok(None) };
+    let lines = String::from_utf8_lossy(&lines);
+    let mut checkpoints = lines.lines().rev().filter_map(|line| proto::from_json(line).ok());
+    Ok(checkpoints.find(|checkpoint| predicate(checkpoint) && verify(checkpoint).is_ok()))
 }

@@ -1,6 +1,11 @@
 //! The signer of checkpoints: the key of a data directory, and the name of its log.
 
-use std::{fmt, fs, path::Path, str::FromStr};
+use std::{
+    fmt,
+    path::Path,
+    str::FromStr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use chrono::{DateTime, Utc};
 
@@ -11,11 +16,14 @@ use crate::{
         public_key::PublicKey,
     },
     event_log::LogId,
-    fs::{public_mode, write_atomic},
     proto::{self, SignedCheckpoint},
 };
 
-use super::{KeyError, LogState, file::last_key, text};
+use super::{
+    KeyError, LogState, create_key,
+    file::{last_key, last_witnessed},
+    read_key, text,
+};
 
 /// What the names of logs without a name of their own begin with.
 const ORIGIN_PREFIX: &str = "userpool/";
@@ -27,6 +35,8 @@ const EMPTY: &str = "empty";
 pub struct Signer {
     pair: KeyPair,
     origin: Option<Origin>,
+    /// The newest checkpoint that witnesses cosigned.
+    witnessed: Mutex<Option<SignedCheckpoint>>,
 }
 
 /// The name of a log in its checkpoints, which the operator chose.
@@ -47,26 +57,16 @@ impl Signer {
     pub fn open(path: &Path, checkpoints: &Path) -> Result<Self, KeyError> {
         let io_error = |source| KeyError::Io { path: checkpoints.to_owned(), source };
         let last_key = last_key(checkpoints).map_err(io_error)?;
-        let wrong_key =
-            || KeyError::WrongKey { key: path.to_owned(), checkpoints: checkpoints.to_owned() };
-        let io_error = |source| KeyError::Io { path: path.to_owned(), source };
-        if !path.try_exists().map_err(io_error)? {
-            if last_key.is_some() {
-                return Err(wrong_key());
+        let pair = match read_key(path)? {
+            Some(pair) if last_key.is_none_or(|key| key == pair.public_key) => pair,
+            None if last_key.is_none() => create_key(path)?,
+            Some(_) | None => {
+                let (key, checkpoints) = (path.to_owned(), checkpoints.to_owned());
+                return Err(KeyError::WrongKey { key, checkpoints });
             }
-            let (pair, pem) = KeyPair::generate().ok_or(KeyError::Randomness)?;
-            write_atomic(path, pem.as_bytes(), 0o600).map_err(io_error)?;
-            return Ok(Self { pair, origin: None });
-        }
-        if public_mode(path).map_err(io_error)?.is_some() {
-            return Err(KeyError::Exposed(path.to_owned()));
-        }
-        let pem = fs::read(path).map_err(io_error)?;
-        let pair = KeyPair::from_pem(&pem).ok_or_else(|| KeyError::NotAKey(path.to_owned()))?;
-        if last_key.is_some_and(|key| key != pair.public_key) {
-            return Err(wrong_key());
-        }
-        Ok(Self { pair, origin: None })
+        };
+        let witnessed = last_witnessed(checkpoints).map_err(io_error)?;
+        Ok(Self { pair, origin: None, witnessed: Mutex::new(witnessed) })
     }
 
     /// Gives the log a name. Without one, its ID is part of its name.
@@ -96,6 +96,21 @@ impl Signer {
             root_hash: state.root.0.to_vec(),
             note: Note { text, signatures: vec![line] }.to_string(),
         }
+    }
+
+    /// The newest checkpoint that at least one witness cosigned.
+    #[must_use]
+    pub fn witnessed(&self) -> Option<SignedCheckpoint> {
+        self.witnessed_slot().clone()
+    }
+
+    /// Replaces the newest checkpoint that a witness cosigned.
+    pub fn set_witnessed(&self, checkpoint: SignedCheckpoint) {
+        *self.witnessed_slot() = Some(checkpoint);
+    }
+
+    fn witnessed_slot(&self) -> MutexGuard<'_, Option<SignedCheckpoint>> {
+        self.witnessed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key that verifies the notes of a log with this ID.

@@ -127,6 +127,12 @@ fn subtree<N: Nodes>(nodes: &N, leaves: Range<u64>) -> Result<Hash, N::Error> {
 }
 
 impl TreeHead {
+    /// The tree without leaves.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self { size: 0, root: empty_root() }
+    }
+
     /// Checks that a record is the leaf with this index.
     ///
     /// # Errors
@@ -158,7 +164,8 @@ impl TreeHead {
         let (older, newer) = (old.to_ct_merkle()?, self.to_ct_merkle()?);
         if old.size == 0 {
             // Every tree continues the empty one.
-            let is_right = hashes.is_empty() && old.root == empty_root();
+            let is_empty = |tree: &Self| tree.root == empty_root();
+            let is_right = hashes.is_empty() && is_empty(old) && (self.size > 0 || is_empty(self));
             return if is_right { Ok(()) } else { Err(ProofError::NotContinued) };
         }
         let proof = ConsistencyProof::try_from_bytes(concat(hashes));

@@ -15,6 +15,7 @@ mod registrar;
 mod rpc;
 mod server;
 mod watchers;
+mod witnesses;
 
 use std::{
     fmt,
@@ -32,6 +33,7 @@ pub use self::{
     rpc::{Method, RpcCall, Rpcs, code_name},
     server::{OpenConnection, ServerMetrics},
     watchers::{Watcher, Watchers},
+    witnesses::{CosignatureOutcome, WitnessMetrics},
 };
 
 /// The content type of the text: `OpenMetrics`, which Prometheus asks for.
@@ -51,6 +53,8 @@ pub struct Metrics {
     pub aws: AwsMetrics,
     /// The certificates, and the reloads of their files.
     pub credentials: CredentialMetrics,
+    /// The witnesses that cosign checkpoints.
+    pub witnesses: WitnessMetrics,
     /// Refused calls and connections.
     pub refused: RefusalCounters,
     registry: Registry,
@@ -78,10 +82,12 @@ impl Metrics {
         let aws = AwsMetrics::default();
         aws.register(&mut registry);
         credentials.register(&mut registry);
+        let witnesses = WitnessMetrics::default();
+        witnesses.register(&mut registry);
         refused.register(&mut registry);
         registry.register_collector(Box::new(process::Process));
         let gauges = Mutex::default();
-        Self { rpcs, log, app, server, aws, credentials, refused, registry, gauges }
+        Self { rpcs, log, app, server, aws, credentials, witnesses, refused, registry, gauges }
     }
 
     /// Calls `update` before each scrape, to set gauges that are cheaper to look up than to

@@ -4,7 +4,7 @@
 //! That provider has no setting for the endpoint of Cognito. So a proxy ends its TLS
 //! connections to AWS and forwards what is in them.
 
-use std::{fs, net::SocketAddr, path::Path, sync::Arc};
+use std::{fs, net::SocketAddr, path::Path};
 
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
@@ -14,16 +14,9 @@ use tokio::{
     process::Command,
     task::AbortHandle,
 };
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-    },
-};
+use tokio_rustls::TlsAcceptor;
 
-use crate::tools;
+use crate::{authority::IssuedCertificate, tools};
 
 use super::clients::{Server, run};
 
@@ -42,15 +35,8 @@ impl Proxy {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new([HOST.to_owned()]).expect("a name");
         let certificate = params.self_signed(&key).expect("a certificate").pem();
-        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).expect("one")];
-        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).expect("a key");
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .expect("a pair");
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let issued = IssuedCertificate { certificate, key: key.serialize_pem() };
+        let acceptor = issued.acceptor();
         let behind = server.url.strip_prefix("http://").expect("an address").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -60,7 +46,7 @@ impl Proxy {
                 tokio::spawn(forward(socket, acceptor.clone(), behind.clone()));
             }
         });
-        Self { address, certificate, serving: serving.abort_handle() }
+        Self { address, certificate: issued.certificate, serving: serving.abort_handle() }
     }
 }
 

@@ -66,7 +66,7 @@ impl UserPoolHistoryService for DishonestServer {
         _request: Request<GetSignedCheckpointRequest>,
     ) -> Result<Response<GetSignedCheckpointResponse>, Status> {
         let checkpoint = Some(self.signed.clone());
-        Ok(Response::new(GetSignedCheckpointResponse { checkpoint }))
+        Ok(Response::new(GetSignedCheckpointResponse { checkpoint, witnessed: None }))
     }
 
     async fn list_user_pool_events(

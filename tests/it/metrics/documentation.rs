@@ -22,13 +22,18 @@ const DASHBOARD: &str = "deploy/grafana/userpool.json";
 const METRICS_PAGE: &str = "docs/reference/metrics.md";
 const ALERTS_PAGE: &str = "docs/operating/alerts.md";
 
-/// The metrics of a server with certificates after some calls.
+/// Nobody serves there.
+const WITNESS: &str =
+    "http://127.0.0.1:9+witness.example+0af185d4+BKeSvIIDJ8P4GrE/ZCspBqymozoHsLsntuni7edjbXMY";
+
+/// The metrics of a server with a witness and with certificates after some calls.
 async fn after_traffic() -> Reading {
     let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
     let certificates = tls::tls(&authority, files.path(), Some(false));
     let server = TestServer::with(|config| {
         config.metrics_listen = Some(free());
         config.tls = Some(certificates);
+        config.witnesses = vec![WITNESS.parse().expect("an address")];
     })
     .await;
     let address = server.endpoint.to_string();

@@ -85,6 +85,23 @@ async fn a_grant_that_no_caller_can_match_is_reported() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn witnesses_that_can_do_nothing_are_reported() {
+    let keys = [
+        "w1+1849fa6c+BKeSvIIDJ8P4GrE/ZCspBqymozoHsLsntuni7edjbXMY",
+        "w2+88226ce0+BKeSvIIDJ8P4GrE/ZCspBqymozoHsLsntuni7edjbXMY",
+    ];
+    let [first, second] = keys.map(|key| format!("--witness=https://witness.example+{key}"));
+    assert_eq!(objections(&[&first]).await, [""; 0]);
+    let same = objections(&[&first, &second]).await.join("\n");
+    assert!(same.starts_with("userpool: --witness has https://witness.example/+w1+"), "{same}");
+    assert!(same.ends_with("so they are one witness: remove one of them"), "{same}");
+    let idle = objections(&[&first, "--checkpoint-interval=off"]).await;
+    let expected = "userpool: --witness has no effect with --checkpoint-interval off: set an \
+                    interval, such as 1h";
+    assert_eq!(idle, [expected]);
+}
+
 /// The warnings about such settings, one per line.
 async fn objections(settings: &[&str]) -> Vec<String> {
     let files = TempDir::new().expect("a directory");

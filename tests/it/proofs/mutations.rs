@@ -17,7 +17,7 @@ use crate::{random::Random, support::event_body};
 /// How many records the log has.
 const RECORDS: u64 = 300;
 /// How many changes are tried of each document.
-const MUTATIONS: usize = 1000;
+pub(super) const MUTATIONS: usize = 1000;
 
 /// A log, its checkpoint and the key for it.
 struct Signed {
@@ -68,7 +68,7 @@ impl Signed {
 }
 
 /// The text with one change; another text than before.
-fn mutated(text: &str, random: &mut Random) -> String {
+pub(super) fn mutated(text: &str, random: &mut Random) -> String {
     loop {
         let mut bytes = text.as_bytes().to_vec();
         let place = random.below(bytes.len());

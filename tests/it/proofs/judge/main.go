@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	cosignature "github.com/transparency-dev/formats/note"
 	"github.com/transparency-dev/merkle/proof"
 	"github.com/transparency-dev/merkle/rfc6962"
 	"golang.org/x/mod/sumdb/note"
@@ -49,6 +50,13 @@ type question struct {
 		Origin string
 		Size   int64
 		Root   tlog.Hash
+	}
+	// A checkpoint that all these witnesses cosigned at this time.
+	Cosigned *struct {
+		Note      string
+		Key       string
+		Witnesses []string
+		Time      int64
 	}
 	// A directory in the format tlog-tiles.
 	Tiles *tiles
@@ -160,6 +168,38 @@ func judgeFile(text, key string) error {
 	return judgeInclusion(record, index, size, root, hashes)
 }
 
+func judgeCosigned(text, key string, witnesses []string, at int64) error {
+	log, err := note.NewVerifier(key)
+	if err != nil {
+		return err
+	}
+	verifiers := []note.Verifier{log}
+	for _, witness := range witnesses {
+		verifier, err := cosignature.NewVerifierForCosignatureV1(witness)
+		if err != nil {
+			return err
+		}
+		verifiers = append(verifiers, verifier)
+	}
+	opened, err := note.Open([]byte(text), note.VerifierList(verifiers...))
+	if err != nil {
+		return err
+	}
+	if len(opened.Sigs) != len(verifiers) || len(opened.UnverifiedSigs) > 0 {
+		return errors.New("not all of them cosigned it")
+	}
+	for _, signature := range opened.Sigs {
+		if signature.Name == log.Name() {
+			continue
+		}
+		time, err := cosignature.CoSigV1Timestamp(signature)
+		if err != nil || time.Unix() != at {
+			return fmt.Errorf("cosigned at %v: %v", time, err)
+		}
+	}
+	return nil
+}
+
 // A directory with a checkpoint, tiles and perhaps bundles of records.
 type tiles struct {
 	Directory string
@@ -261,6 +301,8 @@ func judge(line []byte) error {
 			err = errors.New("the checkpoint states something else")
 		}
 		return err
+	case q.Cosigned != nil:
+		return judgeCosigned(q.Cosigned.Note, q.Cosigned.Key, q.Cosigned.Witnesses, q.Cosigned.Time)
 	case q.Tiles != nil:
 		return q.Tiles.judge()
 	case q.File != nil:

@@ -1,0 +1,129 @@
+//! Proofs that witnesses vouch for, and the command of a witness.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
+
+use tempfile::TempDir;
+use userpool::audit::Note;
+
+use super::{create, run, run_with, userpool};
+use crate::{
+    authority::Authority,
+    process::{Process, serve as serve_command},
+    proofs::witness_servers::{Front, TestWitness, key_of, serve, wait_for_witnessed, witnessed},
+    support::TestServer,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_is_verified_with_a_quorum_of_witnesses() {
+    let server = TestServer::start().await;
+    let people = create(&server, "people").await;
+    let log = key_of(&server).await;
+    let refused = run(&server, &["proof", "--witnessed", "1"]).await;
+    assert!(refused.stderr.contains("no witness has cosigned a checkpoint"), "{refused:?}");
+    let directory = server.stop().await;
+    let first = TestWitness::start("witness.example/w1", &log).await;
+    let second = TestWitness::start("witness.example/w2", &log).await;
+    let server = serve(directory, vec![first.address()]).await;
+    wait_for_witnessed(&server, 1).await;
+
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("event.tlog-proof");
+    let path = file.to_str().expect("UTF-8");
+    let key = log.to_string();
+    let (first_key, second_key) = (first.key.to_string(), second.key.to_string());
+    let both = format!("{first_key},{second_key}");
+    let verify = async |arguments: &[&str]| {
+        run_with("127.0.0.1:9", &[&["verify", path, "--key", &key], arguments].concat(), "").await
+    };
+    for arguments in [vec!["1"], vec!["--pool", &people]] {
+        let proof = run(&server, &[&["proof", "--witnessed"], arguments.as_slice()].concat()).await;
+        assert_eq!(proof.code, 0, "{proof:?}");
+        fs::write(&file, &proof.stdout).expect("written");
+        for accepted in [vec!["--witness", &first_key], vec!["--witness", &both, "--quorum", "1"]] {
+            let verified = verify(&accepted).await;
+            assert_eq!(verified.code, 0, "{verified:?}");
+            let expected = ", and cosigned by witness.example/w1.\n";
+            assert!(verified.stdout.contains(expected), "{verified:?}");
+        }
+        for refused in [vec!["--witness", &both], vec!["--witness", &second_key]] {
+            let refused = verify(&refused).await;
+            assert_eq!(refused.code, 1, "{refused:?}");
+            let expected = "missing: witness.example/w2";
+            assert!(refused.stdout.starts_with("INVALID: "), "{refused:?}");
+            assert!(refused.stdout.contains(expected), "{refused:?}");
+        }
+    }
+    let impossible = verify(&["--witness", &first_key, "--quorum", "2"]).await;
+    assert!(impossible.stderr.contains("a quorum of 2 needs"), "{impossible:?}");
+    // The key of a log is not that of a witness, nor the other way round.
+    assert_eq!(verify(&["--witness", &key]).await.code, 2);
+    let swapped = ["verify", path, "--key", &first_key];
+    assert_eq!(run_with("127.0.0.1:9", &swapped, "").await.code, 2);
+    let without_proof = run(&server, &["verify", "--witness", &first_key]).await;
+    assert!(without_proof.stderr.contains("name the file of a proof"), "{without_proof:?}");
+    let note = run(&server, &["checkpoint", "--witnessed", "--note"]).await.stdout;
+    assert!(note.contains("\n— witness.example/w1 "), "{note}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_of_a_witness_prints_its_key() {
+    let server = TestServer::start().await;
+    create(&server, "people").await;
+    let log = key_of(&server).await.to_string();
+    let directory = TempDir::new().expect("a directory");
+    let at = directory.path().to_str().expect("UTF-8");
+    let arguments = ["witness", "--name", "witness.example", "--listen", "127.0.0.1:0"];
+    let mut printed = Vec::new();
+    for _ in 0..2 {
+        let mut command = userpool("127.0.0.1:9", &arguments);
+        command.args(["--data-dir", at, "--log", &log]).stdout(Stdio::piped());
+        let mut witness = command.spawn().expect("it starts");
+        let mut lines = BufReader::new(witness.stdout.take().expect("a pipe")).lines();
+        let listening = lines.next().expect("a line").expect("text");
+        assert!(listening.starts_with("userpool witness listening on 127.0.0.1:"), "{listening}");
+        printed.push(lines.next().expect("a line").expect("text"));
+        witness.kill().expect("killed");
+        witness.wait().expect("ended");
+    }
+    assert!(printed[0].starts_with("key witness.example+"), "{printed:?}");
+    assert_eq!(printed[0], printed[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_is_asked_over_tls() {
+    let server = TestServer::start().await;
+    create(&server, "people").await;
+    let log = key_of(&server).await;
+    let directory = server.stop().await;
+    let witness = TestWitness::start("witness.example", &log).await;
+    let (trusted, other) = (Authority::new("trusted"), Authority::new("other"));
+    let front = Front::of(&witness, Some(trusted.server().acceptor())).await;
+    front.open();
+    let start = async |authority: &Authority| {
+        let authorities = directory.path().join("authorities.pem");
+        fs::write(&authorities, &authority.pem).expect("written");
+        let mut command = serve_command(directory.path());
+        command.args(["--listen=127.0.0.1:0", "--checkpoint-interval=1s", "--witness"]);
+        command.arg(front.address("https").to_string()).env("SSL_CERT_FILE", &authorities);
+        Process::from(&mut command).await
+    };
+    // Nothing is sent to a server that no authority of the machine vouches for.
+    let server = start(&other).await;
+    front.wait_for_dropped(2).await;
+    let ended = server.terminate("TERM").await;
+    assert!(ended.stderr.contains("invalid peer certificate: UnknownIssuer"), "{}", ended.stderr);
+
+    let server = start(&trusted).await;
+    let signed = loop {
+        if let Some(signed) = witnessed(server.channel().await).await {
+            break signed;
+        }
+    };
+    let note = Note::parse(&signed.note).expect("a note");
+    witness.key.verify(&note).expect("cosigned");
+    server.terminate("TERM").await;
+}
