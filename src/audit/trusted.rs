@@ -143,14 +143,30 @@ impl TrustedCheckpoints {
         if let Some(checkpoint) = text.to_str().and_then(LogCheckpoint::from_anchor) {
             return Ok(Self(vec![checkpoint]));
         }
-        let bytes = fs::read(text).map_err(|error| error.to_string())?;
+        let mut bytes = fs::read(text).map_err(|error| error.to_string())?;
+        if let Err(error) = str::from_utf8(&bytes)
+            && error.error_len().is_none()
+        {
+            // The last line ends inside of a character.
+            bytes.truncate(error.valid_up_to());
+        }
         let json = proto::decode_json(bytes).map_err(|error| error.to_string())?;
         let mut documents = serde_json::Deserializer::from_str(&json).into_iter::<Value>();
         let (mut checkpoints, mut start) = (Vec::new(), 0);
         while let Some(document) = documents.next() {
-            let document = document.map_err(|error| JsonError::from(error).to_string())?;
-            let is_response = document.get("checkpoint").is_some();
             let (before, rest) = json.split_at(start);
+            let document = match document {
+                // A server was writing its last line, or stopped while it wrote it.
+                Err(error)
+                    if error.is_eof()
+                        && !checkpoints.is_empty()
+                        && !rest.trim_start().contains('\n') =>
+                {
+                    break;
+                }
+                document => document.map_err(|error| JsonError::from(error).to_string())?,
+            };
+            let is_response = document.get("checkpoint").is_some();
             let end = documents.byte_offset();
             let text = rest.get(..end.saturating_sub(start)).unwrap_or_default();
             let lines = before.matches('\n').count();

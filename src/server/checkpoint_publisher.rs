@@ -2,11 +2,12 @@
 //! directory: what an auditor compares with.
 
 use std::{
-    convert::Infallible, future::pending, path::PathBuf, str::FromStr, sync::Arc, time::Duration,
+    convert::Infallible, future::pending, io, path::PathBuf, str::FromStr, sync::Arc,
+    time::Duration,
 };
 
 use futures_util::future::join_all;
-use tokio::time::sleep;
+use tokio::{sync::Mutex, task, time::sleep};
 
 use crate::{
     app::App,
@@ -18,7 +19,7 @@ use crate::{
     proto::SignedCheckpoint,
     telemetry::{
         error_chain,
-        metrics::{CosignatureOutcome, WitnessMetrics},
+        metrics::{CheckpointMetrics, CosignatureOutcome},
     },
 };
 
@@ -26,7 +27,7 @@ use super::witness_client::{AskError, WitnessClient};
 
 /// The value that turns the interval off.
 const OFF: &str = "off";
-/// The shortest interval: the file of the checkpoints is written again for each.
+/// The shortest interval: the file of the checkpoints grows with each.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The time between two checkpoints. `None`: only at each stop.
@@ -66,11 +67,11 @@ impl Default for CheckpointInterval {
 pub(super) struct CheckpointPublisher {
     pub(super) app: Arc<App>,
     pub(super) signer: Arc<Signer>,
-    /// The file.
-    pub(super) path: PathBuf,
+    /// The file. Locked while it is written.
+    pub(super) path: Arc<Mutex<PathBuf>>,
     pub(super) interval: CheckpointInterval,
     pub(super) witnesses: Vec<WitnessClient>,
-    pub(super) metrics: WitnessMetrics,
+    pub(super) metrics: CheckpointMetrics,
 }
 
 /// A checkpoint in the file.
@@ -87,14 +88,14 @@ impl CheckpointPublisher {
     /// one is published again with each new cosignature of a witness.
     pub(super) async fn run(&mut self) -> Infallible {
         let Some(interval) = self.interval.0 else { return pending().await };
-        let mut last = self.last_published();
+        let mut last = self.last_published().await;
         loop {
             sleep(interval).await;
             let head = self.app.history().head();
             let is_published = last.as_ref().is_some_and(|last| last.head == head);
             if !is_published && head.position > Position::START {
                 // Without cosignatures first: witnesses may take their time.
-                last = self.publish().or(last);
+                last = self.publish().await.or(last);
             }
             if let Some(last) = &mut last {
                 self.add_cosignatures(last).await;
@@ -103,10 +104,10 @@ impl CheckpointPublisher {
     }
 
     /// Publishes a checkpoint now, without cosignatures. Returns it if it was written.
-    pub(super) fn publish(&self) -> Option<Published> {
+    pub(super) async fn publish(&self) -> Option<Published> {
         let state = self.app.history().state();
         let signed = self.signer.sign(&state, self.app.source().now());
-        self.append(Published::parse(signed)?)
+        self.append(Published::parse(signed)?).await
     }
 
     /// Asks all witnesses that have not cosigned a checkpoint at once, and publishes it with the
@@ -127,16 +128,23 @@ impl CheckpointPublisher {
         let mut cosigned = last.clone();
         cosigned.note.signatures.extend(cosignatures);
         cosigned.signed.note = cosigned.note.to_string();
-        if let Some(cosigned) = self.append(cosigned) {
+        if let Some(cosigned) = self.append(cosigned).await {
             self.signer.set_witnessed(cosigned.signed.clone());
             *last = cosigned;
         }
     }
 
-    /// Appends a checkpoint to the file. Returns it if it was written.
-    fn append(&self, checkpoint: Published) -> Option<Published> {
+    /// Appends a checkpoint to the file. Returns it if it was written. If this is dropped, the
+    /// write goes on, and the next one waits for it.
+    async fn append(&self, checkpoint: Published) -> Option<Published> {
         let cosignatures = checkpoint.note.signatures.len().saturating_sub(1);
-        match checkpoint::append(&self.path, &checkpoint.signed) {
+        let path = Arc::clone(&self.path).lock_owned().await;
+        let signed = checkpoint.signed.clone();
+        #[expect(clippy::disallowed_methods, reason = "a simulation has no such file")]
+        let written = task::spawn_blocking(move || checkpoint::append(&path, &signed)).await;
+        let written = written.map_err(io::Error::other).flatten();
+        self.metrics.count_write(written.is_ok());
+        match written {
             Ok(()) => {
                 tracing::info!(position = %checkpoint.head.position, cosignatures, "checkpoint signed");
                 Some(checkpoint)
@@ -149,10 +157,10 @@ impl CheckpointPublisher {
     }
 
     /// The last checkpoint in the file, if it has the key and the name of this log.
-    fn last_published(&self) -> Option<Published> {
+    async fn last_published(&self) -> Option<Published> {
         let key = self.signer.note_key(self.app.history().state().log_id);
         // If the file cannot be read, writing it reports that.
-        let last = Published::parse(checkpoint::last(&self.path).ok()??)?;
+        let last = Published::parse(checkpoint::last(&self.path.lock().await).ok()??)?;
         last.note.verify(&key).is_ok().then_some(last)
     }
 }
@@ -166,7 +174,7 @@ impl Published {
 }
 
 /// Logs and counts what came of asking a witness.
-fn report(witness: &str, cosigned: &Result<NoteSignature, AskError>, metrics: &WitnessMetrics) {
+fn report(witness: &str, cosigned: &Result<NoteSignature, AskError>, metrics: &CheckpointMetrics) {
     let outcome = match cosigned {
         Ok(_) => CosignatureOutcome::Cosigned,
         Err(error) => {
@@ -176,5 +184,5 @@ fn report(witness: &str, cosigned: &Result<NoteSignature, AskError>, metrics: &W
             if is_refusal { CosignatureOutcome::Refused } else { CosignatureOutcome::Failed }
         }
     };
-    metrics.count(witness, outcome);
+    metrics.count_cosignature(witness, outcome);
 }

@@ -19,7 +19,10 @@ mod witness_server;
 
 use std::{future::pending, path::Path, sync::Arc};
 
-use tokio::task::{self, JoinError};
+use tokio::{
+    sync::Mutex,
+    task::{self, JoinError},
+};
 
 use crate::{
     app::{App, Failure, Settings, Source},
@@ -152,7 +155,7 @@ impl Server {
             return Err(ServerError::LogHangs);
         }
         // While the data directory is still locked.
-        checkpoints.publish();
+        checkpoints.publish().await;
         drop(checkpoints);
         drop(reload_task);
         drop(app);
@@ -299,9 +302,9 @@ impl Startup {
         let Config { region, limits, cache, clock, witnesses, .. } = config;
         let witnesses: Vec<_> = witnesses.into_iter().map(WitnessClient::new).collect();
         for witness in &witnesses {
-            metrics.witnesses.create(witness.name());
+            metrics.checkpoints.create_witness(witness.name());
         }
-        let witness_metrics = metrics.witnesses.clone();
+        let checkpoint_metrics = metrics.checkpoints.clone();
         let (app_metrics, tracer) = (metrics.app.clone(), listeners.tracer.clone());
         let settings = Settings { region, limits, cache, clock, metrics: app_metrics, tracer };
         gauges::register_log(&metrics, log.head());
@@ -316,10 +319,10 @@ impl Startup {
         let checkpoints = CheckpointPublisher {
             app: Arc::clone(&app),
             signer,
-            path,
+            path: Arc::new(Mutex::new(path)),
             interval,
             witnesses,
-            metrics: witness_metrics,
+            metrics: checkpoint_metrics,
         };
         Ok(Server { listeners, app, checkpoints, data_dir: None })
     }

@@ -1,26 +1,59 @@
 //! The file of checkpoints in a data directory, one per line, oldest first.
 
 use std::{
+    fs::{self, File, OpenOptions},
     io::{self, Write as _},
+    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
 use crate::{
     audit::{ed25519::KeyPair, note::Note},
-    fs::{read_optional, write_atomic},
+    fs::{parent_directory, read_optional, sync_directory},
     proto::{self, SignedCheckpoint},
 };
 
 use super::{KeyError, verify};
 
-/// Appends a checkpoint to the file at `path`.
+/// Appends a checkpoint to the file at `path`. A crash, or an error, can leave a part of its line,
+/// which the next call removes.
 ///
 /// # Errors
 /// The file cannot be written.
 pub fn append(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
-    let mut lines = read_optional(path)?.unwrap_or_default();
-    writeln!(lines, "{}", proto::to_json(checkpoint)?)?;
-    write_atomic(path, &lines, 0o644)
+    let line = format!("{}\n", proto::to_json(checkpoint)?);
+    let mut options = OpenOptions::new();
+    let mut file = options.read(true).append(true).create(true).mode(0o644).open(path)?;
+    let length = file.metadata()?.len();
+    end_last_line(path, &mut file, length)?;
+    file.write_all(line.as_bytes())?;
+    file.sync_all()?;
+    if length == 0 { sync_directory(parent_directory(path)) } else { Ok(()) }
+}
+
+/// Ends the last line of a file with this length, or removes it if it is not a checkpoint.
+fn end_last_line(path: &Path, file: &mut File, length: u64) -> io::Result<()> {
+    let mut last = [b'\n'];
+    if let Some(place) = length.checked_sub(1) {
+        file.read_exact_at(&mut last, place)?;
+    }
+    if last == [b'\n'] {
+        return Ok(());
+    }
+    let lines = fs::read(path)?;
+    let start = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let line = lines.get(start..).and_then(|line| str::from_utf8(line).ok());
+    if line.is_some_and(|line| parse(line).is_some()) {
+        file.write_all(b"\n")
+    } else {
+        file.set_len(u64::try_from(start).unwrap_or(length))
+    }
+}
+
+/// Reads a line; `None` if it is not a valid checkpoint.
+fn parse(line: &str) -> Option<SignedCheckpoint> {
+    let checkpoint = proto::from_json(line).ok()?;
+    verify(&checkpoint).is_ok().then_some(checkpoint)
 }
 
 /// The public key of the signing key at `key`; if that is missing, the one that signed the
@@ -63,10 +96,9 @@ pub(super) fn last_witnessed(path: &Path) -> io::Result<Option<SignedCheckpoint>
 /// The last valid checkpoint of the file at `path` for which this is true.
 fn find_last(
     path: &Path,
-    predicate: impl Fn(&SignedCheckpoint) -> bool,
+    predicate: impl FnMut(&SignedCheckpoint) -> bool,
 ) -> io::Result<Option<SignedCheckpoint>> {
     let Some(lines) = read_optional(path)? else { return Ok(None) };
     let lines = String::from_utf8_lossy(&lines);
-    let mut checkpoints = lines.lines().rev().filter_map(|line| proto::from_json(line).ok());
-    Ok(checkpoints.find(|checkpoint| predicate(checkpoint) && verify(checkpoint).is_ok()))
+    Ok(lines.lines().rev().filter_map(parse).find(predicate))
 }

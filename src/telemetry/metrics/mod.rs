@@ -6,6 +6,7 @@
 
 mod app;
 mod aws;
+mod checkpoints;
 mod credentials;
 mod labeled;
 mod log;
@@ -15,7 +16,6 @@ mod registrar;
 mod rpc;
 mod server;
 mod watchers;
-mod witnesses;
 
 use std::{
     fmt,
@@ -27,13 +27,13 @@ use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry}
 pub use self::{
     app::{AppMetrics, CommandOutcome, RebuildReason},
     aws::AwsMetrics,
+    checkpoints::{CheckpointMetrics, CosignatureOutcome},
     credentials::{CertificateValidity, CredentialMetrics},
     log::LogMetrics,
     refused::{RefusalCounters, RefusalReason},
     rpc::{Method, RpcCall, Rpcs, code_name},
     server::{OpenConnection, ServerMetrics},
     watchers::{Watcher, Watchers},
-    witnesses::{CosignatureOutcome, WitnessMetrics},
 };
 
 /// The content type of the text: `OpenMetrics`, which Prometheus asks for.
@@ -53,8 +53,8 @@ pub struct Metrics {
     pub aws: AwsMetrics,
     /// The certificates, and the reloads of their files.
     pub credentials: CredentialMetrics,
-    /// The witnesses that cosign checkpoints.
-    pub witnesses: WitnessMetrics,
+    /// The checkpoints, and the witnesses that cosign them.
+    pub checkpoints: CheckpointMetrics,
     /// Refused calls and connections.
     pub refused: RefusalCounters,
     registry: Registry,
@@ -82,12 +82,12 @@ impl Metrics {
         let aws = AwsMetrics::default();
         aws.register(&mut registry);
         credentials.register(&mut registry);
-        let witnesses = WitnessMetrics::default();
-        witnesses.register(&mut registry);
+        let checkpoints = CheckpointMetrics::default();
+        checkpoints.register(&mut registry);
         refused.register(&mut registry);
         registry.register_collector(Box::new(process::Process));
         let gauges = Mutex::default();
-        Self { rpcs, log, app, server, aws, credentials, witnesses, refused, registry, gauges }
+        Self { rpcs, log, app, server, aws, credentials, checkpoints, refused, registry, gauges }
     }
 
     /// Calls `update` before each scrape, to set gauges that are cheaper to look up than to

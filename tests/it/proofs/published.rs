@@ -3,12 +3,16 @@
 use std::{fs, path::Path, time::Duration};
 
 use userpool::{
-    audit::checkpoint,
+    audit::{TrustedCheckpoints, checkpoint},
     proto::{self, SignedCheckpoint},
     server::CheckpointInterval,
+    transport::Endpoint,
 };
 
-use crate::support::{TestServer, create};
+use crate::{
+    metrics::reading,
+    support::{TestServer, create},
+};
 
 /// Many times shorter than the calls of [`let_intervals_pass`] take.
 const INTERVAL: CheckpointInterval = CheckpointInterval(Some(Duration::from_millis(5)));
@@ -68,14 +72,58 @@ async fn a_checkpoint_is_published_at_an_interval_and_at_each_stop() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_that_cannot_be_written_is_published_later() {
-    let server = publishing_server().await;
+    let server = TestServer::with(|config| {
+        config.checkpoint_interval = INTERVAL;
+        config.metrics_listen = Some(Endpoint::Tcp("127.0.0.1:0".to_owned()));
+    })
+    .await;
+    let writes = async |outcome| {
+        let writes = format!("userpool_checkpoint_writes_total{{outcome=\"{outcome}\"}}");
+        reading(&server).await.value(&writes)
+    };
     let file = server.data_dir().join("checkpoints.jsonl");
     fs::create_dir(&file).expect("a directory in the place of the file");
     create(&mut server.client().await, "people").await;
-    let_intervals_pass(&server).await;
+    // The first one was reported before the second one is counted.
+    while writes("failed").await < 2.0 {}
+    assert!(writes("written").await < 1.0);
     fs::remove_dir(&file).expect("removed");
     assert_eq!(until_published(&file, 1).await, [1]);
+    while writes("written").await < 1.0 {}
     server.stop().await;
+}
+
+/// A crash leaves any beginning of a line.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_was_cut_off_is_removed_by_the_next() {
+    let server = TestServer::start().await;
+    create(&mut server.client().await, "people").await;
+    let directory = server.stop().await;
+    let file = directory.path().join("checkpoints.jsonl");
+    let line = fs::read(&file).expect("readable");
+    let text = String::from_utf8(line.clone()).expect("text");
+    let signed: SignedCheckpoint = proto::from_json(text.trim_end()).expect("a checkpoint");
+    let trusted = || TrustedCheckpoints::read(file.as_os_str());
+    let dash = text.find('—').expect("the signature line of the note");
+    for length in (1..line.len()).step_by(7).chain([dash + 1, dash + 2, line.len() - 1]) {
+        let cut = &line[..length];
+        // Without its line feed, it is complete.
+        let is_complete = length + 1 == line.len();
+        fs::write(&file, [&line, cut].concat()).expect("written");
+        let read = trusted().expect("the complete lines");
+        assert_eq!(read.0.len(), if is_complete { 2 } else { 1 }, "{length}");
+        checkpoint::append(&file, &signed).expect("appended");
+        let count = if is_complete { 3 } else { 2 };
+        assert_eq!(fs::read(&file).expect("readable"), line.repeat(count), "{length}");
+        // The first line of all.
+        fs::write(&file, cut).expect("written");
+        assert_eq!(trusted().is_ok(), is_complete, "{length}");
+        checkpoint::append(&file, &signed).expect("appended");
+        assert_eq!(fs::read(&file).expect("readable"), line.repeat(count - 1), "{length}");
+    }
+    // A line that was changed elsewhere is still an error.
+    fs::write(&file, [&line[..line.len() / 2], b"\n", &line].concat()).expect("written");
+    trusted().expect_err("a damaged line");
 }
 
 #[test]
