@@ -1,7 +1,8 @@
-//! The cost of the Merkle tree: of a record that is appended, and of proving one event among a
-//! million.
+//! The cost of proofs: of an event that is appended, and of proving one event among a million.
+//! Through the real server and a real client, except for the figures of an append, which are too
+//! small to be seen in a call.
 //!
-//! `cargo bench --bench proofs`; `USERPOOL_EVENTS=100000` for a smaller tree.
+//! `cargo bench --bench proofs`; `USERPOOL_EVENTS=100000` for a smaller log.
 
 #![expect(
     clippy::disallowed_methods,
@@ -10,85 +11,142 @@
     reason = "a bench stops at its first error, prints its figures and measures real time"
 )]
 
+mod data_directory;
+mod varied_pools;
+
 use std::{
-    collections::HashMap,
-    convert::Infallible,
     env,
     hint::black_box,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tonic::transport::Channel;
 use userpool::{
-    audit::merkle::{
-        Edge, Nodes, TILE_WIDTH, TreeHead, leaf_hash, prove_consistency, prove_inclusion,
+    app::SystemSource,
+    audit::{
+        LogKey, Note, TlogProof,
+        merkle::{Edge, leaf_hash},
     },
-    event_log::Hash,
+    event_log::{EventLog as _, Hash, MemoryLog},
+    proto::{
+        GetCheckpointKeyRequest, GetConsistencyProofRequest, GetInclusionProofRequest,
+        user_pool_history_service_client::UserPoolHistoryServiceClient,
+    },
+    server::{Config, Server},
+    transport::Endpoint,
 };
 
-/// The sizes of the records: those of a small change, and of a whole user pool.
-const RECORD_BYTES: [usize; 2] = [600, 2000];
-const ROUNDS: u32 = 10_000;
+use self::data_directory::DataDirectory;
 
-#[derive(Default)]
-struct Tree {
-    edge: Edge,
-    tiles: HashMap<(u32, u64), Vec<Hash>>,
-}
+/// The sizes of the bodies: those of a small change, and of a whole user pool.
+const BODY_BYTES: [usize; 2] = [600, 2000];
+/// How many records are appended at once, as under load.
+const BATCH: usize = 64;
+const BATCHES: u32 = 500;
+const ROUNDS: u32 = 2_001;
 
-impl Tree {
-    fn push(&mut self, leaf: Hash) {
-        for tile in self.edge.push(leaf) {
-            self.tiles.insert((tile.level, tile.index), tile.hashes);
-        }
+type Client = UserPoolHistoryServiceClient<Channel>;
+
+#[tokio::main]
+async fn main() {
+    for bytes in BODY_BYTES {
+        append(bytes).await;
     }
-}
-
-impl Nodes for Tree {
-    type Error = Infallible;
-
-    fn hashes(&self, level: u32, first: u64, count: u64) -> Result<Vec<Hash>, Infallible> {
-        let (index, place) = (first / TILE_WIDTH, first % TILE_WIDTH);
-        let (last, hashes) = self.edge.last_tile(level);
-        let tile = self.tiles.get(&(level, index)).filter(|_| index != last);
-        let range = usize::try_from(place).expect("small")..;
-        let hashes = tile.map_or(hashes, Vec::as_slice).get(range).expect("a place");
-        Ok(hashes.iter().copied().take(usize::try_from(count).expect("small")).collect())
-    }
-}
-
-fn main() {
     let events = env::var("USERPOOL_EVENTS").ok().and_then(|text| text.parse().ok());
     let events: u64 = events.unwrap_or(1_000_000);
-    let mut record = vec![0; 600];
-    let mut tree = Tree::default();
-    for bytes in RECORD_BYTES {
-        record = vec![7; bytes];
-        tree = Tree::default();
-        let started = Instant::now();
-        for index in 0..events {
-            record.splice(0..8, index.to_be_bytes());
-            tree.push(leaf_hash(&record));
-        }
-        let each = started.elapsed() / u32::try_from(events).expect("few");
-        println!("append a record of {bytes} bytes: {each:?}");
-    }
-    println!("root at the end: {:?}", time(|| tree.edge.root()));
-    println!("copy of the edge: {:?}", time(|| tree.edge.clone()));
-    let (index, head) = (events / 3, TreeHead { size: events, root: tree.edge.root() });
-    println!("prove one event: {:?}", time(|| prove_inclusion(&tree, index, events)));
-    let Ok(proof) = prove_inclusion(&tree, index, events);
-    record.splice(0..8, index.to_be_bytes());
-    let verify = || head.verify_inclusion(&record, index, &proof).expect("included");
-    println!("verify it: {:?}; {} hashes, {} bytes", time(verify), proof.len(), proof.len() * 32);
-    let older = events * 2 / 3;
-    println!("prove consistency: {:?}", time(|| prove_consistency(&tree, older, events)));
+    let directory = TempDir::new().expect("a directory");
+    DataDirectory { events, own: 0 }.write(directory.path()).await;
+    let listen = Endpoint::Tcp("127.0.0.1:0".to_owned());
+    let config = Config::new(listen, directory.path().to_owned());
+    let ready = Server::start(config, Arc::new(SystemSource)).await.expect("a server");
+    let address = format!("http://{}", ready.endpoint());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(ready.serve(async {
+        let _ = stopped.await;
+    }));
+    let channel = Channel::from_shared(address).expect("an address").connect().await;
+    prove(UserPoolHistoryServiceClient::new(channel.expect("a connection")), events).await;
+    let _ = stop.send(());
+    serving.await.expect("no panic").expect("served");
 }
 
-/// The mean of many rounds.
-fn time<T>(run: impl Fn() -> T) -> Duration {
-    let started = Instant::now();
-    for _ in 0..ROUNDS {
-        black_box(run());
+/// The time of an event in a log in memory, and the time that the tree adds.
+async fn append(bytes: usize) {
+    let (log, mut edge) = (MemoryLog::default(), Edge::default());
+    let (mut chain, mut tree) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..BATCHES {
+        let bodies = (0..BATCH).map(|_| Bytes::from(vec![7; bytes])).collect();
+        let head = *log.head().borrow();
+        let started = Instant::now();
+        let records = log.append(head, bodies).await.expect("appended");
+        chain += started.elapsed();
+        let started = Instant::now();
+        for record in &records {
+            black_box(edge.push(leaf_hash(&record.stored)));
+        }
+        tree += started.elapsed();
     }
-    started.elapsed() / ROUNDS
+    let events = BATCHES * u32::try_from(BATCH).expect("few");
+    println!(
+        "append an event of {bytes} bytes: hash chain {:?}, Merkle tree {:?} more",
+        chain / events,
+        tree / events
+    );
+}
+
+/// Proofs of events all over the log, one call at a time.
+async fn prove(mut client: Client, events: u64) {
+    let key = client.get_checkpoint_key(GetCheckpointKeyRequest {}).await.expect("a key");
+    let key = LogKey::read(key.into_inner().verifier_key.as_ref()).expect("a key");
+    let (mut calls, mut verifications, mut files) = (Vec::new(), Vec::new(), Vec::new());
+    let mut hashes = 0;
+    for round in 0..ROUNDS {
+        let position = u64::from(round) * (events / u64::from(ROUNDS)) + 1;
+        let position = Some(i64::try_from(position).expect("a small number"));
+        let request = GetInclusionProofRequest { position, ..GetInclusionProofRequest::default() };
+        let started = Instant::now();
+        let response = client.get_inclusion_proof(request).await.expect("a proof").into_inner();
+        calls.push(started.elapsed());
+        let siblings = response.hashes.iter().map(|hash| hash.as_slice().try_into().map(Hash));
+        let proof = TlogProof {
+            record: response.record,
+            index: u64::try_from(response.leaf_index).expect("an index"),
+            hashes: siblings.collect::<Result<_, _>>().expect("hashes"),
+            checkpoint: Note::parse(&response.checkpoint.expect("one").note).expect("a note"),
+        };
+        hashes = hashes.max(proof.hashes.len());
+        let file = proof.to_string();
+        let started = Instant::now();
+        let parsed = TlogProof::parse_all(&file).expect("a proof");
+        parsed.first().expect("a proof").verify(&key).expect("proven");
+        verifications.push(started.elapsed());
+        files.push((file.len(), proof.record.len()));
+    }
+    let (file, record) = median(files);
+    println!(
+        "one event among {events}: at most {hashes} hashes; a file of {file} bytes, with a record \
+         of {record} bytes"
+    );
+    println!("GetInclusionProof, 1 in flight, p50: {:?}", median(calls));
+    println!("reading and verifying the file on the client, p50: {:?}", median(verifications));
+    let mut calls = Vec::new();
+    let new = i64::try_from(events).expect("a small number");
+    for round in 0..i64::from(ROUNDS) {
+        let old = round * (new / i64::from(ROUNDS)) + 1;
+        let request =
+            GetConsistencyProofRequest { old_size: old, new_size: Some(new), ..Default::default() };
+        let started = Instant::now();
+        client.get_consistency_proof(request).await.expect("a proof");
+        calls.push(started.elapsed());
+    }
+    println!("GetConsistencyProof, 1 in flight, p50: {:?}", median(calls));
+}
+
+fn median<T: Ord + Copy>(mut values: Vec<T>) -> T {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().expect("values")
 }
