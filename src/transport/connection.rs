@@ -3,6 +3,7 @@
 
 use std::{
     io::{self, IoSlice},
+    mem,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
     time::Duration,
@@ -65,6 +66,8 @@ pub(crate) struct Connection {
     linger_timeout: Option<Pin<Box<Sleep>>>,
     /// Completes when the connection is aborted; `None` afterwards.
     abort: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Whether the owner was polled since the abort, to write what it has.
+    had_last_turn: bool,
     /// Released when the connection is closed.
     _permit: ConnectionPermit,
 }
@@ -106,6 +109,7 @@ impl Connection {
             stall_timeout: None,
             linger_timeout: None,
             abort: Some(abort),
+            had_last_turn: false,
             _permit: permit,
         }
     }
@@ -214,6 +218,12 @@ impl AsyncRead for Connection {
         }
         let this = &mut *self;
         if this.is_aborted(cx) {
+            // h2 reads, then writes. On an error it would drop the ends of calls that came when
+            // its task had no turn yet.
+            if !mem::replace(&mut this.had_last_turn, true) {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buffer.filled().len();

@@ -264,7 +264,9 @@ pub(crate) async fn create(client: &mut UserPoolServiceClient<Channel>, name: &s
 
 /// The reason in the `ErrorInfo`.
 pub(crate) fn reason(status: &Status) -> String {
-    status.get_details_error_info().expect("an ErrorInfo").reason
+    let info = status.get_details_error_info();
+    assert!(info.is_some(), "no ErrorInfo: {status:?}");
+    info.expect("an ErrorInfo").reason
 }
 
 /// One value of `ErrorInfo.metadata`.

@@ -3,7 +3,6 @@
 //! records whether it was woken.
 
 use std::{
-    mem,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
@@ -130,12 +129,36 @@ async fn answer_calls(width: usize, length: usize) {
     server.await.expect("the connection ends");
 }
 
+/// The end of a call may come just before the abort, on a machine that is busy.
+#[tokio::test(start_paused = true)]
+async fn an_abort_waits_until_what_h2_has_is_written() {
+    let (near, far) = duplex(1 << 16);
+    let (sender, abort) = watch::channel(false);
+    let near = connection_until(abort, Box::new(near));
+    let (server, client) = tokio::join!(h2::server::handshake(near), h2::client::handshake(far));
+    let (mut server, (mut calls, client)) = (server.expect("HTTP/2"), client.expect("HTTP/2"));
+    tokio::spawn(client);
+    let (answer, _) = calls.send_request(Request::new(()), true).expect("sent");
+    let (_, mut respond) = server.accept().await.expect("open").expect("a call");
+    let mut body = respond.send_response(Response::new(()), false).expect("sent");
+    body.send_trailers(HeaderMap::new()).expect("sent");
+    sender.send_replace(true);
+    assert!(server.accept().await.is_some_and(|call| call.is_err()), "it is aborted");
+    drop(server);
+    let mut body = answer.await.expect("an answer").into_body();
+    assert!(body.trailers().await.expect("the end of the call").is_some());
+}
+
 fn connection(socket: Box<dyn Socket>) -> Connection {
-    let permit = FairLimit::new(1).take(User::Unknown, 1).expect("a place");
-    let permit = (permit, ServerMetrics::default().connection());
     let (sender, abort) = watch::channel(false);
     // Aborts nothing as long as the test runs.
     mem::forget(sender);
+    connection_until(abort, socket)
+}
+
+fn connection_until(abort: watch::Receiver<bool>, socket: Box<dyn Socket>) -> Connection {
+    let permit = FairLimit::new(1).take(User::Unknown, 1).expect("a place");
+    let permit = (permit, ServerMetrics::default().connection());
     let peer = Peer::new(PeerAddress::Unix(None), None, 1);
     Connection::new(socket, peer, Wire::Http2, permit, abort, Instant::now() + PREFACE_TIMEOUT)
 }
