@@ -13,7 +13,7 @@ use crate::{
 
 /// The commands that start and kill the server.
 const SERVE: &str = "userpool serve";
-const KILL: &str = "pkill -9 -x userpool";
+const KILL: &str = r#"kill -9 "$(lsof -t -i :50051 -s TCP:LISTEN)""#;
 
 /// Takes the steps of these pages, one page after another, on a new server.
 async fn take(pages: &[&str]) {
