@@ -9,9 +9,10 @@ use tonic::Status;
 use crate::{
     client::{Client, ConnectError, Endpoint, Options, Tls, Watch, WatchItem},
     proto::watch_user_pool_events_response::Content,
+    telemetry::error_chain,
 };
 
-use super::{error::CliError, os_argument, positive::positive};
+use super::{contexts, error::CliError, os_argument, positive::positive};
 
 /// The server to call, and how.
 #[derive(Debug, Clone, Args)]
@@ -129,7 +130,8 @@ impl AccessArgs {
     /// # Errors
     /// As for [`ConnectionArgs::connect`].
     pub(super) async fn connect(self, endpoint: Endpoint) -> Result<Client, CliError> {
-        let context = self.context().map(|name| format!(" (context {name})")).unwrap_or_default();
+        let name = self.context().map(str::to_owned);
+        let context = name.as_ref().map(|name| format!(" (context {name})")).unwrap_or_default();
         let identity = self.cert.zip(self.cert_key);
         let Self { tls, ca, server_name, .. } = self;
         let with_tls = tls || ca.is_some() || identity.is_some() || server_name.is_some();
@@ -140,14 +142,26 @@ impl AccessArgs {
             ..Options::to(endpoint)
         };
         options.connect().await.map_err(|error| {
-            let remedy = if matches!(error, ConnectError::Unreachable { .. }) {
-                "start one with \"userpool serve\", or name another with --endpoint or \
-                 USERPOOL_ENDPOINT"
-            } else if matches!(error, ConnectError::Tls { .. }) {
-                "name its authority with --ca and its name with --server-name, or connect without \
-                 TLS if it has none"
-            } else {
-                return CliError::other(error);
+            let remedy = match &error {
+                ConnectError::Unreachable { .. } => {
+                    "start one with \"userpool serve\", or name another with --endpoint or \
+                     USERPOOL_ENDPOINT"
+                }
+                ConnectError::Tls { .. } => {
+                    "name its authority with --ca and its name with --server-name, or connect \
+                     without TLS if it has none"
+                }
+                ConnectError::File { path, .. } | ConnectError::Token(path) => {
+                    let remedy = name.and_then(|name| contexts::file_remedy(&name, path));
+                    let remedy = remedy.map(|remedy| format!("{context}: {remedy}"));
+                    let error = error_chain(&error);
+                    return CliError::message(format!("{error}{}", remedy.unwrap_or_default()));
+                }
+                ConnectError::PlaintextToken
+                | ConnectError::TlsOnUnixSocket
+                | ConnectError::Setup(_) => {
+                    return CliError::message(format!("{}{context}", error_chain(&error)));
+                }
             };
             Status::unavailable(format!("{error}{context}: {remedy}")).into()
         })

@@ -23,7 +23,7 @@ use crate::{
     fs::{parent_directory, public_mode, read_optional, write_atomic},
 };
 
-pub(super) use self::defaults::{Applied, apply};
+pub(super) use self::defaults::{Applied, apply, file_remedy};
 use super::{error::CliError, os_argument};
 
 /// The name of the file below the directory of the user's settings.

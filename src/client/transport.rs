@@ -44,6 +44,7 @@ impl Transport {
     pub(super) async fn connect(options: Options) -> Result<Self, ConnectError> {
         let files = tls_files(&options);
         let builder = channel_builder(&options)?;
+        let token = token(&options)?;
         let connecting = async {
             match unix_connector(&options.endpoint) {
                 Some(connector) => builder.connect_with_connector(connector).await,
@@ -51,7 +52,9 @@ impl Transport {
             }
         };
         let (cause, is_tls) = match time::timeout(options.deadline, connecting).await {
-            Ok(Ok(channel)) => return Self::new(options, files, channel),
+            Ok(Ok(channel)) => {
+                return Ok(Self { options, channel: FileBacked::new(files, channel), token });
+            }
             Ok(Err(error)) => {
                 let cause = innermost(&error);
                 (cause.to_string(), is_tls_error(cause))
@@ -70,17 +73,7 @@ impl Transport {
     pub(super) fn connect_lazy(options: Options) -> Result<Self, ConnectError> {
         let files = tls_files(&options);
         let channel = lazy_channel(&options)?;
-        Self::new(options, files, channel)
-    }
-
-    fn new(options: Options, files: Files, channel: Channel) -> Result<Self, ConnectError> {
-        let token = match &options.token_file {
-            Some(file) => {
-                let files = Files::at(vec![file.clone()]);
-                Some(FileBacked::new(files, read_token(file)?))
-            }
-            None => None,
-        };
+        let token = token(&options)?;
         Ok(Self { options, channel: FileBacked::new(files, channel), token })
     }
 
@@ -102,6 +95,13 @@ impl Transport {
             metadata.insert("authorization", token.current(|| read_token(file)));
         }
     }
+}
+
+/// The token in the file of the options, if they name one.
+fn token(options: &Options) -> Result<Option<FileBacked<MetadataValue<Ascii>>>, ConnectError> {
+    let Some(file) = &options.token_file else { return Ok(None) };
+    let files = Files::at(vec![file.clone()]);
+    Ok(Some(FileBacked::new(files, read_token(file)?)))
 }
 
 fn tls_files(options: &Options) -> Files {

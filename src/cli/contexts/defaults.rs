@@ -4,7 +4,7 @@
 //! A context describes one server. If a flag or the environment names another one, nothing of
 //! the context is used: its token must not be sent there.
 
-use std::{convert::Infallible, env};
+use std::{convert::Infallible, env, path::Path};
 
 use clap::{ArgMatches, Command, parser::ValueSource};
 
@@ -18,6 +18,8 @@ const CONTEXT: &str = "context";
 /// The arguments that name a server; the second one is that of an export.
 const ENDPOINT: &str = "endpoint";
 const FROM: &str = "from";
+/// The argument that needs no value.
+const TLS: &str = "tls";
 /// The argument that names a data directory instead.
 const DATA_DIR: &str = "data_dir";
 /// The variable that names a server.
@@ -76,6 +78,38 @@ pub(in crate::cli) fn apply(
     }
 }
 
+/// How to repair a context that names this file: the command that names another one. `None` if the
+/// context does not name it.
+pub(in crate::cli) fn file_remedy(name: &str, file: &Path) -> Option<String> {
+    let contexts = Contexts::load().ok()?;
+    let name = name.parse::<ContextName>().ok()?;
+    let values = contexts.get(&name).ok()?.values(&contexts);
+    let is_file = |value: &str| Path::new(value) == file;
+    values.iter().find(|(_, value)| is_file(value))?;
+    let flags = values.iter().filter(|(id, _)| *id != FROM).map(|(id, value)| {
+        let flag = id.replace('_', "-");
+        match value.as_str() {
+            value if is_file(value) => format!(" --{flag} FILE"),
+            "true" if *id == TLS => format!(" --{flag}"),
+            value => format!(" --{flag} {}", quote(value)),
+        }
+    });
+    let flags: String = flags.collect();
+    Some(format!(
+        "put the file there, or name another one with \"userpool context add {name} \
+         --replace{flags}\""
+    ))
+}
+
+/// A word for a shell.
+fn quote(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/.:-_[]".contains(letter);
+    if word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// The server that a command line or the environment names.
 enum ServerArg {
     Named(Endpoint),
@@ -121,7 +155,7 @@ impl Context {
             (ENDPOINT, Some(endpoint.clone())),
             (FROM, Some(endpoint)),
             ("timeout", self.timeout.map(|seconds| seconds.to_string())),
-            ("tls", self.tls.then(|| "true".to_owned())),
+            (TLS, self.tls.then(|| "true".to_owned())),
             ("ca", file(&self.ca)),
             ("cert", file(&self.cert)),
             ("cert_key", file(&self.cert_key)),

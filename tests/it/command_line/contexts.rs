@@ -300,6 +300,46 @@ async fn a_context_is_shown_and_used_only_for_its_own_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_error_about_a_file_names_its_context_and_the_remedy() {
+    let home = Home::new();
+    let directory = home.0.path().canonicalize().expect("a directory").display().to_string();
+    for (flag, others) in
+        [("--ca", ""), ("--cert", " --cert-key 'a key'"), ("--token-file", " --tls")]
+    {
+        let words = others.replace('\'', "");
+        let words = words.strip_prefix(' ').map(|words| words.splitn(2, ' ').collect::<Vec<_>>());
+        let words = words.unwrap_or_default();
+        let add = ["context", "add", "prod", "--replace", "--endpoint", "h:1", flag, "missing"];
+        home.printed(&[&add[..], &words].concat()).await;
+        fs::write(home.0.path().join("a key"), "").expect("written");
+        let failed = home.run(&["status", "--context", "prod"]).await;
+        let others = others.replace("a key", &format!("{directory}/a key"));
+        // The order is that of the flags in the help.
+        let flags = match flag {
+            "--token-file" => format!("{others} {flag} FILE"),
+            _ => format!(" {flag} FILE{others}"),
+        };
+        assert_eq!(
+            failed.stderr,
+            format!(
+                "userpool: cannot read {directory}/missing: No such file or directory (os error 2) \
+                 (context prod): put the file there, or name another one with \"userpool context \
+                 add prod --replace --endpoint h:1{flags}\"\n"
+            )
+        );
+        assert_eq!(failed.code, 1);
+    }
+    // The context is not to blame for the file of a flag, but for a token without TLS.
+    let failed = home.run(&["status", "--context", "prod", "--ca", "other"]).await;
+    let expected = "userpool: cannot read other: No such file or directory (os error 2)\n";
+    assert_eq!(failed.stderr, expected);
+    fs::write(home.0.path().join("token"), "abc").expect("written");
+    let add = ["context", "add", "prod", "--replace", "--endpoint", "192.0.2.1:1"];
+    home.printed(&[&add[..], &["--token-file", "token"]].concat()).await;
+    home.refused(&["status", "--context", "prod"], "through a Unix socket (context prod)\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relative_socket_starts_from_the_directory_of_the_file() {
     let home = Home::new();
     home.write("[contexts.local]\nendpoint = \"unix:run/socket\"\n");
