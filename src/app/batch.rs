@@ -125,7 +125,7 @@ impl Decider<'_> {
         }
         // Encoded once, for the answer and for the read model.
         let encoded = EncodedPool::from(&new_pool);
-        let outcome = Outcome::from(encoded.clone());
+        let outcome = Outcome::new(encoded.clone(), !events.is_empty());
         if options.validate_only || events.is_empty() {
             return Ok(Decision::Answer(Ok(outcome)));
         }

@@ -13,11 +13,13 @@ pub struct Outcome {
     pub revision: i64,
     /// The position of its last event; 0 if the command was only validated.
     pub position: i64,
+    /// Whether the command changed it, or would have, if it was only validated.
+    pub changed: bool,
 }
 
-impl From<EncodedPool> for Outcome {
-    fn from(pool: EncodedPool) -> Self {
+impl Outcome {
+    pub(super) fn new(pool: EncodedPool, changed: bool) -> Self {
         let EncodedPool { user_pool, revision, position, .. } = pool;
-        Self { user_pool: user_pool.unwrap_or_default(), revision, position }
+        Self { user_pool: user_pool.unwrap_or_default(), revision, position, changed }
     }
 }

@@ -280,7 +280,8 @@ impl Writer {
         let payload = event.payload.ok_or(ExecuteError::Fault)?;
         let state = evolve(UserPoolState::Absent, payload, at);
         let user_pool = state.user_pool().map(Message::encode_to_vec).unwrap_or_default().into();
-        Ok(Outcome { user_pool, revision: event.revision, position: event.position })
+        let (revision, position) = (event.revision, event.position);
+        Ok(Outcome { user_pool, revision, position, changed: true })
     }
 }
 

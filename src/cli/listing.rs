@@ -1,5 +1,5 @@
 //! A JSON document as a table: one line for each member that has a value, and one for
-//! each schema attribute. The members of an object in the document are listed without the
+//! each schema attribute. Other objects in a list are numbered. The members of an object in the document are listed without the
 //! name of that object.
 
 use serde_json::Value;
@@ -40,9 +40,13 @@ fn collect(path: String, value: &Value, members: &mut Vec<(String, String)>) {
             }
         }
         Value::Array(items) if items.iter().any(Value::is_object) => {
-            for item in items {
-                let name = item.get("Name").map(format_value).unwrap_or_default();
-                members.push((at(&name), format_attribute(item)));
+            for (index, item) in items.iter().enumerate() {
+                match (item.get("Name"), item.get("AttributeDataType")) {
+                    (Some(name), Some(_)) => {
+                        members.push((at(&format_value(name)), format_attribute(item)));
+                    }
+                    _ => collect(at(&(index + 1).to_string()), item, members),
+                }
             }
         }
         Value::Array(items) => {

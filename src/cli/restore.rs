@@ -3,6 +3,7 @@
 use std::{io::Write as _, sync::Arc};
 
 use clap::Args;
+use serde_json::Value;
 use tonic::Code;
 
 use crate::{
@@ -21,7 +22,7 @@ use super::{
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::{OutputArgs, print_note},
+    output::{OutputArgs, OutputFormat, print_note},
     replay::replay,
     text::escape,
 };
@@ -43,7 +44,8 @@ pub(super) struct RestoreCommand {
     /// Restore the domains and their settings as well. If omitted, they stay as they are.
     #[arg(long)]
     domain: bool,
-    /// Restore without showing what changes, and without asking. Required without a terminal.
+    /// Restore without showing what changes, and without asking. Required for a change without a
+    /// terminal.
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -59,12 +61,6 @@ pub(super) struct RestoreCommand {
 impl RestoreCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         let MutationArgs { request_id, validate_only } = self.mutation;
-        if !(self.yes || validate_only || confirmation::can_ask()) {
-            return Err(CliError::message(
-                "this changes the user pool, and there is no terminal to ask on; to restore \
-                 without asking, add --yes; to see what would change, add --validate-only",
-            ));
-        }
         let client = self.connection.connect().await?;
         // A retry would find another revision at a time such as "2h".
         let mut retry_flags = Vec::new();
@@ -86,8 +82,14 @@ impl RestoreCommand {
             expected_revision: self.expected.expected_revision,
         };
         if !self.yes {
-            let is_change = show(&client, &mut request).await?;
-            if is_change && !validate_only && !confirmation::confirm()? {
+            let asks = show(&client, &mut request).await? && !validate_only;
+            if asks && !confirmation::can_ask() {
+                return Err(CliError::message(
+                    "this changes the user pool, and there is no terminal to ask on; to restore \
+                     without asking, add --yes",
+                ));
+            }
+            if asks && !confirmation::confirm()? {
                 return Ok(Outcome::Negative);
             }
         }
@@ -102,7 +104,13 @@ impl RestoreCommand {
                 print_note(&format!("a retry also needs {}", retry_flags.join(" ")));
             }
         })?;
-        self.output.or_json().message(&restored)?;
+        match self.output.or_json() {
+            format @ OutputFormat::Table => format.value(&readable(&restored)?)?,
+            format @ (OutputFormat::Json | OutputFormat::Jsonl) => format.message(&restored)?,
+        }
+        if !restored.changed && !validate_only {
+            print_note("nothing was changed, and nothing was recorded");
+        }
         Ok(Outcome::Success)
     }
 }
@@ -125,12 +133,24 @@ async fn show(client: &Client, request: &mut RestoreUserPoolRequest) -> Result<b
         let to = format!("{} restored to revision {revision}", escape(&pool));
         lines.extend(diff::format_differences(&from, &to, &differences));
     }
-    lines.extend(restored.kept.iter().map(format_kept));
+    let kept = restored.kept.iter();
+    lines.extend(kept.map(|kept| escape(&format!("kept: {}: {}", kept.path, reason(kept)))));
     for line in lines {
         // Ignored: stderr may be closed.
         let _ = writeln!(anstream::stderr(), "{line}");
     }
     Ok(!differences.is_empty())
+}
+
+/// The answer with a member for each field that is kept.
+fn readable(restored: &RestoreUserPoolResponse) -> Result<Value, UnwritableMessage> {
+    let kept = restored.kept.iter();
+    let kept = kept.map(|kept| (format!("kept.{}", kept.path), reason(kept).into()));
+    let mut answer = proto::to_json(&RestoreUserPoolResponse { kept: vec![], ..restored.clone() })?;
+    if let Some(members) = answer.as_object_mut() {
+        members.extend(kept);
+    }
+    Ok(answer)
 }
 
 /// What changes, except for the time of the change.
@@ -147,12 +167,10 @@ fn differences(
     Ok(differences)
 }
 
-/// A field that is kept. On the command line, a flag asks for the domains.
-fn format_kept(kept: &KeptField) -> String {
-    let KeptField { path, description, .. } = kept;
-    let reason = match kept.reason() {
+/// Why a field is kept. On the command line, a flag asks for the domains.
+fn reason(kept: &KeptField) -> &str {
+    match kept.reason() {
         KeptFieldReason::DomainNotRequested => "domains are restored only with --domain",
-        KeptFieldReason::Immutable | KeptFieldReason::Unspecified => description,
-    };
-    escape(&format!("kept: {path}: {reason}"))
+        KeptFieldReason::Immutable | KeptFieldReason::Unspecified => &kept.description,
+    }
 }

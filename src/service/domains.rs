@@ -114,6 +114,7 @@ impl Operations {
 /// The version of the login pages of a domain after a command, and the name that its DNS entry
 /// must be an alias of.
 fn shown_settings(outcome: &Outcome, domain: &str) -> Result<(Option<i32>, Option<String>), Error> {
-    let settings = domain_settings(&decode_pool(outcome)?, domain).unwrap_or_default();
+    let settings =
+        domain_settings(&decode_pool(outcome.user_pool.clone())?, domain).unwrap_or_default();
     Ok((settings.managed_login_version, cloud_front_domain(domain, &settings)))
 }

@@ -21,7 +21,7 @@ impl Operations {
         self.check_min_position(min_position)?;
         let pool = self.existing_pool(id).await?;
         let EncodedPool { revision, position, .. } = pool;
-        let config = mfa_config(&decode_pool(&Outcome::from(pool))?);
+        let config = mfa_config(&decode_pool(pool.user_pool.unwrap_or_default())?);
         Ok(GetUserPoolMfaConfigResponse {
             revision,
             position,
@@ -42,7 +42,7 @@ impl Operations {
             software_token_mfa_configuration,
             mfa_configuration,
             ..
-        } = mfa_config(&decode_pool(&outcome)?);
+        } = mfa_config(&decode_pool(outcome.user_pool.clone())?);
         let Outcome { revision, position, .. } = outcome;
         Ok(SetUserPoolMfaConfigResponse {
             sms_mfa_configuration,

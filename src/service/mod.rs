@@ -16,6 +16,7 @@ mod user_pools;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use prost::Message as _;
 
 use crate::{
@@ -118,9 +119,9 @@ impl Operations {
     }
 }
 
-/// The user pool after a command.
-fn decode_pool(outcome: &Outcome) -> Result<UserPool, Error> {
-    UserPool::decode(outcome.user_pool.clone()).map_err(|_| Error::internal())
+/// A stored user pool.
+fn decode_pool(encoded: Bytes) -> Result<UserPool, Error> {
+    UserPool::decode(encoded).map_err(|_| Error::internal())
 }
 
 /// The ID of the log as messages have it: empty for an empty log.

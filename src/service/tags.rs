@@ -42,7 +42,7 @@ impl Operations {
         self.check_min_position(min_position)?;
         let pool = self.existing_pool(id).await?;
         let EncodedPool { revision, position, .. } = pool;
-        let tags = decode_pool(&Outcome::from(pool))?.user_pool_tags;
+        let tags = decode_pool(pool.user_pool.unwrap_or_default())?.user_pool_tags;
         Ok(ListTagsForResourceResponse {
             tags,
             revision,

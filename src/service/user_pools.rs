@@ -26,7 +26,7 @@ impl Operations {
         caller: Caller,
     ) -> Result<CreateUserPoolResponse, Error> {
         let check = |request| CheckedCommand::create_user_pool(request, self.app.limits());
-        let Outcome { user_pool, revision, position } =
+        let Outcome { user_pool, revision, position, .. } =
             self.execute(request, caller, check).await?;
         let user_pool = arn::insert(user_pool, &self.arns);
         Ok(CreateUserPoolResponse { user_pool: Some(user_pool), revision, position })
@@ -55,7 +55,7 @@ impl Operations {
         caller: Caller,
     ) -> Result<UpdateUserPoolResponse, Error> {
         let outcome = self.execute(request, caller, CheckedCommand::update_user_pool).await?;
-        let Outcome { user_pool, revision, position } = outcome;
+        let Outcome { user_pool, revision, position, .. } = outcome;
         let user_pool = arn::insert(user_pool, &self.arns);
         Ok(UpdateUserPoolResponse { user_pool: Some(user_pool), revision, position })
     }
@@ -83,11 +83,11 @@ impl Operations {
         let before = past.user_pool().cloned().unwrap_or_default();
         let check = |request| CheckedCommand::restore_user_pool(request, past);
         let outcome = self.execute(request, caller, check).await?;
-        let restored = decode_pool(&outcome)?;
+        let restored = decode_pool(outcome.user_pool.clone())?;
         let kept = kept_fields(&before, &restored);
-        let Outcome { revision, position, .. } = outcome;
+        let Outcome { revision, position, changed, .. } = outcome;
         let user_pool = Some(self.with_arn(restored));
-        Ok(RestoreUserPoolResponse { user_pool, kept, revision, position })
+        Ok(RestoreUserPoolResponse { user_pool, kept, changed, revision, position })
     }
 
     pub(crate) async fn list_user_pools(

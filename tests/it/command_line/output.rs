@@ -66,6 +66,24 @@ async fn columns_are_as_wide_as_their_content() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn objects_in_a_list_are_numbered_in_a_table() {
+    let server = TestServer::start().await;
+    let mechanisms = r#"[{"Priority": 1, "Name": "verified_email"}]"#;
+    let request = format!(
+        r#"{{"PoolName": "people", "AccountRecoverySetting": {{"RecoveryMechanisms": {mechanisms}}}}}"#
+    );
+    let create = ["create", "-", "-o", "table"];
+    let created = run_with(&server.endpoint.to_string(), &create, &request).await;
+    assert_eq!(created.code, 0, "{created:?}");
+    let lines = created.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let path = "AccountRecoverySetting.RecoveryMechanisms.1";
+    let lines: Vec<_> = lines.filter(|line| line[0].starts_with(path)).collect();
+    let paths = [format!("{path}.Priority"), format!("{path}.Name")];
+    assert_eq!(lines, [[&paths[0], "1"], [&paths[1], "verified_email"]]);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn control_characters_in_names_are_escaped() {
     let server = TestServer::start().await;
     // Cognito allows any white space in names.

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use regex::Regex;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::task;
@@ -109,15 +110,15 @@ async fn without_a_terminal_it_must_be_told_to_go_on() {
     let id = with_bad_update(&server).await;
     let refused = run(&server, &["restore", &id, "--to", "2"]).await;
     assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
-    assert_eq!(
-        refused.stderr,
-        "userpool: this changes the user pool, and there is no terminal to ask on; to restore \
-         without asking, add --yes; to see what would change, add --validate-only\n"
-    );
+    let shown = "\n+ UserPoolTags: {\"team\":\"one\"}\n";
+    assert!(refused.stderr.contains(shown), "{refused:?}");
+    let remedy = "userpool: this changes the user pool, and there is no terminal to ask on; to \
+                  restore without asking, add --yes\n";
+    assert!(refused.stderr.ends_with(remedy), "{refused:?}");
     let validated = run(&server, &["restore", &id, "--to", "2", "--validate-only"]).await;
     // Its position is 0.
     assert_eq!((validated.code, validated.json().get("position")), (0, None));
-    let shown = "\n+ UserPoolTags: {\"team\":\"one\"}\n";
+    assert_eq!(validated.json()["changed"], true);
     assert!(validated.stderr.contains(shown), "{validated:?}");
     assert_eq!(revision(&server, &id).await, "3");
 
@@ -152,9 +153,45 @@ async fn what_is_kept_and_what_does_not_change_is_said() {
         )
     );
     assert_eq!(same.json()["kept"][1]["reason"], "KEPT_FIELD_REASON_IMMUTABLE");
-    // There is nothing to ask.
+    // There is nothing to ask, so a terminal is not needed.
     let (same, _) = on_terminal(&server, &["restore", &id, "--to", "1"], async |_| ()).await;
     assert_eq!((same.code, &same.json()["revision"]), (0, &json!("3")));
+    let nothing = "userpool: nothing was changed, and nothing was recorded\n";
+    let same = run(&server, &["restore", &id, "--to", "1"]).await;
+    assert_eq!((same.code, &same.json()["revision"]), (0, &json!("3")));
+    assert!(same.stderr.starts_with(&format!("{id} does not change\n")), "{same:?}");
+    assert!(same.stderr.ends_with(nothing), "{same:?}");
+    let same = run(&server, &["restore", &id, "--to", "1", "--yes"]).await;
+    assert_eq!((same.code, same.stderr.as_str()), (0, nothing));
+    assert_eq!(same.json().get("changed"), None);
+    assert_eq!(revision(&server, &id).await, "3");
+
+    let table = run(&server, &["restore", &id, "--to", "1", "--yes", "-o", "table"]).await;
+    let lines: Vec<_> = table.stdout.lines().filter(|line| line.starts_with("kept")).collect();
+    let spaces = Regex::new("  +").expect("a pattern");
+    assert_eq!(
+        lines.iter().map(|line| spaces.replace(line, "  ")).collect::<Vec<_>>(),
+        [
+            "kept.domain  domains are restored only with --domain",
+            "kept.schema_attributes  custom attributes that were added later stay, because they \
+             can never be removed",
+        ]
+    );
+    server.stop().await;
+}
+
+/// A retry prints the answer of the restore, which did change something.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_does_not_say_that_nothing_was_changed() {
+    let server = TestServer::start().await;
+    let id = with_bad_update(&server).await;
+    let request_id = "0193b5f0-7c5e-7d7a-9c55-2d1d8f1b6a01";
+    let restore = ["restore", &id, "--to", "2", "--yes", "--request-id", request_id];
+    for _ in 0..2 {
+        let restored = run(&server, &restore).await;
+        assert_eq!((restored.code, restored.stderr.as_str()), (0, ""));
+        assert_eq!(restored.json()["changed"], true);
+    }
     server.stop().await;
 }
 
