@@ -8,8 +8,8 @@ use std::{
     process::ExitCode,
 };
 
-use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
+use tonic::Status;
+use tonic_types::{FieldViolation, StatusExt as _};
 
 use crate::{
     audit::ExportError,
@@ -163,7 +163,7 @@ fn deleted_pool(metadata: &HashMap<String, String>) -> Option<String> {
 }
 
 /// Formats a status: its message, a line for each violation, then the reason and its
-/// metadata.
+/// metadata, and at last the correlation ID of the call.
 fn explain(status: &Status) -> String {
     let mut text = match status.message() {
         "" => status.code().description().to_owned(),
@@ -180,6 +180,12 @@ fn explain(status: &Status) -> String {
         let (field, description) = (escape(&violation.field), escape(&violation.description));
         let line = format!("\n  {field}: {description} ({})", escape(&violation.reason));
         text.push_str(&line);
+    }
+    let is_no_id = |violation: &FieldViolation| {
+        violation.field.ends_with("user_pool_id") && violation.reason == "PATTERN"
+    };
+    if details.bad_request().is_some_and(|refused| refused.field_violations.iter().any(is_no_id)) {
+        text.push_str("\n  to find the ID of a user pool: userpool list --name NAME");
     }
     if let Some(info) = details.error_info() {
         if let Some(remedy) = deleted_pool(&info.metadata) {
@@ -200,9 +206,8 @@ fn explain(status: &Status) -> String {
             text.push_str(&pair);
         }
     }
-    let id = status.metadata().get("x-request-id").and_then(|id| id.to_str().ok());
-    // For these codes, the server's log has details.
-    if let Some(id) = id.filter(|_| matches!(status.code(), Code::Internal | Code::DataLoss)) {
+    // The server's log has the call under it.
+    if let Some(id) = status.metadata().get("x-request-id").and_then(|id| id.to_str().ok()) {
         text.push_str("\n  correlation_id=");
         text.push_str(&escape(id));
     }

@@ -24,7 +24,7 @@ use crate::proto::{
     user_pool_service_client::UserPoolServiceClient,
 };
 
-use super::{Client, random};
+use super::{Client, correlation::CorrelationId, random};
 
 /// Defines a method for each call. A change is always sent with a `request_id`.
 macro_rules! calls {
@@ -47,12 +47,12 @@ macro_rules! calls {
         )+)+}
     };
     (@read $client:ident, $request:ident, $send:ident) => {
-        $client.call($request, "", $send).await
+        $client.call(&CorrelationId::new(), $request, "", $send).await
     };
     (@change $client:ident, $request:ident, $send:ident) => {{
         let mut request = $request;
-        let request_id = request.request_id.get_or_insert_with(random::request_id).clone();
-        $client.call(request, &request_id, $send).await
+        let request_id = request.request_id.get_or_insert_with(random::id).clone();
+        $client.call(&CorrelationId::new(), request, &request_id, $send).await
     }};
 }
 

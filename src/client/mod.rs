@@ -34,6 +34,7 @@
 
 mod calls;
 mod channel;
+mod correlation;
 mod error;
 mod file_backed;
 mod options;
@@ -58,7 +59,7 @@ pub use self::{
 };
 pub use crate::endpoint::{Endpoint, EndpointError};
 
-use self::{retry::Backoff, transport::Transport};
+use self::{correlation::CorrelationId, retry::Backoff, transport::Transport};
 
 /// A connection to a server, which reconnects when it is lost. Clones share it.
 ///
@@ -67,6 +68,9 @@ use self::{retry::Backoff, transport::Transport};
 /// `RESOURCE_EXHAUSTED` with a delay) and calls whose connection was lost: reads as they
 /// are, changes with their `request_id`, so that the server carries them out once. It
 /// sets a `request_id` where the request has none. Other errors are not retried.
+///
+/// Every call has a correlation ID, under which the server logs it, and which its retries keep. An
+/// error has it in the metadata `x-request-id`, even if no answer came.
 #[derive(Debug, Clone)]
 pub struct Client {
     transport: Arc<Transport>,
@@ -127,7 +131,7 @@ impl Client {
             let mut client: HealthClient<Channel> = HealthClient::new(channel);
             client.check(request).await
         };
-        let answer = self.call(request, "", check).await?;
+        let answer = self.call(&CorrelationId::new(), request, "", check).await?;
         Ok(answer.status() == ServingStatus::Serving)
     }
 
@@ -135,6 +139,7 @@ impl Client {
     /// `request_id` makes it safe to retry a change, and is empty for a read.
     async fn call<Q: Clone, A, F>(
         &self,
+        correlation_id: &CorrelationId,
         message: Q,
         request_id: &str,
         send: impl Fn(Channel, Request<Q>) -> F,
@@ -144,10 +149,11 @@ impl Client {
     {
         let start = Instant::now();
         let left = || self.deadline.saturating_sub(start.elapsed());
-        let deadline_exceeded = || retry::deadline_exceeded(self.deadline, request_id);
+        let deadline_exceeded =
+            || correlation_id.insert_into(retry::deadline_exceeded(self.deadline, request_id));
         let mut backoff = Backoff::default();
         loop {
-            let mut request = self.transport.request(message.clone());
+            let mut request = correlation_id.send_with(self.transport.request(message.clone()));
             request.set_timeout(left());
             let call = Box::pin(send(self.transport.channel(), request));
             let Ok(answer) = time::timeout(left(), call).await else {
@@ -156,7 +162,7 @@ impl Client {
             let status = match answer {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) if retry::is_timeout(&status) => return Err(deadline_exceeded()),
-                Err(status) => retry::normalize(status, request_id),
+                Err(status) => correlation_id.insert_into(retry::normalize(status, request_id)),
             };
             match backoff.next_pause(&status) {
                 Some(pause) if pause < left() => {

@@ -1,10 +1,10 @@
-//! Randomness: request IDs, and the jitter of retries.
+//! Randomness: the IDs of requests and of calls, and the jitter of retries.
 
 use uuid::Uuid;
 
-/// Creates a `request_id`.
+/// Creates a `request_id` or a correlation ID.
 #[expect(clippy::disallowed_methods, reason = "the client has no access to `app::Source`")]
-pub(super) fn request_id() -> String {
+pub(super) fn id() -> String {
     Uuid::now_v7().to_string()
 }
 

@@ -15,6 +15,7 @@ use crate::proto::{
 
 use super::{
     Client,
+    correlation::CorrelationId,
     retry::{self, Backoff},
 };
 
@@ -25,6 +26,8 @@ pub struct Watch {
     /// The request to send after a lost connection: it starts after the last item.
     request: WatchUserPoolEventsRequest,
     events: Option<Streaming<WatchUserPoolEventsResponse>>,
+    /// Of every call of this watch.
+    correlation_id: CorrelationId,
     backoff: Backoff,
     /// How long to wait before sending it.
     pause: Duration,
@@ -55,11 +58,13 @@ impl Client {
     /// The server refuses, or does not answer within the deadline. The deadline does not
     /// end a watch that has started.
     pub async fn watch(&self, request: WatchUserPoolEventsRequest) -> Result<Watch, Status> {
-        let events = self.events(request.clone()).await?;
+        let correlation_id = CorrelationId::new();
+        let events = self.events(request.clone(), &correlation_id).await?;
         Ok(Watch {
             client: self.clone(),
             request,
             events: Some(events),
+            correlation_id,
             backoff: Backoff::default(),
             pause: Duration::ZERO,
         })
@@ -68,6 +73,7 @@ impl Client {
     async fn events(
         &self,
         request: WatchUserPoolEventsRequest,
+        correlation_id: &CorrelationId,
     ) -> Result<Streaming<WatchUserPoolEventsResponse>, Status> {
         let send = |channel, mut request: Request<_>| async {
             // The timeout is for the start of the response. The server would end the watch
@@ -77,7 +83,7 @@ impl Client {
                 UserPoolHistoryServiceClient::new(channel);
             client.watch_user_pool_events(request).await
         };
-        self.call(request, "", send).await
+        self.call(correlation_id, request, "", send).await
     }
 }
 
@@ -92,7 +98,7 @@ impl Watch {
         loop {
             let Some(events) = &mut self.events else {
                 time::sleep(self.pause).await;
-                match self.client.events(self.request.clone()).await {
+                match self.client.events(self.request.clone(), &self.correlation_id).await {
                     Ok(events) => self.events = Some(events),
                     // The caller has already received one `Disconnected`.
                     Err(status) => self.pause = self.pause_after(status)?.0,
@@ -108,6 +114,8 @@ impl Watch {
                 Ok(None) => Status::unavailable("the server ended the watch"),
                 Err(status) => retry::normalize(status, ""),
             };
+            // The headers had it, not the trailers.
+            let ended = self.correlation_id.insert_into(ended);
             self.events = None;
             let Some(Start::AfterPosition(after)) = self.request.start else { return Err(ended) };
             // The server accepted the token when the watch began, so it has expired since, and

@@ -54,6 +54,13 @@ impl CommandOutput {
         assert!(document.is_ok(), "{self:?}");
         document.expect("a document")
     }
+
+    /// The error of a call, without the correlation ID, which is in its last line.
+    fn error(&self) -> &str {
+        let (error, id) = self.stderr.rsplit_once("\n  correlation_id=").expect("a correlation ID");
+        assert!(uuid::Uuid::try_parse(id.trim_end()).is_ok(), "{self:?}");
+        error
+    }
 }
 
 /// A server on a Unix socket in its data directory.

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use tokio::time::{self, Instant};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
-use userpool::proto::{DescribeUserPoolRequest, ListUserPoolsRequest};
+use userpool::proto::{DescribeUserPoolRequest, ListUserPoolsRequest, WatchUserPoolEventsRequest};
 
 use super::proxy::{Action, Proxy};
 use crate::support::{TestServer, domain, named};
@@ -44,6 +44,51 @@ async fn a_read_is_retried_until_it_succeeds_within_its_deadline() {
     assert_eq!(left.len(), 3);
     assert!(left.is_sorted_by(|one, next| one > next), "{left:?}");
     assert!(left[0] <= Duration::from_secs(30), "{left:?}");
+}
+
+#[tokio::test]
+async fn an_error_has_the_correlation_id_of_every_attempt() {
+    let server = TestServer::start().await;
+    let refusals = [Status::unavailable("starting"), Status::not_found("no")];
+    let proxy = Proxy::of(&server, refusals.map(Action::Refuse)).await;
+    let client = proxy.options().connect().await.expect("connected");
+    let sent = || {
+        let calls = proxy.calls();
+        let ids = calls.iter().map(|call| call.metadata["x-request-id"].to_str().expect("ASCII"));
+        ids.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let of = |status: &Status| {
+        let id = status.metadata().get("x-request-id").expect("a correlation ID");
+        id.to_str().expect("ASCII").to_owned()
+    };
+    let refused = client.list_user_pools(list()).await.expect_err("refused");
+    assert_eq!(sent(), vec![of(&refused); 2]);
+
+    // No answer came.
+    proxy.will(Action::Silence);
+    let mut call = Box::pin(client.list_user_pools(list()));
+    while proxy.calls().len() < 3 {
+        tokio::select! {
+            answer = &mut call => unreachable!("no answer was sent: {answer:?}"),
+            () = tokio::task::yield_now() => (),
+        }
+    }
+    time::pause();
+    let silent = call.await.expect_err("no answer");
+    time::resume();
+    assert_eq!((silent.code(), &sent()[2]), (Code::DeadlineExceeded, &of(&silent)));
+    assert_ne!(of(&silent), of(&refused), "each call has its own");
+
+    // The headers of a watch have it, but not the error at its end.
+    proxy.will(Action::EndWatch(Status::internal("a fault")));
+    let mut watch = client.watch(WatchUserPoolEventsRequest::default()).await.expect("a watch");
+    let ended = loop {
+        match watch.next().await {
+            Ok(_) => (),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((ended.code(), &sent()[3]), (Code::Internal, &of(&ended)));
 }
 
 #[tokio::test]

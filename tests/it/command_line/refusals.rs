@@ -14,15 +14,31 @@ async fn every_violation_has_a_line_of_its_own() {
     let refused = run_with(&server.endpoint.to_string(), &["create", "-"], request).await;
     assert_eq!((refused.code, refused.stdout.as_str()), (64 + 3, ""));
     assert_eq!(
-        refused.stderr,
+        refused.error(),
         "userpool: 2 validation errors detected: Value 'a/b' at 'poolName' failed to satisfy \
          constraint: Member must satisfy regular expression pattern: [\\w\\s+=,.@-]+; Value '5' \
          at 'policies.passwordPolicy.minimumLength' failed to satisfy constraint: Member must \
          have value greater than or equal to 6\n  \
          pool_name: may contain only ASCII letters, digits, spaces and _ + = , . @ - (PATTERN)\n  \
          policies.password_policy.minimum_length: must be between 6 and 99 (RANGE)\n  \
-         INVALID_REQUEST aws_error=InvalidParameterException\n"
+         INVALID_REQUEST aws_error=InvalidParameterException"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_in_place_of_an_id_is_refused_with_the_remedy() {
+    let server = TestServer::start().await;
+    let remedy = "\n  to find the ID of a user pool: userpool list --name NAME\n";
+    for arguments in [
+        &["describe", "people"][..],
+        &["history", "people"],
+        &["events", "--pool", "people"],
+        &["restore", "people", "--to", "2"],
+    ] {
+        let refused = run(&server, arguments).await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (64 + 3, ""), "{arguments:?}");
+        assert!(refused.error().contains(remedy), "{refused:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -63,7 +79,7 @@ async fn a_deleted_user_pool_is_told_with_its_time_and_how_to_see_it() {
         "userpool: User pool {id} does not exist.\n  it was deleted at 2017-12-11T00:00:02.000Z: \
          see its last state with \"userpool replay {id}\", and its events with \"userpool history \
          {id}\"; bring it back with \"userpool restore {id} --to 1\"\n  USER_POOL_DELETED aws_error=ResourceNotFoundException \
-         deletion_time=2017-12-11T00:00:02.000Z revision=2 user_pool_id={id}\n"
+         deletion_time=2017-12-11T00:00:02.000Z revision=2 user_pool_id={id}"
     );
     for arguments in [
         vec!["describe", &id],
@@ -72,7 +88,7 @@ async fn a_deleted_user_pool_is_told_with_its_time_and_how_to_see_it() {
         vec!["domain", "create", "people-login", &id],
     ] {
         let refused = run_with(&endpoint, &arguments, "{}").await;
-        assert_eq!((refused.code, &refused.stderr), (64 + 5, &message), "{arguments:?}");
+        assert_eq!((refused.code, refused.error()), (64 + 5, &*message), "{arguments:?}");
     }
 }
 
@@ -101,7 +117,7 @@ async fn a_server_that_never_answers_times_out() {
     let endpoint = silent.local_addr().expect("an address").to_string();
     let refused = run_with(&endpoint, &["list", "--timeout", "1"], "").await;
     assert_eq!(refused.code, 64 + 4, "{refused:?}");
-    assert!(refused.stderr.starts_with("userpool: no answer within 1s"));
+    assert!(refused.error().starts_with("userpool: no answer within 1s"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,10 +177,10 @@ async fn a_watch_of_another_log_names_both_hashes() {
     assert_eq!(refused.code, 3);
     let (zeros, nines) = ("0".repeat(64), "9".repeat(64));
     assert_eq!(
-        refused.stderr,
+        refused.error(),
         format!(
             "userpool: this is not the log that was read before: its event at position 0 has hash {zeros}, not {nines}; find out whether a \
-             backup was restored\n  WRONG_LOG expected_hash={nines} found_hash={zeros} position=0\n"
+             backup was restored\n  WRONG_LOG expected_hash={nines} found_hash={zeros} position=0"
         )
     );
 }
