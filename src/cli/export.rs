@@ -24,7 +24,7 @@ use super::{
     data_dir,
     error::CliError,
     export_file::ExportFile,
-    export_range::{ExportRange, RangeArgs, WatchedRange},
+    export_range::{ExportRange, LogExtent, RangeArgs, WatchedRange},
     os_argument,
     outcome::Outcome,
     output::print_note,
@@ -117,18 +117,31 @@ struct Exported {
     requested_after: Option<Position>,
     /// The requested end, if the log goes on after the head.
     cut: Option<Position>,
+    /// What the log has, if the export has no event.
+    log: Option<LogExtent>,
+}
+
+impl Exported {
+    /// How many events.
+    const fn count(&self) -> u64 {
+        self.head.position.0.saturating_sub(self.after.0)
+    }
 }
 
 impl Display for Exported {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { after, head: Head { position, hash }, requested_after, cut } = self;
-        let (count, first) = (position.0.saturating_sub(after.0), after.next());
-        match after.0 {
-            0 => write!(f, "exported {position} events, head hash {hash}")?,
-            _ if count == 0 => write!(f, "exported no events after position {after}")?,
-            _ => {
+        let Self { after, head: Head { position, hash }, requested_after, cut, log } = self;
+        let (count, first) = (self.count(), after.next());
+        match (count, after.0) {
+            (0, 0) => f.write_str("exported no events")?,
+            (0, _) => write!(f, "exported no events after position {after}")?,
+            (_, 0) => write!(f, "exported {count} events, head hash {hash}")?,
+            (_, _) => {
                 write!(f, "exported {count} events, {first} to {position}, head hash {hash}")?;
             }
+        }
+        if let Some(extent) = log {
+            write!(f, "; {extent}")?;
         }
         if let Some(requested) = requested_after.filter(|_| count > 0) {
             write!(
@@ -202,7 +215,11 @@ async fn export_directory(
         bar.inc(1);
     }
     bar.finish_and_clear();
-    finish(exporter, after, range)
+    let mut result = finish(exporter, after, range)?;
+    if result.count() == 0 {
+        result.log = Some(LogExtent::of_log(&log).await?);
+    }
+    Ok(result)
 }
 
 /// Exports every event of the range that was recorded before the call, and later events that
@@ -230,7 +247,11 @@ async fn export_server(
         }
         message = next_message(&client, &mut events).await?;
     }
-    finish(exporter, after, range)
+    let mut result = finish(exporter, after, range)?;
+    if result.count() == 0 {
+        result.log = Some(LogExtent::of_server(&client).await?);
+    }
+    Ok(result)
 }
 
 fn finish(
@@ -242,5 +263,5 @@ fn finish(
     let head = exporter.finish()?;
     let cut = range.end.position.filter(|end| is_cut && *end > head.position);
     let requested_after = range.requested_after().filter(|requested| *requested > after);
-    Ok(Exported { after, head, requested_after, cut })
+    Ok(Exported { after, head, requested_after, cut, log: None })
 }

@@ -1,6 +1,8 @@
 //! The range of an export: where it begins and ends, found in the log of a data directory or
 //! on a running server.
 
+use std::fmt::{self, Display, Formatter};
+
 use chrono::{DateTime, Utc};
 use clap::Args;
 
@@ -9,7 +11,7 @@ use crate::{
     client::{Client, Watch},
     event_log::{EventLog, Hash, Head, LogId, Position, ReadLimit, Record},
     proto::{
-        self, DescribeLogRequest, ListUserPoolEventsRequest, TimeArg, UserPoolEvent,
+        self, DescribeLogRequest, ListUserPoolEventsRequest, ReadDirection, TimeArg, UserPoolEvent,
         UserPoolEventFilter, WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
         watch_user_pool_events_response::Content,
     },
@@ -165,6 +167,42 @@ pub(super) struct WatchedRange {
     pub(super) first: Content,
     /// The messages after it.
     pub(super) events: Watch,
+}
+
+/// The first and the last event of a log; nothing if it is empty.
+pub(super) struct LogExtent(Option<[UserPoolEvent; 2]>);
+
+impl LogExtent {
+    pub(super) async fn of_log(log: &dyn EventLog) -> Result<Self, CliError> {
+        let end = log.head().borrow().position;
+        if end == Position::START {
+            return Ok(Self(None));
+        }
+        let event = async |position| {
+            audit::decode_with_record(&read_one(log, position).await?).map_err(CliError::other)
+        };
+        Ok(Self(Some([event(Position(1)).await?, event(end).await?])))
+    }
+
+    pub(super) async fn of_server(client: &Client) -> Result<Self, CliError> {
+        let event = async |direction: ReadDirection| {
+            let direction = direction.into();
+            let request =
+                ListUserPoolEventsRequest { direction, page_size: 1, ..Default::default() };
+            Ok::<_, CliError>(client.list_user_pool_events(request).await?.events.pop())
+        };
+        let first = event(ReadDirection::Forward).await?;
+        Ok(Self(first.zip(event(ReadDirection::Backward).await?).map(Into::into)))
+    }
+}
+
+impl Display for LogExtent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self(Some([first, last])) = self else { return f.write_str("the log is empty") };
+        let [from, to] = [first, last]
+            .map(|event| event.record_time.map(proto::format_time).unwrap_or_default());
+        write!(f, "the log has events 1 to {}, recorded from {from} to {to}", last.position)
+    }
 }
 
 /// The position before the first event of this time or a later one, or `end`.

@@ -208,3 +208,37 @@ async fn ranges_are_imported_only_from_the_first_event_on() {
     let exported = printed(directory.path(), &["log", "export", "--data-dir", "new"]).await;
     assert_eq!(exported, whole());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_without_events_says_what_the_log_has() {
+    let directory = directory().await;
+    let all = events(&whole());
+    let [first, last] = [&all[0], &all[15]]
+        .map(|event| userpool::proto::format_time(event.record_time.expect("a time")));
+    let extent = format!("; the log has events 1 to 16, recorded from {first} to {last}\n");
+    let server = Process::start(&directory.path().join("data")).await;
+    let from = ["--from", server.address()];
+    let ranges = [
+        (["--until", "2000-01-01"], "userpool: exported no events"),
+        (["--since", "2999-01-01"], "userpool: exported no events after position 16"),
+        (["--after", "16"], "userpool: exported no events after position 16"),
+    ];
+    let mut exported = Vec::new();
+    for (range, expected) in ranges {
+        let note = run(directory.path(), &[&["log", "export"][..], &range, &from].concat()).await;
+        assert_eq!((note.code, note.stderr), (Some(0), format!("{expected}{extent}")));
+        exported.push(note.stdout);
+    }
+    server.kill().await;
+    for ((range, expected), exported) in ranges.into_iter().zip(exported) {
+        let note = run(directory.path(), &[&["log", "export"][..], &range].concat()).await;
+        assert_eq!((note.stderr, note.stdout), (format!("{expected}{extent}"), exported));
+    }
+    let empty = Process::start(&directory.path().join("empty")).await;
+    let export = ["log", "export", "--from", empty.address()];
+    let note = run(directory.path(), &export).await.stderr;
+    assert_eq!(note, "userpool: exported no events; the log is empty\n");
+    empty.kill().await;
+    let note = run(directory.path(), &["log", "export", "--data-dir", "empty"]).await.stderr;
+    assert_eq!(note, "userpool: exported no events; the log is empty\n");
+}
