@@ -1,6 +1,8 @@
 //! The generated messages: the schema of the API and of the events in the log.
 
 #[cfg(feature = "server")]
+mod actor;
+#[cfg(feature = "server")]
 mod json;
 #[cfg(feature = "server")]
 mod point;
@@ -37,6 +39,7 @@ mod generated {
 pub(crate) use self::wire::{first_field, to_unsigned};
 #[cfg(feature = "server")]
 pub use self::{
+    actor::{ActorArg, actor_prefix, kind_of_prefix},
     json::{
         DESCRIPTORS, Difference, FILE_DESCRIPTOR_SET, JsonError, JsonScope, UnwritableMessage,
         comparable, decode_json, difference_document, difference_item, differences,

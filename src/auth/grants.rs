@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::proto::{ActorKind, SubjectPattern};
+use crate::proto::{ActorKind, SubjectPattern, kind_of_prefix};
 
 use super::{COMMON_NAME, Identity};
 
@@ -99,17 +99,15 @@ impl FromStr for CallerPattern {
             return Self::new(ActorKind::Anonymous, "");
         }
         let (kind, subject) = text.split_once(':').ok_or(CallerPatternError)?;
-        let kind = match kind {
-            "certificate" => ActorKind::Certificate,
-            "token" => ActorKind::Token,
-            "access-key" => ActorKind::AccessKey,
-            // The user ID is the only part that a process cannot choose.
-            "local" if subject.starts_with("uid=") || subject.starts_with('*') => {
-                ActorKind::LocalProcess
-            }
-            _ => return Err(CallerPatternError),
-        };
-        if subject.is_empty() { Err(CallerPatternError) } else { Self::new(kind, subject) }
+        let kind = kind_of_prefix(kind).ok_or(CallerPatternError)?;
+        // The user ID is the only part that a process cannot choose.
+        let is_possible = kind != ActorKind::LocalProcess
+            || subject.starts_with("uid=")
+            || subject.starts_with('*');
+        if subject.is_empty() || !is_possible {
+            return Err(CallerPatternError);
+        }
+        Self::new(kind, subject)
     }
 }
 

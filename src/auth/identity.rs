@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::proto::ActorKind;
+use crate::proto::{ActorKind, actor_prefix};
 
 /// The prefix that marks a name as the common name of a certificate. Name constraints of
 /// authorities do not apply to common names, so they must differ from other names.
@@ -33,13 +33,9 @@ impl Identity {
 /// `certificate:NAME`, `token:NAME`, `access-key:NAME`, `local:uid=N` or `anonymous`.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            ActorKind::Certificate => "certificate",
-            ActorKind::Token => "token",
-            ActorKind::AccessKey => "access-key",
-            ActorKind::LocalProcess => "local",
-            ActorKind::Anonymous | ActorKind::Unspecified => return f.write_str("anonymous"),
-        };
-        write!(f, "{kind}:{}", self.subject)
+        match actor_prefix(self.kind) {
+            Some(prefix) => write!(f, "{prefix}:{}", self.subject),
+            None => f.write_str("anonymous"),
+        }
     }
 }

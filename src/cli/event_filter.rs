@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-use crate::proto::{TimeArg, UserPoolEventFilter, UserPoolEventType};
+use crate::proto::{ActorArg, TimeArg, UserPoolEventFilter, UserPoolEventType};
 
-use super::event::EventKind;
+use super::{error::CliError, event::EventKind};
 
 /// Which events to show: those that meet all conditions. The server refuses a condition that no
 /// event can meet.
@@ -15,11 +15,12 @@ pub(super) struct FilterArgs {
     /// Show only events of these types, separated by commas. If omitted, of all types.
     #[arg(long = "type", visible_alias = "types", value_name = "TYPES", value_delimiter = ',')]
     types: Vec<EventKind>,
-    /// Show only events of callers whose whole name matches this pattern: * matches any text
-    /// without a slash, and ** any text, as in the patterns of roles, but without the kind. An
-    /// empty pattern matches anonymous callers.
-    #[arg(long, value_name = "PATTERN")]
-    actor: Option<String>,
+    /// Show only events of this caller, in any form in which callers are printed: with its kind
+    /// (token:NAME, certificate:NAME, access-key:NAME, local:uid=0) or without (NAME, uid=0), by
+    /// its address (192.0.2.7:41152), or "anonymous". In a name, * matches any text without a
+    /// slash, and ** any text, as in the patterns of roles.
+    #[arg(long, value_name = "ACTOR")]
+    actor: Option<ActorArg>,
     /// Show only events of calls from this address (192.0.2.7), from one port of it
     /// (192.0.2.7:41152), or from this network (10.0.0.0/8).
     #[arg(long, value_name = "ADDRESS")]
@@ -51,19 +52,32 @@ pub(super) struct TimeRangeArgs {
 
 impl FilterArgs {
     /// The filter of a request, for one user pool or for all.
-    pub(super) fn filter(self, user_pool_id: Option<String>) -> UserPoolEventFilter {
+    ///
+    /// # Errors
+    /// The arguments name two addresses.
+    pub(super) fn filter(
+        self,
+        user_pool_id: Option<String>,
+    ) -> Result<UserPoolEventFilter, CliError> {
+        let ActorArg { kind, subject, address } = self.actor.unwrap_or_default();
+        if address.is_some() && self.address.is_some() {
+            return Err(CliError::message(
+                "--actor names an address as well as --address; give one of them",
+            ));
+        }
         let types = self.types.iter().map(|kind| UserPoolEventType::from(*kind).into());
-        UserPoolEventFilter {
+        Ok(UserPoolEventFilter {
             user_pool_id,
             types: types.collect(),
-            actor_subject: self.actor,
+            actor_subject: subject,
             start_time: None,
             end_time: None,
-            peer_address: self.address,
+            peer_address: self.address.or(address),
             correlation_id: self.correlation_id,
             request_id: self.request_id,
             domain: self.domain,
-        }
+            actor_kind: kind.into(),
+        })
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
     event_filter::{FilterArgs, TimeRangeArgs},
     event_output::{EventFormat, EventOutput, EventOutputArgs},
     follow,
+    output::print_note,
     pages::for_each_item,
 };
 
@@ -27,7 +28,7 @@ const MAX_PAGE: i32 = 1000;
 pub(super) struct EventListArgs {
     /// Print whole events in JSON: with the payload and the hashes, without the list of changes.
     #[arg(long)]
-    pub(super) full: bool,
+    full: bool,
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
@@ -52,6 +53,7 @@ pub(super) struct EventListEnd {
     head: i64,
     /// Whether the limit left out events.
     pub(super) has_more: bool,
+    is_empty: bool,
 }
 
 impl EventListArgs {
@@ -60,15 +62,18 @@ impl EventListArgs {
     }
 
     /// The list of the events of one user pool, or of all.
+    ///
+    /// # Errors
+    /// The arguments name two addresses.
     pub(super) fn list(
         self,
         user_pool_id: Option<String>,
         limit: Option<u64>,
         now: DateTime<Utc>,
-    ) -> EventList {
+    ) -> Result<EventList, CliError> {
         let view = self.format().view(self.full);
-        let filter = self.range.within(self.filter.filter(user_pool_id), now);
-        EventList { filter, view, limit }
+        let filter = self.range.within(self.filter.filter(user_pool_id)?, now);
+        Ok(EventList { filter, view, limit })
     }
 }
 
@@ -83,6 +88,19 @@ impl EventList {
         Self { view: EventView::Full, ..self }
     }
 
+    /// Says that no event was found, and what that means.
+    pub(super) fn note_if_empty(&self, end: &EventListEnd) {
+        if !end.is_empty || self.filter == UserPoolEventFilter::default() {
+            return;
+        }
+        print_note(if self.filter.correlation_id.is_some() {
+            "no event matches; a call that was refused or changed nothing has no event, but a record \
+             in the process log of the server"
+        } else {
+            "no event matches"
+        });
+    }
+
     /// Passes the events to `each`, in the order of the log or backward.
     ///
     /// # Errors
@@ -91,9 +109,9 @@ impl EventList {
         &self,
         client: &Client,
         direction: ReadDirection,
-        each: impl FnMut(&UserPoolEvent) -> Result<(), CliError>,
+        mut each: impl FnMut(&UserPoolEvent) -> Result<(), CliError>,
     ) -> Result<EventListEnd, CliError> {
-        let mut heads = Vec::new();
+        let (mut heads, mut is_empty) = (Vec::new(), true);
         let page = async |page_size, token: Option<String>| {
             let request = ListUserPoolEventsRequest {
                 filter: Some(self.filter.clone()),
@@ -107,13 +125,17 @@ impl EventList {
             heads.push(page.head_position);
             Ok((page.events, Some(page.next_page_token).filter(|token| !token.is_empty())))
         };
-        let has_more = for_each_item(self.limit, MAX_PAGE, page, each).await?;
+        let has_more = for_each_item(self.limit, MAX_PAGE, page, |event| {
+            is_empty = false;
+            each(event)
+        });
+        let has_more = has_more.await?;
         // Events that are recorded meanwhile come at the end of the log.
         let head = match direction {
             ReadDirection::Backward => heads.first(),
             ReadDirection::Forward | ReadDirection::Unspecified => heads.last(),
         };
-        Ok(EventListEnd { head: head.copied().unwrap_or_default(), has_more })
+        Ok(EventListEnd { head: head.copied().unwrap_or_default(), has_more, is_empty })
     }
 
     /// Prints the events in the order of the log, the last ones if there is a limit, and then new
@@ -142,6 +164,7 @@ impl EventList {
         let watch = WatchUserPoolEventsRequest {
             filter: Some(UserPoolEventFilter { start_time: None, ..self.filter }),
             start: Some(Start::AfterPosition(end.head)),
+            view: self.view.into(),
             ..WatchUserPoolEventsRequest::default()
         };
         follow::follow(client, watch, output).await

@@ -5,10 +5,7 @@ use std::io::{self, Stdout};
 
 use clap::{Args, ValueEnum};
 
-use crate::{
-    proto::{EventView, UserPoolEvent},
-    user_pool,
-};
+use crate::proto::{EventView, UserPoolEvent};
 
 use super::{
     csv::EventCsv,
@@ -47,11 +44,7 @@ impl EventOutputArgs {
 
 /// Prints events.
 #[derive(Debug)]
-pub(super) struct EventOutput {
-    sink: EventSink,
-    /// Whether JSON has whole events, if there are such, instead of summaries.
-    is_whole: bool,
-}
+pub(super) struct EventOutput(EventSink);
 
 #[derive(Debug)]
 enum EventSink {
@@ -88,26 +81,26 @@ impl EventFormat {
 impl EventOutput {
     /// For events of which there is a last one. The table of one user pool is as wide as its
     /// content; that of all of them can be too long to wait for.
-    pub(super) const fn list(format: EventFormat, layout: EventLayout, is_whole: bool) -> Self {
+    pub(super) const fn list(format: EventFormat, layout: EventLayout) -> Self {
         let (format, columns) = match (format, layout) {
             (EventFormat::Json, _) => (OutputFormat::Json, &event::COLUMNS),
             (EventFormat::Table, EventLayout::Pool) => (OutputFormat::Table, &event::COLUMNS),
             (EventFormat::Table | EventFormat::Jsonl | EventFormat::Csv, _) => {
-                return Self::stream(format, layout, is_whole);
+                return Self::stream(format, layout);
             }
         };
-        Self { sink: EventSink::List(ListOutput::new(format, "events", columns)), is_whole }
+        Self(EventSink::List(ListOutput::new(format, "events", columns)))
     }
 
     /// For events without an end, so there is neither a document around them nor a common width.
-    pub(super) const fn stream(format: EventFormat, layout: EventLayout, is_whole: bool) -> Self {
-        Self { sink: EventSink::Waiting(format, layout), is_whole }
+    pub(super) const fn stream(format: EventFormat, layout: EventLayout) -> Self {
+        Self(EventSink::Waiting(format, layout))
     }
 
     /// Prints the heading, unless it is printed. Later calls have no effect.
     pub(super) fn begin(&mut self) -> Result<(), CliError> {
-        let EventSink::Waiting(format, layout) = self.sink else { return Ok(()) };
-        self.sink = if let Some(format) = format.general() {
+        let EventSink::Waiting(format, layout) = self.0 else { return Ok(()) };
+        self.0 = if let Some(format) = format.general() {
             if format == OutputFormat::Table {
                 print(&layout.heading())?;
             }
@@ -122,15 +115,10 @@ impl EventOutput {
     /// Adds an event, whole or a summary.
     pub(super) fn push(&mut self, event: &UserPoolEvent) -> Result<(), CliError> {
         self.begin()?;
-        match &mut self.sink {
+        match &mut self.0 {
             EventSink::List(list) => list.push(event, event::row),
             EventSink::Lines(OutputFormat::Table, layout) => print(&layout.line(event)),
-            EventSink::Lines(format, _) if self.is_whole || event.payload.is_none() => {
-                format.message(event)
-            }
-            EventSink::Lines(format, _) => {
-                format.message(&user_pool::summarize(event.clone(), None))
-            }
+            EventSink::Lines(format, _) => format.message(event),
             EventSink::Csv(csv) => {
                 csv.push(event).and_then(|()| csv.flush()).map_err(|error| CliError::stdout(&error))
             }
@@ -141,7 +129,7 @@ impl EventOutput {
     /// Prints everything that is not printed yet.
     pub(super) fn finish(mut self) -> Result<(), CliError> {
         self.begin()?;
-        match self.sink {
+        match self.0 {
             EventSink::List(list) => list.finish(),
             EventSink::Waiting(..) | EventSink::Lines(..) | EventSink::Csv(_) => Ok(()),
         }

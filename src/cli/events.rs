@@ -59,24 +59,25 @@ pub(super) struct EventsCommand {
 
 impl EventsCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
-        let (format, is_whole) = (self.list.format(), self.list.full);
+        let format = self.list.format();
         let is_bounded = [self.list.range.since.is_some(), self.reverse, self.count_by.is_some()];
         let limit = self.limit.or((is_bounded == [false; 3]).then_some(DEFAULT_LIMIT));
-        let list = self.list.list(self.pool, limit, source.now());
+        let list = self.list.list(self.pool, limit, source.now())?;
         let client = self.connection.connect().await?;
         if let Some(key) = self.count_by {
             EventCounts::read(&client, &list.without_changes(), key).await?.print(format)?;
             return Ok(Outcome::Success);
         }
         if self.follow {
-            let mut output = EventOutput::stream(format, EventLayout::Log, is_whole);
+            let mut output = EventOutput::stream(format, EventLayout::Log);
             list.follow(&client, &mut output).await?;
             return Ok(Outcome::Success);
         }
-        let mut output = EventOutput::list(format, EventLayout::Log, is_whole);
+        let mut output = EventOutput::list(format, EventLayout::Log);
         let direction = if self.reverse { ReadDirection::Forward } else { ReadDirection::Backward };
         let end = list.read(&client, direction, |event| output.push(event)).await?;
         output.finish()?;
+        list.note_if_empty(&end);
         if end.has_more && self.limit.is_none() {
             print_note(&format!(
                 "showed the newest {DEFAULT_LIMIT} events; --limit or --since shows older ones"

@@ -79,7 +79,13 @@ async fn print_events(
             disconnected = false;
         }
         match item {
-            WatchItem::Event(event) => output.push(&event)?,
+            WatchItem::Event(mut event) => {
+                // A summary has it only for the watch.
+                if event.payload.is_none() {
+                    event.hash.clear();
+                }
+                output.push(&event)?;
+            }
             // The watch has begun, even if there are no events yet.
             WatchItem::Checkpoint(_) => output.begin()?,
             WatchItem::Disconnected { .. } => (),

@@ -36,18 +36,19 @@ pub(super) struct HistoryCommand {
 
 impl HistoryCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
-        let (format, is_whole) = (self.list.format(), self.list.full);
-        let list = self.list.list(Some(self.pool), self.limit, source.now());
+        let format = self.list.format();
+        let list = self.list.list(Some(self.pool), self.limit, source.now())?;
         let client = self.connection.connect().await?;
         if self.follow {
-            let mut output = EventOutput::stream(format, EventLayout::Pool, is_whole);
+            let mut output = EventOutput::stream(format, EventLayout::Pool);
             list.follow(&client, &mut output).await?;
             return Ok(Outcome::Success);
         }
-        let mut output = EventOutput::list(format, EventLayout::Pool, is_whole);
+        let mut output = EventOutput::list(format, EventLayout::Pool);
         let direction = if self.reverse { ReadDirection::Backward } else { ReadDirection::Forward };
-        list.read(&client, direction, |event| output.push(event)).await?;
+        let end = list.read(&client, direction, |event| output.push(event)).await?;
         output.finish()?;
+        list.note_if_empty(&end);
         Ok(Outcome::Success)
     }
 }

@@ -52,6 +52,7 @@ fn readable(log: &DescribeLogResponse, context: Option<String>) -> Value {
         "position": position,
         "hash": hexadecimal(&hash),
         "durable_position": log.durable_position,
+        "projected": log.projected,
         "user_pools": log.user_pool_count,
         "domains": log.domain_count,
         "region": log.region,

@@ -45,14 +45,16 @@ pub(super) struct WatchCommand {
 impl WatchCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let hash = self.after.and_then(|after| after.hash);
+        let format = self.output.or_table();
         let watch = WatchUserPoolEventsRequest {
-            filter: Some(self.filter.filter(self.pool)),
+            filter: Some(self.filter.filter(self.pool)?),
             start: self.after.map(|after| Start::AfterPosition(after.position)),
             after_hash: hash.map(|hash| hash.0.to_vec()).unwrap_or_default(),
+            view: format.view(true).into(),
             ..WatchUserPoolEventsRequest::default()
         };
         let client = self.connection.connect().await?;
-        let mut output = EventOutput::stream(self.output.or_table(), EventLayout::Log, true);
+        let mut output = EventOutput::stream(format, EventLayout::Log);
         follow::follow(&client, watch, &mut output).await?;
         Ok(Outcome::Success)
     }

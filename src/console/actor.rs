@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::proto::{Actor, ActorKind};
+use crate::proto::{Actor, ActorKind, actor_prefix};
 
 use super::{
     icons::Icon,
@@ -28,16 +28,17 @@ impl Who {
             return Self::new(Icon::Anonymous, "unknown", "not recorded".to_owned());
         };
         let subject = printable(&actor.subject);
-        let (icon, kind) = match actor.kind() {
-            ActorKind::Certificate => (Icon::Certificate, "certificate"),
-            ActorKind::Token => (Icon::Token, "token"),
-            ActorKind::AccessKey => (Icon::Key, "access-key"),
-            ActorKind::LocalProcess => (Icon::Local, "local"),
-            ActorKind::Anonymous | ActorKind::Unspecified => {
-                return Self::new(Icon::Anonymous, "anonymous", "anonymous".to_owned());
-            }
+        let icon = match actor.kind() {
+            ActorKind::Certificate => Icon::Certificate,
+            ActorKind::Token => Icon::Token,
+            ActorKind::AccessKey => Icon::Key,
+            ActorKind::LocalProcess => Icon::Local,
+            ActorKind::Anonymous | ActorKind::Unspecified => Icon::Anonymous,
         };
-        Self::new(icon, short(&subject), format!("{kind}:{subject}"))
+        match actor_prefix(actor.kind()) {
+            Some(prefix) => Self::new(icon, short(&subject), format!("{prefix}:{subject}")),
+            None => Self::new(icon, "anonymous", "anonymous".to_owned()),
+        }
     }
 
     fn new(icon: Icon, name: &str, full: String) -> Self {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::proto::UserPoolEventFilter;
+use crate::proto::{ActorArg, UserPoolEventFilter};
 
 use super::{
     answer::Command,
@@ -27,16 +27,22 @@ pub(super) fn events(visit: &Visit, pool: Option<&str>) -> Result<UserPoolEventF
         Ok(i32::from(kind.event_type))
     });
     let text = |name: &str| visit.query.get(name).map(str::to_owned);
+    let ActorArg { kind, subject, address } = text("actor").map(ActorArg::from).unwrap_or_default();
+    if let (Some(_), Some(value)) = (&address, text("address")) {
+        let expected = "must be left out if the caller is an address".to_owned();
+        return Err(Failure::Parameter { name: "address", value, expected });
+    }
     Ok(UserPoolEventFilter {
         user_pool_id: pool.map(str::to_owned),
         types: types.collect::<Result<_, Failure>>()?,
-        actor_subject: visit.query.get("actor").map(|actor| subject(actor).to_owned()),
+        actor_subject: subject,
         start_time: visit.since()?,
         end_time: visit.until()?,
-        peer_address: text("address"),
+        peer_address: text("address").or(address),
         correlation_id: text("correlation"),
         request_id: text("request"),
         domain: text("domain"),
+        actor_kind: kind.into(),
     })
 }
 
@@ -49,16 +55,11 @@ pub(super) fn options(visit: &Visit, command: Command) -> Command {
         .option("--type", Some(types.as_str()).filter(|types| !types.is_empty()))
         .option("--since", of("since"))
         .option("--until", until.as_deref())
-        .option("--actor", of("actor").map(subject))
+        .option("--actor", of("actor"))
         .option("--address", of("address"))
         .option("--correlation-id", of("correlation"))
         .option("--request-id", of("request"))
         .option("--domain", of("domain"))
-}
-
-/// The pattern of the subjects of callers. An anonymous caller has an empty one.
-fn subject(actor: &str) -> &str {
-    if actor == "anonymous" { "" } else { actor }
 }
 
 /// A field of the form of a filter.

@@ -222,7 +222,7 @@ impl Check {
         values: &[i32],
         name: fn(&E) -> &'static str,
     ) {
-        self.items(field, values.len(), (1..).map_while(|value| E::try_from(value).ok()).count());
+        self.items(field, values.len(), specified_values::<E>().count());
         if values.iter().all(|value| is_specified::<E>(*value)) {
             return;
         }
@@ -371,8 +371,12 @@ fn shown<E: TryFrom<i32>>(value: i32, name: fn(&E) -> &'static str) -> String {
 }
 
 fn names<E: TryFrom<i32>>(name: fn(&E) -> &'static str) -> String {
-    let values = (1..).map_while(|value| E::try_from(value).ok());
-    values.map(|value| name(&value)).collect::<Vec<_>>().join(", ")
+    specified_values().map(|value| name(&value)).collect::<Vec<_>>().join(", ")
+}
+
+/// The values of an enum other than zero; all are below 100. Removed values leave gaps.
+fn specified_values<E: TryFrom<i32>>() -> impl Iterator<Item = E> {
+    (1..100).filter_map(|number| E::try_from(number).ok())
 }
 
 fn quote(value: &str) -> String {

@@ -8,15 +8,18 @@ use tonic::{Code, Status, Streaming, transport::Channel};
 use userpool::{
     audit::{MismatchCause, Verifier},
     proto::{
-        CreateUserPoolRequest, DescribeUserPoolRequest, UserPoolEvent, UserPoolEventFilter,
-        UserPoolEventType, WatchCheckpoint, WatchUserPoolEventsRequest,
-        WatchUserPoolEventsResponse,
+        CreateUserPoolRequest, DescribeUserPoolRequest, EventView, ListUserPoolEventsRequest,
+        UserPoolEvent, UserPoolEventFilter, UserPoolEventType, WatchCheckpoint,
+        WatchUserPoolEventsRequest, WatchUserPoolEventsResponse,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
         watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
     },
 };
 
-use crate::support::{TestServer, create, domain, fields, metadata, named, reason};
+use crate::{
+    calls::Call,
+    support::{TestServer, create, domain, fields, metadata, named, reason},
+};
 
 /// The messages of a watch.
 struct Watch(Streaming<WatchUserPoolEventsResponse>);
@@ -318,4 +321,55 @@ async fn watched(watchers: usize, commands: i64) {
     writing.join_all().await;
     watching.join_all().await;
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_of_summaries_has_those_of_a_list() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    let summaries = |position| WatchUserPoolEventsRequest {
+        view: EventView::Summary.into(),
+        ..after(position)
+    };
+    let mut new = watch(server.channel().await, summaries(0)).await.expect("a watch");
+    let ids = [create(&mut client, "people").await, create(&mut client, "staff").await];
+    for team in ["one", "two"] {
+        for id in &ids {
+            Call::set_tag(id, "team", team).send(&mut client).await.expect("tagged");
+        }
+    }
+    let list =
+        |view: EventView| ListUserPoolEventsRequest { view: view.into(), ..Default::default() };
+    let mut history = UserPoolHistoryServiceClient::new(server.channel().await);
+    let mut listed = async |view| {
+        history.list_user_pool_events(list(view)).await.expect("a page").into_inner().events
+    };
+    let (whole, expected) = (listed(EventView::Full).await, listed(EventView::Summary).await);
+    assert_eq!(expected[5].changes[0].old_value.as_deref(), Some("one"));
+
+    // From memory as they are recorded, and from the log.
+    for expected in &expected {
+        let mut event = new.event().await;
+        event.hash.clear();
+        assert_eq!(event, *expected);
+    }
+    let restarted = server.restart().await;
+    let mut old = watch(restarted.channel().await, summaries(0)).await.expect("a watch");
+    for (expected, whole) in expected.iter().zip(&whole) {
+        let mut event = old.event().await;
+        // A client resumes after it.
+        assert_eq!(event.hash, whole.hash);
+        event.hash.clear();
+        assert_eq!(event, *expected);
+    }
+    let filter = UserPoolEventFilter { user_pool_id: Some(ids[1].clone()), ..Default::default() };
+    let of_staff = WatchUserPoolEventsRequest { filter: Some(filter), ..summaries(0) };
+    let mut of_staff = watch(restarted.channel().await, of_staff).await.expect("a watch");
+    for position in [2, 4, 6] {
+        assert_eq!(of_staff.event().await.changes, expected[position - 1].changes);
+    }
+    let both = WatchUserPoolEventsRequest { include_records: true, ..summaries(0) };
+    let refused = watch(restarted.channel().await, both).await.err().expect("refused");
+    assert_eq!(fields(&refused), ["view"]);
+    restarted.stop().await;
 }

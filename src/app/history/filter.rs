@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use crate::{
     app::context::{MAX_CORRELATION_ID_BYTES, is_correlation_id},
-    proto::{self, SubjectPattern, UserPoolEvent, UserPoolEventFilter, UserPoolEventType},
+    proto::{
+        self, ActorKind, SubjectPattern, UserPoolEvent, UserPoolEventFilter, UserPoolEventType,
+    },
     user_pool::{Check, DOMAIN_EVENT_TYPES, Rule, UserPoolId, fields, touches_domain},
 };
 
@@ -72,12 +74,14 @@ impl EventFilter {
             correlation_id,
             request_id: _,
             domain,
+            actor_kind,
         } = &self.conditions;
         let actor = event.actor.as_ref();
         user_pool_id.as_ref().is_none_or(|id| event.user_pool_id == *id)
             && (types.is_empty() || types.contains(&event.r#type))
             && (domain.is_none() || names_a_domain(event.r#type))
             && correlation_id.as_ref().is_none_or(|id| event.correlation_id == *id)
+            && (*actor_kind == 0 || actor.is_some_and(|actor| actor.kind == *actor_kind))
             && self.request_id.as_ref().is_none_or(|id| event.request_id.as_ref() == Some(id))
             && self
                 .actor_subject
@@ -141,6 +145,7 @@ pub(super) fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
     check.time("start_time", filter.start_time.as_ref());
     check.time("end_time", filter.end_time.as_ref());
     check_subject(check, filter.actor_subject.as_ref());
+    check_actor_kind(check, filter);
     let address = filter.peer_address.as_ref();
     if let Some((address, Err(error))) =
         address.map(|address| (address, address.parse::<PeerFilter>()))
@@ -195,6 +200,48 @@ fn check_subject(check: &mut Check, pattern: Option<&String>) {
     if let Some(pattern) = pattern.filter(|pattern| pattern.chars().any(char::is_control)) {
         let shown = pattern.escape_default();
         refuse(check, "actor_subject", &shown, &"have no control characters: no subject has them");
+    }
+}
+
+/// Checks that an actor of this kind can have the subject and the address.
+fn check_actor_kind(check: &mut Check, filter: &UserPoolEventFilter) {
+    let kind = filter.actor_kind();
+    if filter.actor_kind != 0 {
+        check.enum_value("actor_kind", Some(filter.actor_kind), ActorKind::as_str_name);
+    }
+    let mut conflict = |field, value: &str, remedy: &str| {
+        let remedy = format!("{remedy}, because actor_kind is {}", kind.as_str_name());
+        let allowed = format!("must {remedy}");
+        check.refuse(field, Rule::Conflict, Some(&value.escape_default()), &allowed, &remedy);
+    };
+    let (subject, address) = (filter.actor_subject.as_deref(), filter.peer_address.as_deref());
+    let matches_empty =
+        |pattern: &str| pattern.parse::<SubjectPattern>().is_ok_and(|pattern| pattern.matches(""));
+    match (kind, subject, address) {
+        (ActorKind::Anonymous, Some(subject), _) if !matches_empty(subject) => {
+            conflict("actor_subject", subject, "be empty or absent");
+        }
+        (
+            ActorKind::Certificate
+            | ActorKind::Token
+            | ActorKind::LocalProcess
+            | ActorKind::AccessKey,
+            Some(""),
+            _,
+        ) => conflict("actor_subject", "", "not be empty"),
+        (ActorKind::LocalProcess, _, Some(address)) => {
+            conflict("peer_address", address, "be absent");
+        }
+        (
+            ActorKind::Unspecified
+            | ActorKind::Anonymous
+            | ActorKind::Certificate
+            | ActorKind::Token
+            | ActorKind::LocalProcess
+            | ActorKind::AccessKey,
+            _,
+            _,
+        ) => (),
     }
 }
 

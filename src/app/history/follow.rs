@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
+use prost::Message as _;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -11,6 +12,7 @@ use tokio::{
 use crate::{
     audit::codec,
     event_log::{Hash, Head, Position, ReadLimit, Record},
+    proto::UserPoolEvent,
     telemetry::metrics::Watcher,
 };
 
@@ -31,6 +33,7 @@ pub struct Follow {
     draining: watch::Receiver<bool>,
     filter: EventFilter,
     include_records: bool,
+    summaries: bool,
     interval: Duration,
     /// The hashes of events that were read but not returned yet, with the events unless the
     /// filter excludes them.
@@ -68,7 +71,7 @@ impl History {
     /// another hash; or the user pool of the filter never existed.
     pub async fn follow(&self, watch: WatchQuery) -> Result<Follow, HistoryError> {
         let WatchQuery { filter, after, after_hash, log_id, .. } = watch;
-        let WatchQuery { checkpoint_interval: interval, include_records, .. } = watch;
+        let WatchQuery { checkpoint_interval: interval, include_records, summaries, .. } = watch;
         if let Some(expected) = log_id {
             self.check_log(expected)?;
         }
@@ -90,6 +93,7 @@ impl History {
             draining: self.draining.clone(),
             filter,
             include_records,
+            summaries,
             interval,
             read: VecDeque::new(),
             last: Head { position, hash: found },
@@ -147,6 +151,10 @@ impl Follow {
             let ahead = usize::try_from(head.0.saturating_sub(position.0)).unwrap_or(usize::MAX);
             let limit = ReadLimit { records: ahead.min(CHUNK.records), ..CHUNK };
             let records = history.log.read(*position, limit).await?;
+            if self.summaries {
+                self.read = self.summarize(&records).await?;
+                return Ok(());
+            }
             let sent = |record: &Record| {
                 // Only a filter has to decode the event.
                 let matches = filter.matches_all()
@@ -155,6 +163,9 @@ impl Follow {
                 Ok::<_, HistoryError>((record.hash, event))
             };
             self.read = records.iter().map(sent).collect::<Result<_, _>>()?;
+        } else if self.summaries {
+            let records: Vec<_> = recent.iter().map(|event| event.record.clone()).collect();
+            self.read = self.summarize(&records).await?;
         } else {
             let sent = |event: &RecentEvent| {
                 let matches = event.matches(filter).map_err(LoadError::from)?;
@@ -164,6 +175,30 @@ impl Follow {
             self.read = recent.iter().map(|event| sent(event)).collect::<Result<_, _>>()?;
         }
         Ok(())
+    }
+
+    /// The hashes of the first records, at least of one, with summaries of the events that the
+    /// filter matches. Each has its hash, to resume after it.
+    async fn summarize(
+        &self,
+        records: &[Record],
+    ) -> Result<VecDeque<(Hash, Option<Bytes>)>, HistoryError> {
+        let (mut matching, mut events) = (Vec::with_capacity(records.len()), Vec::new());
+        for record in records {
+            let event = codec::decode(record).map_err(LoadError::from)?;
+            let matches = self.filter.matches(&event);
+            matching.push((record.hash, matches));
+            events.extend(matches.then_some(event));
+        }
+        let mut summaries = self.history.summaries(events).await?.into_iter();
+        let read = matching.into_iter().map_while(|(hash, matches)| {
+            if !matches {
+                return Some((hash, None));
+            }
+            let summary = UserPoolEvent { hash: hash.0.to_vec(), ..summaries.next()? };
+            Some((hash, Some(summary.encode_to_vec().into())))
+        });
+        Ok(read.collect())
     }
 
     fn checkpoint(&mut self) -> FollowItem {

@@ -77,6 +77,8 @@ pub struct WatchQuery {
     pub checkpoint_interval: Duration,
     /// Whether to return the stored record with each event.
     pub include_records: bool,
+    /// Whether to return summaries instead of whole events.
+    pub summaries: bool,
 }
 
 /// A request to verify the history.
@@ -144,6 +146,7 @@ impl WatchQuery {
     /// The field rules that it breaks.
     pub fn parse(request: WatchUserPoolEventsRequest) -> Result<Self, InvalidRequest> {
         Check::run(|check| check_watch(check, &request))?;
+        let summaries = request.view() == EventView::Summary;
         let WatchUserPoolEventsRequest {
             filter,
             start,
@@ -151,6 +154,7 @@ impl WatchQuery {
             include_records,
             after_hash,
             log_id,
+            view: _,
         } = request;
         let after = start.map(|Start::AfterPosition(position)| Position::from_int(position));
         let checkpoint_interval = match u64::try_from(checkpoint_interval_seconds) {
@@ -161,7 +165,15 @@ impl WatchQuery {
         // The check made sure that a present hash has 32 bytes.
         let after_hash = after_hash.as_slice().try_into().ok().map(Hash);
         let log_id = log_id.parse().ok();
-        Ok(Self { filter, after, after_hash, log_id, checkpoint_interval, include_records })
+        Ok(Self {
+            filter,
+            after,
+            after_hash,
+            log_id,
+            checkpoint_interval,
+            include_records,
+            summaries,
+        })
     }
 }
 
@@ -199,15 +211,19 @@ fn check_list(check: &mut Check, request: &ListUserPoolEventsRequest) {
         check.enum_value("direction", Some(request.direction), ReadDirection::as_str_name);
     }
     check.range("page_size", Some(request.page_size), 0..=i32::MAX);
-    if request.view != 0 {
-        check.enum_value("view", Some(request.view), EventView::as_str_name);
+    check_view(check, request.view, request.include_records);
+    fields::min_position(check, request.min_position);
+}
+
+fn check_view(check: &mut Check, view: i32, include_records: bool) {
+    if view != 0 {
+        check.enum_value("view", Some(view), EventView::as_str_name);
     }
-    if request.include_records && request.view() == EventView::Summary {
+    if include_records && view == i32::from(EventView::Summary) {
         let allowed = "must be EVENT_VIEW_FULL or absent, because include_records is set";
         let shown = EventView::Summary.as_str_name();
         check.refuse("view", Rule::Conflict, Some(&shown), allowed, "be EVENT_VIEW_FULL");
     }
-    fields::min_position(check, request.min_position);
 }
 
 fn check_replay(check: &mut Check, request: &ReplayUserPoolRequest) {
@@ -243,6 +259,7 @@ fn check_watch(check: &mut Check, request: &WatchUserPoolEventsRequest) {
     let interval = request.checkpoint_interval_seconds;
     check.range("checkpoint_interval_seconds", Some(interval), 0..=300);
     check_log_id(check, &request.log_id);
+    check_view(check, request.view, request.include_records);
 }
 
 fn check_verify(check: &mut Check, request: &VerifyUserPoolHistoryRequest) {

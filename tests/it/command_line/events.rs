@@ -1,5 +1,6 @@
 //! What changed in all user pools: filtered, counted, and in the formats of people and programs.
 
+use regex::Regex;
 use serde_json::Value;
 
 use super::{CommandOutput, by_kind, create, run, run_with, unix_server};
@@ -193,5 +194,80 @@ async fn every_event_of_a_long_log_is_counted() {
             "{\"type\":\"updated\",\"events\":2499}\n{\"type\":\"created\",\"events\":1}\n"
         );
     }
+    server.stop().await;
+}
+
+/// A server of whose two events the first is from a process on its socket, and the second from an
+/// anonymous caller.
+async fn two_actors() -> TestServer {
+    let server = unix_server().await;
+    create(&server, "people").await;
+    let directory = server.stop().await;
+    let server = TestServer::with(|config| config.data_dir = directory.path().into()).await;
+    create(&server, "staff").await;
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_actor_is_found_by_any_form_that_is_printed() {
+    let server = two_actors().await;
+    let gaps = Regex::new("  +").expect("a pattern");
+    let table = run(&server, &["events", "--reverse"]).await.stdout;
+    let table = gaps.replace_all(&table, "  ");
+    let csv = run(&server, &["events", "--reverse", "-o", "csv"]).await.stdout;
+    let counts = by_kind(&run(&server, &["events", "--count-by", "actor"]).await.stdout);
+    let column = |text: &str, separator: &str, column: usize| {
+        let cells = text.lines().skip(1).map(|line| line.trim().split(separator).nth(column));
+        cells.map(|cell| cell.expect("a cell").to_owned()).collect::<Vec<_>>()
+    };
+    let local = counts.lines().find(|line| line.starts_with("local:")).expect("a row");
+    let local = local.split("  ").next().expect("a cell").to_owned();
+    let printed = [
+        column(&table, "  ", 4),
+        column(&csv, ",", 5),
+        vec![local, "anonymous 127.0.0.1".to_owned()],
+    ];
+    for pair in printed {
+        for (actor, position) in pair.iter().zip(["1", "2"]) {
+            assert_eq!(positions(&server, &["--actor", actor]).await, position, "{actor}");
+        }
+    }
+    for (pattern, expected) in
+        [("local:*", "1"), ("uid=*", "1"), ("**", "2 1"), ("", "2"), ("token:**", "")]
+    {
+        assert_eq!(positions(&server, &["--actor", pattern]).await, expected, "{pattern}");
+    }
+    let watched = run(&server, &["history", "us-east-1_a", "--actor", "token:"]).await;
+    let remedy = "filter.actor_subject: must not be empty, because actor_kind is ACTOR_KIND_TOKEN";
+    assert!(watched.stderr.contains(remedy), "{}", watched.stderr);
+    let twice = ["events", "--actor", "192.0.2.7:1", "--address", "192.0.2.7"];
+    let twice = run(&server, &twice).await;
+    let remedy = "userpool: --actor names an address as well as --address; give one of them\n";
+    assert_eq!((twice.code, twice.stderr.as_str()), (1, remedy));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_without_an_event_says_so() {
+    let server = TestServer::start().await;
+    let none = run(&server, &["events"]).await;
+    assert_eq!((none.code, none.stderr.as_str()), (0, ""), "nothing was recorded yet");
+    let id = create(&server, "people").await;
+    for arguments in [&["events", "--domain", "login"][..], &["history", &id, "--since", "1h"]] {
+        let none = run(&server, arguments).await;
+        assert_eq!((none.code, none.stderr.as_str()), (0, "userpool: no event matches\n"));
+    }
+    // As of a call that was refused.
+    let refused = run(&server, &["delete", &id, "--expected-revision", "7"]).await;
+    let (_, id) = refused.stderr.trim_end().rsplit_once('=').expect("a correlation ID");
+    let none = run(&server, &["events", "--correlation-id", id]).await;
+    assert_eq!(
+        (none.code, none.stderr.as_str()),
+        (
+            0,
+            "userpool: no event matches; a call that was refused or changed nothing has no event, \
+             but a record in the process log of the server\n"
+        )
+    );
     server.stop().await;
 }

@@ -192,3 +192,31 @@ async fn a_watch_after_a_future_position_is_refused() {
     assert_eq!(refused.code, 64 + 11, "{refused:?}");
     assert!(refused.stderr.contains("BEYOND_END current=0 requested=7"), "{}", refused.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn followed_events_have_their_old_values() {
+    let server = unix_server().await;
+    let id = create(&server, "people").await;
+    let follow = ["events", "--follow", "--pool", &id];
+    let mut all = [&follow[..], &["watch"], &["history", &id, "-f", "-n", "1"]]
+        .map(|arguments| RunningCommand::start(&server, arguments));
+    let mut json = RunningCommand::start(&server, &["events", "-f", "-o", "jsonl"]);
+    for line in [json.line(), all[0].line(), all[0].line(), all[1].line()] {
+        assert!(!line.is_empty());
+    }
+    for _ in 0..2 {
+        all[2].line();
+    }
+    for (team, what) in [("a", "team: a"), ("b", "team: a → b")] {
+        let tag = format!("team={team}");
+        assert_eq!(run(&server, &["tag", "set", &id, &tag]).await.code, 0);
+        for command in &mut all {
+            let line = command.line();
+            assert!(line.ends_with(&format!("  {what}")), "{line}");
+        }
+        let event: serde_json::Value = serde_json::from_str(&json.line()).expect("an event");
+        assert_eq!(event["changes"][0]["newValue"], team);
+        assert_eq!((event.get("hash"), event.get("userPoolTagged")), (None, None));
+    }
+    server.stop().await;
+}

@@ -2,11 +2,16 @@
 //! and in a watch; a condition that no event can meet is refused.
 
 use tonic::{Code, Request};
-use userpool::proto::{
-    CustomDomainConfig, DeleteUserPoolDomainRequest, ListUserPoolEventsRequest,
-    UpdateUserPoolDomainRequest, UserPoolEventFilter, UserPoolEventType,
-    WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
-    watch_user_pool_events_response::Content,
+use tonic_types::StatusExt as _;
+use userpool::{
+    client::Options,
+    proto::{
+        ActorKind, CustomDomainConfig, DeleteUserPoolDomainRequest, ListUserPoolEventsRequest,
+        UpdateUserPoolDomainRequest, UserPoolEventFilter, UserPoolEventType,
+        WatchUserPoolEventsRequest, watch_user_pool_events_request::Start,
+        watch_user_pool_events_response::Content,
+    },
+    transport::Endpoint,
 };
 
 use super::{History, history, tagged};
@@ -228,6 +233,106 @@ async fn a_condition_that_no_event_can_meet_is_refused() {
         ["10.0.0.0/8", "::ffff:10.0.0.0/104", "2001:db8::/32", "0.0.0.0/0", "::1", "[::1]"]
     {
         assert!(listed(&mut history, address(accepted)).await.is_empty(), "{accepted}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn actors_are_found_by_their_kind() {
+    let socket = |config: &mut userpool::server::Config| {
+        config.listen = Endpoint::Unix(config.data_dir.join("socket"));
+    };
+    let server = TestServer::with(socket).await;
+    let local = Options::to(server.endpoint.clone()).connect().await.expect("connected");
+    local.create_user_pool(named("people")).await.expect("a user pool");
+    let directory = server.stop().await;
+    let server = TestServer::with(|config| config.data_dir = directory.path().into()).await;
+    create(&mut server.client().await, "staff").await;
+
+    let mut history = history(&server).await;
+    let of = |kind: ActorKind, subject: Option<&str>| UserPoolEventFilter {
+        actor_kind: kind.into(),
+        actor_subject: subject.map(str::to_owned),
+        ..Default::default()
+    };
+    for (filter, expected) in [
+        (of(ActorKind::LocalProcess, None), vec![1]),
+        (of(ActorKind::LocalProcess, Some("uid=*")), vec![1]),
+        (of(ActorKind::Anonymous, None), vec![2]),
+        (of(ActorKind::Anonymous, Some("")), vec![2]),
+        (of(ActorKind::Anonymous, Some("*")), vec![2]),
+        (of(ActorKind::Token, Some("uid=*")), vec![]),
+        (of(ActorKind::Unspecified, Some("**")), vec![1, 2]),
+    ] {
+        assert_eq!(found(&mut history, filter.clone()).await, expected, "{filter:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_actor_of_a_kind_has_is_refused() {
+    let server = TestServer::start().await;
+    let mut history = history(&server).await;
+    let none = UserPoolEventFilter::default;
+    let of = |kind: ActorKind| UserPoolEventFilter { actor_kind: kind.into(), ..none() };
+    let address =
+        |address: &str| UserPoolEventFilter { peer_address: Some(address.to_owned()), ..none() };
+    for (filter, field, remedy) in [
+        (
+            UserPoolEventFilter {
+                actor_subject: Some("uid=*".to_owned()),
+                ..of(ActorKind::Anonymous)
+            },
+            "actor_subject",
+            "must be empty or absent, because actor_kind is ACTOR_KIND_ANONYMOUS",
+        ),
+        (
+            UserPoolEventFilter { actor_subject: Some(String::new()), ..of(ActorKind::Token) },
+            "actor_subject",
+            "must not be empty, because actor_kind is ACTOR_KIND_TOKEN",
+        ),
+        (
+            UserPoolEventFilter {
+                actor_kind: ActorKind::LocalProcess.into(),
+                ..address("192.0.2.7")
+            },
+            "peer_address",
+            "must be absent, because actor_kind is ACTOR_KIND_LOCAL_PROCESS",
+        ),
+        (
+            UserPoolEventFilter { actor_kind: 5, ..none() },
+            "actor_kind",
+            "ACTOR_KIND_LOCAL_PROCESS, ACTOR_KIND_ACCESS_KEY",
+        ),
+    ] {
+        let list = ListUserPoolEventsRequest { filter: Some(filter), ..Default::default() };
+        let refused = history.list_user_pool_events(list).await.expect_err("refused");
+        assert_eq!(fields(&refused), [format!("filter.{field}")]);
+        let details = refused.get_details_bad_request().expect("violations");
+        let description = &details.field_violations[0].description;
+        assert!(description.contains(remedy), "{description} lacks {remedy}");
+    }
+    server.stop().await;
+}
+
+/// The numbers of the types have a gap.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_can_be_named_at_once() {
+    let server = TestServer::start().await;
+    create(&mut server.client().await, "people").await;
+    let types: Vec<_> =
+        (1..100).filter(|kind| UserPoolEventType::try_from(*kind).is_ok()).collect();
+    assert_eq!(types.len(), 11);
+    let mut history = history(&server).await;
+    let filter = UserPoolEventFilter { types: types.clone(), ..Default::default() };
+    assert_eq!(found(&mut history, filter).await, [1]);
+    let filter = Some(UserPoolEventFilter { types: vec![6], ..Default::default() });
+    let request = ListUserPoolEventsRequest { filter, ..Default::default() };
+    let refused = history.list_user_pool_events(request).await.expect_err("no such type");
+    let details = refused.get_details_bad_request().expect("violations");
+    for name in types.iter().filter_map(|kind| UserPoolEventType::try_from(*kind).ok()) {
+        let names = &details.field_violations[0].description;
+        assert!(names.contains(name.as_str_name()), "{}: {names}", name.as_str_name());
     }
     server.stop().await;
 }
