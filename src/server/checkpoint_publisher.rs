@@ -156,12 +156,13 @@ impl CheckpointPublisher {
         }
     }
 
-    /// The last checkpoint in the file, if it has the key and the name of this log.
+    /// The last checkpoint in the file, if it has the key and the name of this log. That of an
+    /// empty log has the name of every empty log, so no witness is asked for it.
     async fn last_published(&self) -> Option<Published> {
         let key = self.signer.note_key(self.app.history().state().log_id);
         // If the file cannot be read, writing it reports that.
         let last = Published::parse(checkpoint::last(&self.path.lock().await).ok()??)?;
-        last.note.verify(&key).is_ok().then_some(last)
+        (last.head.position > Position::START && last.note.verify(&key).is_ok()).then_some(last)
     }
 }
 

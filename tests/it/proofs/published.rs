@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Many times shorter than the calls of [`let_intervals_pass`] take.
-const INTERVAL: CheckpointInterval = CheckpointInterval(Some(Duration::from_millis(5)));
+pub(super) const INTERVAL: CheckpointInterval = CheckpointInterval(Some(Duration::from_millis(5)));
 
 async fn publishing_server() -> TestServer {
     TestServer::with(|config| config.checkpoint_interval = INTERVAL).await
@@ -44,7 +44,7 @@ async fn until_published(file: &Path, position: i64) -> Vec<i64> {
 }
 
 /// Calls the server until a wrong checkpoint would have been published.
-async fn let_intervals_pass(server: &TestServer) {
+pub(super) async fn let_intervals_pass(server: &TestServer) {
     for _ in 0..20 {
         server.client().await;
     }

@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -22,11 +21,14 @@ use userpool::{
         GetCheckpointKeyRequest, GetSignedCheckpointRequest, SignedCheckpoint,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
     },
-    server::{CheckpointInterval, WitnessAddress, WitnessServer},
+    server::{WitnessAddress, WitnessServer},
     transport::Endpoint,
 };
 
-use super::witnesses::Log;
+use super::{
+    published::{INTERVAL, let_intervals_pass},
+    witnesses::Log,
+};
 use crate::{
     metrics::{Reading, get},
     support::{FixedSource, TestServer, copy_directory, create},
@@ -109,10 +111,14 @@ impl Front {
         address.parse().expect("an address")
     }
 
+    fn count_dropped(&self) -> usize {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
     /// Waits until it has dropped so many more connections.
     pub(crate) async fn wait_for_dropped(&self, count: usize) {
-        let start = self.dropped.load(Ordering::Relaxed);
-        while self.dropped.load(Ordering::Relaxed) < start + count {
+        let start = self.count_dropped();
+        while self.count_dropped() < start + count {
             tokio::task::yield_now().await;
         }
     }
@@ -199,7 +205,7 @@ pub(crate) async fn key_of(server: &TestServer) -> NoteKey {
 pub(crate) async fn serve(directory: TempDir, witnesses: Vec<WitnessAddress>) -> TestServer {
     TestServer::with_in(directory, |config| {
         config.witnesses = witnesses;
-        config.checkpoint_interval = CheckpointInterval(Some(Duration::from_millis(20)));
+        config.checkpoint_interval = INTERVAL;
         config.metrics_listen = Some(Endpoint::Tcp("127.0.0.1:0".to_owned()));
     })
     .await
@@ -236,6 +242,22 @@ async fn a_server_publishes_what_its_witnesses_cosigned() {
     drop(first);
     let server = serve(directory, vec![silent.parse().expect("an address")]).await;
     assert_eq!(witnessed(server.channel().await).await, Some(signed));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn witnesses_are_not_asked_for_an_empty_log() {
+    let server = TestServer::start().await;
+    let empty = key_of(&server).await;
+    let directory = server.stop().await;
+    let witness = TestWitness::start("witness.example", &empty).await;
+    let front = Front::of(&witness, None).await;
+    let server = serve(directory, vec![front.address("http")]).await;
+    let_intervals_pass(&server).await;
+    assert_eq!(front.count_dropped(), 0);
+    // Its name has changed.
+    create(&mut server.client().await, "people").await;
+    front.wait_for_dropped(1).await;
     server.stop().await;
 }
 
