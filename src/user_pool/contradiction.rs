@@ -4,7 +4,7 @@ use crate::proto::UserPoolRestored;
 
 use super::{
     DomainOwners, Event, UserPoolId,
-    domain::{domain_names, is_custom},
+    domain::{domain_names, is_custom, states_domain},
 };
 
 /// Why an event contradicts the events before it.
@@ -23,6 +23,9 @@ pub enum Contradiction {
     /// A user pool is created twice.
     #[error("user pool {0} is created again")]
     CreatedAgain(UserPoolId),
+    /// A user pool is created with a domain, which only later events assign.
+    #[error("user pool {0} is created with a domain")]
+    CreatedWithDomain(UserPoolId),
     /// A user pool is changed that was never created.
     #[error("user pool {0} is changed, but was never created")]
     NeverCreated(UserPoolId),
@@ -136,6 +139,9 @@ pub fn check_event(facts: &EventFacts<'_>, event: &Event) -> Result<(), Contradi
             let settings = created.user_pool.as_ref();
             if has_other_id(settings.and_then(|pool| pool.id.as_deref())) {
                 return Err(Contradiction::OtherId(id()));
+            }
+            if settings.is_some_and(states_domain) {
+                return Err(Contradiction::CreatedWithDomain(id()));
             }
         }
         _ if !exists => return Err(Contradiction::NeverCreated(id())),

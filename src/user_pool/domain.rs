@@ -191,6 +191,15 @@ pub(super) fn domain_names(pool: &UserPool) -> impl Iterator<Item = &str> {
     [&pool.domain, &pool.custom_domain].into_iter().flatten().map(String::as_str)
 }
 
+/// Whether settings say anything of a domain.
+pub(super) const fn states_domain(pool: &UserPool) -> bool {
+    let UserPool { domain, custom_domain, domain_settings, custom_domain_settings, .. } = pool;
+    domain.is_some()
+        || custom_domain.is_some()
+        || domain_settings.is_some()
+        || custom_domain_settings.is_some()
+}
+
 /// The names of the domains that an event assigns to its user pool.
 #[must_use]
 pub fn assigned_domains(event: &Event) -> &[String] {

@@ -311,7 +311,11 @@ fn settings(id: &str, domain: Option<&str>) -> UserPool {
 }
 
 fn created(id: &str) -> Payload {
-    Payload::UserPoolCreated(Box::new(UserPoolCreated { user_pool: Some(settings(id, None)) }))
+    created_with(settings(id, None))
+}
+
+fn created_with(settings: UserPool) -> Payload {
+    Payload::UserPoolCreated(Box::new(UserPoolCreated { user_pool: Some(settings) }))
 }
 
 fn updated(id: &str, domain: Option<&str>) -> Payload {
@@ -416,7 +420,22 @@ async fn a_log_that_the_rules_could_not_have_written_is_refused() {
 async fn later_events_that_the_rules_could_not_have_written_too() {
     let (a, b) = ("us-east-1_aaaaaaaaa", "us-east-1_bbbbbbbbb");
     let certificate = || Some(CustomDomainConfig::default());
-    let logs: [(&str, Vec<Written<'_>>); 8] = [
+    let logs: [(&str, Vec<Written<'_>>); 10] = [
+        (
+            "user pool us-east-1_aaaaaaaaa is created with a domain",
+            vec![(b, 1, created(b)), (a, 1, created_with(settings(a, Some("login"))))],
+        ),
+        (
+            "user pool us-east-1_aaaaaaaaa is created with a domain",
+            vec![(
+                a,
+                1,
+                created_with(UserPool {
+                    custom_domain_settings: Some(DomainSettings::default()),
+                    ..settings(a, None)
+                }),
+            )],
+        ),
         (
             "user pool us-east-1_aaaaaaaaa gets a second domain",
             vec![
