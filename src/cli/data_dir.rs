@@ -4,13 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::{
-    audit::checkpoint::Signer,
-    event_log::SledLog,
-    server::data_dir::{self, DataDir},
-};
+use crate::{event_log::SledLog, server::data_dir::DataDir};
 
-use super::{error::CliError, outcome::Outcome, output::print};
+use super::error::CliError;
 
 /// The data directory of a stopped server.
 #[derive(Debug, Args)]
@@ -24,17 +20,6 @@ impl DataDirArgs {
     /// Locks the directory and opens its log.
     pub(super) fn open(&self) -> Result<(DataDir, SledLog), CliError> {
         open(&self.data_dir)
-    }
-
-    /// Prints the public key that verifies the checkpoints of this directory.
-    pub(super) fn print_key(&self) -> Result<Outcome, CliError> {
-        let data_dir = DataDir::open_existing(&self.data_dir).map_err(CliError::other)?;
-        let key = data_dir::signing_key(&self.data_dir);
-        let signer =
-            Signer::open(&key, &data_dir::checkpoints(&self.data_dir)).map_err(CliError::other)?;
-        drop(data_dir);
-        print(signer.public_key_pem().trim_end())?;
-        Ok(Outcome::Success)
     }
 }
 

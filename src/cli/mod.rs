@@ -30,6 +30,7 @@ mod follow;
 mod health;
 mod history;
 mod import;
+mod key;
 mod list;
 mod listing;
 mod log;
@@ -83,12 +84,12 @@ use self::{
     console::ConsoleCommand,
     context::ContextCommand,
     contexts::Applied,
-    data_dir::DataDirArgs,
     diff::DiffCommand,
     domain::DomainCommand,
     events::EventsCommand,
     health::HealthCommand,
     history::HistoryCommand,
+    key::KeyCommand,
     list::ListCommand,
     log::LogCommand,
     man::ManCommand,
@@ -186,8 +187,8 @@ enum Command {
     /// Manage contexts: saved connections to servers.
     #[command(subcommand)]
     Context(ContextCommand),
-    /// Print the public key that verifies checkpoints, in PEM.
-    Key(DataDirArgs),
+    /// Print the public key of a data directory, which verifies its checkpoints, in PEM.
+    Key(KeyCommand),
     /// Look at user pools, their history and the log in a browser.
     Console(ConsoleCommand),
     /// Write the proto files of the API, for code generators.
@@ -268,7 +269,7 @@ impl Cli {
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Context(command) => command.run(),
-            Command::Key(directory) => directory.print_key(),
+            Command::Key(key) => key.run(),
             Command::Console(console) => console.run(source).await,
             Command::Proto(proto) => proto.run(),
             Command::Completions(completions) => completions.run(),

@@ -273,6 +273,26 @@ async fn a_verifier_written_from_the_documentation_agrees() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_printed_and_never_created() {
+    let empty = TempDir::new().expect("a directory");
+    let missing = userpool(&["key"], empty.path());
+    assert_eq!(code(&missing), Some(1));
+    assert!(stderr(&missing).contains("there is no signing key in "), "{}", stderr(&missing));
+    assert!(stderr(&missing).contains("set --data-dir, or start the server once"));
+    assert_eq!(fs::read_dir(empty.path()).expect("a directory").count(), 0);
+
+    let directory = stopped().await;
+    let key = stdout(&userpool(&["key"], directory.path()));
+    assert!(key.starts_with("-----BEGIN PUBLIC KEY-----"), "{key}");
+    // Without the file, the checkpoints still name it.
+    fs::remove_file(directory.path().join("signing_key.pem")).expect("removed");
+    let missing = userpool(&["key"], directory.path());
+    assert_eq!(code(&missing), Some(1));
+    assert!(stderr(&missing).contains("is not the key that signed the checkpoints in "));
+    assert!(!directory.path().join("signing_key.pem").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn openssl_agrees_on_a_checkpoint() {
     let directory = stopped().await;
     let key = userpool(&["key"], directory.path());
