@@ -11,7 +11,7 @@ use crate::event_log::{Head, LogId, Position};
 const FORMAT: u64 = 2;
 
 /// How the line of an anchor begins.
-const PREFIX: &str = "{\"userpoolExport\"";
+pub(super) const PREFIX: &str = "{\"userpoolExport\"";
 
 /// The record before a range, as the export of the range states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -19,7 +19,7 @@ pub use self::{
 };
 pub(super) use self::{
     key_file::{create_key, read_key},
-    text::{CHAIN, parse_number},
+    text::{CHAIN, LOG, parse_number},
 };
 use super::{
     ed25519,
@@ -27,7 +27,7 @@ use super::{
     public_key::PublicKey,
 };
 use crate::{
-    event_log::{Hash, Head, Position},
+    event_log::{Hash, Head, LogId, Position},
     proto::{self, SignedCheckpoint},
 };
 
@@ -38,6 +38,8 @@ pub struct VerifiedCheckpoint {
     pub head: Head,
     /// The root of the Merkle tree. None in a checkpoint of an early build, which had no tree.
     pub root: Option<Hash>,
+    /// The ID of the log. None for an empty log, and in a checkpoint of an early build.
+    pub log_id: Option<LogId>,
 }
 
 /// The checkpoint is invalid.
@@ -80,7 +82,7 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<VerifiedCheckpoint, Check
     if note.is_empty() && root_hash.is_empty() && log_id.is_empty() {
         let text = text::without_tree(head, time, &key);
         let verified = ed25519::verify(key, &text, signature);
-        let checkpoint = VerifiedCheckpoint { head, root: None };
+        let checkpoint = VerifiedCheckpoint { head, root: None, log_id: None };
         return verified.map(|()| checkpoint).map_err(|_| WrongSignature);
     }
     let root = Hash(root_hash.as_slice().try_into().map_err(|_| Malformed("root_hash"))?);
@@ -99,5 +101,5 @@ pub fn verify(checkpoint: &SignedCheckpoint) -> Result<VerifiedCheckpoint, Check
         return Err(OtherNote);
     }
     note.verify(&key).map_err(|_| WrongSignature)?;
-    Ok(VerifiedCheckpoint { head, root: Some(root) })
+    Ok(VerifiedCheckpoint { head, root: Some(root), log_id })
 }

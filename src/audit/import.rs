@@ -71,8 +71,10 @@ impl<R: BufRead> ExportReader<R> {
             if text.trim().is_empty() {
                 return Err(ImportError::BlankLine(line));
             }
-            let taken = verifier.push_line(&text);
-            let taken = taken.map_err(|source| ImportError::Line { line, source })?;
+            let taken = verifier.push_line(&text).map_err(|mismatch| {
+                let source = if line == 1 { mismatch.at_beginning() } else { mismatch };
+                ImportError::Line { line, source }
+            })?;
             bytes = bytes.saturating_add(text.len());
             page.extend(taken);
         }

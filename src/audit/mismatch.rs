@@ -7,7 +7,8 @@ use crate::{
 };
 
 use super::{
-    anchor::AnchorError, checkpoint::CheckpointError, codec::DecodeCause, public_key::PublicKey,
+    anchor::AnchorError, checkpoint::CheckpointError, codec::DecodeCause, note::NoteError,
+    public_key::PublicKey,
 };
 
 /// The first mismatch in a log.
@@ -48,6 +49,30 @@ pub enum MismatchCause {
         found: LogId,
         /// The ID of the log of the records before it.
         expected: LogId,
+    },
+    /// The log is another one than that of a trusted checkpoint.
+    #[error(
+        "the log has the ID {found}, but the trusted checkpoint at position {position} is of log \
+         {trusted}: it is another log, or was rewritten from its first event on"
+    )]
+    OtherLogTrusted {
+        /// The ID of the log.
+        found: LogId,
+        /// The log ID in the checkpoint.
+        trusted: LogId,
+        /// The position of the checkpoint.
+        position: Position,
+    },
+    /// An export does not begin where the records before it end.
+    #[error(
+        "the export begins with position {found}, but position {expected} comes next; name the \
+         exports in the order of the log, without gaps"
+    )]
+    WrongBeginning {
+        /// The position of its first record.
+        found: Position,
+        /// The position after the records before it.
+        expected: Position,
     },
     /// The event came without its record.
     #[error("the event has no record; export it with its record")]
@@ -103,6 +128,17 @@ pub enum MismatchCause {
         /// The hash that is signed.
         signed: Hash,
     },
+    /// The server signed another log ID than that of its first record.
+    #[error("the log has the ID {found}, but the server signed a checkpoint of log {signed}")]
+    OtherLogSigned {
+        /// The ID of the log.
+        found: LogId,
+        /// The ID that is signed.
+        signed: LogId,
+    },
+    /// The server signs with another key than that of a trusted checkpoint.
+    #[error("the trusted checkpoint is not signed with the key of the server")]
+    NotSignedByServer(#[source] NoteError),
     /// A checkpoint has the hash of the record, but another root of the Merkle tree.
     #[error(
         "the root of the Merkle tree is {found}, but a checkpoint was signed with {signed}: proofs \
@@ -117,4 +153,20 @@ pub enum MismatchCause {
     /// The server signed an end of its log before the last event that it sent.
     #[error("the server signed that its log ends here, but sends events up to position {0}")]
     EarlyCheckpoint(Position),
+}
+
+impl Mismatch {
+    /// The same mismatch, if it is in the first line of an export.
+    pub(super) fn at_beginning(self) -> Self {
+        match self {
+            Self {
+                position: expected,
+                cause: MismatchCause::Defect(Defect::WrongPosition(found)),
+            } => Self {
+                position: expected,
+                cause: MismatchCause::WrongBeginning { found, expected },
+            },
+            other => other,
+        }
+    }
 }

@@ -8,7 +8,9 @@ pub(crate) mod codec;
 mod cosigner;
 mod ed25519;
 mod export;
+mod file_kind;
 mod import;
+mod log_key;
 pub mod merkle;
 mod mismatch;
 mod note;
@@ -26,14 +28,16 @@ pub use self::{
     codec::{DecodeCause, DecodeError, decode_with_record},
     cosigner::{Cosigner, Quorum, QuorumError, TooFewWitnesses, WitnessKey, WitnessName},
     export::{ExportEnd, ExportError, ExportFormat, Exporter, JsonLines},
+    file_kind::FileKind,
     import::{ExportReader, ImportError},
+    log_key::LogKey,
     mismatch::{Mismatch, MismatchCause},
     note::{Note, NoteError, NoteKey, NoteSignature, SignatureKind},
     public_key::PublicKey,
     reader::LogReader,
-    tlog_proof::{PROOF_HEADER, ProofFileError, ProvenRecord, TlogProof},
+    tlog_proof::{ProofFileError, ProvenRecord, TlogProof},
     tlog_tiles::{TileFile, TileFiles},
-    trusted::{KeyConflict, LogCheckpoint, LogKey, Trust, TrustedCheckpoints},
+    trusted::{LogCheckpoint, Trust, TrustError, TrustedCheckpoint, TrustedCheckpoints},
     verifier::{Verifier, extract_record},
     verify::{Verification, verify},
     witness::{AddCheckpoint, CheckpointWitness, WitnessError, WitnessRefusal},

@@ -9,13 +9,12 @@ use crate::event_log::{Defect, Hash, Record};
 
 use super::{
     checkpoint::{CHAIN, CheckpointText, parse_number},
+    file_kind::PROOF_HEADER,
+    log_key::LogKey,
     merkle::{ProofError, from_base64, to_base64},
     note::{Note, NoteError},
-    trusted::LogKey,
 };
 
-/// The first line of a proof.
-pub const PROOF_HEADER: &str = "c2sp.org/tlog-proof@v1";
 /// What the lines of the record and of its index begin with.
 const EXTRA: &str = "extra ";
 const INDEX: &str = "index ";

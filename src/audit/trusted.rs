@@ -6,13 +6,15 @@ use std::{ffi::OsStr, fs};
 use serde_json::Value;
 
 use crate::{
-    event_log::{Hash, Head, Position},
+    event_log::{Hash, Head, LogId, Position},
     proto::{self, GetSignedCheckpointResponse, JsonError, SignedCheckpoint},
 };
 
 use super::{
-    checkpoint::{self, CHAIN, CheckpointError, CheckpointText, VerifiedCheckpoint},
-    note::{Note, NoteError, NoteKey, SignatureKind},
+    checkpoint::{self, CHAIN, CheckpointError, CheckpointText, LOG, VerifiedCheckpoint},
+    file_kind::FileKind,
+    log_key::LogKey,
+    note::{Note, NoteError},
     public_key::PublicKey,
 };
 
@@ -25,22 +27,48 @@ pub struct Trust {
     pub key: Option<PublicKey>,
     /// Whether the key was given, rather than taken from the checkpoints.
     pub is_key_given: bool,
+    /// The notes of the checkpoints, if no key is known that could verify them.
+    pub unverified: Vec<Note>,
 }
 
-/// Two trusted checkpoints, or a checkpoint and the given key, have different keys.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error(
-    "the trusted checkpoint at position {position} is signed with key {found}, not with {expected}"
-)]
-pub struct KeyConflict {
-    position: Position,
-    found: PublicKey,
-    expected: PublicKey,
+/// The trusted checkpoints, or one of them and the given key, do not belong together.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TrustError {
+    /// A checkpoint is signed with another key.
+    #[error(
+        "the trusted checkpoint at position {position} is signed with key {found}, not with \
+         {expected}"
+    )]
+    OtherKey {
+        /// The position of the checkpoint.
+        position: Position,
+        /// Its key.
+        found: PublicKey,
+        /// The key that is given, or that of another checkpoint.
+        expected: PublicKey,
+    },
+    /// A checkpoint that is a note is not signed with the key.
+    #[error("the trusted checkpoint at position {position} is not valid")]
+    Note {
+        /// The position of the checkpoint.
+        position: Position,
+        /// Why it is not valid.
+        source: NoteError,
+    },
 }
 
 /// The checkpoints of one file, or a single one.
 #[derive(Debug, Clone)]
-pub struct TrustedCheckpoints(pub Vec<LogCheckpoint>);
+pub struct TrustedCheckpoints(pub Vec<TrustedCheckpoint>);
+
+/// A checkpoint that an auditor kept.
+#[derive(Debug, Clone)]
+pub struct TrustedCheckpoint {
+    /// What it states, with the key if its signature is verified.
+    pub stated: LogCheckpoint,
+    /// Its note. None for a bare position and hash, and for a checkpoint of an early build.
+    pub note: Option<Note>,
+}
 
 /// A checkpoint of the log, signed or not.
 #[derive(Debug, Clone, Copy)]
@@ -49,17 +77,11 @@ pub struct LogCheckpoint {
     pub head: Head,
     /// The root of its Merkle tree at that time, if the checkpoint has one.
     pub root: Option<Hash>,
-    /// The key that signed it; none for a bare position and hash.
+    /// The ID of the log, if the checkpoint has one.
+    pub log_id: Option<LogId>,
+    /// The key that signed it; none for a bare position and hash, and for a note that is not
+    /// verified.
     pub key: Option<PublicKey>,
-}
-
-/// The key of a log, and its name if that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogKey {
-    /// The name that the log must have. `None`: any name.
-    pub name: Option<String>,
-    /// The key.
-    pub key: PublicKey,
 }
 
 impl Trust {
@@ -69,18 +91,46 @@ impl Trust {
     /// A checkpoint is signed with another key.
     pub fn new(
         checkpoints: Vec<TrustedCheckpoints>,
-        given: Option<PublicKey>,
-    ) -> Result<Self, KeyConflict> {
-        let checkpoints: Vec<_> = checkpoints.into_iter().flat_map(|file| file.0).collect();
-        let mut key = given;
-        for LogCheckpoint { head, key: found, .. } in &checkpoints {
+        given: Option<&LogKey>,
+    ) -> Result<Self, TrustError> {
+        let kept: Vec<_> = checkpoints.into_iter().flat_map(|file| file.0).collect();
+        let mut key = given.map(|given| given.key);
+        for LogCheckpoint { head, key: found, .. } in kept.iter().map(|kept| &kept.stated) {
             let Some(found) = *found else { continue };
             let expected = *key.get_or_insert(found);
             if found != expected {
-                return Err(KeyConflict { position: head.position, found, expected });
+                let position = head.position;
+                return Err(TrustError::OtherKey { position, found, expected });
             }
         }
-        Ok(Self { checkpoints, key, is_key_given: given.is_some() })
+        let name = given.and_then(|given| given.name.clone());
+        let log_key = key.map(|key| LogKey { name, key });
+        let (mut checkpoints, mut unverified) = (Vec::new(), Vec::new());
+        for TrustedCheckpoint { mut stated, note } in kept {
+            match (note.filter(|_| stated.key.is_none()), &log_key) {
+                (Some(note), Some(log_key)) => {
+                    let position = stated.head.position;
+                    log_key
+                        .verify(&note)
+                        .map_err(|source| TrustError::Note { position, source })?;
+                    stated.key = key;
+                }
+                (Some(note), None) => unverified.push(note),
+                (None, _) => (),
+            }
+            checkpoints.push(stated);
+        }
+        Ok(Self { checkpoints, key, is_key_given: given.is_some(), unverified })
+    }
+
+    /// Verifies the notes that no known key could verify, with the key that a server or a data
+    /// directory has.
+    ///
+    /// # Errors
+    /// One of them is not signed with that key.
+    pub fn verify_notes(&self, key: PublicKey) -> Result<(), NoteError> {
+        let key = LogKey { name: None, key };
+        self.unverified.iter().try_for_each(|note| key.verify(note).map(drop))
     }
 
     /// The heads of the checkpoints.
@@ -92,7 +142,7 @@ impl Trust {
 /// A checkpoint without a signature.
 impl From<Head> for LogCheckpoint {
     fn from(head: Head) -> Self {
-        Self { head, root: None, key: None }
+        Self { head, root: None, log_id: None, key: None }
     }
 }
 
@@ -102,8 +152,9 @@ impl LogCheckpoint {
     /// # Errors
     /// See [`CheckpointError`].
     pub fn verify(signed: &SignedCheckpoint) -> Result<Self, CheckpointError> {
-        let VerifiedCheckpoint { head, root } = checkpoint::verify(signed)?;
-        Ok(Self { head, root, key: signed.public_key.as_slice().try_into().ok().map(PublicKey) })
+        let VerifiedCheckpoint { head, root, log_id } = checkpoint::verify(signed)?;
+        let key = signed.public_key.as_slice().try_into().ok().map(PublicKey);
+        Ok(Self { head, root, log_id, key })
     }
 
     /// What a note states, whose signature is not verified. None if it is not the note of a log
@@ -113,7 +164,8 @@ impl LogCheckpoint {
         let text = CheckpointText::parse(&note.text)?;
         let hash = text.extension(CHAIN)?.parse().ok()?;
         let head = Head { position: Position(text.tree.size), hash };
-        Some(Self { head, root: Some(text.tree.root), key: None })
+        let log_id = text.extension(LOG).map(str::parse).transpose().ok()?;
+        Some(Self { head, root: Some(text.tree.root), log_id, key: None })
     }
 
     /// Reads `POSITION:HASH`.
@@ -135,15 +187,31 @@ fn parse_checkpoint(json: &str, is_response: bool) -> Result<SignedCheckpoint, J
 }
 
 impl TrustedCheckpoints {
-    /// Reads `POSITION:HASH`, or a file with signed checkpoints.
+    /// Reads `POSITION:HASH`, or a file with signed checkpoints: in JSON, or one as a note.
     ///
     /// # Errors
     /// The file cannot be read, or has no valid checkpoint.
     pub fn read(text: &OsStr) -> Result<Self, String> {
-        if let Some(checkpoint) = text.to_str().and_then(LogCheckpoint::from_anchor) {
-            return Ok(Self(vec![checkpoint]));
+        if let Some(stated) = text.to_str().and_then(LogCheckpoint::from_anchor) {
+            return Ok(Self(vec![TrustedCheckpoint { stated, note: None }]));
         }
-        let mut bytes = fs::read(text).map_err(|error| error.to_string())?;
+        let bytes = fs::read(text).map_err(|error| {
+            format!("neither POSITION:HASH nor a file that can be read: {error}")
+        })?;
+        match FileKind::of(&bytes) {
+            Some(FileKind::Note) => Self::parse_note(&String::from_utf8_lossy(&bytes)),
+            None | Some(FileKind::Checkpoint) => Self::parse_json(bytes),
+            Some(kind) => Err(format!("the file is {kind}, not a checkpoint")),
+        }
+    }
+
+    fn parse_note(text: &str) -> Result<Self, String> {
+        let note = Note::parse(text).map_err(|error| error.to_string())?;
+        let stated = LogCheckpoint::from_note(&note).ok_or("not a checkpoint of a server")?;
+        Ok(Self(vec![TrustedCheckpoint { stated, note: Some(note) }]))
+    }
+
+    fn parse_json(mut bytes: Vec<u8>) -> Result<Self, String> {
         if let Err(error) = str::from_utf8(&bytes)
             && error.error_len().is_none()
         {
@@ -172,49 +240,18 @@ impl TrustedCheckpoints {
             let lines = before.matches('\n').count();
             let signed = parse_checkpoint(text, is_response)
                 .map_err(|error| error.after_lines(lines).to_string())?;
-            let checkpoint = LogCheckpoint::verify(&signed).map_err(|error| {
+            let stated = LogCheckpoint::verify(&signed).map_err(|error| {
                 let blank = text.len() - text.trim_start().len();
                 let blank_lines = text.get(..blank).unwrap_or_default().matches('\n').count();
                 format!("line {}: {error}", lines + blank_lines + 1)
             })?;
-            checkpoints.push(checkpoint);
+            let note = Note::parse(&signed.note).ok();
+            checkpoints.push(TrustedCheckpoint { stated, note });
             start = end;
         }
         if checkpoints.is_empty() {
             return Err("the file has no checkpoint".to_owned());
         }
         Ok(Self(checkpoints))
-    }
-}
-
-impl LogKey {
-    /// Reads `NAME+HASH+KEY`, or a key without a name, as [`PublicKey::read`] does.
-    ///
-    /// # Errors
-    /// The file cannot be read, or has no key.
-    pub fn read(text: &OsStr) -> Result<Self, String> {
-        if let Some(Ok(key)) = text.to_str().map(str::parse::<NoteKey>) {
-            if key.kind() == SignatureKind::Witness {
-                return Err(NoteError::KeyOfWitness.to_string());
-            }
-            return Ok(Self { name: Some(key.name().to_owned()), key: key.public_key() });
-        }
-        Ok(Self { name: None, key: PublicKey::read(text)? })
-    }
-
-    /// Verifies the note of a checkpoint, and returns what was signed.
-    ///
-    /// # Errors
-    /// See [`NoteError`].
-    pub fn verify(&self, note: &Note) -> Result<CheckpointText, NoteError> {
-        let checkpoint = CheckpointText::parse(&note.text)
-            .ok_or(NoteError::Malformed("its text is not that of a checkpoint"))?;
-        let name = self.name.as_deref().unwrap_or(&checkpoint.origin);
-        let key = NoteKey::new(name, self.key)?;
-        if *name != checkpoint.origin {
-            return Err(NoteError::NotSigned(key));
-        }
-        note.verify(&key)?;
-        Ok(checkpoint)
     }
 }

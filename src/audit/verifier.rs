@@ -93,6 +93,8 @@ impl Verifier {
     /// anchor, and has another hash.
     pub fn begin_range(&mut self, anchor: RangeAnchor) -> Result<(), Mismatch> {
         if self.head.position == Position::START && self.anchor.is_none() {
+            let position = anchor.head.position.next();
+            self.compare_log_id(anchor.log_id).map_err(|cause| Mismatch { position, cause })?;
             let before = |trusted: &LogCheckpoint| trusted.head.position < anchor.head.position;
             let before = self.trusted.extract_if(.., |trusted| before(trusted));
             self.before_range.extend(before.map(|trusted| trusted.head));
@@ -187,7 +189,7 @@ impl Verifier {
         expected_key: Option<PublicKey>,
     ) -> Result<(), Mismatch> {
         let Head { position: end, hash: found } = self.head;
-        let LogCheckpoint { head: Head { position, hash: signed }, root, key } = signed;
+        let LogCheckpoint { head: Head { position, hash: signed }, root, log_id, key } = signed;
         if position > end {
             return Err(self.mismatch_at_next(MismatchCause::Withheld(position)));
         }
@@ -199,6 +201,11 @@ impl Verifier {
             return Err(self.mismatch_at_head(MismatchCause::OtherCheckpoint { found, signed }));
         }
         self.compare_root(root, None).map_err(|cause| self.mismatch_at_head(cause))?;
+        if let (Some(found), Some(signed)) = (self.log_id, log_id)
+            && found != signed
+        {
+            return Err(self.mismatch_at_head(MismatchCause::OtherLogSigned { found, signed }));
+        }
         let found = key.ok_or_else(|| self.mismatch_at_head(MismatchCause::Unsigned))?;
         match expected_key {
             Some(expected) if found != expected => {
@@ -228,6 +235,10 @@ impl Verifier {
         record.check_follows(self.head)?;
         let event = event_of(record)?;
         let leaf = leaf_hash(&record.stored);
+        let log_id = self.log_id.unwrap_or_else(|| LogId::of(record.hash));
+        if self.log_id.is_none() {
+            self.compare_log_id(log_id)?;
+        }
         self.compare_trusted(record.head(), Some(leaf))?;
         let UserPoolEvent { user_pool_id, revision, payload, .. } = event.borrow();
         if let Some(payload) = payload {
@@ -235,9 +246,19 @@ impl Verifier {
         }
         self.tree.push(leaf);
         self.head = record.head();
-        self.log_id = self.log_id.or_else(|| Some(LogId::of(record.hash)));
+        self.log_id = Some(log_id);
         self.is_inside_batch = !record.is_last_in_batch();
         Ok(event)
+    }
+
+    /// Compares the ID of the log with those of the trusted checkpoints.
+    fn compare_log_id(&self, found: LogId) -> Result<(), MismatchCause> {
+        let of_other = |checkpoint: &LogCheckpoint| {
+            let trusted = checkpoint.log_id.filter(|log_id| *log_id != found)?;
+            let position = checkpoint.head.position;
+            Some(MismatchCause::OtherLogTrusted { found, trusted, position })
+        };
+        self.trusted.iter().find_map(of_other).map_or(Ok(()), Err)
     }
 
     /// Compares the next head, and the hash of its record, with the trusted checkpoints at its

@@ -1,41 +1,28 @@
 //! Verifying exports: every hash is computed here, and nothing is imported.
 
-use std::{
-    fs::File,
-    io::{self, BufRead},
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use crate::{
-    audit::{
-        ExportReader, ImportError, LogCheckpoint, MismatchCause, RangeAnchor, Trust, Verifier,
-    },
+    audit::{ImportError, LogCheckpoint, MismatchCause, RangeAnchor, Trust, Verifier},
     event_log::Head,
     user_pool::{Assumption, Assumptions, Subjects},
 };
 
 use super::{
-    compression::decompressed,
+    audit_file::Export,
     error::CliError,
     report::{Report, Statements, signature_clause},
     text::escape,
 };
 
-/// Opens an export; `-` is standard input.
-pub(super) fn open_export(file: &Path) -> Result<ExportReader<Box<dyn BufRead>>, CliError> {
-    let opened = if file == Path::new("-") {
-        decompressed(io::stdin())
-    } else {
-        File::open(file).and_then(decompressed)
-    };
-    opened.map(ExportReader::new).map_err(|error| CliError::file(file, &error))
-}
-
 /// Verifies consecutive exports, up to the end of the last one or the first mismatch.
 ///
 /// # Errors
 /// An export cannot be read, or there is nothing to compare a trusted checkpoint or key with.
-pub(super) fn verify_exports(files: &[PathBuf], trust: &Trust) -> Result<Report, CliError> {
+pub(super) fn verify_exports(
+    exports: Vec<(PathBuf, Export)>,
+    trust: &Trust,
+) -> Result<Report, CliError> {
     if trust.checkpoints.is_empty() && trust.is_key_given {
         return Err(CliError::message(
             "an export has no signature that --key could verify; name a signed checkpoint with \
@@ -46,8 +33,7 @@ pub(super) fn verify_exports(files: &[PathBuf], trust: &Trust) -> Result<Report,
         Ok(verifier) => verifier,
         Err(mismatch) => return Ok(Report::invalid(Head::default(), mismatch)),
     };
-    for file in files {
-        let mut export = open_export(file)?;
+    for (file, mut export) in exports {
         loop {
             match export.next_page(&mut verifier) {
                 Ok(page) if page.is_empty() => break,
@@ -56,7 +42,7 @@ pub(super) fn verify_exports(files: &[PathBuf], trust: &Trust) -> Result<Report,
                     let place = format!("{}, line {line}", file.display());
                     return Ok(Report::invalid(verifier.head(), source).at(place));
                 }
-                Err(error) => return Err(CliError::in_file(file, &error)),
+                Err(error) => return Err(CliError::in_file(&file, &error)),
             }
         }
     }
@@ -117,7 +103,9 @@ fn statements(verifier: &Verifier, trust: &Trust) -> Statements {
         )),
         Some(_) => None,
     };
-    let range = anchor.map(|anchor| stated_anchor(anchor, last.is_some()));
+    let states_id = |checkpoint: &LogCheckpoint| checkpoint.log_id.is_some();
+    let range = anchor.filter(|_| !compared.iter().any(states_id));
+    let range = range.map(|anchor| stated_anchor(anchor, last.is_some()));
     let before = before.iter().map(|checkpoint| {
         format!(
             "that the log contains the trusted checkpoint at position {}: it lies before the range",

@@ -10,13 +10,18 @@ use clap::{Args, ValueHint};
 
 use crate::{
     app::Source,
-    audit::{self, ImportError, Verifier},
+    audit::{self, FileKind, ImportError, Verifier},
     event_log::{Head, Record, SledLog},
     fs::{parent_directory, sync_directory},
     server::data_dir::DataDir,
 };
 
-use super::{error::CliError, file_verification::open_export, outcome::Outcome, output::print};
+use super::{
+    audit_file::{AuditFile, Export},
+    error::CliError,
+    outcome::Outcome,
+    output::print,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct ImportCommand {
@@ -92,6 +97,18 @@ fn import_into(files: &[PathBuf], temporary: &Path, source: &dyn Source) -> Resu
     }
     verifier.finish().map_err(CliError::other)?;
     Ok(verifier.head())
+}
+
+fn open_export(file: &Path) -> Result<Export, CliError> {
+    let kind = match AuditFile::open(file)? {
+        AuditFile::Export(export) => return Ok(export),
+        AuditFile::Proofs(_) => FileKind::Proof,
+        AuditFile::Other(kind) => kind,
+    };
+    Err(CliError::message(format!(
+        "{} is {kind}, and only an export can be imported, which \"userpool log export\" writes",
+        file.display()
+    )))
 }
 
 /// Creates the data directory with the region of the first user pool.

@@ -7,7 +7,9 @@ use clap::{Subcommand, ValueHint};
 
 use crate::{
     app::{self, Comparison, LoadError, Source},
-    audit::{self, LogCheckpoint, PublicKey, Trust, TrustedCheckpoints, Verification, checkpoint},
+    audit::{
+        self, LogCheckpoint, LogKey, PublicKey, Trust, TrustedCheckpoints, Verification, checkpoint,
+    },
     event_log::{EventLog as _, Head, OpenError, Position, SledLog},
     server::data_dir::DataDir,
     telemetry::error_chain,
@@ -35,11 +37,11 @@ pub(super) enum LogCommand {
         /// checked only against itself.
         #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
         checkpoint: Vec<TrustedCheckpoints>,
-        /// Require that checkpoints are signed with this public key: a PEM file or 64 hexadecimal
-        /// digits, obtained from another source than the server. If omitted, the key of the
-        /// trusted checkpoints is required.
-        #[arg(long, value_name = "KEY", value_parser = os_argument::public_key(), value_hint = ValueHint::FilePath)]
-        key: Option<PublicKey>,
+        /// Require that checkpoints are signed with this public key: 64 hexadecimal digits,
+        /// NAME+HASH+KEY, or a file with one of them or in PEM, obtained from another source than
+        /// the server. If omitted, the key of the trusted checkpoints is required.
+        #[arg(long, value_name = "KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
+        key: Option<LogKey>,
     },
     /// Export every event, or those of a range, with their records, one JSON document per line.
     ///
@@ -61,7 +63,7 @@ impl LogCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         match self {
             Self::Verify { directory, checkpoint, key } => {
-                let trust = Trust::new(checkpoint, key).map_err(CliError::other)?;
+                let trust = Trust::new(checkpoint, key.as_ref()).map_err(CliError::other)?;
                 verify(&directory, &trust).await
             }
             Self::Export(export) => export.run(source.as_ref()).await,
@@ -109,25 +111,32 @@ async fn verify(directory: &DataDirArgs, trust: &Trust) -> Result<Outcome, CliEr
 /// Compares the key of the data directory with the one that must have signed the trusted
 /// checkpoints, and returns whether they are equal.
 fn compare_key(trust: &Trust, data_dir: &DataDir) -> Result<bool, CliError> {
-    let Some(expected) = trust.key else { return Ok(true) };
-    let found = checkpoint::public_key(&data_dir.signing_key(), &data_dir.checkpoints());
-    match found.map_err(CliError::other)?.map(PublicKey) {
-        Some(found) if found == expected => {
-            print("the checkpoints are signed with the key of this data directory")?;
-            Ok(true)
-        }
-        Some(found) => {
-            print(&format!(
-                "INVALID: the trusted checkpoints are signed with key {expected}, but the key of \
-                 this data directory is {found}"
-            ))?;
-            Ok(false)
-        }
-        None => {
-            print("the data directory has no key to compare with that of the checkpoints")?;
-            Ok(true)
-        }
+    if trust.key.is_none() && trust.unverified.is_empty() {
+        return Ok(true);
     }
+    let found = checkpoint::public_key(&data_dir.signing_key(), &data_dir.checkpoints());
+    let Some(found) = found.map_err(CliError::other)?.map(PublicKey) else {
+        print("the data directory has no key to compare with that of the checkpoints")?;
+        return Ok(true);
+    };
+    let problem = match trust.key {
+        Some(expected) if expected != found => Some(format!(
+            "the trusted checkpoints are signed with key {expected}, but the key of this data \
+             directory is {found}"
+        )),
+        Some(_) => None,
+        None => trust.verify_notes(found).err().map(|error| {
+            format!(
+                "a trusted checkpoint is not signed with the key of this data directory: {error}"
+            )
+        }),
+    };
+    if let Some(problem) = &problem {
+        print(&format!("INVALID: {problem}"))?;
+    } else {
+        print("the checkpoints are signed with the key of this data directory")?;
+    }
+    Ok(problem.is_none())
 }
 
 /// Projects a valid log, and compares the read model with the result.

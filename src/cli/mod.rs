@@ -1,6 +1,7 @@
 //! The command line: the root of its arguments, and the dispatch of its commands.
 
 mod attribute;
+mod audit_file;
 mod cell;
 mod checkpoint;
 mod completions;

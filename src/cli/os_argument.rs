@@ -3,7 +3,7 @@
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::{
-    audit::{LogKey, PublicKey, TrustedCheckpoints},
+    audit::{LogKey, TrustedCheckpoints},
     transport::Endpoint,
 };
 
@@ -17,12 +17,7 @@ pub(super) fn checkpoints() -> impl TypedValueParser<Value = TrustedCheckpoints>
     OsStringValueParser::new().try_map(|text| TrustedCheckpoints::read(&text))
 }
 
-/// Parses 64 hexadecimal digits, or reads a file with a public key.
-pub(super) fn public_key() -> impl TypedValueParser<Value = PublicKey> {
-    OsStringValueParser::new().try_map(|text| PublicKey::read(&text))
-}
-
-/// Parses NAME+HASH+KEY or 64 hexadecimal digits, or reads a file with a public key.
+/// Parses NAME+HASH+KEY or 64 hexadecimal digits, or reads a file with a key.
 pub(super) fn log_key() -> impl TypedValueParser<Value = LogKey> {
     OsStringValueParser::new().try_map(|text| LogKey::read(&text))
 }

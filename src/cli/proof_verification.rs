@@ -1,19 +1,13 @@
 //! Verifying proofs of events from a file, without any server.
 
-use std::{
-    collections::BTreeSet,
-    fs::File,
-    io::{self, BufRead, BufReader},
-    iter::zip,
-    path::Path,
-};
+use std::cmp::Ordering;
 
 use serde_json::json;
 
 use crate::{
     audit::{
-        LogKey, PROOF_HEADER, ProofFileError, ProvenRecord, Quorum, TlogProof,
-        checkpoint::CheckpointText, decode_with_record,
+        LogKey, ProofFileError, ProvenRecord, Quorum, TlogProof, checkpoint::CheckpointText,
+        decode_with_record,
     },
     proto::{self, ActorKind, UserPoolEvent},
     telemetry::error_chain,
@@ -40,34 +34,6 @@ struct Proven {
     witnesses: Vec<String>,
 }
 
-/// Reads a file, or standard input for `-`, if it begins as a proof. If not, nothing of standard
-/// input is consumed.
-pub(super) fn read_proofs(file: &Path) -> Result<Option<String>, CliError> {
-    let read = || {
-        if file == Path::new("-") {
-            return read_if_proof(io::stdin().lock());
-        }
-        if !file.is_file() {
-            return Ok(None);
-        }
-        read_if_proof(BufReader::new(File::open(file)?))
-    };
-    read().map_err(|error| CliError::file(file, &error))
-}
-
-fn read_if_proof(mut reader: impl BufRead) -> io::Result<Option<String>> {
-    // A pipe may have only a part of the header yet; no export begins with any part of it.
-    let start = reader.fill_buf()?;
-    if start.is_empty()
-        || zip(start, PROOF_HEADER.as_bytes()).any(|(found, header)| found != header)
-    {
-        return Ok(None);
-    }
-    let mut text = String::new();
-    reader.read_to_string(&mut text)?;
-    Ok(Some(text))
-}
-
 /// Verifies the proofs in a file, and prints what they prove and what not.
 ///
 /// # Errors
@@ -86,7 +52,7 @@ pub(super) fn verify_proofs(
         }
         Err(reason) => {
             match format {
-                OutputFormat::Table => print(&format!("INVALID: {reason}."))?,
+                OutputFormat::Table => print(&format!("INVALID: {}.", escape(&reason)))?,
                 OutputFormat::Json | OutputFormat::Jsonl => {
                     format.value(&json!({ "valid": false, "problem": { "reason": reason } }))?;
                 }
@@ -121,7 +87,52 @@ fn verify(file: &str, key: &LogKey, quorum: Option<&Quorum>) -> Result<Proven, S
             }
         }
     }
-    proven.ok_or_else(|| "the file has no proof".to_owned())
+    let proven = proven.ok_or_else(|| "the file has no proof".to_owned())?;
+    check_history(&proven.events)?;
+    Ok(proven)
+}
+
+/// Checks that several events are the history of one user pool, from revision 1 on. That the
+/// last ones are missing does not show.
+fn check_history(events: &[UserPoolEvent]) -> Result<(), String> {
+    let (Some(first), [_, _, ..]) = (events.first(), events) else { return Ok(()) };
+    let (pool, mut next, mut missing) = (&first.user_pool_id, 1, Vec::new());
+    for (number, UserPoolEvent { user_pool_id, revision, .. }) in (1..).zip(events) {
+        if user_pool_id != pool {
+            return Err(format!(
+                "proof {number} is of user pool {user_pool_id}, but those before it of {pool}: a \
+                 file with several proofs is the history of one user pool; verify other proofs alone"
+            ));
+        }
+        let last = revision.saturating_sub(1);
+        match next.cmp(revision) {
+            Ordering::Equal => (),
+            Ordering::Less if next == last => missing.push(next.to_string()),
+            Ordering::Less => missing.push(format!("{next} to {last}")),
+            Ordering::Greater => {
+                return Err(format!(
+                    "proof {number} is of revision {revision}, which does not follow revision {}",
+                    next.saturating_sub(1)
+                ));
+            }
+        }
+        next = revision.saturating_add(1);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let last = next.saturating_sub(1);
+    let revisions = if matches!(missing.as_slice(), [one] if !one.contains(' ')) {
+        "revision"
+    } else {
+        "revisions"
+    };
+    Err(format!(
+        "the history of user pool {pool} up to revision {last} lacks {revisions} {}: each proof in \
+         the file is right, but some were left out; \"userpool proof --pool {pool}\" writes all of \
+         them",
+        missing.join(", ")
+    ))
 }
 
 impl Proven {
@@ -163,12 +174,14 @@ impl Proven {
     /// What is proven, as a sentence.
     fn statement(&self) -> String {
         let CheckpointText { origin, tree, .. } = &self.checkpoint;
-        let what = match (self.history(), self.events.as_slice()) {
-            (Some((pool, last)), [_, _, ..]) => {
-                format!("Revisions 1 to {last} of user pool {}, without a gap, are", escape(pool))
+        let what = match (self.history(), self.events.first()) {
+            (Some(UserPoolEvent { user_pool_id, revision, .. }), _) => format!(
+                "Revisions 1 to {revision} of user pool {}, without a gap, are",
+                escape(user_pool_id)
+            ),
+            (None, event) => {
+                format!("The event at position {} is", event.map_or(0, |event| event.position))
             }
-            (_, [event]) => format!("The event at position {} is", event.position),
-            (_, events) => format!("{} events are", events.len()),
         };
         let time = self.checkpoint.time().map(|time| format!(" at {}", escape(time)));
         let witnesses = match self.witnesses.as_slice() {
@@ -184,13 +197,12 @@ impl Proven {
         )
     }
 
-    /// The user pool whose whole history up to a revision is proven, and that revision.
-    fn history(&self) -> Option<(&str, i64)> {
-        let pools: BTreeSet<_> = self.events.iter().map(|event| &event.user_pool_id).collect();
-        let revisions = self.events.iter().map(|event| event.revision);
-        let is_dense = revisions.eq(1..=i64::try_from(self.events.len()).unwrap_or_default());
-        let last = self.events.last().filter(|_| is_dense && pools.len() == 1)?;
-        Some((&last.user_pool_id, last.revision))
+    /// The last event of the history that is proven, unless it is one event that is.
+    fn history(&self) -> Option<&UserPoolEvent> {
+        match self.events.as_slice() {
+            [_, .., last] => Some(last),
+            [_] | [] => None,
+        }
     }
 
     /// What is not proven, as clauses.
@@ -206,9 +218,10 @@ impl Proven {
             "who made the change, from where and when: that is what the server recorded".to_owned(),
         ];
         clauses.push(match self.history() {
-            Some((_, last)) => format!(
-                "that revision {last} is the last one, and that no other event in the log claims \
-                 one of these revisions: only verifying the whole log shows that"
+            Some(UserPoolEvent { revision, .. }) => format!(
+                "that revision {revision} is the last one, because a file without the last ones looks \
+                 the same, and that no other event in the log claims one of these revisions: only \
+                 verifying the whole log shows that"
             ),
             None => "what happened to the user pool before and after".to_owned(),
         });

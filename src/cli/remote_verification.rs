@@ -91,6 +91,11 @@ async fn verify(
         reports += u32::from(take_message(client, &mut events, verifier, take).await?);
     }
     verifier.finish_signed(checkpoint, trust.key)?;
+    if let Some(key) = checkpoint.key {
+        trust
+            .verify_notes(key)
+            .map_err(|error| verifier.mismatch_at_head(MismatchCause::NotSignedByServer(error)))?;
+    }
     Ok((checkpoint, signed))
 }
 

@@ -172,7 +172,7 @@ fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
     });
     let key = match (trust.key, signed.key) {
         (Some(_), _) if trust.is_key_given => "the given key".to_owned(),
-        (None, Some(key)) => format!(
+        (None, Some(key)) if trust.unverified.is_empty() => format!(
             "key {key}, which is known only from this server: compare it with the output of \
              \"userpool key\" on the server's machine"
         ),

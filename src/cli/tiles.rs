@@ -9,7 +9,8 @@ use clap::{Args, ValueHint};
 
 use crate::{
     audit::{
-        LogCheckpoint, LogKey, Note, PublicKey, TileFile, TileFiles, Trust, TrustedCheckpoints,
+        LogCheckpoint, LogKey, Note, PublicKey, TileFile, TileFiles, Trust, TrustedCheckpoint,
+        TrustedCheckpoints,
     },
     event_log::Record,
     fs::{parent_directory, read_optional, write_atomic},
@@ -44,8 +45,9 @@ pub(super) struct TilesCommand {
     /// and who changed it, to everyone who can read the directory.
     #[arg(long)]
     entries: bool,
-    /// Require that the checkpoint is signed with this public key: a PEM file, 64 hexadecimal
-    /// digits, or NAME+HASH+KEY. If omitted, the key of the checkpoint in the directory is required.
+    /// Require that the checkpoint is signed with this public key: 64 hexadecimal digits,
+    /// NAME+HASH+KEY, or a file with one of them or in PEM. If omitted, the key of the checkpoint in
+    /// the directory is required.
     #[arg(long, value_name = "KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
     key: Option<LogKey>,
     #[command(flatten)]
@@ -57,8 +59,7 @@ impl TilesCommand {
         let old = read_checkpoint(&self.directory)?;
         let trusted = old.iter().map(|note| trusted_checkpoint(&self.directory, note));
         let trusted = TrustedCheckpoints(trusted.collect::<Result<_, _>>()?);
-        let key = self.key.as_ref().map(|key| key.key);
-        let trust = Trust::new(vec![trusted], key).map_err(CliError::other)?;
+        let trust = Trust::new(vec![trusted], self.key.as_ref()).map_err(CliError::other)?;
         let client = self.connection.connect().await?;
         let mut mirror = Mirror {
             directory: &self.directory,
@@ -160,11 +161,13 @@ fn read_checkpoint(directory: &Path) -> Result<Option<Note>, CliError> {
 }
 
 /// What the checkpoint of an earlier run states, which the history must continue.
-fn trusted_checkpoint(directory: &Path, note: &Note) -> Result<LogCheckpoint, CliError> {
-    LogCheckpoint::from_note(note).ok_or_else(|| {
+fn trusted_checkpoint(directory: &Path, note: &Note) -> Result<TrustedCheckpoint, CliError> {
+    let stated = LogCheckpoint::from_note(note).ok_or_else(|| {
         let path = directory.join(CHECKPOINT);
         CliError::message(format!("{}: not a checkpoint of a server", path.display()))
-    })
+    })?;
+    // Its signature is compared with that of the new one.
+    Ok(TrustedCheckpoint { stated, note: None })
 }
 
 /// Checks that the new checkpoint has the given key, and the old one the same key as the new.

@@ -1,20 +1,15 @@
 //! `userpool verify`: verifying the history of a server, or exports, without trusting them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use crate::audit::{LogKey, Quorum, Trust, TrustedCheckpoints, WitnessKey};
+use crate::audit::{FileKind, LogKey, Quorum, Trust, TrustedCheckpoints, WitnessKey};
 
 use super::{
-    connection::ConnectionArgs,
-    error::CliError,
-    file_verification::verify_exports,
-    os_argument,
-    outcome::Outcome,
-    output::OutputArgs,
-    proof_verification::{read_proofs, verify_proofs},
-    remote_verification::verify_history,
+    audit_file::AuditFile, connection::ConnectionArgs, error::CliError,
+    file_verification::verify_exports, os_argument, outcome::Outcome, output::OutputArgs,
+    proof_verification::verify_proofs, remote_verification::verify_history,
 };
 
 /// Why a proof is not compared with trusted checkpoints.
@@ -34,20 +29,21 @@ const WITNESS_WITHOUT_PROOF: &str = "--witness requires the cosignatures of a pr
                   event.tlog-proof --key key.pem --witness KEY1,KEY2,KEY3 --quorum 2"
 )]
 pub(super) struct VerifyCommand {
-    /// Verify this file instead of a server: a proof of an event, which requires --key, or an
-    /// export; "-" is standard input. An export may be compressed with gzip or Zstandard. Several
-    /// exports must be consecutive, in the order of the log. If omitted, the history of the server.
+    /// Verify this file instead of a server: a proof, which requires --key, or an export; "-" is
+    /// standard input. It may be compressed with gzip or Zstandard. Several exports must be
+    /// consecutive, in the order of the log. If omitted, the history of the server.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Compare the log with a trusted checkpoint, to prove that nothing before it was changed: a
-    /// file with the output of "userpool checkpoint", the checkpoints.jsonl of a data directory, or
-    /// POSITION:HASH with the hash in hexadecimal. Can be repeated. If omitted, the log is checked
-    /// only against itself.
+    /// file with the output of "userpool checkpoint" (JSON or a signed note), the checkpoints.jsonl
+    /// of a data directory, or POSITION:HASH with the hash in hexadecimal. Can be repeated. If
+    /// omitted, the log is checked only against itself.
     #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
     checkpoint: Vec<TrustedCheckpoints>,
-    /// Require that checkpoints are signed with this public key: a PEM file, 64 hexadecimal digits,
-    /// or NAME+HASH+KEY, obtained from another source than the server. NAME is compared only with
-    /// the log of a proof. If omitted, the key of the trusted checkpoints is required.
+    /// Require that checkpoints are signed with this public key: 64 hexadecimal digits,
+    /// NAME+HASH+KEY, or a file with one of them or in PEM, obtained from another source than the
+    /// server. NAME is compared with the log of a proof and of a signed note. If omitted, the key of
+    /// the trusted checkpoints is required, which a signed note does not have.
     #[arg(long, value_name = "KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
     key: Option<LogKey>,
     /// Require that the checkpoint of a proof is cosigned by these witnesses, separated by commas:
@@ -66,35 +62,54 @@ pub(super) struct VerifyCommand {
 impl VerifyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let format = self.output.or_table();
-        for file in &self.files {
-            let Some(proofs) = read_proofs(file)? else { continue };
-            if self.files.len() > 1 {
-                return Err(CliError::message(format!(
-                    "{} is a proof, not an export; verify each proof alone",
-                    file.display()
-                )));
+        let (mut exports, count) = (Vec::new(), self.files.len());
+        for file in self.files {
+            match AuditFile::open(&file)? {
+                AuditFile::Export(export) => exports.push((file, export)),
+                AuditFile::Proofs(_) if count > 1 => {
+                    return Err(CliError::message(format!(
+                        "{} is a proof, not an export; verify each proof alone",
+                        file.display()
+                    )));
+                }
+                AuditFile::Proofs(_) if !self.checkpoint.is_empty() => {
+                    return Err(CliError::message(CHECKPOINT_WITH_PROOF));
+                }
+                AuditFile::Proofs(proofs) => {
+                    let quorum = match self.witness {
+                        witnesses if witnesses.is_empty() => None,
+                        witnesses => {
+                            Some(Quorum::new(witnesses, self.quorum).map_err(CliError::other)?)
+                        }
+                    };
+                    return verify_proofs(&proofs, self.key.as_ref(), quorum.as_ref(), format);
+                }
+                AuditFile::Other(kind) => return Err(not_verified(&file, kind)),
             }
-            if !self.checkpoint.is_empty() {
-                return Err(CliError::message(CHECKPOINT_WITH_PROOF));
-            }
-            let quorum = match self.witness {
-                witnesses if witnesses.is_empty() => None,
-                witnesses => Some(Quorum::new(witnesses, self.quorum).map_err(CliError::other)?),
-            };
-            return verify_proofs(&proofs, self.key.as_ref(), quorum.as_ref(), format);
         }
         if !self.witness.is_empty() {
             return Err(CliError::message(WITNESS_WITHOUT_PROOF));
         }
-        let key = self.key.map(|key| key.key);
-        let trust = Trust::new(self.checkpoint, key).map_err(CliError::other)?;
-        let report = if self.files.is_empty() {
+        let trust = Trust::new(self.checkpoint, self.key.as_ref()).map_err(CliError::other)?;
+        let report = if exports.is_empty() {
             let client = self.connection.connect().await?;
             verify_history(&client, &trust).await?
         } else {
-            verify_exports(&self.files, &trust)?
+            verify_exports(exports, &trust)?
         };
         report.print(format)?;
         Ok(if report.is_valid() { Outcome::Success } else { Outcome::Negative })
     }
+}
+
+/// Why a file is not verified, and what to do with it.
+fn not_verified(file: &Path, kind: FileKind) -> CliError {
+    let remedy = match kind {
+        FileKind::Csv => "so nothing of it can be verified: export again without -o csv",
+        FileKind::Checkpoint | FileKind::Note => "name it with --checkpoint",
+        FileKind::PublicKey => "name it with --key",
+        FileKind::PrivateKey => "name the public key with --key: \"userpool key\" prints it",
+        FileKind::Proof | FileKind::Export => "verify it alone",
+    };
+    CliError::message(format!("{} is {kind}; {remedy}", file.display()))
 }

@@ -3,6 +3,7 @@
 
 mod compression;
 mod csv;
+mod files;
 mod ranges;
 mod rules;
 mod verification;

@@ -14,7 +14,7 @@ use super::LogState;
 
 /// What the extension lines begin with: the ID of the log, the hash of the last record, and the
 /// time of the signature.
-const LOG: &str = "log";
+pub(in crate::audit) const LOG: &str = "log";
 pub(in crate::audit) const CHAIN: &str = "chain";
 const TIME: &str = "time";
 

@@ -14,7 +14,7 @@ use userpool::{
         checkpoint::{LogState, Signer},
         merkle::{Edge, leaf_hash},
     },
-    event_log::{EventLog as _, Hash, Head, MemoryLog, Position},
+    event_log::{EventLog as _, Hash, Head, LogId, MemoryLog, Position},
     proto::{
         CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
         DescribeLogResponse, GetCheckpointKeyRequest, GetCheckpointKeyResponse,
@@ -140,6 +140,11 @@ async fn three_events() -> Vec<UserPoolEvent> {
 
 /// A signed checkpoint of a log with these events.
 fn signed(events: &[UserPoolEvent]) -> SignedCheckpoint {
+    signed_for(None, events)
+}
+
+/// The same with a log ID.
+fn signed_for(log_id: Option<LogId>, events: &[UserPoolEvent]) -> SignedCheckpoint {
     let directory = TempDir::new().expect("a directory");
     let signer = Signer::open(
         &directory.path().join("key.pem"),
@@ -154,7 +159,7 @@ fn signed(events: &[UserPoolEvent]) -> SignedCheckpoint {
         tree.push(leaf_hash(event.record.as_ref().expect("a record")));
     }
     let at = chrono::DateTime::from_timestamp(1_512_950_400, 0).expect("2017-12-11");
-    let state = LogState { head: Head { position, hash }, root: tree.root(), log_id: None };
+    let state = LogState { head: Head { position, hash }, root: tree.root(), log_id };
     signer.sign(&state, at)
 }
 
@@ -237,6 +242,10 @@ async fn a_server_with_a_missing_or_wrong_signature_fails() {
     for (signed, expected) in [
         (wrong, "the checkpoint of the server is invalid: the signature is invalid"),
         (signed(&others), "proofs against that checkpoint can be false"),
+        (
+            signed_for(Some(LogId::of(Hash([7; 32]))), &events),
+            "but the server signed a checkpoint of log 07070707070707070707070707070707",
+        ),
         (SignedCheckpoint::default(), "the checkpoint of the server is invalid: hash has a length"),
     ] {
         let ran = verify(DishonestServer {

@@ -120,13 +120,43 @@ async fn the_history_of_a_user_pool_is_proven_in_one_file() {
     }
     assert!(verified.stdout.contains("that revision 3 is the last one"), "{}", verified.stdout);
 
-    // Without the second proof, it is no history.
+    // Without one of the proofs, it is no history.
     let header = "c2sp.org/tlog-proof@v1\n";
     let proofs: Vec<_> = all.stdout.split_inclusive(header).collect();
-    let gap = [proofs[0], proofs[1], proofs[3]].concat();
-    let gap = write(&directory, "gap", &gap);
-    let verified = verify(&gap, &["--key", key]).await;
-    assert!(verified.stdout.starts_with("2 events are in the log "), "{}", verified.stdout);
+    let proofs: Vec<_> = proofs[1..]
+        .iter()
+        .map(|proof| format!("{header}{}", proof.trim_end_matches(header)))
+        .collect();
+    for (kept, expected) in [
+        (vec![&proofs[0], &proofs[2]], "up to revision 3 lacks revision 2: "),
+        (vec![&proofs[1], &proofs[2]], "up to revision 3 lacks revision 1: "),
+        (
+            vec![&proofs[0], &proofs[2], &proofs[1]],
+            "proof 3 is of revision 2, which does not follow",
+        ),
+        (
+            vec![&proofs[0], &proofs[0]],
+            "proof 2 is of revision 1, which does not follow revision 1",
+        ),
+    ] {
+        let text: String = kept.into_iter().map(String::as_str).collect();
+        let file = write(&directory, "gap", &text);
+        let refused = verify(&file, &["--key", key]).await;
+        assert_eq!((refused.code, refused.stderr.as_str()), (1, ""), "{refused:?}");
+        assert!(refused.stdout.starts_with("INVALID: "), "{}", refused.stdout);
+        assert!(refused.stdout.contains(expected), "{}", refused.stdout);
+        let refused = verify(&file, &["--key", key, "-o", "json"]).await;
+        assert_eq!((refused.code, &refused.json()["valid"]), (1, &json!(false)));
+    }
+    // That the last one is missing does not show, and is said.
+    let file = write(&directory, "short", &[proofs[0].as_str(), &proofs[1]].concat());
+    let verified = verify(&file, &["--key", key]).await;
+    let expected =
+        format!("Revisions 1 to 2 of user pool {people}, without a gap, are in the log ");
+    assert!(verified.stdout.starts_with(&expected), "{}", verified.stdout);
+    let clause = "Not proven: that revision 2 is the last one, because a file without the last ones \
+                  looks the same, ";
+    assert!(verified.stdout.contains(clause), "{}", verified.stdout);
     // Proofs of other checkpoints do not go together.
     let mixed = write(&directory, "mixed", &format!("{}{one}", all.stdout));
     let refused = verify(&mixed, &["--key", key]).await;

@@ -132,7 +132,10 @@ async fn a_rewritten_log_does_not_replace_files() {
     create(&other, "people").await;
     create(&other, "staff").await;
     let refused = tiles(&other, at, &[]).await;
-    assert!(refused.stdout.starts_with("INVALID at position 2: "), "{refused:?}");
+    assert!(
+        refused.stdout.starts_with("INVALID at position 1: the log has the ID "),
+        "{refused:?}"
+    );
     assert_eq!(files(at), before);
 
     // Files that somebody else changed are not replaced either.

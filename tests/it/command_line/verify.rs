@@ -21,7 +21,7 @@ use userpool::{
 };
 
 use super::{create, run};
-use crate::support::TestServer;
+use crate::support::{TestServer, copy_directory};
 
 /// How a log falsifies what it holds.
 #[derive(Debug, Clone, Copy)]
@@ -228,6 +228,8 @@ async fn a_forged_record_is_found() {
 async fn a_rewritten_or_truncated_history_fails_its_checkpoint() {
     let server = TestServer::start().await;
     create(&server, "first").await;
+    let (server, cut) = forked(server).await;
+    let (server, rewritten) = forked(server).await;
     create(&server, "second").await;
     let checkpoint = run(&server, &["checkpoint", "-o", "jsonl"]).await;
     let directory = TempDir::new().expect("a directory");
@@ -236,23 +238,33 @@ async fn a_rewritten_or_truncated_history_fails_its_checkpoint() {
     let file = file.to_str().expect("UTF-8");
 
     // As consistent as the first history, and signed with the same key.
-    let rewritten = empty_server_with_key_of(&server).await;
-    create(&rewritten, "first").await;
     create(&rewritten, "wicked").await;
     let caught = run(&rewritten, &["verify", "--checkpoint", file]).await;
     assert_eq!(caught.code, 1, "{caught:?}");
     assert!(caught.stdout.contains("INVALID at position 2: the hash is "));
     assert!(caught.stdout.ends_with(": history was rewritten.\n"), "{}", caught.stdout);
 
-    let cut = empty_server_with_key_of(&server).await;
-    create(&cut, "first").await;
     let caught = run(&cut, &["verify", "--checkpoint", file]).await;
     assert_eq!(caught.code, 1, "{caught:?}");
     assert!(caught.stdout.contains("INVALID at position 2: the log ends at position 1"));
+
+    let other = empty_server_with_key_of(&server).await;
+    create(&other, "first").await;
+    let caught = run(&other, &["verify", "--checkpoint", file]).await;
+    assert_eq!(caught.code, 1, "{caught:?}");
+    assert!(caught.stdout.starts_with("INVALID at position 1: the log has the ID "));
+    assert!(caught.stdout.contains(", but the trusted checkpoint at position 2 is of log "));
+}
+
+/// The server, and another with a copy of its log and its key.
+pub(super) async fn forked(server: TestServer) -> (TestServer, TestServer) {
+    let copy = TempDir::new().expect("a directory");
+    let server = server.restart_after(|path| copy_directory(path, copy.path())).await;
+    (server, TestServer::start_in(copy).await)
 }
 
 /// A server with an empty log and the signing key of another server.
-async fn empty_server_with_key_of(server: &TestServer) -> TestServer {
+pub(super) async fn empty_server_with_key_of(server: &TestServer) -> TestServer {
     let key = server.data_dir().join("signing_key.pem");
     TestServer::with(|config| {
         fs::copy(key, config.data_dir.join("signing_key.pem")).expect("copied");

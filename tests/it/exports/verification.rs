@@ -198,7 +198,8 @@ async fn consecutive_ranges_are_verified_together() {
         ),
         (
             ["middle.jsonl", "first.jsonl"],
-            "INVALID at position 10 (first.jsonl, line 1): the record has position 1.",
+            "INVALID at position 10 (first.jsonl, line 1): the export begins with position 1, but \
+             position 10 comes next; name the exports in the order of the log, without gaps.",
         ),
         (
             ["whole.jsonl", "last.jsonl"],
@@ -209,6 +210,17 @@ async fn consecutive_ranges_are_verified_together() {
         assert_eq!(verified.code, Some(1));
         assert!(verified.stdout.contains(expected), "{verified:?}");
     }
+    let text = super::whole();
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    write(path, "cut.jsonl", lines[4..].concat());
+    let cut = run(path, &["verify", "cut.jsonl"]).await;
+    let expected = "line 1): the export begins with position 5, but position 1 comes next; ";
+    assert!(cut.stdout.contains(expected), "{cut:?}");
+    let import = ["log", "import", "first.jsonl", "first.jsonl", "--data-dir", "new"];
+    let refused = run(path, &import).await;
+    let expected =
+        "first.jsonl: line 1: position 5: the export begins with position 1, but position 5";
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
     // An anchor of another log, at the same record.
     let last = fs::read_to_string(path.join("last.jsonl")).expect("an export");
     let (before, after) = last.split_once("\"logId\":\"").expect("a log ID");

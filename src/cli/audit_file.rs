@@ -1,0 +1,79 @@
+//! The files that are verified and imported: compressed or not, and recognized by how they begin.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, Cursor, Read as _},
+    path::Path,
+};
+
+use crate::audit::{ExportReader, FileKind};
+
+use super::{compression::decompressed, error::CliError};
+
+/// An export of which nothing is read yet.
+pub(super) type Export = ExportReader<Box<dyn BufRead>>;
+
+/// A file that was opened.
+pub(super) enum AuditFile {
+    /// A proof, or several of them.
+    Proofs(String),
+    /// An export, which need not be valid.
+    Export(Export),
+    /// Another file that this program or an auditor has.
+    Other(FileKind),
+}
+
+impl AuditFile {
+    /// Opens a file; `-` is standard input.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no file that an auditor has.
+    pub(super) fn open(file: &Path) -> Result<Self, CliError> {
+        if file.is_dir() {
+            let path = file.display();
+            return Err(CliError::message(format!(
+                "{path} is a directory; \"userpool log verify --data-dir {path}\" verifies the log \
+                 of a stopped server"
+            )));
+        }
+        let read = || {
+            let mut input = if file == Path::new("-") {
+                decompressed(io::stdin())
+            } else {
+                File::open(file).and_then(decompressed)
+            }?;
+            let mut beginning = Vec::new();
+            (&mut input).take(FileKind::BEGINNING).read_to_end(&mut beginning)?;
+            Self::recognize(beginning, input)
+        };
+        let opened = read().map_err(|error| CliError::file(file, &error))?;
+        opened.ok_or_else(|| {
+            CliError::message(format!(
+                "{} is neither an export, which \"userpool log export\" writes, nor a proof, which \
+                 \"userpool proof\" writes",
+                file.display()
+            ))
+        })
+    }
+
+    /// `None` if the file is none that an auditor has.
+    fn recognize(beginning: Vec<u8>, rest: Box<dyn BufRead>) -> io::Result<Option<Self>> {
+        let kind = FileKind::of(&beginning);
+        // An export that is empty, or damaged in its first line, is told as such.
+        let first = beginning.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+        let mut input = Cursor::new(beginning).chain(rest);
+        Ok(match kind {
+            Some(FileKind::Proof) => {
+                let mut text = String::new();
+                input.read_to_string(&mut text)?;
+                Some(Self::Proofs(text))
+            }
+            Some(FileKind::Export) => Some(Self::Export(ExportReader::new(Box::new(input)))),
+            Some(kind) => Some(Self::Other(kind)),
+            None if matches!(first, None | Some(b'{')) => {
+                Some(Self::Export(ExportReader::new(Box::new(input))))
+            }
+            None => None,
+        })
+    }
+}
