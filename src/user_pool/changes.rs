@@ -55,7 +55,7 @@ pub fn summarize(event: UserPoolEvent, before: Option<&UserPoolState>) -> UserPo
 
 /// Whether an event has the whole state of its user pool, whatever that was before.
 #[must_use]
-pub const fn has_whole_state(event: &Event) -> bool {
+pub const fn has_full_state(event: &Event) -> bool {
     match event {
         Event::UserPoolCreated(_) | Event::UserPoolUpdated(_) | Event::UserPoolRestored(_) => true,
         Event::UserPoolDeleted(_)

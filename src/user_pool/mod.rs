@@ -40,7 +40,7 @@ pub(crate) use self::check::{Check, lower_camel};
 pub use self::{
     arn::UserPoolArns,
     assumptions::{Assumption, Assumptions, Subjects},
-    changes::{DELETED, RESTORED_REVISION, changes, has_whole_state, replaces_values, summarize},
+    changes::{DELETED, RESTORED_REVISION, changes, has_full_state, replaces_values, summarize},
     command::{CheckedCommand, Command, CommandOptions, CreateUserPool, Target, UpdateUserPool},
     contradiction::{Contradiction, EventFacts, check_event},
     create_request::to_create_request,

@@ -1,12 +1,13 @@
-//! Replays events to compute a past state of a user pool.
+//! Replays events to compute a past state of a user pool, from the last event before it that has
+//! all settings.
 
 use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 
 use crate::{
     event_log::{Position, ReadLimit},
-    proto::{self, UserPoolEvent},
-    user_pool::{UserPoolId, UserPoolState, evolve},
+    proto::{self, UserPoolEvent, to_unsigned},
+    user_pool::{Event, UserPoolId, UserPoolState, evolve, has_full_state},
 };
 
 use super::{History, HistoryError, ReplayPoint, ReplayQuery, sequence::EventSequence};
@@ -14,8 +15,15 @@ use super::{History, HistoryError, ReplayPoint, ReplayQuery, sequence::EventSequ
 /// How many events are read at a time.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 1024 * 1024 };
 
+/// A user pool after its event with this revision.
+#[derive(Debug)]
+pub(super) struct KnownState {
+    pub(super) revision: u64,
+    pub(super) state: UserPoolState,
+}
+
 /// A past state of a user pool, and its last event at that point.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ReplayResult {
     /// The state.
     pub state: UserPoolState,
@@ -53,20 +61,13 @@ impl History {
         let now = proto::to_timestamp(now);
         let now = if proto::sort_key(newest) > proto::sort_key(now) { newest } else { now };
         let last = last_place(&sequence, *as_of, head, now).await?;
-        let mut replayed = ReplayResult::default();
-        let mut place = 1;
-        while place <= last {
-            for mut event in sequence.read(place, last - place + 1, false, CHUNK).await? {
-                place += 1;
-                let at = event.record_time.unwrap_or_default();
-                if let Some(payload) = event.payload.take() {
-                    replayed.state = evolve(replayed.state, payload, at);
-                }
-                replayed.last = event;
-            }
-        }
-        if last > 0 {
-            return Ok(replayed);
+        let mut unlimited = u64::MAX;
+        if let Some(event) = sequence.read(last, 1, false, CHUNK).await?.pop()
+            && let Some(state) = EventSequence::revisions(self, user_pool_id, last)
+                .state_at_end(None, &mut unlimited)
+                .await?
+        {
+            return Ok(ReplayResult { state, last: UserPoolEvent { payload: None, ..event } });
         }
         let created = sequence.read(1, 1, false, CHUNK).await?;
         Err(before_creation(replay, created.first()))
@@ -74,10 +75,71 @@ impl History {
 }
 
 impl EventSequence<'_> {
+    /// The state after the last event of a user pool in this sequence, computed from an earlier
+    /// event, or from a state that is known already. `None` if that takes more than
+    /// `remaining_reads`, the number of events that may still be searched.
+    pub(super) async fn state_at_end(
+        &self,
+        known: Option<&KnownState>,
+        remaining_reads: &mut u64,
+    ) -> Result<Option<UserPoolState>, HistoryError> {
+        let revision = self.length();
+        let floor = known.map_or(0, |known| known.revision);
+        let (mut state, mut place) = (UserPoolState::Absent, revision);
+        let mut limit = ReadLimit { records: 1, ..CHUNK };
+        while place > floor {
+            let count = (*remaining_reads).min(place - floor);
+            if count == 0 {
+                return Ok(None);
+            }
+            let events = self.read(place, count, true, limit).await?;
+            let read = u64::try_from(events.len()).unwrap_or(count).max(1);
+            *remaining_reads = remaining_reads.saturating_sub(read);
+            let full = events.iter().find_map(|event| Some((event, full_state(event)?)));
+            if let Some((event, full)) = full {
+                (state, place) = (full, to_unsigned(event.revision));
+                break;
+            }
+            place = place.saturating_sub(read);
+            limit = CHUNK;
+        }
+        if let Some(known) = known.filter(|_| place == floor) {
+            state = known.state.clone();
+        }
+        while place < revision {
+            let events = self.read(place + 1, revision - place, false, CHUNK).await?;
+            if events.is_empty() {
+                return Ok(None);
+            }
+            for event in events {
+                place += 1;
+                if let Some(payload) = event.payload {
+                    state = evolve(state, payload, event.record_time.unwrap_or_default());
+                }
+            }
+        }
+        Ok(Some(state))
+    }
+
     async fn last_record_time(&self) -> Result<Timestamp, HistoryError> {
         let last = self.read(self.length(), 1, false, CHUNK).await?;
         Ok(last.first().and_then(|event| event.record_time).unwrap_or_default())
     }
+}
+
+/// The state after an event that has all settings.
+fn full_state(event: &UserPoolEvent) -> Option<UserPoolState> {
+    state_after(None, event.payload.as_ref()?, event.record_time.unwrap_or_default())
+}
+
+/// The state after an event, given the state before it, if that is known.
+pub(super) fn state_after(
+    before: Option<UserPoolState>,
+    event: &Event,
+    at: Timestamp,
+) -> Option<UserPoolState> {
+    let before = before.or_else(|| has_full_state(event).then_some(UserPoolState::Absent))?;
+    Some(evolve(before, event.clone(), at))
 }
 
 /// The place of the last event to replay.
