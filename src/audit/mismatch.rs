@@ -7,8 +7,8 @@ use crate::{
 };
 
 use super::{
-    anchor::AnchorError, checkpoint::CheckpointError, codec::DecodeCause, note::NoteError,
-    public_key::PublicKey,
+    anchor::AnchorError, checkpoint::CheckpointError, codec::DecodeCause, merkle::ProofError,
+    note::NoteError, public_key::PublicKey,
 };
 
 /// The first mismatch in a log.
@@ -139,6 +139,14 @@ pub enum MismatchCause {
     /// The server signs with another key than that of a trusted checkpoint.
     #[error("the trusted checkpoint is not signed with the key of the server")]
     NotSignedByServer(#[source] NoteError),
+    /// The newer of two checkpoints is not proven to continue the older one.
+    #[error("the log is not proven to continue the checkpoint at position {position}")]
+    NotContinued {
+        /// The position of the older checkpoint.
+        position: Position,
+        /// Why it is not.
+        source: ProofError,
+    },
     /// A checkpoint has the hash of the record, but another root of the Merkle tree.
     #[error(
         "the root of the Merkle tree is {found}, but a checkpoint was signed with {signed}: proofs \

@@ -14,6 +14,8 @@ use super::{
     checkpoint::{self, CHAIN, CheckpointError, CheckpointText, LOG, VerifiedCheckpoint},
     file_kind::FileKind,
     log_key::LogKey,
+    merkle::TreeHead,
+    mismatch::MismatchCause,
     note::{Note, NoteError},
     public_key::PublicKey,
 };
@@ -123,6 +125,22 @@ impl Trust {
         Ok(Self { checkpoints, key, is_key_given: given.is_some(), unverified })
     }
 
+    /// Checks that the checkpoint of a server is signed with the trusted key, if any is known, and
+    /// that its key signed the trusted checkpoints that are notes.
+    ///
+    /// # Errors
+    /// It has another key, or none.
+    pub fn check_key(&self, signed: LogCheckpoint) -> Result<(), MismatchCause> {
+        let found = signed.key.ok_or(MismatchCause::Unsigned)?;
+        match self.key {
+            Some(expected) if found != expected => {
+                return Err(MismatchCause::OtherKey { found, expected });
+            }
+            Some(_) | None => (),
+        }
+        self.verify_notes(found).map_err(MismatchCause::NotSignedByServer)
+    }
+
     /// Verifies the notes that no known key could verify, with the key that a server or a data
     /// directory has.
     ///
@@ -161,11 +179,47 @@ impl LogCheckpoint {
     /// of this program.
     #[must_use]
     pub fn from_note(note: &Note) -> Option<Self> {
-        let text = CheckpointText::parse(&note.text)?;
+        Self::from_text(&CheckpointText::parse(&note.text)?)
+    }
+
+    /// The same for the text of a note.
+    #[must_use]
+    pub fn from_text(text: &CheckpointText) -> Option<Self> {
         let hash = text.extension(CHAIN)?.parse().ok()?;
         let head = Head { position: Position(text.tree.size), hash };
         let log_id = text.extension(LOG).map(str::parse).transpose().ok()?;
         Some(Self { head, root: Some(text.tree.root), log_id, key: None })
+    }
+
+    /// Checks that the log of this checkpoint continues that of an older one, given the hashes of
+    /// the proof: none if both are at one position.
+    ///
+    /// # Errors
+    /// It does not, or the hashes do not prove it.
+    pub fn check_continues(&self, old: &Self, hashes: &[Hash]) -> Result<(), MismatchCause> {
+        let position = old.head.position;
+        if let (Some(found), Some(trusted)) = (self.log_id, old.log_id)
+            && found != trusted
+        {
+            return Err(MismatchCause::OtherLogTrusted { found, trusted, position });
+        }
+        let is_same = self.head.position == position;
+        if is_same && self.head.hash != old.head.hash {
+            let (found, trusted) = (self.head.hash, old.head.hash);
+            return Err(MismatchCause::Rewritten { found, trusted });
+        }
+        match (self.tree(), old.tree()) {
+            (Some(new), Some(old)) => new
+                .verify_continues(&old, hashes)
+                .map_err(|source| MismatchCause::NotContinued { position, source }),
+            // One of them has no root, but both have the same last hash.
+            _ if is_same => Ok(()),
+            _ => Err(CheckpointError::Malformed("root_hash").into()),
+        }
+    }
+
+    fn tree(&self) -> Option<TreeHead> {
+        Some(TreeHead { size: self.head.position.0, root: self.root? })
     }
 
     /// Reads `POSITION:HASH`.

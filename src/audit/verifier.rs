@@ -14,8 +14,7 @@ use super::{
     codec,
     merkle::{Edge, leaf_hash},
     mismatch::{Mismatch, MismatchCause},
-    public_key::PublicKey,
-    trusted::LogCheckpoint,
+    trusted::{LogCheckpoint, Trust},
 };
 
 /// Checks the hash chain and the batches of a log, and that commands could have recorded its
@@ -182,14 +181,10 @@ impl Verifier {
     ///
     /// # Errors
     /// As for [`Self::finish`]; or the server signed another head, or none, or did so with
-    /// another key than `expected_key`.
-    pub fn finish_signed(
-        &self,
-        signed: LogCheckpoint,
-        expected_key: Option<PublicKey>,
-    ) -> Result<(), Mismatch> {
+    /// another key than the trusted one.
+    pub fn finish_signed(&self, checkpoint: LogCheckpoint, trust: &Trust) -> Result<(), Mismatch> {
         let Head { position: end, hash: found } = self.head;
-        let LogCheckpoint { head: Head { position, hash: signed }, root, log_id, key } = signed;
+        let LogCheckpoint { head: Head { position, hash: signed }, root, log_id, .. } = checkpoint;
         if position > end {
             return Err(self.mismatch_at_next(MismatchCause::Withheld(position)));
         }
@@ -206,13 +201,7 @@ impl Verifier {
         {
             return Err(self.mismatch_at_head(MismatchCause::OtherLogSigned { found, signed }));
         }
-        let found = key.ok_or_else(|| self.mismatch_at_head(MismatchCause::Unsigned))?;
-        match expected_key {
-            Some(expected) if found != expected => {
-                Err(self.mismatch_at_head(MismatchCause::OtherKey { found, expected }))
-            }
-            Some(_) | None => Ok(()),
-        }
+        trust.check_key(checkpoint).map_err(|cause| self.mismatch_at_head(cause))
     }
 
     /// A mismatch at the record after the last valid one.

@@ -8,6 +8,7 @@ mod completions;
 mod compression;
 mod confirmation;
 mod connection;
+mod consistency;
 mod console;
 mod context;
 mod contexts;
@@ -82,6 +83,7 @@ use self::{
     attribute::AttributeCommand,
     checkpoint::CheckpointCommand,
     completions::CompletionsCommand,
+    consistency::ConsistencyCommand,
     console::ConsoleCommand,
     context::ContextCommand,
     contexts::Applied,
@@ -168,6 +170,8 @@ enum Command {
     Verify(Box<VerifyCommand>),
     /// Print a signed checkpoint, to prove later that history was not rewritten.
     Checkpoint(Box<CheckpointCommand>),
+    /// Prove that the log only grew since a checkpoint, without reading its events.
+    Consistency(Box<ConsistencyCommand>),
     /// Prove that an event is in the log, in a file that anyone can verify without a server.
     Proof(Box<ProofCommand>),
     /// Cosign the checkpoints of other servers, each only if it continues the one before.
@@ -262,6 +266,7 @@ impl Cli {
             Command::Watch(watch) => watch.run().await,
             Command::Verify(verify) => verify.run().await,
             Command::Checkpoint(checkpoint) => checkpoint.run().await,
+            Command::Consistency(consistency) => consistency.run().await,
             Command::Proof(proof) => proof.run().await,
             Command::Tiles(tiles) => tiles.run().await,
             Command::Witness(witness) => witness.run(source).await,

@@ -2,22 +2,28 @@
 
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueHint};
+use uuid::Uuid;
 
 use crate::{
-    audit::{LogKey, Note, PublicKey, TlogProof, decode_with_record},
+    audit::{
+        LogKey, Note, ProofFileError, PublicKey, TlogProof, TrustedCheckpoint, TrustedCheckpoints,
+        decode_with_record,
+    },
     client::Client,
     event_log::{Hash, Record},
     proto::{
-        ErrorReason, GetInclusionProofRequest, GetInclusionProofResponse,
+        ErrorReason, GetCheckpointKeyRequest, GetInclusionProofRequest, GetInclusionProofResponse,
         GetSignedCheckpointRequest, SignedCheckpoint, UserPoolEvent,
     },
+    telemetry::error_chain,
 };
 
 use super::{
     checkpoint::NOT_WITNESSED,
     connection::ConnectionArgs,
     error::{CliError, has_reason},
+    os_argument,
     outcome::Outcome,
     output::print,
     text::escape,
@@ -26,7 +32,8 @@ use super::{
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  userpool proof 120 > event.tlog-proof\n  userpool proof \
                         us-east-1_tXLpktx5t:7 > event.tlog-proof\n  userpool proof --pool \
-                        us-east-1_tXLpktx5t > history.tlog-proof\n  userpool verify \
+                        us-east-1_tXLpktx5t > history.tlog-proof\n  userpool proof 120 \
+                        --checkpoint monday.json > event.tlog-proof\n  userpool verify \
                         event.tlog-proof --key key.pem")]
 pub(super) struct ProofCommand {
     /// Prove this event: its position in the log (120), or a user pool and a revision
@@ -38,8 +45,13 @@ pub(super) struct ProofCommand {
     #[arg(long, value_name = "POOL", conflicts_with = "event")]
     pool: Option<String>,
     /// End in the newest checkpoint that witnesses cosigned, instead of the newest of all.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "checkpoint")]
     witnessed: bool,
+    /// End the proof in this checkpoint, which an auditor has already, instead of the newest one of
+    /// the server: a file with the output of "userpool checkpoint" (JSON or a signed note). Of
+    /// several, the newest is used.
+    #[arg(long, value_name = "FILE", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
+    checkpoint: Option<TrustedCheckpoints>,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -58,12 +70,23 @@ struct ProofCheckpoint {
     /// The key that signed it, as the server says.
     key: LogKey,
     tree_size: i64,
+    /// Whether it was kept by the user, rather than sent by the server.
+    is_kept: bool,
 }
+
+/// Why a proof cannot end in a checkpoint.
+const NO_NOTE: &str = "a proof ends in a signed checkpoint with a root hash, which POSITION:HASH and \
+                       checkpoints of builds before the first release do not have; name a file with \
+                       the output of \"userpool checkpoint\"";
 
 impl ProofCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
-        let checkpoint = if self.witnessed { Some(witnessed(&client).await?) } else { None };
+        let checkpoint = match self.checkpoint {
+            Some(TrustedCheckpoints(kept)) => Some(ProofCheckpoint::newest(&client, kept).await?),
+            None if self.witnessed => Some(witnessed(&client).await?),
+            None => None,
+        };
         match (self.event, self.pool) {
             (Some(event), _) => {
                 let (proof, _) = prove(&client, &event, checkpoint).await?;
@@ -124,8 +147,15 @@ impl FromStr for EventName {
             None => number(text).map(Self::Position),
         };
         name.ok_or_else(|| {
-            "expected a position (120), or a user pool and a revision (us-east-1_tXLpktx5t:7)"
-                .to_owned()
+            let expected =
+                "expected a position (120), or a user pool and a revision (us-east-1_tXLpktx5t:7)";
+            match Uuid::try_parse(text) {
+                Ok(_) => format!(
+                    "{expected}; an event ID does not show where the event is: \"userpool events -o \
+                     jsonl\" shows its position"
+                ),
+                Err(_) => expected.to_owned(),
+            }
         })
     }
 }
@@ -169,7 +199,7 @@ async fn prove(
     let hashes = hashes.collect::<Result<_, _>>().map_err(|_| malformed())?;
     let index = u64::try_from(leaf_index).map_err(|_| malformed())?;
     let proof = TlogProof { record, index, hashes, checkpoint: checkpoint.note.clone() };
-    let proven = proof.verify(&checkpoint.key).map_err(CliError::other)?;
+    let proven = proof.verify(&checkpoint.key).map_err(|error| checkpoint.explain(error))?;
     event.check(&proven.record)?;
     Ok((proof, checkpoint))
 }
@@ -186,7 +216,37 @@ impl ProofCheckpoint {
         let note = Note::parse(&signed.note).map_err(CliError::other)?;
         let key = signed.public_key.as_slice().try_into().map_err(|_| malformed())?;
         let key = LogKey { name: None, key: PublicKey(key) };
-        Ok(Self { note, key, tree_size: signed.position })
+        Ok(Self { note, key, tree_size: signed.position, is_kept: false })
+    }
+
+    /// The newest of these checkpoints.
+    async fn newest(client: &Client, kept: Vec<TrustedCheckpoint>) -> Result<Self, CliError> {
+        let newest = kept.into_iter().max_by_key(|kept| kept.stated.head.position);
+        let TrustedCheckpoint { stated, note } =
+            newest.ok_or_else(|| CliError::message("there is no checkpoint"))?;
+        let note = note.ok_or_else(|| CliError::message(NO_NOTE))?;
+        let key = if let Some(key) = stated.key {
+            key
+        } else {
+            // A bare note does not have it.
+            let key = client.get_checkpoint_key(GetCheckpointKeyRequest {}).await?.public_key;
+            PublicKey(key.as_slice().try_into().map_err(|_| malformed())?)
+        };
+        let key = LogKey { name: None, key };
+        Ok(Self { note, key, tree_size: stated.head.position.to_int(), is_kept: true })
+    }
+
+    /// Why a proof of the server does not end in this checkpoint.
+    fn explain(&self, error: ProofFileError) -> CliError {
+        if !self.is_kept {
+            return CliError::other(error);
+        }
+        CliError::message(format!(
+            "the server has no proof that ends in the given checkpoint at position {}: {}; if its \
+             log does not continue that checkpoint, \"userpool consistency\" shows it",
+            self.tree_size,
+            error_chain(&error)
+        ))
     }
 }
 

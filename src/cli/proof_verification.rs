@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::{
     audit::{
-        LogKey, ProofFileError, ProvenRecord, Quorum, TlogProof, checkpoint::CheckpointText,
-        decode_with_record,
+        LogCheckpoint, LogKey, ProofFileError, ProvenRecord, Quorum, TlogProof, Trust,
+        checkpoint::CheckpointText, decode_with_record,
     },
     proto::{self, ActorKind, UserPoolEvent},
     telemetry::error_chain,
@@ -24,12 +24,16 @@ use super::{
 /// Why a proof needs a key.
 const NO_KEY: &str = "a proof is verified with the key of the log, obtained from another source \
                       than the proof: name it with --key (\"userpool key\" prints it on the \
-                      server's machine)";
+                      server's machine), or a checkpoint in JSON, which has it, with --checkpoint";
 
 /// The events that a file proves, all with one checkpoint.
 struct Proven {
     events: Vec<UserPoolEvent>,
     checkpoint: CheckpointText,
+    /// Whether that is a trusted checkpoint.
+    is_trusted: bool,
+    /// Whether the key was given, rather than that of a trusted checkpoint.
+    is_key_given: bool,
     /// The trusted witnesses that cosigned the checkpoint.
     witnesses: Vec<String>,
 }
@@ -37,15 +41,22 @@ struct Proven {
 /// Verifies the proofs in a file, and prints what they prove and what not.
 ///
 /// # Errors
-/// There is no key, or the output cannot be written.
+/// There is no key, or no trusted checkpoint to compare the proofs with; or the output cannot be
+/// written.
 pub(super) fn verify_proofs(
     file: &str,
-    key: Option<&LogKey>,
+    given: Option<LogKey>,
+    trust: &Trust,
     quorum: Option<&Quorum>,
     format: OutputFormat,
 ) -> Result<Outcome, CliError> {
+    let key = given.or_else(|| trust.key.map(|key| LogKey { name: None, key }));
     let key = key.ok_or_else(|| CliError::message(NO_KEY))?;
-    match verify(file, key, quorum) {
+    let verified = match verify(file, &key, quorum) {
+        Ok(proven) => proven.compare(trust)?,
+        Err(reason) => Err(reason),
+    };
+    match verified {
         Ok(proven) => {
             proven.print(format)?;
             Ok(Outcome::Success)
@@ -77,7 +88,7 @@ fn verify(file: &str, key: &LogKey, quorum: Option<&Quorum>) -> Result<Proven, S
             None => {
                 let witnesses = witnesses.unwrap_or_default();
                 let witnesses = witnesses.into_iter().map(str::to_owned).collect();
-                proven = Some(Proven { events: vec![event], checkpoint, witnesses });
+                proven = Some(Proven::new(event, checkpoint, witnesses));
             }
             Some(proven) if proven.checkpoint == checkpoint => proven.events.push(event),
             Some(_) => {
@@ -136,6 +147,38 @@ fn check_history(events: &[UserPoolEvent]) -> Result<(), String> {
 }
 
 impl Proven {
+    fn new(event: UserPoolEvent, checkpoint: CheckpointText, witnesses: Vec<String>) -> Self {
+        Self { events: vec![event], checkpoint, is_trusted: false, is_key_given: true, witnesses }
+    }
+
+    /// Compares the checkpoint with the trusted one at its position, if there are such.
+    fn compare(self, trust: &Trust) -> Result<Result<Self, String>, CliError> {
+        let is_key_given = trust.is_key_given;
+        if trust.checkpoints.is_empty() {
+            return Ok(Ok(Self { is_key_given, ..self }));
+        }
+        let size = self.checkpoint.tree.size;
+        // The last hash alone does not say what the root is.
+        let at_end = |kept: &&LogCheckpoint| kept.head.position.0 == size && kept.root.is_some();
+        let mut trusted = trust.checkpoints.iter().filter(at_end).peekable();
+        let stated = LogCheckpoint::from_text(&self.checkpoint);
+        let (Some(stated), Some(_)) = (stated, trusted.peek()) else {
+            return Err(CliError::message(format!(
+                "the proof ends in a checkpoint at position {size}, and no trusted one with a root \
+                 hash is there: ask for a proof that ends in a trusted checkpoint with \"userpool proof \
+                 --checkpoint\""
+            )));
+        };
+        let differs = trusted.find_map(|trusted| stated.check_continues(trusted, &[]).err());
+        Ok(match differs {
+            None => Ok(Self { is_trusted: true, is_key_given, ..self }),
+            Some(cause) => Err(format!(
+                "the proof does not end in the trusted checkpoint at position {size}: {}",
+                error_chain(&cause)
+            )),
+        })
+    }
+
     fn print(&self, format: OutputFormat) -> Result<(), CliError> {
         if format != OutputFormat::Table {
             let CheckpointText { origin, tree, .. } = &self.checkpoint;
@@ -184,13 +227,16 @@ impl Proven {
             }
         };
         let time = self.checkpoint.time().map(|time| format!(" at {}", escape(time)));
+        let key = if self.is_key_given { "given key" } else { "key of the trusted checkpoint" };
         let witnesses = match self.witnesses.as_slice() {
             [] => String::new(),
             names => format!(", and cosigned by {}", names.join(", ")),
         };
+        let trusted =
+            if self.is_trusted { " The proof ends in the trusted checkpoint." } else { "" };
         format!(
-            "{what} in the log {} of {} events, whose root hash was signed with the given \
-             key{}{witnesses}.",
+            "{what} in the log {} of {} events, whose root hash was signed with the \
+             {key}{}{witnesses}.{trusted}",
             escape(origin),
             tree.size,
             time.unwrap_or_default()

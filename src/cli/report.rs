@@ -62,6 +62,15 @@ impl Report {
         Self::new(checkpoint.head, statements, Ok(Some(signed)))
     }
 
+    /// A log up to a head that the server `signed`, of which only proofs were verified.
+    pub(super) const fn continued(
+        head: Head,
+        signed: SignedCheckpoint,
+        statements: Statements,
+    ) -> Self {
+        Self::new(head, statements, Ok(Some(signed)))
+    }
+
     /// Exports that are valid up to their end.
     pub(super) fn valid_exports(
         head: Head,
@@ -154,8 +163,7 @@ pub(super) const fn signature_clause(checkpoint: &LogCheckpoint, trust: &Trust) 
 }
 
 fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
-    let Head { position: end, hash } = signed.head;
-    let chain = match end.0 {
+    let chain = match signed.head.position.0 {
         0 => "The log is empty.".to_owned(),
         end => format!(
             "Every record up to position {end} is valid: its hash is correct, it continues the \
@@ -170,6 +178,12 @@ fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
             signature_clause(checkpoint, trust)
         )
     });
+    [chain].into_iter().chain(checkpoints).chain([signed_end(signed, trust)]).collect()
+}
+
+/// The end of the log that the server signed, as a sentence.
+pub(super) fn signed_end(signed: LogCheckpoint, trust: &Trust) -> String {
+    let Head { position: end, hash } = signed.head;
     let key = match (trust.key, signed.key) {
         (Some(_), _) if trust.is_key_given => "the given key".to_owned(),
         (None, Some(key)) if trust.unverified.is_empty() => format!(
@@ -179,8 +193,5 @@ fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
         (_, _) => "the key of the trusted checkpoints".to_owned(),
     };
     let root = signed.root.map(|root| format!(", root hash {root}")).unwrap_or_default();
-    let end = format!(
-        "The server signed that its log ends at position {end}, hash {hash}{root}, with {key}."
-    );
-    [chain].into_iter().chain(checkpoints).chain([end]).collect()
+    format!("The server signed that its log ends at position {end}, hash {hash}{root}, with {key}.")
 }

@@ -12,11 +12,6 @@ use super::{
     proof_verification::verify_proofs, remote_verification::verify_history,
 };
 
-/// Why a proof is not compared with trusted checkpoints.
-const CHECKPOINT_WITH_PROOF: &str = "--checkpoint compares a log, but a proof has only one event \
-                                     of it; verify the server or an export with --checkpoint, and \
-                                     the proof with --key alone";
-
 /// Why witnesses are not asked for with an export or a server.
 const WITNESS_WITHOUT_PROOF: &str = "--witness requires the cosignatures of a proof, which a server \
                                      or an export does not have; name the file of a proof";
@@ -29,15 +24,15 @@ const WITNESS_WITHOUT_PROOF: &str = "--witness requires the cosignatures of a pr
                   event.tlog-proof --key key.pem --witness KEY1,KEY2,KEY3 --quorum 2"
 )]
 pub(super) struct VerifyCommand {
-    /// Verify this file instead of a server: a proof, which requires --key, or an export; "-" is
-    /// standard input. It may be compressed with gzip or Zstandard. Several exports must be
+    /// Verify this file instead of a server: a proof, which requires --key or --checkpoint, or an
+    /// export; "-" is standard input. It may be compressed with gzip or Zstandard. Several exports must be
     /// consecutive, in the order of the log. If omitted, the history of the server.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
     /// Compare the log with a trusted checkpoint, to prove that nothing before it was changed: a
     /// file with the output of "userpool checkpoint" (JSON or a signed note), the checkpoints.jsonl
     /// of a data directory, or POSITION:HASH with the hash in hexadecimal. Can be repeated. If
-    /// omitted, the log is checked only against itself.
+    /// omitted, the log is checked only against itself. A proof must end in one of them.
     #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
     checkpoint: Vec<TrustedCheckpoints>,
     /// Require that checkpoints are signed with this public key: 64 hexadecimal digits,
@@ -62,6 +57,7 @@ pub(super) struct VerifyCommand {
 impl VerifyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let format = self.output.or_table();
+        let trust = Trust::new(self.checkpoint, self.key.as_ref()).map_err(CliError::other)?;
         let (mut exports, count) = (Vec::new(), self.files.len());
         for file in self.files {
             match AuditFile::open(&file)? {
@@ -72,9 +68,6 @@ impl VerifyCommand {
                         file.display()
                     )));
                 }
-                AuditFile::Proofs(_) if !self.checkpoint.is_empty() => {
-                    return Err(CliError::message(CHECKPOINT_WITH_PROOF));
-                }
                 AuditFile::Proofs(proofs) => {
                     let quorum = match self.witness {
                         witnesses if witnesses.is_empty() => None,
@@ -82,7 +75,7 @@ impl VerifyCommand {
                             Some(Quorum::new(witnesses, self.quorum).map_err(CliError::other)?)
                         }
                     };
-                    return verify_proofs(&proofs, self.key.as_ref(), quorum.as_ref(), format);
+                    return verify_proofs(&proofs, self.key, &trust, quorum.as_ref(), format);
                 }
                 AuditFile::Other(kind) => return Err(not_verified(&file, kind)),
             }
@@ -90,7 +83,6 @@ impl VerifyCommand {
         if !self.witness.is_empty() {
             return Err(CliError::message(WITNESS_WITHOUT_PROOF));
         }
-        let trust = Trust::new(self.checkpoint, self.key.as_ref()).map_err(CliError::other)?;
         let report = if exports.is_empty() {
             let client = self.connection.connect().await?;
             verify_history(&client, &trust).await?

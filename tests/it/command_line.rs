@@ -2,6 +2,7 @@
 
 mod arguments;
 mod completions;
+mod consistency;
 mod contexts;
 mod copies;
 mod csv;

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use proptest::{prelude::*, test_runner::TestRunner};
 use userpool::{
-    audit::{self, LogCheckpoint, PublicKey, Verifier},
+    audit::{self, LogCheckpoint, LogKey, PublicKey, Trust, Verifier},
     event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
     proto::{
         UserPool, UserPoolCreated, UserPoolEvent, UserPoolEventType, UserPoolUpdated,
@@ -222,9 +222,11 @@ fn a_checkpoint_without_a_key_is_not_signed() {
     let (verifier, key) = (Verifier::default(), Some(PublicKey([7; 32])));
     let signed = LogCheckpoint { key, ..Head::default().into() };
     for expected in [None, key] {
-        verifier.finish_signed(signed, expected).expect("signed");
+        let expected = expected.map(|key| LogKey { name: None, key });
+        let trust = Trust::new(Vec::new(), expected.as_ref()).expect("no conflict");
+        verifier.finish_signed(signed, &trust).expect("signed");
         let unsigned = LogCheckpoint { key: None, ..signed };
-        let mismatch = verifier.finish_signed(unsigned, expected).expect_err("not signed");
+        let mismatch = verifier.finish_signed(unsigned, &trust).expect_err("not signed");
         assert!(mismatch.cause.to_string().contains("is not signed"), "{mismatch:?}");
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{CommandOutput, create, run, run_with};
+use super::{CommandOutput, create, run, run_with, verify::empty_server_with_key_of};
 use crate::{proofs::judge, support::TestServer, tools::repository};
 
 /// No server listens there.
@@ -77,10 +77,15 @@ async fn a_proof_of_an_event_is_verified_without_a_server() {
     let piped = ["verify", "-", "--key", &pem];
     let piped = run_with(NOWHERE, &piped, &proof.stdout).await;
     assert!(piped.stdout.starts_with("The event at position 3 is in the log "), "{piped:?}");
-    let anchor = format!("4:{}", "0".repeat(64));
-    let compared = verify(&file, &["--key", &pem, "--checkpoint", &anchor]).await;
-    assert_eq!((compared.code, compared.stdout.as_str()), (1, ""), "{compared:?}");
-    assert!(compared.stderr.contains("--checkpoint compares a log"), "{}", compared.stderr);
+    // Neither has a root hash.
+    for position in [3, 4] {
+        let anchor = format!("{position}:{}", "0".repeat(64));
+        let compared = verify(&file, &["--key", &pem, "--checkpoint", &anchor]).await;
+        assert_eq!((compared.code, compared.stdout.as_str()), (1, ""), "{compared:?}");
+        let expected =
+            "the proof ends in a checkpoint at position 4, and no trusted one with a root";
+        assert!(compared.stderr.contains(expected), "{}", compared.stderr);
+    }
     let two = verify(&file, &[file.as_str(), "--key", &pem]).await;
     assert_eq!((two.code, two.stdout.as_str()), (1, ""), "{two:?}");
     assert!(two.stderr.contains("is a proof, not an export; verify each proof alone"), "{two:?}");
@@ -96,7 +101,12 @@ async fn a_proof_of_an_event_is_verified_without_a_server() {
 async fn the_history_of_a_user_pool_is_proven_in_one_file() {
     let (server, people) = server_with_events().await;
     let one = run(&server, &["proof", &format!("{people}:3")]).await.stdout;
-    let all = run(&server, &["proof", "--pool", &people]).await;
+    let directory = TempDir::new().expect("a directory");
+    let kept = run(&server, &["checkpoint"]).await.stdout;
+    let kept = write(&directory, "monday.json", &kept);
+    let newest = run(&server, &["proof", "--pool", &people]).await;
+    assert_eq!(newest.code, 0, "{newest:?}");
+    let all = run(&server, &["proof", "--pool", &people, "--checkpoint", &kept]).await;
     assert_eq!(all.code, 0, "{all:?}");
     let key = run(&server, &["checkpoint", "--verifier-key"]).await.stdout;
     let key = key.trim();
@@ -108,8 +118,13 @@ async fn the_history_of_a_user_pool_is_proven_in_one_file() {
         assert_eq!(run(&server, &["proof", wrong]).await.code, 2, "{wrong}");
     }
 
-    let directory = TempDir::new().expect("a directory");
-    let file = write(&directory, "history.tlog-proof", &all.stdout);
+    let event_id = run(&server, &["proof", "0191e1a1-7b5c-7d3e-8f00-0123456789ab"]).await;
+    assert_eq!(event_id.code, 2, "{event_id:?}");
+    let expected =
+        "an event ID does not show where the event is: \"userpool events -o jsonl\" shows";
+    assert!(event_id.stderr.contains(expected), "{}", event_id.stderr);
+
+    let file = write(&directory, "history.tlog-proof", &newest.stdout);
     let verified = verify(&file, &["--key", key]).await;
     assert_eq!(verified.code, 0, "{verified:?}");
     let expected =
@@ -127,6 +142,7 @@ async fn the_history_of_a_user_pool_is_proven_in_one_file() {
         .iter()
         .map(|proof| format!("{header}{}", proof.trim_end_matches(header)))
         .collect();
+    let other = run(&server, &["proof", "2", "--checkpoint", &kept]).await.stdout;
     for (kept, expected) in [
         (vec![&proofs[0], &proofs[2]], "up to revision 3 lacks revision 2: "),
         (vec![&proofs[1], &proofs[2]], "up to revision 3 lacks revision 1: "),
@@ -138,6 +154,7 @@ async fn the_history_of_a_user_pool_is_proven_in_one_file() {
             vec![&proofs[0], &proofs[0]],
             "proof 2 is of revision 1, which does not follow revision 1",
         ),
+        (vec![&proofs[0], &other], "proof 2 is of user pool "),
     ] {
         let text: String = kept.into_iter().map(String::as_str).collect();
         let file = write(&directory, "gap", &text);
@@ -162,6 +179,74 @@ async fn the_history_of_a_user_pool_is_proven_in_one_file() {
     let refused = verify(&mixed, &["--key", key]).await;
     assert_eq!(refused.code, 1);
     assert!(refused.stdout.contains("proof 4 has another checkpoint"), "{}", refused.stdout);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_ends_in_a_checkpoint_that_an_auditor_has() {
+    let (server, people) = server_with_events().await;
+    let directory = TempDir::new().expect("a directory");
+    let kept = run(&server, &["checkpoint"]).await.stdout;
+    let kept = write(&directory, "monday.json", &kept);
+    let note = run(&server, &["checkpoint", "--note"]).await.stdout;
+    let note = write(&directory, "note", &note);
+    create(&server, "guests").await;
+    let key = run(&server, &["checkpoint", "--verifier-key"]).await.stdout;
+    let newest = run(&server, &["proof", "3"]).await.stdout;
+    let newest = write(&directory, "newest.tlog-proof", &newest);
+    for checkpoint in [&kept, &note] {
+        let proof = run(&server, &["proof", "3", "--checkpoint", checkpoint]).await;
+        assert_eq!(proof.code, 0, "{proof:?}");
+        let file = write(&directory, "event.tlog-proof", &proof.stdout);
+        // The key is in the checkpoint that the auditor kept.
+        let verified = verify(&file, &["--checkpoint", &kept]).await;
+        assert_eq!((verified.code, verified.stderr.as_str()), (0, ""), "{verified:?}");
+        let expected =
+            "of 4 events, whose root hash was signed with the key of the trusted checkpoint";
+        assert!(verified.stdout.contains(expected), "{}", verified.stdout);
+        assert!(verified.stdout.contains(". The proof ends in the trusted checkpoint.\n"));
+        let verified = verify(&file, &["--checkpoint", &note, "--key", key.trim()]).await;
+        assert_eq!(verified.code, 0, "{verified:?}");
+        let keyless = verify(&file, &["--checkpoint", &note]).await;
+        assert!(keyless.stderr.contains("or a checkpoint in JSON, which has it"), "{keyless:?}");
+        let later = verify(&newest, &["--checkpoint", checkpoint, "--key", key.trim()]).await;
+        assert!(later.stderr.contains("ends in a checkpoint at position 5, and no trusted"));
+
+        let history = ["proof", "--pool", &people, "--checkpoint", checkpoint];
+        let history = run(&server, &history).await;
+        let file = write(&directory, "history.tlog-proof", &history.stdout);
+        let verified = verify(&file, &["--checkpoint", &kept]).await;
+        assert!(verified.stdout.starts_with("Revisions 1 to 3 of user pool "), "{verified:?}");
+
+        let beyond = run(&server, &["proof", "5", "--checkpoint", checkpoint]).await;
+        assert_eq!(beyond.code, 64 + 11, "{beyond:?}");
+    }
+    let anchor = format!("4:{}", "0".repeat(64));
+    let unsigned = run(&server, &["proof", "3", "--checkpoint", &anchor]).await;
+    assert_eq!(unsigned.code, 1);
+    assert!(unsigned.stderr.contains("a proof ends in a signed checkpoint"), "{unsigned:?}");
+
+    // Of the same size, and signed with the same key.
+    let rewritten = empty_server_with_key_of(&server).await;
+    for name in ["first", "second", "third", "fourth"] {
+        create(&rewritten, name).await;
+    }
+    let forged = run(&rewritten, &["proof", "3"]).await.stdout;
+    let forged = write(&directory, "forged.tlog-proof", &forged);
+    let refused = verify(&forged, &["--checkpoint", &kept]).await;
+    assert_eq!((refused.code, refused.stderr.as_str()), (1, ""), "{refused:?}");
+    let expected = "INVALID: the proof does not end in the trusted checkpoint at position 4: the ";
+    assert!(refused.stdout.starts_with(expected), "{}", refused.stdout);
+
+    // The same number of other events.
+    let other = TestServer::start().await;
+    for name in ["first", "second", "third", "fourth"] {
+        create(&other, name).await;
+    }
+    let refused = run(&other, &["proof", "3", "--checkpoint", &kept]).await;
+    assert_eq!(refused.code, 1);
+    let expected = "the server has no proof that ends in the given checkpoint at position 4: ";
+    assert!(refused.stderr.contains(expected), "{}", refused.stderr);
     server.stop().await;
 }
 

@@ -1,0 +1,131 @@
+//! `userpool consistency`: that the log of a server continues checkpoints, without its events.
+
+use clap::{Args, ValueHint};
+
+use crate::{
+    audit::{LogCheckpoint, LogKey, Mismatch, MismatchCause, Trust, TrustedCheckpoints},
+    client::Client,
+    event_log::{Hash, Head, Position},
+    proto::{GetConsistencyProofRequest, SignedCheckpoint},
+};
+
+use super::{
+    connection::ConnectionArgs,
+    error::CliError,
+    os_argument,
+    outcome::Outcome,
+    output::OutputArgs,
+    remote_verification::signed_checkpoint,
+    report::{Report, Statements, signed_end},
+};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code: 0 if the log continues every checkpoint, 1 if it does not.\n\nExample:\n  \
+                  userpool checkpoint > monday.json\n  userpool consistency monday.json"
+)]
+pub(super) struct ConsistencyCommand {
+    /// Prove that the log continues this checkpoint: a file with the output of "userpool
+    /// checkpoint" (JSON or a signed note), or the checkpoints.jsonl of a data directory. Of several
+    /// checkpoints, each must continue the one before it, and the log of the server the last one.
+    #[arg(value_name = "CHECKPOINT", required = true, value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
+    checkpoints: Vec<TrustedCheckpoints>,
+    /// Require that checkpoints are signed with this public key: 64 hexadecimal digits,
+    /// NAME+HASH+KEY, or a file with one of them or in PEM, obtained from another source than the
+    /// server. If omitted, the key of the checkpoints is required.
+    #[arg(long, value_name = "KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
+    key: Option<LogKey>,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
+/// What the proofs of a server show.
+struct Continued {
+    /// The newest checkpoint, which the server signed.
+    newest: LogCheckpoint,
+    signed: SignedCheckpoint,
+    /// A sentence for each checkpoint that is continued.
+    proven: Vec<String>,
+}
+
+impl ConsistencyCommand {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
+        let format = self.output.or_table();
+        let mut trust = Trust::new(self.checkpoints, self.key.as_ref()).map_err(CliError::other)?;
+        trust.checkpoints.sort_by_key(|checkpoint| checkpoint.head.position);
+        if let Some(rootless) = trust.checkpoints.iter().find(|kept| kept.root.is_none()) {
+            return Err(CliError::message(format!(
+                "the checkpoint at position {} has no root hash, which POSITION:HASH and checkpoints \
+                 of builds before the first release do not have; \"userpool verify --checkpoint\" \
+                 compares it with every event",
+                rootless.head.position
+            )));
+        }
+        let client = self.connection.connect().await?;
+        let report = match prove(&client, &trust).await? {
+            Ok(Continued { newest, signed, proven }) => {
+                let not_proven = [
+                    "anything of the events themselves: \"userpool verify\" verifies those".to_owned(),
+                    "that the server shows everyone the same log: compare its checkpoint with one that \
+                     others keep"
+                        .to_owned(),
+                ];
+                let statements = Statements { proven, not_proven: not_proven.into() };
+                Report::continued(newest.head, signed, statements)
+            }
+            Err(mismatch) => Report::invalid(Head::default(), mismatch),
+        };
+        report.print(format)?;
+        Ok(if report.is_valid() { Outcome::Success } else { Outcome::Negative })
+    }
+}
+
+/// Requests the newest checkpoint, and the proofs that each continues the one before it. Returns
+/// the first one that does not.
+async fn prove(client: &Client, trust: &Trust) -> Result<Result<Continued, Mismatch>, CliError> {
+    let signed = signed_checkpoint(client).await?;
+    let position = Position::from_int(signed.position);
+    let verified = LogCheckpoint::verify(&signed).map_err(MismatchCause::from);
+    let newest = match verified.and_then(|newest| trust.check_key(newest).map(|()| newest)) {
+        Ok(newest) => newest,
+        Err(cause) => return Ok(Err(Mismatch { position, cause })),
+    };
+    let mut proven = Vec::new();
+    let later = trust.checkpoints.iter().skip(1).chain([&newest]);
+    for (old, new) in trust.checkpoints.iter().zip(later) {
+        let (old_end, new_end) = (old.head.position, new.head.position);
+        if new_end < old_end {
+            let cause = MismatchCause::Truncated(new_end);
+            return Ok(Err(Mismatch { position: new_end.next(), cause }));
+        }
+        let hashes = if old_end == new_end { Vec::new() } else { hashes(client, old, new).await? };
+        if let Err(cause) = new.check_continues(old, &hashes) {
+            return Ok(Err(Mismatch { position: old_end, cause }));
+        }
+        proven.push(format!(
+            "The log at position {old_end} is a prefix of the log at position {new_end}: nothing up to \
+             position {old_end} was changed, removed or added."
+        ));
+    }
+    proven.push(signed_end(newest, trust));
+    Ok(Ok(Continued { newest, signed, proven }))
+}
+
+/// The hashes of the proof that one checkpoint continues another.
+async fn hashes(
+    client: &Client,
+    old: &LogCheckpoint,
+    new: &LogCheckpoint,
+) -> Result<Vec<Hash>, CliError> {
+    let request = GetConsistencyProofRequest {
+        old_size: old.head.position.to_int(),
+        new_size: Some(new.head.position.to_int()),
+        ..GetConsistencyProofRequest::default()
+    };
+    let hashes = client.get_consistency_proof(request).await?.hashes;
+    let hashes = hashes.iter().map(|hash| hash.as_slice().try_into().map(Hash));
+    let hashes = hashes.collect::<Result<_, _>>();
+    hashes.map_err(|_| CliError::message("the server sent a malformed proof"))
+}
