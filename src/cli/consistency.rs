@@ -3,7 +3,7 @@
 use clap::{Args, ValueHint};
 
 use crate::{
-    audit::{LogCheckpoint, LogKey, Mismatch, MismatchCause, Trust, TrustedCheckpoints},
+    audit::{LogCheckpoint, Mismatch, MismatchCause, Trust, TrustedCheckpoints},
     client::Client,
     event_log::{Hash, Head, Position},
     proto::{GetConsistencyProofRequest, SignedCheckpoint},
@@ -12,7 +12,7 @@ use crate::{
 use super::{
     connection::ConnectionArgs,
     error::CliError,
-    os_argument,
+    os_argument::{self, LogKeyArgs},
     outcome::Outcome,
     output::OutputArgs,
     remote_verification::signed_checkpoint,
@@ -30,11 +30,8 @@ pub(super) struct ConsistencyCommand {
     /// checkpoints, each must continue the one before it, and the log of the server the last one.
     #[arg(value_name = "CHECKPOINT", required = true, value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
     checkpoints: Vec<TrustedCheckpoints>,
-    /// Require that checkpoints are signed with this public key: 64 hexadecimal digits,
-    /// NAME+HASH+KEY, or a file with one of them or in PEM, obtained from another source than the
-    /// server. If omitted, the key of the checkpoints is required.
-    #[arg(long, value_name = "KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
-    key: Option<LogKey>,
+    #[command(flatten)]
+    key: LogKeyArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -53,7 +50,8 @@ struct Continued {
 impl ConsistencyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let format = self.output.or_table();
-        let mut trust = Trust::new(self.checkpoints, self.key.as_ref()).map_err(CliError::other)?;
+        let mut trust =
+            Trust::new(self.checkpoints, self.key.key.as_ref()).map_err(CliError::other)?;
         trust.checkpoints.sort_by_key(|checkpoint| checkpoint.head.position);
         if let Some(rootless) = trust.checkpoints.iter().find(|kept| kept.root.is_none()) {
             return Err(CliError::message(format!(

@@ -7,17 +7,21 @@ use clap::{Subcommand, ValueHint};
 
 use crate::{
     app::{self, Comparison, LoadError, Source},
-    audit::{
-        self, LogCheckpoint, LogKey, PublicKey, Trust, TrustedCheckpoints, Verification, checkpoint,
-    },
+    audit::{self, LogCheckpoint, PublicKey, Trust, TrustedCheckpoints, Verification, checkpoint},
     event_log::{EventLog as _, Head, OpenError, Position, SledLog},
     server::data_dir::DataDir,
     telemetry::error_chain,
 };
 
 use super::{
-    data_dir::DataDirArgs, error::CliError, export::ExportCommand, import::ImportCommand,
-    os_argument, outcome::Outcome, output::print, progress, stat,
+    data_dir::DataDirArgs,
+    error::CliError,
+    export::ExportCommand,
+    import::ImportCommand,
+    os_argument::{self, LogKeyArgs},
+    outcome::Outcome,
+    output::print,
+    progress, stat,
 };
 
 /// Work on the log of a stopped server.
@@ -37,11 +41,8 @@ pub(super) enum LogCommand {
         /// checked only against itself.
         #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
         checkpoint: Vec<TrustedCheckpoints>,
-        /// Require that checkpoints are signed with this public key: 64 hexadecimal digits,
-        /// NAME+HASH+KEY, or a file with one of them or in PEM, obtained from another source than
-        /// the server. If omitted, the key of the trusted checkpoints is required.
-        #[arg(long, value_name = "KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
-        key: Option<LogKey>,
+        #[command(flatten)]
+        key: LogKeyArgs,
     },
     /// Export every event, or those of a range, with their records, one JSON document per line.
     ///
@@ -63,7 +64,7 @@ impl LogCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         match self {
             Self::Verify { directory, checkpoint, key } => {
-                let trust = Trust::new(checkpoint, key.as_ref()).map_err(CliError::other)?;
+                let trust = Trust::new(checkpoint, key.key.as_ref()).map_err(CliError::other)?;
                 verify(&directory, &trust).await
             }
             Self::Export(export) => export.run(source.as_ref()).await,

@@ -4,12 +4,18 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use crate::audit::{FileKind, LogKey, Quorum, Trust, TrustedCheckpoints, WitnessKey};
+use crate::audit::{FileKind, Quorum, Trust, TrustedCheckpoints, WitnessKey};
 
 use super::{
-    audit_file::AuditFile, connection::ConnectionArgs, error::CliError,
-    file_verification::verify_exports, os_argument, outcome::Outcome, output::OutputArgs,
-    proof_verification::verify_proofs, remote_verification::verify_history,
+    audit_file::AuditFile,
+    connection::ConnectionArgs,
+    error::CliError,
+    file_verification::verify_exports,
+    os_argument::{self, LogKeyArgs},
+    outcome::Outcome,
+    output::OutputArgs,
+    proof_verification::verify_proofs,
+    remote_verification::verify_history,
 };
 
 /// Why witnesses are not asked for with an export or a server.
@@ -35,12 +41,8 @@ pub(super) struct VerifyCommand {
     /// omitted, the log is checked only against itself. A proof must end in one of them.
     #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
     checkpoint: Vec<TrustedCheckpoints>,
-    /// Require that checkpoints are signed with this public key: 64 hexadecimal digits,
-    /// NAME+HASH+KEY, or a file with one of them or in PEM, obtained from another source than the
-    /// server. NAME is compared with the log of a proof and of a signed note. If omitted, the key of
-    /// the trusted checkpoints is required, which a signed note does not have.
-    #[arg(long, value_name = "KEY", value_parser = os_argument::log_key(), value_hint = ValueHint::FilePath)]
-    key: Option<LogKey>,
+    #[command(flatten)]
+    key: LogKeyArgs,
     /// Require that the checkpoint of a proof is cosigned by these witnesses, separated by commas:
     /// NAME+HASH+KEY, as "userpool witness" prints it.
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
@@ -57,7 +59,7 @@ pub(super) struct VerifyCommand {
 impl VerifyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let format = self.output.or_table();
-        let trust = Trust::new(self.checkpoint, self.key.as_ref()).map_err(CliError::other)?;
+        let trust = Trust::new(self.checkpoint, self.key.key.as_ref()).map_err(CliError::other)?;
         let (mut exports, count) = (Vec::new(), self.files.len());
         for file in self.files {
             match AuditFile::open(&file)? {
@@ -75,7 +77,7 @@ impl VerifyCommand {
                             Some(Quorum::new(witnesses, self.quorum).map_err(CliError::other)?)
                         }
                     };
-                    return verify_proofs(&proofs, self.key, &trust, quorum.as_ref(), format);
+                    return verify_proofs(&proofs, self.key.key, &trust, quorum.as_ref(), format);
                 }
                 AuditFile::Other(kind) => return Err(not_verified(&file, kind)),
             }
