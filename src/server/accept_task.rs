@@ -1,12 +1,14 @@
 //! The task that accepts the connections of a listener and serves them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
     task::{JoinError, JoinHandle},
     time,
 };
+
+use crate::transport::abort::{AbortSignal, WriteProgress};
 
 /// How long running calls may take after the shutdown begins.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -17,6 +19,7 @@ pub(super) struct AcceptTask {
     task: JoinHandle<()>,
     drain: watch::Sender<bool>,
     abort: watch::Sender<bool>,
+    progress: Arc<WriteProgress>,
 }
 
 /// The signals that end the task.
@@ -24,8 +27,8 @@ pub(super) struct AcceptTask {
 pub(super) struct ShutdownSignals {
     /// Becomes true when no more connections are accepted and the open ones are to end.
     pub(super) drain: watch::Receiver<bool>,
-    /// Becomes true when the open connections end at once.
-    pub(super) abort: watch::Receiver<bool>,
+    /// Says when the open connections end at once.
+    pub(super) abort: AbortSignal,
 }
 
 impl AcceptTask {
@@ -35,9 +38,9 @@ impl AcceptTask {
         F: Future<Output = ()> + Send + 'static,
     {
         let (drain, drained) = watch::channel(false);
-        let (abort, aborted) = watch::channel(false);
+        let (abort, progress, aborted) = AbortSignal::new();
         let task = tokio::spawn(serve(ShutdownSignals { drain: drained, abort: aborted }));
-        Self { task, drain, abort }
+        Self { task, drain, abort, progress }
     }
 
     /// Accepts no more connections, waits for the running calls, and closes. Does not wait for
@@ -49,6 +52,7 @@ impl AcceptTask {
         &mut self,
         idle: impl Future<Output = ()>,
     ) -> Result<bool, JoinError> {
+        self.progress.start();
         self.drain.send_replace(true);
         let drained = time::timeout(DRAIN_TIMEOUT, async {
             tokio::select! {
@@ -64,6 +68,11 @@ impl AcceptTask {
             Ok(None) | Err(_) => self.join().await?,
         }
         Ok(has_aborted)
+    }
+
+    /// What was written to the connections since the drain.
+    pub(super) fn progress(&self) -> Arc<WriteProgress> {
+        Arc::clone(&self.progress)
     }
 
     /// Waits until all connections are closed.

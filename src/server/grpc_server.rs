@@ -17,6 +17,7 @@ use crate::{
     telemetry::{metrics::Metrics, spans::Tracer},
     transport::{
         CallLayer, Listener, LoadedTls, Phase,
+        abort::WriteProgress,
         acceptor::{Acceptor, ConnectionLimits},
         http2::Http2Server,
         wire::Wire,
@@ -37,8 +38,11 @@ const MAX_STREAMS: u32 = 128;
 /// The maximum size of the headers of a call.
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
 
-/// How long a connection without calls may take to close. Some clients never close it.
+/// How long a connection without calls may take to close while nothing is written. Some clients
+/// never close it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often it is checked whether something was written.
+const CLOSE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// How callers are identified and authorized.
 pub(super) struct Security {
@@ -109,17 +113,20 @@ impl GrpcServer {
     /// # Errors
     /// The accept task panicked.
     pub(super) async fn drain(&mut self) -> Result<bool, JoinError> {
-        self.accept.drain(wait_idle(&self.calls)).await
+        let idle = wait_idle(&self.calls, self.accept.progress());
+        self.accept.drain(idle).await
     }
 }
 
-/// Waits until no call runs and none begins while the connections close.
-async fn wait_idle(calls: &CallLayer) {
-    loop {
+/// Waits until no call runs, and none begins and nothing is written while the connections close.
+async fn wait_idle(calls: &CallLayer, progress: Arc<WriteProgress>) {
+    let (mut quiet, mut writes) = (Duration::ZERO, progress.writes());
+    while quiet < CLOSE_TIMEOUT {
         calls.wait_idle().await;
-        time::sleep(CLOSE_TIMEOUT).await;
-        if calls.is_idle() {
-            return;
-        }
+        time::sleep(CLOSE_INTERVAL).await;
+        // What has ended can still be on its way to a client that reads slowly.
+        let is_quiet = calls.is_idle() && progress.writes() == writes;
+        quiet = if is_quiet { quiet + CLOSE_INTERVAL } else { Duration::ZERO };
+        writes = progress.writes();
     }
 }

@@ -1,15 +1,19 @@
-//! The end of a server whose accept tasks panic. Here, because nothing that a client sends causes
-//! such a panic.
+//! The end of a server whose accept tasks panic, or whose connections still write. Here, because
+//! nothing that a client sends causes such a panic, and because time must stand still.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{
     Config, Server, ServerError,
     accept_task::{AcceptTask, ShutdownSignals},
 };
-use crate::{app::SystemSource, event_log::MemoryLog, transport::Endpoint};
+use crate::{
+    app::SystemSource,
+    event_log::MemoryLog,
+    transport::{Endpoint, abort::AbortSignal},
+};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -54,4 +58,23 @@ async fn a_stop_waits_for_either_accept_task() {
         let result = timeout(LIMIT, server.serve(std::future::ready(()))).await;
         assert!(matches!(result, Ok(Err(ServerError::Transport(_)))), "{result:?}");
     }
+}
+
+/// Calls that have ended can have much left to send.
+#[tokio::test(start_paused = true)]
+async fn a_stop_aborts_no_connections_while_they_are_written_to() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut server = server(directory.path()).await;
+    let task = AcceptTask::spawn(async |ShutdownSignals { mut drain, abort }| {
+        let AbortSignal { mut signal, progress } = abort;
+        drain.wait_for(|drain| *drain).await.map(|_| ()).expect("a drain");
+        for _ in 0..10 {
+            progress.add();
+            sleep(Duration::from_millis(500)).await;
+        }
+        assert!(!*signal.borrow(), "it was aborted");
+        signal.wait_for(|abort| *abort).await.map(|_| ()).expect("an end");
+    });
+    replace(&mut server, false, task);
+    server.serve(std::future::ready(())).await.expect("stopped");
 }

@@ -5,7 +5,6 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use futures_util::{Stream, stream};
 use tokio::{
-    sync::watch,
     task::JoinSet,
     time::{self, Instant},
 };
@@ -20,6 +19,7 @@ use crate::{
 };
 
 use super::{
+    abort::AbortSignal,
     connection::{Connection, PREFACE_TIMEOUT},
     fair_limit::{FairLimit, User},
     handshake::{HandshakeError, handshake},
@@ -50,7 +50,7 @@ pub(crate) struct Acceptor {
     tls: Option<Current<LoadedTls>>,
     wire: Wire,
     limits: ConnectionLimits,
-    abort: watch::Receiver<bool>,
+    abort: AbortSignal,
     metrics: Arc<Metrics>,
     /// Each handshake has its own task, so that a slow client does not delay others.
     handshakes: JoinSet<Result<Connection, (SocketAddr, HandshakeError)>>,
@@ -60,13 +60,13 @@ pub(crate) struct Acceptor {
 
 impl Acceptor {
     /// An acceptor that encrypts TCP connections if `tls` is given. Its connections end
-    /// when `abort` becomes true.
+    /// when `abort` says so.
     pub(crate) fn new(
         listener: Listener,
         tls: Option<Current<LoadedTls>>,
         wire: Wire,
         limits: ConnectionLimits,
-        abort: watch::Receiver<bool>,
+        abort: AbortSignal,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {

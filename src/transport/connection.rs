@@ -5,20 +5,25 @@ use std::{
     io::{self, IoSlice},
     mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::watch,
     time::{Instant, Sleep, sleep, sleep_until},
 };
 use tonic::transport::server::Connected;
 
 use crate::{auth::Peer, telemetry::metrics::OpenConnection};
 
-use super::{fair_limit::Share, wire::Wire, write_coalescer::WriteCoalescer};
+use super::{
+    abort::{AbortSignal, WriteProgress},
+    fair_limit::Share,
+    wire::Wire,
+    write_coalescer::WriteCoalescer,
+};
 
 #[cfg(test)]
 mod tests;
@@ -68,6 +73,7 @@ pub(crate) struct Connection {
     abort: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Whether the owner was polled since the abort, to write what it has.
     had_last_turn: bool,
+    progress: Arc<WriteProgress>,
     /// Released when the connection is closed.
     _permit: ConnectionPermit,
 }
@@ -83,17 +89,18 @@ struct ExpectedPreface {
 
 impl Connection {
     /// A connection whose preface, if it has one, must arrive before `deadline`. It is aborted when
-    /// `abort` becomes true or its sender is dropped.
+    /// `abort` says so or its sender is dropped.
     pub(super) fn new(
         socket: Box<dyn Socket>,
         peer: Peer,
         wire: Wire,
         permit: ConnectionPermit,
-        mut abort: watch::Receiver<bool>,
+        abort: AbortSignal,
         deadline: Instant,
     ) -> Self {
+        let AbortSignal { mut signal, progress } = abort;
         let abort = Box::pin(async move {
-            abort.wait_for(|abort| *abort).await.map(|_| ()).ok();
+            signal.wait_for(|abort| *abort).await.map(|_| ()).ok();
         });
         let deadline = Box::pin(sleep_until(deadline));
         Self {
@@ -110,6 +117,7 @@ impl Connection {
             linger_timeout: None,
             abort: Some(abort),
             had_last_turn: false,
+            progress,
             _permit: permit,
         }
     }
@@ -146,7 +154,10 @@ impl Connection {
             let result = Pin::new(&mut self.socket).poll_write(cx, self.writes.buffered());
             match ready!(self.check_stall(cx, result))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.writes.consume(count),
+                count => {
+                    self.progress.add();
+                    self.writes.consume(count);
+                }
             }
         }
         Poll::Ready(Ok(()))
@@ -286,6 +297,7 @@ impl AsyncWrite for Connection {
         }
         let result = Pin::new(&mut this.socket).poll_write_vectored(cx, slices);
         if result.is_ready() {
+            this.progress.add();
             this.writes.set_unflushed();
         }
         this.check_stall(cx, result)

@@ -1,6 +1,7 @@
 //! Listeners, TLS, connections, the call layer, and their limits.
 //! Calls no operation; it knows only the names that decide the limit of a call.
 
+pub(crate) mod abort;
 pub(crate) mod acceptor;
 mod call;
 mod code;

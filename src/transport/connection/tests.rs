@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard,
+        Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     task::Wake,
@@ -133,7 +133,7 @@ async fn answer_calls(width: usize, length: usize) {
 #[tokio::test(start_paused = true)]
 async fn an_abort_waits_until_what_h2_has_is_written() {
     let (near, far) = duplex(1 << 16);
-    let (sender, abort) = watch::channel(false);
+    let (sender, _, abort) = AbortSignal::new();
     let near = connection_until(abort, Box::new(near));
     let (server, client) = tokio::join!(h2::server::handshake(near), h2::client::handshake(far));
     let (mut server, (mut calls, client)) = (server.expect("HTTP/2"), client.expect("HTTP/2"));
@@ -150,13 +150,13 @@ async fn an_abort_waits_until_what_h2_has_is_written() {
 }
 
 fn connection(socket: Box<dyn Socket>) -> Connection {
-    let (sender, abort) = watch::channel(false);
+    let (sender, _, abort) = AbortSignal::new();
     // Aborts nothing as long as the test runs.
     mem::forget(sender);
     connection_until(abort, socket)
 }
 
-fn connection_until(abort: watch::Receiver<bool>, socket: Box<dyn Socket>) -> Connection {
+fn connection_until(abort: AbortSignal, socket: Box<dyn Socket>) -> Connection {
     let permit = FairLimit::new(1).take(User::Unknown, 1).expect("a place");
     let permit = (permit, ServerMetrics::default().connection());
     let peer = Peer::new(PeerAddress::Unix(None), None, 1);

@@ -13,6 +13,7 @@ use crate::{
     auth::PeerAddress,
     telemetry::metrics::ServerMetrics,
     transport::{
+        abort::AbortSignal,
         connection::Socket,
         fair_limit::{FairLimit, User},
         wire::Wire,
@@ -26,7 +27,7 @@ fn served(duration: Duration) -> (DuplexStream, JoinHandle<()>, watch::Sender<bo
     let (near, far) = duplex(64 * 1024);
     let permit = FairLimit::new(1).take(User::Unknown, 1).expect("a place");
     let permit = (permit, ServerMetrics::default().connection());
-    let (aborts, abort) = watch::channel(false);
+    let (aborts, _, abort) = AbortSignal::new();
     let peer = Peer::new(PeerAddress::Unix(None), None, 1);
     let near: Box<dyn Socket> = Box::new(near);
     let connection = Connection::new(near, peer, Wire::Http1, permit, abort, Instant::now());
