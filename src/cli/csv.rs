@@ -15,7 +15,7 @@ use crate::{
 };
 
 use super::{
-    event::{actor_identity, change, kind_name, peer_address},
+    event::{actor_identity, change, peer_address, type_name},
     text::escape,
 };
 
@@ -69,7 +69,7 @@ impl<W: Write> EventCsv<W> {
             event.position.to_string(),
             text(&event.user_pool_id),
             event.revision.to_string(),
-            text(&kind_name(event)),
+            text(&type_name(event)),
             text(&actor_identity(event)),
             text(&peer_address(event)),
             text(&change(event).text()),

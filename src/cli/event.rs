@@ -13,7 +13,7 @@ use super::{cell::Cell, terminal, text::escape};
 
 /// The types of events, by the names that are printed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum EventKind {
+pub(super) enum EventTypeName {
     Created,
     Updated,
     Deleted,
@@ -27,20 +27,20 @@ pub(super) enum EventKind {
     Restored,
 }
 
-impl From<EventKind> for UserPoolEventType {
-    fn from(kind: EventKind) -> Self {
-        match kind {
-            EventKind::Created => Self::UserPoolCreated,
-            EventKind::Updated => Self::UserPoolUpdated,
-            EventKind::Deleted => Self::UserPoolDeleted,
-            EventKind::DomainCreated => Self::UserPoolDomainCreated,
-            EventKind::DomainUpdated => Self::UserPoolDomainUpdated,
-            EventKind::DomainDeleted => Self::UserPoolDomainDeleted,
-            EventKind::Tagged => Self::UserPoolTagged,
-            EventKind::Untagged => Self::UserPoolUntagged,
-            EventKind::AttributesAdded => Self::CustomAttributesAdded,
-            EventKind::MfaSet => Self::UserPoolMfaConfigSet,
-            EventKind::Restored => Self::UserPoolRestored,
+impl From<EventTypeName> for UserPoolEventType {
+    fn from(name: EventTypeName) -> Self {
+        match name {
+            EventTypeName::Created => Self::UserPoolCreated,
+            EventTypeName::Updated => Self::UserPoolUpdated,
+            EventTypeName::Deleted => Self::UserPoolDeleted,
+            EventTypeName::DomainCreated => Self::UserPoolDomainCreated,
+            EventTypeName::DomainUpdated => Self::UserPoolDomainUpdated,
+            EventTypeName::DomainDeleted => Self::UserPoolDomainDeleted,
+            EventTypeName::Tagged => Self::UserPoolTagged,
+            EventTypeName::Untagged => Self::UserPoolUntagged,
+            EventTypeName::AttributesAdded => Self::CustomAttributesAdded,
+            EventTypeName::MfaSet => Self::UserPoolMfaConfigSet,
+            EventTypeName::Restored => Self::UserPoolRestored,
         }
     }
 }
@@ -51,7 +51,7 @@ const TIME: usize = 20;
 const SHORT_TIME: usize = 17;
 const SHORTEST_TIME: usize = 12;
 const POOL: usize = 19;
-const KIND: usize = 16;
+const TYPE: usize = 16;
 const ACTOR: usize = 24;
 /// The minimum width of a column that is shortened.
 const MIN_CELL: usize = 12;
@@ -70,7 +70,7 @@ pub(super) fn row(event: &UserPoolEvent) -> Vec<Cell> {
     vec![
         event.revision.to_string().into(),
         Cell::Time(event.record_time),
-        kind_name(event).into(),
+        type_name(event).into(),
         actor_name(event).into(),
         change(event),
     ]
@@ -103,10 +103,10 @@ impl EventLayout {
             Self::Pool => "REVISION",
             Self::Log => "POSITION",
         };
-        let [time, pool, kind, actor, change] =
+        let [time, pool, event_type, actor, change] =
             ["TIME", "POOL", "TYPE", "ACTOR", "WHAT"].map(|name| Cell::from(name.to_owned()));
         let bold = Style::new().bold();
-        let line = self.format(place, &pool, (&kind, Style::new()), [&time, &actor, &change]);
+        let line = self.format(place, &pool, (&event_type, Style::new()), [&time, &actor, &change]);
         format!("{bold}{line}{bold:#}")
     }
 
@@ -115,17 +115,17 @@ impl EventLayout {
             Self::Pool => event.revision,
             Self::Log => event.position,
         };
-        let (pool, kind) = (escape(&event.user_pool_id).into(), kind_name(event).into());
+        let (pool, event_type) = (escape(&event.user_pool_id).into(), type_name(event).into());
         let (actor, change) = (actor_name(event).into(), change(event));
         let cells = [&Cell::Time(event.record_time), &actor, &change];
-        self.format(&place.to_string(), &pool, (&kind, kind_style(event)), cells)
+        self.format(&place.to_string(), &pool, (&event_type, type_style(event)), cells)
     }
 
     fn format(
         self,
         place: &str,
         pool: &Cell,
-        (kind, style): (&Cell, Style),
+        (event_type, style): (&Cell, Style),
         [time, actor, change]: [&Cell; 3],
     ) -> String {
         let widths = self.widths(terminal::columns());
@@ -133,7 +133,7 @@ impl EventLayout {
             Self::Pool => String::new(),
             Self::Log => format!("{:<POOL$}  ", pool.text()),
         };
-        let (time, kind) = (time.fit(widths.time), kind.text());
+        let (time, event_type) = (time.fit(widths.time), event_type.text());
         let actor = match widths.actor {
             0 => String::new(),
             width => format!("{:<width$}  ", actor.fit(width)),
@@ -144,7 +144,7 @@ impl EventLayout {
             width => format!("{place:>width$}  "),
         };
         let line = format!(
-            "{place}{time:<0$}  {pool}{style}{kind:<KIND$}{style:#}  {actor}{change}",
+            "{place}{time:<0$}  {pool}{style}{event_type:<TYPE$}{style:#}  {actor}{change}",
             widths.time
         );
         line.trim_end().to_owned()
@@ -161,7 +161,7 @@ impl EventLayout {
             Self::Log => (PLACE, POOL + 2),
         };
         let gap = if place == 0 { 0 } else { 2 };
-        let left = columns.saturating_sub(place + gap + pool + KIND + 2);
+        let left = columns.saturating_sub(place + gap + pool + TYPE + 2);
         let time = match left.saturating_sub(2 + 2 * MIN_CELL + 2) {
             TIME.. => TIME,
             SHORT_TIME.. => SHORT_TIME,
@@ -182,7 +182,7 @@ impl EventLayout {
 }
 
 /// The name of the type of an event.
-pub(super) fn kind_name(event: &UserPoolEvent) -> String {
+pub(super) fn type_name(event: &UserPoolEvent) -> String {
     let name = match event.r#type() {
         UserPoolEventType::UserPoolCreated => "created",
         UserPoolEventType::UserPoolUpdated => "updated",
@@ -201,7 +201,7 @@ pub(super) fn kind_name(event: &UserPoolEvent) -> String {
     name.to_owned()
 }
 
-fn kind_style(event: &UserPoolEvent) -> Style {
+fn type_style(event: &UserPoolEvent) -> Style {
     let color = match event.r#type() {
         UserPoolEventType::UserPoolCreated
         | UserPoolEventType::UserPoolDomainCreated
@@ -243,7 +243,7 @@ pub(super) fn peer_address(event: &UserPoolEvent) -> String {
     event.actor.as_ref().map(|actor| actor.peer_address.clone()).unwrap_or_default()
 }
 
-/// What changed, in a few words. Of a whole event, the values before it are not known.
+/// What changed, in a few words. Of a full event, the values before it are not known.
 pub(super) fn change(event: &UserPoolEvent) -> Cell {
     let of_whole = event.payload.as_ref().map(|payload| user_pool::changes(payload, None));
     let changes = of_whole.as_ref().unwrap_or(&event.changes);
@@ -254,11 +254,13 @@ pub(super) fn change(event: &UserPoolEvent) -> Cell {
 /// A change of one field: `path: old → new`. A name stands for itself if the type of the event says
 /// whether it is the old or the new one, and so does an attribute that was added. The prefix
 /// `user_pool_tags` is omitted for events that change only tags.
-fn describe(change: &EventChange, kind: UserPoolEventType) -> String {
+fn describe(change: &EventChange, event_type: UserPoolEventType) -> String {
     let EventChange { path, old_value, new_value, old_value_unknown } = change;
     let attribute = path.strip_prefix("schema_attributes.");
-    let is_of_tags =
-        matches!(kind, UserPoolEventType::UserPoolTagged | UserPoolEventType::UserPoolUntagged);
+    let is_of_tags = matches!(
+        event_type,
+        UserPoolEventType::UserPoolTagged | UserPoolEventType::UserPoolUntagged
+    );
     let tag = path.strip_prefix("user_pool_tags.").filter(|_| is_of_tags);
     let path = attribute.or(tag).unwrap_or(path);
     if path == user_pool::RESTORED_REVISION {
@@ -268,8 +270,9 @@ fn describe(change: &EventChange, kind: UserPoolEventType) -> String {
         return "was deleted".to_owned();
     }
     // A restore can give a domain to the user pool or take it away.
-    let is_name =
-        NAMES.contains(&path) && !old_value_unknown && kind != UserPoolEventType::UserPoolRestored;
+    let is_name = NAMES.contains(&path)
+        && !old_value_unknown
+        && event_type != UserPoolEventType::UserPoolRestored;
     match (old_value, new_value) {
         (None, Some(name)) | (Some(name), None) if is_name => name.clone(),
         (Some(old), Some(new)) if is_name && old == new => new.clone(),

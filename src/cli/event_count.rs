@@ -18,7 +18,7 @@ use super::{
     cell::Cell,
     csv,
     error::CliError,
-    event::{actor_identity, kind_name},
+    event::{actor_identity, type_name},
     event_list::EventList,
     event_output::EventFormat,
     output::{OutputFormat, print},
@@ -60,7 +60,7 @@ impl CountBy {
     fn of(self, event: &UserPoolEvent) -> String {
         match self {
             Self::Actor => actor(event),
-            Self::Type => kind_name(event),
+            Self::Type => type_name(event),
             Self::Day => {
                 let at = event.record_time.and_then(to_date_time);
                 at.map(|at| at.date_naive().to_string()).unwrap_or_default()

@@ -5,7 +5,7 @@ use clap::Args;
 
 use crate::proto::{ActorArg, TimeArg, UserPoolEventFilter, UserPoolEventType};
 
-use super::{error::CliError, event::EventKind};
+use super::{error::CliError, event::EventTypeName};
 
 /// Which events to show: those that meet all conditions. The server refuses a condition that no
 /// event can meet.
@@ -14,7 +14,7 @@ use super::{error::CliError, event::EventKind};
 pub(super) struct FilterArgs {
     /// Show only events of these types, separated by commas. If omitted, of all types.
     #[arg(long = "type", visible_alias = "types", value_name = "TYPES", value_delimiter = ',')]
-    types: Vec<EventKind>,
+    types: Vec<EventTypeName>,
     /// Show only events of this caller, in any form in which callers are printed: with its kind
     /// (token:NAME, certificate:NAME, access-key:NAME, local:uid=0) or without (NAME, uid=0), by
     /// its address (192.0.2.7:41152), or "anonymous". In a name, * matches any text without a
@@ -65,7 +65,7 @@ impl FilterArgs {
                 "--actor names an address as well as --address; give one of them",
             ));
         }
-        let types = self.types.iter().map(|kind| UserPoolEventType::from(*kind).into());
+        let types = self.types.iter().map(|name| UserPoolEventType::from(*name).into());
         Ok(UserPoolEventFilter {
             user_pool_id,
             types: types.collect(),

@@ -26,7 +26,7 @@ const MAX_PAGE: i32 = 1000;
 /// Which events a command shows, and how.
 #[derive(Debug, Clone, Args)]
 pub(super) struct EventListArgs {
-    /// Print whole events in JSON: with the payload and the hashes, without the list of changes.
+    /// Print full events in JSON: with the payload and the hashes, without the list of changes.
     #[arg(long)]
     full: bool,
     #[command(flatten)]

@@ -69,10 +69,10 @@ impl EventFormat {
         }
     }
 
-    /// Whether a server must send whole events, if they are wanted where the format has space.
-    pub(super) const fn view(self, is_whole: bool) -> EventView {
+    /// Whether a server must send full events, if they are wanted where the format has space.
+    pub(super) const fn view(self, is_full: bool) -> EventView {
         match self {
-            Self::Json | Self::Jsonl if is_whole => EventView::Full,
+            Self::Json | Self::Jsonl if is_full => EventView::Full,
             Self::Table | Self::Json | Self::Jsonl | Self::Csv => EventView::Summary,
         }
     }
@@ -112,7 +112,7 @@ impl EventOutput {
         Ok(())
     }
 
-    /// Adds an event, whole or a summary.
+    /// Adds an event, full or a summary.
     pub(super) fn push(&mut self, event: &UserPoolEvent) -> Result<(), CliError> {
         self.begin()?;
         match &mut self.0 {

@@ -30,8 +30,8 @@ pub(super) async fn run(directory: &DataDirArgs) -> Result<Outcome, CliError> {
     }
     bar.finish_and_clear();
     print(&format!("events        {end}"))?;
-    for (kind, count) in types {
-        print(&format!("  {kind:<24} {count}"))?;
+    for (name, count) in types {
+        print(&format!("  {name:<24} {count}"))?;
     }
     print(&format!("head hash     {hash}"))?;
     for (label, time) in [("first event", first), ("last event", last)] {

@@ -53,7 +53,7 @@ pub fn summarize(event: UserPoolEvent, before: Option<&UserPoolState>) -> UserPo
     }
 }
 
-/// Whether an event has the whole state of its user pool, whatever that was before.
+/// Whether an event has the full state of its user pool, whatever that was before.
 #[must_use]
 pub const fn has_full_state(event: &Event) -> bool {
     match event {

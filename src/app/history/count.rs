@@ -101,9 +101,9 @@ impl History {
         let end = query.hours.end;
         let (found, head) = self.read_model.event_counts(first, end, MAX_HOUR_COUNTS)?;
         let mut counts: BTreeMap<(u64, u32), u64> = BTreeMap::new();
-        for HourCount { hour, kind, count } in &found {
+        for HourCount { hour, event_type, count } in &found {
             let hour = hour - hour % query.hours_per_count;
-            let sum = counts.entry((hour, *kind)).or_default();
+            let sum = counts.entry((hour, *event_type)).or_default();
             *sum = sum.saturating_add(*count);
         }
         let next = next_start(&counts, found.len() >= MAX_HOUR_COUNTS);
@@ -120,11 +120,11 @@ fn next_start(counts: &BTreeMap<(u64, u32), u64>, is_cut: bool) -> Option<u64> {
     hours.clone().nth(MAX_COUNTS).or_else(|| hours.next_back().filter(|_| is_cut))
 }
 
-fn event_count(((hour, kind), count): ((u64, u32), u64)) -> UserPoolEventCount {
+fn event_count(((hour, event_type), count): ((u64, u32), u64)) -> UserPoolEventCount {
     let seconds = i64::try_from(hour).unwrap_or(i64::MAX).saturating_mul(SECONDS_PER_HOUR);
     UserPoolEventCount {
         start_time: Some(Timestamp { seconds, nanos: 0 }),
-        r#type: i32::try_from(kind).unwrap_or_default(),
+        r#type: i32::try_from(event_type).unwrap_or_default(),
         count: i64::try_from(count).unwrap_or(i64::MAX),
     }
 }

@@ -157,15 +157,16 @@ pub(super) fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
     fields::optional_domain(check, filter.domain.as_ref());
     if filter.domain.is_some()
         && !filter.types.is_empty()
-        && !filter.types.iter().any(|kind| names_a_domain(*kind))
+        && !filter.types.iter().any(|event_type| names_a_domain(*event_type))
     {
-        let names = DOMAIN_EVENT_TYPES.map(|kind| kind.as_str_name()).join(", ");
+        let names = DOMAIN_EVENT_TYPES.map(|event_type| event_type.as_str_name()).join(", ");
         let allowed = format!(
             "must have the type of an event that names a domain ({names}), or be empty, if domain \
              is set"
         );
-        let types = filter.types.iter().filter_map(|kind| UserPoolEventType::try_from(*kind).ok());
-        let types: Vec<_> = types.map(|kind| kind.as_str_name()).collect();
+        let types =
+            filter.types.iter().filter_map(|number| UserPoolEventType::try_from(*number).ok());
+        let types: Vec<_> = types.map(|event_type| event_type.as_str_name()).collect();
         check.refuse(
             "types",
             Rule::Conflict,
@@ -177,8 +178,8 @@ pub(super) fn check_filter(check: &mut Check, filter: &UserPoolEventFilter) {
 }
 
 /// Whether events of this type can name a domain.
-fn names_a_domain(kind: i32) -> bool {
-    DOMAIN_EVENT_TYPES.iter().any(|named| i32::from(*named) == kind)
+fn names_a_domain(event_type: i32) -> bool {
+    DOMAIN_EVENT_TYPES.iter().any(|named| i32::from(*named) == event_type)
 }
 
 /// No event is in an empty range.

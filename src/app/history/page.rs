@@ -45,7 +45,7 @@ impl History {
         query: &EventQuery,
         start: Option<u64>,
     ) -> Result<EventPage, HistoryError> {
-        let mut page = self.page_of_whole_events(query, start).await?;
+        let mut page = self.page_of_full_events(query, start).await?;
         if query.summaries {
             let place = |event: &UserPoolEvent| match query.filter.user_pool_id {
                 Some(_) => event.revision,
@@ -60,7 +60,7 @@ impl History {
         Ok(page)
     }
 
-    async fn page_of_whole_events(
+    async fn page_of_full_events(
         &self,
         query: &EventQuery,
         start: Option<u64>,

@@ -36,7 +36,7 @@ pub struct EventQuery {
     pub page_token: String,
     /// Whether to return the stored record with each event.
     pub include_records: bool,
-    /// Whether to return summaries instead of whole events.
+    /// Whether to return summaries instead of full events.
     pub summaries: bool,
 }
 
@@ -77,7 +77,7 @@ pub struct WatchQuery {
     pub checkpoint_interval: Duration,
     /// Whether to return the stored record with each event.
     pub include_records: bool,
-    /// Whether to return summaries instead of whole events.
+    /// Whether to return summaries instead of full events.
     pub summaries: bool,
 }
 

@@ -161,8 +161,8 @@ impl Changes {
             let key = key::revision(to_unsigned(created_position), to_unsigned(event.revision));
             self.write(key, event.position.to_be_bytes().to_vec());
         }
-        let kind = u32::try_from(event.r#type).unwrap_or_default();
-        let count = self.counts.entry((hour_of(event.record_time), kind)).or_default();
+        let event_type = u32::try_from(event.r#type).unwrap_or_default();
+        let count = self.counts.entry((hour_of(event.record_time), event_type)).or_default();
         *count = count.saturating_add(1);
         self.checkpoint.position = to_unsigned(event.position);
         self.checkpoint.last_created = to_unsigned(created_position);
@@ -276,8 +276,8 @@ impl Changes {
         model: &ReadModel,
     ) -> Result<(Vec<Write>, Next), ReadModelError> {
         let (states, entries) = self.take_pools(model, |_| true)?;
-        for ((hour, kind), added) in mem::take(&mut self.counts) {
-            let key = key::count(hour, kind);
+        for ((hour, event_type), added) in mem::take(&mut self.counts) {
+            let key = key::count(hour, event_type);
             let old = model.get(&key)?;
             let count = old.as_deref().map_or(0, key::position).saturating_add(added);
             let digest = self.checkpoint.digest;

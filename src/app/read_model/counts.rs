@@ -18,7 +18,7 @@ pub(in crate::app) struct HourCount {
     /// The hour, counted from the beginning of 1970.
     pub(in crate::app) hour: u64,
     /// The number of the type.
-    pub(in crate::app) kind: u32,
+    pub(in crate::app) event_type: u32,
     pub(in crate::app) count: u64,
 }
 
@@ -30,8 +30,8 @@ pub(in crate::app) fn hour_of(time: Option<Timestamp>) -> u64 {
 
 impl HourCount {
     fn of((key, value): &(Bytes, Bytes)) -> Self {
-        let (hour, kind) = key::hour_and_kind(key);
-        Self { hour, kind, count: key::position(value) }
+        let (hour, event_type) = key::hour_and_type(key);
+        Self { hour, event_type, count: key::position(value) }
     }
 }
 

@@ -81,13 +81,13 @@ pub(super) fn without_domain(created: u64) -> Vec<u8> {
 }
 
 /// The key of the number of events of a type in an hour.
-pub(super) fn count(hour: u64, kind: u32) -> Vec<u8> {
-    [b"c".as_slice(), &hour.to_be_bytes(), &kind.to_be_bytes()].concat()
+pub(super) fn count(hour: u64, event_type: u32) -> Vec<u8> {
+    [b"c".as_slice(), &hour.to_be_bytes(), &event_type.to_be_bytes()].concat()
 }
 
 /// The hour and the type in such a key.
-pub(super) fn hour_and_kind(count: &[u8]) -> (u64, u32) {
-    let kind = count.last_chunk().copied().map_or(0, u32::from_be_bytes);
+pub(super) fn hour_and_type(count: &[u8]) -> (u64, u32) {
+    let event_type = count.last_chunk().copied().map_or(0, u32::from_be_bytes);
     let hour = count.get(1..9).and_then(|hour| hour.try_into().ok()).map_or(0, u64::from_be_bytes);
-    (hour, kind)
+    (hour, event_type)
 }
