@@ -36,7 +36,7 @@ pub(super) struct WitnessCommand {
     name: WitnessName,
     /// Cosign the checkpoints of this log: NAME+HASH+KEY, obtained from its operator. Can be
     /// repeated.
-    #[arg(long, value_name = "NAME+HASH+KEY", required = true, value_parser = log_key)]
+    #[arg(long, value_name = "KEY", required = true, value_parser = log_key)]
     log: Vec<NoteKey>,
     /// Write the process log, which goes to stderr, in this format.
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
