@@ -19,7 +19,7 @@ pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// Appends one batch at `expected`.
 ///
 /// If the log [can append again](EventLog::can_append_again), this waits until the
-/// outcome is known, so the only error is a conflict.
+/// outcome is known, so it is never [`AppendError::Unknown`].
 ///
 /// # Errors
 /// See [`EventLog::append`].
@@ -41,29 +41,40 @@ pub(super) async fn append(
             tracing::warn!(error, position = %expected.position, "an append failed; resolving it");
             resolve(log, expected, bodies).await
         }
-        appended @ (Ok(_) | Err(AppendError::Conflict { .. })) => appended,
+        appended @ (Ok(_)
+        | Err(
+            AppendError::Conflict { .. } | AppendError::NotAppended(_) | AppendError::Forked(_),
+        )) => appended,
     }
 }
 
-/// Confirms that the log still ends at `expected`, for refusals without a batch: they must
-/// not be based on a state that another writer has changed.
+/// Confirms that the log still ends at `expected`, for answers without a batch: they must not
+/// be based on a state that another writer has changed. With `barrier`, also that the log up to
+/// there is durable, for answers that acknowledge what was recorded before.
 ///
 /// # Errors
 /// As for [`append`].
-pub(super) async fn confirm(log: &dyn EventLog, expected: Head) -> Result<(), AppendError> {
+pub(super) async fn confirm(
+    log: &dyn EventLog,
+    expected: Head,
+    barrier: bool,
+) -> Result<(), AppendError> {
     #[cfg(sim_bugs)]
     if PlantedBug::StaleRefusal.is_planted() {
         return Ok(());
     }
-    loop {
-        match log.latest().await {
-            Ok(actual) if actual == expected => return Ok(()),
-            Ok(actual) => return Err(AppendError::Conflict { expected, actual }),
-            Err(ReadError::Unavailable(_)) => sleep(RETRY_PAUSE).await,
-            Err(error @ ReadError::Damaged { .. }) => {
-                return Err(AppendError::Unknown(error.into()));
-            }
+    let latest = async {
+        if barrier {
+            log.barrier().await?;
         }
+        log.latest().await
+    };
+    match latest.await {
+        Ok(actual) if actual == expected => Ok(()),
+        Ok(actual) => Err(AppendError::Conflict { expected, actual }),
+        Err(ReadError::Unavailable(error)) => Err(AppendError::NotAppended(error)),
+        Err(ReadError::Forked(fork)) => Err(AppendError::Forked(fork)),
+        Err(error @ ReadError::Damaged { .. }) => Err(AppendError::Unknown(error.into())),
     }
 }
 
@@ -71,7 +82,8 @@ pub(super) async fn confirm(log: &dyn EventLog, expected: Head) -> Result<(), Ap
 /// again while no record follows `expected`.
 ///
 /// The earlier append may still be in flight and arrive at any time. So a conflict proves
-/// nothing here: only the record after `expected` shows which writer was first.
+/// nothing here: only the record after `expected` shows which writer was first, and only after
+/// a barrier, because a record may be visible before it is durable.
 async fn resolve(
     log: &dyn EventLog,
     expected: Head,
@@ -79,7 +91,11 @@ async fn resolve(
 ) -> Result<Vec<Record>, AppendError> {
     let own = Record::chain(expected, bodies.clone());
     loop {
-        match log.read(expected.position, ReadLimit { records: 1, bytes: 0 }).await {
+        let next = async {
+            log.barrier().await?;
+            log.read(expected.position, ReadLimit { records: 1, bytes: 0 }).await
+        };
+        match next.await {
             Ok(records) => match records.first() {
                 Some(next) if own.first() == Some(next) => return Ok(own),
                 Some(next) => return Err(AppendError::Conflict { expected, actual: next.head() }),
@@ -91,10 +107,16 @@ async fn resolve(
                         return Err(conflict);
                     }
                     Ok(records) => return Ok(records),
-                    Err(AppendError::Conflict { .. } | AppendError::Unknown(_)) => (),
+                    Err(error @ AppendError::Forked(_)) => return Err(error),
+                    Err(
+                        AppendError::Conflict { .. }
+                        | AppendError::NotAppended(_)
+                        | AppendError::Unknown(_),
+                    ) => (),
                 },
             },
             Err(ReadError::Unavailable(_)) => (),
+            Err(ReadError::Forked(fork)) => return Err(AppendError::Forked(fork)),
             Err(error @ ReadError::Damaged { .. }) => {
                 return Err(AppendError::Unknown(error.into()));
             }

@@ -71,6 +71,8 @@ pub(super) struct Decider<'a> {
     pub(super) source: &'a dyn Source,
     pub(super) clock: &'a Clock,
     pub(super) settings: &'a Settings,
+    /// The time of the clock that all writers share, if there is one.
+    pub(super) shared_time: Option<DateTime<Utc>>,
     pub(super) batch: Batch,
 }
 
@@ -103,7 +105,7 @@ impl Decider<'_> {
         let decided = decide(&pool.state(), &facts, options.expected_revision, command)?;
 
         let Facts { user_pool_id: id, .. } = facts;
-        let at = self.clock.time(self.batch.changes.record_time())?;
+        let at = self.clock.time(self.batch.changes.record_time(), self.shared_time)?;
         let mut new_pool = pool;
         let mut events = Vec::with_capacity(decided.len());
         for payload in decided {

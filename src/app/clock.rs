@@ -15,6 +15,8 @@ use super::Source;
 
 /// How far the clock may be behind the last event before it is reported.
 const MAX_BEHIND: TimeDelta = TimeDelta::minutes(1);
+/// How far the clock may be ahead of the one that all writers share.
+const MAX_AHEAD: TimeDelta = TimeDelta::seconds(1);
 
 /// What to do about a clock that jumps ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,12 +95,19 @@ impl Clock {
         Ok(clock)
     }
 
-    /// The time for an event after one at `last_event`: never earlier than that.
+    /// The time for an event after one at `last_event`: never earlier than that, and never more
+    /// than a second after `shared`, the time of the clock that all writers share. So a writer
+    /// whose own clock is ahead does not take the others along.
     ///
     /// # Errors
     /// The clock is wrong.
-    pub(super) fn time(&self, last_event: DateTime<Utc>) -> Result<DateTime<Utc>, ClockError> {
-        let now = in_range(self.source.now())?;
+    pub(super) fn time(
+        &self,
+        last_event: DateTime<Utc>,
+        shared: Option<DateTime<Utc>>,
+    ) -> Result<DateTime<Utc>, ClockError> {
+        let now = self.source.now();
+        let now = in_range(shared.map_or(now, |shared| now.min(shared + MAX_AHEAD)))?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (shown, at) = *last;
         // A clock that was behind and is corrected has not jumped.

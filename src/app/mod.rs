@@ -28,7 +28,7 @@ use tokio::{
 
 use crate::{
     event_log::EventLog,
-    telemetry::metrics::RefusalReason,
+    telemetry::{WarnLimiter, metrics::RefusalReason},
     user_pool::{CheckedCommand, DomainName, Limits, PoolFilter, UserPoolId},
 };
 
@@ -159,6 +159,7 @@ impl App {
             source: Arc::clone(&source),
             clock,
             settings: settings.clone(),
+            warnings: WarnLimiter::default(),
         };
         let writer_state = writer::start(writer, writer::Jobs { waiting: jobs, closed })?;
         Ok(Self {

@@ -70,6 +70,15 @@ impl Projector {
         self.catch_up_to(end).await
     }
 
+    /// Applies the records up to the end of the log as a [turn](EventLog::turn) found it. It may
+    /// be older than what is applied already.
+    ///
+    /// # Errors
+    /// As for [`catch_up`](Self::catch_up).
+    pub(super) async fn catch_up_in_turn(&self, head: Head) -> Result<(), LoadError> {
+        self.catch_up_to(head.position).await
+    }
+
     /// Applies the records up to `actual`, the head that another writer has appended.
     ///
     /// # Errors
@@ -100,7 +109,9 @@ impl Projector {
                     }
                     sleep(RETRY_PAUSE).await;
                 }
-                Err(error @ ReadError::Damaged { .. }) => return Err(error.into()),
+                Err(error @ (ReadError::Damaged { .. } | ReadError::Forked(_))) => {
+                    return Err(error.into());
+                }
             }
         }
         Ok(())

@@ -2,8 +2,8 @@
 //!
 //! It takes the commands in its queue, decides each on the state after the ones before it,
 //! appends the events as one batch, has the projector apply them, and only then answers.
-//! The batch needs one sync. While the queue is empty, the projector applies the records
-//! that other servers append to the log.
+//! The batch needs one sync. While the queue is empty, and while the writer waits for its turn
+//! to append, the projector applies the records that other servers append to the log.
 //!
 //! Projecting one batch while the next is being written to disk was tried: with the same
 //! number of callers there are twice as many batches of half the size, and on two cores
@@ -15,23 +15,25 @@ use std::{
     thread,
 };
 
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt as _;
 use prost::Message;
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
     sync::{mpsc, oneshot, watch},
+    time::sleep,
 };
 
 use crate::{
     audit::codec,
-    event_log::{AppendError, EventLog, Position, ReadLimit},
-    telemetry::{error_chain, metrics, panic_message},
+    event_log::{AppendError, BoxError, EventLog, Position, ReadLimit, Turn},
+    telemetry::{WarnLimiter, error_chain, metrics, panic_message},
     user_pool::{CheckedCommand, UserPoolState, evolve},
 };
 
 use super::{
     Context, ExecuteError, Failure, LoadError, Outcome, ReadModel, Settings, Source, StartError,
-    append::{append, confirm},
+    append::{RETRY_PAUSE, append, confirm},
     batch::{Batch, Decider, Decision},
     clock::Clock,
     projector::Projector,
@@ -69,6 +71,15 @@ impl Jobs {
                 self.waiting.recv_many(batch, MAX_BATCH).await
             }
             taken = self.waiting.recv_many(batch, MAX_BATCH) => taken,
+        }
+    }
+
+    /// Takes the commands that are waiting, up to a whole batch.
+    fn fill(&mut self, batch: &mut Vec<Job>) {
+        while batch.len() < MAX_BATCH
+            && let Ok(job) = self.waiting.try_recv()
+        {
+            batch.push(job);
         }
     }
 }
@@ -157,12 +168,15 @@ pub(super) struct Writer {
     pub(super) source: Arc<dyn Source>,
     pub(super) clock: Clock,
     pub(super) settings: Settings,
+    pub(super) warnings: WarnLimiter,
 }
 
 impl Writer {
     /// Executes commands until the queue is closed, and follows the log in between.
     async fn work(&mut self, jobs: &mut Jobs) -> Result<(), WriterError> {
         let mut taken = Vec::with_capacity(MAX_BATCH);
+        let log = Arc::clone(&self.log);
+        let mut forked = log.forked();
         loop {
             tokio::select! {
                 biased;
@@ -170,42 +184,100 @@ impl Writer {
                     if count == 0 {
                         return Ok(());
                     }
-                    self.execute(&mut taken).await?;
+                    self.execute(&mut taken, jobs).await?;
                 }
                 () = self.projector.wait_for_records() => self.projector.catch_up().await?,
+                fork = &mut forked => return Err(AppendError::Forked(fork).into()),
             }
         }
     }
 
     /// Executes commands as one batch. If another writer appends first, decides them again
     /// on the new state.
-    async fn execute(&self, jobs: &mut Vec<Job>) -> Result<(), WriterError> {
+    async fn execute(&mut self, taken: &mut Vec<Job>, jobs: &mut Jobs) -> Result<(), WriterError> {
         self.projector.catch_up().await?;
         let is_shared = self.log.is_shared();
         let answers = loop {
-            jobs.retain(|job| !job.answer.is_closed());
+            let turn = if is_shared { self.turn(taken, jobs).await? } else { None };
+            taken.retain(|job| !job.answer.is_closed());
+            if taken.is_empty() {
+                self.log.end_turn().await;
+                return Ok(());
+            }
             let batch = Batch::new(self.read_model.changes());
-            let (batch, answers) = self.decide(batch, jobs, is_shared).await;
+            let now = turn.and_then(|turn| turn.now).map(DateTime::from);
+            let (batch, answers) = self.decide(batch, taken, now, is_shared).await;
             #[cfg(sim_bugs)]
             let answers = if PlantedBug::EarlyAnswer.is_planted() {
-                self.answer(jobs, answers);
+                self.answer(taken, answers);
                 Vec::new()
             } else {
                 answers
             };
-            match self.commit(batch).await {
+            let repeats = |answer: &Answer| answer.outcome == metrics::CommandOutcome::Repeated;
+            match self.commit(batch, answers.iter().any(repeats)).await {
                 Err(WriterError::Append(AppendError::Conflict { expected, actual }))
                     if is_shared =>
                 {
                     tracing::debug!(%expected, %actual, "another writer was first; deciding again");
                     self.projector.catch_up_after_conflict(actual).await?;
                 }
+                Err(WriterError::Append(AppendError::NotAppended(error))) if is_shared => {
+                    self.pause(&error).await;
+                }
                 committed => break committed.map(|()| answers)?,
             }
         };
         // Refusals are also sent only now, because they may depend on events of this batch.
-        self.answer(jobs, answers);
+        self.answer(taken, answers);
         Ok(())
+    }
+
+    /// Waits for the turn to append, and then takes the commands that came meanwhile. Returns
+    /// `None` if nobody waits for an answer any more.
+    async fn turn(
+        &mut self,
+        taken: &mut Vec<Job>,
+        jobs: &mut Jobs,
+    ) -> Result<Option<Turn>, WriterError> {
+        let log = Arc::clone(&self.log);
+        loop {
+            let mut turn = log.turn();
+            let turn = loop {
+                tokio::select! {
+                    biased;
+                    turn = &mut turn => break turn,
+                    () = self.projector.wait_for_records() => self.projector.catch_up().await?,
+                }
+            };
+            match turn {
+                Ok(turn) => {
+                    self.projector.catch_up_in_turn(turn.head).await?;
+                    jobs.fill(taken);
+                    return Ok(Some(turn));
+                }
+                Err(AppendError::NotAppended(error)) => self.pause(&error).await,
+                Err(error) => return Err(error.into()),
+            }
+            taken.retain(|job| !job.answer.is_closed());
+            if *jobs.closed.borrow() {
+                for job in taken.drain(..) {
+                    let _ = job.answer.send(Err(ExecuteError::ShuttingDown));
+                }
+            }
+            if taken.is_empty() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits before the log is used again, which failed without writing anything.
+    async fn pause(&self, error: &BoxError) {
+        if self.warnings.allow() {
+            let error = error_chain(&**error);
+            tracing::warn!(error, "the log cannot be appended to; retrying");
+        }
+        sleep(RETRY_PAUSE).await;
     }
 
     fn answer(&self, jobs: &mut Vec<Job>, answers: Vec<Answer>) {
@@ -218,9 +290,16 @@ impl Writer {
 
     /// Decides commands into a batch. Keeps them if `again` is set, because they may have to
     /// be decided again.
-    async fn decide(&self, batch: Batch, jobs: &mut [Job], again: bool) -> (Batch, Vec<Answer>) {
+    async fn decide(
+        &self,
+        batch: Batch,
+        jobs: &mut [Job],
+        shared_time: Option<DateTime<Utc>>,
+        again: bool,
+    ) -> (Batch, Vec<Answer>) {
         let Self { read_model, source, clock, settings, .. } = self;
-        let mut decider = Decider { read_model, source: source.as_ref(), clock, settings, batch };
+        let source = source.as_ref();
+        let mut decider = Decider { read_model, source, clock, settings, shared_time, batch };
         let mut answers = Vec::with_capacity(jobs.len());
         for Job { checked, context, .. } in jobs {
             let command = if again { checked.clone() } else { checked.take() };
@@ -253,11 +332,14 @@ impl Writer {
         (decider.batch, answers)
     }
 
-    /// Makes a batch durable and visible.
-    async fn commit(&self, batch: Batch) -> Result<(), WriterError> {
+    /// Makes a batch durable and visible. With `repeats`, there are answers that acknowledge what
+    /// was recorded before.
+    async fn commit(&self, batch: Batch, repeats: bool) -> Result<(), WriterError> {
         let Batch { expected, events, bodies, changes, .. } = batch;
         if events.is_empty() {
-            return Ok(confirm(self.log.as_ref(), expected).await?);
+            let confirmed = confirm(self.log.as_ref(), expected, repeats).await;
+            self.log.end_turn().await;
+            return Ok(confirmed?);
         }
         let traces = events.iter().filter_map(|event| event.traceparent.as_deref());
         let span = self.settings.tracer.append(events.len(), traces);

@@ -43,7 +43,7 @@ pub async fn verify(
             Err(ReadError::Damaged { position, defect }) => {
                 Err(Mismatch { position, cause: defect.into() })
             }
-            Err(error @ ReadError::Unavailable(_)) => return Err(error),
+            Err(error @ (ReadError::Unavailable(_) | ReadError::Forked(_))) => return Err(error),
         };
         if pushed.is_err() {
             break pushed;

@@ -1,6 +1,7 @@
 //! An ordered log of opaque records, chained by their hashes, and the engines
 //! that keep it. Knows nothing of user pools, messages or gRPC.
 
+mod fork;
 mod hash;
 mod log_id;
 mod memory;
@@ -9,13 +10,14 @@ mod record;
 mod sled;
 mod witness;
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, future::pending, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 pub use self::{
+    fork::Fork,
     hash::{Hash, ParseHashError},
     log_id::{LogId, ParseLogIdError},
     memory::MemoryLog,
@@ -78,7 +80,8 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// Returns the records as they are stored. An empty batch changes nothing.
     ///
     /// # Errors
-    /// [`AppendError::Conflict`]: nothing was written.
+    /// [`AppendError::Conflict`], [`AppendError::NotAppended`] and [`AppendError::Forked`]:
+    /// nothing was written.
     /// [`AppendError::Unknown`]: the batch may or may not have been written. The log
     /// accepts no further batch, unless [`can_append_again`](Self::can_append_again).
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError>;
@@ -86,6 +89,47 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// Whether other writers may append to the log, so that an append can be in conflict.
     fn is_shared(&self) -> bool {
         true
+    }
+
+    /// Waits until it is the turn of this writer to append, if the writers of the log take
+    /// turns. The turn ends with the next append, with [`end_turn`](Self::end_turn), or when
+    /// the log gives it to another writer because this one is slow.
+    ///
+    /// An append without a turn is as safe, but more often in conflict.
+    ///
+    /// # Errors
+    /// As for [`append`](Self::append), without a conflict.
+    async fn turn(&self) -> Result<Turn, AppendError> {
+        match self.latest().await {
+            Ok(head) => Ok(Turn { head, now: None }),
+            Err(ReadError::Forked(fork)) => Err(AppendError::Forked(fork)),
+            Err(error @ (ReadError::Unavailable(_) | ReadError::Damaged { .. })) => {
+                Err(AppendError::NotAppended(error.into()))
+            }
+        }
+    }
+
+    /// Gives a turn back that is not used.
+    async fn end_turn(&self) {}
+
+    /// Waits until every record that could be read before the call is as durable as one that
+    /// was acknowledged. Only an engine with replicas shows records before they are.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] may be temporary.
+    async fn barrier(&self) -> Result<(), ReadError> {
+        Ok(())
+    }
+
+    /// Waits until the log is found to have lost or replaced records. The default waits forever,
+    /// because an engine in this process finds that when it opens the log.
+    async fn forked(&self) -> Fork {
+        pending().await
+    }
+
+    /// When a remote engine last answered; `None` if the engine is in this process.
+    fn last_contact(&self) -> Option<Instant> {
+        None
     }
 
     /// Whether the log can be used after [`AppendError::Unknown`].
@@ -133,6 +177,15 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     }
 }
 
+/// The turn of a writer to append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// The end of the log.
+    pub head: Head,
+    /// The time of a clock that all writers of the log share, if there is one.
+    pub now: Option<SystemTime>,
+}
+
 /// Why an append was not acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
@@ -145,9 +198,15 @@ pub enum AppendError {
         /// The head of the log.
         actual: Head,
     },
+    /// The engine cannot be used now. Nothing was written, and trying again may help.
+    #[error("the log engine is unavailable; nothing was written")]
+    NotAppended(#[source] BoxError),
     /// The engine failed. The batch may or may not have been written.
     #[error("the log engine failed; the batch may or may not have been written")]
     Unknown(#[source] BoxError),
+    /// The log has lost or replaced records. Nothing was written.
+    #[error(transparent)]
+    Forked(Fork),
 }
 
 /// Why records could not be read.
@@ -165,4 +224,7 @@ pub enum ReadError {
     /// The engine failed. Reading again may help.
     #[error("the log engine is unavailable")]
     Unavailable(#[source] BoxError),
+    /// The log has lost or replaced records. Reading again will not help.
+    #[error(transparent)]
+    Forked(Fork),
 }

@@ -337,9 +337,8 @@ impl From<LoadError> for Error {
             }
             // The server stops, and the next start rebuilds the read model.
             LoadError::ReadModel(_) => Self::read_model_failed(),
-            LoadError::Log(ReadError::Unavailable(_)) | LoadError::EndLost { .. } => {
-                Self::internal()
-            }
+            LoadError::Log(ReadError::Unavailable(_) | ReadError::Forked(_))
+            | LoadError::EndLost { .. } => Self::internal(),
         }
     }
 }

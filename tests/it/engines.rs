@@ -291,6 +291,6 @@ fn lost_race(error: &AppendError) -> Option<(u64, u64)> {
         AppendError::Conflict { expected, actual } => {
             Some((expected.position.0, actual.position.0))
         }
-        AppendError::Unknown(_) => None,
+        AppendError::NotAppended(_) | AppendError::Unknown(_) | AppendError::Forked(_) => None,
     }
 }

@@ -4,6 +4,7 @@
 mod convergence;
 mod races;
 mod stale_state;
+mod turns;
 mod unknown_outcomes;
 
 use std::sync::Arc;

@@ -178,7 +178,7 @@ impl EntryError {
             Self::Read(ReadError::Damaged { position: _, defect }) => {
                 ReadError::Damaged { position: expected, defect }
             }
-            Self::Read(error @ ReadError::Unavailable(_)) => error,
+            Self::Read(error @ (ReadError::Unavailable(_) | ReadError::Forked(_))) => error,
             Self::Pack { first, reason: _ } => {
                 let position = first.max(expected);
                 ReadError::Damaged { position, defect: Defect::Unreadable }

@@ -210,6 +210,6 @@ async fn log_of_one_more(directory: &Path) {
 fn place(error: &ReadError) -> Option<(u64, Defect)> {
     match error {
         ReadError::Damaged { position, defect } => Some((position.0, *defect)),
-        ReadError::Unavailable(_) => None,
+        ReadError::Unavailable(_) | ReadError::Forked(_) => None,
     }
 }
