@@ -7,9 +7,13 @@ use tokio::time::sleep;
 
 use crate::{
     event_log::{AppendError, EventLog, Head, ReadError, ReadLimit, Record},
-    telemetry::error_chain,
+    telemetry::{
+        error_chain,
+        metrics::{AppMetrics, ResolvedOutcome},
+    },
 };
 
+use super::fork;
 #[cfg(sim_bugs)]
 use super::planted_bugs::PlantedBug;
 
@@ -25,6 +29,7 @@ pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// See [`EventLog::append`].
 pub(super) async fn append(
     log: &dyn EventLog,
+    metrics: &AppMetrics,
     expected: Head,
     bodies: Vec<Bytes>,
 ) -> Result<Vec<Record>, AppendError> {
@@ -36,10 +41,20 @@ pub(super) async fn append(
         Err(AppendError::Unknown(_)) if PlantedBug::UnknownAsConflict.is_planted() => {
             Err(AppendError::Conflict { expected, actual: expected })
         }
+        #[cfg(sim_bugs)]
+        Err(AppendError::Unknown(error)) if PlantedBug::UnknownAsNotAppended.is_planted() => {
+            Err(AppendError::NotAppended(error))
+        }
         Err(AppendError::Unknown(error)) => {
             let error = error_chain(&*error);
             tracing::warn!(error, position = %expected.position, "an append failed; resolving it");
-            resolve(log, expected, bodies).await
+            metrics.begin_unknown_outcome();
+            let resolved = resolve(log, expected, bodies).await;
+            metrics.end_unknown_outcome(match resolved {
+                Ok(_) => ResolvedOutcome::Appended,
+                Err(_) => ResolvedOutcome::NotAppended,
+            });
+            resolved
         }
         appended @ (Ok(_)
         | Err(
@@ -108,11 +123,10 @@ async fn resolve(
                     }
                     Ok(records) => return Ok(records),
                     Err(error @ AppendError::Forked(_)) => return Err(error),
-                    Err(
-                        AppendError::Conflict { .. }
-                        | AppendError::NotAppended(_)
-                        | AppendError::Unknown(_),
-                    ) => (),
+                    Err(AppendError::Conflict { actual, .. }) => {
+                        fork::check_end(expected, actual).map_err(AppendError::Forked)?;
+                    }
+                    Err(AppendError::NotAppended(_) | AppendError::Unknown(_)) => (),
                 },
             },
             Err(ReadError::Unavailable(_)) => (),

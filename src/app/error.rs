@@ -1,12 +1,12 @@
 //! Why a command is not executed, and why the application cannot start.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use uuid::Uuid;
 
 use crate::{
     audit::DecodeError,
-    event_log::{Position, ReadError},
+    event_log::{Fork, Position, ReadError},
     user_pool::{Contradiction, Rejection},
 };
 
@@ -34,6 +34,13 @@ pub enum ExecuteError {
     /// no later command will be.
     #[error("the log is unavailable")]
     LogUnavailable,
+    /// The log cannot be reached. Nothing was recorded.
+    #[error("the log cannot be reached")]
+    LogUnreachable,
+    /// The log no longer has what it had. The command may or may not have been recorded; no later
+    /// command will be.
+    #[error(transparent)]
+    Forked(Fork),
     /// The clock is wrong. Nothing was recorded.
     #[error(transparent)]
     Clock(#[from] ClockError),
@@ -114,12 +121,23 @@ pub enum StartError {
     /// The end of the log is lost.
     #[error(transparent)]
     EndLost(LoadError),
+    /// A log that servers share no longer has what it had.
+    #[error(transparent)]
+    Forked(Fork),
+    /// The witness cannot be used.
+    #[error("cannot use {}; check the disk, the owner and the permissions", path.display())]
+    Witness {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// The clock is wrong.
     #[error(transparent)]
     Clock(#[from] ClockError),
     /// The thread of the writer could not be started.
     #[error("cannot start the writer")]
-    Thread(#[source] std::io::Error),
+    Thread(#[source] io::Error),
 }
 
 /// Why nothing is acknowledged any more.
@@ -127,6 +145,8 @@ pub enum StartError {
 pub enum Failure {
     /// The log has failed.
     Log,
+    /// A log that servers share no longer has what it had.
+    Forked(Fork),
     /// The read model cannot be written, or is damaged.
     ReadModel,
 }

@@ -6,7 +6,12 @@ mod batch;
 mod clock;
 mod context;
 mod error;
+mod failure;
+mod fork;
 mod history;
+mod jobs;
+mod latest_head;
+mod log_contact;
 mod outcome;
 #[cfg(sim_bugs)]
 pub mod planted_bugs;
@@ -14,20 +19,22 @@ mod projection;
 mod projector;
 mod read_model;
 mod settings;
+mod shared_log;
 mod source;
 mod stored;
+mod witness_file;
 mod writer;
 
-use std::{future::pending, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::AbortHandle,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{
-    event_log::EventLog,
+    event_log::{EventLog, Fork, ReadError},
     telemetry::{WarnLimiter, metrics::RefusalReason},
     user_pool::{CheckedCommand, DomainName, Limits, PoolFilter, UserPoolId},
 };
@@ -35,7 +42,11 @@ use crate::{
 use self::{
     clock::Clock,
     history::Recent,
+    jobs::{Job, Jobs},
+    latest_head::{HeadReader, LatestHead},
     projector::Projector,
+    shared_log::SharedLog,
+    witness_file::WitnessFile,
     writer::{Writer, WriterState},
 };
 pub use self::{
@@ -47,13 +58,17 @@ pub use self::{
         EventQuery, Follow, FollowItem, History, HistoryError, InclusionProof, InclusionQuery,
         ReplayPoint, ReplayQuery, ReplayResult, VerifyQuery, WatchQuery, parse_min_position,
     },
+    log_contact::{Contact, LogContact},
     outcome::Outcome,
     projection::{Comparison, compare, rebuild},
     read_model::{CACHE, Damage, Domain, PoolPage, ReadModel, ReadModelError},
-    settings::Settings,
+    settings::{ReadMode, ReadSettings, Settings},
     source::{Source, SystemSource},
     stored::{EncodedPool, StoredPool},
 };
+
+/// The name of the witness of a log that servers share, beside the read model.
+const WITNESS: &str = "witness";
 
 /// The capacity of the writer's queue, in commands.
 const MAX_WAITING: usize = 1024;
@@ -65,12 +80,14 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct App {
     read_model: Arc<ReadModel>,
-    commands: mpsc::Sender<writer::Job>,
+    commands: mpsc::Sender<Job>,
     source: Arc<dyn Source>,
     settings: Settings,
     /// Whether the writer runs, has ended or has failed.
     writer_state: watch::Receiver<WriterState>,
     history: History,
+    /// How a log that servers share has forked, if it has.
+    forked: watch::Sender<Option<Fork>>,
     draining: watch::Sender<bool>,
     closing: watch::Sender<bool>,
     /// Ends the scrub of a read model on disk.
@@ -89,18 +106,20 @@ impl App {
         source: Arc<dyn Source>,
         settings: Settings,
     ) -> Result<Self, StartError> {
+        let witness = Self::open_witness(log.as_ref(), read_model).await?;
         let read_model = match projection::catch_up(log.as_ref(), read_model, &settings).await {
             Ok(read_model) => read_model,
             Err(LoadError::ReadModel(source)) => {
                 return Err(StartError::ReadModel { path: read_model.to_owned(), source });
             }
             Err(error @ LoadError::EndLost { .. }) => return Err(StartError::EndLost(error)),
+            Err(LoadError::Log(ReadError::Forked(fork))) => return Err(StartError::Forked(fork)),
             Err(
                 error
                 @ (LoadError::Log(_) | LoadError::Decode(_) | LoadError::Contradiction { .. }),
             ) => return Err(error.into()),
         };
-        let mut app = Self::with_read_model(log, read_model, source, settings).await?;
+        let mut app = Self::with_read_model(log, read_model, witness, source, settings).await?;
         let scrub = tokio::spawn(read_model::scrub(Arc::downgrade(&app.read_model)));
         app.scrub = Some(scrub.abort_handle());
         Ok(app)
@@ -116,12 +135,31 @@ impl App {
         settings: Settings,
     ) -> Result<Self, StartError> {
         let read_model = projection::build_in_memory(log.as_ref()).await?;
-        Self::with_read_model(log, read_model, source, settings).await
+        Self::with_read_model(log, read_model, None, source, settings).await
+    }
+
+    /// Opens the witness beside the read model, if servers share the log, and checks that the log
+    /// still has what this server has seen.
+    async fn open_witness(
+        log: &dyn EventLog,
+        read_model: &Path,
+    ) -> Result<Option<WitnessFile>, StartError> {
+        if !log.is_shared() {
+            return Ok(None);
+        }
+        let path = read_model.with_file_name(WITNESS);
+        let (witness, seen) =
+            WitnessFile::open(&path).map_err(|source| StartError::Witness { path, source })?;
+        match fork::find(log, seen).await.map_err(LoadError::from)? {
+            None => Ok(Some(witness)),
+            Some(fork) => Err(StartError::Forked(fork)),
+        }
     }
 
     async fn with_read_model(
         log: Arc<dyn EventLog>,
         read_model: ReadModel,
+        witness: Option<WitnessFile>,
         source: Arc<dyn Source>,
         settings: Settings,
     ) -> Result<Self, StartError> {
@@ -130,10 +168,13 @@ impl App {
         let (draining, drained) = watch::channel(false);
         let (closing, closed) = watch::channel(false);
         let recent = Arc::new(Recent::default());
+        let told = watch::Sender::default();
         let projector = Projector::new(
             Arc::clone(&log),
+            told.subscribe(),
             Arc::clone(&read_model),
             Arc::clone(&recent),
+            witness,
             settings.metrics.clone(),
         );
         projector.catch_up().await?;
@@ -144,12 +185,25 @@ impl App {
             settings.metrics.clone(),
             last_event,
         )?;
+        let forked = watch::Sender::<Option<Fork>>::default();
+        let shared = log.is_shared().then(|| SharedLog {
+            settings: settings.reads,
+            latest: LatestHead::start(HeadReader {
+                log: Arc::clone(&log),
+                mode: settings.reads.mode,
+                visible: projector.visible(),
+                told,
+                forked: forked.clone(),
+            }),
+            forked: forked.subscribe(),
+        });
         let history = History::new(
             Arc::clone(&log),
             Arc::clone(&read_model),
             recent,
             projector.visible(),
             drained,
+            shared,
             settings.metrics.watchers.clone(),
         );
         let writer = Writer {
@@ -158,10 +212,11 @@ impl App {
             projector,
             source: Arc::clone(&source),
             clock,
+            forked: forked.clone(),
             settings: settings.clone(),
             warnings: WarnLimiter::default(),
         };
-        let writer_state = writer::start(writer, writer::Jobs { waiting: jobs, closed })?;
+        let writer_state = writer::start(writer, Jobs { waiting: jobs, closed })?;
         Ok(Self {
             read_model,
             commands,
@@ -169,6 +224,7 @@ impl App {
             settings,
             writer_state,
             history,
+            forked,
             draining,
             closing,
             scrub: None,
@@ -199,8 +255,12 @@ impl App {
         checked: CheckedCommand,
         context: Context,
     ) -> Result<Outcome, ExecuteError> {
+        if let Some(fork) = *self.forked.borrow() {
+            return Err(ExecuteError::Forked(fork));
+        }
         let (answer, answered) = oneshot::channel();
-        let job = writer::Job { checked: Some(checked), context, answer };
+        let sent_at = Instant::now();
+        let job = Job { checked: Some(checked), context, sent_at, answer };
         self.commands.try_send(job).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => {
                 self.settings.metrics.refused.count(RefusalReason::Queue);
@@ -208,8 +268,13 @@ impl App {
             }
             mpsc::error::TrySendError::Closed(_) => self.closed_error(),
         })?;
-        // No answer means that the writer failed, possibly after the append.
-        answered.await.unwrap_or(Err(ExecuteError::LogUnavailable))
+        let answered = async { answered.await.unwrap_or_else(|_| Err(self.failed_error())) };
+        let Some(shared) = self.history.shared() else { return answered.await };
+        tokio::select! {
+            biased;
+            answer = answered => answer,
+            fork = shared.fork() => Err(ExecuteError::Forked(fork)),
+        }
     }
 
     /// The current user pool, or `None` if it never existed.
@@ -268,6 +333,19 @@ impl App {
         &self.history
     }
 
+    /// The contact with a log that servers share; `None` if this server has the log for itself.
+    #[must_use]
+    pub fn log_contact(&self) -> Option<LogContact> {
+        let shared = self.history.shared().cloned();
+        shared.map(|shared| LogContact::new(self.history.clone(), shared))
+    }
+
+    /// What reads show; `None` if this server has the log for itself, so that they show all.
+    #[must_use]
+    pub fn reads(&self) -> Option<ReadMode> {
+        self.history.shared().map(|shared| shared.settings.mode)
+    }
+
     /// Returns a function that reads the length and the capacity of the writer's queue. It
     /// does not keep the application alive, and returns `None` once that is dropped.
     pub fn waiting(&self) -> impl Fn() -> Option<(usize, usize)> + Send + Sync + 'static {
@@ -291,40 +369,6 @@ impl App {
         let mut state = self.writer_state.clone();
         let ended = state.wait_for(|state| *state != WriterState::Running);
         timeout(CLOSE_TIMEOUT, ended).await.is_ok()
-    }
-
-    /// Waits until the writer has failed, or damage is found in the read model. After that,
-    /// no command is acknowledged.
-    pub async fn failed(&self) -> Failure {
-        let (mut state, mut damaged) = (self.writer_state.clone(), self.read_model.damaged());
-        let writer = async {
-            loop {
-                if let WriterState::Failed(failure) = *state.borrow_and_update() {
-                    return failure;
-                }
-                if state.changed().await.is_err() {
-                    // The writer ended without a failure, so it never fails.
-                    return pending().await;
-                }
-            }
-        };
-        let read_model = async {
-            if damaged.wait_for(|damaged| *damaged).await.is_err() {
-                pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            () = read_model => Failure::ReadModel,
-            failure = writer => failure,
-        }
-    }
-
-    fn closed_error(&self) -> ExecuteError {
-        match *self.writer_state.borrow() {
-            WriterState::Failed(_) => ExecuteError::LogUnavailable,
-            WriterState::Running | WriterState::Ended => ExecuteError::ShuttingDown,
-        }
     }
 }
 

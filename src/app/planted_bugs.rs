@@ -12,6 +12,12 @@ pub enum PlantedBug {
     EarlyAnswer,
     /// An unknown outcome is treated as a conflict.
     UnknownAsConflict,
+    /// An unknown outcome is treated as if nothing was written.
+    UnknownAsNotAppended,
+    /// A read takes the answer to a question that was sent before it came.
+    EarlierQuestion,
+    /// A log that ends before what was seen, or with something else, is followed.
+    ForkIgnored,
     /// A conflict is attributed to another writer, although an earlier append may have
     /// written the batch.
     OwnConflict,

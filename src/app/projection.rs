@@ -13,7 +13,7 @@ use crate::{
 };
 
 use super::{
-    Damage, LoadError, ReadModel, ReadModelError, Settings,
+    Damage, LoadError, ReadModel, ReadModelError, Settings, fork,
     read_model::{Changes, ProjectError},
 };
 
@@ -39,7 +39,7 @@ pub(super) async fn catch_up(
 ) -> Result<ReadModel, LoadError> {
     let Settings { cache, metrics, .. } = settings;
     let progress = |position: Position| metrics.set_checkpoint(position.0);
-    let end = log.head().borrow().position;
+    let end = log.latest().await?.position;
     let reason = match open(log, path, *cache).await? {
         Opened::Usable(read_model) => {
             match apply(log, *read_model, Mode::Apply, end, &progress).await {
@@ -170,7 +170,7 @@ pub enum Comparison {
 /// The log cannot be read, or lacks a record before its end.
 pub(super) async fn build_in_memory(log: &dyn EventLog) -> Result<ReadModel, LoadError> {
     let read_model = ReadModel::in_memory();
-    let (mut position, end) = (Position::START, log.head().borrow().position);
+    let (mut position, end) = (Position::START, log.latest().await?.position);
     loop {
         let records = read(log, position, end, ReadLimit::PAGE).await?;
         let Some(last) = records.last() else { return Ok(read_model) };
@@ -252,17 +252,16 @@ async fn open(log: &dyn EventLog, path: &Path, cache: u64) -> Result<Opened, Loa
 
 /// Whether `head` is, or was at some time, the head of this log.
 async fn continues(log: &dyn EventLog, head: Head) -> Result<bool, LoadError> {
-    if head.position == Position::START {
-        return Ok(true);
-    }
-    let end = log.head().borrow().position;
-    if head.position > end {
+    match fork::find(log, head).await? {
+        None => Ok(true),
+        // Others go on from what this server has seen, so it must not be forgotten.
+        Some(fork) if log.is_shared() => Err(ReadError::Forked(fork).into()),
         // Only durable records are projected, so the log has lost records.
-        return Err(LoadError::EndLost { end, projected: head.position });
+        Some(fork) if fork.found.position < head.position => {
+            Err(LoadError::EndLost { end: fork.found.position, projected: head.position })
+        }
+        Some(_) => Ok(false),
     }
-    let before = Position(head.position.0.saturating_sub(1));
-    let records = log.read(before, ReadLimit { records: 1, ..ReadLimit::PAGE }).await?;
-    Ok(records.first().is_some_and(|record| record.hash == head.hash))
 }
 
 /// How events are written to the read model.

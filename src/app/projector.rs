@@ -1,7 +1,7 @@
 //! The projector: applies the records of the log to the read model, in order, no matter
 //! which server appended them. Nothing else changes a read model that is in use.
 
-use std::{cmp::Ordering, future::pending, sync::Arc};
+use std::{future::pending, sync::Arc};
 
 use tokio::{
     sync::watch,
@@ -10,13 +10,14 @@ use tokio::{
 
 use crate::{
     audit::codec,
-    event_log::{Defect, EventLog, Head, Position, ReadError, ReadLimit, Record},
+    event_log::{Defect, EventLog, Fork, Head, Position, ReadError, ReadLimit, Record},
     proto::UserPoolEvent,
     telemetry::{WarnLimiter, error_chain, metrics::AppMetrics},
 };
 
 use super::{
-    LoadError, ReadModel, ReadModelError, append::RETRY_PAUSE, history::Recent, read_model::Changes,
+    LoadError, ReadModel, ReadModelError, append::RETRY_PAUSE, fork, history::Recent,
+    read_model::Changes, witness_file::WitnessFile,
 };
 
 /// Updates the read model, the recent events and the visible head.
@@ -24,10 +25,14 @@ use super::{
 pub(super) struct Projector {
     log: Arc<dyn EventLog>,
     log_head: watch::Receiver<Head>,
+    /// The end of the log as it was told when it was asked for.
+    told: watch::Receiver<Head>,
     read_model: Arc<ReadModel>,
     recent: Arc<Recent>,
     /// The last record that was applied. Readers of the history see the log up to here.
     visible: watch::Sender<Head>,
+    /// Of a log that servers share.
+    witness: Option<WitnessFile>,
     metrics: AppMetrics,
     read_warnings: WarnLimiter,
 }
@@ -36,15 +41,17 @@ impl Projector {
     /// Creates a projector that continues after the last record of the read model.
     pub(super) fn new(
         log: Arc<dyn EventLog>,
+        told: watch::Receiver<Head>,
         read_model: Arc<ReadModel>,
         recent: Arc<Recent>,
+        witness: Option<WitnessFile>,
         metrics: AppMetrics,
     ) -> Self {
         let changes = read_model.changes();
         metrics.set_user_pools(changes.user_pool_count());
         let (log_head, visible) = (log.head(), watch::Sender::new(changes.head()));
         let read_warnings = WarnLimiter::default();
-        Self { log, log_head, read_model, recent, visible, metrics, read_warnings }
+        Self { log, log_head, told, read_model, recent, visible, witness, metrics, read_warnings }
     }
 
     /// A receiver of the last applied record.
@@ -55,7 +62,13 @@ impl Projector {
     /// Waits until the log has records that are not applied yet.
     pub(super) async fn wait_for_records(&mut self) {
         let applied = self.applied().position;
-        if self.log_head.wait_for(|head| head.position > applied).await.is_err() {
+        let is_later = |head: &Head| head.position > applied;
+        let has_records = tokio::select! {
+            Ok(_) = self.log_head.wait_for(is_later) => true,
+            Ok(_) = self.told.wait_for(is_later) => true,
+            else => false,
+        };
+        if !has_records {
             // The log never moves again.
             pending::<()>().await;
         }
@@ -66,7 +79,7 @@ impl Projector {
     /// # Errors
     /// The log or the read model cannot be used any more.
     pub(super) async fn catch_up(&self) -> Result<(), LoadError> {
-        let end = self.log_head.borrow().position;
+        let end = self.log_head.borrow().position.max(self.told.borrow().position);
         self.catch_up_to(end).await
     }
 
@@ -85,15 +98,8 @@ impl Projector {
     /// As for [`catch_up`](Self::catch_up), or the log does not continue the applied
     /// records.
     pub(super) async fn catch_up_after_conflict(&self, actual: Head) -> Result<(), LoadError> {
-        let applied = self.applied();
-        match actual.position.cmp(&applied.position) {
-            Ordering::Greater => self.catch_up_to(actual.position).await,
-            Ordering::Equal if actual.hash == applied.hash => Ok(()),
-            Ordering::Equal => Err(broken_chain(actual.position, Defect::BrokenChain)),
-            Ordering::Less => {
-                Err(LoadError::EndLost { end: actual.position, projected: applied.position })
-            }
-        }
+        fork::check_end(self.applied(), actual).map_err(ReadError::Forked)?;
+        self.catch_up_to(actual.position).await
     }
 
     async fn catch_up_to(&self, end: Position) -> Result<(), LoadError> {
@@ -123,9 +129,7 @@ impl Projector {
         let mut changes = self.read_model.changes();
         let mut events = Vec::with_capacity(records.len());
         for record in &records {
-            record
-                .check_follows(head)
-                .map_err(|defect| broken_chain(head.position.next(), defect))?;
+            record.check_follows(head).map_err(|defect| self.broken_chain(head, record, defect))?;
             head = record.head();
             let mut event = codec::decode(record)?;
             changes.project(&self.read_model, &mut event)?;
@@ -154,6 +158,9 @@ impl Projector {
         self.metrics.set_checkpoint(head.position.0);
         self.metrics.set_user_pools(user_pools);
         self.recent.push(events.into_iter().zip(records));
+        if let Some(witness) = &self.witness {
+            witness.record(head);
+        }
         self.visible.send_replace(head);
         Ok(())
     }
@@ -161,9 +168,14 @@ impl Projector {
     fn applied(&self) -> Head {
         *self.visible.borrow()
     }
-}
 
-/// The error if the log differs from the one that was applied so far.
-fn broken_chain(position: Position, defect: Defect) -> LoadError {
-    LoadError::Log(ReadError::Damaged { position, defect })
+    /// The error if the record after `head` does not follow it.
+    fn broken_chain(&self, head: Head, record: &Record, defect: Defect) -> ReadError {
+        if matches!(defect, Defect::BrokenChain) && self.log.is_shared() {
+            // What it follows is what the log has now in the place of `head`.
+            let found = Head { position: head.position, hash: record.previous_hash };
+            return ReadError::Forked(Fork { known: head, found });
+        }
+        ReadError::Damaged { position: head.position.next(), defect }
+    }
 }

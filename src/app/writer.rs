@@ -11,8 +11,10 @@
 
 use std::{
     panic::{self, AssertUnwindSafe},
+    pin::pin,
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -20,74 +22,33 @@ use futures_util::FutureExt as _;
 use prost::Message;
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
-    sync::{mpsc, oneshot, watch},
+    sync::watch,
     time::sleep,
 };
 
 use crate::{
     audit::codec,
-    event_log::{AppendError, BoxError, EventLog, Position, ReadLimit, Turn},
+    event_log::{AppendError, BoxError, EventLog, Fork, Position, ReadError, ReadLimit, Turn},
     telemetry::{WarnLimiter, error_chain, metrics, panic_message},
-    user_pool::{CheckedCommand, UserPoolState, evolve},
+    user_pool::{UserPoolState, evolve},
 };
 
 use super::{
-    Context, ExecuteError, Failure, LoadError, Outcome, ReadModel, Settings, Source, StartError,
+    ExecuteError, Failure, LoadError, Outcome, ReadModel, Settings, Source, StartError,
     append::{RETRY_PAUSE, append, confirm},
     batch::{Batch, Decider, Decision},
     clock::Clock,
+    fork,
+    jobs::{Job, Jobs, MAX_BATCH},
     projector::Projector,
 };
 
 #[cfg(sim_bugs)]
 use super::planted_bugs::PlantedBug;
 
-/// The maximum number of commands in a batch.
-const MAX_BATCH: usize = 512;
-
-/// A command in the writer's queue.
-#[derive(Debug)]
-pub(super) struct Job {
-    /// Taken when it is decided, unless it may have to be decided again.
-    pub(super) checked: Option<CheckedCommand>,
-    pub(super) context: Context,
-    pub(super) answer: oneshot::Sender<Result<Outcome, ExecuteError>>,
-}
-
-/// The writer's queue, and whether the application is closed.
-#[derive(Debug)]
-pub(super) struct Jobs {
-    pub(super) waiting: mpsc::Receiver<Job>,
-    pub(super) closed: watch::Receiver<bool>,
-}
-
-impl Jobs {
-    /// Waits for commands and takes them. Returns 0 after the last command.
-    async fn next(&mut self, batch: &mut Vec<Job>) -> usize {
-        tokio::select! {
-            biased;
-            () = closed(&mut self.closed) => {
-                self.waiting.close();
-                self.waiting.recv_many(batch, MAX_BATCH).await
-            }
-            taken = self.waiting.recv_many(batch, MAX_BATCH) => taken,
-        }
-    }
-
-    /// Takes the commands that are waiting, up to a whole batch.
-    fn fill(&mut self, batch: &mut Vec<Job>) {
-        while batch.len() < MAX_BATCH
-            && let Ok(job) = self.waiting.try_recv()
-        {
-            batch.push(job);
-        }
-    }
-}
-
-async fn closed(closed: &mut watch::Receiver<bool>) {
-    // An error means that the application was dropped, which closes it as well.
-    closed.wait_for(|closed| *closed).await.map(|_| ()).ok();
-}
+/// How long a command waits for a log that servers share, if that cannot be reached or does not
+/// answer.
+const LOG_WAIT: Duration = Duration::from_secs(5);
 
 /// Whether the writer takes commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +77,8 @@ impl WriterError {
     const fn failure(&self) -> Failure {
         match self {
             Self::Project(LoadError::ReadModel(_)) => Failure::ReadModel,
+            Self::Append(AppendError::Forked(fork))
+            | Self::Project(LoadError::Log(ReadError::Forked(fork))) => Failure::Forked(*fork),
             Self::Append(_) | Self::Project(_) => Failure::Log,
         }
     }
@@ -144,8 +107,13 @@ async fn run(mut writer: Writer, mut jobs: Jobs, state: watch::Sender<WriterStat
     let ended = match AssertUnwindSafe(writer.work(&mut jobs)).catch_unwind().await {
         Ok(Ok(())) => WriterState::Ended,
         Ok(Err(error)) => {
-            tracing::error!(error = error_chain(&error), "the writer stopped");
-            WriterState::Failed(error.failure())
+            let failure = error.failure();
+            if let Failure::Forked(fork) = failure {
+                fork::report(&writer.forked, fork);
+            } else {
+                tracing::error!(error = error_chain(&error), "the writer stopped");
+            }
+            WriterState::Failed(failure)
         }
         Err(_) => WriterState::Failed(Failure::Log),
     };
@@ -167,6 +135,8 @@ pub(super) struct Writer {
     pub(super) projector: Projector,
     pub(super) source: Arc<dyn Source>,
     pub(super) clock: Clock,
+    /// How the log has forked, if servers share it.
+    pub(super) forked: watch::Sender<Option<Fork>>,
     pub(super) settings: Settings,
     pub(super) warnings: WarnLimiter,
 }
@@ -215,15 +185,22 @@ impl Writer {
                 answers
             };
             let repeats = |answer: &Answer| answer.outcome == metrics::CommandOutcome::Repeated;
-            match self.commit(batch, answers.iter().any(repeats)).await {
+            let repeats = answers.iter().any(repeats);
+            let committed = if is_shared {
+                self.commit_in_time(batch, repeats, taken).await
+            } else {
+                self.commit(batch, repeats).await
+            };
+            match committed {
                 Err(WriterError::Append(AppendError::Conflict { expected, actual }))
                     if is_shared =>
                 {
                     tracing::debug!(%expected, %actual, "another writer was first; deciding again");
+                    self.settings.metrics.count_log_conflict();
                     self.projector.catch_up_after_conflict(actual).await?;
                 }
                 Err(WriterError::Append(AppendError::NotAppended(error))) if is_shared => {
-                    self.pause(&error).await;
+                    self.pause(&error, taken).await;
                 }
                 committed => break committed.map(|()| answers)?,
             }
@@ -256,7 +233,7 @@ impl Writer {
                     jobs.fill(taken);
                     return Ok(Some(turn));
                 }
-                Err(AppendError::NotAppended(error)) => self.pause(&error).await,
+                Err(AppendError::NotAppended(error)) => self.pause(&error, taken).await,
                 Err(error) => return Err(error.into()),
             }
             taken.retain(|job| !job.answer.is_closed());
@@ -271,13 +248,41 @@ impl Writer {
         }
     }
 
-    /// Waits before the log is used again, which failed without writing anything.
-    async fn pause(&self, error: &BoxError) {
+    /// Waits before the log is used again, which failed without writing anything. Then answers
+    /// the commands that have waited too long.
+    async fn pause(&self, error: &BoxError, taken: &mut Vec<Job>) {
         if self.warnings.allow() {
             let error = error_chain(&**error);
             tracing::warn!(error, "the log cannot be appended to; retrying");
         }
         sleep(RETRY_PAUSE).await;
+        for job in taken.extract_if(.., |job| job.sent_at.elapsed() > LOG_WAIT) {
+            self.settings.metrics.count_command(metrics::CommandOutcome::Failed);
+            let _ = job.answer.send(Err(ExecuteError::LogUnreachable));
+        }
+    }
+
+    /// Makes a batch durable and visible, as [`commit`](Self::commit). If the outcome stays
+    /// unknown for long, answers the commands before that, because they may be needed elsewhere;
+    /// no other command is executed before the outcome is known.
+    async fn commit_in_time(
+        &self,
+        batch: Batch,
+        repeats: bool,
+        taken: &mut Vec<Job>,
+    ) -> Result<(), WriterError> {
+        let mut commit = pin!(self.commit(batch, repeats));
+        tokio::select! {
+            biased;
+            committed = &mut commit => return committed,
+            () = sleep(LOG_WAIT) => (),
+        }
+        tracing::warn!("the log has not answered; whether it has the last batch is unknown");
+        for job in taken.drain(..) {
+            self.settings.metrics.count_command(metrics::CommandOutcome::Failed);
+            let _ = job.answer.send(Err(ExecuteError::LogUnavailable));
+        }
+        commit.await
     }
 
     fn answer(&self, jobs: &mut Vec<Job>, answers: Vec<Answer>) {
@@ -343,7 +348,7 @@ impl Writer {
         }
         let traces = events.iter().filter_map(|event| event.traceparent.as_deref());
         let span = self.settings.tracer.append(events.len(), traces);
-        let appended = append(self.log.as_ref(), expected, bodies).await;
+        let appended = append(self.log.as_ref(), &self.settings.metrics, expected, bodies).await;
         span.end();
         Ok(self.projector.apply(changes, events, appended?).map_err(LoadError::from)?)
     }
@@ -384,6 +389,8 @@ fn outcome_label(
             ExecuteError::Overloaded
             | ExecuteError::ShuttingDown
             | ExecuteError::LogUnavailable
+            | ExecuteError::LogUnreachable
+            | ExecuteError::Forked(_)
             | ExecuteError::Clock(_)
             | ExecuteError::Fault
             | ExecuteError::Unreadable(_),

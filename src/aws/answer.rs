@@ -57,9 +57,10 @@ pub(super) fn unknown_request(request_id: HeaderValue) -> Response<Body> {
 
 /// The response to a health check.
 pub(super) fn health(phase: Phase) -> Response<Body> {
-    let (status, name) = match phase {
-        Phase::Serving => (StatusCode::OK, "ready"),
-        Phase::Starting | Phase::Stopping => (StatusCode::SERVICE_UNAVAILABLE, phase.name()),
+    let (status, name) = if phase.is_ready() {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, phase.name())
     };
     json(status, "application/json", format!("{{\"status\":\"{name}\"}}"))
 }

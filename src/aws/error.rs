@@ -98,9 +98,12 @@ pub(super) fn class(error: &Error) -> Class {
         ErrorReason::TokenRefused => (StatusCode::BAD_REQUEST, INCOMPLETE_SIGNATURE),
         // AWS documents 400, with which version 1 of the AWS CLI gives up.
         ErrorReason::Overloaded => (StatusCode::TOO_MANY_REQUESTS, TOO_MANY_REQUESTS),
-        ErrorReason::Starting | ErrorReason::ShuttingDown | ErrorReason::ClockWrong => {
-            (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE)
-        }
+        ErrorReason::Starting
+        | ErrorReason::ShuttingDown
+        | ErrorReason::ClockWrong
+        | ErrorReason::LogUnreachable
+        | ErrorReason::Behind
+        | ErrorReason::LogForked => (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE),
         ErrorReason::LogUnavailable
         | ErrorReason::DeadlineExceeded
         | ErrorReason::HistoryDamaged
@@ -153,7 +156,9 @@ impl Exception {
                 })
             }
             ErrorReason::Internal => Some(message.replace("x-request-id", "x-amzn-RequestId")),
-            ErrorReason::LogUnavailable | ErrorReason::DeadlineExceeded => {
+            ErrorReason::LogUnavailable
+            | ErrorReason::DeadlineExceeded
+            | ErrorReason::LogForked => {
                 Some(message.replace("with the same request_id", "as AWS SDKs do by themselves"))
             }
             ErrorReason::InvalidRequest
@@ -176,6 +181,8 @@ impl Exception {
             | ErrorReason::ShuttingDown
             | ErrorReason::Starting
             | ErrorReason::ClockWrong
+            | ErrorReason::LogUnreachable
+            | ErrorReason::Behind
             | ErrorReason::HistoryDamaged
             | ErrorReason::TokenRefused
             | ErrorReason::Unspecified => None,

@@ -106,7 +106,7 @@ macro_rules! change {
 }
 
 macro_rules! read {
-    ($name:literal, $function:ident $(. $await:tt)?, $request:ty, $answer:expr) => {
+    ($name:literal, $function:ident, $request:ty, $answer:expr) => {
         Operation {
             name: $name,
             path: concat!("/userpool.v1.UserPoolService/", $name),
@@ -116,7 +116,7 @@ macro_rules! read {
             call: |operations, request, _, _| {
                 Box::pin(async move {
                     let request: $request = parse(request)?;
-                    Ok(operations.$function(request)$(.$await)??.encode_to_vec())
+                    Ok(operations.$function(request).await?.encode_to_vec())
                 })
             },
         }
@@ -129,20 +129,20 @@ macro_rules! read {
 #[rustfmt::skip]
 static OPERATIONS: [Operation; 15] = [
     change!("CreateUserPool", create_user_pool, CreateUserPoolRequest, Answer::Message { show_empty: &[] }),
-    read!("DescribeUserPool", describe_user_pool.await, DescribeUserPoolRequest, Answer::Message { show_empty: &["userpool.v1.UserPool.user_pool_tags"] }),
+    read!("DescribeUserPool", describe_user_pool, DescribeUserPoolRequest, Answer::Message { show_empty: &["userpool.v1.UserPool.user_pool_tags"] }),
     change!("UpdateUserPool", update_user_pool, UpdateUserPoolRequest, Answer::EmptyObject),
     change!("DeleteUserPool", delete_user_pool, DeleteUserPoolRequest, Answer::Nothing),
-    read!("ListUserPools", list_user_pools.await, ListUserPoolsRequest, Answer::Message { show_empty: &["userpool.v1.ListUserPoolsResponse.user_pools"] }),
+    read!("ListUserPools", list_user_pools, ListUserPoolsRequest, Answer::Message { show_empty: &["userpool.v1.ListUserPoolsResponse.user_pools"] }),
     change!("CreateUserPoolDomain", create_user_pool_domain, CreateUserPoolDomainRequest, Answer::Message { show_empty: &[] }),
     read!("DescribeUserPoolDomain", describe_user_pool_domain, DescribeUserPoolDomainRequest, Answer::Message { show_empty: &[] }),
     change!("DeleteUserPoolDomain", delete_user_pool_domain, DeleteUserPoolDomainRequest, Answer::EmptyObject),
     change!("UpdateUserPoolDomain", update_user_pool_domain, UpdateUserPoolDomainRequest, Answer::Message { show_empty: &[] }).since("2018-12"),
     change!("AddCustomAttributes", add_custom_attributes, AddCustomAttributesRequest, Answer::EmptyObject),
-    read!("GetUserPoolMfaConfig", get_user_pool_mfa_config.await, GetUserPoolMfaConfigRequest, Answer::Message { show_empty: &[] }),
+    read!("GetUserPoolMfaConfig", get_user_pool_mfa_config, GetUserPoolMfaConfigRequest, Answer::Message { show_empty: &[] }),
     change!("SetUserPoolMfaConfig", set_user_pool_mfa_config, SetUserPoolMfaConfigRequest, Answer::Message { show_empty: &[] }),
     change!("TagResource", tag_resource, TagResourceRequest, Answer::EmptyObject).since("2019-03"),
     change!("UntagResource", untag_resource, UntagResourceRequest, Answer::EmptyObject).since("2019-03"),
-    read!("ListTagsForResource", list_tags_for_resource.await, ListTagsForResourceRequest, Answer::Message { show_empty: &["userpool.v1.ListTagsForResourceResponse.tags"] }).since("2019-03"),
+    read!("ListTagsForResource", list_tags_for_resource, ListTagsForResourceRequest, Answer::Message { show_empty: &["userpool.v1.ListTagsForResourceResponse.tags"] }).since("2019-03"),
 ];
 
 /// The shapes of a request and of its response.

@@ -23,7 +23,7 @@ use super::text::escape;
 /// The exit code of a program that SIGPIPE ended: 128 plus 13.
 const CLOSED_PIPE: u8 = 141;
 
-/// The exit code if the log is another one than before.
+/// The exit code if the log is another one than before, or no longer has what it had.
 const OTHER_LOG: u8 = 3;
 
 /// The exit code for an invalid command line.
@@ -38,6 +38,9 @@ pub enum CliError {
     /// The log of the server is not the one that was read before: exit code 3.
     #[error("{}", explain(.0))]
     OtherLog(Box<Status>),
+    /// The log of this server no longer has what it had: exit code 3.
+    #[error(transparent)]
+    Forked(Box<ServerError>),
     /// The reader of the output closed it: no message, and exit code 141, as of a program
     /// that SIGPIPE ended.
     #[error("the output is closed")]
@@ -86,7 +89,7 @@ impl CliError {
         match self {
             Self::Rpc(status) => u8::try_from(i32::from(status.code()))
                 .map_or(ExitCode::FAILURE, |code| ExitCode::from(code.saturating_add(64))),
-            Self::OtherLog(_) => ExitCode::from(OTHER_LOG),
+            Self::OtherLog(_) | Self::Forked(_) => ExitCode::from(OTHER_LOG),
             Self::ClosedPipe => ExitCode::from(CLOSED_PIPE),
             Self::Usage(_) => ExitCode::from(USAGE),
             Self::Other(_) => ExitCode::FAILURE,
@@ -125,7 +128,7 @@ impl From<clap::Error> for CliError {
 
 impl From<ServerError> for CliError {
     fn from(error: ServerError) -> Self {
-        Self::Other(error.into())
+        if error.is_fork() { Self::Forked(Box::new(error)) } else { Self::Other(error.into()) }
     }
 }
 

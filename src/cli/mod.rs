@@ -52,6 +52,7 @@ mod proto;
 mod read_model;
 mod remote_verification;
 mod replay;
+mod replica;
 mod report;
 mod restore;
 mod security;

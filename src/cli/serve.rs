@@ -20,6 +20,7 @@ use super::{
     os_argument,
     outcome::Outcome,
     output::{print, print_note},
+    replica::ReplicaArgs,
     security::SecurityArgs,
     settings::Settings,
     stop_signals::StopSignals,
@@ -190,7 +191,9 @@ pub(super) struct ServeCommand {
         value_parser = logging::filter
     )]
     log: String,
-    // Last, because its heading applies to every flag after it.
+    // Last, because their headings apply to every flag after them.
+    #[command(flatten)]
+    replica: ReplicaArgs,
     #[command(flatten)]
     security: SecurityArgs,
 }
@@ -253,6 +256,9 @@ impl ServeCommand {
                 max_jump: Duration::from_secs(self.max_clock_jump_hours.saturating_mul(3600)),
                 refuses_jumps: matches!(self.clock_jump, ClockJump::Refuse),
             },
+            reads: self.replica.reads(),
+            max_lag: self.replica.max_lag(),
+            replica: self.replica.name(),
             checkpoint_origin: self.checkpoint_origin,
             checkpoint_interval: self.checkpoint_interval,
             witnesses: self.witness,

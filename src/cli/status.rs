@@ -64,5 +64,12 @@ fn readable(log: &DescribeLogResponse, context: Option<String>) -> Value {
     let mut document: Map<_, _> =
         context.map(|context| ("context".to_owned(), context.into())).into_iter().collect();
     document.extend(members.as_object_mut().map(mem::take).unwrap_or_default());
+    if !log.replica.is_empty() {
+        let reads = log.reads().as_str_name().trim_start_matches("READ_MODE_").to_lowercase();
+        document.extend([
+            ("reads".to_owned(), reads.into()),
+            ("replica".to_owned(), log.replica.clone().into()),
+        ]);
+    }
     document.into()
 }

@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::{sync::watch, time::Instant};
 
+pub(crate) use self::witness::Witness;
 pub use self::{
     fork::Fork,
     hash::{Hash, ParseHashError},

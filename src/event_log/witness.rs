@@ -1,4 +1,4 @@
-//! The witness: a file next to the database that records the acknowledged head.
+//! The witness: a file that records the acknowledged head.
 //!
 //! sled can open a damaged database without an error and without its last records.
 //! So the engine compares the end of the database with this file, and refuses a
@@ -28,7 +28,7 @@ const SLOT_BYTES: usize = 72;
 
 /// The file that records the acknowledged head.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub(crate) struct Witness {
     file: File,
     next_slot: u64,
 }
@@ -38,7 +38,7 @@ impl Witness {
     ///
     /// # Errors
     /// The file cannot be opened, created or read.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Head)> {
+    pub(crate) fn open(path: &Path) -> io::Result<(Self, Head)> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(path)?;
         let mut newest = Head::default();
@@ -60,7 +60,7 @@ impl Witness {
     ///
     /// # Errors
     /// The file cannot be written; the older slot stays.
-    pub(super) fn record(&mut self, head: Head) -> io::Result<()> {
+    pub(crate) fn record(&mut self, head: Head) -> io::Result<()> {
         let mut slot = Vec::with_capacity(SLOT_BYTES);
         slot.extend_from_slice(&head.position.0.to_be_bytes());
         slot.extend_from_slice(&head.hash.0);

@@ -49,17 +49,19 @@ impl HealthService for Health {
             let now = next(sent, &mut phase).await;
             // The last phase ends the stream, so that open watches do not delay the
             // shutdown.
-            let watching = (now != Phase::Stopping).then_some((Some(now), phase));
+            let watching = (!now.is_last()).then_some((Some(now), phase));
             Some((Ok(response(now)), watching))
         });
         Ok(Response::new(statuses.boxed()))
     }
 }
 
-/// Waits for another phase than the one that was sent. A dropped server has stopped.
+/// Waits for a phase with another status than the one that was sent, or for the last one. A
+/// dropped server has stopped.
 async fn next(sent: Option<Phase>, phase: &mut watch::Receiver<Phase>) -> Phase {
-    let other = phase.wait_for(|now| Some(*now) != sent).await;
-    other.map_or(Phase::Stopping, |now| *now)
+    let is_news =
+        |now: &Phase| now.is_last() || sent.is_none_or(|sent| sent.is_ready() != now.is_ready());
+    phase.wait_for(is_news).await.map_or(Phase::Stopping, |now| *now)
 }
 
 fn response(phase: Phase) -> HealthCheckResponse {
@@ -67,8 +69,5 @@ fn response(phase: Phase) -> HealthCheckResponse {
 }
 
 const fn status(phase: Phase) -> ServingStatus {
-    match phase {
-        Phase::Starting | Phase::Stopping => ServingStatus::NotServing,
-        Phase::Serving => ServingStatus::Serving,
-    }
+    if phase.is_ready() { ServingStatus::Serving } else { ServingStatus::NotServing }
 }

@@ -62,7 +62,7 @@ impl UserPoolHistoryService for History {
         &self,
         request: Request<GetSignedCheckpointRequest>,
     ) -> Result<Response<GetSignedCheckpointResponse>, Status> {
-        Ok(Response::new(self.0.get_signed_checkpoint(request.into_inner())?))
+        Ok(Response::new(self.0.get_signed_checkpoint(request.into_inner()).await?))
     }
 
     async fn describe_log(
@@ -71,7 +71,7 @@ impl UserPoolHistoryService for History {
     ) -> Result<Response<DescribeLogResponse>, Status> {
         let caller = request.extensions().get().cloned();
         let caller = caller.unwrap_or_else(Identity::anonymous);
-        Ok(Response::new(self.0.describe_log(request.into_inner(), &caller)?))
+        Ok(Response::new(self.0.describe_log(request.into_inner(), &caller).await?))
     }
 
     async fn get_checkpoint_key(
@@ -85,7 +85,7 @@ impl UserPoolHistoryService for History {
         &self,
         request: Request<CountUserPoolEventsRequest>,
     ) -> Result<Response<CountUserPoolEventsResponse>, Status> {
-        Ok(Response::new(self.0.count_user_pool_events(request.into_inner())?))
+        Ok(Response::new(self.0.count_user_pool_events(request.into_inner()).await?))
     }
 
     async fn get_inclusion_proof(
@@ -99,6 +99,6 @@ impl UserPoolHistoryService for History {
         &self,
         request: Request<GetConsistencyProofRequest>,
     ) -> Result<Response<GetConsistencyProofResponse>, Status> {
-        Ok(Response::new(self.0.get_consistency_proof(request.into_inner())?))
+        Ok(Response::new(self.0.get_consistency_proof(request.into_inner()).await?))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use tonic::{body::Body, codegen::BoxFuture, server::NamedService as _, service::Routes};
 use tower::Service as _;
 
@@ -22,11 +22,15 @@ use super::{history::History, message_limit::MAX_REQUEST_BYTES, user_pools::User
 /// The future of a response.
 pub(super) type BoxResponse = BoxFuture<Response<Body>, Infallible>;
 
+/// The header with the name of the server, if servers share the log.
+const REPLICA: HeaderName = HeaderName::from_static("x-userpool-replica");
+
 /// Every service except health, including reflection.
 #[derive(Debug)]
 pub struct Services {
     user_pools: UserPoolServiceServer<UserPools>,
     others: Routes,
+    replica: Option<HeaderValue>,
 }
 
 impl Services {
@@ -50,11 +54,22 @@ impl Services {
         let others = Routes::new(history)
             .add_service(reflection().build_v1()?)
             .add_service(reflection().build_v1alpha()?);
-        Ok(Self { user_pools, others: others.prepare() })
+        let replica = operations.replica().and_then(|name| HeaderValue::from_str(name).ok());
+        Ok(Self { user_pools, others: others.prepare(), replica })
     }
 
-    /// Hands the call to its service.
+    /// Hands the call to its service, and says in the answer which server it is from.
     pub(super) fn call(&self, request: Request<Body>) -> BoxResponse {
+        let answer = self.route(request);
+        let Some(replica) = self.replica.clone() else { return answer };
+        Box::pin(async move {
+            let mut answer = answer.await?;
+            answer.headers_mut().insert(REPLICA, replica);
+            Ok(answer)
+        })
+    }
+
+    fn route(&self, request: Request<Body>) -> BoxResponse {
         // Most calls are for this service, and the router is slow compared to some of them.
         if service_name(&request) == UserPoolServiceServer::<UserPools>::NAME {
             return self.user_pools.clone().call(request);

@@ -80,7 +80,7 @@ impl UserPoolService for UserPools {
         &self,
         request: Request<DescribeUserPoolDomainRequest>,
     ) -> Result<Response<DescribeUserPoolDomainResponse>, Status> {
-        response(self.0.describe_user_pool_domain(request.into_inner()))
+        response(self.0.describe_user_pool_domain(request.into_inner()).await)
     }
 
     async fn delete_user_pool_domain(
@@ -95,7 +95,7 @@ impl UserPoolService for UserPools {
         &self,
         request: Request<ListUserPoolDomainsRequest>,
     ) -> Result<Response<ListUserPoolDomainsResponse>, Status> {
-        response(self.0.list_user_pool_domains(request.into_inner()))
+        response(self.0.list_user_pool_domains(request.into_inner()).await)
     }
 
     async fn update_user_pool_domain(

@@ -1,6 +1,6 @@
 //! The settings of a server.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use super::{CheckpointInterval, WitnessAddress};
 use crate::{
@@ -30,6 +30,13 @@ pub struct Config {
     pub cache: u64,
     /// What to do about a clock that jumps ahead.
     pub clock: app::ClockSettings,
+    /// What reads show, if servers share the log.
+    pub reads: app::ReadSettings,
+    /// How long an event of a log that servers share may not be visible before the server is not
+    /// ready.
+    pub max_lag: Duration,
+    /// The name of this server among those that share its log.
+    pub replica: String,
     /// The name of the log in checkpoints; `None` for one with its ID.
     pub checkpoint_origin: Option<checkpoint::Origin>,
     /// How often a checkpoint is signed and kept.
@@ -76,6 +83,9 @@ impl Config {
             limits: Limits::default(),
             cache: app::CACHE,
             clock: app::ClockSettings::default(),
+            reads: app::ReadSettings::default(),
+            max_lag: Duration::from_secs(10),
+            replica: String::new(),
             checkpoint_origin: None,
             checkpoint_interval: CheckpointInterval::default(),
             witnesses: Vec::new(),

@@ -8,7 +8,7 @@ use crate::{
     app::StartError,
     audit::checkpoint::KeyError,
     auth::{AccessKeysError, TokenSettingsError},
-    event_log::OpenError,
+    event_log::{Fork, OpenError},
     telemetry::spans::SpansError,
     transport::{Endpoint, TlsError},
 };
@@ -116,6 +116,13 @@ pub enum ServerError {
          disk, then start again"
     )]
     LogFailed,
+    /// The log no longer has what it had.
+    #[error(
+        "the log has forked: {0}; keep the data directory, and find out with the other servers \
+         which events are lost before you start again: see UserpoolLogForked in \
+         docs/operating/alerts.md"
+    )]
+    LogForked(Fork),
     /// The read model cannot be written, or is damaged. Acknowledged commands are durable.
     #[error(
         "the read model failed; acknowledged commands are durable, others may or may not be: \
@@ -128,6 +135,13 @@ pub enum ServerError {
          are durable, others may or may not be: check the disk, then start again"
     )]
     LogHangs,
+}
+
+impl ServerError {
+    /// Whether the log no longer has what it had.
+    pub(crate) const fn is_fork(&self) -> bool {
+        matches!(self, Self::LogForked(_) | Self::Start { source: StartError::Forked(_), .. })
+    }
 }
 
 /// Converts an error of listening on `endpoint`.

@@ -102,6 +102,11 @@ impl GrpcServer {
         self.phase.subscribe()
     }
 
+    /// Changes the phase while the server serves.
+    pub(super) fn phase_sender(&self) -> watch::Sender<Phase> {
+        self.phase.clone()
+    }
+
     /// Enters a phase.
     pub(super) fn set_phase(&self, phase: Phase) {
         self.phase.send_replace(phase);

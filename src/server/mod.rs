@@ -10,6 +10,7 @@ pub mod data_dir;
 mod error;
 mod gauges;
 mod grpc_server;
+mod log_health;
 mod monitoring;
 mod plain_http;
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod tests;
 mod witness_client;
 mod witness_server;
 
-use std::{future::pending, path::Path, sync::Arc};
+use std::{future::pending, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     sync::Mutex,
@@ -61,6 +62,8 @@ pub struct Server {
     listeners: Listeners,
     app: Arc<App>,
     checkpoints: CheckpointPublisher,
+    max_lag: Duration,
+    metrics: Arc<Metrics>,
     /// Unlocked after everything else is closed.
     data_dir: Option<DataDir>,
 }
@@ -127,16 +130,19 @@ impl Server {
     /// Acknowledged commands are durable in all cases.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         // On an early return, these are dropped in reverse order.
-        let Self { data_dir, mut checkpoints, app, listeners } = self;
+        let Self { data_dir, mut checkpoints, max_lag, metrics, app, listeners } = self;
         let Listeners { mut grpc, mut aws, reload_task, tracer, monitoring, .. } = listeners;
+        let log_health = log_health::follow(&app, max_lag, &metrics.app, grpc.phase_sender());
         let failure = tokio::select! {
             result = grpc.accept.join() => return result.map_err(ServerError::from),
             result = join(aws.as_mut()) => return result.map_err(ServerError::from),
             () = stop => None,
             failure = app.failed() => Some(failure),
             never = checkpoints.run() => match never {},
+            never = log_health => match never {},
         };
-        grpc.set_phase(Phase::Stopping);
+        let is_forked = matches!(failure, Some(Failure::Forked(_)));
+        grpc.set_phase(if is_forked { Phase::Forked } else { Phase::Stopping });
         tracing::info!("stopping: running calls finish, new calls are refused");
         app.drain();
         let drain_aws = async {
@@ -150,12 +156,14 @@ impl Server {
         if has_aborted? || aws_has_aborted? {
             tracing::warn!("aborted the calls that did not finish in time");
         }
-        if !app.close().await {
+        if !app.close().await && !is_forked {
             // The end of the log is unknown, so no checkpoint is signed.
             return Err(ServerError::LogHangs);
         }
-        // While the data directory is still locked.
-        checkpoints.publish().await;
+        // While the data directory is still locked. What the log no longer has is not signed.
+        if !is_forked {
+            checkpoints.publish().await;
+        }
         drop(checkpoints);
         drop(reload_task);
         drop(app);
@@ -169,6 +177,7 @@ impl Server {
         match failure {
             None => Ok(()),
             Some(Failure::Log) => Err(ServerError::LogFailed),
+            Some(Failure::Forked(fork)) => Err(ServerError::LogForked(fork)),
             Some(Failure::ReadModel) => Err(ServerError::ReadModelFailed),
         }
     }
@@ -299,20 +308,22 @@ impl Startup {
         let Self { listeners, gate, aws_gate, metrics, config, source } = self;
         let data_dir = config.data_dir;
         let (path, interval) = (data_dir::checkpoints(&data_dir), config.checkpoint_interval);
-        let Config { region, limits, cache, clock, witnesses, .. } = config;
+        let Config { region, limits, cache, clock, reads, max_lag, replica, witnesses, .. } =
+            config;
         let witnesses: Vec<_> = witnesses.into_iter().map(WitnessClient::new).collect();
         for witness in &witnesses {
             metrics.checkpoints.create_witness(witness.name());
         }
         let checkpoint_metrics = metrics.checkpoints.clone();
         let (app_metrics, tracer) = (metrics.app.clone(), listeners.tracer.clone());
-        let settings = Settings { region, limits, cache, clock, metrics: app_metrics, tracer };
+        let settings =
+            Settings { region, limits, cache, clock, reads, metrics: app_metrics, tracer };
         gauges::register_log(&metrics, log.head());
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
         gauges::register_app(&metrics, &app);
         let operations = Operations::new(Arc::clone(&app), Arc::clone(&signer), config.account_id);
-        let operations = Arc::new(operations);
+        let operations = Arc::new(operations.with_replica(replica));
         gate.open(Services::new(&operations)?);
         aws_gate.open(operations);
         listeners.grpc.set_phase(Phase::Serving);
@@ -324,7 +335,7 @@ impl Startup {
             witnesses,
             metrics: checkpoint_metrics,
         };
-        Ok(Server { listeners, app, checkpoints, data_dir: None })
+        Ok(Server { listeners, app, checkpoints, max_lag, metrics, data_dir: None })
     }
 }
 

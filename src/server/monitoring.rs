@@ -69,10 +69,7 @@ async fn healthz() -> &'static str {
 /// Whether calls are answered.
 async fn readyz(State(state): State<MonitoringState>) -> (StatusCode, String) {
     let phase = *state.phase.borrow();
-    let status = match phase {
-        Phase::Serving => StatusCode::OK,
-        Phase::Starting | Phase::Stopping => StatusCode::SERVICE_UNAVAILABLE,
-    };
+    let status = if phase.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, format!("{}\n", phase.name()))
 }
 

@@ -131,7 +131,8 @@ impl WitnessClient {
             if self.size > size {
                 return Err(AskError::Ahead(self.size));
             }
-            let proof = history.prove_consistency(ConsistencyQuery::between(self.size, size))?;
+            let proof =
+                history.prove_consistency(ConsistencyQuery::between(self.size, size)).await?;
             let request = AddCheckpoint {
                 old_size: self.size,
                 hashes: proof.hashes,

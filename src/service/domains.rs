@@ -32,13 +32,13 @@ impl Operations {
         })
     }
 
-    pub(crate) fn describe_user_pool_domain(
+    pub(crate) async fn describe_user_pool_domain(
         &self,
         request: DescribeUserPoolDomainRequest,
     ) -> Result<DescribeUserPoolDomainResponse, Error> {
         let min_position = request.min_position;
         let name = DomainName::parse(request)?;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         let domain = self.app.describe_domain(&name)?;
         // As in Cognito, the description of a free domain has no members.
         let description = domain.map(|domain| self.description(domain)).unwrap_or_default();
@@ -76,13 +76,13 @@ impl Operations {
         Ok(DeleteUserPoolDomainResponse { revision, position })
     }
 
-    pub(crate) fn list_user_pool_domains(
+    pub(crate) async fn list_user_pool_domains(
         &self,
         request: ListUserPoolDomainsRequest,
     ) -> Result<ListUserPoolDomainsResponse, Error> {
         let min_position = request.min_position;
         let PageRequest { max_results, next_token } = PageRequest::of_domains(request)?;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         let list = self.list_name("ListUserPoolDomains");
         let after = match next_token {
             Some(token) => page_token::decode_text(&list, &token)?,

@@ -1,17 +1,16 @@
 //! The error of every operation and of every step before it. Each protocol adapter
 //! renders it in one file. It never contains a text of the log engine.
 
+mod log;
+
 use std::time::Duration;
 
 use prost_types::Timestamp;
 
 use crate::{
-    app::{ExecuteError, HistoryError, LoadError, ReadModelError},
-    audit::DecodeError,
+    app::ExecuteError,
     auth::{BadToken, Identity, MissingRole, Role},
-    event_log::ReadError,
     proto::{self, ActorKind, ErrorReason},
-    telemetry::error_chain,
     user_pool::{InvalidRequest, Rejection, UserPoolId},
 };
 
@@ -19,6 +18,8 @@ use crate::{
 const MAX_SUBJECT_CHARS: usize = 256;
 /// When to try again after a refusal for overload.
 const OVERLOAD_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// When to try again if the server cannot reach the log, or is behind it.
+const LOG_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// When to try again while the server starts.
 const STARTING_RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -273,72 +274,17 @@ impl From<ExecuteError> for Error {
                                recorded, retry with the same request_id";
                 Self::new(ErrorReason::LogUnavailable, message)
             }
+            ExecuteError::LogUnreachable => {
+                let message = "this server cannot reach the log; nothing was recorded, try again, \
+                               or call another server";
+                Self::new(ErrorReason::LogUnreachable, message).retry_after(LOG_RETRY_DELAY)
+            }
+            ExecuteError::Forked(fork) => Self::log_forked(fork),
             ExecuteError::Clock(_) => {
                 Self::new(ErrorReason::ClockWrong, format!("{text}; nothing was recorded"))
             }
             ExecuteError::Fault => Self::internal(),
             ExecuteError::Unreadable(error) => error.into(),
-        }
-    }
-}
-
-impl From<HistoryError> for Error {
-    fn from(error: HistoryError) -> Self {
-        let text = error.to_string();
-        match error {
-            HistoryError::NotFound { user_pool_id } => Self::not_found(&user_pool_id),
-            HistoryError::BeyondEnd { what: _, requested, current } => {
-                Self::new(ErrorReason::BeyondEnd, text)
-                    .with("requested", requested)
-                    .with("current", current)
-            }
-            HistoryError::AfterTree { position, tree_size } => {
-                Self::new(ErrorReason::BeyondEnd, text)
-                    .with("requested", position.to_string())
-                    .with("current", tree_size.to_string())
-            }
-            HistoryError::BeforeCreation { user_pool_id, what: _, requested, created } => {
-                Self::new(ErrorReason::BeforeCreation, text)
-                    .with_pool(&user_pool_id)
-                    .with("requested", requested)
-                    .with("created", created)
-            }
-            HistoryError::WrongLogId { expected, found } => Self::new(ErrorReason::WrongLog, text)
-                .with("expected_log_id", expected.to_string())
-                .with("found_log_id", found.map(|id| id.to_string()).unwrap_or_default()),
-            HistoryError::WrongLogHash { position, expected, found } => {
-                Self::new(ErrorReason::WrongLog, text)
-                    .with("position", position.to_string())
-                    .with("expected_hash", expected.to_string())
-                    .with("found_hash", found.to_string())
-            }
-            HistoryError::Unreadable(error) => error.into(),
-        }
-    }
-}
-
-impl From<ReadModelError> for Error {
-    fn from(error: ReadModelError) -> Self {
-        LoadError::ReadModel(error).into()
-    }
-}
-
-/// Logs the cause. The client learns only the position of the damage.
-impl From<LoadError> for Error {
-    fn from(error: LoadError) -> Self {
-        tracing::error!(error = error_chain(&error), "stored data cannot be read");
-        match error {
-            LoadError::Log(ReadError::Damaged { position, .. })
-            | LoadError::Decode(DecodeError { position, .. })
-            | LoadError::Contradiction { position, .. } => {
-                let message = format!("the stored history is damaged at position {position}");
-                Self::new(ErrorReason::HistoryDamaged, message)
-                    .with("position", position.to_string())
-            }
-            // The server stops, and the next start rebuilds the read model.
-            LoadError::ReadModel(_) => Self::read_model_failed(),
-            LoadError::Log(ReadError::Unavailable(_) | ReadError::Forked(_))
-            | LoadError::EndLost { .. } => Self::internal(),
         }
     }
 }

@@ -6,12 +6,12 @@ use futures_util::{Stream, stream};
 
 use crate::{
     app::{
-        App, CountQuery, EventQuery, Follow, FollowItem, ReplayQuery, VerifyQuery, WatchQuery,
-        parse_min_position,
+        App, CountQuery, EventQuery, Follow, FollowItem, ReadMode, ReplayQuery, VerifyQuery,
+        WatchQuery, parse_min_position,
     },
     audit::Verification,
     auth::Identity,
-    event_log::Head,
+    event_log::{Head, Position},
     proto::{
         self, CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
         DescribeLogResponse, HashAnchor, ListUserPoolEventsRequest, ListUserPoolEventsResponse,
@@ -31,7 +31,7 @@ impl Operations {
     ) -> Result<ListUserPoolEventsResponse, Error> {
         let min_position = request.min_position;
         let query = EventQuery::parse(request)?;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         let list = self.list_name(&list_of_events(&query));
         let start = match query.page_token.as_str() {
             "" => None,
@@ -52,7 +52,7 @@ impl Operations {
     ) -> Result<ReplayUserPoolResponse, Error> {
         let min_position = request.min_position;
         let replay = ReplayQuery::parse(request)?;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         let replayed = self.app.history().replay(&replay, self.app.source().now()).await?;
         let deleted = matches!(replayed.state, UserPoolState::Deleted(_));
         let user_pool = replayed.state.last_user_pool().cloned().unwrap_or_default();
@@ -89,9 +89,9 @@ impl Operations {
     ) -> Result<VerifyUserPoolHistoryResponse, Error> {
         let min_position = request.min_position;
         let VerifyQuery { expected, log_id } = VerifyQuery::parse(request)?;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         if let Some(expected) = log_id {
-            self.app.history().check_log(expected)?;
+            self.app.history().check_log(expected).await?;
         }
         let Verification { head, root, mismatch } = self.app.history().verify(expected).await?;
         Ok(VerifyUserPoolHistoryResponse {
@@ -104,13 +104,16 @@ impl Operations {
         })
     }
 
-    pub(crate) fn describe_log(
+    pub(crate) async fn describe_log(
         &self,
         request: DescribeLogRequest,
         caller: &Identity,
     ) -> Result<DescribeLogResponse, Error> {
-        self.check_min_position(parse_min_position(request.min_position)?)?;
         let history = self.app.history();
+        // Without a position, it also answers when the log cannot be reached.
+        if let Some(position) = parse_min_position(request.min_position)? {
+            history.wait_for(Position::from_int(position)).await?;
+        }
         let (user_pools, domains) = self.app.counts();
         Ok(DescribeLogResponse {
             head: Some(self.anchor(history.head())),
@@ -123,16 +126,24 @@ impl Operations {
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
             caller: caller.to_string(),
             projected: history.head().position.to_int(),
+            reads: match self.app.reads() {
+                None => proto::ReadMode::Unspecified,
+                Some(ReadMode::Latest) => proto::ReadMode::Latest,
+                Some(ReadMode::Strict) => proto::ReadMode::Strict,
+                Some(ReadMode::Local) => proto::ReadMode::Local,
+            }
+            .into(),
+            replica: self.replica().unwrap_or_default().to_owned(),
         })
     }
 
-    pub(crate) fn count_user_pool_events(
+    pub(crate) async fn count_user_pool_events(
         &self,
         request: CountUserPoolEventsRequest,
     ) -> Result<CountUserPoolEventsResponse, Error> {
         let min_position = request.min_position;
         let query = CountQuery::parse(request)?;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         let list = self.list_name(&list_of_counts(&query));
         let start = match query.page_token.as_str() {
             "" => None,

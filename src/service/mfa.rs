@@ -18,7 +18,7 @@ impl Operations {
     ) -> Result<GetUserPoolMfaConfigResponse, Error> {
         let min_position = request.min_position;
         let id = parse_mfa_config_request(request)?;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         let pool = self.existing_pool(id).await?;
         let EncodedPool { revision, position, .. } = pool;
         let config = mfa_config(&decode_pool(pool.user_pool.unwrap_or_default())?);

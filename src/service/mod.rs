@@ -40,6 +40,8 @@ pub struct Operations {
     account_id: String,
     /// The ARNs of the user pools.
     arns: UserPoolArns,
+    /// The name of this server.
+    replica: String,
 }
 
 /// The caller, as it is recorded with a change.
@@ -58,7 +60,18 @@ impl Operations {
     #[must_use]
     pub fn new(app: Arc<App>, signer: Arc<Signer>, account_id: String) -> Self {
         let arns = UserPoolArns::new(app.region(), &account_id);
-        Self { app, signer, account_id, arns }
+        Self { app, signer, account_id, arns, replica: String::new() }
+    }
+
+    /// The same operations, of a server with this name.
+    #[must_use]
+    pub fn with_replica(self, replica: String) -> Self {
+        Self { replica, ..self }
+    }
+
+    /// The name of this server among those that share its log, if it shares it.
+    pub(crate) fn replica(&self) -> Option<&str> {
+        self.app.reads().map(|_| self.replica.as_str()).filter(|name| !name.is_empty())
     }
 
     /// A user pool that exists, and was not deleted.
@@ -88,10 +101,9 @@ impl Operations {
         }
     }
 
-    /// Checks that the position that a response must show is visible, if one is given.
-    fn check_min_position(&self, position: Option<i64>) -> Result<(), Error> {
-        let Some(position) = position else { return Ok(()) };
-        Ok(self.app.history().check_visible(Position::from_int(position))?)
+    /// Waits until the response shows this position. Without one: what `--reads` promises.
+    async fn wait_to_read(&self, min_position: Option<i64>) -> Result<(), Error> {
+        Ok(self.app.history().wait_to_read(min_position.map(Position::from_int)).await?)
     }
 
     /// A decoded user pool with its ARN.

@@ -14,11 +14,11 @@ use crate::{
 use super::{Error, Operations};
 
 impl Operations {
-    pub(crate) fn get_signed_checkpoint(
+    pub(crate) async fn get_signed_checkpoint(
         &self,
         request: GetSignedCheckpointRequest,
     ) -> Result<GetSignedCheckpointResponse, Error> {
-        self.check_min_position(parse_min_position(request.min_position)?)?;
+        self.wait_to_read(parse_min_position(request.min_position)?).await?;
         let checkpoint = self.sign(&self.app.history().state());
         let witnessed = self.signer.witnessed();
         Ok(GetSignedCheckpointResponse { checkpoint: Some(checkpoint), witnessed })
@@ -38,7 +38,7 @@ impl Operations {
     ) -> Result<GetInclusionProofResponse, Error> {
         let min_position = request.min_position;
         let query = InclusionQuery::parse(request)?;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         let proof = self.app.history().prove_inclusion(&query).await?;
         let InclusionProof { record, index, tree, hashes, newest } = proof;
         Ok(GetInclusionProofResponse {
@@ -51,13 +51,13 @@ impl Operations {
         })
     }
 
-    pub(crate) fn get_consistency_proof(
+    pub(crate) async fn get_consistency_proof(
         &self,
         request: GetConsistencyProofRequest,
     ) -> Result<GetConsistencyProofResponse, Error> {
         let query = ConsistencyQuery::parse(request)?;
-        self.check_min_position(request.min_position)?;
-        let proof = self.app.history().prove_consistency(query)?;
+        self.wait_to_read(request.min_position).await?;
+        let proof = self.app.history().prove_consistency(query).await?;
         let ConsistencyProof { old, new, hashes, newest } = proof;
         Ok(GetConsistencyProofResponse {
             old_size: to_int(old.size),

@@ -39,7 +39,7 @@ impl Operations {
     ) -> Result<ListTagsForResourceResponse, Error> {
         let min_position = request.min_position;
         let id = self.arns.parse_request(&request)?;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         let pool = self.existing_pool(id).await?;
         let EncodedPool { revision, position, .. } = pool;
         let tags = decode_pool(pool.user_pool.unwrap_or_default())?.user_pool_tags;

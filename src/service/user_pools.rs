@@ -38,7 +38,7 @@ impl Operations {
     ) -> Result<DescribeUserPoolResponse, Error> {
         let min_position = request.min_position;
         let id = UserPoolId::parse(request)?;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         let EncodedPool { user_pool, revision, position, .. } = self.existing_pool(id).await?;
         let user_pool = user_pool.map(|user_pool| arn::insert(user_pool, &self.arns));
         Ok(DescribeUserPoolResponse {
@@ -78,6 +78,7 @@ impl Operations {
         let RestorePoint { user_pool_id, revision } = RestorePoint::parse(&request)?;
         let as_of = ReplayPoint::Revision(revision);
         let replay = ReplayQuery { user_pool_id, as_of };
+        self.app.history().wait_for_end().await?;
         // The past never changes, so it can be read before the writer decides.
         let past = self.app.history().replay(&replay, self.app.source().now()).await?.state;
         let before = past.user_pool().cloned().unwrap_or_default();
@@ -97,7 +98,7 @@ impl Operations {
         let min_position = request.min_position;
         let PoolPageRequest { page, filter } = PoolPageRequest::parse(request)?;
         let PageRequest { max_results, next_token } = page;
-        self.check_min_position(min_position)?;
+        self.wait_to_read(min_position).await?;
         let list = self.list_name(&list_of_pools(&filter));
         let place = next_token.map(|token| page_token::decode(&list, &token)).transpose()?;
         let PoolPage { pools, next } = self.app.find(&filter, place, max_results).await?;

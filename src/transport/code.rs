@@ -22,7 +22,10 @@ pub(crate) const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::Starting
         | ErrorReason::LogUnavailable
         | ErrorReason::ClockWrong
-        | ErrorReason::MaxConnectionAge => Code::Unavailable,
+        | ErrorReason::MaxConnectionAge
+        | ErrorReason::LogUnreachable
+        | ErrorReason::Behind
+        | ErrorReason::LogForked => Code::Unavailable,
         ErrorReason::Unsupported => Code::Unimplemented,
         ErrorReason::HistoryDamaged => Code::DataLoss,
         ErrorReason::DeadlineExceeded => Code::DeadlineExceeded,

@@ -3,7 +3,7 @@
 mod clock;
 mod failed_appends;
 pub(crate) mod queue;
-mod shutdown;
+pub(crate) mod shutdown;
 
 use std::{fs, path::Path};
 

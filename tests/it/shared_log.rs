@@ -2,10 +2,15 @@
 //! the same read model.
 
 mod convergence;
+pub(crate) mod engine;
+mod forks;
+mod health;
 mod races;
+mod reads;
 mod stale_state;
 mod turns;
 mod unknown_outcomes;
+mod unreachable_log;
 
 use std::sync::Arc;
 
@@ -39,7 +44,8 @@ impl Node {
     /// Its read model is on the disk.
     async fn start(log: Arc<dyn EventLog>, number: u64) -> Self {
         let directory = TempDir::new().expect("a directory");
-        let app = App::start(log, directory.path(), source(number), settings()).await;
+        let app =
+            App::start(log, &directory.path().join("read_model"), source(number), settings()).await;
         Self { app: Arc::new(app.expect("started")), _directory: Some(directory) }
     }
 
@@ -67,6 +73,7 @@ pub(crate) fn settings() -> Settings {
         limits: Limits::default(),
         cache: app::CACHE,
         clock: app::ClockSettings::default(),
+        reads: app::ReadSettings::default(),
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     }

@@ -117,9 +117,19 @@ impl TestServer {
 
     /// A server on any log; its read model is rebuilt from it.
     pub(crate) async fn on(log: Arc<dyn EventLog>) -> Self {
+        Self::on_with(log, FixedSource::default(), |_| ()).await
+    }
+
+    /// The same, with other settings and this source of time and identifiers.
+    pub(crate) async fn on_with(
+        log: Arc<dyn EventLog>,
+        source: FixedSource,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let directory = TempDir::new().expect("a directory");
-        let config = config(directory.path());
-        let source = Arc::new(FixedSource::default());
+        let mut config = config(directory.path());
+        change(&mut config);
+        let source = Arc::new(source);
         let read_model = directory.path().join("read_model");
         let ready = Server::on(log, &read_model, config, Arc::<FixedSource>::clone(&source)).await;
         Self::serve(ready.expect("a server"), Some(directory), source)

@@ -27,7 +27,7 @@ impl SimulatedLog {
         let life = world.nodes[node].life();
         let head = watch::Sender::new(world.head());
         let log = Arc::new(Self { world: Arc::clone(world), node, life, head });
-        task::spawn(announce(Arc::downgrade(&log), log.world.log.head()));
+        task::spawn(announce(Arc::downgrade(&log), log.world.log().head()));
         log
     }
 
@@ -90,6 +90,10 @@ impl EventLog for SimulatedLog {
         let World { disk, plan, .. } = &*self.world;
         disk.delay(2).await;
         self.outlive().await;
+        if self.is_cut() && disk.below(2) == 0 {
+            // No connection: the append was never sent.
+            return Err(AppendError::NotAppended("no connection".into()));
+        }
         self.world.send(expected, &bodies);
         if self.is_cut() || disk.fails(plan.rates.lost_appends) {
             self.world.meet(Situation::LostAppend);
@@ -127,6 +131,6 @@ impl EventLog for SimulatedLog {
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
         self.ask().await?;
-        self.world.log.read(after, limit).await
+        self.world.log().read(after, limit).await
     }
 }

@@ -12,6 +12,7 @@
     reason = "a simulation stops at its first surprise"
 )]
 
+mod forks;
 #[path = "../linearizability/mod.rs"]
 mod linearizability;
 mod log;
@@ -38,7 +39,7 @@ use self::{
 };
 
 /// The number of seeds that every run tries.
-const SEEDS: u64 = if cfg!(tokio_unstable) { 300 } else { 10 };
+pub(crate) const SEEDS: u64 = if cfg!(tokio_unstable) { 300 } else { 10 };
 
 #[test]
 fn every_promise_holds_under_every_plan() {

@@ -11,14 +11,11 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
-use tokio::{
-    sync::watch,
-    time::{sleep, timeout},
-};
+use tokio::{sync::watch, time::timeout};
 use tonic::{Code, Status, body::Body};
 use tower::Service;
 
-use crate::{node::Serving, plan::milliseconds, trace::Step, world::World};
+use crate::{node::Serving, trace::Step, world::World};
 
 /// How long a client waits for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -46,10 +43,6 @@ impl Service<Request<Body>> for Network {
             let answer = called.unwrap_or_else(|_| Err(Status::cancelled("no answer")));
             let code = answer.as_ref().map_or_else(Status::code, code);
             world.trace(Step::Answer, node, u64::from(i32::from(code).unsigned_abs()));
-            // The only detail of a node that cannot read the log.
-            if code == Code::Internal && world.plan.can_reads_fail() {
-                return Err(Status::cancelled("the log cannot be read"));
-            }
             answer
         })
     }
@@ -76,7 +69,7 @@ async fn call(
     let mut response = tokio::select! {
         biased;
         _ = lives.changed() => return Err(Status::cancelled("connection reset")),
-        response = serve(world, node, serving, request) => response,
+        response = serve(serving, request) => response,
     };
     network.delay(plan.rates.network_delay).await;
     if world.is_cut_from_clients(node) || network.fails(plan.rates.lost_answers) {
@@ -91,28 +84,9 @@ async fn no_answer<T>() -> T {
     std::future::pending().await
 }
 
-/// The answer of a node. A read waits until the node shows every record that existed
-/// when the read arrived, as servers with a shared log promise.
-async fn serve(
-    world: &World,
-    node: usize,
-    serving: Serving,
-    request: Request<Body>,
-) -> Response<Body> {
-    let Serving { app, mut door, .. } = serving;
-    let path = request.uri().path();
-    let is_read =
-        ["/Describe", "/List", "/Watch", "/Restore"].iter().any(|read| path.contains(read));
-    if is_read && !world.has_stale_reads {
-        while world.is_cut_from_log(node) {
-            sleep(milliseconds(50)).await;
-        }
-        let latest = world.head().position;
-        while app.history().head().position < latest {
-            sleep(milliseconds(1)).await;
-        }
-    }
-    drop(app);
+/// The answer of a node.
+async fn serve(serving: Serving, request: Request<Body>) -> Response<Body> {
+    let Serving { mut door, .. } = serving;
     door.call(request).await.unwrap_or_else(|never| match never {})
 }
 

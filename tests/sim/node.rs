@@ -90,7 +90,8 @@ pub(crate) async fn start(world: &Arc<World>, number: usize) {
     let starting = async {
         loop {
             let log = Arc::<SimulatedLog>::clone(&log);
-            let app = App::start_in_memory(log, Arc::clone(&source), settings(&metrics)).await;
+            let settings = Settings { reads: world.reads, ..settings(&metrics) };
+            let app = App::start_in_memory(log, Arc::clone(&source), settings).await;
             if let Ok(app) = app {
                 return Arc::new(app);
             }
@@ -117,6 +118,7 @@ pub(crate) fn settings(metrics: &Metrics) -> Settings {
         limits: Limits::default(),
         cache: app::CACHE,
         clock: app::ClockSettings::default(),
+        reads: app::ReadSettings::default(),
         metrics: metrics.app.clone(),
         tracer: Tracer::default(),
     }

@@ -132,14 +132,6 @@ impl Plan {
     }
 }
 
-impl Plan {
-    /// Whether a node may fail to read from the log.
-    pub(crate) fn can_reads_fail(&self) -> bool {
-        let cuts = [FaultKind::LogPartition, FaultKind::LogOutage];
-        self.rates.failed_reads > 0 || self.faults.iter().any(|fault| cuts.contains(&fault.kind))
-    }
-}
-
 /// Zero in half of the cases, and up to six times the usual value in a sixth.
 fn rate(random: &mut Random, usual: usize) -> usize {
     match random.below(6) {

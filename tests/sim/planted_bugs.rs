@@ -1,9 +1,13 @@
 //! Each planted bug is found within a bounded number of seeds; otherwise the
 //! simulator does not work.
 
-use userpool::app::planted_bugs::{PlantedBug, plant};
+use userpool::app::{
+    ReadMode,
+    planted_bugs::{PlantedBug, plant},
+};
 
 use crate::{
+    forks,
     plan::Case,
     shrink::shrink,
     simulation::{Tampering, simulate},
@@ -79,8 +83,29 @@ fn an_event_that_a_watch_skips_is_found() {
 }
 
 #[test]
+fn an_unknown_outcome_taken_for_a_failure_is_found() {
+    found(PlantedBug::UnknownAsNotAppended, 100);
+}
+
+#[test]
+fn a_read_with_the_answer_to_an_earlier_question_is_found() {
+    let violation = found(PlantedBug::EarlierQuestion, 300);
+    assert!(violation.starts_with("Unexplained"), "{violation}");
+}
+
+#[test]
+fn a_fork_that_is_not_noticed_is_found() {
+    plant(Some(PlantedBug::ForkIgnored));
+    let violation = (0..100).find_map(|seed| forks::simulate(seed).err());
+    plant(None);
+    let violation = violation.unwrap_or_else(|| unreachable!("it was not found"));
+    eprintln!("{violation}");
+    assert!(violation.contains("shows what the log does not have"), "{violation}");
+}
+
+#[test]
 fn a_read_from_a_stale_state_is_found() {
-    let tampering = Tampering { has_stale_reads: true };
+    let tampering = Tampering { reads: ReadMode::Local };
     let violation = found_in(None, tampering, (0..100).map(Case::draw));
     assert!(violation.starts_with("Unexplained"), "{violation}");
 }

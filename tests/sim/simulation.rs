@@ -10,13 +10,13 @@ use std::{
 
 use prost::Message as _;
 use tokio::{
-    runtime::Builder,
+    runtime::{Builder, Runtime},
     task::{self, JoinSet},
     time::{Instant, sleep, sleep_until, timeout},
 };
 use userpool::{
-    app::{App, Domain, PoolPage},
-    event_log::{EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
+    app::{App, Domain, PoolPage, ReadMode},
+    event_log::{EventLog as _, Head, Position, ReadLimit, Record},
     proto::UserPoolEvent,
     telemetry::{metrics::Metrics, panic_message},
     user_pool::PoolFilter,
@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// How long clients may take, in virtual time: many times what they need.
-const CLIENTS_TIMEOUT: Duration = Duration::from_hours(1);
+pub(crate) const CLIENTS_TIMEOUT: Duration = Duration::from_hours(1);
 /// How long nodes and watchers may take to catch up after all faults have ended.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_mins(5);
 /// After this long, everything late has arrived.
@@ -44,8 +44,8 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// Changes of a simulation that break promises.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tampering {
-    /// Whether nodes answer reads from a state that may be behind.
-    pub(crate) has_stale_reads: bool,
+    /// What reads promise: with [`ReadMode::Local`], less than what is checked.
+    pub(crate) reads: ReadMode,
 }
 
 /// The result of a simulation, or of several.
@@ -86,18 +86,25 @@ pub(crate) fn simulate(case: &Case, tampering: Tampering) -> Result<Report, Box<
     let mut random = Random::from_seed(case.seed);
     // The stream that plans are drawn from.
     random.fork();
-    let mut builder = Builder::new_current_thread();
-    builder.enable_time().start_paused(true);
-    #[cfg(tokio_unstable)]
-    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&case.seed.to_le_bytes()));
-    let runtime = builder.build().expect("a runtime");
+    let runtime = runtime(case.seed);
     let run = AssertUnwindSafe(|| runtime.block_on(run(case.plan.clone(), random, tampering)));
     let ended = catch_unwind(run).unwrap_or_else(|panic| Err(panic_message(&*panic)));
     ended.map_err(|violation| Box::new(Failure { case: case.clone(), violation }))
 }
 
+/// A runtime in virtual time that draws from the seed.
+pub(crate) fn runtime(seed: u64) -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().start_paused(true);
+    #[cfg(tokio_unstable)]
+    builder.rng_seed(tokio::runtime::RngSeed::from_bytes(&seed.to_le_bytes()));
+    #[cfg(not(tokio_unstable))]
+    let _ = seed;
+    builder.build().expect("a runtime")
+}
+
 async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Report, String> {
-    let world = World::new(plan, &mut random, tampering.has_stale_reads);
+    let world = World::new(plan, &mut random, tampering.reads);
     let plan = &world.plan;
     for node in 0..plan.nodes {
         node::start(&world, node).await;
@@ -149,7 +156,7 @@ fn check_violation(world: &World) -> Result<(), String> {
 }
 
 /// Waits for all of them; a panic in one is a failure of the simulation.
-async fn join(tasks: &mut JoinSet<()>) -> Result<(), String> {
+pub(crate) async fn join(tasks: &mut JoinSet<()>) -> Result<(), String> {
     while let Some(ended) = tasks.join_next().await {
         ended.map_err(|error| match error.try_into_panic() {
             Ok(panic) => panic_message(&*panic),
@@ -160,7 +167,7 @@ async fn join(tasks: &mut JoinSet<()>) -> Result<(), String> {
 }
 
 /// Starts and ends every fault at its time, and ends all of them afterwards.
-async fn bring_faults(world: Arc<World>) {
+pub(crate) async fn bring_faults(world: Arc<World>) {
     let began = Instant::now();
     let mut faults = JoinSet::new();
     for fault in world.plan.faults.clone() {
@@ -199,24 +206,29 @@ async fn bring_fault(world: Arc<World>, fault: Fault) {
 /// Every node reaches the end of the log and shows the state of a new projection of
 /// it.
 async fn check_nodes(world: &Arc<World>) -> Result<(), String> {
-    let end = world.head();
-    let log = Arc::<MemoryLog>::clone(&world.log);
-    let source = Arc::new(SimulatedSource { world: Arc::clone(world), node: 0 });
-    let settings = node::settings(&Metrics::new(&[]));
-    let fresh = App::start_in_memory(log, source, settings).await;
-    let fresh = fresh.map_err(|error| error.to_string())?;
     for (number, node) in world.nodes.iter().enumerate() {
         let app = node.serving().ok_or_else(|| format!("node {number} does not serve"))?.app;
-        let reached = timeout(CATCH_UP_TIMEOUT, async {
-            while head(&app) != end {
-                sleep(Duration::from_millis(10)).await;
-            }
-        });
-        let found = reached.await;
-        found.map_err(|_| format!("node {number} is at {}, not at {end}", head(&app)))?;
-        if content(&app).await != content(&fresh).await {
-            return Err(format!("the read model of node {number} is not that of the log"));
+        check_node(world, number, &app).await?;
+    }
+    Ok(())
+}
+
+/// The node reaches the end of the log and shows the state of a new projection of it.
+pub(crate) async fn check_node(world: &Arc<World>, number: usize, app: &App) -> Result<(), String> {
+    let end = world.head();
+    let source = Arc::new(SimulatedSource { world: Arc::clone(world), node: 0 });
+    let settings = node::settings(&Metrics::new(&[]));
+    let fresh = App::start_in_memory(world.log(), source, settings).await;
+    let fresh = fresh.map_err(|error| error.to_string())?;
+    let reached = timeout(CATCH_UP_TIMEOUT, async {
+        while head(app) != end {
+            sleep(Duration::from_millis(10)).await;
         }
+    });
+    let found = reached.await;
+    found.map_err(|_| format!("node {number} is at {}, not at {end}", head(app)))?;
+    if content(app).await != content(&fresh).await {
+        return Err(format!("the read model of node {number} is not that of the log"));
     }
     Ok(())
 }
@@ -251,6 +263,6 @@ impl World {
     /// All records.
     async fn records(&self) -> Vec<Record> {
         let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
-        self.log.read(Position::START, all).await.expect("a log in memory")
+        self.log().read(Position::START, all).await.expect("a log in memory")
     }
 }

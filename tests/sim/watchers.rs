@@ -85,7 +85,7 @@ impl Watcher {
             return;
         }
         let after = Position(u64::try_from(before).expect("a position"));
-        let recorded = self.world.log.read(after, ReadLimit { records: 1, bytes: 0 }).await;
+        let recorded = self.world.log().read(after, ReadLimit { records: 1, bytes: 0 }).await;
         let recorded = recorded.expect("a log in memory");
         if recorded.first().is_none_or(|record| record.hash.0.to_vec() != event.hash) {
             self.world.violate(format!("watcher {number}: another event {}", event.position));

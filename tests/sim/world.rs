@@ -19,6 +19,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use userpool::{
+    app::{ReadMode, ReadSettings},
     audit::checkpoint::Signer,
     event_log::{AppendError, EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
     proto::UserPoolEvent,
@@ -43,13 +44,13 @@ static SIGNER: LazyLock<Arc<Signer>> = LazyLock::new(|| {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) plan: Plan,
-    /// The log that every node appends to and reads.
-    pub(crate) log: Arc<MemoryLog>,
+    /// The log that every node appends to and reads; another one after it has lost its end.
+    log: Mutex<Arc<MemoryLog>>,
     pub(crate) nodes: Vec<Node>,
     /// The number of current outages of the log.
     pub(crate) outages: AtomicUsize,
-    /// Whether reads may be served from a stale node: a planted bug.
-    pub(crate) has_stale_reads: bool,
+    /// What reads promise.
+    pub(crate) reads: ReadSettings,
     pub(crate) network: Chance,
     pub(crate) disk: Chance,
     pub(crate) identifiers: Chance,
@@ -96,7 +97,7 @@ impl Chance {
 }
 
 impl World {
-    pub(crate) fn new(plan: Plan, random: &mut Random, has_stale_reads: bool) -> Arc<Self> {
+    pub(crate) fn new(plan: Plan, random: &mut Random, mode: ReadMode) -> Arc<Self> {
         let is_healed = Arc::new(AtomicBool::new(false));
         let mut chance =
             || Chance { random: Mutex::new(random.fork()), is_healed: Arc::clone(&is_healed) };
@@ -104,9 +105,9 @@ impl World {
         Arc::new(Self {
             nodes: (0..plan.nodes).map(|_| Node::default()).collect(),
             plan,
-            log: Arc::default(),
+            log: Mutex::default(),
             outages: AtomicUsize::new(0),
-            has_stale_reads,
+            reads: ReadSettings { mode, ..ReadSettings::default() },
             network,
             disk,
             identifiers,
@@ -160,9 +161,31 @@ impl World {
         lock(&self.violation).clone()
     }
 
+    /// The log that every node appends to and reads.
+    pub(crate) fn log(&self) -> Arc<MemoryLog> {
+        Arc::clone(&lock(&self.log))
+    }
+
     /// The end of the log.
     pub(crate) fn head(&self) -> Head {
-        *self.log.head().borrow()
+        *self.log().head().borrow()
+    }
+
+    /// Takes the last records away, as a restored backup does.
+    pub(crate) async fn lose_end(&self, records: usize) {
+        let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
+        let kept = self.log().read(Position::START, all).await.expect("a log in memory");
+        let kept = kept.into_iter().rev().skip(records).map(|record| record.body);
+        let mut bodies: Vec<_> = kept.collect();
+        bodies.reverse();
+        let restored = MemoryLog::default();
+        for body in bodies {
+            let head = *restored.head().borrow();
+            restored.append(head, vec![body]).await.expect("appended");
+        }
+        let end = restored.head().borrow().position.to_int();
+        lock(&self.request_ids).retain(|_, position| *position <= end);
+        *lock(&self.log) = Arc::new(restored);
     }
 
     /// Ends every fault for good.
@@ -203,11 +226,11 @@ impl World {
         bodies: Vec<Bytes>,
     ) -> Result<Vec<Record>, AppendError> {
         let first = bodies.first().cloned().unwrap_or_default();
-        let landed = self.log.append(expected, bodies).await;
+        let landed = self.log().append(expected, bodies).await;
         let Ok(records) = &landed else {
             self.trace(Step::Conflict, node, expected.position.0);
             let limit = ReadLimit { records: 1, bytes: 0 };
-            let there = self.log.read(expected.position, limit).await.expect("a log in memory");
+            let there = self.log().read(expected.position, limit).await.expect("a log in memory");
             let is_own = there.first().is_some_and(|record| record.body == first);
             self.meet(if is_own { Situation::ConflictWithItself } else { Situation::Conflict });
             return landed;

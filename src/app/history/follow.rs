@@ -73,14 +73,16 @@ impl History {
         let WatchQuery { filter, after, after_hash, log_id, .. } = watch;
         let WatchQuery { checkpoint_interval: interval, include_records, summaries, .. } = watch;
         if let Some(expected) = log_id {
-            self.check_log(expected)?;
+            self.check_log(expected).await?;
+        }
+        if let Some(after) = after {
+            self.wait_to_watch(after).await?;
         }
         let head = self.head();
         if let Some(id) = &filter.user_pool_id {
             EventSequence::stream(self, id, head.position)?;
         }
         let position = after.unwrap_or(head.position);
-        self.check_visible(position)?;
         let found = self.hash_at(position, head).await?;
         if let Some(expected) = after_hash
             && expected != found

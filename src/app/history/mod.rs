@@ -12,8 +12,9 @@ mod recent;
 mod replay;
 mod sequence;
 mod summary;
+mod wait;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 
@@ -24,7 +25,7 @@ use crate::{
     user_pool::UserPoolId,
 };
 
-use super::{LoadError, ReadModel, ReadModelError};
+use super::{LoadError, ReadModel, ReadModelError, shared_log::SharedLog};
 
 pub(super) use self::recent::Recent;
 pub use self::{
@@ -47,6 +48,8 @@ pub struct History {
     visible: watch::Receiver<Head>,
     /// Whether the server is stopping.
     draining: watch::Receiver<bool>,
+    /// `None` if this server has the log for itself.
+    shared: Option<SharedLog>,
     watchers: Watchers,
     /// Verifications take turns, because each remembers every user pool.
     verifying: Arc<Semaphore>,
@@ -119,6 +122,36 @@ pub enum HistoryError {
         /// The hash in this log.
         found: Hash,
     },
+    /// This server does not show a position that the log has.
+    #[error(
+        "this server does not show position {position} yet, but position {current}: it has not \
+         read that far; try again, or call another server"
+    )]
+    Behind {
+        /// The position that the read must show.
+        position: Position,
+        /// The last one that is shown.
+        current: Position,
+    },
+    /// The log does not say where it ends.
+    #[error(
+        "this server cannot reach its log, so it may not show every change; try again, or call \
+         another server"
+    )]
+    Unreachable,
+    /// The log was not heard of for too long.
+    #[error(
+        "this server has not heard of its log for {}, which is longer than --max-staleness {}; \
+         try again, or call another server",
+        humantime::format_duration(Duration::from_secs(silence.as_secs())),
+        humantime::format_duration(*max)
+    )]
+    Stale {
+        /// The time since then.
+        silence: Duration,
+        /// The longest that is allowed.
+        max: Duration,
+    },
     /// Stored data cannot be read.
     #[error(transparent)]
     Unreadable(#[from] LoadError),
@@ -131,10 +164,16 @@ impl History {
         recent: Arc<Recent>,
         visible: watch::Receiver<Head>,
         draining: watch::Receiver<bool>,
+        shared: Option<SharedLog>,
         watchers: Watchers,
     ) -> Self {
         let verifying = Arc::new(Semaphore::new(1));
-        Self { log, read_model, recent, visible, draining, watchers, verifying }
+        Self { log, read_model, recent, visible, draining, shared, watchers, verifying }
+    }
+
+    /// The log, if servers share it.
+    pub(super) const fn shared(&self) -> Option<&SharedLog> {
+        self.shared.as_ref()
     }
 
     /// The last visible event. It is taken from the read model, so that reads and the
@@ -156,24 +195,14 @@ impl History {
         self.read_model.log_id()
     }
 
-    /// Checks that the event at a position is visible.
-    ///
-    /// # Errors
-    /// [`HistoryError::BeyondEnd`] if it is not.
-    pub fn check_visible(&self, position: Position) -> Result<(), HistoryError> {
-        let current = self.head().position;
-        if position <= current {
-            return Ok(());
-        }
-        let (requested, current) = (position.to_string(), current.to_string());
-        Err(HistoryError::BeyondEnd { what: "position", requested, current })
-    }
-
     /// Checks that the log has this ID.
     ///
     /// # Errors
     /// [`HistoryError::WrongLogId`] if it has another one.
-    pub fn check_log(&self, expected: LogId) -> Result<(), HistoryError> {
+    pub async fn check_log(&self, expected: LogId) -> Result<(), HistoryError> {
+        if self.log_id().is_none() {
+            self.wait_if_exists(Position::START.next()).await?;
+        }
         match self.log_id() {
             Some(found) if found == expected => Ok(()),
             found => Err(HistoryError::WrongLogId { expected, found }),
@@ -210,6 +239,8 @@ impl History {
     /// # Errors
     /// The log cannot be read. Damage is a result, not an error.
     pub async fn verify(&self, trusted: Option<Head>) -> Result<Verification, HistoryError> {
+        // A log that ends before the trusted head is a result.
+        self.wait_if_exists(trusted.unwrap_or_default().position).await?;
         let end = self.head().position;
         // The semaphore is never closed.
         let _turn = self.verifying.acquire().await;

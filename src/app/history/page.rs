@@ -65,12 +65,14 @@ impl History {
         query: &EventQuery,
         start: Option<u64>,
     ) -> Result<EventPage, HistoryError> {
-        let head = self.head().position;
-        let sequence = match &query.filter.user_pool_id {
-            Some(id) => EventSequence::stream(self, id, head)?,
-            None => EventSequence::log(self, head),
+        let mut head = self.head().position;
+        let mut sequence = EventSequence::of(self, query, head)?;
+        // The page before may be from a server that shows more.
+        if start.is_some_and(|place| place > sequence.length()) {
+            self.wait_for_end().await?;
+            head = self.head().position;
+            sequence = EventSequence::of(self, query, head)?;
         }
-        .with_records(query.include_records);
         let mut page = EventPage { head, ..EventPage::default() };
         let mut bytes = 0_usize;
         let mut scanned = 0_u64;
@@ -109,6 +111,17 @@ impl History {
             }
         }
         Ok(page)
+    }
+}
+
+impl<'a> EventSequence<'a> {
+    /// The events that a query selects from, up to `head`.
+    fn of(history: &'a History, query: &EventQuery, head: Position) -> Result<Self, HistoryError> {
+        let sequence = match &query.filter.user_pool_id {
+            Some(id) => Self::stream(history, id, head)?,
+            None => Self::log(history, head),
+        };
+        Ok(sequence.with_records(query.include_records))
     }
 }
 

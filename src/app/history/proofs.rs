@@ -117,11 +117,21 @@ impl History {
         &self,
         query: &InclusionQuery,
     ) -> Result<InclusionProof, HistoryError> {
+        match self.prove_visible(query).await {
+            Ok(proof) => Ok(proof),
+            Err(error) => {
+                self.wait_beyond(error).await?;
+                self.prove_visible(query).await
+            }
+        }
+    }
+
+    async fn prove_visible(&self, query: &InclusionQuery) -> Result<InclusionProof, HistoryError> {
         let position = match &query.event {
             EventPlace::Position(position) => *position,
             EventPlace::Revision(id, revision) => self.position_of(id, *revision)?,
         };
-        self.check_visible(position)?;
+        self.wait_for(position).await?;
         let (index, tree, hashes, newest) = {
             let all = self.read_model.tree();
             let size = checked_size(query.size, all.size())?;
@@ -145,7 +155,20 @@ impl History {
     ///
     /// # Errors
     /// See [`HistoryError`].
-    pub fn prove_consistency(
+    pub async fn prove_consistency(
+        &self,
+        query: ConsistencyQuery,
+    ) -> Result<ConsistencyProof, HistoryError> {
+        match self.prove_visible_sizes(query) {
+            Ok(proof) => Ok(proof),
+            Err(error) => {
+                self.wait_beyond(error).await?;
+                self.prove_visible_sizes(query)
+            }
+        }
+    }
+
+    fn prove_visible_sizes(
         &self,
         query: ConsistencyQuery,
     ) -> Result<ConsistencyProof, HistoryError> {

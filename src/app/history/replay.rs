@@ -53,6 +53,20 @@ impl History {
         replay: &ReplayQuery,
         now: DateTime<Utc>,
     ) -> Result<ReplayResult, HistoryError> {
+        match self.replay_visible(replay, now).await {
+            Ok(replayed) => Ok(replayed),
+            Err(error) => {
+                self.wait_beyond(error).await?;
+                self.replay_visible(replay, now).await
+            }
+        }
+    }
+
+    async fn replay_visible(
+        &self,
+        replay: &ReplayQuery,
+        now: DateTime<Utc>,
+    ) -> Result<ReplayResult, HistoryError> {
         let ReplayQuery { user_pool_id, as_of } = replay;
         let head = self.head().position;
         let sequence = EventSequence::stream(self, user_pool_id, head)?;

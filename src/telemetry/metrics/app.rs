@@ -43,6 +43,26 @@ impl LabelValue for CommandOutcome {
     }
 }
 
+/// What was found out about a batch whose append got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResolvedOutcome {
+    /// The log has it.
+    Appended,
+    /// The log does not have it, and its commands were decided again.
+    NotAppended,
+}
+
+impl LabelValue for ResolvedOutcome {
+    const ALL: &'static [Self] = &[Self::Appended, Self::NotAppended];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Appended => "appended",
+            Self::NotAppended => "not_appended",
+        }
+    }
+}
+
 /// Why the read model was built from the beginning of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RebuildReason {
@@ -88,6 +108,16 @@ pub struct AppMetrics {
     checkpoint: Gauge,
     /// `userpool_read_model_lag_events`
     lag: Gauge,
+    /// `userpool_read_model_lag_seconds`
+    lag_time: Gauge<f64, AtomicU64>,
+    /// `userpool_log_silence_seconds`
+    log_silence: Gauge<f64, AtomicU64>,
+    /// `userpool_log_conflicts_total`
+    log_conflicts: Counter,
+    /// `userpool_log_unknown_outcomes_total`
+    unknown_outcomes: LabeledCounters<ResolvedOutcome>,
+    /// `userpool_log_unresolved_outcomes`
+    unresolved_outcomes: Gauge,
     /// `userpool_read_model_built_ratio`
     built: Gauge<f64, AtomicU64>,
     /// `userpool_read_model_apply_seconds`
@@ -121,6 +151,11 @@ impl AppMetrics {
             head: Gauge::default(),
             checkpoint: Gauge::default(),
             lag: Gauge::default(),
+            lag_time: Gauge::default(),
+            log_silence: Gauge::default(),
+            log_conflicts: Counter::default(),
+            unknown_outcomes: LabeledCounters::new("resolved"),
+            unresolved_outcomes: Gauge::default(),
             built: Gauge::default(),
             apply: duration_histogram(),
             bytes: Gauge::default(),
@@ -153,6 +188,29 @@ impl AppMetrics {
         set(&self.lag, head.saturating_sub(included));
         self.built.set(ratio(included, head));
         self.watchers.measure(head);
+    }
+
+    /// Sets how long an event of a log that servers share has not been visible, and how long that
+    /// log has not answered.
+    pub fn set_log_contact(&self, lag: Duration, silence: Duration) {
+        self.lag_time.set(lag.as_secs_f64());
+        self.log_silence.set(silence.as_secs_f64());
+    }
+
+    /// Counts a batch before which another server appended.
+    pub fn count_log_conflict(&self) {
+        self.log_conflicts.inc();
+    }
+
+    /// Notes a batch whose append got no answer.
+    pub fn begin_unknown_outcome(&self) {
+        self.unresolved_outcomes.inc();
+    }
+
+    /// Counts such a batch, once it is found out.
+    pub fn end_unknown_outcome(&self, resolved: ResolvedOutcome) {
+        self.unresolved_outcomes.dec();
+        self.unknown_outcomes.increment(resolved);
     }
 
     /// Sets the length and the capacity of the writer's queue.
@@ -200,6 +258,16 @@ impl AppMetrics {
         registrar.gauge("userpool_read_model_checkpoint_position", help, &self.checkpoint);
         let help = "Events in the log that the read model does not include yet";
         registrar.gauge("userpool_read_model_lag_events", help, &self.lag);
+        let help = "How long an event of a log that servers share has not been in the read model";
+        registrar.seconds("userpool_read_model_lag", help, &self.lag_time);
+        let help = "How long a log that servers share has not said its end";
+        registrar.seconds("userpool_log_silence", help, &self.log_silence);
+        let help = "Batches that were decided again because another server appended first";
+        registrar.0.register("userpool_log_conflicts", help, self.log_conflicts.clone());
+        let help = "Batches whose append got no answer, by what was found out: appended, or not";
+        registrar.counters("userpool_log_unknown_outcomes", help, &self.unknown_outcomes.family);
+        let help = "Batches whose append got no answer and was not found out yet";
+        registrar.gauge("userpool_log_unresolved_outcomes", help, &self.unresolved_outcomes);
         let help = "Share of the log that the read model includes; below 1 while it is being built";
         registrar.ratio("userpool_read_model_built", help, &self.built);
         let help = "Time to apply a batch of events to the read model";

@@ -25,7 +25,7 @@ use std::{
 use prometheus_client::{encoding::text, metrics::info::Info, registry::Registry};
 
 pub use self::{
-    app::{AppMetrics, CommandOutcome, RebuildReason},
+    app::{AppMetrics, CommandOutcome, RebuildReason, ResolvedOutcome},
     aws::AwsMetrics,
     checkpoints::{CheckpointMetrics, CosignatureOutcome},
     credentials::{CertificateValidity, CredentialMetrics},

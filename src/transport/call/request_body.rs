@@ -122,7 +122,7 @@ pub(crate) async fn interruption(
         biased;
         () = timeout => Interruption::Timeout,
         // An error means that the server was dropped, so it has stopped.
-        _ = phase.wait_for(|phase| *phase == Phase::Stopping) => Interruption::Stopping,
+        _ = phase.wait_for(|phase| phase.is_last()) => Interruption::Stopping,
     }
 }
 

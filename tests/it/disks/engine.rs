@@ -102,7 +102,7 @@ async fn damage_is_reported_by_position_and_serving_continues() {
 
     log.set(Some(Fault::Read));
     let gone = client.create_user_pool(with_id(2)).await.expect_err("unreadable");
-    assert_eq!(gone.code(), Code::Internal, "{gone}");
+    assert_eq!((gone.code(), reason(&gone)), (Code::Unavailable, "LOG_UNREACHABLE".into()));
     assert!(!gone.message().contains("the disk is gone"), "{gone}");
 
     // The disk had failed, and the history is intact.

@@ -73,6 +73,11 @@ impl EventLog for FaultyLog {
         self.inner.head()
     }
 
+    /// The server has it for itself, as a log on its disk.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         let failed = || AppendError::Unknown("the disk is gone".into());
         match self.fault() {

@@ -60,11 +60,14 @@ async fn recorded_times_do_not_go_back_with_the_clock() {
             limits: Limits::default(),
             cache: app::CACHE,
             clock: ClockSettings::default(),
+            reads: app::ReadSettings::default(),
             metrics: AppMetrics::default(),
             tracer: Tracer::default(),
         };
         let shared = Arc::clone(&log);
-        let app = App::start(shared, directory.path(), Arc::new(source), settings).await;
+        let app =
+            App::start(shared, &directory.path().join("read_model"), Arc::new(source), settings)
+                .await;
         let app = app.expect("started");
         for position in first..first + 3 {
             let checked = CheckedCommand::create_user_pool(named("people"), app.limits());
@@ -124,6 +127,7 @@ async fn start(
         limits: Limits::default(),
         cache: app::CACHE,
         clock: ClockSettings { refuses_jumps, ..ClockSettings::default() },
+        reads: app::ReadSettings::default(),
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     };

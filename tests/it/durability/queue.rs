@@ -64,6 +64,11 @@ impl EventLog for HeldLog {
         self.inner.head()
     }
 
+    /// The server has it for itself, as a log on its disk.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
         self.batches.lock().expect("no panic").push(bodies.len());
         self.taken_up.add_permits(1);
@@ -145,12 +150,15 @@ async fn a_cancelled_command_in_the_queue_is_not_carried_out() {
         limits: Limits::default(),
         cache: app::CACHE,
         clock: app::ClockSettings::default(),
+        reads: app::ReadSettings::default(),
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     };
     let source = Arc::new(FixedSource::default());
     let held = Arc::<HeldLog>::clone(&log);
-    let app = App::start(held, directory.path(), source, settings).await.expect("started");
+    let app = App::start(held, &directory.path().join("read_model"), source, settings)
+        .await
+        .expect("started");
 
     let mut first = Box::pin(execute(&app, "first"));
     assert!(is_waiting(first.as_mut()).await);

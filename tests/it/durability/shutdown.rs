@@ -14,9 +14,9 @@ use super::queue::HeldLog;
 use crate::support::{TestServer, named};
 
 /// A health watch for the whole server.
-pub(super) struct Health(Streaming<HealthCheckResponse>);
+pub(crate) struct Health(Streaming<HealthCheckResponse>);
 
-pub(super) async fn watch_health(server: &TestServer) -> Health {
+pub(crate) async fn watch_health(server: &TestServer) -> Health {
     let mut client = HealthClient::new(server.channel().await);
     let request = HealthCheckRequest { service: String::new() };
     Health(client.watch(request).await.expect("watched").into_inner())
@@ -24,7 +24,7 @@ pub(super) async fn watch_health(server: &TestServer) -> Health {
 
 impl Health {
     /// The next status; `None` if the stream has ended normally.
-    pub(super) async fn next(&mut self) -> Option<ServingStatus> {
+    pub(crate) async fn next(&mut self) -> Option<ServingStatus> {
         // The timeout is there so that a stream that never ends fails the test.
         let message = timeout(Duration::from_mins(1), self.0.message()).await;
         let message = message.expect("an end").expect("not cut off");

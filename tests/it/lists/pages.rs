@@ -184,12 +184,15 @@ async fn user_pools_are_listed_in_the_order_of_creation() {
         limits,
         cache: app::CACHE,
         clock: app::ClockSettings::default(),
+        reads: app::ReadSettings::default(),
         metrics: AppMetrics::default(),
         tracer: Tracer::default(),
     };
     let source = Arc::new(CountdownSource(AtomicU64::new(1000)));
     let log = Arc::new(MemoryLog::default());
-    let app = App::start(log, directory.path(), source, settings).await.expect("started");
+    let app = App::start(log, &directory.path().join("read_model"), source, settings)
+        .await
+        .expect("started");
     let mut created = Vec::new();
     for name in ["one", "two", "three"] {
         let checked = CheckedCommand::create_user_pool(named(name), &limits).expect("legal");
