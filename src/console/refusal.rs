@@ -6,7 +6,12 @@ use axum::{
 };
 use maud::{Markup, html};
 
-use super::{answer, guard::Violation, layout, text::printable};
+use super::{
+    answer,
+    guard::Violation,
+    layout,
+    url::{Query, Route},
+};
 
 /// Refuses a request that a browser of the user would not send.
 pub(super) fn of_request(violation: Violation) -> Response {
@@ -52,7 +57,10 @@ pub(super) fn of_link() -> Response {
 
 /// Refuses a browser that has not opened the link.
 pub(super) fn of_stranger(uri: &Uri) -> Response {
-    let address = uri.path_and_query().map_or("/", |address| address.as_str());
+    // Only a page of the console: a path such as //example.com would lead to another site.
+    let page = Route::parse(uri.path()).map(|(route, _)| route);
+    let query = Query::parse(uri.query().unwrap_or_default());
+    let address = page.map_or_else(|| Route::Home.path(), |page| page.with(&query));
     show(
         StatusCode::FORBIDDEN,
         "Open the link first",
@@ -60,7 +68,7 @@ pub(super) fn of_stranger(uri: &Uri) -> Response {
             p."note warn" { "This console is for the one who started it: open the link that "
                 code { "userpool console" } " printed." }
             p { "If this browser has opened it, another site led you here, and the browser did not \
-                 say who you are. " a href=(printable(address)) { "Open the page again" } "." }
+                 say who you are. " a href=(address) { "Open the page again" } "." }
             (start_again())
         },
     )

@@ -94,7 +94,7 @@ impl EventLog for SimulatedLog {
             // No connection: the append was never sent.
             return Err(AppendError::NotAppended("no connection".into()));
         }
-        self.world.send(expected, &bodies);
+        let times = self.world.send(expected, &bodies);
         if self.is_cut() || disk.fails(plan.rates.lost_appends) {
             self.world.meet(Situation::LostAppend);
             return Err(self.give_up().await);
@@ -107,7 +107,7 @@ impl EventLog for SimulatedLog {
         // The log is on another machine: a sent append arrives even if the node dies.
         let landing = task::spawn(async move {
             sleep(delay).await;
-            let landed = world.land(node, expected, bodies).await;
+            let landed = world.land(node, times, expected, bodies).await;
             if landed.is_ok() && is_silent {
                 let late = if is_late { Situation::LateAppend } else { Situation::SilentAppend };
                 world.meet(late);

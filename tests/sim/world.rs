@@ -209,19 +209,21 @@ impl World {
         !self.is_healed() && self.nodes[node].client_partitions.load(Ordering::Relaxed) > 0
     }
 
-    /// A node sends an append.
-    pub(crate) fn send(&self, expected: Head, bodies: &[Bytes]) {
+    /// A node sends an append. Returns how often it has sent this one.
+    pub(crate) fn send(&self, expected: Head, bodies: &[Bytes]) -> usize {
         let batch = (expected.position, bodies.first().cloned().unwrap_or_default());
         let times = *lock(&self.sent).entry(batch).and_modify(|times| *times += 1).or_insert(1);
         if times > 1 {
             self.meet(Situation::AppendedAgain);
         }
+        times
     }
 
-    /// An append arrives at the log.
+    /// An append arrives at the log, which was sent for the `times`th time.
     pub(crate) async fn land(
         &self,
         node: usize,
+        times: usize,
         expected: Head,
         bodies: Vec<Bytes>,
     ) -> Result<Vec<Record>, AppendError> {
@@ -235,7 +237,7 @@ impl World {
             self.meet(if is_own { Situation::ConflictWithItself } else { Situation::Conflict });
             return landed;
         };
-        if lock(&self.sent).get(&(expected.position, first)).is_some_and(|times| *times > 1) {
+        if times > 1 {
             self.meet(Situation::WrittenByRetry);
         }
         for record in records {

@@ -15,13 +15,16 @@ use crate::{
         visit::Visit,
     },
     proto::{
-        self, DeletedUserPools, ListUserPoolsRequest, ListUserPoolsResponse, UserPoolDescription,
+        self, DeletedUserPools, DescribeUserPoolDomainRequest, ListUserPoolEventsResponse,
+        ListUserPoolsRequest, ListUserPoolsResponse, UserPoolDescription, UserPoolEvent,
         UserPoolEventFilter, UserPoolFilter,
     },
 };
 
 /// How many user pools with the name are listed.
 const MAX_MATCHES: i32 = 50;
+/// How many pages of events are searched for one with an ID.
+const MAX_PAGES: usize = 20;
 
 pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
     let Some(text) = visit.query.get("q") else {
@@ -31,6 +34,9 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
         return Ok(Answer::Elsewhere(route));
     }
     let list = named(visit, text).await?;
+    if list.user_pools.is_empty() && was_maybe_domain(visit, text).await? {
+        return Ok(Answer::Elsewhere(Route::Domain(text.to_owned()).path()));
+    }
     if visit.wants_json {
         return Ok(Answer::Json(proto::to_json(&list)?));
     }
@@ -79,14 +85,33 @@ async fn find(visit: &Visit, text: &str) -> Result<Option<String>, Failure> {
             Err(status) => unless_absent(status)?,
         }
     }
-    // A domain that some user pool has, or had.
-    let trail =
-        UserPoolEventFilter { domain: Some(text.to_owned()), ..UserPoolEventFilter::default() };
-    match visit.calls.newest_events(trail, 1, "").await {
-        Ok(found) if found.events.is_empty() => Ok(None),
-        Ok(_) => Ok(Some(Route::Domain(text.to_owned()).path())),
+    let request = DescribeUserPoolDomainRequest {
+        domain: Some(text.to_owned()),
+        ..DescribeUserPoolDomainRequest::default()
+    };
+    match visit.calls.describe_user_pool_domain(request).await {
+        Ok(found) => {
+            let owner = found.domain_description.and_then(|domain| domain.user_pool_id);
+            Ok(owner.map(|_| Route::Domain(text.to_owned()).path()))
+        }
         Err(status) => unless_absent(status).map(|()| None),
     }
+}
+
+/// Whether a user pool had this domain, or may have had it: the newest events do not say. The
+/// page of the domain goes on with the events before them.
+async fn was_maybe_domain(visit: &Visit, text: &str) -> Result<bool, Failure> {
+    let of_domain =
+        UserPoolEventFilter { domain: Some(text.to_owned()), ..UserPoolEventFilter::default() };
+    match visit.calls.newest_events(of_domain, 1, "").await {
+        Ok(found) => Ok(has_or_goes_on(&found)),
+        Err(status) => unless_absent(status).map(|()| false),
+    }
+}
+
+/// Whether a page has an event, or may have some on the next page.
+fn has_or_goes_on(page: &ListUserPoolEventsResponse) -> bool {
+    !page.events.is_empty() || !page.next_page_token.is_empty()
 }
 
 /// Passes over an answer that says that there is no such thing, or that the text cannot be the
@@ -105,23 +130,51 @@ async fn of_request(visit: &Visit, id: &str) -> Result<Option<String>, Failure> 
         correlation_id: Some(id.to_owned()),
         ..UserPoolEventFilter::default()
     };
+    let mut unsure = None;
     for (name, filter) in [("request", by_request), ("correlation", by_correlation)] {
-        if !visit.calls.newest_events(filter, 1, "").await?.events.is_empty() {
+        let found = visit.calls.newest_events(filter, 1, "").await?;
+        if !found.events.is_empty() {
             return Ok(Some(of(name)));
         }
+        if has_or_goes_on(&found) {
+            unsure.get_or_insert(name);
+        }
     }
-    let Some((start_time, end_time)) = around(id) else { return Ok(None) };
-    let then = UserPoolEventFilter {
+    let event = match around(id) {
+        Some(times) => event_with_id(visit, id, times).await?,
+        None => None,
+    };
+    Ok(match event {
+        Some(event) => {
+            let at = Query::default().set("at", event.revision.to_string());
+            Some(Route::History(event.user_pool_id).with(&at))
+        }
+        // The page of the log goes on with the events before the newest.
+        None => unsure.map(of),
+    })
+}
+
+/// The event with this ID, among those that were recorded between two times.
+async fn event_with_id(
+    visit: &Visit,
+    id: &str,
+    (start_time, end_time): (Timestamp, Timestamp),
+) -> Result<Option<UserPoolEvent>, Failure> {
+    let filter = UserPoolEventFilter {
         start_time: Some(start_time),
         end_time: Some(end_time),
         ..UserPoolEventFilter::default()
     };
-    let events = visit.calls.newest_events(then, 1000, "").await?.events;
-    let event = events.into_iter().find(|event| event.event_id.eq_ignore_ascii_case(id));
-    Ok(event.map(|event| {
-        let at = Query::default().set("at", event.revision.to_string());
-        Route::History(event.user_pool_id).with(&at)
-    }))
+    let mut token = String::new();
+    for _ in 0..MAX_PAGES {
+        let page = visit.calls.newest_events(filter.clone(), 1000, &token).await?;
+        let found = page.events.into_iter().find(|event| event.event_id.eq_ignore_ascii_case(id));
+        if found.is_some() || page.next_page_token.is_empty() {
+            return Ok(found);
+        }
+        token = page.next_page_token;
+    }
+    Ok(None)
 }
 
 /// The times around that in an ID that was made from the clock (UUID, version 7).

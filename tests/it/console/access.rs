@@ -56,6 +56,24 @@ async fn without_the_cookie_nothing_of_the_server_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_links_only_to_pages_of_the_console() {
+    let server = TestServer::start().await;
+    let console = Console::of(&server).await;
+    let address = &console.address;
+    for (path, link) in [
+        ("//attacker.example/pools", "/"),
+        ("/\\\\attacker.example", "/"),
+        ("/nothing", "/"),
+        ("/pools?name=x", "/pools?name=x"),
+        ("/pools/%22%3e%3cb%3e", "/pools/%22%3E%3Cb%3E"),
+    ] {
+        let refused = send(address, &format!("GET {path} HTTP/1.1\r\nhost: {address}")).await;
+        assert_eq!(refused.status, 403, "{path}");
+        refused.has(&[&format!("href=\"{link}\">Open the page again")]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_of_other_sites_are_refused() {
     let server = TestServer::start().await;
     let console = Console::of(&server).await;
