@@ -24,6 +24,10 @@ use crate::app::LoadError;
 /// How much is read at a time, which bounds the memory of one watch.
 const CHUNK: ReadLimit = ReadLimit { records: 256, bytes: 64 * 1024 };
 
+/// The maximum number of events before those that are read at a time which are searched for
+/// old values. Each of many watches may read an event alone, so this must cost little.
+const MAX_SEARCHED: u64 = 512;
+
 /// A watch of the history. A slow one falls behind and catches up; it never misses an
 /// event, because the log itself is the queue.
 #[derive(Debug)]
@@ -192,7 +196,8 @@ impl Follow {
             matching.push((record.hash, matches));
             events.extend(matches.then_some(event));
         }
-        let mut summaries = self.history.summaries(events).await?.into_iter();
+        let summaries = self.history.summaries(events, MAX_SEARCHED).await?;
+        let mut summaries = summaries.into_iter();
         let read = matching.into_iter().map_while(|(hash, matches)| {
             if !matches {
                 return Some((hash, None));

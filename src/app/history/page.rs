@@ -14,6 +14,8 @@ use super::{EventQuery, History, HistoryError, sequence::EventSequence};
 /// The maximum bytes of events in a page, unless a single event is larger. gRPC clients
 /// refuse messages over 4 MiB.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
+/// The maximum number of events before a page that are searched for its old values.
+const MAX_SEARCHED: u64 = 10_000;
 /// The maximum number of events read for one page, so that a filter that matches few
 /// events does not read the whole log in one call.
 const MAX_SCANNED: u64 = 10_000;
@@ -52,7 +54,7 @@ impl History {
                 None => event.position,
             };
             let places: Vec<_> = page.events.iter().map(place).collect();
-            page.events = self.summaries(mem::take(&mut page.events)).await?;
+            page.events = self.summaries(mem::take(&mut page.events), MAX_SEARCHED).await?;
             // The next page begins with the first event that was left out.
             let left_out = places.get(page.events.len());
             page.next = left_out.and_then(|place| u64::try_from(*place).ok()).or(page.next);

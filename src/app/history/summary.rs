@@ -17,18 +17,17 @@ use super::{
     sequence::EventSequence,
 };
 
-/// The maximum number of events before those of a page that are searched for the states that
-/// the page begins with. Most states are in the event just before.
-const MAX_SEARCHED: u64 = 10_000;
-
 impl History {
     /// The summaries of the events of a page, without those at its end that would make it too
-    /// large or too expensive; but at least one, so that pages make progress.
+    /// large or too expensive; but at least one, so that pages make progress. At most
+    /// `max_searched` events before those of the page are searched for the states that it begins
+    /// with; most of these states are in the event just before.
     pub(super) async fn summaries(
         &self,
         events: Vec<UserPoolEvent>,
+        max_searched: u64,
     ) -> Result<Vec<UserPoolEvent>, HistoryError> {
-        let mut remaining_reads = MAX_SEARCHED;
+        let mut remaining_reads = max_searched;
         let mut first_unknown = None;
         let mut summaries = vec![UserPoolEvent::default(); events.len()];
         for (id, stream) in streams(events) {
