@@ -40,7 +40,7 @@ const MAX_HEADER_BYTES: u32 = 16 * 1024;
 
 /// How long a connection without calls may take to close while nothing is written. Some clients
 /// never close it.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often it is checked whether something was written.
 const CLOSE_INTERVAL: Duration = Duration::from_millis(100);
 
