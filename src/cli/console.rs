@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     app::Source,
-    console::{ConsoleSettings, LINK_TIMEOUT, LinkAccess, routes},
+    console::{ConsoleAccess, ConsoleSettings, LINK_TIMEOUT, LinkAccess, routes},
 };
 
 use super::{
@@ -71,8 +71,10 @@ impl ConsoleCommand {
         let connection = self.connection.to_options();
         let client = self.connection.connect().await?;
         let (link, session) = (secret()?, secret()?);
+        let access = LinkAccess::new(link.clone(), session, address.port());
         let settings = ConsoleSettings {
-            access: LinkAccess::new(link.clone(), session, address.port()),
+            access: ConsoleAccess::Link(access),
+            hosts: Vec::new(),
             clock: Arc::new(move || source.now()),
             connection,
         };

@@ -1,6 +1,6 @@
 //! `userpool serve`: the server, until a signal stops it.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
 
@@ -174,6 +174,27 @@ pub(super) struct ServeCommand {
     /// later are ignored in requests and left out of answers, and later operations are unknown.
     #[arg(long, env = "USERPOOL_AWS_API", value_name = "VERSION", default_value = "today")]
     aws_api: AwsApi,
+    /// Serve the web console, which reads and changes nothing, on this address: HOST:PORT or
+    /// unix:PATH. Whoever has the role reader can look: with a client certificate, which is asked for
+    /// but never required here, or with a bearer token that a proxy passes on. If omitted, it is not
+    /// served.
+    #[arg(
+        long,
+        env = "USERPOOL_CONSOLE_LISTEN",
+        value_name = "ENDPOINT",
+        value_parser = os_argument::endpoint()
+    )]
+    console_listen: Option<Endpoint>,
+    /// Answer requests for the console under these host names, separated by commas, and those of this
+    /// machine. Others are refused, because a web page could make its own name lead here.
+    #[arg(
+        long,
+        env = "USERPOOL_CONSOLE_HOSTS",
+        value_name = "HOSTS",
+        value_delimiter = ',',
+        value_parser = host
+    )]
+    console_hosts: Vec<String>,
     /// Send spans to the OpenTelemetry collector at http://HOST:PORT, with OTLP over gRPC. Requires
     /// a build with the feature otel. If omitted, no spans are sent.
     #[arg(long, env = "USERPOOL_OTLP_ENDPOINT", value_name = "URL")]
@@ -235,6 +256,9 @@ impl ServeCommand {
         if let Some(url) = server.aws_url() {
             print(&format!("userpool listening for AWS clients on {url}"))?;
         }
+        if let Some(url) = server.console_url() {
+            print(&format!("userpool console on {url}"))?;
+        }
         server.serve(stop).await?;
         Ok(Outcome::Success)
     }
@@ -269,6 +293,8 @@ impl ServeCommand {
             aws_credentials: self.aws_credentials.map(|file| AccessKeySettings { file }),
             aws_allow_origin: self.aws_allow_origin,
             aws_api: self.aws_api,
+            console_listen: self.console_listen,
+            console_hosts: self.console_hosts,
             otlp_endpoint: self.otlp_endpoint,
             capacity: Capacity {
                 reads: self.max_reads,
@@ -309,4 +335,12 @@ fn region(text: &str) -> Result<String, String> {
     let fits = (1..=45).contains(&text.len()) && text.bytes().all(legal);
     let expected = "expected 1 to 45 letters, digits and hyphens, such as us-east-1";
     if fits { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+}
+
+/// A host name or an address, without a port.
+fn host(text: &str) -> Result<String, String> {
+    let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    let is_host = (is_name && !text.is_empty()) || text.parse::<IpAddr>().is_ok();
+    let expected = "expected a host name or an address without a port, such as pools.example.org";
+    if is_host { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
 }

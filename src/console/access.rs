@@ -1,5 +1,6 @@
-//! Who may look: the browser that opened the link with the secret, once and in time. It gets a
-//! cookie for the requests after that, so no address that is kept has a secret.
+//! Who may look. A console of one user lets in the browser that opened the link with the secret,
+//! once and in time: it gets a cookie for the requests after that, so no address that is kept has a
+//! secret. A console of a server lets the server decide for each call.
 
 use std::{
     fmt,
@@ -15,6 +16,15 @@ pub const LINK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The path of the link, before the secret.
 const LINK_PATH: &str = "/in/";
+
+/// Who may look.
+#[derive(Debug)]
+pub enum ConsoleAccess {
+    /// The browser that opened the link. Calls have the credentials of the connection.
+    Link(LinkAccess),
+    /// Whoever the server lets read. Calls have the connection of the browser and its token.
+    Callers,
+}
 
 /// Lets in the browser that opens a link, and knows it by its cookie.
 pub struct LinkAccess {

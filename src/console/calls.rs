@@ -3,9 +3,13 @@
 use std::{error::Error, fmt, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use http::{Request, Response};
+use http::{
+    Extensions, HeaderMap, Request, Response,
+    header::{AUTHORIZATION, USER_AGENT},
+    request::Parts,
+};
 use tokio::time;
-use tonic::{Status, body::Body};
+use tonic::{Status, body::Body, metadata::MetadataMap};
 use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
 use crate::proto::{
@@ -36,6 +40,9 @@ struct GatewayError(#[source] BoxError);
 pub(super) struct Calls {
     pools: UserPoolServiceClient<Gateway>,
     history: UserPoolHistoryServiceClient<Gateway>,
+    /// What goes along with each call, so that the server knows who calls.
+    metadata: MetadataMap,
+    extensions: Extensions,
 }
 
 impl fmt::Debug for Calls {
@@ -53,7 +60,7 @@ macro_rules! calls {
         impl Calls {$($(
             pub(super) fn $method(&self, request: $request) -> Called<$response> {
                 let mut client = self.$client.clone();
-                let request = with_deadline(request);
+                let request = self.with_deadline(request);
                 in_time(async move {
                     client.$method(request).await.map(tonic::Response::into_inner)
                 })
@@ -93,7 +100,29 @@ impl Calls {
         Self {
             pools: UserPoolServiceClient::new(gateway.clone()),
             history: UserPoolHistoryServiceClient::new(gateway),
+            metadata: MetadataMap::new(),
+            extensions: Extensions::new(),
         }
+    }
+
+    /// The same calls with the connection, the token and the user agent of a browser.
+    pub(super) fn on_behalf_of(&self, browser: &Parts) -> Self {
+        let mut headers = HeaderMap::new();
+        for name in [AUTHORIZATION, USER_AGENT] {
+            for value in browser.headers.get_all(&name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        let (metadata, extensions) =
+            (MetadataMap::from_headers(headers), browser.extensions.clone());
+        Self { metadata, extensions, ..self.clone() }
+    }
+
+    fn with_deadline<Q>(&self, message: Q) -> tonic::Request<Q> {
+        let (metadata, extensions) = (self.metadata.clone(), self.extensions.clone());
+        let mut request = tonic::Request::from_parts(metadata, extensions, message);
+        request.set_timeout(CALL_TIMEOUT);
+        request
     }
 
     pub(super) fn pool(&self, id: &str) -> Called<DescribeUserPoolResponse> {
@@ -134,7 +163,7 @@ impl Calls {
             checkpoint_interval_seconds: 1,
             ..WatchUserPoolEventsRequest::default()
         };
-        let mut client = self.history.clone();
+        let (mut client, request) = (self.history.clone(), self.with_deadline(request));
         in_time(async move {
             let mut messages = client.watch_user_pool_events(request).await?.into_inner();
             Ok(match messages.message().await?.and_then(|message| message.content) {
@@ -143,12 +172,6 @@ impl Calls {
             })
         })
     }
-}
-
-fn with_deadline<Q>(message: Q) -> tonic::Request<Q> {
-    let mut request = tonic::Request::new(message);
-    request.set_timeout(CALL_TIMEOUT);
-    request
 }
 
 fn in_time<A>(call: impl Future<Output = Result<A, Status>> + Send + 'static) -> Called<A> {

@@ -152,8 +152,17 @@ impl Explanation {
         let pool = route.and_then(Route::pool);
         match (self.reason.as_str(), pool) {
             ("PERMISSION_DENIED" | "CREDENTIALS_MISSING", _) => html! {
-                p { "The server takes you for " b { (self.grantee()) } ". To let you read, its \
-                     operator adds this name to the setting " code { "readers" } "." }
+                @match self.grantee() {
+                    Some(name) => p {
+                        "The server takes you for " b { (name) } ". To let you read, its operator \
+                         adds this name to the setting " code { "readers" } "."
+                    },
+                    None => p {
+                        "The server does not know you: come with a certificate or a token that it \
+                         accepts. To let everyone read, its operator adds " b { "anonymous" }
+                        " to the setting " code { "readers" } "."
+                    },
+                }
             },
             ("BEYOND_END", Some(id)) => {
                 let latest = Query::default().set("at", of("current"));
@@ -189,17 +198,18 @@ impl Explanation {
         }
     }
 
-    /// The caller that was refused, as the settings of the server name it.
-    fn grantee(&self) -> String {
+    /// The caller that was refused, as the settings of the server name it; `None` if it is
+    /// anonymous.
+    fn grantee(&self) -> Option<String> {
         let of = |name: &str| self.metadata.get(name).map(String::as_str).unwrap_or_default();
         let kind = match of("actor_kind") {
             "CERTIFICATE" => "certificate",
             "TOKEN" => "token",
             "ACCESS_KEY" => "access-key",
             "LOCAL_PROCESS" => "local",
-            _ => return "anonymous".to_owned(),
+            _ => return None,
         };
-        format!("{kind}:{}", printable(of("actor_subject")))
+        Some(format!("{kind}:{}", printable(of("actor_subject"))))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Refuses requests that a browser of the user would not send: of another site, or to another
-//! name. A page on the internet can make a browser send requests to the machine it runs on.
+//! name. A page on the internet can make a browser send requests to the machine it runs on, and to
+//! every one that it can reach.
 
 use std::net::IpAddr;
 
@@ -8,7 +9,7 @@ use axum::http::{HeaderMap, Method, header::HOST, request::Parts};
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Violation {
-    /// The name in the address is not one of this machine.
+    /// The name in the address is neither one of this machine nor a configured one.
     Host,
     /// The method would change something.
     Method,
@@ -16,9 +17,9 @@ pub(super) enum Violation {
     CrossSite,
 }
 
-/// Checks a request, before anything is read.
-pub(super) fn check(request: &Parts) -> Result<(), Violation> {
-    if !is_local(&request.headers) {
+/// Checks a request, before anything is read. `hosts` are names besides those of this machine.
+pub(super) fn check(request: &Parts, hosts: &[String]) -> Result<(), Violation> {
+    if !is_known(request, hosts) {
         return Err(Violation::Host);
     }
     if request.method != Method::GET && request.method != Method::HEAD {
@@ -30,19 +31,21 @@ pub(super) fn check(request: &Parts) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Whether the host is a name or an address of this machine. Any port is allowed, because it
-/// may be forwarded from another machine. With another name, a page of that name could read
-/// the answers after it changed its address to this machine's.
-fn is_local(headers: &HeaderMap) -> bool {
-    let mut hosts = headers.get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+/// Whether the host is a name or an address of this machine, or a configured one. Any port is
+/// allowed, because it may be forwarded from another machine. With another name, a page of that
+/// name could read the answers after it changed its address to this machine's.
+fn is_known(request: &Parts, hosts: &[String]) -> bool {
+    let mut named = request.headers.get_all(HOST).iter();
+    let (Some(host), None) = (named.next(), named.next()) else { return false };
     let Ok(host) = host.to_str() else { return false };
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split_once(']').map_or(host, |(name, _)| name),
         None => host.split_once(':').map_or(host, |(name, _)| name),
     };
     let address: Result<IpAddr, _> = name.parse();
-    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.is_loopback())
+        || hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
 }
 
 /// Whether the browser says that another site sent the request, unless a person opens a page.
@@ -66,15 +69,25 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        check(&request.body(()).expect("a request").into_parts().0)
+        let hosts = ["console.example.org".to_owned(), "2001:db8::7".to_owned()];
+        check(&request.body(()).expect("a request").into_parts().0, &hosts)
     }
 
     #[test]
-    fn only_names_of_this_machine_are_answered() {
-        for host in ["127.0.0.1:4000", "localhost", "LOCALHOST:1", "[::1]:80", "127.9.9.9"] {
+    fn only_known_names_are_answered() {
+        let of_machine = ["127.0.0.1:4000", "localhost", "LOCALHOST:1", "[::1]:80", "127.9.9.9"];
+        let configured = ["console.example.org", "Console.Example.org:8443", "[2001:db8::7]:1"];
+        for host in of_machine.into_iter().chain(configured) {
             assert_eq!(checked("GET", &[("host", host)]), Ok(()), "{host}");
         }
-        for host in ["example.org", "127.0.0.1.example.org", "192.0.2.1:80", "[2001:db8::1]", ""] {
+        for host in [
+            "example.org",
+            "127.0.0.1.example.org",
+            "console.example.org.",
+            "192.0.2.1:80",
+            "[2001:db8::1]",
+            "",
+        ] {
             assert_eq!(checked("GET", &[("host", host)]), Err(Violation::Host), "{host}");
         }
         assert_eq!(checked("GET", &[]), Err(Violation::Host));

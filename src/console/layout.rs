@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use chrono::{DateTime, SecondsFormat, Utc};
 use maud::{DOCTYPE, Markup, html};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::proto::DescribeLogResponse;
 
@@ -111,9 +111,12 @@ fn bar(frame: &Frame<'_>, section: Section) -> Markup {
                             b { (shorten(&printable(&log.caller), MAX_CALLER)) } " reads"
                         }
                     }
-                    Err(_) => {
+                    Err(status) => {
                         span."dot bad" aria-hidden="true" {}
-                        span { "no answer" }
+                        span { (match status.code() {
+                            Code::PermissionDenied | Code::Unauthenticated => "not allowed to read",
+                            _ => "no answer",
+                        }) }
                     }
                 }
             }

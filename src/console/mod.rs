@@ -4,9 +4,10 @@
 //! as text.
 //!
 //! The path of a request: [`guard`] refuses what a browser of the user would not send, and
-//! [`LinkAccess`] lets in the browser that opened the link. [`url`] finds the page, [`pages`]
-//! calls the server and makes its content, and [`layout`] puts it into a document.
-//! [`headers`] then adds the headers that limit what the page may do.
+//! [`ConsoleAccess`] says who calls: the user of the console, if it is the browser that opened the
+//! link, or the browser itself. [`url`] finds the page, [`pages`] calls the server and makes its
+//! content, and [`layout`] puts it into a document. [`headers`] then adds the headers that limit
+//! what the page may do.
 
 mod access;
 mod actor;
@@ -50,7 +51,7 @@ use tower::Service;
 
 use crate::proto::DescribeLogRequest;
 
-pub use self::access::{LINK_TIMEOUT, LinkAccess};
+pub use self::access::{ConsoleAccess, LINK_TIMEOUT, LinkAccess};
 use self::{
     answer::{Answer, Page, Section},
     calls::Calls,
@@ -66,7 +67,9 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 /// What a console needs besides a server.
 pub struct ConsoleSettings {
     /// Who may look.
-    pub access: LinkAccess,
+    pub access: ConsoleAccess,
+    /// The names that it answers to, besides those of this machine.
+    pub hosts: Vec<String>,
     /// The clock.
     pub clock: Clock,
     /// The options that connect a command to the same server.
@@ -107,29 +110,31 @@ async fn respond(State(console): State<Arc<Console>>, request: Request) -> Respo
 
 impl Console {
     async fn answer(&self, request: &Parts) -> Response {
-        if let Err(violation) = guard::check(request) {
-            return refusal::of_request(violation);
+        let ConsoleSettings { access, hosts, .. } = &self.settings;
+        if let Err(violation) = guard::check(request, hosts) {
+            return refusal::of_request(violation, access);
         }
         let path = request.uri.path();
         if let Some(asset) = assets::find(path) {
             return asset;
         }
-        let access = &self.settings.access;
-        if let Some(secret) = LinkAccess::secret_in(path) {
-            return access.redeem(secret).map_or_else(refusal::of_link, |cookie| {
-                let mut response = answer::redirect(&Route::Home.path());
-                response.headers_mut().insert(SET_COOKIE, cookie);
-                response
-            });
-        }
-        if !access.allows(&request.headers) {
-            return refusal::of_stranger(&request.uri);
-        }
-        self.page(request).await
+        let calls = match access {
+            ConsoleAccess::Callers => self.calls.on_behalf_of(request),
+            ConsoleAccess::Link(access) => {
+                if let Some(secret) = LinkAccess::secret_in(path) {
+                    return access.redeem(secret).map_or_else(refusal::of_link, enter);
+                }
+                if !access.allows(&request.headers) {
+                    return refusal::of_stranger(&request.uri);
+                }
+                self.calls.clone()
+            }
+        };
+        self.page(request, calls).await
     }
 
-    /// Answers a request of the browser that was let in.
-    async fn page(&self, request: &Parts) -> Response {
+    /// Answers a request of a browser that was let in.
+    async fn page(&self, request: &Parts, calls: Calls) -> Response {
         let query = Query::parse(request.uri.query().unwrap_or_default());
         let accepts_json = answer::accepts_json(&request.headers);
         let found = Route::parse(request.uri.path());
@@ -138,7 +143,7 @@ impl Console {
         let now = (self.settings.clock)();
         let answered = match route.clone() {
             Some(route) => {
-                let (calls, query) = (self.calls.clone(), query.clone());
+                let (calls, query) = (calls.clone(), query.clone());
                 pages::answer(&Visit { calls, now, route, query, wants_json }).await
             }
             None => Err(Failure::NoPage),
@@ -161,7 +166,7 @@ impl Console {
                 (found.status, page, found.retry_after)
             }
         };
-        let log = self.calls.describe_log(DescribeLogRequest::default()).await;
+        let log = calls.describe_log(DescribeLogRequest::default()).await;
         let is_page = status == StatusCode::OK;
         let frame = Frame {
             log: log.as_ref(),
@@ -173,6 +178,13 @@ impl Console {
         };
         with_retry(answer::html(status, layout::document(&frame, &page)), retry_after)
     }
+}
+
+/// The answer to the browser that opened the link.
+fn enter(cookie: HeaderValue) -> Response {
+    let mut response = answer::redirect(&Route::Home.path());
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    response
 }
 
 fn with_retry(mut response: Response, seconds: Option<u64>) -> Response {

@@ -7,6 +7,7 @@ use axum::{
 use maud::{Markup, html};
 
 use super::{
+    access::ConsoleAccess,
     answer,
     guard::Violation,
     layout,
@@ -14,14 +15,21 @@ use super::{
 };
 
 /// Refuses a request that a browser of the user would not send.
-pub(super) fn of_request(violation: Violation) -> Response {
+pub(super) fn of_request(violation: Violation, access: &ConsoleAccess) -> Response {
     match violation {
         Violation::Host => show(
             StatusCode::MISDIRECTED_REQUEST,
             "Wrong host",
             &html! {
-                p."note warn" { "This console answers only to the names of its own machine: "
-                    code { "127.0.0.1" } ", " code { "[::1]" } " and " code { "localhost" } "." }
+                p."note warn" { "This console does not answer to the name in this address, but to "
+                    code { "127.0.0.1" } ", " code { "[::1]" } ", " code { "localhost" }
+                    @match access {
+                        ConsoleAccess::Link(_) => ".",
+                        ConsoleAccess::Callers => {
+                            ", and the names in the setting " code { "console-hosts" } "."
+                        },
+                    }
+                }
                 p { "To look from another machine, forward the port, for example with "
                     code { "ssh -L" } ", and open it under one of these names." }
             },

@@ -61,6 +61,10 @@ pub struct Config {
     pub aws_allow_origin: Vec<Origin>,
     /// The version of the AWS API that AWS clients are answered as.
     pub aws_api: AwsApi,
+    /// The address of the web console; `None` to serve none.
+    pub console_listen: Option<Endpoint>,
+    /// The host names that the console answers to, besides those of this machine.
+    pub console_hosts: Vec<String>,
     /// The certificates for TCP connections; `None` for no TLS.
     pub tls: Option<ServerTls>,
     /// The bearer tokens to accept; `None` to accept none.
@@ -98,6 +102,8 @@ impl Config {
             aws_credentials: None,
             aws_allow_origin: Vec::new(),
             aws_api: AwsApi::Today,
+            console_listen: None,
+            console_hosts: Vec::new(),
             tls: None,
             tokens: None,
             insecure: false,

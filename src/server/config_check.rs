@@ -57,6 +57,33 @@ impl Config {
         Ok(())
     }
 
+    /// Checks that the console shows nothing to everyone: it asks browsers for certificates, but
+    /// requires none, so that it can tell a person what is missing.
+    pub(super) fn check_console(
+        &self,
+        endpoint: &Endpoint,
+        reach: Reach,
+    ) -> Result<(), ServerError> {
+        let clients = self.tls.as_ref().and_then(|tls| tls.clients.as_ref());
+        let is_open = self.grants.is_empty();
+        let is_exposed = match reach {
+            Reach::Network => is_open || self.tls.is_none(),
+            Reach::Machine => is_open && clients.is_some_and(|clients| clients.required),
+            Reach::File => false,
+        };
+        if is_exposed && !self.insecure {
+            return Err(ServerError::ConsoleExposed { endpoint: endpoint.clone() });
+        }
+        Ok(())
+    }
+
+    /// Warns if browsers refuse the certificate.
+    pub(super) fn warn_of_browsers(&self) {
+        if let Some(warning) = config_warning::ed25519_certificate(self) {
+            tracing::warn!("{warning}");
+        }
+    }
+
     /// Warns if callers on other machines have every role, because none is granted.
     pub(super) fn warn_of_roles(&self, listener: &str, reach: Reach) {
         if reach == Reach::Network && self.grants.is_empty() {
@@ -85,6 +112,11 @@ impl Config {
             // With keys, its callers are known by these.
             reaches.extend(reach.as_ref().ok().filter(|_| self.aws_credentials.is_none()));
             problems.extend(reach.and_then(|reach| self.check_aws(endpoint, reach)).err());
+        }
+        if let Some(endpoint) = &self.console_listen {
+            let reach = listen::check(endpoint).await.map_err(cannot_listen(endpoint));
+            reaches.extend(reach.as_ref().ok());
+            problems.extend(reach.and_then(|reach| self.check_console(endpoint, reach)).err());
         }
         problems.extend(known_reach.and_then(|reach| self.check_tls(reach).err()));
         let tls = self.tls.as_ref().map(ServerTls::load);

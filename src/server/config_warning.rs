@@ -28,11 +28,22 @@ pub enum ConfigWarning {
         /// Another setting that has it.
         second: &'static str,
     },
-    /// A setting for AWS clients is set, but there is no listener for them.
-    #[error("--{setting} has no effect without --aws-listen: set that as well")]
-    NoAwsListener {
+    /// A setting of a listener is set, but there is no such listener.
+    #[error("--{setting} has no effect without --{listener}: set that as well")]
+    NoListener {
         /// The setting.
         setting: &'static str,
+        /// The setting of the listener.
+        listener: &'static str,
+    },
+    /// The certificate for the console has a key that browsers refuse.
+    #[error(
+        "browsers refuse the certificate {certificate}, because its key is Ed25519: for \
+         --console-listen, set --tls-cert to one with a key on the curve P-256"
+    )]
+    Ed25519Certificate {
+        /// The file.
+        certificate: String,
     },
     /// There are witnesses, but no checkpoints that they are asked to cosign.
     #[error("--witness has no effect with --checkpoint-interval off: set an interval, such as 1h")]
@@ -54,10 +65,11 @@ pub enum ConfigWarning {
 pub(super) fn all(config: &Config, reaches: &[Reach]) -> Vec<ConfigWarning> {
     let mut all = zero_limits(config);
     all.extend(shared_endpoints(config));
-    all.extend(settings_without_aws_listener(config));
     if config.checkpoint_interval.0.is_none() && !config.witnesses.is_empty() {
         all.push(ConfigWarning::IdleWitnesses);
     }
+    all.extend(settings_without_listener(config));
+    all.extend(ed25519_certificate(config));
     if !reaches.is_empty() {
         all.extend(grants_without_callers(config, reaches));
     }
@@ -69,6 +81,7 @@ fn shared_endpoints(config: &Config) -> Vec<ConfigWarning> {
         ("listen", Some(&config.listen)),
         ("metrics-listen", config.metrics_listen.as_ref()),
         ("aws-listen", config.aws_listen.as_ref()),
+        ("console-listen", config.console_listen.as_ref()),
     ];
     let mut warnings = Vec::new();
     for (index, (first, endpoint)) in listeners.iter().enumerate() {
@@ -83,15 +96,28 @@ fn shared_endpoints(config: &Config) -> Vec<ConfigWarning> {
     warnings
 }
 
-fn settings_without_aws_listener(config: &Config) -> Vec<ConfigWarning> {
+fn settings_without_listener(config: &Config) -> Vec<ConfigWarning> {
+    let (aws, console) =
+        (("aws-listen", &config.aws_listen), ("console-listen", &config.console_listen));
     let settings = [
-        ("aws-credentials", config.aws_credentials.is_some()),
-        ("aws-allow-origin", !config.aws_allow_origin.is_empty()),
-        ("aws-api", config.aws_api != AwsApi::Today),
+        ("aws-credentials", config.aws_credentials.is_some(), aws),
+        ("aws-allow-origin", !config.aws_allow_origin.is_empty(), aws),
+        ("aws-api", config.aws_api != AwsApi::Today, aws),
+        ("console-hosts", !config.console_hosts.is_empty(), console),
     ];
-    let is_idle = |(_, is_set): &(_, bool)| *is_set && config.aws_listen.is_none();
-    let idle = settings.into_iter().filter(is_idle);
-    idle.map(|(setting, _)| ConfigWarning::NoAwsListener { setting }).collect()
+    let idle =
+        settings.into_iter().filter(|(_, is_set, (_, endpoint))| *is_set && endpoint.is_none());
+    idle.map(|(setting, _, (listener, _))| ConfigWarning::NoListener { setting, listener })
+        .collect()
+}
+
+/// Chromium knows no such certificates: `ERR_SSL_PROTOCOL_ERROR`.
+pub(super) fn ed25519_certificate(config: &Config) -> Option<ConfigWarning> {
+    let endpoint = config.console_listen.as_ref()?;
+    let tls = config.tls.as_ref().filter(|tls| tls.has_ed25519_key())?;
+    let certificate = tls.certificate.display().to_string();
+    matches!(endpoint, Endpoint::Tcp(_))
+        .then_some(ConfigWarning::Ed25519Certificate { certificate })
 }
 
 fn zero_limits(config: &Config) -> Vec<ConfigWarning> {
@@ -132,7 +158,9 @@ fn no_callers(config: &Config, reaches: &[Reach], kind: ActorKind) -> Option<&'s
     let has_socket = reaches.contains(&Reach::File);
     let has_address = reaches.iter().any(|reach| *reach != Reach::File);
     let clients = config.tls.as_ref().and_then(|tls| tls.clients.as_ref());
-    let is_required = clients.is_some_and(|clients| clients.required);
+    // The console requires no certificate.
+    let is_required =
+        clients.is_some_and(|clients| clients.required) && config.console_listen.is_none();
     match kind {
         ActorKind::Certificate => clients.is_none().then_some(
             "clients are not asked for certificates; set --client-ca, or grant the role to others",

@@ -78,6 +78,16 @@ pub enum ServerError {
         /// The endpoint.
         endpoint: Endpoint,
     },
+    /// The console would show everything to everyone who can connect to it.
+    #[error(
+        "{endpoint}, for the console, would show everything to everyone who can connect to it, \
+         because a browser needs no certificate there: set --readers, and --tls-cert and --tls-key \
+         if other machines can reach it; or set --insecure"
+    )]
+    ConsoleExposed {
+        /// The endpoint.
+        endpoint: Endpoint,
+    },
     /// A Unix socket is served without TLS.
     #[error(
         "{endpoint} is a Unix socket, where the system identifies the callers and TLS is not \

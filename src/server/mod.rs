@@ -1,7 +1,6 @@
 //! The server: starts, serves, and shuts down gracefully.
 
 mod accept_task;
-mod aws_server;
 mod checkpoint_publisher;
 mod config;
 mod config_check;
@@ -10,6 +9,7 @@ pub mod data_dir;
 mod error;
 mod gauges;
 mod grpc_server;
+mod http1_server;
 mod log_health;
 mod monitoring;
 mod plain_http;
@@ -24,12 +24,14 @@ use tokio::{
     sync::Mutex,
     task::{self, JoinError},
 };
+use tower::Layer as _;
 
 use crate::{
     app::{App, Failure, Settings, Source},
     audit::checkpoint::{KeyError, Signer},
     auth::{Access, TokenSettings},
     aws::{self, AwsJson, Door, DoorSettings, Gate},
+    console::{self, ConsoleAccess, ConsoleSettings},
     event_log::{EventLog, SledLog},
     fs::reload::{FileLoader, Reload, ReloadTask},
     grpc::{self, Services, StartupGate},
@@ -39,11 +41,11 @@ use crate::{
 };
 
 use self::{
-    aws_server::AwsServer,
     checkpoint_publisher::CheckpointPublisher,
     data_dir::DataDir,
     error::cannot_listen,
     grpc_server::{GrpcServer, Security},
+    http1_server::Http1Server,
     monitoring::Monitoring,
     witness_client::WitnessClient,
 };
@@ -113,7 +115,13 @@ impl Server {
     /// The URL for AWS clients, with the bound port.
     #[must_use]
     pub fn aws_url(&self) -> Option<String> {
-        self.listeners.aws.as_ref().map(AwsServer::url)
+        self.listeners.aws.as_ref().map(Http1Server::url)
+    }
+
+    /// The URL of the web console, with the bound port.
+    #[must_use]
+    pub fn console_url(&self) -> Option<String> {
+        self.listeners.console.as_ref().map(Http1Server::url)
     }
 
     /// The address that metrics are served on, with the bound port.
@@ -131,11 +139,13 @@ impl Server {
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServerError> {
         // On an early return, these are dropped in reverse order.
         let Self { data_dir, mut checkpoints, max_lag, metrics, app, listeners } = self;
-        let Listeners { mut grpc, mut aws, reload_task, tracer, monitoring, .. } = listeners;
+        let Listeners { mut grpc, mut aws, mut console, reload_task, tracer, monitoring, .. } =
+            listeners;
         let log_health = log_health::follow(&app, max_lag, &metrics.app, grpc.phase_sender());
         let failure = tokio::select! {
             result = grpc.accept.join() => return result.map_err(ServerError::from),
             result = join(aws.as_mut()) => return result.map_err(ServerError::from),
+            result = join(console.as_mut()) => return result.map_err(ServerError::from),
             () = stop => None,
             failure = app.failed() => Some(failure),
             never = checkpoints.run() => match never {},
@@ -145,15 +155,9 @@ impl Server {
         grpc.set_phase(if is_forked { Phase::Forked } else { Phase::Stopping });
         tracing::info!("stopping: running calls finish, new calls are refused");
         app.drain();
-        let drain_aws = async {
-            match &mut aws {
-                // Without a call, these connections close at once.
-                Some(aws) => aws.accept.drain(pending()).await,
-                None => Ok(false),
-            }
-        };
-        let (has_aborted, aws_has_aborted) = tokio::join!(grpc.drain(), drain_aws);
-        if has_aborted? || aws_has_aborted? {
+        let drained = tokio::join!(grpc.drain(), drain(aws.as_mut()), drain(console.as_mut()));
+        let (grpc_has_aborted, aws_has_aborted, console_has_aborted) = drained;
+        if grpc_has_aborted? | aws_has_aborted? | console_has_aborted? {
             tracing::warn!("aborted the calls that did not finish in time");
         }
         if !app.close().await && !is_forked {
@@ -188,7 +192,8 @@ impl Server {
 struct Listeners {
     endpoint: Endpoint,
     grpc: GrpcServer,
-    aws: Option<AwsServer>,
+    aws: Option<Http1Server>,
+    console: Option<Http1Server>,
     reload_task: Option<ReloadTask>,
     tracer: Tracer,
     /// Closed last.
@@ -212,25 +217,17 @@ impl Startup {
         let listener = bind(&config.listen).await?;
         config.check_tls(listener.reach())?;
         config.warn_of_roles(&config.listen.to_string(), listener.reach());
-        let aws_listener = match &config.aws_listen {
-            Some(endpoint) => {
-                let listener = bind(endpoint).await?;
-                config.check_aws(endpoint, listener.reach())?;
-                // With keys, only their callers have the roles.
-                if config.aws_credentials.is_none() {
-                    let listener_name = format!("{endpoint}, for AWS clients,");
-                    config.warn_of_roles(&listener_name, listener.reach());
-                }
-                Some(listener)
-            }
-            None => None,
-        };
+        let aws_listener = bind_for_aws(&config).await?;
+        let console_listener = bind_for_console(&config).await?;
         let metrics_listener = match &config.metrics_listen {
             Some(endpoint) => Some(bind(endpoint).await?),
             None => None,
         };
         let endpoint = listener.endpoint();
         let tls = config.tls.clone().map(ServerTls::loader).transpose()?;
+        let console_tls = console_listener.as_ref().and(config.tls.clone());
+        let console_tls =
+            console_tls.map(|tls| tls.with_optional_clients().loader()).transpose()?;
         let tokens = config.tokens.clone().map(TokenSettings::loader).transpose()?;
         let (keys, tokens) = tokens.unzip();
         let region = || config.region.clone();
@@ -245,10 +242,13 @@ impl Startup {
         let statuses = statuses.chain(keys.as_ref().map(FileLoader::status));
         let statuses = statuses.chain(access_keys.as_ref().map(FileLoader::status)).collect();
         let current_tls = security.tls.clone();
+        let (console_tls, console_loader) =
+            (console_tls.as_ref().map(FileLoader::current), console_tls);
+        let tls = tls.into_iter().chain(console_loader);
         let tls = tls.map(|tls| -> Box<dyn Reload> { Box::new(tls) });
         let keys = keys.map(|keys| -> Box<dyn Reload> { Box::new(keys) });
         let access_keys = access_keys.map(|keys| -> Box<dyn Reload> { Box::new(keys) });
-        let reloaded = tls.into_iter().chain(keys).chain(access_keys);
+        let reloaded = tls.chain(keys).chain(access_keys);
         let reload_task = ReloadTask::start(reloaded.collect());
         let reload_task = reload_task.map_err(ServerError::Reload)?;
         let metrics = Arc::new(Metrics::new(&grpc::methods()));
@@ -266,6 +266,7 @@ impl Startup {
             tracer.clone(),
         );
         let aws_gate = Gate::new(metrics.refused.clone());
+        let max_age = config.max_connection_age;
         let aws = aws_listener.map(|listener| {
             let settings = DoorSettings {
                 region: region(),
@@ -275,18 +276,29 @@ impl Startup {
             };
             let layer = grpc.calls().for_protocol(&AwsJson);
             let source = Arc::clone(&source);
-            let metrics = Arc::clone(&metrics);
             let gate = aws_gate.clone();
             let door =
                 Door::new(&layer, gate, settings, source, grpc.phase(), Arc::clone(&metrics));
-            let max_age = config.max_connection_age;
-            AwsServer::start(listener, aws_tls, limits, door, max_age, metrics)
+            let limits = limits.clone();
+            Http1Server::for_aws(listener, aws_tls, limits, door, max_age, Arc::clone(&metrics))
+        });
+        let console = console_listener.map(|listener| {
+            let clock = Arc::clone(&source);
+            let settings = ConsoleSettings {
+                access: ConsoleAccess::Callers,
+                hosts: config.console_hosts.clone(),
+                clock: Arc::new(move || clock.now()),
+                connection: Vec::new(),
+            };
+            let routes = console::routes(grpc.calls().layer(gate.clone()), settings);
+            let metrics = Arc::clone(&metrics);
+            Http1Server::for_console(listener, console_tls, limits, routes, max_age, metrics)
         });
         gauges::register_process(&metrics, grpc.phase(), config.data_dir.clone());
         gauges::register_credentials(&metrics, current_tls, statuses);
         let monitoring = metrics_listener
             .map(|listener| Monitoring::start(listener, grpc.phase(), Arc::clone(&metrics)));
-        let listeners = Listeners { endpoint, grpc, aws, reload_task, tracer, monitoring };
+        let listeners = Listeners { endpoint, grpc, aws, console, reload_task, tracer, monitoring };
         Ok(Self { listeners, gate, aws_gate, metrics, config, source })
     }
 
@@ -339,12 +351,41 @@ impl Startup {
     }
 }
 
-/// Waits until the listener for AWS clients ends, if there is one.
-async fn join(aws: Option<&mut AwsServer>) -> Result<(), JoinError> {
-    match aws {
-        Some(aws) => aws.accept.join().await,
+/// Waits until a listener ends, if there is one.
+async fn join(server: Option<&mut Http1Server>) -> Result<(), JoinError> {
+    match server {
+        Some(server) => server.accept.join().await,
         None => pending().await,
     }
+}
+
+/// Ends a listener, if there is one. Without a call, its connections close at once. Returns
+/// whether calls had to be aborted.
+async fn drain(server: Option<&mut Http1Server>) -> Result<bool, JoinError> {
+    match server {
+        Some(server) => server.accept.drain(pending()).await,
+        None => Ok(false),
+    }
+}
+
+async fn bind_for_aws(config: &Config) -> Result<Option<Listener>, ServerError> {
+    let Some(endpoint) = &config.aws_listen else { return Ok(None) };
+    let listener = bind(endpoint).await?;
+    config.check_aws(endpoint, listener.reach())?;
+    // With keys, only their callers have the roles.
+    if config.aws_credentials.is_none() {
+        config.warn_of_roles(&format!("{endpoint}, for AWS clients,"), listener.reach());
+    }
+    Ok(Some(listener))
+}
+
+async fn bind_for_console(config: &Config) -> Result<Option<Listener>, ServerError> {
+    let Some(endpoint) = &config.console_listen else { return Ok(None) };
+    let listener = bind(endpoint).await?;
+    config.check_console(endpoint, listener.reach())?;
+    config.warn_of_roles(&format!("{endpoint}, for the console,"), listener.reach());
+    config.warn_of_browsers();
+    Ok(Some(listener))
 }
 
 async fn bind(endpoint: &Endpoint) -> Result<Listener, ServerError> {

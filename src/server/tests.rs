@@ -20,41 +20,55 @@ const LIMIT: Duration = Duration::from_secs(10);
 async fn server(directory: &Path) -> Server {
     let any = Endpoint::Tcp("127.0.0.1:0".to_owned());
     let mut config = Config::new(any.clone(), directory.to_owned());
-    config.aws_listen = Some(any);
+    config.aws_listen = Some(any.clone());
+    config.console_listen = Some(any);
     let (log, source) = (Arc::new(MemoryLog::default()), Arc::new(SystemSource));
     let server = Server::on(log, &directory.join("read_model"), config, source).await;
     server.expect("a server")
 }
 
+/// A listener of the server.
+#[derive(Clone, Copy)]
+enum Door {
+    Grpc,
+    Aws,
+    Console,
+}
+
+const DOORS: [Door; 3] = [Door::Grpc, Door::Aws, Door::Console];
+
 /// Replaces the accept task of a listener.
-fn replace(server: &mut Server, is_aws: bool, task: AcceptTask) {
-    match server.listeners.aws.as_mut().filter(|_| is_aws) {
-        Some(aws) => aws.accept = task,
-        None => server.listeners.grpc.accept = task,
-    }
+fn replace(server: &mut Server, door: Door, task: AcceptTask) {
+    let listeners = &mut server.listeners;
+    let accept = match door {
+        Door::Grpc => &mut listeners.grpc.accept,
+        Door::Aws => &mut listeners.aws.as_mut().expect("a listener").accept,
+        Door::Console => &mut listeners.console.as_mut().expect("a listener").accept,
+    };
+    *accept = task;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_of_either_accept_task_ends_the_server() {
-    for is_aws in [true, false] {
+async fn a_panic_of_any_accept_task_ends_the_server() {
+    for door in DOORS {
         let directory = tempfile::tempdir().expect("a directory");
         let mut server = server(directory.path()).await;
-        replace(&mut server, is_aws, AcceptTask::spawn(async |_| panic!("injected")));
+        replace(&mut server, door, AcceptTask::spawn(async |_| panic!("injected")));
         let result = timeout(LIMIT, server.serve(std::future::pending())).await;
         assert!(matches!(result, Ok(Err(ServerError::Transport(_)))), "{result:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_waits_for_either_accept_task() {
-    for is_aws in [true, false] {
+async fn a_stop_waits_for_any_accept_task() {
+    for door in DOORS {
         let directory = tempfile::tempdir().expect("a directory");
         let mut server = server(directory.path()).await;
         let task = AcceptTask::spawn(async |ShutdownSignals { mut drain, abort: _ }| {
             drain.wait_for(|drain| *drain).await.map(|_| ()).expect("a drain");
             panic!("injected");
         });
-        replace(&mut server, is_aws, task);
+        replace(&mut server, door, task);
         let result = timeout(LIMIT, server.serve(std::future::ready(()))).await;
         assert!(matches!(result, Ok(Err(ServerError::Transport(_)))), "{result:?}");
     }
@@ -75,6 +89,6 @@ async fn a_stop_aborts_no_connections_while_they_are_written_to() {
         assert!(!*signal.borrow(), "it was aborted");
         signal.wait_for(|abort| *abort).await.map(|_| ()).expect("an end");
     });
-    replace(&mut server, false, task);
+    replace(&mut server, Door::Grpc, task);
     server.serve(std::future::ready(())).await.expect("stopped");
 }

@@ -52,6 +52,21 @@ pub(crate) struct LoadedTls {
 }
 
 impl ServerTls {
+    /// The same, but a client without a certificate is not refused.
+    #[must_use]
+    pub(crate) fn with_optional_clients(mut self) -> Self {
+        if let Some(clients) = &mut self.clients {
+            clients.required = false;
+        }
+        self
+    }
+
+    /// Whether the key of the server's certificate is Ed25519. An unreadable certificate is
+    /// reported where it is loaded.
+    pub(crate) fn has_ed25519_key(&self) -> bool {
+        certificates(&self.certificate).is_ok_and(|chain| validity::has_ed25519_key(&chain))
+    }
+
     fn files(&self) -> Vec<PathBuf> {
         let mut files = vec![self.certificate.clone(), self.key.clone()];
         if let Some(ClientCertificates { authorities, revocation_lists, .. }) = &self.clients {

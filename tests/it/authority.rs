@@ -49,14 +49,17 @@ impl Authority {
         self.server_with(|_| ())
     }
 
+    /// The same with this key.
+    pub(crate) fn server_for(&self, key: &KeyPair) -> IssuedCertificate {
+        self.issue_for(&server_params(), key)
+    }
+
     /// The same, with a change to the certificate before it is signed.
     pub(crate) fn server_with(
         &self,
         change: impl FnOnce(&mut CertificateParams),
     ) -> IssuedCertificate {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let mut params = CertificateParams::new(names).expect("names");
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        let mut params = server_params();
         change(&mut params);
         self.issue(&params)
     }
@@ -128,8 +131,11 @@ impl Authority {
     }
 
     fn issue(&self, params: &CertificateParams) -> IssuedCertificate {
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
+        self.issue_for(params, &KeyPair::generate().expect("a key"))
+    }
+
+    fn issue_for(&self, params: &CertificateParams, key: &KeyPair) -> IssuedCertificate {
+        let certificate = params.signed_by(key, &self.issuer).expect("a certificate").pem();
         IssuedCertificate { certificate, key: key.serialize_pem() }
     }
 
@@ -137,6 +143,14 @@ impl Authority {
     pub(crate) fn trusted(&self) -> ClientTlsConfig {
         ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.pem))
     }
+}
+
+/// The certificate of a server on this machine.
+fn server_params() -> CertificateParams {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let mut params = CertificateParams::new(names).expect("names");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params
 }
 
 impl IssuedCertificate {

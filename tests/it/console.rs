@@ -2,6 +2,7 @@
 
 mod access;
 mod commands;
+mod door;
 mod hostile;
 mod links;
 mod pages;
@@ -9,7 +10,10 @@ mod states;
 mod twins;
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{
+        AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
+        BufReader,
+    },
     net::TcpStream,
     process::Child,
 };
@@ -70,7 +74,12 @@ async fn unopened(endpoint: &str, options: &[&str]) -> (Child, String, String) {
 
 /// Sends a request of these lines, and returns the answer.
 async fn send(address: &str, request: &str) -> Answer {
-    let mut socket = TcpStream::connect(address).await.expect("a connection");
+    let socket = TcpStream::connect(address).await.expect("a connection");
+    exchange(socket, request).await
+}
+
+/// The same over a connection.
+async fn exchange(mut socket: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> Answer {
     let request = format!("{request}\r\nconnection: close\r\n\r\n");
     socket.write_all(request.as_bytes()).await.expect("written");
     let mut answer = String::new();

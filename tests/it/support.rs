@@ -84,6 +84,8 @@ pub(crate) struct TestServer {
     pub(crate) metrics: Option<Endpoint>,
     /// The URL for AWS clients, if it serves them.
     pub(crate) aws_url: Option<String>,
+    /// The URL of the console, if it serves one.
+    pub(crate) console_url: Option<String>,
     directory: Option<TempDir>,
     stop: oneshot::Sender<()>,
     served: JoinHandle<Result<(), ServerError>>,
@@ -147,12 +149,12 @@ impl TestServer {
 
     fn serve(ready: Server, directory: Option<TempDir>, source: Arc<FixedSource>) -> Self {
         let (endpoint, metrics) = (ready.endpoint(), ready.metrics_endpoint());
-        let aws_url = ready.aws_url();
+        let (aws_url, console_url) = (ready.aws_url(), ready.console_url());
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(ready.serve(async {
             let _ = stopped.await;
         }));
-        Self { endpoint, metrics, aws_url, directory, stop, served, source }
+        Self { endpoint, metrics, aws_url, console_url, directory, stop, served, source }
     }
 
     /// The path of the data directory.

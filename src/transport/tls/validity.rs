@@ -1,4 +1,5 @@
-//! When certificates and revocation lists are valid, and which authorities have a list.
+//! When certificates and revocation lists are valid, which authorities have a list, and which keys
+//! certificates have.
 
 use std::path::Path;
 
@@ -13,6 +14,9 @@ use x509_cert::{
 use crate::telemetry::metrics::CertificateValidity;
 
 use super::TlsError;
+
+/// The algorithm of Ed25519 keys (RFC 8410).
+const ED25519: &str = "1.3.101.112";
 
 /// The validity of certificates with this use. One that only rustls can parse is left out.
 pub(super) fn of_certificates(
@@ -60,6 +64,15 @@ pub(super) fn authorities_without_list(
         .map(|authority| authority.tbs_certificate().subject().clone())
         .filter(move |subject| !issuers.contains(subject))
         .map(|subject| subject.to_string())
+}
+
+/// Whether the key of the first certificate is Ed25519.
+pub(super) fn has_ed25519_key(certificates: &[CertificateDer<'_>]) -> bool {
+    let first = parsed(certificates).next();
+    first.is_some_and(|certificate| {
+        let key = certificate.tbs_certificate().subject_public_key_info();
+        key.algorithm.oid.to_string() == ED25519
+    })
 }
 
 fn parsed_list(list: &CertificateRevocationListDer<'_>) -> Option<TbsCertList> {

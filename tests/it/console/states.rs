@@ -78,7 +78,12 @@ async fn a_caller_without_a_role_learns_which_grant_to_ask_for() {
     for path in ["/pools", "/log", "/domains", "/me", "/pools/us-east-1_000000000"] {
         let refused = console.get(path).await;
         assert_eq!(refused.status, 401, "{path}");
-        refused.has(&["CREDENTIALS_MISSING", "The server takes you for", "anonymous", "readers"]);
+        refused.has(&[
+            "CREDENTIALS_MISSING",
+            "The server does not know you",
+            "anonymous",
+            "readers",
+        ]);
     }
     let json = console.get("/pools.json").await;
     assert_eq!(json.status, 401);
