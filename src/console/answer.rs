@@ -11,11 +11,18 @@ use axum::{
 use maud::Markup;
 use serde_json::Value;
 
+use super::assets::Asset;
+
 /// The answer to a request.
 #[derive(Debug)]
 pub(super) enum Answer {
     Page(Page),
     Json(Value),
+    /// A body that is sent as it is made.
+    Stream {
+        content_type: &'static str,
+        body: Body,
+    },
     /// The address with the answer.
     Elsewhere(String),
 }
@@ -39,6 +46,8 @@ pub(super) struct Page {
     pub(super) commands: Vec<Command>,
     /// The command that sets a user pool back to what the page shows.
     pub(super) restore: Option<Command>,
+    /// The scripts that it runs, besides those of every page.
+    pub(super) scripts: Vec<&'static Asset>,
 }
 
 /// A command of `userpool`: its words.
@@ -85,7 +94,7 @@ pub(super) fn json(status: StatusCode, value: &Value) -> Response {
     with_type(status, "application/json", Body::from(format!("{value:#}\n")))
 }
 
-fn with_type(status: StatusCode, content_type: &'static str, body: Body) -> Response {
+pub(super) fn with_type(status: StatusCode, content_type: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

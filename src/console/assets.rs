@@ -16,6 +16,9 @@ use sha2::{Digest as _, Sha256};
 /// How much of its hash is in the name of a file.
 const HASH_BYTES: usize = 8;
 
+/// The type of a script.
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 /// The style sheet.
 pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("console", "css", "text/css; charset=utf-8", include_str!("assets/console.css"))
@@ -24,6 +27,14 @@ pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 /// The icon of the browser's tab.
 pub(super) static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg")));
+
+/// What every page runs.
+pub(super) static PAGE_SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("page", "js", SCRIPT, include_str!("assets/page.js")));
+
+/// What the page of the log runs.
+pub(super) static LIVE_SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("live", "js", SCRIPT, include_str!("assets/live.js")));
 
 /// A file in the binary.
 #[derive(Debug)]
@@ -43,7 +54,8 @@ impl Asset {
 
 /// The file with this path.
 pub(super) fn find(path: &str) -> Option<Response> {
-    let asset = [&*STYLE, &*ICON].into_iter().find(|asset| asset.path == path)?;
+    let all = [&*STYLE, &*ICON, &*PAGE_SCRIPT, &*LIVE_SCRIPT];
+    let asset = all.into_iter().find(|asset| asset.path == path)?;
     let mut response = Response::new(Body::from(asset.content));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(asset.content_type));

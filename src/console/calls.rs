@@ -9,7 +9,7 @@ use http::{
     request::Parts,
 };
 use tokio::time;
-use tonic::{Status, body::Body, metadata::MetadataMap};
+use tonic::{Status, Streaming, body::Body, metadata::MetadataMap};
 use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
 use crate::proto::{
@@ -18,7 +18,7 @@ use crate::proto::{
     ListUserPoolDomainsRequest, ListUserPoolDomainsResponse, ListUserPoolEventsRequest,
     ListUserPoolEventsResponse, ListUserPoolsRequest, ListUserPoolsResponse, ReadDirection,
     ReplayUserPoolRequest, ReplayUserPoolResponse, UserPoolEvent, UserPoolEventFilter,
-    WatchUserPoolEventsRequest, replay_user_pool_request::AsOf,
+    WatchUserPoolEventsRequest, WatchUserPoolEventsResponse, replay_user_pool_request::AsOf,
     user_pool_history_service_client::UserPoolHistoryServiceClient,
     user_pool_service_client::UserPoolServiceClient, watch_user_pool_events_request::Start,
     watch_user_pool_events_response::Content,
@@ -118,11 +118,26 @@ impl Calls {
         Self { metadata, extensions, ..self.clone() }
     }
 
-    fn with_deadline<Q>(&self, message: Q) -> tonic::Request<Q> {
+    fn request<Q>(&self, message: Q) -> tonic::Request<Q> {
         let (metadata, extensions) = (self.metadata.clone(), self.extensions.clone());
-        let mut request = tonic::Request::from_parts(metadata, extensions, message);
+        tonic::Request::from_parts(metadata, extensions, message)
+    }
+
+    fn with_deadline<Q>(&self, message: Q) -> tonic::Request<Q> {
+        let mut request = self.request(message);
         request.set_timeout(CALL_TIMEOUT);
         request
+    }
+
+    /// Watches the log. Only its beginning has a deadline.
+    pub(super) fn watch(
+        &self,
+        request: WatchUserPoolEventsRequest,
+    ) -> Called<Streaming<WatchUserPoolEventsResponse>> {
+        let (mut client, request) = (self.history.clone(), self.request(request));
+        in_time(async move {
+            client.watch_user_pool_events(request).await.map(tonic::Response::into_inner)
+        })
     }
 
     pub(super) fn pool(&self, id: &str) -> Called<DescribeUserPoolResponse> {
@@ -163,9 +178,9 @@ impl Calls {
             checkpoint_interval_seconds: 1,
             ..WatchUserPoolEventsRequest::default()
         };
-        let (mut client, request) = (self.history.clone(), self.with_deadline(request));
+        let watch = self.watch(request);
         in_time(async move {
-            let mut messages = client.watch_user_pool_events(request).await?.into_inner();
+            let mut messages = watch.await?;
             Ok(match messages.message().await?.and_then(|message| message.content) {
                 Some(Content::Event(event)) => Some(*event),
                 Some(Content::Checkpoint(_)) | None => None,

@@ -36,7 +36,8 @@ pub(super) fn article(event: &UserPoolEvent, now: DateTime<Utc>) -> Markup {
                 a.rev href=(Route::Pool(id.clone()).with(&at)) { "revision " (revision) }
                 span."muted small" { "position " (event.position) }
                 span.when {
-                    (time_of_day(event.record_time)) " UTC · " (age(event.record_time, now))
+                    (time_of_day(event.record_time)) " " span data-zone { "UTC" } " · "
+                    (age(event.record_time, now))
                 }
             }
             (changed(event))
@@ -112,7 +113,7 @@ fn by(event: &UserPoolEvent) -> Markup {
             (correlation(event, usize::MAX))
             span.links {
                 @if previous > 0 {
-                    a href=(Route::Diff(id.clone()).with(&diff)) { "diff " (previous) " → " (revision) }
+                    a data-diff href=(Route::Diff(id.clone()).with(&diff)) { "diff " (previous) " → " (revision) }
                 }
                 a href=(Route::Pool(id.clone()).with(&at)) { "as it was" }
             }

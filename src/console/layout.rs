@@ -1,7 +1,7 @@
 //! What every page has: the bar, the commands that show the same, and the foot.
 
 use axum::http::StatusCode;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use maud::{DOCTYPE, Markup, html};
 use tonic::{Code, Status};
 
@@ -9,9 +9,9 @@ use crate::proto::DescribeLogResponse;
 
 use super::{
     answer::{Command, Page, Section},
-    assets::{ICON, STYLE},
+    assets::{Asset, ICON, PAGE_SCRIPT, STYLE},
     icons::{Icon, symbols},
-    text::{printable, shell_word, shorten},
+    text::{machine, printable, shell_word, shorten},
     url::{Query, Route},
 };
 
@@ -43,7 +43,8 @@ pub(super) fn document(frame: &Frame<'_>, page: &Page) -> Markup {
             (foot(frame))
         }
     };
-    shell(&page.title, frame.refresh, &body)
+    let scripts: Vec<_> = [&*PAGE_SCRIPT].into_iter().chain(page.scripts.iter().copied()).collect();
+    shell(&page.title, frame.refresh, &scripts, &body)
 }
 
 /// The document of a refusal, which shows nothing of the server.
@@ -55,10 +56,10 @@ pub(super) fn refusal(status: StatusCode, title: &str, text: &Markup) -> Markup 
             p.foot-note { "Answer " (status.as_str()) }
         }
     };
-    shell(title, None, &body)
+    shell(title, None, &[], &body)
 }
 
-fn shell(title: &str, refresh: Option<u64>, body: &Markup) -> Markup {
+fn shell(title: &str, refresh: Option<u64>, scripts: &[&Asset], body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -69,6 +70,7 @@ fn shell(title: &str, refresh: Option<u64>, body: &Markup) -> Markup {
                 title { (title) " · userpool" }
                 link rel="stylesheet" href=(STYLE.path);
                 link rel="icon" href=(ICON.path) type="image/svg+xml";
+                @for script in scripts { script type="module" src=(script.path) {} }
             }
             body {
                 (symbols())
@@ -101,6 +103,7 @@ fn bar(frame: &Frame<'_>, section: Section) -> Markup {
                                        event or a request" }
                 input #jump name="q" placeholder="ID, name, domain or @position"
                     value=(printable(frame.searched)) autocomplete="off" spellcheck="false";
+                kbd aria-hidden="true" data-keys-on hidden { "/" }
             }
             a.who href=(Route::Me.path()) {
                 @match frame.log {
@@ -148,19 +151,43 @@ fn commands(page: &Page, connection: &[String]) -> Markup {
 }
 
 fn foot(frame: &Frame<'_>) -> Markup {
-    let now = frame.now.to_rfc3339_opts(SecondsFormat::Secs, true);
     html! {
         p.foot-note {
-            span { "Times are UTC" }
+            span data-zone-text { "Times are UTC" }
+            button.plain data-zone-switch hidden { "Show local times" }
             @if let Ok(log) = frame.log {
                 span {
                     "As of position " (log.head.as_ref().map_or(0, |head| head.position)) ", "
-                    time datetime=(now) { (frame.now.format("%-d %b %Y %H:%M:%S")) }
+                    time data-now datetime=(machine(frame.now)) {
+                        (frame.now.format("%-d %b %Y %H:%M:%S"))
+                    }
                 }
                 span { "Server " (printable(&log.server_version)) }
             }
             @if let Some(json) = &frame.json {
                 span.no-print { a href=(json) { "This page as JSON" } }
+            }
+            button."plain no-print" data-keys-open hidden { "Keys" }
+        }
+        (keys())
+    }
+}
+
+/// The keys of the page's script.
+fn keys() -> Markup {
+    let keys = [
+        ("/", "go to an ID, a name, a domain or a position"),
+        ("j, k", "the next row, the one before; Enter opens it"),
+        ("d", "what changed: of the event with the focus, or of the user pool"),
+        ("?", "this list"),
+    ];
+    html! {
+        dialog.panel data-keys aria-labelledby="keys" {
+            header { h2 #keys { "Keys" } }
+            dl.set { @for (key, meaning) in keys { dt { kbd { (key) } } dd { (meaning) } } }
+            form.pad method="dialog" {
+                label.field { input type="checkbox"; " Keys are on" }
+                button { "Close" }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The web console: pages for a browser, made on the server from calls of the generated client.
 //! So it can do what a client can, and no more: roles, limits, deadlines and records of calls
-//! are those of the server. It reads; it changes nothing, runs no script, and shows every value
+//! are those of the server. It reads; it changes nothing, needs no script, and shows every value
 //! as text.
 //!
 //! The path of a request: [`guard`] refuses what a browser of the user would not send, and
@@ -144,12 +144,19 @@ impl Console {
         let answered = match route.clone() {
             Some(route) => {
                 let (calls, query) = (calls.clone(), query.clone());
-                pages::answer(&Visit { calls, now, route, query, wants_json }).await
+                let last_event_id = request.headers.get("last-event-id");
+                let last_event_id = last_event_id.and_then(|id| id.to_str().ok());
+                let last_event_id = last_event_id.map(str::to_owned);
+                let visit = Visit { calls, now, route, query, wants_json, last_event_id };
+                pages::answer(&visit).await
             }
             None => Err(Failure::NoPage),
         };
         let (status, page, retry_after) = match answered {
             Ok(Answer::Elsewhere(address)) => return answer::redirect(&address),
+            Ok(Answer::Stream { content_type, body }) => {
+                return answer::with_type(StatusCode::OK, content_type, body);
+            }
             Ok(Answer::Json(value)) => return answer::json(StatusCode::OK, &value),
             Ok(Answer::Page(page)) => (StatusCode::OK, page, None),
             Err(failure) => {
@@ -162,7 +169,8 @@ impl Console {
                 }
                 let body = found.show(&found.remedy(route.as_ref(), &query));
                 let (title, section) = (found.title.clone(), Section::Other);
-                let page = Page { title, section, body, commands: Vec::new(), restore: None };
+                let (commands, restore, scripts) = (Vec::new(), None, Vec::new());
+                let page = Page { title, section, body, commands, restore, scripts };
                 (found.status, page, found.retry_after)
             }
         };

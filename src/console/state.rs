@@ -110,7 +110,8 @@ impl State {
                 }
             } }
             nav.tabs aria-label="Pool" { @for (other, route, name) in self.tabs() {
-                a href=(route) aria-current=[(other == tab).then_some("page")] { (name) }
+                a href=(route) aria-current=[(other == tab).then_some("page")]
+                    data-diff[other == Tab::Diff] { (name) }
             } }
             @if self.is_deleted {
                 p."note warn" {

@@ -71,8 +71,12 @@ fn unknown() -> Markup {
 }
 
 fn time_element(at: DateTime<Utc>, text: &str) -> Markup {
-    let machine = at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-    html! { time datetime=(machine) title=(format!("{} UTC", full(at))) { (text) } }
+    html! { time datetime=(machine(at)) title=(format!("{} UTC", full(at))) { (text) } }
+}
+
+/// The time in the form for programs.
+pub(super) fn machine(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
 }
 
 fn short(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
@@ -105,9 +109,13 @@ pub(super) fn date(at: Option<Timestamp>) -> Option<NaiveDate> {
     at.and_then(proto::to_date_time).map(|at| at.date_naive())
 }
 
-/// How long ago a time was.
-pub(super) fn age(at: Option<Timestamp>, now: DateTime<Utc>) -> String {
-    let Some(at) = at.and_then(proto::to_date_time) else { return String::new() };
+/// How long ago a time was. A script keeps it true.
+pub(super) fn age(at: Option<Timestamp>, now: DateTime<Utc>) -> Markup {
+    let Some(at) = at.and_then(proto::to_date_time) else { return html! {} };
+    html! { span data-age=(machine(at)) { (age_text(at, now)) } }
+}
+
+fn age_text(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let age = now.signed_duration_since(at);
     let (number, unit) = if age < TimeDelta::zero() {
         return "in the future".to_owned();
@@ -164,9 +172,8 @@ pub(super) fn shell_word(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{age, printable, printable_lines, shell_word, shorten};
-    use chrono::DateTime;
-    use prost_types::Timestamp;
+    use super::{age_text, printable, printable_lines, shell_word, shorten};
+    use chrono::{DateTime, TimeDelta};
 
     #[test]
     fn no_character_hides_another() {
@@ -185,8 +192,7 @@ mod tests {
     #[test]
     fn ages_have_one_unit() {
         let now = DateTime::from_timestamp(1_000_000, 0).expect("a time");
-        let ago =
-            |seconds: i64| age(Some(Timestamp { seconds: 1_000_000 - seconds, nanos: 0 }), now);
+        let ago = |seconds: i64| age_text(now - TimeDelta::seconds(seconds), now);
         assert_eq!(ago(3), "3 s ago");
         assert_eq!(ago(3 * 60), "3 min ago");
         assert_eq!(ago(26 * 3600), "1 day ago");

@@ -33,6 +33,7 @@ pub(super) enum Route {
     Domains,
     Domain(String),
     Log,
+    Live,
     Go,
     Me,
 }
@@ -61,6 +62,7 @@ impl Route {
             ("domains", None, None) => Self::Domains,
             ("domains", Some(name), None) => Self::Domain(name),
             ("log", None, None) => Self::Log,
+            ("log", Some(name), None) if name == "live" => Self::Live,
             ("go", None, None) => Self::Go,
             ("me", None, None) => Self::Me,
             _ => return None,
@@ -80,6 +82,7 @@ impl Route {
             Self::Domains => "/domains".to_owned(),
             Self::Domain(name) => format!("/domains/{}", segment(name.as_str())),
             Self::Log => "/log".to_owned(),
+            Self::Live => "/log/live".to_owned(),
             Self::Go => "/go".to_owned(),
             Self::Me => "/me".to_owned(),
         }
@@ -94,6 +97,7 @@ impl Route {
             | Self::Domains
             | Self::Domain(_)
             | Self::Log
+            | Self::Live
             | Self::Go
             | Self::Me => None,
         }

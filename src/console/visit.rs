@@ -22,12 +22,26 @@ pub(super) struct Visit {
     pub(super) query: Query,
     /// Whether the answer is the JSON of the page.
     pub(super) wants_json: bool,
+    /// The last event of a stream that the browser lost.
+    pub(super) last_event_id: Option<String>,
 }
 
 impl Visit {
     /// The token of the page of a list.
     pub(super) fn token(&self) -> &str {
         self.query.get("after").unwrap_or_default()
+    }
+
+    /// The position after which a stream begins: where the browser lost it, or that of the address.
+    pub(super) fn position(&self) -> Result<i64, Failure> {
+        let text = self.last_event_id.as_deref().or_else(|| self.query.get("after"));
+        let text = text.unwrap_or("0");
+        let parsed = text.parse::<i64>().ok().filter(|position| *position >= 0);
+        parsed.ok_or_else(|| Failure::Parameter {
+            name: "after",
+            value: text.to_owned(),
+            expected: "must be a position, such as 120".to_owned(),
+        })
     }
 
     /// The point in a history that a parameter names.

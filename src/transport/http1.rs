@@ -159,6 +159,14 @@ impl ClientDeadline {
         }
     }
 
+    /// A client that reads its response is not idle, however long that takes.
+    fn sent(&self) {
+        let mut waiting = self.waiting();
+        if waiting.state == WaitState::Request {
+            waiting.deadline = Some(Instant::now() + IDLE_TIMEOUT);
+        }
+    }
+
     fn begin(self: &Arc<Self>) -> RunningCall {
         let mut waiting = self.waiting();
         let running = if let WaitState::Calls(running) = waiting.state { running } else { 0 };
@@ -212,7 +220,7 @@ impl Drop for RunningCall {
     }
 }
 
-/// A connection that tells when something is received.
+/// A connection that tells when something is received or sent.
 struct TimedConnection {
     connection: Connection,
     client_deadline: Arc<ClientDeadline>,
@@ -240,7 +248,12 @@ impl AsyncWrite for TimedConnection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write(cx, bytes)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.connection).poll_write(cx, bytes);
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            this.client_deadline.sent();
+        }
+        written
     }
 
     fn poll_write_vectored(
@@ -248,7 +261,12 @@ impl AsyncWrite for TimedConnection {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.connection).poll_write_vectored(cx, slices)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.connection).poll_write_vectored(cx, slices);
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            this.client_deadline.sent();
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

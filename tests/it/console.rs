@@ -5,6 +5,7 @@ mod commands;
 mod door;
 mod hostile;
 mod links;
+mod live;
 mod pages;
 mod states;
 mod twins;

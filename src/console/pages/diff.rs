@@ -64,6 +64,7 @@ pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
     let (old, new) = (from.revision.to_string(), to.revision.to_string());
     Ok(Answer::Page(Page {
         restore: None,
+        scripts: Vec::new(),
         title: format!("Diff of {}, revisions {old} to {new}", to.name()),
         section: Section::Pools,
         body,

@@ -65,6 +65,7 @@ pub(super) async fn page(visit: &Visit, name: &str) -> Result<Answer, Failure> {
     let of_domain = Command::new(&["events"]).option("--domain", Some(name));
     Ok(Answer::Page(Page {
         restore: None,
+        scripts: Vec::new(),
         title: format!("Domain {}", printable(name)),
         section: Section::Domains,
         body,

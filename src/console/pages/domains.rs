@@ -89,7 +89,14 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
         None => Command::new(&["domain", "list"]),
     };
     let (title, section) = ("Domains".to_owned(), Section::Domains);
-    Ok(Answer::Page(Page { restore: None, title, section, body, commands: vec![command] }))
+    Ok(Answer::Page(Page {
+        restore: None,
+        scripts: Vec::new(),
+        title,
+        section,
+        body,
+        commands: vec![command],
+    }))
 }
 
 type Found = (serde_json::Value, Vec<Owned>, Option<String>);

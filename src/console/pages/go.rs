@@ -57,6 +57,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
     let command = Command::new(&["list"]).option("--name", Some(text));
     Ok(Answer::Page(Page {
         restore: None,
+        scripts: Vec::new(),
         title: format!("Search for {shown}"),
         section: Section::Other,
         body,

@@ -53,6 +53,7 @@ pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
     let command = Command::new(&["history", id, "--reverse", "--limit", "40"]);
     Ok(Answer::Page(Page {
         restore: None,
+        scripts: Vec::new(),
         title: format!("History of {}", pool.name()),
         section: Section::Pools,
         body,
@@ -65,7 +66,7 @@ fn timeline(events: &[UserPoolEvent], visit: &Visit) -> Markup {
     html! {
         @for events in days {
             @if let Some(date) = events.first().and_then(|event| date(event.record_time)) {
-                h2.day { (day(date)) }
+                h2.day { (day(date)) span.muted { " UTC" } }
             }
             div.rail { @for event in events { (article(event, visit.now)) } }
         }

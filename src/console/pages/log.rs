@@ -5,13 +5,15 @@ use maud::{Markup, html};
 use crate::{
     console::{
         answer::{Answer, Command, Page, Section},
+        assets::LIVE_SCRIPT,
         event::{row, type_choice},
         failure::Failure,
         filter,
         layout::pager,
+        url::Route,
         visit::Visit,
     },
-    proto,
+    proto::{self, DescribeLogRequest},
 };
 
 /// How many events a page has.
@@ -31,16 +33,29 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
         }
         _ => String::new(),
     };
+    let log = visit.calls.describe_log(DescribeLogRequest::default()).await?;
+    let log_id = log.head.map(|head| head.log_id).unwrap_or_default();
+    let live = stream_address(visit, list.head_position, &log_id);
     let body = html! {
-        div.head { div {
-            h1 { "Log" }
-            p.sub { "Every change of every user pool, the newest first" }
-        } }
+        div.head {
+            div {
+                h1 { "Log" }
+                p.sub {
+                    span { "Every change of every user pool, the newest first" }
+                    @if let Some(live) = &live { (live_state(live)) }
+                }
+            }
+            div.actions { (live_switch(visit)) }
+        }
         (form(visit))
+        @if live.is_some() { p.waiting { button.primary data-waiting hidden {} } }
         section.panel {
-            @if list.events.is_empty() {
+            @if list.events.is_empty() && live.is_none() {
                 (filter::nothing(visit, next.is_none()))
             } @else {
+                @if list.events.is_empty() {
+                    div data-empty { (filter::nothing(visit, next.is_none())) }
+                }
                 div.scroll tabindex="0" role="region" aria-labelledby="cap" {
                     table.stack {
                         caption.vh #cap { "Events, the newest first" }
@@ -53,7 +68,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
                             th scope="col" { "By" }
                             th scope="col" { "Correlation ID" }
                         } }
-                        tbody { @for event in &list.events { (row(event, visit.now)) } }
+                        tbody data-rows { @for event in &list.events { (row(event, visit.now)) } }
                     }
                 }
             }
@@ -63,11 +78,43 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
     let command = Command::new(&["events", "--limit", "40"]).option("--pool", pool);
     Ok(Answer::Page(Page {
         restore: None,
+        scripts: if live.is_some() { vec![&LIVE_SCRIPT] } else { Vec::new() },
         title: "Log".to_owned(),
         section: Section::Log,
         body,
         commands: vec![filter::options(visit, command)],
     }))
+}
+
+/// The address of the stream of what comes next, unless the page does not show the newest events.
+fn stream_address(visit: &Visit, position: i64, log_id: &str) -> Option<String> {
+    if visit.query.has_any(&["after", "until", "live"]) {
+        return None;
+    }
+    let query = visit.query.clone().without("since").set("after", position.to_string());
+    let query = if log_id.is_empty() { query } else { query.set("log", log_id) };
+    Some(Route::Live.with(&query))
+}
+
+/// Whether the page follows the log, in words that a script keeps true.
+fn live_state(stream: &str) -> Markup {
+    html! {
+        span.chip data-stream=(stream) data-live="off" {
+            span.dot aria-hidden="true" {}
+            span role="status" tabindex="-1" data-state { "not live: no script runs here" }
+        }
+    }
+}
+
+fn live_switch(visit: &Visit) -> Markup {
+    let query = || visit.query.clone();
+    html! {
+        @if visit.query.get("live").is_some() {
+            a.button href=(visit.route.with(&query().without("live"))) { "Follow" }
+        } @else if !visit.query.has_any(&["after", "until"]) {
+            a.button href=(visit.route.with(&query().set("live", "off"))) { "Pause" }
+        }
+    }
 }
 
 fn form(visit: &Visit) -> Markup {

@@ -48,6 +48,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
     };
     Ok(Answer::Page(Page {
         restore: None,
+        scripts: Vec::new(),
         title: "Who am I".to_owned(),
         section: Section::Other,
         body,

@@ -5,6 +5,7 @@ mod domain;
 mod domains;
 mod go;
 mod history;
+mod live;
 mod log;
 mod me;
 mod pool;
@@ -24,6 +25,7 @@ pub(super) async fn answer(visit: &Visit) -> Result<Answer, Failure> {
         Route::Domains => domains::page(visit).await,
         Route::Domain(name) => domain::page(visit, name).await,
         Route::Log => log::page(visit).await,
+        Route::Live => live::stream(visit).await,
         Route::Go => go::page(visit).await,
         Route::Me => me::page(visit).await,
     }

@@ -52,6 +52,7 @@ pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
     };
     Ok(Answer::Page(Page {
         restore: restore(id, &state, latest),
+        scripts: Vec::new(),
         title: state.name(),
         section: Section::Pools,
         body,

@@ -84,6 +84,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
     };
     Ok(Answer::Page(Page {
         restore: None,
+        scripts: Vec::new(),
         title: "User pools".to_owned(),
         section: Section::Pools,
         body,

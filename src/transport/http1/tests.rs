@@ -1,6 +1,7 @@
 //! The time limits of a connection. Here and not in `tests/it`, because time must stand
 //! still while a client is slow.
 
+use futures_util::stream;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     sync::watch,
@@ -24,6 +25,18 @@ const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// A connection whose requests take `duration`, and what ends it.
 fn served(duration: Duration) -> (DuplexStream, JoinHandle<()>, watch::Sender<bool>) {
+    served_with(move || async move {
+        sleep(duration).await;
+        Body::new("ready".to_owned())
+    })
+}
+
+/// A connection whose requests are answered with these bodies, and what ends it.
+fn served_with<F, A>(body: F) -> (DuplexStream, JoinHandle<()>, watch::Sender<bool>)
+where
+    F: Fn() -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Body> + Send + 'static,
+{
     let (near, far) = duplex(64 * 1024);
     let permit = FairLimit::new(1).take(User::Unknown, 1).expect("a place");
     let permit = (permit, ServerMetrics::default().connection());
@@ -31,9 +44,9 @@ fn served(duration: Duration) -> (DuplexStream, JoinHandle<()>, watch::Sender<bo
     let peer = Peer::new(PeerAddress::Unix(None), None, 1);
     let near: Box<dyn Socket> = Box::new(near);
     let connection = Connection::new(near, peer, Wire::Http1, permit, abort, Instant::now());
-    let answer = move |_| async move {
-        sleep(duration).await;
-        Response::new(Body::new("ready".to_owned()))
+    let answer = move |_| {
+        let body = body();
+        async move { Response::new(body.await) }
     };
     let (stops, mut stop) = watch::channel(false);
     let serving = tokio::spawn(async move {
@@ -90,6 +103,27 @@ async fn an_idle_connection_is_kept_for_two_minutes() {
     answered(&mut client).await;
     let begun = Instant::now();
     assert_eq!(lifetime(client, begun).await, 120);
+}
+
+/// Such as a page of the console that follows the log.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_a_stream_is_not_idle() {
+    let (mut client, _serving, _stops) = served_with(|| async {
+        let parts = stream::unfold(0, |number| async move {
+            sleep(Duration::from_secs(100)).await;
+            (number < 5).then(|| (Ok::<_, Infallible>(Bytes::from_static(b"part")), number + 1))
+        });
+        Body::new(axum::body::Body::from_stream(parts))
+    });
+    client.write_all(REQUEST).await.expect("written");
+    let mut answer = String::new();
+    while !answer.ends_with("0\r\n\r\n") {
+        let mut part = vec![0; 4096];
+        let count = client.read(&mut part).await.expect("a part");
+        assert!(count > 0, "disconnected after {answer}");
+        answer.push_str(&String::from_utf8_lossy(part.get(..count).expect("the part")));
+    }
+    assert_eq!(answer.matches("part").count(), 5, "{answer}");
 }
 
 #[tokio::test(start_paused = true)]
