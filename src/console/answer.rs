@@ -33,6 +33,7 @@ pub(super) enum Section {
     Pools,
     Domains,
     Log,
+    Proof,
     Other,
 }
 

@@ -36,6 +36,14 @@ pub(super) static PAGE_SCRIPT: LazyLock<Asset> =
 pub(super) static LIVE_SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("live", "js", SCRIPT, include_str!("assets/live.js")));
 
+/// What the page of the proof runs.
+pub(super) static PROOF_SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("proof", "js", SCRIPT, include_str!("assets/proof.js")));
+
+/// What verifies, in a worker of that page.
+pub(super) static VERIFY_SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("verify", "js", SCRIPT, include_str!("assets/verify.js")));
+
 /// A file in the binary.
 #[derive(Debug)]
 pub(super) struct Asset {
@@ -54,7 +62,7 @@ impl Asset {
 
 /// The file with this path.
 pub(super) fn find(path: &str) -> Option<Response> {
-    let all = [&*STYLE, &*ICON, &*PAGE_SCRIPT, &*LIVE_SCRIPT];
+    let all = [&STYLE, &ICON, &PAGE_SCRIPT, &LIVE_SCRIPT, &PROOF_SCRIPT, &VERIFY_SCRIPT];
     let asset = all.into_iter().find(|asset| asset.path == path)?;
     let mut response = Response::new(Body::from(asset.content));
     let headers = response.headers_mut();

@@ -15,11 +15,12 @@ use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 use crate::proto::{
     DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
     DescribeUserPoolDomainResponse, DescribeUserPoolRequest, DescribeUserPoolResponse,
-    ListUserPoolDomainsRequest, ListUserPoolDomainsResponse, ListUserPoolEventsRequest,
-    ListUserPoolEventsResponse, ListUserPoolsRequest, ListUserPoolsResponse, ReadDirection,
-    ReplayUserPoolRequest, ReplayUserPoolResponse, UserPoolEvent, UserPoolEventFilter,
-    WatchUserPoolEventsRequest, WatchUserPoolEventsResponse, replay_user_pool_request::AsOf,
-    user_pool_history_service_client::UserPoolHistoryServiceClient,
+    GetInclusionProofRequest, GetInclusionProofResponse, GetSignedCheckpointRequest,
+    GetSignedCheckpointResponse, ListUserPoolDomainsRequest, ListUserPoolDomainsResponse,
+    ListUserPoolEventsRequest, ListUserPoolEventsResponse, ListUserPoolsRequest,
+    ListUserPoolsResponse, ReadDirection, ReplayUserPoolRequest, ReplayUserPoolResponse,
+    UserPoolEvent, UserPoolEventFilter, WatchUserPoolEventsRequest, WatchUserPoolEventsResponse,
+    replay_user_pool_request::AsOf, user_pool_history_service_client::UserPoolHistoryServiceClient,
     user_pool_service_client::UserPoolServiceClient, watch_user_pool_events_request::Start,
     watch_user_pool_events_response::Content,
 };
@@ -80,6 +81,8 @@ calls! {
         list_user_pool_events(ListUserPoolEventsRequest) -> ListUserPoolEventsResponse;
         replay_user_pool(ReplayUserPoolRequest) -> ReplayUserPoolResponse;
         describe_log(DescribeLogRequest) -> DescribeLogResponse;
+        get_signed_checkpoint(GetSignedCheckpointRequest) -> GetSignedCheckpointResponse;
+        get_inclusion_proof(GetInclusionProofRequest) -> GetInclusionProofResponse;
     }
 }
 

@@ -11,11 +11,12 @@ use axum::{
     response::Response,
 };
 
-/// Text becomes markup in one place of the scripts, which the server makes: the rows of the log.
+/// The scripts make markup of text in one place, the rows of the log, which the server made; and
+/// they start one worker, the verifier.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-                      connect-src 'self'; form-action 'self'; base-uri 'none'; \
-                      frame-ancestors 'none'; require-trusted-types-for 'script'; \
-                      trusted-types rows";
+                      connect-src 'self'; worker-src 'self'; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'; \
+                      require-trusted-types-for 'script'; trusted-types rows verifier";
 
 const HEADERS: [(HeaderName, &str); 7] = [
     (CONTENT_SECURITY_POLICY, POLICY),

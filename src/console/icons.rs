@@ -7,6 +7,7 @@ use maud::{Markup, PreEscaped, html};
 pub(super) enum Icon {
     Anonymous,
     Bin,
+    Broken,
     Certificate,
     Key,
     Link,
@@ -25,13 +26,18 @@ pub(super) enum Icon {
 }
 
 /// The icons, with their names and shapes on a square of 20.
-const SHAPES: [(Icon, &str, &str); 17] = [
+const SHAPES: [(Icon, &str, &str); 18] = [
     (
         Icon::Anonymous,
         "anonymous",
         r#"<circle cx="10" cy="10" r="7"/><path d="M8 8a2 2 0 113 1.7c-.8.4-1 .8-1 1.6M10 14v.1"/>"#,
     ),
     (Icon::Bin, "bin", r#"<path d="M4 6h12M8 6V4h4v2M6 6l1 10h6l1-10"/>"#),
+    (
+        Icon::Broken,
+        "broken",
+        r#"<circle cx="10" cy="10" r="7"/><path d="M7.5 7.5l5 5M12.5 7.5l-5 5"/>"#,
+    ),
     (
         Icon::Certificate,
         "certificate",

@@ -86,6 +86,7 @@ fn bar(frame: &Frame<'_>, section: Section) -> Markup {
         (Section::Pools, Route::Pools, "Pools"),
         (Section::Domains, Route::Domains, "Domains"),
         (Section::Log, Route::Log, "Log"),
+        (Section::Proof, Route::Proof, "Proof"),
     ];
     html! {
         header.bar { div {

@@ -34,6 +34,10 @@ pub(super) enum Route {
     Domain(String),
     Log,
     Live,
+    Records,
+    Export,
+    Proof,
+    Inclusion,
     Go,
     Me,
 }
@@ -62,7 +66,14 @@ impl Route {
             ("domains", None, None) => Self::Domains,
             ("domains", Some(name), None) => Self::Domain(name),
             ("log", None, None) => Self::Log,
-            ("log", Some(name), None) if name == "live" => Self::Live,
+            ("log", Some(name), None) => match name.as_str() {
+                "live" => Self::Live,
+                "records" => Self::Records,
+                "export.jsonl" => Self::Export,
+                _ => return None,
+            },
+            ("proof", None, None) => Self::Proof,
+            ("proof", Some(name), None) if name == "event" => Self::Inclusion,
             ("go", None, None) => Self::Go,
             ("me", None, None) => Self::Me,
             _ => return None,
@@ -83,6 +94,10 @@ impl Route {
             Self::Domain(name) => format!("/domains/{}", segment(name.as_str())),
             Self::Log => "/log".to_owned(),
             Self::Live => "/log/live".to_owned(),
+            Self::Records => "/log/records".to_owned(),
+            Self::Export => "/log/export.jsonl".to_owned(),
+            Self::Proof => "/proof".to_owned(),
+            Self::Inclusion => "/proof/event".to_owned(),
             Self::Go => "/go".to_owned(),
             Self::Me => "/me".to_owned(),
         }
@@ -98,6 +113,10 @@ impl Route {
             | Self::Domain(_)
             | Self::Log
             | Self::Live
+            | Self::Records
+            | Self::Export
+            | Self::Proof
+            | Self::Inclusion
             | Self::Go
             | Self::Me => None,
         }

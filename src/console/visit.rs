@@ -34,14 +34,16 @@ impl Visit {
 
     /// The position after which a stream begins: where the browser lost it, or that of the address.
     pub(super) fn position(&self) -> Result<i64, Failure> {
-        let text = self.last_event_id.as_deref().or_else(|| self.query.get("after"));
-        let text = text.unwrap_or("0");
-        let parsed = text.parse::<i64>().ok().filter(|position| *position >= 0);
-        parsed.ok_or_else(|| Failure::Parameter {
-            name: "after",
-            value: text.to_owned(),
-            expected: "must be a position, such as 120".to_owned(),
-        })
+        let lost = self.last_event_id.as_deref();
+        match lost {
+            Some(lost) => parse_number("after", lost),
+            None => Ok(self.number("after")?.unwrap_or_default()),
+        }
+    }
+
+    /// A position, or another number that is not negative.
+    pub(super) fn number(&self, name: &'static str) -> Result<Option<i64>, Failure> {
+        self.query.get(name).map(|text| parse_number(name, text)).transpose()
     }
 
     /// The point in a history that a parameter names.
@@ -96,4 +98,13 @@ impl Visit {
 fn parse<T: FromStr<Err = String>>(name: &'static str, value: &str) -> Result<T, Failure> {
     let parsed = value.parse();
     parsed.map_err(|expected| Failure::Parameter { name, value: value.to_owned(), expected })
+}
+
+fn parse_number(name: &'static str, value: &str) -> Result<i64, Failure> {
+    let parsed = value.parse::<i64>().ok().filter(|number| *number >= 0);
+    parsed.ok_or_else(|| Failure::Parameter {
+        name,
+        value: value.to_owned(),
+        expected: "must be a position, such as 120".to_owned(),
+    })
 }

@@ -7,6 +7,7 @@ mod hostile;
 mod links;
 mod live;
 mod pages;
+mod proof;
 mod states;
 mod twins;
 

@@ -10,8 +10,11 @@ mod log;
 mod me;
 mod pool;
 mod pools;
+mod proof;
+mod records;
 mod schema;
 
+use self::records::Format;
 use super::{answer::Answer, failure::Failure, url::Route, visit::Visit};
 
 /// Makes the answer to a request.
@@ -26,6 +29,10 @@ pub(super) async fn answer(visit: &Visit) -> Result<Answer, Failure> {
         Route::Domain(name) => domain::page(visit, name).await,
         Route::Log => log::page(visit).await,
         Route::Live => live::stream(visit).await,
+        Route::Records => records::stream(visit, Format::Records).await,
+        Route::Export => records::stream(visit, Format::Export).await,
+        Route::Proof => proof::page(visit).await,
+        Route::Inclusion => proof::inclusion(visit).await,
         Route::Go => go::page(visit).await,
         Route::Me => me::page(visit).await,
     }

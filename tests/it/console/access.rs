@@ -142,7 +142,8 @@ async fn every_answer_limits_what_its_page_may_do() {
             "form-action 'self'",
             "require-trusted-types-for 'script'",
             "script-src 'self'",
-            "trusted-types rows",
+            "worker-src 'self'",
+            "trusted-types rows verifier",
         ] {
             assert!(policy.contains(part), "{path}: {policy}");
         }

@@ -29,6 +29,7 @@ async fn the_command_of_each_page_runs_as_it_is_printed() {
         ("/log".to_owned(), pool),
         ("/log?type=tagged&type=created&address=127.0.0.1&domain=".to_owned(), pool),
         ("/log?correlation=%22%3E%3Cscript%3Ealert(3)%3C/script%3E".to_owned(), pool),
+        ("/proof".to_owned(), "rootHash"),
         ("/me".to_owned(), "anonymous"),
     ] {
         let page = console.get(&path).await;
