@@ -3,10 +3,10 @@
 //! are those of the server. It reads; it changes nothing, needs no script, and shows every value
 //! as text.
 //!
-//! The path of a request: [`guard`] refuses what a browser of the user would not send, and
+//! The path of a request: `guard` refuses what a browser of the user would not send, and
 //! [`ConsoleAccess`] says who calls: the user of the console, if it is the browser that opened the
-//! link, or the browser itself. [`url`] finds the page, [`pages`] calls the server and makes its
-//! content, and [`layout`] puts it into a document. [`headers`] then adds the headers that limit
+//! link, or the browser itself. `url` finds the page, `pages` calls the server and makes its
+//! content, and `layout` puts it into a document. `headers` then adds the headers that limit
 //! what the page may do.
 
 mod access;

@@ -1,6 +1,7 @@
 //! The web console, through the binary and over HTTP, as a browser asks.
 
 mod access;
+mod browser;
 mod commands;
 mod door;
 mod hostile;

@@ -50,6 +50,14 @@ pub(crate) fn hadolint(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/python/bin/hadolint"), promise)
 }
 
+/// The directory with what drives the browser Chromium, or `None` if either is missing.
+pub(crate) fn browser(promise: &str) -> Option<PathBuf> {
+    let directory = repository().join("target/tools/browser");
+    found(PathBuf::from("/usr/bin/chromium"), promise)?;
+    found(directory.join("node_modules/axe-core"), promise)?;
+    found(directory.join("node_modules/playwright-core"), promise).map(|_| directory)
+}
+
 /// Python with the schemas of Kubernetes, or `None` if they are missing.
 pub(crate) fn kubernetes_validate(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/python/bin/kubernetes-validate"), promise)?;

@@ -1,0 +1,138 @@
+// The proof, verified by a browser: of a true log, of one that was changed on the way, and with the
+// checkpoints of a reader.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create, end, files, fill, launch, startServer, watch } from './lib.mjs';
+
+let server;
+let browser;
+let head;
+
+before(async () => {
+  server = await startServer({ options: ['--console-hosts', 'pools.example'] });
+  await fill(server);
+  head = Number((await checkpoint(server)).position);
+  browser = await launch();
+});
+
+after(() => end(browser));
+
+const checkpoint = async ({ console: origin }) => (await fetch(`${origin}/proof.json`)).json();
+
+async function openProof({ change } = {}) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const problems = watch(page, server.console);
+  if (change) {
+    await context.route('**/log/records?*', async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: change(await response.body()) });
+    });
+  }
+  await page.goto(`${server.console}/proof`);
+  return { context, page, problems };
+}
+
+const verdict = async (page, text) => {
+  const heading = page.locator('[data-verdict]');
+  await page.locator('[data-proof][data-result]').waitFor();
+  assert.match(await heading.textContent(), text, await page.locator('[data-state]').textContent());
+};
+
+const results = async (page) => Object.fromEntries(await page.locator('[data-check]').evaluateAll(
+  (items) => items.map((item) => [item.dataset.check, item.className]),
+));
+
+test('a whole log is verified, and what stays open is said', async () => {
+  const { context, page, problems } = await openProof();
+  await page.getByRole('button', { name: 'Verify here' }).click();
+  await verdict(page, new RegExp(`Whole up to position ${head}$`));
+  assert.deepEqual(await results(page), {
+    hash: 'ok', chain: 'ok', root: 'ok', signature: 'ok', known: 'open', key: 'open',
+  });
+  assert.equal(await page.locator('[data-chain] li').count(), 7);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
+test('a changed byte is found at its record', async () => {
+  const { context, page } = await openProof({
+    change: (body) => {
+      let at = 0;
+      for (let record = 1; record < 20; record += 1) at += 4 + body.readUInt32BE(at);
+      body[at + 4 + 60] ^= 1;
+      return body;
+    },
+  });
+  await page.getByRole('button', { name: 'Verify here' }).click();
+  await verdict(page, /Not verified at position 20$/);
+  await context.close();
+});
+
+test('a log without its end, and one that is cut, are not whole', async () => {
+  for (const cut of [(body) => body.subarray(0, -3), (body) => {
+    let [at, last] = [0, 0];
+    while (at < body.length) [last, at] = [at, at + 4 + body.readUInt32BE(at)];
+    return body.subarray(0, last);
+  }]) {
+    const { context, page } = await openProof({ change: cut });
+    await page.getByRole('button', { name: 'Verify here' }).click();
+    await verdict(page, /Not verified/);
+    await context.close();
+  }
+});
+
+test('a checkpoint that was kept is found again, and another one is not', async () => {
+  const kept = join(files, 'kept.json');
+  writeFileSync(kept, JSON.stringify(await checkpoint(server)));
+  await create(server, 'later');
+  const { context, page } = await openProof();
+  await page.getByLabel('Checkpoints noted before').setInputFiles(kept);
+  await page.getByRole('button', { name: 'Verify here' }).click();
+  await verdict(page, /Whole up to/);
+  assert.equal((await results(page)).known, 'ok');
+
+  const another = await startServer({ data: join(files, 'another') });
+  await create(another, 'one');
+  const foreign = join(files, 'foreign.json');
+  writeFileSync(foreign, JSON.stringify(await checkpoint(another)));
+  await another.stop();
+  await page.getByLabel('Checkpoints noted before').setInputFiles([kept, foreign]);
+  await page.getByRole('button', { name: 'Verify again' }).click();
+  await page.locator('[data-proof][data-result=bad]').waitFor();
+  await verdict(page, /Not verified at position 1$/);
+  await context.close();
+});
+
+test('one event is verified without the others', async () => {
+  const { context, page, problems } = await openProof();
+  await page.getByRole('spinbutton', { name: 'Position' }).fill('7');
+  await page.getByRole('button', { name: 'Verify', exact: true }).click();
+  await page.getByText('The record at position 7, with hash').waitFor();
+  assert.deepEqual(problems, []);
+  await context.close();
+
+  const forged = await openProof();
+  await forged.context.route('**/proof/event.json?*', async (route) => {
+    const response = await route.fetch();
+    const proof = await response.json();
+    proof.hashes.reverse();
+    await route.fulfill({ response, json: proof });
+  });
+  await forged.page.getByRole('spinbutton', { name: 'Position' }).fill('7');
+  await forged.page.getByRole('button', { name: 'Verify', exact: true }).click();
+  await forged.page.getByText('Not verified').last().waitFor();
+  await forged.context.close();
+});
+
+test('a page that cannot compute hashes says so', async () => {
+  const page = await browser.newPage();
+  const { port } = new URL(server.console);
+  await page.goto(`http://pools.example:${port}/proof`);
+  await page.getByText('This page cannot verify').waitFor();
+  assert.ok(!(await page.getByRole('button', { name: 'Verify here' }).isVisible()));
+  await page.close();
+});
