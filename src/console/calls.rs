@@ -13,14 +13,15 @@ use tonic::{Status, Streaming, body::Body, metadata::MetadataMap};
 use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
 use crate::proto::{
-    DescribeLogRequest, DescribeLogResponse, DescribeUserPoolDomainRequest,
-    DescribeUserPoolDomainResponse, DescribeUserPoolRequest, DescribeUserPoolResponse,
-    GetInclusionProofRequest, GetInclusionProofResponse, GetSignedCheckpointRequest,
-    GetSignedCheckpointResponse, ListUserPoolDomainsRequest, ListUserPoolDomainsResponse,
-    ListUserPoolEventsRequest, ListUserPoolEventsResponse, ListUserPoolsRequest,
-    ListUserPoolsResponse, ReadDirection, ReplayUserPoolRequest, ReplayUserPoolResponse,
-    UserPoolEvent, UserPoolEventFilter, WatchUserPoolEventsRequest, WatchUserPoolEventsResponse,
-    replay_user_pool_request::AsOf, user_pool_history_service_client::UserPoolHistoryServiceClient,
+    CountUserPoolEventsRequest, CountUserPoolEventsResponse, DescribeLogRequest,
+    DescribeLogResponse, DescribeUserPoolDomainRequest, DescribeUserPoolDomainResponse,
+    DescribeUserPoolRequest, DescribeUserPoolResponse, GetInclusionProofRequest,
+    GetInclusionProofResponse, GetSignedCheckpointRequest, GetSignedCheckpointResponse,
+    ListUserPoolDomainsRequest, ListUserPoolDomainsResponse, ListUserPoolEventsRequest,
+    ListUserPoolEventsResponse, ListUserPoolsRequest, ListUserPoolsResponse, ReadDirection,
+    ReplayUserPoolRequest, ReplayUserPoolResponse, UserPoolEvent, UserPoolEventFilter,
+    WatchUserPoolEventsRequest, WatchUserPoolEventsResponse, replay_user_pool_request::AsOf,
+    user_pool_history_service_client::UserPoolHistoryServiceClient,
     user_pool_service_client::UserPoolServiceClient, watch_user_pool_events_request::Start,
     watch_user_pool_events_response::Content,
 };
@@ -78,6 +79,7 @@ calls! {
         describe_user_pool_domain(DescribeUserPoolDomainRequest) -> DescribeUserPoolDomainResponse;
     }
     history {
+        count_user_pool_events(CountUserPoolEventsRequest) -> CountUserPoolEventsResponse;
         list_user_pool_events(ListUserPoolEventsRequest) -> ListUserPoolEventsResponse;
         replay_user_pool(ReplayUserPoolRequest) -> ReplayUserPoolResponse;
         describe_log(DescribeLogRequest) -> DescribeLogResponse;

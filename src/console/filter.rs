@@ -74,6 +74,12 @@ pub(super) fn field(visit: &Visit, name: &str, label: &str, size: u32, example: 
     }
 }
 
+/// The form of a filter. Where there is little room, it is folded unless it is in use.
+pub(super) fn folded(visit: &Visit, more: &str, form: &Markup) -> Markup {
+    let is_used = visit.query.has_any(&PARAMETERS) || visit.query.get(more).is_some();
+    html! { details.fold open[is_used] { summary { "Filter" } (form) } }
+}
+
 /// The sentence of a list without events.
 pub(super) fn nothing(visit: &Visit, is_complete: bool) -> Markup {
     let is_filtered = visit.query.has_any(&PARAMETERS) || visit.query.get("pool").is_some();

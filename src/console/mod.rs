@@ -26,6 +26,7 @@ mod kind;
 mod layout;
 mod members;
 mod pages;
+mod plot;
 mod refusal;
 mod state;
 mod text;

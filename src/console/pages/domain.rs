@@ -1,5 +1,6 @@
 //! A domain: whose it is, and who had it before.
 
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -11,6 +12,7 @@ use crate::{
         filter,
         kind::kind_of,
         layout::pager,
+        plot::{self, Lane, Mark},
         text::{age, printable, time},
         url::{Query, Route},
         visit::Visit,
@@ -51,6 +53,7 @@ pub(super) async fn page(visit: &Visit, name: &str) -> Result<Answer, Failure> {
             p.sub { (owned_by(owner.as_ref())) }
         } }
         @if let Some(owner) = &owner { (settings(owner)) }
+        (plot(name, &list.events, next.is_none(), visit))
         section.panel {
             header { h2 { "Who had it" } }
             @if list.events.is_empty() {
@@ -84,6 +87,74 @@ fn owned_by(owner: Option<&DomainDescription>) -> Markup {
             None => span { "No user pool has it now." },
         }
     }
+}
+
+/// Who had the domain when, a lane for each user pool.
+fn plot(name: &str, events: &[UserPoolEvent], is_whole: bool, visit: &Visit) -> Markup {
+    let held = held(name, events, visit.now);
+    let first = events.last().and_then(|event| event.record_time).and_then(proto::to_date_time);
+    let Some(first) = first.filter(|first| *first < visit.now && !held.is_empty()) else {
+        return html! {};
+    };
+    let whole = (visit.now - first).num_milliseconds().max(1);
+    let place = |at: DateTime<Utc>| ((at - first).num_milliseconds() * 1000 / whole).clamp(0, 1000);
+    let mut lanes: Vec<Lane> = Vec::new();
+    for Held { pool, since, until, revision } in held {
+        let query = Query::default().set("at", revision.to_string());
+        let day = |at: DateTime<Utc>| at.format("%-d %b %Y %H:%M:%S").to_string();
+        let end = until.map_or_else(|| "now".to_owned(), day);
+        let mark = Mark {
+            start: place(since),
+            end: place(until.unwrap_or(visit.now)),
+            class: if until.is_some() { "domain-deleted" } else { "domain-created" },
+            label: format!("{}, {} to {end}", printable(&pool), day(since)),
+            address: Route::History(pool.clone()).with(&query),
+        };
+        let shown = printable(&pool);
+        match lanes.iter_mut().find(|lane| lane.name == shown) {
+            Some(lane) => lane.marks.push(mark),
+            None => lanes.push(Lane { name: shown, marks: vec![mark] }),
+        }
+    }
+    let start = first.format("%-d %b %Y").to_string();
+    let start = if is_whole { start } else { format!("{start}, and before") };
+    plot::lanes("Who had this domain when", (&start, "now"), &lanes)
+}
+
+/// A time for which a user pool had the domain.
+struct Held {
+    pool: String,
+    since: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+    /// The revision that assigned it.
+    revision: i64,
+}
+
+/// The times for which user pools had a domain, the oldest first.
+fn held(name: &str, events: &[UserPoolEvent], now: DateTime<Utc>) -> Vec<Held> {
+    let mut all: Vec<Held> = Vec::new();
+    for event in events.iter().rev() {
+        let at = event.record_time.and_then(proto::to_date_time).unwrap_or(now);
+        for change in event.changes.iter().filter(|change| is_domain(&change.path)) {
+            let (old, new) = (change.old_value.as_deref(), change.new_value.as_deref());
+            let pool = &event.user_pool_id;
+            if old == Some(name) && new != Some(name) {
+                let open = all.iter_mut().find(|held| held.pool == *pool && held.until.is_none());
+                if let Some(held) = open {
+                    held.until = Some(at);
+                }
+            } else if new == Some(name) && old != Some(name) {
+                let (pool, revision) = (pool.clone(), event.revision);
+                all.push(Held { pool, since: at, until: None, revision });
+            }
+        }
+    }
+    all
+}
+
+/// Whether a change of this path assigns or removes a domain.
+pub(super) fn is_domain(path: &str) -> bool {
+    matches!(path, "domain" | "custom_domain")
 }
 
 /// What the domain is set to, beyond its owner.

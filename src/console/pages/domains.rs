@@ -26,6 +26,8 @@ use crate::{
     },
 };
 
+use super::domain::is_domain;
+
 /// How many domains a page has.
 const PAGE_SIZE: i32 = 40;
 /// How many rows are looked up at the same time.
@@ -158,10 +160,10 @@ fn row(calls: &Calls, owned: Owned) -> BoxFuture<'static, Result<Row, Status>> {
 
 /// Whether an event assigned this domain.
 fn assigns(event: &UserPoolEvent, domain: &str) -> bool {
-    event.changes.iter().any(|change| {
-        let is_domain = matches!(change.path.as_str(), "domain" | "custom_domain");
-        is_domain && change.new_value.as_deref() == Some(domain)
-    })
+    event
+        .changes
+        .iter()
+        .any(|change| is_domain(&change.path) && change.new_value.as_deref() == Some(domain))
 }
 
 fn table(rows: &[Row], visit: &Visit) -> Markup {

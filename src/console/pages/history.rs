@@ -17,8 +17,10 @@ use crate::{
     proto::{self, UserPoolEvent},
 };
 
+use super::strip;
+
 /// How many events a page has.
-const PAGE_SIZE: i32 = 40;
+const PAGE_SIZE: i32 = 30;
 
 pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
     let mut wanted = filter::events(visit, Some(id))?;
@@ -41,16 +43,18 @@ pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
         }
         _ => String::new(),
     };
+    let plot = strip::plot(visit, id).await?;
     let body = html! {
         (pool.head(Tab::History, visit.now))
-        (form(visit))
+        (plot)
+        (filter::folded(visit, "at", &form(visit)))
         @if list.events.is_empty() {
             section.panel { (filter::nothing(visit, next.is_none())) }
         }
         (timeline(&list.events, visit))
         (pager(&visit.route, &visit.fixed_query(), next, &shown, ("Newest", "Older")))
     };
-    let command = Command::new(&["history", id, "--reverse", "--limit", "40"]);
+    let command = Command::new(&["history", id, "--reverse", "--limit", "30"]);
     Ok(Answer::Page(Page {
         restore: None,
         scripts: Vec::new(),

@@ -16,6 +16,8 @@ use crate::{
     proto::{self, DescribeLogRequest},
 };
 
+use super::activity;
+
 /// How many events a page has.
 const PAGE_SIZE: i32 = 40;
 
@@ -36,6 +38,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
     let log = visit.calls.describe_log(DescribeLogRequest::default()).await?;
     let log_id = log.head.map(|head| head.log_id).unwrap_or_default();
     let live = stream_address(visit, list.head_position, &log_id);
+    let plot = activity::plot(visit).await?;
     let body = html! {
         div.head {
             div {
@@ -47,7 +50,8 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
             }
             div.actions { (live_switch(visit)) }
         }
-        (form(visit))
+        (plot)
+        (filter::folded(visit, "pool", &form(visit)))
         @if live.is_some() { p.waiting { button.primary data-waiting hidden {} } }
         section.panel {
             @if list.events.is_empty() && live.is_none() {

@@ -1,5 +1,6 @@
 //! The pages, one file for each.
 
+mod activity;
 mod diff;
 mod domain;
 mod domains;
@@ -13,6 +14,7 @@ mod pools;
 mod proof;
 mod records;
 mod schema;
+mod strip;
 
 use self::records::Format;
 use super::{answer::Answer, failure::Failure, url::Route, visit::Visit};
