@@ -24,6 +24,7 @@ mod aws;
 mod bare;
 mod client;
 mod coalesced;
+mod console;
 mod create;
 mod data;
 #[path = "../data_directory.rs"]
@@ -90,7 +91,7 @@ const QUIET: f64 = 0.5;
 
 type Comparison = fn(&Bench, &mut Report);
 
-const COMPARISONS: [(&str, Comparison); 10] = [
+const COMPARISONS: [(&str, Comparison); 11] = [
     ("describe", describe::compare),
     ("aws", aws::compare),
     ("create", create::compare),
@@ -99,6 +100,7 @@ const COMPARISONS: [(&str, Comparison); 10] = [
     // Before others append to the large log.
     ("start", start::compare),
     ("growth", growth::compare),
+    ("console", console::compare),
     ("watch", watch::compare),
     ("disk", disk::compare),
     ("updates", updates::compare),
