@@ -32,6 +32,7 @@ mod state;
 mod text;
 mod url;
 mod value;
+mod verifier;
 mod visit;
 
 use std::{error::Error, fmt, sync::Arc};

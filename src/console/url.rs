@@ -38,6 +38,7 @@ pub(super) enum Route {
     Export,
     Proof,
     Inclusion,
+    Verifier,
     Go,
     Me,
 }
@@ -73,7 +74,11 @@ impl Route {
                 _ => return None,
             },
             ("proof", None, None) => Self::Proof,
-            ("proof", Some(name), None) if name == "event" => Self::Inclusion,
+            ("proof", Some(name), None) => match name.as_str() {
+                "event" => Self::Inclusion,
+                "verifier.html" => Self::Verifier,
+                _ => return None,
+            },
             ("go", None, None) => Self::Go,
             ("me", None, None) => Self::Me,
             _ => return None,
@@ -98,6 +103,7 @@ impl Route {
             Self::Export => "/log/export.jsonl".to_owned(),
             Self::Proof => "/proof".to_owned(),
             Self::Inclusion => "/proof/event".to_owned(),
+            Self::Verifier => "/proof/verifier.html".to_owned(),
             Self::Go => "/go".to_owned(),
             Self::Me => "/me".to_owned(),
         }
@@ -117,6 +123,7 @@ impl Route {
             | Self::Export
             | Self::Proof
             | Self::Inclusion
+            | Self::Verifier
             | Self::Go
             | Self::Me => None,
         }

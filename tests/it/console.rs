@@ -188,6 +188,11 @@ pub(crate) async fn last_change(console: &Console, pool: &str) -> String {
     time.split('"').next().expect("an end").to_owned()
 }
 
+/// A page without the elements of the console's own scripts.
+fn without_own_scripts(body: &str) -> String {
+    body.replace(r#"<script type="module" src="/assets/"#, "")
+}
+
 /// A request with the hostile correlation ID.
 fn with_id<M>(message: M) -> Request<M> {
     let mut request = Request::new(message);

@@ -1,4 +1,4 @@
-// Verifies records, checkpoints and proofs, as docs/audit.md describes them, and trusts no server
+// Verifies records, checkpoints and proofs, as docs/reference/log-format.md describes them, and trusts no server
 // for any of it. It runs in a worker of the page "Proof", and in the file verifier.html.
 
 /** How many records are hashed at the same time; a whole tile of the tree. */

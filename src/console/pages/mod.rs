@@ -35,6 +35,7 @@ pub(super) async fn answer(visit: &Visit) -> Result<Answer, Failure> {
         Route::Export => records::stream(visit, Format::Export).await,
         Route::Proof => proof::page(visit).await,
         Route::Inclusion => proof::inclusion(visit).await,
+        Route::Verifier => Ok(proof::verifier()),
         Route::Go => go::page(visit).await,
         Route::Me => me::page(visit).await,
     }

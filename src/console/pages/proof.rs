@@ -1,5 +1,6 @@
 //! The proof: what the browser verifies itself, and what stays open.
 
+use axum::body::Body;
 use data_encoding::HEXLOWER;
 use maud::{Markup, html};
 
@@ -11,6 +12,7 @@ use crate::{
         icons::Icon,
         text::{printable, time},
         url::{Query, Route},
+        verifier::{self, VERIFIER},
         visit::Visit,
     },
     proto::{self, GetInclusionProofRequest, GetSignedCheckpointRequest, SignedCheckpoint},
@@ -105,6 +107,12 @@ pub(super) async fn inclusion(visit: &Visit) -> Result<Answer, Failure> {
     Ok(Answer::Json(proto::to_json(&proof)?))
 }
 
+/// The verifier as a file. It does not run at this address, whose policy allows no script in a page.
+pub(super) fn verifier() -> Answer {
+    let content_type = "text/html; charset=utf-8";
+    Answer::Stream { content_type, body: Body::from(VERIFIER.as_str()) }
+}
+
 fn checks() -> Markup {
     html! {
         section.panel {
@@ -174,7 +182,10 @@ fn limits() -> Markup {
                       by " code { "userpool verify" } ", not here." }
                 li { "This page came from the server, and a server that lies can serve a page that \
                       lies. To depend on nothing from it, verify with a " code { "userpool" }
-                      " of your own." }
+                      " of your own, or with the "
+                    a href=(Route::Verifier.path()) download="verifier.html" { "verifier" }
+                    ", a file that runs from your disk on an export. That of this version has the \
+                     SHA-256 " code { (verifier::sha256()) } ", also from a server that you trust." }
             }
         }
     }

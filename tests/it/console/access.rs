@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::{Console, Sample, send, unopened};
+use super::{Console, Sample, send, unopened, without_own_scripts};
 use crate::{
     process::{run, userpool},
     support::TestServer,
@@ -160,8 +160,7 @@ async fn every_answer_limits_what_its_page_may_do() {
         let kept = if is_asset { "public, max-age=31536000, immutable" } else { "no-store" };
         assert_eq!(answer.header("cache-control"), Some(kept), "{path}");
         if !is_asset && answer.header("content-type") == Some("text/html; charset=utf-8") {
-            let own = r#"<script type="module" src="/assets/"#;
-            let body = answer.body.replace(own, "");
+            let body = without_own_scripts(&answer.body);
             assert!(!inline.is_match(&body), "{path}: {:?}", inline.find(&body));
         }
     }

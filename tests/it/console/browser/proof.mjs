@@ -2,6 +2,7 @@
 // checkpoints of a reader.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -126,6 +127,43 @@ test('one event is verified without the others', async () => {
   await forged.page.getByRole('button', { name: 'Verify', exact: true }).click();
   await forged.page.getByText('Not verified').last().waitFor();
   await forged.context.close();
+});
+
+test('the verifier is one file, which needs no server', async () => {
+  const save = async (path, name) => {
+    const file = join(files, name);
+    const bytes = Buffer.from(await (await fetch(server.console + path)).arrayBuffer());
+    writeFileSync(file, bytes);
+    return [file, bytes];
+  };
+  const [verifier, bytes] = await save('/proof/verifier.html', 'verifier.html');
+  const [log, events] = await save('/log/export.jsonl', 'log.jsonl');
+  const [kept] = await save('/proof.json', 'end.json');
+  const context = await browser.newContext({ offline: true });
+  const page = await context.newPage();
+  const problems = watch(page, 'file:');
+  await page.goto(`file://${verifier}`);
+  const run = async (file, expected) => {
+    await page.getByLabel('Export').setInputFiles(file);
+    await page.getByLabel('Checkpoints').setInputFiles(kept);
+    await page.getByRole('button', { name: 'Verify' }).click();
+    await page.getByRole('heading', { name: expected }).waitFor();
+  };
+  await run(log, /^Whole up to position/);
+  const lines = events.toString().trim().split('\n');
+  const cut = join(files, 'cut.jsonl');
+  writeFileSync(cut, `${lines.slice(0, -1).join('\n')}\n`);
+  await run(cut, /^Not verified/);
+  const swapped = join(files, 'swapped.jsonl');
+  writeFileSync(swapped, `${[lines[1], lines[0], ...lines.slice(2)].join('\n')}\n`);
+  await run(swapped, /^Not verified at position 1$/);
+  assert.deepEqual(problems, []);
+  await context.close();
+
+  // The page names the hash of the file.
+  const { context: shown, page: proof } = await openProof();
+  await proof.getByText(createHash('sha256').update(bytes).digest('hex')).waitFor();
+  await shown.close();
 });
 
 test('a page that cannot compute hashes says so', async () => {
