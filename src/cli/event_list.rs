@@ -26,7 +26,8 @@ const MAX_PAGE: i32 = 1000;
 /// Which events a command shows, and how.
 #[derive(Debug, Clone, Args)]
 pub(super) struct EventListArgs {
-    /// Print full events in JSON: with the payload and the hashes, without the list of changes.
+    /// Print full events: with the payload and the hashes, without the list of changes. In JSON,
+    /// unless --output is jsonl.
     #[arg(long)]
     full: bool,
     #[command(flatten)]
@@ -58,20 +59,24 @@ pub(super) struct EventListEnd {
 
 impl EventListArgs {
     pub(super) fn format(&self) -> EventFormat {
-        self.output.or_table()
+        if self.full { self.output.or_json() } else { self.output.or_table() }
     }
 
     /// The list of the events of one user pool, or of all.
     ///
     /// # Errors
-    /// The arguments name two addresses.
+    /// The arguments name two addresses, or a format without space for full events.
     pub(super) fn list(
         self,
         user_pool_id: Option<String>,
         limit: Option<u64>,
         now: DateTime<Utc>,
     ) -> Result<EventList, CliError> {
-        let view = self.format().view(self.full);
+        let format = self.format();
+        if self.full && matches!(format, EventFormat::Table | EventFormat::Csv) {
+            return Err(CliError::message("--full prints JSON; use --output json or jsonl"));
+        }
+        let view = format.view(self.full);
         let filter = self.range.within(self.filter.filter(user_pool_id)?, now);
         Ok(EventList { filter, view, limit })
     }

@@ -40,6 +40,10 @@ impl EventOutputArgs {
     pub(super) fn or_table(self) -> EventFormat {
         self.output.unwrap_or(EventFormat::Table)
     }
+
+    pub(super) fn or_json(self) -> EventFormat {
+        self.output.unwrap_or(EventFormat::Json)
+    }
 }
 
 /// Prints events.

@@ -9,7 +9,7 @@ use http::{
     request::Parts,
 };
 use tokio::time;
-use tonic::{Status, Streaming, body::Body, metadata::MetadataMap};
+use tonic::{Code, Status, Streaming, body::Body, metadata::MetadataMap};
 use tower::{Service, ServiceExt as _, util::BoxCloneSyncService};
 
 use crate::proto::{
@@ -176,7 +176,7 @@ impl Calls {
         })
     }
 
-    /// The event at a position. `None` if the log does not have it yet.
+    /// The event at a position. `None` if the log does not have it.
     pub(super) fn event_at(&self, position: i64) -> Called<Option<UserPoolEvent>> {
         let request = WatchUserPoolEventsRequest {
             start: Some(Start::AfterPosition(position.saturating_sub(1))),
@@ -185,7 +185,7 @@ impl Calls {
         };
         let watch = self.watch(request);
         in_time(async move {
-            let mut messages = watch.await?;
+use tonic::{Code, Status, Streaming, body::Body, metadata::MetadataMap};
             Ok(match messages.message().await?.and_then(|message| message.content) {
                 Some(Content::Event(event)) => Some(*event),
                 Some(Content::Checkpoint(_)) | None => None,

@@ -120,6 +120,10 @@ async fn events_are_summaries_in_json_unless_they_are_wanted_whole() {
     assert_eq!(tagged["changes"][0]["path"], "user_pool_tags.team");
     assert_eq!(tagged["changes"][0]["newValue"], "a");
     assert_eq!((tagged.get("hash"), tagged.get("userPoolTagged")), (None, None));
+    let full = run(&server, &["events", "-n", "1", "--full"]).await.json();
+    assert_eq!(full["events"][0]["userPoolDomainCreated"]["domain"], "login");
+    let refused = run(&server, &["events", "-o", "csv", "--full"]).await;
+    assert!(refused.stderr.contains("--output json or jsonl"), "{}", refused.stderr);
     let whole = run(&server, &["events", "-o", "jsonl", "-n", "1", "--full"]).await;
     let whole = &documents(&whole)[0];
     assert_eq!(whole["userPoolDomainCreated"]["domain"], "login");

@@ -186,7 +186,9 @@ async fn the_jump_box_goes_to_the_one_thing() {
     assert_eq!(go("payments-v").await.map(|_| ()), Some(()));
     assert_eq!(go("").await, Some("/pools".to_owned()));
     console.get("/go?q=payments").await.has(&["payments-v2", pool]);
-    console.get("/go?q=nothing-at-all").await.has(&["Nothing has the ID"]);
+    for nothing in ["nothing-at-all", "@999", "@0", "@-1"] {
+        console.get(&format!("/go?q={nothing}")).await.has(&["Nothing has the ID", nothing]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
