@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     app::Source,
     audit::{ExportFormat, Exporter, JsonLines, LogReader},
-    event_log::{EventLog as _, Head, Position},
+    event_log::{EventLog, Head, Position, PostgresSettings},
     proto::watch_user_pool_events_response::Content,
     telemetry::error_chain,
     transport::Endpoint,
@@ -22,6 +22,7 @@ use super::{
     connection::{AccessArgs, next_message},
     csv::CsvExport,
     data_dir,
+    database::{self, DatabaseArgs},
     error::CliError,
     export_file::ExportFile,
     export_range::{ExportRange, LogExtent, RangeArgs, WatchedRange},
@@ -35,6 +36,7 @@ use super::{
 const ENDPOINT: &str = "USERPOOL_ENDPOINT";
 const DATA_DIR: &str = "USERPOOL_DATA_DIR";
 const DEFAULT_DATA_DIR: &str = "./data";
+const ONE_LOG: &str = "name one log, with --from, --data-dir or --log-url";
 
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "the help shows the text as it is")]
@@ -65,7 +67,9 @@ pub(super) struct ExportCommand {
     output: Option<ExportOutput>,
     #[command(flatten)]
     range: RangeArgs,
-    // Last, because its heading applies to every argument after it.
+    // Last, because their headings apply to every argument after them.
+    #[command(flatten)]
+    database: DatabaseArgs,
     #[command(flatten)]
     access: AccessArgs,
 }
@@ -82,7 +86,13 @@ enum ExportOutput {
 impl ExportCommand {
     pub(super) async fn run(self, source: &dyn Source) -> Result<Outcome, CliError> {
         let range = self.range.resolve(source.now())?;
-        let origin = Origin::new(self.from, self.data_dir)?;
+        let origin = match self.database.settings()? {
+            Some(_) if self.from.is_some() || self.data_dir.is_some() => {
+                return Err(CliError::message(ONE_LOG));
+            }
+            Some(settings) => Origin::Database(settings),
+            None => Origin::new(self.from, self.data_dir)?,
+        };
         let path = self.file.as_deref().filter(|path| *path != Path::new("-"));
         let format: &'static dyn ExportFormat = match self.output {
             Some(ExportOutput::Csv) => &CsvExport,
@@ -91,6 +101,10 @@ impl ExportCommand {
         let mut file = ExportFile::create(path)?;
         let exported = match origin {
             Origin::Directory(path) => export_directory(&path, range, format, &mut file.out).await,
+            Origin::Database(settings) => match database::open(settings).await {
+                Ok(log) => export_log(&log, range, format, &mut file.out).await,
+                Err(error) => Err(error),
+            },
             Origin::Server(endpoint) => {
                 export_server(endpoint, self.access, range, format, &mut file.out).await
             }
@@ -165,6 +179,7 @@ impl Display for Exported {
 #[derive(Debug, PartialEq, Eq)]
 enum Origin {
     Directory(PathBuf),
+    Database(PostgresSettings),
     Server(Endpoint),
 }
 
@@ -202,12 +217,21 @@ async fn export_directory(
         let remedy = "to export from a running server, name it with --from";
         CliError::message(format!("{}; {remedy}", error_chain(&error)))
     })?;
-    let anchor = range.find_anchor(&log).await?;
+    export_log(&log, range, format, out).await
+}
+
+async fn export_log(
+    log: &dyn EventLog,
+    range: ExportRange,
+    format: &'static dyn ExportFormat,
+    out: &mut impl Write,
+) -> Result<Exported, CliError> {
+    let anchor = range.find_anchor(log).await?;
     let mut exporter = Exporter::for_range(out, format, anchor, range.end)?;
     let after = anchor.map_or(Position::START, |anchor| anchor.head.position);
     let end = log.head().borrow().position;
     let bar = progress::new_bar(end.0.saturating_sub(after.0));
-    let mut reader = LogReader::after(&log, after, end);
+    let mut reader = LogReader::after(log, after, end);
     while !exporter.is_finished()
         && let Some(record) = reader.next().await.map_err(CliError::other)?
     {
@@ -217,7 +241,7 @@ async fn export_directory(
     bar.finish_and_clear();
     let mut result = finish(exporter, after, range)?;
     if result.count() == 0 {
-        result.log = Some(LogExtent::of_log(&log).await?);
+        result.log = Some(LogExtent::of_log(log).await?);
     }
     Ok(result)
 }

@@ -1,4 +1,5 @@
-//! `userpool log import`: importing exports into a new data directory.
+//! `userpool log import`: importing exports into a new data directory, or as a new log in a
+//! database.
 
 use std::{
     fs::{self, DirBuilder},
@@ -10,17 +11,18 @@ use clap::{Args, ValueHint};
 
 use crate::{
     app::Source,
-    audit::{self, FileKind, ImportError, Verifier},
-    event_log::{Head, Record, SledLog},
+    audit::{self, FileKind, ImportError, Verifier, checkpoint::Signer},
+    event_log::{Head, PostgresImport, PostgresSettings, Record, SledLog},
     fs::{parent_directory, sync_directory},
     server::data_dir::DataDir,
 };
 
 use super::{
     audit_file::{AuditFile, Export},
+    database::DatabaseArgs,
     error::CliError,
     outcome::Outcome,
-    output::print,
+    output::{print, print_note},
 };
 
 #[derive(Debug, Args)]
@@ -32,48 +34,126 @@ pub(super) struct ImportCommand {
     /// Create this data directory. It must be empty or not exist.
     #[arg(long, env = "USERPOOL_DATA_DIR", value_name = "DIR", default_value = "./data")]
     data_dir: PathBuf,
+    /// Have the servers of a log in a database sign checkpoints with this key, which auditors know:
+    /// that of the data directory that the log comes from.
+    #[arg(long, env = "USERPOOL_SIGNING_KEY", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    signing_key: Option<PathBuf>,
+    // Last, because its heading applies to every flag after it.
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 impl ImportCommand {
-    /// Imports into a temporary directory, which replaces the data directory when complete.
-    pub(super) fn run(&self, source: &dyn Source) -> Result<Outcome, CliError> {
-        let Self { files, data_dir } = self;
-        let empty = !data_dir.exists() || fs::read_dir(data_dir)?.next().is_none();
-        if !empty {
-            let path = data_dir.display();
-            return Err(CliError::message(format!(
-                "{path} is not empty; choose another --data-dir"
-            )));
-        }
-        let mut name = data_dir.as_os_str().to_owned();
-        name.push(".importing");
-        let temporary = PathBuf::from(name);
-        DirBuilder::new().mode(0o700).create(&temporary).map_err(|error| {
-            let path = temporary.display();
-            CliError::message(format!(
-                "{path}: {error}; another import is running, or was killed: make sure that none is \
-                 running, then delete it"
-            ))
-        })?;
-        let imported = import_into(files, &temporary, source);
-        let moved = imported.and_then(|head| {
-            fs::rename(&temporary, data_dir).map_err(|error| CliError::file(data_dir, &error))?;
-            sync_directory(parent_directory(data_dir))?;
-            Ok(head)
-        });
-        let Head { position, hash } = moved.inspect_err(|_| {
-            // If this fails, the next import names the directory that is left.
-            let _ = fs::remove_dir_all(&temporary);
-        })?;
+    pub(super) async fn run(self, source: &dyn Source) -> Result<Outcome, CliError> {
+        let Self { files, data_dir, signing_key, database } = self;
+        let Head { position, hash } = match database.settings()? {
+            Some(settings) => into_database(&files, settings, signing_key.as_deref()).await?,
+            None => into_directory(&files, &data_dir, source).await?,
+        };
         print(&format!("imported {position} events, head hash {hash}"))?;
         Ok(Outcome::Success)
     }
 }
 
+/// Imports into a temporary directory, which replaces the data directory when complete.
+async fn into_directory(
+    files: &[PathBuf],
+    data_dir: &Path,
+    source: &dyn Source,
+) -> Result<Head, CliError> {
+    let empty = !data_dir.exists() || fs::read_dir(data_dir)?.next().is_none();
+    if !empty {
+        let path = data_dir.display();
+        return Err(CliError::message(format!("{path} is not empty; choose another --data-dir")));
+    }
+    let mut name = data_dir.as_os_str().to_owned();
+    name.push(".importing");
+    let temporary = PathBuf::from(name);
+    DirBuilder::new().mode(0o700).create(&temporary).map_err(|error| {
+        let path = temporary.display();
+        CliError::message(format!(
+            "{path}: {error}; another import is running, or was killed: make sure that none is \
+             running, then delete it"
+        ))
+    })?;
+    let mut destination = Destination::Directory { path: &temporary, log: None, source };
+    let imported = import(files, &mut destination).await;
+    drop(destination);
+    let moved = imported.and_then(|head| {
+        fs::rename(&temporary, data_dir).map_err(|error| CliError::file(data_dir, &error))?;
+        sync_directory(parent_directory(data_dir))?;
+        Ok(head)
+    });
+    moved.inspect_err(|_| {
+        // If this fails, the next import names the directory that is left.
+        let _ = fs::remove_dir_all(&temporary);
+    })
+}
+
+/// Imports as a new log, which servers can use when it is complete.
+async fn into_database(
+    files: &[PathBuf],
+    settings: PostgresSettings,
+    signing_key: Option<&Path>,
+) -> Result<Head, CliError> {
+    let key = signing_key.ok_or_else(|| {
+        CliError::message(
+            "an import into a database requires --signing-key, the key of its servers",
+        )
+    })?;
+    if !key.exists() {
+        let key = key.display();
+        return Err(CliError::message(format!("there is no signing key {key}; copy it here")));
+    }
+    let key = Signer::open_key(key).map_err(CliError::other)?.public_key();
+    let import_into = PostgresImport::begin(settings).await.map_err(CliError::other)?;
+    if import_into.resumed() > 0 {
+        let resumed = import_into.resumed();
+        print_note(&format!("an earlier import has left {resumed} events; going on after them"));
+    }
+    let mut destination = Destination::Database { import: Box::new(import_into), region: None };
+    let head = import(files, &mut destination).await?;
+    match destination {
+        Destination::Database { import, region: Some(region) } => {
+            import.finish(&region, &key).await.map_err(CliError::other)?;
+            Ok(head)
+        }
+        Destination::Database { .. } | Destination::Directory { .. } => Err(CliError::message(
+            "the export has no event; create an empty log with userpool log init",
+        )),
+    }
+}
+
+/// Where records are imported.
+enum Destination<'a> {
+    Directory { path: &'a Path, log: Option<(DataDir, SledLog)>, source: &'a dyn Source },
+    Database { import: Box<PostgresImport>, region: Option<String> },
+}
+
+impl Destination<'_> {
+    async fn push(&mut self, page: &[Record]) -> Result<(), CliError> {
+        let Some(first) = page.first() else { return Ok(()) };
+        match self {
+            Self::Directory { path, log, source } => {
+                let (_, log) = match log {
+                    Some(log) => log,
+                    None => log.insert(create_log(first, path, *source)?),
+                };
+                log.restore(page).map_err(CliError::other)
+            }
+            Self::Database { import, region } => {
+                if region.is_none() {
+                    *region = Some(region_of(first)?);
+                }
+                import.push(page).await.map_err(CliError::other)
+            }
+        }
+    }
+}
+
 /// Imports the exports, which must be consecutive and begin with the first event.
-fn import_into(files: &[PathBuf], temporary: &Path, source: &dyn Source) -> Result<Head, CliError> {
+async fn import(files: &[PathBuf], destination: &mut Destination<'_>) -> Result<Head, CliError> {
     let mut verifier = Verifier::default();
-    let mut log = None;
     for file in files {
         let in_file = |error: ImportError| CliError::in_file(file, &error);
         let mut export = open_export(file)?;
@@ -87,12 +167,10 @@ fn import_into(files: &[PathBuf], temporary: &Path, source: &dyn Source) -> Resu
                     anchor.head.position
                 )));
             }
-            let Some(first) = page.first() else { break };
-            let (_, log) = match &log {
-                Some(log) => log,
-                None => log.insert(create_log(first, temporary, source)?),
-            };
-            log.restore(&page).map_err(CliError::other)?;
+            if page.is_empty() {
+                break;
+            }
+            destination.push(&page).await?;
         }
     }
     verifier.finish().map_err(CliError::other)?;
@@ -117,11 +195,17 @@ fn create_log(
     path: &Path,
     source: &dyn Source,
 ) -> Result<(DataDir, SledLog), CliError> {
+    let region = region_of(first)?;
+    let directory = DataDir::open(path, &region, source.now()).map_err(CliError::other)?;
+    let log = SledLog::open(&directory.log()).map_err(CliError::other)?;
+    Ok((directory, log))
+}
+
+/// The region of the user pool in the first record.
+fn region_of(first: &Record) -> Result<String, CliError> {
     let user_pool_id = audit::decode_with_record(first).map_err(CliError::other)?.user_pool_id;
     let (region, _) = user_pool_id.rsplit_once('_').ok_or_else(|| {
         CliError::message(format!("position 1: user pool {user_pool_id:?} has no region"))
     })?;
-    let directory = DataDir::open(path, region, source.now()).map_err(CliError::other)?;
-    let log = SledLog::open(&directory.log()).map_err(CliError::other)?;
-    Ok((directory, log))
+    Ok(region.to_owned())
 }

@@ -8,16 +8,18 @@ use clap::{Subcommand, ValueHint};
 use crate::{
     app::{self, Comparison, LoadError, Source},
     audit::{self, LogCheckpoint, PublicKey, Trust, TrustedCheckpoints, Verification, checkpoint},
-    event_log::{EventLog as _, Head, OpenError, Position, SledLog},
+    event_log::{EventLog, Head, OpenError, Position, PostgresSettings, SledLog},
     server::data_dir::DataDir,
     telemetry::error_chain,
 };
 
 use super::{
     data_dir::DataDirArgs,
+    database::{self, DatabaseArgs},
     error::CliError,
     export::ExportCommand,
     import::ImportCommand,
+    init::InitCommand,
     os_argument::{self, LogKeyArgs},
     outcome::Outcome,
     output::print,
@@ -27,10 +29,14 @@ use super::{
 /// Work on the log of a stopped server.
 #[derive(Debug, Subcommand)]
 pub(super) enum LogCommand {
+    /// Create a log in a PostgreSQL database, with its tables, and print the rights that the role
+    /// of the server needs.
+    Init(Box<InitCommand>),
     /// Verify the log: recompute every hash, check that each event can follow the events before
     /// it, and report the first invalid record. Then compare the read model with the log.
     ///
-    /// Builds a second read model beside the first one, and deletes it.
+    /// Builds a second read model beside the first one, and deletes it. The read model is compared
+    /// only if the log is in the data directory; servers may be using a log in a database.
     ///
     /// Exit code: 0 if the log is valid and the read model is equal or missing, 1 otherwise.
     Verify {
@@ -43,6 +49,8 @@ pub(super) enum LogCommand {
         checkpoint: Vec<TrustedCheckpoints>,
         #[command(flatten)]
         key: LogKeyArgs,
+        #[command(flatten)]
+        database: Box<DatabaseArgs>,
     },
     /// Export every event, or those of a range, with their records, one JSON document per line.
     ///
@@ -52,7 +60,7 @@ pub(super) enum LogCommand {
     ///
     /// An invalid export is refused with the position of the first mismatch, and nothing is left
     /// behind.
-    Import(ImportCommand),
+    Import(Box<ImportCommand>),
     /// Show statistics of the log: events by type, times, sizes.
     Stat {
         #[command(flatten)]
@@ -63,12 +71,16 @@ pub(super) enum LogCommand {
 impl LogCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         match self {
-            Self::Verify { directory, checkpoint, key } => {
+            Self::Init(init) => init.run().await,
+            Self::Verify { directory, checkpoint, key, database } => {
                 let trust = Trust::new(checkpoint, key.key.as_ref()).map_err(CliError::other)?;
-                verify(&directory, &trust).await
+                match database.settings()? {
+                    None => verify(&directory, &trust).await,
+                    Some(settings) => verify_database(settings, &trust).await,
+                }
             }
             Self::Export(export) => export.run(source.as_ref()).await,
-            Self::Import(import) => import.run(source.as_ref()),
+            Self::Import(import) => import.run(source.as_ref()).await,
             Self::Stat { directory } => stat::run(&directory).await,
         }
     }
@@ -82,60 +94,74 @@ async fn verify(directory: &DataDirArgs, trust: &Trust) -> Result<Outcome, CliEr
         }
         opened => opened?,
     };
+    let key = || {
+        let key = checkpoint::public_key(&data_dir.signing_key(), &data_dir.checkpoints());
+        Ok(key.map_err(CliError::other)?.map(PublicKey))
+    };
+    if verify_log(&log, trust).await? && compare_key(trust, key, "data directory")? {
+        compare_read_model(&log, &data_dir).await
+    } else {
+        Ok(Outcome::Negative)
+    }
+}
+
+async fn verify_database(settings: PostgresSettings, trust: &Trust) -> Result<Outcome, CliError> {
+    let log = database::open(settings).await?;
+    let key = || Ok(log.row().checkpoint_key.as_slice().try_into().ok().map(PublicKey));
+    let is_valid = verify_log(&log, trust).await? && compare_key(trust, key, "log")?;
+    Ok(if is_valid { Outcome::Success } else { Outcome::Negative })
+}
+
+/// Verifies every record, and returns whether all are valid.
+async fn verify_log(log: &dyn EventLog, trust: &Trust) -> Result<bool, CliError> {
     let end = log.head().borrow().position;
     let bar = progress::new_bar(end.0);
     let progress = |position: Position| bar.set_position(position.0);
     let trusted = &trust.checkpoints;
-    let verification =
-        audit::verify(&log, end, trusted, &progress).await.map_err(CliError::other)?;
+    let verification = audit::verify(log, end, trusted, &progress).await;
+    let verification = verification.map_err(CliError::other)?;
     bar.finish_and_clear();
     let Verification { head: Head { position, hash }, root, mismatch } = verification;
-    match mismatch {
-        None => {
-            print(&format!("valid: {position} events, head hash {hash}, root hash {root}"))?;
-            for LogCheckpoint { head, .. } in trusted {
-                print(&format!("contains the trusted checkpoint at position {}", head.position))?;
-            }
-            if !compare_key(trust, &data_dir)? {
-                return Ok(Outcome::Negative);
-            }
-            compare_read_model(&log, &data_dir).await
-        }
-        Some(mismatch) => {
-            print(&format!("INVALID at {}", error_chain(&mismatch)))?;
-            print(&format!("valid up to position {position}, hash {hash}"))?;
-            Ok(Outcome::Negative)
-        }
+    if let Some(mismatch) = mismatch {
+        print(&format!("INVALID at {}", error_chain(&mismatch)))?;
+        print(&format!("valid up to position {position}, hash {hash}"))?;
+        return Ok(false);
     }
+    print(&format!("valid: {position} events, head hash {hash}, root hash {root}"))?;
+    for LogCheckpoint { head, .. } in trusted {
+        print(&format!("contains the trusted checkpoint at position {}", head.position))?;
+    }
+    Ok(true)
 }
 
-/// Compares the key of the data directory with the one that must have signed the trusted
+/// Compares the key of a data directory or a log with the one that must have signed the trusted
 /// checkpoints, and returns whether they are equal.
-fn compare_key(trust: &Trust, data_dir: &DataDir) -> Result<bool, CliError> {
+fn compare_key(
+    trust: &Trust,
+    key: impl FnOnce() -> Result<Option<PublicKey>, CliError>,
+    owner: &str,
+) -> Result<bool, CliError> {
     if trust.key.is_none() && trust.unverified.is_empty() {
         return Ok(true);
     }
-    let found = checkpoint::public_key(&data_dir.signing_key(), &data_dir.checkpoints());
-    let Some(found) = found.map_err(CliError::other)?.map(PublicKey) else {
-        print("the data directory has no key to compare with that of the checkpoints")?;
+    let Some(found) = key()? else {
+        print(&format!("the {owner} has no key to compare with that of the checkpoints"))?;
         return Ok(true);
     };
     let problem = match trust.key {
         Some(expected) if expected != found => Some(format!(
-            "the trusted checkpoints are signed with key {expected}, but the key of this data \
-             directory is {found}"
+            "the trusted checkpoints are signed with key {expected}, but the key of this {owner} \
+             is {found}"
         )),
         Some(_) => None,
         None => trust.verify_notes(found).err().map(|error| {
-            format!(
-                "a trusted checkpoint is not signed with the key of this data directory: {error}"
-            )
+            format!("a trusted checkpoint is not signed with the key of this {owner}: {error}")
         }),
     };
     if let Some(problem) = &problem {
         print(&format!("INVALID: {problem}"))?;
     } else {
-        print("the checkpoints are signed with the key of this data directory")?;
+        print(&format!("the checkpoints are signed with the key of this {owner}"))?;
     }
     Ok(problem.is_none())
 }

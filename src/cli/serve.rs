@@ -16,6 +16,7 @@ use crate::{
 };
 
 use super::{
+    database::DatabaseArgs,
     error::CliError,
     os_argument,
     outcome::Outcome,
@@ -51,9 +52,15 @@ pub(super) struct ServeCommand {
         value_parser = os_argument::endpoint()
     )]
     listen: Endpoint,
-    /// Keep the log and the read model in this directory, which is created if it does not exist.
+    /// Keep the log, unless it is in a database, and the read model in this directory, which is
+    /// created if it does not exist.
     #[arg(long, env = "USERPOOL_DATA_DIR", value_name = "DIR", default_value = "./data")]
     data_dir: PathBuf,
+    /// Sign checkpoints with this key. A log in a database requires it, the same file for each of
+    /// its servers. If omitted, the key in the data directory, which is created if it does not
+    /// exist.
+    #[arg(long, env = "USERPOOL_SIGNING_KEY", value_name = "FILE")]
+    signing_key: Option<PathBuf>,
     /// Use this prefix for user pool IDs. It is fixed once the data directory exists.
     #[arg(long, env = "USERPOOL_REGION", default_value = "us-east-1", value_parser = region)]
     region: String,
@@ -214,6 +221,8 @@ pub(super) struct ServeCommand {
     log: String,
     // Last, because their headings apply to every flag after them.
     #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
     replica: ReplicaArgs,
     #[command(flatten)]
     security: SecurityArgs,
@@ -268,6 +277,8 @@ impl ServeCommand {
         Ok(Config {
             listen: self.listen,
             data_dir: self.data_dir,
+            postgres: self.database.settings()?,
+            signing_key: self.signing_key,
             region: self.region,
             account_id: self.account_id,
             limits: Limits {
@@ -330,7 +341,7 @@ fn account_id(text: &str) -> Result<String, String> {
 
 /// Source: the part of Cognito's `UserPoolIdType` before the underscore, short
 /// enough for an ID to have 55 characters at most.
-fn region(text: &str) -> Result<String, String> {
+pub(super) fn region(text: &str) -> Result<String, String> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     let fits = (1..=45).contains(&text.len()) && text.bytes().all(legal);
     let expected = "expected 1 to 45 letters, digits and hyphens, such as us-east-1";

@@ -6,6 +6,7 @@ mod hash;
 mod log_id;
 mod memory;
 mod position;
+mod postgres;
 mod record;
 mod sled;
 mod witness;
@@ -23,6 +24,11 @@ pub use self::{
     log_id::{LogId, ParseLogIdError},
     memory::MemoryLog,
     position::{Head, Position},
+    postgres::{
+        DatabaseTls, Durability, DurabilityProblems, LogName, LogNameError, LogRow, LogUrl,
+        PostgresError, PostgresImport, PostgresLog, PostgresSettings, PostgresSettingsError,
+        create_log,
+    },
     record::{BatchPlace, Defect, Record},
     sled::{OpenError, RestoreError, SledLog},
 };

@@ -8,6 +8,7 @@ use crate::{
     audit::checkpoint,
     auth::{AccessKeySettings, Grants, TokenSettings},
     aws::{AwsApi, Origin},
+    event_log::PostgresSettings,
     telemetry::spans::Collector,
     transport::{Capacity, Endpoint, MaxConnectionAge, ServerTls},
     user_pool::Limits,
@@ -20,6 +21,10 @@ pub struct Config {
     pub listen: Endpoint,
     /// The data directory.
     pub data_dir: PathBuf,
+    /// The database of the log; `None` if the log is in the data directory.
+    pub postgres: Option<PostgresSettings>,
+    /// The key that signs checkpoints; `None` for the one in the data directory.
+    pub signing_key: Option<PathBuf>,
     /// The prefix of user pool IDs.
     pub region: String,
     /// The AWS account ID in every ARN and every description of a domain: 12 digits.
@@ -82,6 +87,8 @@ impl Config {
         Self {
             listen,
             data_dir,
+            postgres: None,
+            signing_key: None,
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             limits: Limits::default(),

@@ -2,6 +2,7 @@
 
 use crate::{
     auth::{AccessKeySettings, TokenSettings},
+    event_log::PostgresError,
     telemetry::spans::{SpansError, Tracer},
     transport::{
         Endpoint, ServerTls,
@@ -125,6 +126,11 @@ impl Config {
         problems.extend(tokens.and_then(Result::err).map(ServerError::from));
         let keys = self.aws_credentials.as_ref().map(AccessKeySettings::load);
         problems.extend(keys.and_then(Result::err).map(ServerError::from));
+        if let Some(settings) = &self.postgres {
+            let checked = settings.check().map_err(PostgresError::from);
+            problems.extend(checked.err().map(ServerError::from));
+            problems.extend(self.signing_key.is_none().then_some(ServerError::NoSigningKey));
+        }
         let data_dir = DataDir::check(&self.data_dir, &self.region).map_err(ServerError::from);
         problems.extend(data_dir.err());
         problems.extend(self.check_witnesses().err());

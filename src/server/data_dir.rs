@@ -2,12 +2,16 @@
 //!
 //! | entry | is |
 //! |---|---|
-//! | `manifest.json` | the format of the directory and the region of its user pools |
+//! | `manifest.json` | the format of the directory, the region of its user pools, and the log if it is in a database |
 //! | `lock` | locked by the process that uses the directory |
 //! | `log/` | the event log; the only data that cannot be rebuilt |
+//! | `witness`, `timeline` | what was last seen of a log in a database, instead of `log/` |
 //! | `signing_key.pem` | the key that signs checkpoints; private to the owner |
 //! | `checkpoints.jsonl` | the checkpoints that were signed at an interval and at each stop, oldest first |
 //! | `read_model/` | a projection of the log; rebuilt if it is deleted |
+
+mod error;
+mod format;
 
 use std::{
     fs::{self, DirBuilder, File, TryLockError},
@@ -21,10 +25,8 @@ use serde::{Deserialize, Serialize, de::Error as _};
 
 use crate::fs::{FileLock, public_mode, read_optional, write_atomic};
 
-/// The format that this version reads and writes.
-///
-/// 1: each record of the log is an entry by itself. 2: records are in packs.
-const FORMAT: u32 = 2;
+pub use self::error::DataDirError;
+use self::format::{FORMAT, REMOTE_FORMAT};
 
 /// The name of the manifest.
 const MANIFEST: &str = "manifest.json";
@@ -42,7 +44,20 @@ struct Manifest {
     format: u32,
     region: String,
     created_at: DateTime<Utc>,
+    /// The log, if it is in a database.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<RemoteLog>,
 }
+
+/// A log in a database.
+#[derive(Debug, Serialize, Deserialize)]
+struct RemoteLog {
+    engine: String,
+    name: String,
+}
+
+/// The engine of a [`RemoteLog`].
+const POSTGRES: &str = "postgres";
 
 impl Manifest {
     fn write(&self, path: &Path) -> io::Result<()> {
@@ -52,85 +67,65 @@ impl Manifest {
     }
 }
 
-/// Why a data directory cannot be used. Nothing in it was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum DataDirError {
-    /// The path is a file.
-    #[error("the data directory {} is not a directory; choose another --data-dir", .0.display())]
-    NotADirectory(PathBuf),
-    /// There is no data directory.
-    #[error("there is no data directory in {}; set --data-dir", .0.display())]
-    Missing(PathBuf),
-    /// The log was deleted.
-    #[error(
-        "the log {} is missing; restore it from a backup, or import an export of it with userpool \
-         log import",
-        .0.display()
-    )]
-    LogMissing(PathBuf),
-    /// There is a log, but no manifest with its region.
-    #[error(
-        "{} is missing although there is a log; restore it from a backup, or write it: \
-         {{\"format\": {FORMAT}, \
-         \"region\": \"REGION OF THE USER POOLS\", \"created_at\": \"2017-12-11T00:00:00Z\"}}",
-        .0.display()
-    )]
-    ManifestMissing(PathBuf),
-    /// The directory or a file in it cannot be read or written.
-    #[error("cannot use {}; check the disk, the owner and the permissions", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// The system's error.
-        source: io::Error,
-    },
-    /// Another process has locked it.
-    #[error(
-        "the data directory {} is in use by another userpool process; stop that one, or choose \
-         another --data-dir",
-        .0.display()
-    )]
-    InUse(PathBuf),
-    /// The manifest is invalid.
-    #[error("{} is damaged; restore it from a backup", path.display())]
-    Manifest {
-        /// The manifest.
-        path: PathBuf,
-        /// Why it is invalid.
-        source: serde_json::Error,
-    },
-    /// A newer version has written it.
-    #[error(
-        "the data directory of {} has format {found}, which is newer than format {FORMAT} of \
-         this version; use the version that wrote it, or a newer one",
-        path.display()
-    )]
-    Newer {
-        /// The manifest.
-        path: PathBuf,
-        /// Its format.
-        found: u32,
-    },
-    /// Its user pools belong to another region.
-    #[error(
-        "the data directory of {} has the user pools of region {found}; start with \
-         --region {found}, or choose another --data-dir",
-        path.display()
-    )]
-    OtherRegion {
-        /// The manifest.
-        path: PathBuf,
-        /// Its region.
-        found: String,
-    },
-}
-
 impl DataDir {
     /// Locks the directory, and creates it if it does not exist.
     ///
     /// # Errors
     /// See [`DataDirError`].
     pub fn open(path: &Path, region: &str, now: DateTime<Utc>) -> Result<Self, DataDirError> {
+        let directory = Self::create(path)?;
+        let manifest_path = directory.manifest();
+        match manifest_of(region, &manifest_path)? {
+            Some(manifest) => directory.check_log(&manifest)?,
+            None if !is_empty(&directory.log()) => {
+                return Err(DataDirError::ManifestMissing(manifest_path));
+            }
+            None => {
+                // Created before the manifest: a manifest without a log means that the log is lost.
+                private().create(directory.log()).map_err(unusable(&directory.log()))?;
+                sync_parents(path).map_err(unusable(path))?;
+                let region = region.to_owned();
+                let manifest = Manifest { format: FORMAT, region, created_at: now, log: None };
+                manifest.write(&manifest_path).map_err(unusable(&manifest_path))?;
+            }
+        }
+        Ok(directory)
+    }
+
+    /// Locks the directory of a server whose log has this name in a database, and creates it if
+    /// it does not exist.
+    ///
+    /// # Errors
+    /// See [`DataDirError`].
+    pub fn open_remote(
+        path: &Path,
+        region: &str,
+        log: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Self, DataDirError> {
+        let directory = Self::create(path)?;
+        let manifest_path = directory.manifest();
+        match manifest_of(region, &manifest_path)? {
+            Some(Manifest { log: Some(RemoteLog { name, .. }), .. }) if name == log => (),
+            Some(Manifest { log: Some(RemoteLog { name, .. }), .. }) => {
+                return Err(DataDirError::RemoteLog { path: path.to_owned(), log: name });
+            }
+            Some(Manifest { log: None, .. }) => return Err(DataDirError::OwnLog(path.to_owned())),
+            None if !is_empty(&directory.log()) => {
+                return Err(DataDirError::OwnLog(path.to_owned()));
+            }
+            None => {
+                sync_parents(path).map_err(unusable(path))?;
+                let log = RemoteLog { engine: POSTGRES.to_owned(), name: log.to_owned() };
+                let (format, region) = (REMOTE_FORMAT, region.to_owned());
+                let manifest = Manifest { format, region, created_at: now, log: Some(log) };
+                manifest.write(&manifest_path).map_err(unusable(&manifest_path))?;
+            }
+        }
+        Ok(directory)
+    }
+
+    fn create(path: &Path) -> Result<Self, DataDirError> {
         check_no_file(path)?;
         // User pools have confidential settings.
         private().create(path).map_err(unusable(path))?;
@@ -139,24 +134,7 @@ impl DataDir {
             let path = path.display();
             tracing::warn!(%path, "every user has access to the data directory; run chmod 700 on it");
         }
-
-        let directory = Self::lock(path)?;
-        let manifest_path = directory.manifest();
-        match manifest_of(region, &manifest_path)? {
-            Some(_) => directory.check_log()?,
-            None if !is_empty(&directory.log()) => {
-                return Err(DataDirError::ManifestMissing(manifest_path));
-            }
-            None => {
-                // Created before the manifest: a manifest without a log means that the log is lost.
-                private().create(directory.log()).map_err(unusable(&directory.log()))?;
-                sync_parents(path).map_err(unusable(path))?;
-                let manifest =
-                    Manifest { format: FORMAT, region: region.to_owned(), created_at: now };
-                manifest.write(&manifest_path).map_err(unusable(&manifest_path))?;
-            }
-        }
-        Ok(directory)
+        Self::lock(path)
     }
 
     /// Checks whether the directory could be opened, without changing it. It need not
@@ -179,8 +157,8 @@ impl DataDir {
             return Err(missing());
         }
         let directory = Self::lock(path)?;
-        read_manifest(&directory.manifest())?.ok_or_else(missing)?;
-        directory.check_log()?;
+        let manifest = read_manifest(&directory.manifest())?.ok_or_else(missing)?;
+        directory.check_log(&manifest)?;
         Ok(directory)
     }
 
@@ -212,7 +190,11 @@ impl DataDir {
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
-    fn check_log(&self) -> Result<(), DataDirError> {
+    fn check_log(&self, manifest: &Manifest) -> Result<(), DataDirError> {
+        if let Some(RemoteLog { name, .. }) = &manifest.log {
+            let (path, log) = (self.path.clone(), name.clone());
+            return Err(DataDirError::RemoteLog { path, log });
+        }
         if self.log().is_dir() { Ok(()) } else { Err(DataDirError::LogMissing(self.log())) }
     }
 
@@ -309,7 +291,7 @@ fn read_manifest(manifest_path: &Path) -> Result<Option<Manifest>, DataDirError>
     let manifest: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
     let format = manifest.get("format").and_then(serde_json::Value::as_u64).unwrap_or_default();
     let found = u32::try_from(format).unwrap_or(u32::MAX);
-    if found > FORMAT {
+    if found > REMOTE_FORMAT {
         return Err(DataDirError::Newer { path: manifest_path.to_owned(), found });
     }
     if found == 0 {

@@ -8,7 +8,7 @@ use crate::{
     app::StartError,
     audit::checkpoint::KeyError,
     auth::{AccessKeysError, TokenSettingsError},
-    event_log::{Fork, OpenError},
+    event_log::{Fork, OpenError, PostgresError},
     telemetry::spans::SpansError,
     transport::{Endpoint, TlsError},
 };
@@ -24,6 +24,27 @@ pub enum ServerError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] OpenError),
+    /// The log in a database cannot be opened.
+    #[error(transparent)]
+    Database(#[from] PostgresError),
+    /// The servers of a log in a database need the same key.
+    #[error("a log in a database requires --signing-key, the same file for each of its servers")]
+    NoSigningKey,
+    /// The log in a database has the user pools of another region.
+    #[error(
+        "the log has the user pools of region {found}; start with --region {found}, or choose \
+         another --log-name"
+    )]
+    OtherRegion {
+        /// The region of the log.
+        found: String,
+    },
+    /// The log in a database was created with another key.
+    #[error(
+        "{} is not the key that the log was created with; copy that one from another server",
+        .0.display()
+    )]
+    OtherKey(PathBuf),
     /// The key that signs checkpoints cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -150,7 +171,12 @@ pub enum ServerError {
 impl ServerError {
     /// Whether the log no longer has what it had.
     pub(crate) const fn is_fork(&self) -> bool {
-        matches!(self, Self::LogForked(_) | Self::Start { source: StartError::Forked(_), .. })
+        matches!(
+            self,
+            Self::LogForked(_)
+                | Self::Database(PostgresError::Forked(_))
+                | Self::Start { source: StartError::Forked(_), .. }
+        )
     }
 }
 

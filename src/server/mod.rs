@@ -12,6 +12,7 @@ mod grpc_server;
 mod http1_server;
 mod log_health;
 mod monitoring;
+mod open_log;
 mod plain_http;
 #[cfg(test)]
 mod tests;
@@ -28,11 +29,11 @@ use tower::Layer as _;
 
 use crate::{
     app::{App, Failure, Settings, Source},
-    audit::checkpoint::{KeyError, Signer},
+    audit::checkpoint::Signer,
     auth::{Access, TokenSettings},
     aws::{self, AwsJson, Door, DoorSettings, Gate},
     console::{self, ConsoleAccess, ConsoleSettings},
-    event_log::{EventLog, SledLog},
+    event_log::EventLog,
     fs::reload::{FileLoader, Reload, ReloadTask},
     grpc::{self, Services, StartupGate},
     service::Operations,
@@ -47,6 +48,7 @@ use self::{
     grpc_server::{GrpcServer, Security},
     http1_server::Http1Server,
     monitoring::Monitoring,
+    open_log::{OpenLog, open_signer},
     witness_client::WitnessClient,
 };
 pub use self::{
@@ -79,14 +81,10 @@ impl Server {
     pub async fn start(config: Config, source: Arc<dyn Source>) -> Result<Self, ServerError> {
         // Listen first, so that a wrong address creates no directory.
         let startup = Startup::listen(config, source).await?;
-        let data_dir = &startup.config.data_dir;
-        let data_dir = DataDir::open(data_dir, &startup.config.region, startup.source.now())?;
-        let signer = startup.signer()?;
-        let log = SledLog::open_with_metrics(&data_dir.log(), startup.metrics.log.clone())?;
-        data_dir.raise_format()?;
-        let head = *log.head().borrow();
-        tracing::info!(position = %head.position, hash = %head.hash, "log opened");
-        let mut server = startup.open(signer, Arc::new(log), &data_dir.read_model()).await?;
+        let Startup { config, source, metrics, .. } = &startup;
+        let opened = OpenLog::open(config, source.as_ref(), metrics.log.clone()).await?;
+        let OpenLog { log, data_dir, signer } = opened;
+        let mut server = startup.open(signer, log, &data_dir.read_model()).await?;
         server.data_dir = Some(data_dir);
         Ok(server)
     }
@@ -102,7 +100,7 @@ impl Server {
         source: Arc<dyn Source>,
     ) -> Result<Self, ServerError> {
         let startup = Startup::listen(config, source).await?;
-        let signer = startup.signer()?;
+        let signer = open_signer(&startup.config)?;
         startup.open(signer, log, read_model).await
     }
 
@@ -300,14 +298,6 @@ impl Startup {
             .map(|listener| Monitoring::start(listener, grpc.phase(), Arc::clone(&metrics)));
         let listeners = Listeners { endpoint, grpc, aws, console, reload_task, tracer, monitoring };
         Ok(Self { listeners, gate, aws_gate, metrics, config, source })
-    }
-
-    /// The key that signs checkpoints. Opened before the log.
-    fn signer(&self) -> Result<Signer, KeyError> {
-        let data_dir = &self.config.data_dir;
-        let key = data_dir::signing_key(data_dir);
-        let signer = Signer::open(&key, &data_dir::checkpoints(data_dir))?;
-        Ok(signer.with_origin(self.config.checkpoint_origin.clone()))
     }
 
     async fn open(

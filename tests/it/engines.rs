@@ -28,6 +28,13 @@ macro_rules! every_engine_promises {
                 super::$promise(std::sync::Arc::new(super::MemoryLog::default())).await;
             })*
         }
+        mod in_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() {
+                let test = crate::postgres::TestLog::new().await;
+                super::$promise(std::sync::Arc::new(test.open().await)).await;
+            })*
+        }
         mod in_sled {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $promise() {

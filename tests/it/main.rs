@@ -42,6 +42,7 @@ mod metrics;
 mod mfa;
 mod offline;
 mod operations;
+mod postgres;
 mod process;
 mod proofs;
 mod properties;

@@ -110,9 +110,22 @@ impl TestServer {
 
     /// The same, on a data directory that another server has left.
     pub(crate) async fn with_in(directory: TempDir, change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_identifiers_in(directory, 0, change).await
+    }
+
+    /// A server whose identifiers begin at this number, for one that shares its log.
+    pub(crate) async fn with_identifiers(number: u64, change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_identifiers_in(TempDir::new().expect("a directory"), number, change).await
+    }
+
+    async fn with_identifiers_in(
+        directory: TempDir,
+        number: u64,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let mut config = config(directory.path());
         change(&mut config);
-        let source = Arc::new(FixedSource::default());
+        let source = Arc::new(FixedSource::starting_at(number));
         let ready = Server::start(config, Arc::<FixedSource>::clone(&source)).await;
         Self::serve(ready.expect("a server"), Some(directory), source)
     }

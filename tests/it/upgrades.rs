@@ -108,7 +108,7 @@ async fn a_directory_of_a_later_version_is_refused_and_unchanged() {
     let (directory, _) = fixture(FIXTURES[FIXTURES.len() - 1]).await;
     let path = directory.path().join("manifest.json");
     let manifest = fs::read_to_string(&path).expect("a manifest");
-    let later = manifest.replace("\"format\": 2", "\"format\": 3");
+    let later = manifest.replace("\"format\": 2", "\"format\": 4");
     assert_ne!(later, manifest);
     fs::write(&path, &later).expect("written");
     for command in [&["serve", "--listen=127.0.0.1:0"][..], &["log", "verify"], &["log", "export"]]
@@ -116,7 +116,7 @@ async fn a_directory_of_a_later_version_is_refused_and_unchanged() {
         let refused = run(command, directory.path()).await;
         assert_eq!(refused.status.code(), Some(1), "{command:?}");
         let stderr = String::from_utf8_lossy(&refused.stderr);
-        let sentence = "has format 3, which is newer than format 2 of this version; use the \
+        let sentence = "has format 4, which is newer than format 3 of this version; use the \
                         version that wrote it, or a newer one";
         assert!(stderr.contains(sentence), "{stderr}");
     }

@@ -13,6 +13,9 @@ pub enum KeyError {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// There is none, where it must be the one of other servers.
+    #[error("there is no signing key {}; copy the one that the log was created with", .0.display())]
+    Missing(PathBuf),
     /// Every user of this machine can read or write it, so others may know it.
     #[error("every user of this machine can access the signing key {}; run chmod 600 on it", .0.display())]
     Exposed(PathBuf),

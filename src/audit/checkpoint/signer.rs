@@ -69,6 +69,15 @@ impl Signer {
         Ok(Self { pair, origin: None, witnessed: Mutex::new(witnessed) })
     }
 
+    /// Reads the key at `path`, or creates one that only the owner can read.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn open_key(path: &Path) -> Result<Self, KeyError> {
+        let pair = read_key(path)?.map_or_else(|| create_key(path), Ok)?;
+        Ok(Self { pair, origin: None, witnessed: Mutex::default() })
+    }
+
     /// Gives the log a name. Without one, its ID is part of its name.
     #[must_use]
     pub fn with_origin(self, origin: Option<Origin>) -> Self {

@@ -76,10 +76,10 @@ async fn an_unsupported_data_directory_is_refused_and_unchanged() {
     let manifest = |path: &Path, text: &str| {
         fs::write(path.join("manifest.json"), text).expect("written");
     };
-    let newer = r#"{"format": 3, "rooms": ["of", "the", "future"]}"#;
+    let newer = r#"{"format": 4, "rooms": ["of", "the", "future"]}"#;
     let other = r#"{"format": 1, "region": "eu-west-1", "created_at": "2017-12-11T00:00:00Z"}"#;
     let cases: [Case<'_>; 5] = [
-        (&|path| manifest(path, newer), "has format 3, which is newer than format 2"),
+        (&|path| manifest(path, newer), "has format 4, which is newer than format 3"),
         (&|path| manifest(path, other), "start with --region eu-west-1"),
         (&|path| manifest(path, "{"), "manifest.json is damaged; restore it from a backup"),
         (&|path| manifest(path, "{}"), "manifest.json is damaged; restore it from a backup"),

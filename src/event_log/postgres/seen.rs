@@ -1,0 +1,218 @@
+//! What was seen of a log: its newest head and timeline, also before this process started. It
+//! shows whether the database has lost records.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    event_log::{Fork, Head, Position, witness::Witness},
+    fs::{read_optional, write_atomic},
+};
+
+use super::{error::PostgresError, session::Session, settings::PostgresSettings};
+
+/// The newest state of a log.
+pub(super) struct Seen {
+    head: watch::Sender<Head>,
+    fork: watch::Sender<Option<Fork>>,
+    contact: Mutex<Instant>,
+    timeline: AtomicU32,
+    /// Sessions of an earlier generation are not used again.
+    generation: AtomicU64,
+    files: Option<Files>,
+}
+
+/// The files that outlive the process.
+struct Files {
+    witness: Mutex<Witness>,
+    timeline: PathBuf,
+}
+
+impl Seen {
+    /// Reads what an earlier process has seen.
+    pub(super) fn open(directory: Option<&Path>) -> Result<Self, PostgresError> {
+        let (mut head, mut timeline, mut files) = (Head::default(), 0, None);
+        if let Some(directory) = directory {
+            let path = directory.join("witness");
+            let opened = Witness::open(&path);
+            let (witness, newest) =
+                opened.map_err(|source| PostgresError::Witness { path, source })?;
+            let path = directory.join("timeline");
+            let text = read_optional(&path);
+            let text = text
+                .map_err(|source| PostgresError::Witness { path: path.clone(), source })?
+                .unwrap_or_default();
+            timeline = String::from_utf8_lossy(&text).trim().parse().unwrap_or_default();
+            head = newest;
+            files = Some(Files { witness: Mutex::new(witness), timeline: path });
+        }
+        Ok(Self {
+            head: watch::Sender::new(head),
+            fork: watch::Sender::new(None),
+            contact: Mutex::new(Instant::now()),
+            timeline: AtomicU32::new(timeline),
+            generation: AtomicU64::new(0),
+            files,
+        })
+    }
+
+    pub(super) fn head(&self) -> watch::Receiver<Head> {
+        self.head.subscribe()
+    }
+
+    pub(super) fn latest(&self) -> Head {
+        *self.head.borrow()
+    }
+
+    pub(super) fn last_contact(&self) -> Instant {
+        *self.contact.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records that the database has answered.
+    pub(super) fn heard(&self) {
+        *self.contact.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Waits until the log has forked.
+    pub(super) async fn forked(&self) -> Fork {
+        let mut fork = self.fork.subscribe();
+        loop {
+            if let Some(fork) = *fork.borrow_and_update() {
+                return fork;
+            }
+            // The sender lives as long as this.
+            let _ = fork.changed().await;
+        }
+    }
+
+    /// Does not use the open sessions again: they may be those of a former primary.
+    pub(super) fn leave_sessions(&self) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Whether a session may be used.
+    pub(super) fn admits(&self, session: &Session) -> bool {
+        !session.is_closed() && session.generation == self.generation.load(Ordering::SeqCst)
+    }
+
+    /// Opens a session, and checks that the log still has what was seen of it.
+    ///
+    /// # Errors
+    /// See [`PostgresError`].
+    pub(super) async fn open_session(
+        &self,
+        settings: &PostgresSettings,
+    ) -> Result<Arc<Session>, PostgresError> {
+        if let Some(fork) = *self.fork.borrow() {
+            return Err(fork.into());
+        }
+        let generation = self.generation.load(Ordering::SeqCst);
+        // What is known now, the database had before the session's barrier.
+        let known = self.latest();
+        let session = Session::open(settings, generation).await?;
+        self.check_timeline(settings, &session)?;
+        let head = session.head().await?;
+        self.check_fork(&session, known, head).await?;
+        self.record(head);
+        self.heard();
+        Ok(Arc::new(session))
+    }
+
+    async fn check_fork(
+        &self,
+        session: &Session,
+        known: Head,
+        head: Head,
+    ) -> Result<(), PostgresError> {
+        if known.position == Position::START {
+            return Ok(());
+        }
+        let found = if head.position < known.position {
+            head
+        } else {
+            match session.hash_at(known.position).await? {
+                Some(hash) if hash == known.hash => return Ok(()),
+                hash => Head { position: known.position, hash: hash.unwrap_or_default() },
+            }
+        };
+        let fork = Fork { known, found };
+        tracing::error!(%fork, "the log has lost or replaced records");
+        self.fork.send_replace(Some(fork));
+        Err(fork.into())
+    }
+
+    fn check_timeline(
+        &self,
+        settings: &PostgresSettings,
+        session: &Session,
+    ) -> Result<(), PostgresError> {
+        let Some(found) = session.timeline else { return Ok(()) };
+        let known = self.timeline.fetch_max(found, Ordering::SeqCst);
+        if found < known {
+            return Err(PostgresError::FormerPrimary { place: settings.place(), found, known });
+        }
+        if found > known
+            && let Some(Files { timeline, .. }) = &self.files
+            && let Err(error) = write_atomic(timeline, found.to_string().as_bytes(), 0o600)
+        {
+            tracing::warn!(%error, "cannot record the timeline of the database");
+        }
+        Ok(())
+    }
+
+    /// Compares a head that an open session shows with `before`, the newest head when it was
+    /// asked.
+    ///
+    /// # Errors
+    /// It is older. A new session decides whether records are lost.
+    pub(super) fn compare(
+        &self,
+        session: &Session,
+        before: Head,
+        head: Head,
+    ) -> Result<Head, PostgresError> {
+        let is_replaced = head.position == before.position && head.hash != before.hash;
+        if head.position < before.position || is_replaced {
+            self.leave_sessions();
+            return Err(session.stale());
+        }
+        self.record(head);
+        Ok(head)
+    }
+
+    /// Records a head, unless a newer one was seen.
+    pub(super) fn record(&self, head: Head) {
+        self.head.send_if_modified(|known| {
+            let is_newer = head.position > known.position;
+            if is_newer {
+                *known = head;
+                self.write(head);
+            }
+            is_newer
+        });
+    }
+
+    fn write(&self, head: Head) {
+        let Some(Files { witness, .. }) = &self.files else { return };
+        let mut witness = witness.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = witness.record(head) {
+            tracing::warn!(%error, "cannot record the newest head of the log");
+        }
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        let witness = self.witness.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = witness.sync() {
+            tracing::warn!(%error, "cannot sync the newest head of the log");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Opens the data directory and the log: in the directory, or in a database.
+
+use std::sync::Arc;
+
+use crate::{
+    app::Source,
+    audit::checkpoint::{KeyError, Signer},
+    event_log::{EventLog, PostgresLog, PostgresSettings, SledLog},
+    telemetry::metrics::LogMetrics,
+};
+
+use super::{
+    config::Config,
+    data_dir::{self, DataDir},
+    error::ServerError,
+};
+
+/// An open log, with what belongs to it.
+pub(super) struct OpenLog {
+    pub(super) log: Arc<dyn EventLog>,
+    pub(super) data_dir: DataDir,
+    pub(super) signer: Signer,
+}
+
+impl OpenLog {
+    /// Opens the log that the settings name.
+    ///
+    /// # Errors
+    /// See [`ServerError`].
+    pub(super) async fn open(
+        config: &Config,
+        source: &dyn Source,
+        metrics: LogMetrics,
+    ) -> Result<Self, ServerError> {
+        let opened = match &config.postgres {
+            None => Self::in_directory(config, source, metrics)?,
+            Some(settings) => Self::in_database(config, settings, source, metrics).await?,
+        };
+        let head = *opened.log.head().borrow();
+        let engine = opened.log.engine();
+        tracing::info!(engine, position = %head.position, hash = %head.hash, "log opened");
+        Ok(opened)
+    }
+
+    fn in_directory(
+        config: &Config,
+        source: &dyn Source,
+        metrics: LogMetrics,
+    ) -> Result<Self, ServerError> {
+        let data_dir = DataDir::open(&config.data_dir, &config.region, source.now())?;
+        let signer = open_signer(config)?;
+        let log = SledLog::open_with_metrics(&data_dir.log(), metrics)?;
+        data_dir.raise_format()?;
+        Ok(Self { log: Arc::new(log), data_dir, signer })
+    }
+
+    async fn in_database(
+        config: &Config,
+        settings: &PostgresSettings,
+        source: &dyn Source,
+        metrics: LogMetrics,
+    ) -> Result<Self, ServerError> {
+        let (path, region) = (&config.data_dir, &config.region);
+        let key = config.signing_key.as_ref().ok_or(ServerError::NoSigningKey)?;
+        if !key.exists() {
+            return Err(ServerError::Key(KeyError::Missing(key.clone())));
+        }
+        let name = settings.name.as_str();
+        let data_dir = DataDir::open_remote(path, region, name, source.now())?;
+        let signer = open_signer(config)?;
+        let log = PostgresLog::open(settings.clone(), Some(path), metrics).await?;
+        if log.row().region != *region {
+            let found = log.row().region.clone();
+            return Err(ServerError::OtherRegion { found });
+        }
+        if log.row().checkpoint_key != signer.public_key() {
+            return Err(ServerError::OtherKey(key.clone()));
+        }
+        Ok(Self { log: Arc::new(log), data_dir, signer })
+    }
+}
+
+/// Opens the key that signs checkpoints. Called before the log is opened.
+///
+/// # Errors
+/// See [`KeyError`].
+pub(super) fn open_signer(config: &Config) -> Result<Signer, KeyError> {
+    let key = config.signing_key.clone();
+    let key = key.unwrap_or_else(|| data_dir::signing_key(&config.data_dir));
+    let signer = Signer::open(&key, &data_dir::checkpoints(&config.data_dir))?;
+    Ok(signer.with_origin(config.checkpoint_origin.clone()))
+}

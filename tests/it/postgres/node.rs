@@ -1,0 +1,282 @@
+//! A server of PostgreSQL on this machine.
+//!
+//! It listens only on a Unix socket in its directory. It runs as the user `postgres` when the
+//! tests run as root, which PostgreSQL refuses. It ends with the tests.
+
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::fs::{PermissionsExt as _, chown},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::{Mutex, MutexGuard, PoisonError, mpsc},
+    thread,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::time::sleep;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+/// The owner of the tables.
+pub(super) const OWNER: &str = "owner";
+/// The role of the servers.
+pub(super) const ROLE: &str = "userpool";
+/// How often, and how many times, a node is asked whether it is ready.
+const READY_INTERVAL: Duration = Duration::from_millis(50);
+const READY_ATTEMPTS: usize = 1200;
+/// How long a node may take to end.
+const END_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A server of the database.
+pub(crate) struct Node {
+    directory: TempDir,
+    running: Mutex<Option<Running>>,
+}
+
+/// A process of a node.
+struct Running {
+    id: u32,
+    /// Is sent to when it has ended.
+    ended: mpsc::Receiver<()>,
+}
+
+/// A program of PostgreSQL, run as the user that may run it.
+fn program(name: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    // The process ends when this one does, however that ends.
+    command.args(["--pdeathsig", "QUIT"]);
+    if rustix::process::geteuid().is_root() {
+        command.args(["--reuid", "postgres", "--regid", "postgres", "--init-groups"]);
+    }
+    command.arg(path_of(name)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// Where a program of PostgreSQL is.
+fn path_of(name: &str) -> PathBuf {
+    let packages = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut packages: Vec<_> = packages.map(|entry| entry.path().join("bin").join(name)).collect();
+    packages.sort();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let paths = std::env::split_paths(&path).map(|path| path.join(name));
+    let found = packages.into_iter().rev().chain(paths).find(|path| path.exists());
+    found.unwrap_or_else(|| {
+        unreachable!("{name} is not on this machine; tests/run installs PostgreSQL")
+    })
+}
+
+/// Runs a program to its end.
+fn run(command: &mut Command) {
+    let output = command.output().expect("it runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {error}");
+}
+
+/// A directory that the database may use.
+fn directory() -> TempDir {
+    let directory = tempfile::Builder::new().prefix("pg").tempdir().expect("a directory");
+    if rustix::process::geteuid().is_root() {
+        let id = |flag: &str| {
+            let output = Command::new("id").args([flag, "postgres"]).output().expect("id");
+            String::from_utf8_lossy(&output.stdout).trim().parse().expect("the user postgres")
+        };
+        chown(directory.path(), Some(id("-u")), Some(id("-g"))).expect("owned");
+    }
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).expect("private");
+    directory
+}
+
+impl Node {
+    /// A new database, with the roles of the owner and the servers.
+    pub(super) async fn create(settings: &str) -> Self {
+        let node = Self { directory: directory(), running: Mutex::default() };
+        run(program("initdb")
+            .args(["--auth", "trust", "--username", OWNER, "--no-sync", "--encoding", "UTF8"])
+            .args(["--no-locale", "--pgdata"])
+            .arg(node.data()));
+        node.configure(settings);
+        node.start().await;
+        node.execute("postgres", &format!("create role {ROLE} login")).await;
+        node.execute("postgres", "create database userpool").await;
+        node
+    }
+
+    /// A standby of a primary.
+    pub(super) async fn standby(primary: &Self, name: &str) -> Self {
+        let node = Self { directory: directory(), running: Mutex::default() };
+        run(program("pg_basebackup")
+            .args(["--checkpoint", "fast", "--no-sync", "--wal-method", "stream"])
+            .args(["--username", OWNER, "--host"])
+            .arg(primary.directory.path())
+            .arg("--pgdata")
+            .arg(node.data()));
+        fs::write(node.data().join("standby.signal"), "").expect("written");
+        node.follow(primary, name);
+        node.start().await;
+        node
+    }
+
+    fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    pub(super) fn configure(&self, settings: &str) {
+        let path = self.data().join("postgresql.conf");
+        let mut file = fs::OpenOptions::new().append(true).open(path).expect("a file");
+        writeln!(file, "{settings}").expect("written");
+    }
+
+    /// Follows another primary after the next start or reload.
+    pub(super) fn follow(&self, primary: &Self, name: &str) {
+        let host = primary.directory.path().display();
+        self.configure(&format!(
+            "primary_conninfo = 'host={host} user={OWNER} application_name={name}'"
+        ));
+    }
+
+    /// Starts it, and waits until it answers.
+    pub(super) async fn start(&self) {
+        let directory = self.directory.path().to_owned();
+        let data = self.data();
+        let ((started, id), (ending, ended)) = (mpsc::channel(), mpsc::channel());
+        // The signal comes when the thread ends that started it, so this one waits.
+        #[expect(clippy::disallowed_methods, reason = "no simulation runs a database")]
+        thread::spawn(move || {
+            let log = fs::File::create(directory.join("log")).expect("a file");
+            let mut command = program("postgres");
+            command.stderr(log).arg("-D").arg(data).arg("-k").arg(&directory);
+            for setting in ["listen_addresses=", "logging_collector=off", "max_connections=60"] {
+                command.arg("-c").arg(setting);
+            }
+            let mut child = command.spawn().expect("postgres runs");
+            started.send(child.id()).expect("somebody waits");
+            child.wait().expect("it ends");
+            // Nobody waits if it was not killed.
+            let _ = ending.send(());
+        });
+        *self.running() = Some(Running { id: id.recv().expect("started"), ended });
+        for _ in 0..READY_ATTEMPTS {
+            if self.connect("postgres").await.is_ok() {
+                return;
+            }
+            sleep(READY_INTERVAL).await;
+        }
+        let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
+        unreachable!("the node does not start: {log}");
+    }
+
+    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn id(&self) -> Option<u32> {
+        self.running().as_ref().map(|running| running.id)
+    }
+
+    /// Waits until it has ended.
+    fn wait(&self) {
+        if let Some(Running { ended, .. }) = self.running().take() {
+            let _ = ended.recv_timeout(END_TIMEOUT);
+        }
+    }
+
+    /// Sends a signal to the postmaster.
+    pub(super) fn signal(&self, signal: &str) {
+        let Some(id) = self.id() else { return };
+        run(Command::new("kill").args(["-s", signal, &id.to_string()]).stderr(Stdio::piped()));
+    }
+
+    /// Sends a signal to every process of the node.
+    pub(super) fn signal_all(&self, signal: &str) {
+        let Some(id) = self.id() else { return };
+        let children = Command::new("ps").args(["-o", "pid=", "--ppid", &id.to_string()]).output();
+        let children = children.expect("ps");
+        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        self.signal(signal);
+        for process in children.split_whitespace() {
+            // It may have ended.
+            let _ =
+                Command::new("kill").args(["-s", signal, process]).stderr(Stdio::null()).status();
+        }
+    }
+
+    /// Kills it, as a loss of the machine does.
+    pub(super) fn kill(&self) {
+        self.signal_all("KILL");
+        self.wait();
+    }
+
+    /// Makes a standby the primary.
+    pub(super) fn promote(&self) {
+        run(program("pg_ctl").args(["promote", "--no-wait", "--pgdata"]).arg(self.data()));
+    }
+
+    async fn connect(
+        &self,
+        database: &str,
+    ) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(self.directory.path()).user(OWNER).dbname(database);
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Executes statements as the owner.
+    pub(super) async fn execute(&self, database: &str, sql: &str) {
+        let executed = self.try_execute(database, sql).await;
+        executed.unwrap_or_else(|error| unreachable!("{sql}: {error:?}"));
+    }
+
+    /// Executes statements as the owner, which may be refused.
+    pub(super) async fn try_execute(
+        &self,
+        database: &str,
+        sql: &str,
+    ) -> Result<(), tokio_postgres::Error> {
+        self.connect(database).await.expect("connected").batch_execute(sql).await
+    }
+
+    /// The single value of a query as the owner.
+    pub(super) async fn value(&self, sql: &str) -> String {
+        let client = self.connect("userpool").await.expect("connected");
+        let messages = client.simple_query(sql).await.expect("an answer");
+        let value = messages.iter().find_map(|message| {
+            let SimpleQueryMessage::Row(row) = message else { return None };
+            row.get(0).map(str::to_owned)
+        });
+        value.unwrap_or_default()
+    }
+
+    /// Waits until a query as the owner has an answer other than nothing and 0.
+    pub(super) async fn wait_for(&self, sql: &str) -> String {
+        for _ in 0..READY_ATTEMPTS {
+            let value = self.value(sql).await;
+            if !value.is_empty() && value != "0" {
+                return value;
+            }
+            sleep(READY_INTERVAL).await;
+        }
+        unreachable!("no answer to {sql}");
+    }
+
+    /// The path of its socket.
+    pub(super) fn socket(&self) -> PathBuf {
+        self.directory.path().join(".s.PGSQL.5432")
+    }
+
+    pub(super) fn host(&self) -> String {
+        self.directory.path().display().to_string().replace('/', "%2F")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if self.id().is_some() {
+            self.signal_all("CONT");
+            self.signal("QUIT");
+            self.wait();
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What a server refuses to start on, with the remedy.
+
+use std::{path::Path, sync::Arc};
+
+use tempfile::TempDir;
+use userpool::{
+    audit::checkpoint::Signer,
+    event_log::{Durability, LogUrl, PostgresSettings},
+    server::{Config, Server, ServerError},
+};
+
+use super::servers::Service;
+use crate::support::{FixedSource, TestServer, config};
+
+/// Why no server starts in a directory with these settings.
+async fn refusal(directory: &Path, change: impl FnOnce(&mut Config)) -> String {
+    let mut config = config(directory);
+    change(&mut config);
+    let started = Server::start(config, Arc::new(FixedSource::default())).await;
+    let error: ServerError = started.expect_err("a refusal");
+    let mut text = error.to_string();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(source) = cause.source() {
+        text = format!("{text}: {source}");
+        cause = source;
+    }
+    text
+}
+
+fn with_settings(
+    service: &Service,
+    change: impl FnOnce(&mut PostgresSettings),
+) -> impl FnOnce(&mut Config) {
+    move |config| {
+        service.configure(config);
+        change(config.postgres.as_mut().expect("settings"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_refusal_names_its_remedy() {
+    let service = Service::new().await;
+    let other = TempDir::new().expect("a directory");
+    let other_key = other.path().join("key.pem");
+    Signer::open_key(&other_key).expect("a key");
+
+    let new = || TempDir::new().expect("a directory");
+    let missing = with_settings(&service, |settings| {
+        settings.name = "other".parse().expect("a name");
+    });
+    let refused = refusal(new().path(), missing).await;
+    assert!(refused.contains("userpool log init"), "{refused}");
+
+    let asynchronous =
+        with_settings(&service, |settings| settings.durability = Durability::Synchronous);
+    let refused = refusal(new().path(), asynchronous).await;
+    assert!(refused.contains("set synchronous_standby_names"), "{refused}");
+    assert!(refused.contains("--database-durability managed"), "{refused}");
+
+    let unreachable = with_settings(&service, |settings| {
+        settings.url = LogUrl::Text("postgres://userpool@127.0.0.1:1/userpool".to_owned());
+    });
+    let refused = refusal(new().path(), unreachable).await;
+    assert!(refused.contains("postgres://127.0.0.1:1/userpool"), "{refused}");
+    assert!(refused.contains("refused"), "{refused}");
+
+    let no_key = |config: &mut Config| {
+        service.configure(config);
+        config.signing_key = None;
+    };
+    let refused = refusal(new().path(), no_key).await;
+    assert!(refused.contains("requires --signing-key"), "{refused}");
+
+    let missing_key = |config: &mut Config| {
+        service.configure(config);
+        config.signing_key = Some(other.path().join("missing.pem"));
+    };
+    let refused = refusal(new().path(), missing_key).await;
+    assert!(refused.contains("copy the one"), "{refused}");
+    assert!(!other.path().join("missing.pem").exists());
+
+    let another_key = |config: &mut Config| {
+        service.configure(config);
+        config.signing_key = Some(other_key.clone());
+    };
+    let refused = refusal(new().path(), another_key).await;
+    assert!(refused.contains("is not the key that the log was created with"), "{refused}");
+
+    let region = |config: &mut Config| {
+        service.configure(config);
+        config.region = "eu-west-1".to_owned();
+    };
+    let refused = refusal(new().path(), region).await;
+    assert!(refused.contains("start with --region us-east-1"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_directory_belongs_to_one_log() {
+    let service = Service::new().await;
+    let own = TestServer::start().await.stop().await;
+    let refused = refusal(own.path(), |config| service.configure(config)).await;
+    assert!(refused.contains("choose another --data-dir"), "{refused}");
+    assert!(refused.contains("userpool log import"), "{refused}");
+
+    let remote = TestServer::with(|config| service.configure(config)).await.stop().await;
+    let refused = refusal(remote.path(), |_| ()).await;
+    assert!(refused.contains("--log-url"), "{refused}");
+    let other = Service::new().await;
+    let refused = refusal(remote.path(), |config| other.configure(config)).await;
+    assert!(refused.contains(&service.test.name), "{refused}");
+}
