@@ -185,7 +185,13 @@ impl Calls {
         };
         let watch = self.watch(request);
         in_time(async move {
-use tonic::{Code, Status, Streaming, body::Body, metadata::MetadataMap};
+            if position < 1 {
+                return Ok(None);
+            }
+            let mut messages = match watch.await {
+                Err(status) if status.code() == Code::OutOfRange => return Ok(None),
+                messages => messages?,
+            };
             Ok(match messages.message().await?.and_then(|message| message.content) {
                 Some(Content::Event(event)) => Some(*event),
                 Some(Content::Checkpoint(_)) | None => None,
