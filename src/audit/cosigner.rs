@@ -44,7 +44,7 @@ pub enum QuorumError {
         /// How many there are.
         count: usize,
     },
-    /// Whoever has the key could cosign with both names.
+    /// One holder of the key could cosign under both names.
     #[error("{first} and {second} have the same key, so they are one witness: name one of them")]
     SharedKey {
         /// The name of a witness.
@@ -115,6 +115,16 @@ impl WitnessKey {
     /// It did not.
     pub fn verify(&self, note: &Note) -> Result<(), NoteError> {
         note.verify(&self.0)
+    }
+
+    /// The name under which the holder of this key cosigned the note, which need not be the one of
+    /// this witness.
+    pub(super) fn name_in<'a>(&self, note: &'a Note) -> Option<&'a str> {
+        let mut names = note.signatures.iter().map(|line| line.name.as_str());
+        names.find(|name| {
+            let key = NoteKey::from_trusted((*name).to_owned(), self.0.public_key());
+            note.verify(&key.of_kind(SignatureKind::Witness)).is_ok()
+        })
     }
 
     /// The cosignature of this witness, which need not be valid.

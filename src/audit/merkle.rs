@@ -26,6 +26,9 @@ pub const TILE_WIDTH: u64 = 256;
 /// The height of the subtree whose leaves are the hashes of a full tile.
 const TILE_HEIGHT: u32 = TILE_WIDTH.trailing_zeros();
 
+/// As many hashes as the proof of a tree of 2^63 leaves has.
+const MAX_HASHES: usize = 63;
+
 /// What comes before the bytes that are hashed, so that no leaf is a node.
 const LEAF: [u8; 1] = [0];
 const NODE: [u8; 1] = [1];
@@ -70,6 +73,19 @@ fn leaves_below(node: u64, size: u64) -> Range<u64> {
 /// A hash as notes and proofs have it.
 pub(super) fn to_base64(hash: Hash) -> String {
     BASE64.encode(&hash.0)
+}
+
+/// Reads the lines of a proof, each of which has a hash; the error says what is wrong with them.
+pub(super) fn parse_hashes<'a>(
+    lines: impl Iterator<Item = &'a str>,
+) -> Result<Vec<Hash>, &'static str> {
+    let hashes: Option<Vec<_>> =
+        lines.take(MAX_HASHES.saturating_add(1)).map(from_base64).collect();
+    match hashes {
+        None => Err("one of its lines is not a hash"),
+        Some(hashes) if hashes.len() > MAX_HASHES => Err("it has more hashes than any proof"),
+        Some(hashes) => Ok(hashes),
+    }
 }
 
 /// Reads a hash in the only base64 that [`to_base64`] writes for it.

@@ -32,7 +32,7 @@ pub use self::{
     import::{ExportReader, ImportError},
     log_key::LogKey,
     mismatch::{Mismatch, MismatchCause},
-    note::{Note, NoteError, NoteKey, NoteSignature, SignatureKind},
+    note::{MAX_COSIGNATURES, Note, NoteError, NoteKey, NoteSignature, SignatureKind},
     public_key::PublicKey,
     reader::LogReader,
     tlog_proof::{ProofFileError, ProvenRecord, TlogProof},
@@ -40,5 +40,5 @@ pub use self::{
     trusted::{LogCheckpoint, Trust, TrustError, TrustedCheckpoint, TrustedCheckpoints},
     verifier::{Verifier, extract_record},
     verify::{Verification, verify},
-    witness::{AddCheckpoint, CheckpointWitness, WitnessError, WitnessRefusal},
+    witness::{AddCheckpoint, CheckpointWitness, LatestCheckpoints, WitnessError, WitnessRefusal},
 };

@@ -9,11 +9,13 @@ use sha2::{Digest as _, Sha256};
 use super::{ed25519, public_key::PublicKey};
 
 /// What a signature line begins with.
-const SIGNATURE_START: &str = "— ";
+pub(super) const SIGNATURE_START: &str = "— ";
 /// How many bytes the time of a cosignature has.
 const TIME_BYTES: usize = 8;
 /// More than a log and its witnesses make.
 const MAX_SIGNATURES: usize = 64;
+/// How many witnesses can cosign a checkpoint with one signature of its log.
+pub const MAX_COSIGNATURES: usize = MAX_SIGNATURES - 1;
 
 /// A text, and signatures of it that need not be valid.
 #[derive(Debug, Clone, PartialEq, Eq)]

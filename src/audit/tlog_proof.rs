@@ -11,16 +11,13 @@ use super::{
     checkpoint::{CHAIN, CheckpointText, parse_number},
     file_kind::PROOF_HEADER,
     log_key::LogKey,
-    merkle::{ProofError, from_base64, to_base64},
+    merkle::{ProofError, parse_hashes, to_base64},
     note::{Note, NoteError},
 };
 
 /// What the lines of the record and of its index begin with.
 const EXTRA: &str = "extra ";
 const INDEX: &str = "index ";
-
-/// More hashes than the proof of any tree has.
-const MAX_HASHES: usize = 64;
 
 /// A proof, of which nothing is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,12 +93,7 @@ impl TlogProof {
         let record = record.ok_or(Malformed("its second line has no record"))?;
         let index = lines.next().and_then(|line| parse_number(line.strip_prefix(INDEX)?));
         let index = index.ok_or(Malformed("its third line has no index"))?;
-        let hashes = lines.take(MAX_HASHES.saturating_add(1)).map(from_base64);
-        let hashes: Vec<_> =
-            hashes.collect::<Option<_>>().ok_or(Malformed("one of its lines is not a hash"))?;
-        if hashes.len() > MAX_HASHES {
-            return Err(Malformed("it has more hashes than any proof"));
-        }
+        let hashes = parse_hashes(lines).map_err(Malformed)?;
         Ok(Self { record, index, hashes, checkpoint: Note::parse(note)? })
     }
 

@@ -7,6 +7,7 @@ use std::{
     fs::{self, TryLockError},
     io,
     path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use chrono::{DateTime, Utc};
@@ -21,7 +22,7 @@ use crate::{
 use super::{
     checkpoint::{CheckpointText, KeyError, parse_number},
     cosigner::{Cosigner, WitnessKey, WitnessName},
-    merkle::{ProofError, TreeHead, from_base64, to_base64},
+    merkle::{ProofError, TreeHead, parse_hashes, to_base64},
     note::{Note, NoteError, NoteKey, NoteSignature},
 };
 
@@ -32,8 +33,6 @@ const CHECKPOINT: &str = "checkpoint";
 
 /// What the first line of a request begins with.
 const OLD: &str = "old ";
-/// More hashes than the proof of any tree has.
-const MAX_HASHES: usize = 63;
 
 /// A witness with its directory, in which it keeps the last checkpoint of each log.
 #[derive(Debug)]
@@ -42,15 +41,19 @@ pub struct CheckpointWitness {
     cosigner: Cosigner,
     /// The keys of the logs that it cosigns.
     logs: Vec<NoteKey>,
-    /// The last checkpoint of each log, by the name of the log.
-    latest: HashMap<String, Cosigned>,
+    latest: LatestCheckpoints,
     /// Locked while it is open.
     _lock: FileLock,
 }
 
+/// The last checkpoint of each log, by the hash of the name of the log. Clones show the same ones.
+/// Reading them does not wait for the disk.
+#[derive(Debug, Clone, Default)]
+pub struct LatestCheckpoints(Arc<RwLock<HashMap<String, CosignedCheckpoint>>>);
+
 /// A checkpoint that the witness cosigned.
 #[derive(Debug, Clone)]
-struct Cosigned {
+struct CosignedCheckpoint {
     tree: TreeHead,
     note: Note,
 }
@@ -83,6 +86,21 @@ pub enum WitnessError {
     /// The key cannot be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Two of the keys are one: its signature would be in the kept checkpoint twice.
+    #[error("--log has the key {0} twice; remove one of them")]
+    RepeatedLog(Box<NoteKey>),
+    /// The kept checkpoint was cosigned under another name.
+    #[error(
+        "{} was cosigned under the name {name}: start with --name {name}, or use another directory \
+         for a new witness",
+        path.display()
+    )]
+    OtherName {
+        /// The kept checkpoint.
+        path: PathBuf,
+        /// The name of the witness that cosigned it.
+        name: String,
+    },
     /// The kept checkpoint is not one that this witness cosigned.
     #[error(
         "{} is not a checkpoint that this witness cosigned; restore it, and {KEY}, from a backup: \
@@ -132,6 +150,12 @@ impl CheckpointWitness {
             let path = path.to_owned();
             |source| WitnessError::Io { path, source }
         };
+        for (index, key) in logs.iter().enumerate() {
+            let is_same = |other: &NoteKey| other.name() == key.name() && other.id() == key.id();
+            if logs.iter().take(index).any(is_same) {
+                return Err(WitnessError::RepeatedLog(Box::new(key.clone())));
+            }
+        }
         fs::create_dir_all(directory).map_err(io_error(directory))?;
         let lock_path = directory.join(LOCK);
         let lock = FileLock::try_new(&lock_path).map_err(|error| match error {
@@ -139,15 +163,22 @@ impl CheckpointWitness {
             TryLockError::Error(error) => io_error(&lock_path)(error),
         })?;
         let cosigner = Cosigner::open(&directory.join(KEY), name)?;
-        let mut latest = HashMap::new();
+        let latest = LatestCheckpoints::default();
         for log in &logs {
             let path = checkpoint_path(directory, log.name());
-            // Now, so that its entry is durable before anything is cosigned.
-            fs::create_dir_all(directory.join(origin_hash(log.name()))).map_err(io_error(&path))?;
+            let hash = origin_hash(log.name());
+            // Creates the directory now, so that its entry is durable before anything is cosigned.
+            fs::create_dir_all(directory.join(&hash)).map_err(io_error(&path))?;
             if let Some(text) = read_optional(&path).map_err(io_error(&path))? {
-                let last = Cosigned::parse(&text, log.name(), &cosigner.key());
-                let last = last.ok_or(WitnessError::Damaged(path))?;
-                latest.insert(log.name().to_owned(), last);
+                let last = CosignedCheckpoint::parse(&text, log.name());
+                let last = last.ok_or_else(|| WitnessError::Damaged(path.clone()))?;
+                match cosigner.key().name_in(&last.note) {
+                    Some(name) if name == cosigner.key().name() => latest.set(hash, last),
+                    Some(name) => {
+                        return Err(WitnessError::OtherName { path, name: name.to_owned() });
+                    }
+                    None => return Err(WitnessError::Damaged(path)),
+                }
             }
         }
         sync_directory(directory).map_err(io_error(directory))?;
@@ -178,7 +209,9 @@ impl CheckpointWitness {
         if *old_size > tree.size {
             return Err(WitnessRefusal::Malformed("the old size exceeds that of the checkpoint"));
         }
-        let old = self.latest.get(&origin).map_or_else(TreeHead::empty, |last| last.tree);
+        let hash = origin_hash(&origin);
+        let last = self.latest.get(&hash);
+        let old = last.as_ref().map_or_else(TreeHead::empty, |last| last.tree);
         if *old_size != old.size {
             return Err(WitnessRefusal::OtherSize(old.size));
         }
@@ -187,20 +220,30 @@ impl CheckpointWitness {
         }
         tree.verify_continues(&old, hashes).map_err(WitnessRefusal::NotContinued)?;
         let cosignature = self.cosigner.cosign(&checkpoint.text, at);
-        let own = self.logs.iter().filter_map(|key| checkpoint.signature_of(key)).cloned();
-        let signatures = own.chain([cosignature.clone()]).collect();
-        let note = Note { text: checkpoint.text.clone(), signatures };
+        let mut note = self.signed_by_log(&origin, checkpoint);
+        // Anyone can send the last checkpoint again and again.
+        if last.is_some_and(|last| last.is_cosigned(&note)) {
+            return Ok(cosignature);
+        }
+        note.signatures.push(cosignature.clone());
         let path = checkpoint_path(&self.directory, &origin);
         write_atomic(&path, note.to_string().as_bytes(), 0o644).map_err(WitnessRefusal::Storage)?;
-        self.latest.insert(origin, Cosigned { tree, note });
+        self.latest.set(hash, CosignedCheckpoint { tree, note });
         Ok(cosignature)
     }
 
-    /// The last checkpoint of the log whose name has this hash.
+    /// The last checkpoint of each log, now and later.
     #[must_use]
-    pub fn latest(&self, hash: &str) -> Option<&Note> {
-        let cosigned = self.latest.iter().find(|(origin, _)| origin_hash(origin) == hash);
-        cosigned.map(|(_, cosigned)| &cosigned.note)
+    pub fn latest(&self) -> LatestCheckpoints {
+        self.latest.clone()
+    }
+
+    /// The checkpoint with only the signatures of the log with this name.
+    #[must_use]
+    pub fn signed_by_log(&self, origin: &str, checkpoint: &Note) -> Note {
+        let keys = self.logs.iter().filter(|key| key.name() == origin);
+        let signatures = keys.filter_map(|key| checkpoint.signature_of(key)).cloned().collect();
+        Note { text: checkpoint.text.clone(), signatures }
     }
 
     /// Checks that a key of the log signed the note, and that no signature of such a key is wrong.
@@ -221,13 +264,34 @@ impl CheckpointWitness {
     }
 }
 
-impl Cosigned {
-    /// Reads a checkpoint that the witness with this key cosigned.
-    fn parse(text: &[u8], origin: &str, key: &WitnessKey) -> Option<Self> {
+impl LatestCheckpoints {
+    /// The last checkpoint of the log whose name has this hash.
+    #[must_use]
+    pub fn note(&self, hash: &str) -> Option<Note> {
+        self.get(hash).map(|last| last.note)
+    }
+
+    fn get(&self, hash: &str) -> Option<CosignedCheckpoint> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    }
+
+    fn set(&self, hash: String, last: CosignedCheckpoint) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(hash, last);
+    }
+}
+
+impl CosignedCheckpoint {
+    /// Reads a checkpoint of the log with this name. Its signatures are not verified.
+    fn parse(text: &[u8], origin: &str) -> Option<Self> {
         let note = Note::parse(str::from_utf8(text).ok()?).ok()?;
-        key.verify(&note).ok()?;
         let text = CheckpointText::parse(&note.text).filter(|text| text.origin == origin)?;
         Some(Self { tree: text.tree, note })
+    }
+
+    /// Whether it is this note with the cosignature, which comes last.
+    fn is_cosigned(&self, signed: &Note) -> bool {
+        let own = self.note.signatures.split_last().map(|(_, own)| own);
+        self.note.text == signed.text && own == Some(signed.signatures.as_slice())
     }
 }
 
@@ -242,12 +306,7 @@ impl AddCheckpoint {
         let mut lines = lines.split('\n');
         let old = lines.next().and_then(|line| parse_number(line.strip_prefix(OLD)?));
         let old_size = old.ok_or(Malformed("its first line has no old size"))?;
-        let hashes = lines.take(MAX_HASHES.saturating_add(1)).map(from_base64);
-        let hashes: Vec<_> =
-            hashes.collect::<Option<_>>().ok_or(Malformed("a hash is malformed"))?;
-        if hashes.len() > MAX_HASHES {
-            return Err(Malformed("it has more hashes than any proof"));
-        }
+        let hashes = parse_hashes(lines).map_err(Malformed)?;
         let checkpoint =
             Note::parse(note).map_err(|_| Malformed("its checkpoint is not a note"))?;
         Ok(Self { old_size, hashes, checkpoint })

@@ -31,7 +31,7 @@ pub(super) struct WitnessCommand {
     #[arg(long, value_name = "DIR", default_value = "./witness", value_hint = ValueHint::DirPath)]
     data_dir: PathBuf,
     /// Use this name in cosignatures, such as witness.example: without spaces and plus signs, and
-    /// never changed.
+    /// never changed: it does not start under another name in the same directory.
     #[arg(long, value_name = "NAME")]
     name: WitnessName,
     /// Cosign the checkpoints of this log: NAME+HASH+KEY, obtained from its operator. Can be

@@ -25,6 +25,9 @@ use crate::{
 
 use super::plain_http;
 
+/// The maximum number of open connections. The log needs the other file descriptors.
+const MAX_CONNECTIONS: usize = 32;
+
 /// The monitoring listener; closes on drop.
 #[derive(Debug)]
 pub(super) struct Monitoring {
@@ -51,7 +54,8 @@ impl Monitoring {
             .route("/readyz", get(readyz))
             .route("/metrics", get(scrape))
             .with_state(MonitoringState { phase, metrics });
-        Self { endpoint, task: tokio::spawn(plain_http::serve(listener, routes)) }
+        let task = tokio::spawn(plain_http::serve(listener, routes, MAX_CONNECTIONS));
+        Self { endpoint, task }
     }
 }
 

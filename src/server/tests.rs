@@ -1,6 +1,8 @@
 //! The end of a server whose accept tasks panic, or whose connections still write. Here, because
 //! nothing that a client sends causes such a panic, and because time must stand still.
 
+mod witnesses;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
@@ -17,11 +19,21 @@ use crate::{
 
 const LIMIT: Duration = Duration::from_secs(10);
 
+fn any() -> Endpoint {
+    Endpoint::Tcp("127.0.0.1:0".to_owned())
+}
+
 async fn server(directory: &Path) -> Server {
-    let any = Endpoint::Tcp("127.0.0.1:0".to_owned());
-    let mut config = Config::new(any.clone(), directory.to_owned());
-    config.aws_listen = Some(any.clone());
-    config.console_listen = Some(any);
+    let all = |config: &mut Config| {
+        config.aws_listen = Some(any());
+        config.console_listen = Some(any());
+    };
+    server_with(directory, all).await
+}
+
+async fn server_with(directory: &Path, change: impl FnOnce(&mut Config)) -> Server {
+    let mut config = Config::new(any(), directory.to_owned());
+    change(&mut config);
     let (log, source) = (Arc::new(MemoryLog::default()), Arc::new(SystemSource));
     let server = Server::on(log, &directory.join("read_model"), config, source).await;
     server.expect("a server")

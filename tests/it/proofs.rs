@@ -7,8 +7,9 @@ mod published;
 mod server;
 mod tiles;
 mod trees;
+mod witness_faults;
 pub(crate) mod witness_servers;
-mod witnesses;
+pub(crate) mod witnesses;
 
 use std::{collections::HashMap, convert::Infallible};
 
@@ -20,7 +21,7 @@ use userpool::{
 
 /// A tree in memory.
 #[derive(Debug, Default)]
-struct Tree {
+pub(crate) struct Tree {
     edge: Edge,
     tiles: HashMap<(u32, u64), Vec<Hash>>,
 }

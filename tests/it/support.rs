@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use fjall::Keyspace;
 use prost::Message as _;
 use prost_types::Timestamp;
 use tempfile::TempDir;
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use tonic::{
     Status,
     transport::{Channel, Error},
@@ -303,6 +304,11 @@ pub(crate) fn metadata(status: &Status, key: &str) -> Option<String> {
 pub(crate) fn fields(status: &Status) -> Vec<String> {
     let details = status.get_details_bad_request().expect("a BadRequest");
     details.field_violations.into_iter().map(|violation| violation.field).collect()
+}
+
+/// Waits for what takes far less than a minute, so that a test fails instead of waiting forever.
+pub(crate) async fn in_time<T>(awaited: impl Future<Output = T>) -> T {
+    timeout(Duration::from_mins(1), awaited).await.expect("it ends within a minute")
 }
 
 /// A server whose log has one user pool with this many events.

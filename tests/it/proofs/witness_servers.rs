@@ -3,8 +3,8 @@
 use std::{
     fs,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
@@ -25,13 +25,10 @@ use userpool::{
     transport::Endpoint,
 };
 
-use super::{
-    published::{INTERVAL, let_intervals_pass},
-    witnesses::Log,
-};
+use super::{published::INTERVAL, witnesses::Log};
 use crate::{
     metrics::{Reading, get},
-    support::{FixedSource, TestServer, copy_directory, create},
+    support::{FixedSource, TestServer, copy_directory, create, in_time},
 };
 
 /// A witness that serves.
@@ -60,12 +57,20 @@ impl TestWitness {
     }
 }
 
-/// What stands before a witness: it forwards connections while it is open, and drops them
-/// otherwise.
+/// What a [`Front`] does with connections.
+#[derive(Debug, Clone, Copy)]
+enum Forwarding {
+    Drop,
+    /// Answers with this status and body.
+    Answer(&'static str, &'static str),
+    ToWitness,
+}
+
+/// What stands before a witness, and at first drops connections.
 pub(crate) struct Front {
     port: u16,
     key: WitnessKey,
-    is_open: Arc<AtomicBool>,
+    forwarding: Arc<Mutex<Forwarding>>,
     dropped: Arc<AtomicUsize>,
 }
 
@@ -73,36 +78,52 @@ impl Front {
     pub(crate) async fn of(witness: &TestWitness, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let (is_open, dropped) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let (forwarding, dropped) = (Arc::new(Mutex::new(Forwarding::Drop)), Arc::default());
         let front = Self {
             port,
             key: witness.key.clone(),
-            is_open: Arc::clone(&is_open),
+            forwarding: Arc::clone(&forwarding),
             dropped: Arc::clone(&dropped),
         };
         let behind = witness.server.endpoint().to_string();
         tokio::spawn(async move {
             loop {
                 let (mut socket, _) = listener.accept().await.expect("a connection");
-                if is_open.load(Ordering::Relaxed) {
-                    let mut witness = TcpStream::connect(&behind).await.expect("a witness");
-                    match &tls {
-                        None => _ = copy_bidirectional(&mut socket, &mut witness).await,
-                        Some(tls) => match tls.accept(socket).await {
-                            Ok(mut tls) => _ = copy_bidirectional(&mut tls, &mut witness).await,
-                            Err(_) => _ = dropped.fetch_add(1, Ordering::Relaxed),
-                        },
+                let forwarding = *forwarding.lock().expect("no panic");
+                match (forwarding, &tls) {
+                    (Forwarding::Drop, _) => _ = dropped.fetch_add(1, Ordering::Relaxed),
+                    (Forwarding::Answer(status, body), _) => {
+                        answer(&mut socket, status, body).await;
                     }
-                } else {
-                    dropped.fetch_add(1, Ordering::Relaxed);
+                    (Forwarding::ToWitness, None) => {
+                        let mut witness = TcpStream::connect(&behind).await.expect("a witness");
+                        let _ = copy_bidirectional(&mut socket, &mut witness).await;
+                    }
+                    (Forwarding::ToWitness, Some(tls)) => match tls.accept(socket).await {
+                        Ok(mut tls) => {
+                            let mut witness = TcpStream::connect(&behind).await.expect("a witness");
+                            let _ = copy_bidirectional(&mut tls, &mut witness).await;
+                        }
+                        Err(_) => _ = dropped.fetch_add(1, Ordering::Relaxed),
+                    },
                 }
             }
         });
         front
     }
 
+    fn set(&self, forwarding: Forwarding) {
+        *self.forwarding.lock().expect("no panic") = forwarding;
+    }
+
+    /// Forwards connections from now on.
     pub(crate) fn open(&self) {
-        self.is_open.store(true, Ordering::Relaxed);
+        self.set(Forwarding::ToWitness);
+    }
+
+    /// Answers requests from now on, without the witness.
+    pub(crate) fn answer(&self, status: &'static str, body: &'static str) {
+        self.set(Forwarding::Answer(status, body));
     }
 
     /// The address of the witness behind it, with this scheme.
@@ -118,14 +139,33 @@ impl Front {
     /// Waits until it has dropped so many more connections.
     pub(crate) async fn wait_for_dropped(&self, count: usize) {
         let start = self.count_dropped();
-        while self.count_dropped() < start + count {
-            tokio::task::yield_now().await;
-        }
+        let dropped = async {
+            while self.count_dropped() < start + count {
+                tokio::task::yield_now().await;
+            }
+        };
+        in_time(dropped).await;
     }
 }
 
-async fn post(witness: &TestWitness, body: &str) -> (u16, String, String) {
-    let address = witness.server.endpoint().to_string();
+/// Reads a request to cosign, and answers it.
+async fn answer(socket: &mut TcpStream, status: &str, body: &str) {
+    let mut request = Vec::new();
+    // The last line is a signature.
+    while !request.windows(5).any(|start| start == "\n— ".as_bytes()) || !request.ends_with(b"\n")
+    {
+        if socket.read_buf(&mut request).await.is_ok_and(|count| count > 0) {
+            continue;
+        }
+        return;
+    }
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status} -\r\ncontent-length: {length}\r\n\r\n");
+    let _ = socket.write_all(format!("{head}{body}").as_bytes()).await;
+}
+
+/// Sends a request to the witness at this address; returns the status, the head and the body.
+pub(crate) async fn post(address: &str, body: &str) -> (u16, String, String) {
     let mut socket = TcpStream::connect(address).await.expect("a connection");
     let length = body.len();
     let head = "POST /add-checkpoint HTTP/1.1\r\nhost: witness\r\nconnection: close\r\n";
@@ -142,13 +182,14 @@ async fn post(witness: &TestWitness, body: &str) -> (u16, String, String) {
 async fn a_witness_answers_as_the_protocol_says() {
     let log = Log::of(20);
     let witness = TestWitness::start("witness.example", &log.key()).await;
+    let address = witness.server.endpoint().to_string();
     let request = log.request(0, 10);
-    let (status, _, body) = post(&witness, &request.to_string()).await;
+    let (status, _, body) = post(&address, &request.to_string()).await;
     assert_eq!(status, 200, "{body}");
     let note = Note::parse(&format!("{}{body}", request.checkpoint)).expect("a note");
     witness.key.verify(&note).expect("cosigned");
 
-    let (status, head, body) = post(&witness, &log.request(0, 10).to_string()).await;
+    let (status, head, body) = post(&address, &log.request(0, 10).to_string()).await;
     assert_eq!((status, body.as_str()), (409, "10\n"));
     assert!(head.contains("content-type: text/x.tlog.size"), "{head}");
     let fork = log.forked(3);
@@ -161,7 +202,7 @@ async fn a_witness_answers_as_the_protocol_says() {
         (log.request(10, 12).to_string().replace("old 10", "old 010"), 400),
         (String::new(), 400),
     ] {
-        let (status, _, answer) = post(&witness, &body).await;
+        let (status, _, answer) = post(&address, &body).await;
         assert_eq!(status, expected, "{answer}");
     }
 
@@ -186,12 +227,30 @@ pub(crate) async fn witnessed(channel: Channel) -> Option<SignedCheckpoint> {
 
 /// Waits until witnesses cosigned the checkpoint at this position.
 pub(crate) async fn wait_for_witnessed(server: &TestServer, position: i64) -> SignedCheckpoint {
-    loop {
-        match witnessed(server.channel().await).await {
-            Some(checkpoint) if checkpoint.position == position => return checkpoint,
-            _ => tokio::task::yield_now().await,
+    let found = async {
+        loop {
+            match witnessed(server.channel().await).await {
+                Some(checkpoint) if checkpoint.position == position => return checkpoint,
+                _ => tokio::task::yield_now().await,
+            }
         }
-    }
+    };
+    in_time(found).await
+}
+
+/// How often a witness was asked with this outcome.
+pub(super) async fn asked(server: &TestServer, witness: &str, outcome: &str) -> f64 {
+    let series = format!(
+        "userpool_cosignature_requests_total{{witness=\"{witness}\",outcome=\"{outcome}\"}}"
+    );
+    Reading::of(server.metrics.as_ref().expect("metrics")).await.value(&series)
+}
+
+/// Waits until a witness was asked so often again with this outcome.
+pub(super) async fn wait_for_asked(server: &TestServer, witness: &str, outcome: &str, more: f64) {
+    let start = asked(server, witness, outcome).await;
+    let found = async { while asked(server, witness, outcome).await < start + more {} };
+    in_time(found).await;
 }
 
 /// The key of the log of a data directory, which has an event.
@@ -246,22 +305,6 @@ async fn a_server_publishes_what_its_witnesses_cosigned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn witnesses_are_not_asked_for_an_empty_log() {
-    let server = TestServer::start().await;
-    let empty = key_of(&server).await;
-    let directory = server.stop().await;
-    let witness = TestWitness::start("witness.example", &empty).await;
-    let front = Front::of(&witness, None).await;
-    let server = serve(directory, vec![front.address("http")]).await;
-    let_intervals_pass(&server).await;
-    assert_eq!(front.count_dropped(), 0);
-    // Its name has changed.
-    create(&mut server.client().await, "people").await;
-    front.wait_for_dropped(1).await;
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_witness_that_was_away_is_asked_again() {
     let server = TestServer::start().await;
     create(&mut server.client().await, "people").await;
@@ -282,12 +325,15 @@ async fn a_witness_that_was_away_is_asked_again() {
     assert_eq!(lines(), 2, "a line for each interval without the witness");
     front.open();
     let quorum = Quorum::new(vec![here.key.clone(), away.key.clone()], None).expect("a quorum");
-    loop {
-        let signed = wait_for_witnessed(&server, 1).await;
-        if quorum.verify(&Note::parse(&signed.note).expect("a note")).is_ok() {
-            break;
+    let cosigned = async {
+        loop {
+            let signed = wait_for_witnessed(&server, 1).await;
+            if quorum.verify(&Note::parse(&signed.note).expect("a note")).is_ok() {
+                break;
+            }
         }
-    }
+    };
+    in_time(cosigned).await;
     assert_eq!(lines(), 3);
     server.stop().await;
 }
@@ -306,15 +352,9 @@ async fn a_witness_catches_a_log_that_went_two_ways() {
     create(&mut server.client().await, "staff").await;
     let honest = wait_for_witnessed(&server, 2).await;
     let forked = serve(copy, vec![witness.address()]).await;
-    let refused =
-        "userpool_cosignature_requests_total{witness=\"witness.example\",outcome=\"refused\"}";
-    let metrics = forked.metrics.clone().expect("metrics");
     for name in ["guests", "others", "third"] {
         create(&mut forked.client().await, name).await;
-        let before = Reading::of(&metrics).await.value(refused);
-        while Reading::of(&metrics).await.value(refused) < before + 2.0 {
-            tokio::task::yield_now().await;
-        }
+        wait_for_asked(&forked, "witness.example", "refused", 2.0).await;
     }
     assert_eq!(witnessed(forked.channel().await).await, None);
     create(&mut server.client().await, "more").await;

@@ -2,12 +2,13 @@
 
 use std::{
     fs::{self, Permissions},
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use userpool::{
     audit::{
@@ -30,14 +31,14 @@ fn at() -> DateTime<Utc> {
 }
 
 /// A log that signs what it is told.
-pub(super) struct Log {
+pub(crate) struct Log {
     tree: Tree,
     signer: Signer,
     _keys: TempDir,
 }
 
 impl Log {
-    pub(super) fn of(size: u64) -> Self {
+    pub(crate) fn of(size: u64) -> Self {
         let keys = TempDir::new().expect("a directory");
         let signer = Signer::open(&keys.path().join("key"), &keys.path().join("none"));
         let signer =
@@ -46,7 +47,7 @@ impl Log {
     }
 
     /// The same log, but the record with this index is another one.
-    pub(super) fn forked(&self, index: u64) -> Tree {
+    pub(crate) fn forked(&self, index: u64) -> Tree {
         let mut tree = Tree::default();
         for leaf in 0..self.tree.edge.size() {
             let record = if leaf == index { u64::MAX } else { leaf };
@@ -57,7 +58,7 @@ impl Log {
         tree
     }
 
-    pub(super) fn key(&self) -> NoteKey {
+    pub(crate) fn key(&self) -> NoteKey {
         self.signer.note_key(None)
     }
 
@@ -68,12 +69,12 @@ impl Log {
         Note::parse(&signed.note).expect("a note")
     }
 
-    pub(super) fn request_in(&self, tree: &Tree, old: u64, new: u64) -> AddCheckpoint {
+    pub(crate) fn request_in(&self, tree: &Tree, old: u64, new: u64) -> AddCheckpoint {
         let Ok(hashes) = prove_consistency(tree, old, new);
         AddCheckpoint { old_size: old, hashes, checkpoint: self.checkpoint(tree, new) }
     }
 
-    pub(super) fn request(&self, old: u64, new: u64) -> AddCheckpoint {
+    pub(crate) fn request(&self, old: u64, new: u64) -> AddCheckpoint {
         self.request_in(&self.tree, old, new)
     }
 }
@@ -191,9 +192,7 @@ fn a_witness_without_its_state_does_not_start() {
     assert!(matches!(open(), Err(WitnessError::InUse(_))));
     witness.add(&log.request(0, 10), at()).expect("cosigned");
     drop(witness);
-    let entries = fs::read_dir(directory.path()).expect("readable");
-    let kept = entries.map(|entry| entry.expect("an entry").path()).find(|path| path.is_dir());
-    let kept = kept.expect("a directory").join("checkpoint");
+    let kept = kept_checkpoint(directory.path());
     let note = fs::read_to_string(&kept).expect("readable");
     for changed in
         [note.replace("\n10\n", "\n9\n"), note[..note.len() - 2].to_owned(), String::new()]
@@ -207,6 +206,74 @@ fn a_witness_without_its_state_does_not_start() {
     let key = directory.path().join("witness_key.pem");
     fs::remove_file(&key).expect("removed");
     assert!(matches!(open(), Err(WitnessError::Damaged(_))));
+}
+
+/// A witness with another name is another witness.
+#[test]
+fn a_witness_keeps_its_name() {
+    let log = Log::of(10);
+    let directory = TempDir::new().expect("a directory");
+    let open = |name: &str| {
+        let name = name.parse().expect("a name");
+        CheckpointWitness::open(directory.path(), name, vec![log.key()])
+    };
+    let mut witness = open("witness.example/old").expect("opened");
+    witness.add(&log.request(0, 10), at()).expect("cosigned");
+    drop(witness);
+    let refused = open("witness.example/new").expect_err("another name");
+    let expected = "was cosigned under the name witness.example/old: start with --name \
+                    witness.example/old, or use another directory for a new witness";
+    assert!(refused.to_string().ends_with(expected), "{refused}");
+    open("witness.example/old").expect("opened");
+}
+
+/// The note that is kept has each signature once, and none that was not verified.
+#[test]
+fn only_verified_signatures_are_kept() {
+    let (log, directory) = (Log::of(10), TempDir::new().expect("a directory"));
+    let refused = open(directory.path(), vec![log.key(), log.key()]).expect_err("one key twice");
+    assert!(matches!(refused, WitnessError::RepeatedLog(_)), "{refused}");
+    let other = NoteKey::new("other.example", log.key().public_key()).expect("a key");
+    let logs = vec![log.key(), other.clone()];
+    let mut witness = open(directory.path(), logs.clone()).expect("opened");
+    let mut request = log.request(0, 10);
+    let forged = NoteSignature {
+        name: other.name().to_owned(),
+        key_id: other.id(),
+        bytes: b"anything".repeat(8),
+    };
+    request.checkpoint.signatures.push(forged);
+    let cosignature = witness.add(&request, at()).expect("cosigned");
+    let hash = data_encoding::HEXLOWER.encode(&Sha256::digest("log.example"));
+    let kept = witness.latest().note(&hash).expect("a checkpoint");
+    assert_eq!(kept, with_cosignature(&log.request(0, 10).checkpoint, cosignature));
+    drop(witness);
+    open(directory.path(), logs).expect("opened");
+}
+
+/// Anyone can send the last checkpoint again, so that must not cost a sync of the disk.
+#[test]
+fn the_last_checkpoint_is_cosigned_again_without_a_write() {
+    let (log, directory) = (Log::of(10), TempDir::new().expect("a directory"));
+    let mut witness = open(directory.path(), vec![log.key()]).expect("opened");
+    witness.add(&log.request(0, 10), at()).expect("cosigned");
+    let kept = kept_checkpoint(directory.path());
+    // Each write replaces the file.
+    let inode = || fs::metadata(&kept).expect("a file").ino();
+    let before = inode();
+    let later = at() + TimeDelta::days(1);
+    let request = log.request(10, 10);
+    let cosignature = witness.add(&request, later).expect("cosigned");
+    let note = with_cosignature(&request.checkpoint, cosignature);
+    witness.key().verify(&note).expect("valid");
+    assert_eq!(inode(), before);
+}
+
+/// The path of the only checkpoint that a witness keeps.
+fn kept_checkpoint(directory: &Path) -> PathBuf {
+    let entries = fs::read_dir(directory).expect("readable");
+    let kept = entries.map(|entry| entry.expect("an entry").path()).find(|path| path.is_dir());
+    kept.expect("a directory").join("checkpoint")
 }
 
 #[test]
