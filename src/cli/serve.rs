@@ -99,8 +99,8 @@ pub(super) struct ServeCommand {
     )]
     checkpoint_interval: CheckpointInterval,
     /// Ask these witnesses to cosign each of these checkpoints, separated by commas: URL+NAME+HASH+KEY,
-    /// with the URL and the key that "userpool witness" prints. A witness that does not answer
-    /// delays nothing.
+    /// the URL of the witness and the key that it prints. A witness that does not answer delays the
+    /// next checkpoint by at most 10 seconds, and nothing else.
     #[arg(long, env = "USERPOOL_WITNESS", value_name = "WITNESSES", value_delimiter = ',')]
     witness: Vec<WitnessAddress>,
     /// Use this name for the log in checkpoints, such as example.com/userpool: without spaces and

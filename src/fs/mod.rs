@@ -3,6 +3,7 @@
 
 mod lock;
 pub(crate) mod reload;
+mod reverse_lines;
 mod stamp;
 
 use std::{
@@ -12,7 +13,7 @@ use std::{
     path::Path,
 };
 
-pub(crate) use self::lock::FileLock;
+pub(crate) use self::{lock::FileLock, reverse_lines::ReverseLines};
 
 /// Replaces the contents of a file, or creates it with this mode. After a crash the
 /// file has either all of the new contents or all of the old.

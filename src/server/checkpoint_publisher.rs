@@ -13,9 +13,9 @@ use crate::{
     app::App,
     audit::{
         Note, NoteSignature,
-        checkpoint::{self, Signer},
+        checkpoint::{self, KeyError, Signer},
     },
-    event_log::{Head, Position},
+    event_log::{Head, LogId, Position},
     proto::SignedCheckpoint,
     telemetry::{
         error_chain,
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-use super::witness_client::{AskError, WitnessClient};
+use super::witness_client::{CosignError, WitnessClient};
 
 /// The value that turns the interval off.
 const OFF: &str = "off";
@@ -76,7 +76,7 @@ pub(super) struct CheckpointPublisher {
 
 /// A checkpoint in the file.
 #[derive(Debug, Clone)]
-pub(super) struct Published {
+pub(super) struct PublishedCheckpoint {
     head: Head,
     note: Note,
     signed: SignedCheckpoint,
@@ -104,17 +104,17 @@ impl CheckpointPublisher {
     }
 
     /// Publishes a checkpoint now, without cosignatures. Returns it if it was written.
-    pub(super) async fn publish(&self) -> Option<Published> {
+    pub(super) async fn publish(&self) -> Option<PublishedCheckpoint> {
         let state = self.app.history().state();
         let signed = self.signer.sign(&state, self.app.source().now());
-        self.append(Published::parse(signed)?).await
+        self.append(PublishedCheckpoint::parse(signed)?).await
     }
 
     /// Asks all witnesses that have not cosigned a checkpoint at once, and publishes it with the
     /// new cosignatures, if there are any.
-    async fn add_cosignatures(&mut self, last: &mut Published) {
+    async fn add_cosignatures(&mut self, last: &mut PublishedCheckpoint) {
         let (history, metrics) = (self.app.history(), &self.metrics);
-        let Published { head, note, .. } = &*last;
+        let PublishedCheckpoint { head, note, .. } = &*last;
         let missing = self.witnesses.iter_mut().filter(|witness| !witness.has_cosigned(note));
         let asked = join_all(missing.map(|witness| async move {
             let cosigned = witness.cosign(history, note, head.position.0).await;
@@ -136,7 +136,7 @@ impl CheckpointPublisher {
 
     /// Appends a checkpoint to the file. Returns it if it was written. If this is dropped, the
     /// write goes on, and the next one waits for it.
-    async fn append(&self, checkpoint: Published) -> Option<Published> {
+    async fn append(&self, checkpoint: PublishedCheckpoint) -> Option<PublishedCheckpoint> {
         let cosignatures = checkpoint.note.signatures.len().saturating_sub(1);
         let path = Arc::clone(&self.path).lock_owned().await;
         let signed = checkpoint.signed.clone();
@@ -156,17 +156,29 @@ impl CheckpointPublisher {
         }
     }
 
+    /// Reads the newest checkpoint that a witness cosigned, for the answers to clients.
+    pub(super) async fn read_witnessed(
+        signer: &Arc<Signer>,
+        path: PathBuf,
+        log_id: Option<LogId>,
+    ) -> Result<(), KeyError> {
+        let (signer, file) = (Arc::clone(signer), path.clone());
+        #[expect(clippy::disallowed_methods, reason = "a simulation has no such file")]
+        let read = task::spawn_blocking(move || signer.read_witnessed(&file, log_id)).await;
+        read.map_err(|error| KeyError::Io { path, source: io::Error::other(error) })?
+    }
+
     /// The last checkpoint in the file, if it has the key and the name of this log. That of an
     /// empty log has the name of every empty log, so no witness is asked for it.
-    async fn last_published(&self) -> Option<Published> {
+    async fn last_published(&self) -> Option<PublishedCheckpoint> {
         let key = self.signer.note_key(self.app.history().state().log_id);
         // If the file cannot be read, writing it reports that.
-        let last = Published::parse(checkpoint::last(&self.path.lock().await).ok()??)?;
+        let last = PublishedCheckpoint::parse(checkpoint::last(&self.path.lock().await).ok()??)?;
         (last.head.position > Position::START && last.note.verify(&key).is_ok()).then_some(last)
     }
 }
 
-impl Published {
+impl PublishedCheckpoint {
     /// `None` for a checkpoint without a note.
     fn parse(signed: SignedCheckpoint) -> Option<Self> {
         let head = checkpoint::verify(&signed).ok()?.head;
@@ -175,7 +187,11 @@ impl Published {
 }
 
 /// Logs and counts what came of asking a witness.
-fn report(witness: &str, cosigned: &Result<NoteSignature, AskError>, metrics: &CheckpointMetrics) {
+fn report(
+    witness: &str,
+    cosigned: &Result<NoteSignature, CosignError>,
+    metrics: &CheckpointMetrics,
+) {
     let outcome = match cosigned {
         Ok(_) => CosignatureOutcome::Cosigned,
         Err(error) => {

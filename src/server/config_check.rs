@@ -1,6 +1,7 @@
 //! Checks settings before a start.
 
 use crate::{
+    audit::MAX_COSIGNATURES,
     auth::{AccessKeySettings, TokenSettings},
     event_log::PostgresError,
     telemetry::spans::{SpansError, Tracer},
@@ -45,9 +46,12 @@ impl Config {
         }
     }
 
-    /// Checks that no witness would cosign a checkpoint twice: a note with two signatures of one
-    /// key is malformed.
+    /// Checks that a note can have the cosignatures of all witnesses: one with two signatures of
+    /// one key, or with too many, is malformed.
     pub(super) fn check_witnesses(&self) -> Result<(), ServerError> {
+        if self.witnesses.len() > MAX_COSIGNATURES {
+            return Err(ServerError::TooManyWitnesses { count: self.witnesses.len() });
+        }
         for (index, second) in self.witnesses.iter().enumerate() {
             let is_same = |first: &&WitnessAddress| first.key.is_same_witness(&second.key);
             if let Some(first) = self.witnesses.iter().take(index).find(is_same) {

@@ -6,7 +6,7 @@ use tokio::task::JoinError;
 
 use crate::{
     app::StartError,
-    audit::checkpoint::KeyError,
+    audit::{MAX_COSIGNATURES, checkpoint::KeyError},
     auth::{AccessKeysError, TokenSettingsError},
     event_log::{Fork, OpenError, PostgresError},
     telemetry::spans::SpansError,
@@ -58,6 +58,15 @@ pub enum ServerError {
         first: Box<WitnessAddress>,
         /// Another.
         second: Box<WitnessAddress>,
+    },
+    /// A checkpoint cannot have the cosignatures of all witnesses.
+    #[error(
+        "--witness names {count} witnesses, but a checkpoint has at most {MAX_COSIGNATURES} \
+         cosignatures; remove some of them"
+    )]
+    TooManyWitnesses {
+        /// How many there are.
+        count: usize,
     },
     /// Spans cannot be sent.
     #[error(transparent)]

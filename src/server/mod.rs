@@ -324,6 +324,8 @@ impl Startup {
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
         gauges::register_app(&metrics, &app);
+        let log_id = app.history().state().log_id;
+        CheckpointPublisher::read_witnessed(&signer, path.clone(), log_id).await?;
         let operations = Operations::new(Arc::clone(&app), Arc::clone(&signer), config.account_id);
         let operations = Arc::new(operations.with_replica(replica));
         gate.open(Services::new(&operations)?);

@@ -1,6 +1,6 @@
 //! The client of a witness: it asks for the cosignature of a checkpoint.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, mem, str::FromStr, sync::Arc, time::Duration};
 
 use axum::body::{Body, to_bytes};
 use http::{
@@ -44,7 +44,7 @@ pub struct WitnessAddress {
 /// The text is not a [`WitnessAddress`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected URL+NAME+HASH+KEY, with the URL and the key that \"userpool witness\" prints, such as \
+    "expected URL+NAME+HASH+KEY, the URL of a witness and the key that it prints, such as \
      https://witness.example+witness.example+…"
 )]
 pub struct WitnessAddressError;
@@ -53,15 +53,15 @@ pub struct WitnessAddressError;
 #[derive(Debug)]
 pub(super) struct WitnessClient {
     address: WitnessAddress,
-    /// For https.
-    tls: Option<Arc<ClientConfig>>,
+    /// For https. The error says why no certificate can be verified.
+    tls: Option<Result<Arc<ClientConfig>, String>>,
     /// The size of the last checkpoint that the witness cosigned, as far as is known.
     size: u64,
 }
 
 /// Why a witness did not cosign a checkpoint.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AskError {
+pub(super) enum CosignError {
     /// It did not answer.
     #[error("it did not answer within {} seconds", TIMEOUT.as_secs())]
     Timeout,
@@ -85,16 +85,25 @@ pub(super) enum AskError {
     Proof(#[from] HistoryError),
 }
 
-impl AskError {
-    /// Whether the witness denies that the log was continued.
-    pub(super) const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused(..) | Self::Ahead(_))
+impl CosignError {
+    /// Whether the witness denies that the log was continued, or does not know the log. A witness, or
+    /// a proxy before it, that is overloaded or has an error of its own does not.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(status, _) => {
+                let is_temporary =
+                    [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(status);
+                status.is_client_error() && !is_temporary
+            }
+            Self::Ahead(_) => true,
+            Self::Timeout | Self::Unreachable(_) | Self::NotCosigned(_) | Self::Proof(_) => false,
+        }
     }
 }
 
 impl WitnessClient {
     pub(super) fn new(address: WitnessAddress) -> Self {
-        let tls = (address.url.scheme() == Some(&Scheme::HTTPS)).then(tls_config).flatten();
+        let tls = (address.url.scheme() == Some(&Scheme::HTTPS)).then(tls_config);
         Self { address, tls, size: 0 }
     }
 
@@ -114,10 +123,10 @@ impl WitnessClient {
         history: &History,
         checkpoint: &Note,
         size: u64,
-    ) -> Result<NoteSignature, AskError> {
+    ) -> Result<NoteSignature, CosignError> {
         timeout(TIMEOUT, self.ask(history, checkpoint, size))
             .await
-            .map_err(|_| AskError::Timeout)?
+            .map_err(|_| CosignError::Timeout)?
     }
 
     async fn ask(
@@ -125,11 +134,12 @@ impl WitnessClient {
         history: &History,
         checkpoint: &Note,
         size: u64,
-    ) -> Result<NoteSignature, AskError> {
+    ) -> Result<NoteSignature, CosignError> {
         let mut is_repeated = false;
         loop {
             if self.size > size {
-                return Err(AskError::Ahead(self.size));
+                // The next time, it is asked again: the answer may have been wrong.
+                return Err(CosignError::Ahead(mem::take(&mut self.size)));
             }
             let proof =
                 history.prove_consistency(ConsistencyQuery::between(self.size, size)).await?;
@@ -139,7 +149,7 @@ impl WitnessClient {
                 checkpoint: checkpoint.clone(),
             };
             let (status, body) =
-                self.post(request.to_string()).await.map_err(AskError::Unreachable)?;
+                self.post(request.to_string()).await.map_err(CosignError::Unreachable)?;
             match status {
                 StatusCode::OK => {
                     let key = &self.address.key;
@@ -147,13 +157,14 @@ impl WitnessClient {
                     let note = note.filter(|note| key.verify(note).is_ok());
                     let cosignature = note.and_then(|note| key.cosignature_in(&note).cloned());
                     self.size = size;
-                    return cosignature.ok_or_else(|| AskError::NotCosigned(key.name().to_owned()));
+                    return cosignature
+                        .ok_or_else(|| CosignError::NotCosigned(key.name().to_owned()));
                 }
                 StatusCode::CONFLICT if !is_repeated && body.trim_end().parse::<u64>().is_ok() => {
                     self.size = body.trim_end().parse().unwrap_or_default();
                     is_repeated = true;
                 }
-                status => return Err(AskError::Refused(status, excerpt(&body))),
+                status => return Err(CosignError::Refused(status, excerpt(&body))),
             }
         }
     }
@@ -171,16 +182,14 @@ impl WitnessClient {
             .header(HOST, authority)
             .header(CONTENT_TYPE, "text/plain; charset=utf-8")
             .body(Body::from(body))?;
-        match (&self.tls, is_https) {
-            (Some(tls), _) => {
+        match &self.tls {
+            Some(Ok(tls)) => {
                 let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())?;
                 let tls = TlsConnector::from(Arc::clone(tls));
                 send(tls.connect(name, stream).await?, request).await
             }
-            (None, true) => {
-                Err("this machine has no certificates of authorities to verify it".into())
-            }
-            (None, false) => send(stream, request).await,
+            Some(Err(error)) => Err(error.clone().into()),
+            None => send(stream, request).await,
         }
     }
 }
@@ -214,19 +223,23 @@ fn excerpt(body: &str) -> String {
     start.escape_debug().to_string()
 }
 
-/// The settings of TLS with the authorities of this machine; `None` if there are none.
-fn tls_config() -> Option<Arc<ClientConfig>> {
+/// The settings of TLS with the authorities of this machine, or why there are none.
+fn tls_config() -> Result<Arc<ClientConfig>, String> {
+    let loaded = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(loaded.certs);
     if roots.is_empty() {
-        return None;
+        let errors = loaded.errors.iter().map(|error| format!(": {error}"));
+        let errors: String = errors.collect();
+        return Err(format!(
+            "this machine has no certificates of authorities to verify it, or SSL_CERT_FILE names \
+             none{errors}"
+        ));
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Some(Arc::new(config))
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| error.to_string())?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// Reads `URL+NAME+HASH+KEY`.

@@ -1,15 +1,18 @@
 //! The file of checkpoints in a data directory, one per line, oldest first.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
 use crate::{
-    audit::{ed25519::KeyPair, note::Note},
-    fs::{parent_directory, read_optional, sync_directory},
+    audit::{
+        ed25519::KeyPair,
+        note::{Note, NoteKey, SIGNATURE_START},
+    },
+    fs::{ReverseLines, parent_directory, read_optional, sync_directory},
     proto::{self, SignedCheckpoint},
 };
 
@@ -25,34 +28,29 @@ pub fn append(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let mut file = options.read(true).append(true).create(true).mode(0o644).open(path)?;
     let length = file.metadata()?.len();
-    end_last_line(path, &mut file, length)?;
+    end_last_line(&mut file, length)?;
     file.write_all(line.as_bytes())?;
     file.sync_all()?;
     if length == 0 { sync_directory(parent_directory(path)) } else { Ok(()) }
 }
 
 /// Ends the last line of a file with this length, or removes it if it is not a checkpoint.
-fn end_last_line(path: &Path, file: &mut File, length: u64) -> io::Result<()> {
-    let mut last = [b'\n'];
-    if let Some(place) = length.checked_sub(1) {
-        file.read_exact_at(&mut last, place)?;
-    }
-    if last == [b'\n'] {
+fn end_last_line(file: &mut File, length: u64) -> io::Result<()> {
+    let last = ReverseLines::of(file.try_clone()?)?.next().transpose()?.unwrap_or_default();
+    if last.is_empty() {
         return Ok(());
     }
-    let lines = fs::read(path)?;
-    let start = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let line = lines.get(start..).and_then(|line| str::from_utf8(line).ok());
-    if line.and_then(parse).is_some_and(|checkpoint| verify(&checkpoint).is_ok()) {
+    if parse(&last).is_some_and(|checkpoint| verify(&checkpoint).is_ok()) {
         file.write_all(b"\n")
     } else {
-        file.set_len(u64::try_from(start).unwrap_or(length))
+        let cut_off = u64::try_from(last.len()).map_err(io::Error::other)?;
+        file.set_len(length.saturating_sub(cut_off))
     }
 }
 
 /// Reads a line, whose signature is not verified.
-fn parse(line: &str) -> Option<SignedCheckpoint> {
-    proto::from_json(line).ok()
+fn parse(line: &[u8]) -> Option<SignedCheckpoint> {
+    proto::from_json(str::from_utf8(line).ok()?).ok()
 }
 
 /// The public key of the signing key at `key`; if that is missing, the one that signed the
@@ -77,7 +75,7 @@ pub fn public_key(key: &Path, checkpoints: &Path) -> Result<Option<[u8; 32]>, Ke
 /// # Errors
 /// The file cannot be read.
 pub fn last(path: &Path) -> io::Result<Option<SignedCheckpoint>> {
-    find_last(path, |_| true)
+    find_last(path, |_| true, |_| true)
 }
 
 /// The key that signed the last valid checkpoint in the file at `path`, if there is one.
@@ -85,21 +83,32 @@ pub(super) fn last_key(path: &Path) -> io::Result<Option<[u8; 32]>> {
     Ok(last(path)?.and_then(|checkpoint| checkpoint.public_key.as_slice().try_into().ok()))
 }
 
-/// The last valid checkpoint in the file at `path` that a witness cosigned.
-pub(super) fn last_witnessed(path: &Path) -> io::Result<Option<SignedCheckpoint>> {
-    find_last(path, |checkpoint| {
-        Note::parse(&checkpoint.note).is_ok_and(|note| note.signatures.len() > 1)
+/// The last valid checkpoint in the file at `path` whose note is signed with this key and
+/// cosigned by a witness.
+pub(super) fn last_witnessed(path: &Path, key: &NoteKey) -> io::Result<Option<SignedCheckpoint>> {
+    // Most lines have no cosignature, and there can be years of lines.
+    let is_cosigned = |line: &[u8]| {
+        str::from_utf8(line).is_ok_and(|line| line.matches(SIGNATURE_START).nth(1).is_some())
+    };
+    find_last(path, is_cosigned, |checkpoint| {
+        let note = Note::parse(&checkpoint.note);
+        note.is_ok_and(|note| note.signatures.len() > 1 && note.verify(key).is_ok())
     })
 }
 
-/// The last valid checkpoint of the file at `path` for which this is true.
+/// The last valid checkpoint in the file at `path` for whose line, and for which itself, this is
+/// true. The cheap check is first, and the signature is verified last.
 fn find_last(
     path: &Path,
-    predicate: impl Fn(&SignedCheckpoint) -> bool,
+    is_candidate: impl Fn(&[u8]) -> bool,
+    is_searched: impl Fn(&SignedCheckpoint) -> bool,
 ) -> io::Result<Option<SignedCheckpoint>> {
-    let Some(lines) = read_optional(path)? else { return Ok(None) };
-    let lines = String::from_utf8_lossy(&lines);
-    let mut checkpoints = lines.lines().rev().filter_map(parse);
-    // The signature last: that takes longest, and there can be years of lines.
-    Ok(checkpoints.find(|checkpoint| predicate(checkpoint) && verify(checkpoint).is_ok()))
+    for line in ReverseLines::open(path)?.into_iter().flatten() {
+        let found = Some(line?).filter(|line| is_candidate(line)).and_then(|line| parse(&line));
+        let found = found.filter(|found| is_searched(found) && verify(found).is_ok());
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }

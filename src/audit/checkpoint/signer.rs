@@ -65,8 +65,7 @@ impl Signer {
                 return Err(KeyError::WrongKey { key, checkpoints });
             }
         };
-        let witnessed = last_witnessed(checkpoints).map_err(io_error)?;
-        Ok(Self { pair, origin: None, witnessed: Mutex::new(witnessed) })
+        Ok(Self { pair, origin: None, witnessed: Mutex::default() })
     }
 
     /// Reads the key at `path`, or creates one that only the owner can read.
@@ -111,6 +110,23 @@ impl Signer {
     #[must_use]
     pub fn witnessed(&self) -> Option<SignedCheckpoint> {
         self.witnessed_slot().clone()
+    }
+
+    /// Reads the newest checkpoint that a witness cosigned from the file `checkpoints`. It must have
+    /// the name and the key of the log with this ID: of another name, the log may have lost its end.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read_witnessed(
+        &self,
+        checkpoints: &Path,
+        log_id: Option<LogId>,
+    ) -> Result<(), KeyError> {
+        let witnessed = last_witnessed(checkpoints, &self.note_key(log_id));
+        let witnessed =
+            witnessed.map_err(|source| KeyError::Io { path: checkpoints.to_owned(), source })?;
+        *self.witnessed_slot() = witnessed;
+        Ok(())
     }
 
     /// Replaces the newest checkpoint that a witness cosigned.

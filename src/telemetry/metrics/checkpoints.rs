@@ -35,7 +35,7 @@ pub enum CosignatureOutcome {
     Cosigned,
     /// It denies that the log was continued, or does not know the log.
     Refused,
-    /// It did not answer, or not with a cosignature.
+    /// It did not answer, or not with a cosignature, or has an error of its own.
     Failed,
 }
 

@@ -7,14 +7,18 @@ use std::{
 };
 
 use tempfile::TempDir;
-use userpool::audit::Note;
+use tokio::{io::AsyncBufReadExt as _, process::Command};
+use userpool::audit::{Note, NoteSignature};
 
 use super::{create, run, run_with, userpool};
 use crate::{
     authority::Authority,
-    process::{Process, serve as serve_command},
-    proofs::witness_servers::{Front, TestWitness, key_of, serve, wait_for_witnessed, witnessed},
-    support::TestServer,
+    process::{self, Process, serve as serve_command},
+    proofs::{
+        witness_servers::{Front, TestWitness, key_of, post, serve, wait_for_witnessed, witnessed},
+        witnesses::Log,
+    },
+    support::{TestServer, in_time},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,6 +97,54 @@ async fn the_command_of_a_witness_prints_its_key() {
     assert_eq!(printed[0], printed[1]);
 }
 
+/// Anyone can send anything, so only what a log signed is logged, and that once.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_do_not_fill_the_log_of_a_witness() {
+    let log = Log::of(20);
+    let directory = TempDir::new().expect("a directory");
+    let mut command = process::userpool();
+    command.args(["witness", "--name=witness.example", "--listen=127.0.0.1:0", "--data-dir"]);
+    command.arg(directory.path()).args(["--log", &log.key().to_string()]);
+    let mut witness = command.spawn().expect("it starts");
+    let stdout = witness.stdout.take().expect("a pipe");
+    let mut lines = tokio::io::BufReader::new(stdout).lines();
+    let listening = lines.next_line().await.expect("readable").expect("a line");
+    let address = listening.strip_prefix("userpool witness listening on ").expect("an address");
+    assert_eq!(post(address, &log.request(0, 10).to_string()).await.0, 200);
+    let noise = "x".repeat(50_000);
+    let fork = log.forked(3);
+    let mut contradiction = log.request_in(&fork, 10, 10);
+    contradiction.checkpoint.signatures.push(NoteSignature {
+        name: noise.clone(),
+        key_id: [1; 4],
+        bytes: vec![1; 64],
+    });
+    let unknown = log.request(10, 12).to_string().replace("log.example\n", &format!("{noise}\n"));
+    for (body, status) in [
+        (noise, 400),
+        (unknown, 404),
+        (Log::of(20).request(10, 12).to_string(), 403),
+        (log.request(0, 10).to_string(), 409),
+        (contradiction.to_string(), 409),
+        (log.request_in(&fork, 10, 12).to_string(), 422),
+    ] {
+        for _ in 0..3 {
+            let (found, _, answer) = post(address, &body).await;
+            assert_eq!(found, status, "{answer}");
+        }
+    }
+    let id = witness.id().expect("it runs").to_string();
+    let sent = Command::new("sh").args(["-c", "kill -s TERM $0", &id]).status();
+    assert!(sent.await.expect("a shell").success());
+    let output = witness.wait_with_output().await.expect("ended");
+    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+    let errors: Vec<_> = stderr.lines().filter(|line| line.contains("a log signed this")).collect();
+    assert_eq!(errors.len(), 2, "{stderr}");
+    assert!(errors.iter().all(|line| line.contains("log.example")), "{stderr}");
+    assert!(!stderr.contains("refused a checkpoint"), "{stderr}");
+    assert!(stderr.len() < 5000, "{stderr}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_witness_is_asked_over_tls() {
     let server = TestServer::start().await;
@@ -103,26 +155,36 @@ async fn a_witness_is_asked_over_tls() {
     let (trusted, other) = (Authority::new("trusted"), Authority::new("other"));
     let front = Front::of(&witness, Some(trusted.server().acceptor())).await;
     front.open();
-    let start = async |authority: &Authority| {
-        let authorities = directory.path().join("authorities.pem");
-        fs::write(&authorities, &authority.pem).expect("written");
+    let authorities = directory.path().join("authorities.pem");
+    let start = async || {
         let mut command = serve_command(directory.path());
         command.args(["--listen=127.0.0.1:0", "--checkpoint-interval=1s", "--witness"]);
         command.arg(front.address("https").to_string()).env("SSL_CERT_FILE", &authorities);
         Process::from(&mut command).await
     };
+    // The reason why there are no authorities is known.
+    let server = start().await;
+    front.wait_for_dropped(2).await;
+    let ended = server.terminate("TERM").await;
+    assert!(ended.stderr.contains("SSL_CERT_FILE names none: "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("authorities.pem"), "{}", ended.stderr);
     // Nothing is sent to a server that no authority of the machine vouches for.
-    let server = start(&other).await;
+    fs::write(&authorities, &other.pem).expect("written");
+    let server = start().await;
     front.wait_for_dropped(2).await;
     let ended = server.terminate("TERM").await;
     assert!(ended.stderr.contains("invalid peer certificate: UnknownIssuer"), "{}", ended.stderr);
 
-    let server = start(&trusted).await;
-    let signed = loop {
-        if let Some(signed) = witnessed(server.channel().await).await {
-            break signed;
+    fs::write(&authorities, &trusted.pem).expect("written");
+    let server = start().await;
+    let signed = async {
+        loop {
+            if let Some(signed) = witnessed(server.channel().await).await {
+                break signed;
+            }
         }
     };
+    let signed = in_time(signed).await;
     let note = Note::parse(&signed.note).expect("a note");
     witness.key.verify(&note).expect("cosigned");
     server.terminate("TERM").await;

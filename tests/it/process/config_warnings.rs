@@ -2,6 +2,7 @@
 
 use rcgen::KeyPair;
 use tempfile::TempDir;
+use userpool::audit::{NoteKey, PublicKey, SignatureKind};
 
 use super::{run, userpool};
 use crate::{
@@ -96,6 +97,19 @@ async fn witnesses_that_can_do_nothing_are_reported() {
     let same = objections(&[&first, &second]).await.join("\n");
     assert!(same.starts_with("userpool: --witness has https://witness.example/+w1+"), "{same}");
     assert!(same.ends_with("so they are one witness: remove one of them"), "{same}");
+    // A note with more signatures is malformed.
+    let witnesses = |count: u8| {
+        let keys = (0..count).map(|number| {
+            let key = NoteKey::new(&format!("w{number}"), PublicKey([number; 32])).expect("a key");
+            format!("https://witness.example+{}", key.of_kind(SignatureKind::Witness))
+        });
+        format!("--witness={}", keys.collect::<Vec<_>>().join(","))
+    };
+    assert_eq!(objections(&[&witnesses(63)]).await, [""; 0]);
+    let many = objections(&[&witnesses(64)]).await;
+    let expected = "userpool: --witness names 64 witnesses, but a checkpoint has at most 63 \
+                    cosignatures; remove some of them";
+    assert_eq!(many, [expected]);
     let idle = objections(&[&first, "--checkpoint-interval=off"]).await;
     let expected = "userpool: --witness has no effect with --checkpoint-interval off: set an \
                     interval, such as 1h";

@@ -1,25 +1,33 @@
 //! The checkpoints that a server publishes in its data directory.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write as _,
+    path::Path,
+    time::Duration,
+};
 
 use userpool::{
-    audit::{TrustedCheckpoints, checkpoint},
+    audit::{
+        TrustedCheckpoints,
+        checkpoint::{self, Signer},
+    },
     proto::{self, SignedCheckpoint},
-    server::CheckpointInterval,
+    server::{CheckpointInterval, Config},
     transport::Endpoint,
 };
 
+use super::{
+    witness_servers::{Front, TestWitness},
+    witnesses::Log,
+};
 use crate::{
     metrics::reading,
-    support::{TestServer, create},
+    support::{TestServer, create, in_time},
 };
 
-/// Many times shorter than the calls of [`let_intervals_pass`] take.
+/// As short as it can be, because the tests wait for it.
 pub(super) const INTERVAL: CheckpointInterval = CheckpointInterval(Some(Duration::from_millis(5)));
-
-async fn publishing_server() -> TestServer {
-    TestServer::with(|config| config.checkpoint_interval = INTERVAL).await
-}
 
 /// The positions of the checkpoints in the file, whose signatures are right.
 fn published(file: &Path) -> Vec<i64> {
@@ -34,36 +42,39 @@ fn published(file: &Path) -> Vec<i64> {
 
 /// Waits until the file has a checkpoint at this position, and returns the positions of all.
 async fn until_published(file: &Path, position: i64) -> Vec<i64> {
-    loop {
-        let positions = published(file);
-        if positions.last() == Some(&position) {
-            return positions;
+    let found = async {
+        loop {
+            let positions = published(file);
+            if positions.last() == Some(&position) {
+                return positions;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
-}
-
-/// Calls the server until a wrong checkpoint would have been published.
-pub(super) async fn let_intervals_pass(server: &TestServer) {
-    for _ in 0..20 {
-        server.client().await;
-    }
+    };
+    in_time(found).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_is_published_at_an_interval_and_at_each_stop() {
-    let server = publishing_server().await;
+    // Once for each interval, the server asks a witness that does not answer.
+    let witness = TestWitness::start("witness.example", &Log::of(1).key()).await;
+    let front = Front::of(&witness, None).await;
+    let often = |config: &mut Config| {
+        config.checkpoint_interval = INTERVAL;
+        config.witnesses = vec![front.address("http")];
+    };
+    let server = TestServer::with(often).await;
     let file = server.data_dir().join("checkpoints.jsonl");
     let mut client = server.client().await;
     for count in 1..=3 {
         create(&mut client, &format!("pool-{count}")).await;
         until_published(&file, count).await;
     }
-    let_intervals_pass(&server).await;
+    front.wait_for_dropped(3).await;
     assert_eq!(published(&file), [1, 2, 3]);
     // At each stop, and then only when there are new events.
-    let server = server.restart_with(|config| config.checkpoint_interval = INTERVAL).await;
-    let_intervals_pass(&server).await;
+    let server = server.restart_with(often).await;
+    front.wait_for_dropped(3).await;
     create(&mut server.client().await, "pool-4").await;
     let file = server.data_dir().join("checkpoints.jsonl");
     assert_eq!(until_published(&file, 4).await, [1, 2, 3, 3, 4]);
@@ -85,11 +96,11 @@ async fn a_checkpoint_that_cannot_be_written_is_published_later() {
     fs::create_dir(&file).expect("a directory in the place of the file");
     create(&mut server.client().await, "people").await;
     // The first one was reported before the second one is counted.
-    while writes("failed").await < 2.0 {}
+    in_time(async { while writes("failed").await < 2.0 {} }).await;
     assert!(writes("written").await < 1.0);
     fs::remove_dir(&file).expect("removed");
     assert_eq!(until_published(&file, 1).await, [1]);
-    while writes("written").await < 1.0 {}
+    in_time(async { while writes("written").await < 1.0 {} }).await;
     server.stop().await;
 }
 
@@ -124,6 +135,36 @@ async fn a_line_that_was_cut_off_is_removed_by_the_next() {
     // A line that was changed elsewhere is still an error.
     fs::write(&file, [&line[..line.len() / 2], b"\n", &line].concat()).expect("written");
     trusted().expect_err("a damaged line");
+}
+
+/// After years of checkpoints, a start reads only the last ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_a_long_file_is_found_at_once() {
+    let server = TestServer::start().await;
+    create(&mut server.client().await, "people").await;
+    let directory = server.stop().await;
+    let file = directory.path().join("checkpoints.jsonl");
+    let line = fs::read(&file).expect("readable");
+    let options = || OpenOptions::new().append(true).open(&file).expect("a file");
+    // No disk and no memory has that many bytes.
+    let length = 1 << 40;
+    options().set_len(length).expect("a sparse file");
+    options().write_all(&[b"\n", line.as_slice()].concat()).expect("written");
+    let key = directory.path().join("signing_key.pem");
+    let open = || Signer::open(&key, &file).expect("opened");
+    let last = || checkpoint::last(&file).expect("readable").expect("a checkpoint");
+    let signed: SignedCheckpoint =
+        proto::from_json(str::from_utf8(&line).expect("text").trim_end()).expect("a checkpoint");
+    let public_key: [u8; 32] = signed.public_key.as_slice().try_into().expect("a key");
+    assert_eq!(open().public_key(), public_key);
+    assert_eq!(last(), signed);
+    // Nor does a line that was cut off change that.
+    options().write_all(&line[..20]).expect("written");
+    assert_eq!(last(), signed);
+    checkpoint::append(&file, &signed).expect("appended");
+    assert_eq!(last(), signed);
+    let expected = length + 1 + 2 * u64::try_from(line.len()).expect("a length");
+    assert_eq!(fs::metadata(&file).expect("a file").len(), expected);
 }
 
 #[test]
