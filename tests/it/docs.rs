@@ -1,7 +1,10 @@
 //! The documentation: every page is in the index, its links lead somewhere, its commands exist,
 //! and what it repeats from elsewhere is the same there.
 
+mod api;
 mod commands;
+mod generated;
+mod guides;
 mod links;
 
 use std::{

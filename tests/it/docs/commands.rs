@@ -29,7 +29,7 @@ fn every_block_with_output_is_run_by_a_test() {
 }
 
 /// The commands of `userpool` in the `sh` blocks of a text, without comments.
-fn commands(text: &str) -> Vec<String> {
+pub(super) fn commands(text: &str) -> Vec<String> {
     let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     let lines = blocks.flat_map(|block| {
         let joined = block.replace("\\\n", " ");
