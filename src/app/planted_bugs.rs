@@ -16,7 +16,7 @@ pub enum PlantedBug {
     UnknownAsNotAppended,
     /// A read takes the answer to a question that was sent before it came.
     EarlierQuestion,
-    /// A log that ends before what was seen, or with something else, is followed.
+    /// A fork of the log is noticed, and nothing follows from that.
     ForkIgnored,
     /// A conflict is attributed to another writer, although an earlier append may have
     /// written the batch.

@@ -83,7 +83,11 @@ impl EventLog for SimulatedLog {
 
     async fn latest(&self) -> Result<Head, ReadError> {
         self.ask().await?;
-        Ok(self.world.head())
+        let head = self.world.head();
+        // Records may land while the answer is on its way.
+        self.world.disk.delay(4).await;
+        self.outlive().await;
+        Ok(head)
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {

@@ -43,6 +43,11 @@ impl Service<Request<Body>> for Network {
             let answer = called.unwrap_or_else(|_| Err(Status::cancelled("no answer")));
             let code = answer.as_ref().map_or_else(Status::code, code);
             world.trace(Step::Answer, node, u64::from(i32::from(code).unsigned_abs()));
+            // Until a node has noticed the fork, what is there instead of the lost records is
+            // damage to it.
+            if code == Code::DataLoss && world.has_lost_end() {
+                return Err(Status::cancelled("the log has other records"));
+            }
             answer
         })
     }

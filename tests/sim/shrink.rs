@@ -9,18 +9,27 @@ use crate::{
 /// everything, so that the same seed rarely fails again.
 const SEEDS: u64 = 20;
 
-/// The smallest case that still breaks a promise, which may be another one.
+/// How many simulations are made in all, which bounds the time.
+const SIMULATIONS: usize = 1500;
+
+/// The smallest case that was found that still breaks a promise, which may be another one.
 pub(crate) fn shrink(failure: Box<Failure>, tampering: Tampering) -> Box<Failure> {
+    let mut remaining = SIMULATIONS;
     let mut smallest = failure;
-    while let Some(smaller) = smaller_failure(&smallest.case, tampering) {
+    while let Some(smaller) = smaller_failure(&smallest.case, tampering, &mut remaining) {
         smallest = smaller;
     }
     smallest
 }
 
-fn smaller_failure(case: &Case, tampering: Tampering) -> Option<Box<Failure>> {
+fn smaller_failure(
+    case: &Case,
+    tampering: Tampering,
+    remaining: &mut usize,
+) -> Option<Box<Failure>> {
     smaller_plans(&case.plan).into_iter().find_map(|plan| {
         (0..SEEDS).find_map(|number| {
+            *remaining = remaining.checked_sub(1)?;
             let case = Case { seed: case.seed.wrapping_add(number), plan: plan.clone() };
             simulate(&case, tampering).err()
         })

@@ -64,6 +64,7 @@ pub(crate) struct World {
     /// The first broken promise.
     violation: Mutex<Option<String>>,
     is_healed: Arc<AtomicBool>,
+    has_lost_end: AtomicBool,
 }
 
 /// A random stream that decides each step until all faults have ended.
@@ -118,6 +119,7 @@ impl World {
             request_ids: Mutex::default(),
             violation: Mutex::default(),
             is_healed,
+            has_lost_end: AtomicBool::new(false),
         })
     }
 
@@ -171,8 +173,14 @@ impl World {
         *self.log().head().borrow()
     }
 
+    /// Whether the last records were taken away.
+    pub(crate) fn has_lost_end(&self) -> bool {
+        self.has_lost_end.load(Ordering::Relaxed)
+    }
+
     /// Takes the last records away, as a restored backup does.
     pub(crate) async fn lose_end(&self, records: usize) {
+        self.has_lost_end.store(true, Ordering::Relaxed);
         let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
         let kept = self.log().read(Position::START, all).await.expect("a log in memory");
         let kept = kept.into_iter().rev().skip(records).map(|record| record.body);

@@ -60,6 +60,6 @@ async fn the_commands_of_the_guide_to_verification_work() {
     }
     assert!(server.terminate("TERM").await.status.success());
     for command in offline {
-        run(&command, directory.path(), "none").await;
+        run(&command, directory.path(), "127.0.0.1:1").await;
     }
 }

@@ -14,7 +14,7 @@ const { chromium } = require('playwright-core');
 export const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 /** How long something may take on a busy machine, in milliseconds. */
-export const LIMIT = 30_000;
+export const LIMIT = 120_000;
 
 export const files = mkdtempSync(join(tmpdir(), 'userpool-console-'));
 
@@ -114,7 +114,15 @@ export async function fill(server) {
 
 export async function launch(...more) {
   const args = ['--no-sandbox', '--host-resolver-rules=MAP *.example 127.0.0.1', ...more];
-  return chromium.launch({ executablePath: '/usr/bin/chromium', args });
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args });
+  const newContext = browser.newContext.bind(browser);
+  // The default, 30 s, is too short where many tests run at the same time.
+  browser.newContext = async (options) => {
+    const context = await newContext(options);
+    context.setDefaultTimeout(LIMIT);
+    return context;
+  };
+  return browser;
 }
 
 /** Collects what no page of the console may cause. */
