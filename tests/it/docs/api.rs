@@ -67,6 +67,7 @@ fn link(full: &str) -> String {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other type is a scalar")]
 fn type_of(field: &FieldDescriptorProto, maps: &BTreeMap<String, String>) -> String {
     if let Some(map) = maps.get(field.type_name()) {
         return map.clone();
@@ -114,7 +115,9 @@ fn add_message(
     message: &DescriptorProto,
 ) {
     let _ = writeln!(page, "\n### {name}\n\n{}", comments.paragraphs(path));
-    let is_map = |nested: &DescriptorProto| nested.options.as_ref().is_some_and(|o| o.map_entry());
+    let is_map = |nested: &DescriptorProto| {
+        nested.options.as_ref().is_some_and(prost_types::MessageOptions::map_entry)
+    };
     let maps = message.nested_type.iter().filter(|nested| is_map(nested)).map(|entry| {
         let [key, value] = entry.field.as_slice() else { unreachable!("a map has two fields") };
         let none = BTreeMap::new();
