@@ -26,6 +26,7 @@ use tokio::{
 use crate::{
     app::Source,
     console::{ConsoleAccess, ConsoleSettings, LINK_TIMEOUT, LinkAccess, routes},
+    transport::listen::ACCEPT_PAUSE,
 };
 
 use super::{
@@ -40,8 +41,6 @@ use super::{
 const MAX_CONNECTIONS: usize = 256;
 /// How long a connection may wait for its next request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long to wait after a failed accept; without free file descriptors, it would spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The size of a secret.
 const SECRET_BYTES: usize = 16;
 

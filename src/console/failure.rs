@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::StatusExt as _;
 
-use crate::proto::UnwritableMessage;
+use crate::proto::{ActorKind, UnwritableMessage, actor_prefix};
 
 use super::{
     text::printable,
@@ -202,14 +202,9 @@ impl Explanation {
     /// anonymous.
     fn grantee(&self) -> Option<String> {
         let of = |name: &str| self.metadata.get(name).map(String::as_str).unwrap_or_default();
-        let kind = match of("actor_kind") {
-            "CERTIFICATE" => "certificate",
-            "TOKEN" => "token",
-            "ACCESS_KEY" => "access-key",
-            "LOCAL_PROCESS" => "local",
-            _ => return None,
-        };
-        Some(format!("{kind}:{}", printable(of("actor_subject"))))
+        let kind = ActorKind::from_str_name(&format!("ACTOR_KIND_{}", of("actor_kind")))?;
+        let prefix = actor_prefix(kind)?;
+        Some(format!("{prefix}:{}", printable(of("actor_subject"))))
     }
 }
 

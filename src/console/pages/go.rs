@@ -34,7 +34,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
         return Ok(Answer::Elsewhere(route));
     }
     let list = named(visit, text).await?;
-    if list.user_pools.is_empty() && was_maybe_domain(visit, text).await? {
+    if list.user_pools.is_empty() && may_have_been_domain(visit, text).await? {
         return Ok(Answer::Elsewhere(Route::Domain(text.to_owned()).path()));
     }
     if visit.wants_json {
@@ -101,17 +101,17 @@ async fn find(visit: &Visit, text: &str) -> Result<Option<String>, Failure> {
 
 /// Whether a user pool had this domain, or may have had it: the newest events do not say. The
 /// page of the domain goes on with the events before them.
-async fn was_maybe_domain(visit: &Visit, text: &str) -> Result<bool, Failure> {
+async fn may_have_been_domain(visit: &Visit, text: &str) -> Result<bool, Failure> {
     let of_domain =
         UserPoolEventFilter { domain: Some(text.to_owned()), ..UserPoolEventFilter::default() };
     match visit.calls.newest_events(of_domain, 1, "").await {
-        Ok(found) => Ok(has_or_goes_on(&found)),
+        Ok(found) => Ok(may_have_events(&found)),
         Err(status) => unless_absent(status).map(|()| false),
     }
 }
 
 /// Whether a page has an event, or may have some on the next page.
-fn has_or_goes_on(page: &ListUserPoolEventsResponse) -> bool {
+fn may_have_events(page: &ListUserPoolEventsResponse) -> bool {
     !page.events.is_empty() || !page.next_page_token.is_empty()
 }
 
@@ -137,7 +137,7 @@ async fn of_request(visit: &Visit, id: &str) -> Result<Option<String>, Failure> 
         if !found.events.is_empty() {
             return Ok(Some(of(name)));
         }
-        if has_or_goes_on(&found) {
+        if may_have_events(&found) {
             unsure.get_or_insert(name);
         }
     }
