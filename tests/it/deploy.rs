@@ -30,13 +30,23 @@ fn read(file: &str) -> String {
     fs::read_to_string(deploy(file)).expect("a file")
 }
 
-/// The output of the tool, which must succeed.
+/// What the tool wrote to its output. Its messages do not count: cargo says there, for example,
+/// that it waits for another cargo.
 fn content(tool: &mut Command) -> String {
+    output(tool)[0].clone()
+}
+
+/// All that the checker wrote, messages too.
+fn findings(checker: &mut Command) -> String {
+    output(checker).concat()
+}
+
+/// The output and the messages of the tool, which must succeed.
+fn output(tool: &mut Command) -> [String; 2] {
     let ran = tool.output().expect("it runs");
-    let printed = [ran.stdout, ran.stderr].concat();
-    let printed = String::from_utf8_lossy(&printed).into_owned();
-    assert!(ran.status.success(), "{printed}");
-    printed
+    let written = [ran.stdout, ran.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(ran.status.success(), "{}", written.concat());
+    written
 }
 
 /// The unit with the binary of this build.
@@ -54,7 +64,7 @@ fn systemd_accepts_the_unit_and_rates_its_exposure_low() {
     let Some(systemd_analyze) = tools::systemd_analyze(promise) else { return };
     let directory = TempDir::new().expect("a directory");
     let unit = unit(directory.path());
-    let verified = content(Command::new(&systemd_analyze).arg("verify").arg(&unit));
+    let verified = findings(Command::new(&systemd_analyze).arg("verify").arg(&unit));
     assert_eq!(verified, "");
     let threshold = format!("--threshold={EXPOSURE}");
     let security = ["security", "--offline=true", "--no-pager", &threshold];

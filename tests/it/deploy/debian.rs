@@ -12,7 +12,7 @@ use userpool::proto::{
     DescribeLogRequest, user_pool_history_service_client::UserPoolHistoryServiceClient,
 };
 
-use super::{content, deploy};
+use super::{content, deploy, findings};
 use crate::{
     process::Process,
     tools::{self, repository},
@@ -138,5 +138,5 @@ fn systemd_accepts_the_unit_of_the_package() {
     assert!(!text.contains("/usr/local"), "{text}");
     let installed = format!("ExecStart={}", root.join("usr/bin/userpool").display());
     fs::write(&unit, text.replace("ExecStart=/usr/bin/userpool", &installed)).expect("written");
-    assert_eq!(content(Command::new(systemd_analyze).arg("verify").arg(&unit)), "");
+    assert_eq!(findings(Command::new(systemd_analyze).arg("verify").arg(&unit)), "");
 }
