@@ -124,9 +124,9 @@ pub enum StartError {
     /// A log that servers share no longer has what it had.
     #[error(transparent)]
     Forked(Fork),
-    /// The witness cannot be used.
+    /// The file with the last event that this server has seen cannot be used.
     #[error("cannot use {}; check the disk, the owner and the permissions", path.display())]
-    Witness {
+    SeenHead {
         /// The file.
         path: PathBuf,
         /// The system's error.

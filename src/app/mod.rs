@@ -18,11 +18,11 @@ pub mod planted_bugs;
 mod projection;
 mod projector;
 mod read_model;
+mod seen_head;
 mod settings;
 mod shared_log;
 mod source;
 mod stored;
-mod witness_file;
 mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -45,8 +45,8 @@ use self::{
     jobs::{Job, Jobs},
     latest_head::{HeadReader, LatestHead},
     projector::Projector,
+    seen_head::SeenHead,
     shared_log::SharedLog,
-    witness_file::WitnessFile,
     writer::{Writer, WriterState},
 };
 pub use self::{
@@ -67,8 +67,9 @@ pub use self::{
     stored::{EncodedPool, StoredPool},
 };
 
-/// The name of the witness of a log that servers share, beside the read model.
-const WITNESS: &str = "witness";
+/// The name of the file with the last event that this server has seen of a log that servers share,
+/// beside the read model.
+const SEEN_HEAD: &str = "seen_head";
 
 /// The capacity of the writer's queue, in commands.
 const MAX_WAITING: usize = 1024;
@@ -106,7 +107,7 @@ impl App {
         source: Arc<dyn Source>,
         settings: Settings,
     ) -> Result<Self, StartError> {
-        let witness = Self::open_witness(log.as_ref(), read_model).await?;
+        let seen_head = Self::open_seen_head(log.as_ref(), read_model).await?;
         let read_model = match projection::catch_up(log.as_ref(), read_model, &settings).await {
             Ok(read_model) => read_model,
             Err(LoadError::ReadModel(source)) => {
@@ -119,7 +120,7 @@ impl App {
                 @ (LoadError::Log(_) | LoadError::Decode(_) | LoadError::Contradiction { .. }),
             ) => return Err(error.into()),
         };
-        let mut app = Self::with_read_model(log, read_model, witness, source, settings).await?;
+        let mut app = Self::with_read_model(log, read_model, seen_head, source, settings).await?;
         let scrub = tokio::spawn(read_model::scrub(Arc::downgrade(&app.read_model)));
         app.scrub = Some(scrub.abort_handle());
         Ok(app)
@@ -138,20 +139,20 @@ impl App {
         Self::with_read_model(log, read_model, None, source, settings).await
     }
 
-    /// Opens the witness beside the read model, if servers share the log, and checks that the log
-    /// still has what this server has seen.
-    async fn open_witness(
+    /// Opens the file beside the read model with the last event that this server has seen, if
+    /// servers share the log, and checks that the log still has that event.
+    async fn open_seen_head(
         log: &dyn EventLog,
         read_model: &Path,
-    ) -> Result<Option<WitnessFile>, StartError> {
+    ) -> Result<Option<SeenHead>, StartError> {
         if !log.is_shared() {
             return Ok(None);
         }
-        let path = read_model.with_file_name(WITNESS);
-        let (witness, seen) =
-            WitnessFile::open(&path).map_err(|source| StartError::Witness { path, source })?;
+        let path = read_model.with_file_name(SEEN_HEAD);
+        let (seen_head, seen) =
+            SeenHead::open(&path).map_err(|source| StartError::SeenHead { path, source })?;
         match fork::find(log, seen).await.map_err(LoadError::from)? {
-            None => Ok(Some(witness)),
+            None => Ok(Some(seen_head)),
             Some(fork) => Err(StartError::Forked(fork)),
         }
     }
@@ -159,7 +160,7 @@ impl App {
     async fn with_read_model(
         log: Arc<dyn EventLog>,
         read_model: ReadModel,
-        witness: Option<WitnessFile>,
+        seen_head: Option<SeenHead>,
         source: Arc<dyn Source>,
         settings: Settings,
     ) -> Result<Self, StartError> {
@@ -174,7 +175,7 @@ impl App {
             told.subscribe(),
             Arc::clone(&read_model),
             Arc::clone(&recent),
-            witness,
+            seen_head,
             settings.metrics.clone(),
         );
         projector.catch_up().await?;

@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     LoadError, ReadModel, ReadModelError, append::RETRY_PAUSE, fork, history::Recent,
-    read_model::Changes, witness_file::WitnessFile,
+    read_model::Changes, seen_head::SeenHead,
 };
 
 /// Updates the read model, the recent events and the visible head.
@@ -32,7 +32,7 @@ pub(super) struct Projector {
     /// The last record that was applied. Readers of the history see the log up to here.
     visible: watch::Sender<Head>,
     /// Of a log that servers share.
-    witness: Option<WitnessFile>,
+    seen_head: Option<SeenHead>,
     metrics: AppMetrics,
     read_warnings: WarnLimiter,
 }
@@ -44,14 +44,14 @@ impl Projector {
         told: watch::Receiver<Head>,
         read_model: Arc<ReadModel>,
         recent: Arc<Recent>,
-        witness: Option<WitnessFile>,
+        seen_head: Option<SeenHead>,
         metrics: AppMetrics,
     ) -> Self {
         let changes = read_model.changes();
         metrics.set_user_pools(changes.user_pool_count());
         let (log_head, visible) = (log.head(), watch::Sender::new(changes.head()));
         let read_warnings = WarnLimiter::default();
-        Self { log, log_head, told, read_model, recent, visible, witness, metrics, read_warnings }
+        Self { log, log_head, told, read_model, recent, visible, seen_head, metrics, read_warnings }
     }
 
     /// A receiver of the last applied record.
@@ -158,8 +158,8 @@ impl Projector {
         self.metrics.set_checkpoint(head.position.0);
         self.metrics.set_user_pools(user_pools);
         self.recent.push(events.into_iter().zip(records));
-        if let Some(witness) = &self.witness {
-            witness.record(head);
+        if let Some(seen_head) = &self.seen_head {
+            seen_head.record(head);
         }
         self.visible.send_replace(head);
         Ok(())

@@ -3,13 +3,13 @@
 
 mod fork;
 mod hash;
+mod head_file;
 mod log_id;
 mod memory;
 mod position;
 mod postgres;
 mod record;
 mod sled;
-mod witness;
 
 use std::{error::Error, fmt, future::pending, time::SystemTime};
 
@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::{sync::watch, time::Instant};
 
-pub(crate) use self::witness::Witness;
+pub(crate) use self::head_file::HeadFile;
 pub use self::{
     fork::Fork,
     hash::{Hash, ParseHashError},

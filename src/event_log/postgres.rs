@@ -59,8 +59,8 @@ impl fmt::Debug for PostgresLog {
 }
 
 impl PostgresLog {
-    /// Connects to the log, and follows it. What was seen of it before is in `directory`, where
-    /// it is also recorded, so that lost records are noticed.
+    /// Connects to the log, and follows it. The newest timeline that was seen of the database is in
+    /// `directory`, where it is also recorded, so that a former primary is noticed.
     ///
     /// # Errors
     /// See [`PostgresError`].

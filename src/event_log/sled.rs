@@ -1,4 +1,4 @@
-//! The log in a sled database: `DIR/records`, with the witness `DIR/head`.
+//! The log in a sled database: `DIR/records`, with the acknowledged head in `DIR/head`.
 //!
 //! One tree has the records in compressed packs. sled guarantees less than a log needs, so
 //! this engine adds the rest: it syncs what `flush` leaves in the page cache, detects what
@@ -38,7 +38,7 @@ pub(crate) use self::files::DbHandle;
 use self::{entries::Entry, errors::parse, files::sync_blobs};
 use super::{
     AppendError, BoxError, Defect, EventLog, Head, Position, ReadError, ReadLimit, Record,
-    witness::Witness,
+    head_file::HeadFile,
 };
 
 /// How long an append may take. After a failed write, sled sometimes hangs.
@@ -220,7 +220,7 @@ struct Engine {
 
 #[derive(Debug)]
 struct AppendState {
-    witness: Witness,
+    head_file: HeadFile,
     synced_blobs: HashSet<OsString>,
     /// After a failed sync, a later sync that succeeds proves nothing.
     failed: bool,
@@ -268,7 +268,7 @@ impl Engine {
         state.failed = false;
         self.metrics.record_append(records.len(), start.elapsed());
 
-        if let Err(error) = state.witness.record(last) {
+        if let Err(error) = state.head_file.record(last) {
             tracing::warn!(%error, "cannot record the acknowledged head");
         }
         self.head.send_replace(last);
@@ -338,7 +338,7 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        if let Err(error) = self.state().witness.sync() {
+        if let Err(error) = self.state().head_file.sync() {
             tracing::warn!(%error, "cannot sync the acknowledged head");
         }
     }

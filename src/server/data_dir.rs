@@ -5,7 +5,7 @@
 //! | `manifest.json` | the format of the directory, the region of its user pools, and the log if it is in a database |
 //! | `lock` | locked by the process that uses the directory |
 //! | `log/` | the event log; the only data that cannot be rebuilt |
-//! | `witness`, `timeline` | what was last seen of a log in a database, instead of `log/` |
+//! | `seen_head`, `timeline` | what was last seen of a log in a database, instead of `log/` |
 //! | `signing_key.pem` | the key that signs checkpoints; private to the owner |
 //! | `checkpoints.jsonl` | the checkpoints that were signed at an interval and at each stop, oldest first |
 //! | `read_model/` | a projection of the log; rebuilt if it is deleted |

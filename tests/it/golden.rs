@@ -147,23 +147,23 @@ async fn the_layout_of_a_record_is_stable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_layout_of_a_witness_is_stable() {
-    let slot = bytes(&golden("witness-slot.hex"));
+async fn the_layout_of_the_head_file_is_stable() {
+    let slot = bytes(&golden("head-slot.hex"));
     let shown = json!({
         "position": u64::from_be_bytes(slot[..8].try_into().expect("8 bytes")),
         "hash": HEXLOWER.encode(&slot[8..40]),
     });
-    assert_eq!(shown, value("witness-slot.json"));
+    assert_eq!(shown, value("head-slot.json"));
 
     let directory = TempDir::new().expect("a directory");
     let log = SledLog::open(directory.path()).expect("a log");
     log.append(Head::default(), bodies()).await.expect("appended");
     let mut written = [0; 72];
-    let witness = fs::File::open(directory.path().join("head")).expect("a witness");
-    witness.read_exact_at(&mut written, 4096).expect("the second slot");
+    let head = fs::File::open(directory.path().join("head")).expect("a file");
+    head.read_exact_at(&mut written, 4096).expect("the second slot");
     assert_eq!(written[..], slot);
 
-    // An empty log beside a witness of two records has lost them.
+    // An empty log beside a file that names two records has lost them.
     let directory = TempDir::new().expect("a directory");
     fs::write(directory.path().join("head"), &slot).expect("written");
     let refused = SledLog::open(directory.path()).expect_err("the records are missing");
@@ -228,7 +228,7 @@ fn value(name: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(golden(name)).expect("a golden file")).expect("JSON")
 }
 
-/// The input of the golden record and the golden witness.
+/// The input of the golden record and the golden file `head`.
 fn bodies() -> Vec<Bytes> {
     vec![Bytes::from_static(b"first"), Bytes::from_static(b"second")]
 }

@@ -62,7 +62,7 @@ impl Writer {
 }
 
 impl Engine {
-    /// An engine without sessions. What was seen of the log before is in `directory`.
+    /// An engine without sessions. The timeline that was seen before is in `directory`.
     ///
     /// # Errors
     /// That cannot be read.

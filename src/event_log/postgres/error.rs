@@ -88,9 +88,9 @@ pub enum PostgresError {
     /// The log shows less than it did. A new session decides whether that is a fork.
     #[error("the log {0} shows an older state than before; it is read again")]
     Stale(String),
-    /// The file with the newest head or timeline cannot be used.
-    #[error("cannot use {}; check the disk, the owner and the permissions", path.display())]
-    Witness {
+    /// The file with the newest timeline cannot be read.
+    #[error("cannot read {}; check the disk, the owner and the permissions", path.display())]
+    Timeline {
         /// The file.
         path: PathBuf,
         /// The error of the system.

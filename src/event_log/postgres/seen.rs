@@ -1,5 +1,5 @@
-//! What was seen of a log: its newest head and timeline, also before this process started. It
-//! shows whether the database has lost records.
+//! What was seen of a log: its newest head since this process started, and its newest timeline,
+//! also before. It shows whether the database has lost records.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,7 +12,7 @@ use std::{
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
-    event_log::{Fork, Head, Position, witness::Witness},
+    event_log::{Fork, Head, Position},
     fs::{read_optional, write_atomic},
 };
 
@@ -26,40 +26,28 @@ pub(super) struct Seen {
     timeline: AtomicU32,
     /// Sessions of an earlier generation are not used again.
     generation: AtomicU64,
-    files: Option<Files>,
-}
-
-/// The files that outlive the process.
-struct Files {
-    witness: Mutex<Witness>,
-    timeline: PathBuf,
+    /// The file that keeps the timeline for the next process.
+    timeline_file: Option<PathBuf>,
 }
 
 impl Seen {
-    /// Reads what an earlier process has seen.
+    /// Reads the timeline that an earlier process has seen.
     pub(super) fn open(directory: Option<&Path>) -> Result<Self, PostgresError> {
-        let (mut head, mut timeline, mut files) = (Head::default(), 0, None);
-        if let Some(directory) = directory {
-            let path = directory.join("witness");
-            let opened = Witness::open(&path);
-            let (witness, newest) =
-                opened.map_err(|source| PostgresError::Witness { path, source })?;
-            let path = directory.join("timeline");
-            let text = read_optional(&path);
-            let text = text
-                .map_err(|source| PostgresError::Witness { path: path.clone(), source })?
-                .unwrap_or_default();
-            timeline = String::from_utf8_lossy(&text).trim().parse().unwrap_or_default();
-            head = newest;
-            files = Some(Files { witness: Mutex::new(witness), timeline: path });
-        }
+        let timeline_file = directory.map(|directory| directory.join("timeline"));
+        let text = match &timeline_file {
+            Some(path) => read_optional(path)
+                .map_err(|source| PostgresError::Timeline { path: path.clone(), source })?,
+            None => None,
+        };
+        let text = text.unwrap_or_default();
+        let timeline = String::from_utf8_lossy(&text).trim().parse().unwrap_or_default();
         Ok(Self {
-            head: watch::Sender::new(head),
+            head: watch::Sender::default(),
             fork: watch::Sender::new(None),
             contact: Mutex::new(Instant::now()),
             timeline: AtomicU32::new(timeline),
             generation: AtomicU64::new(0),
-            files,
+            timeline_file,
         })
     }
 
@@ -159,8 +147,8 @@ impl Seen {
             return Err(PostgresError::FormerPrimary { place: settings.place(), found, known });
         }
         if found > known
-            && let Some(Files { timeline, .. }) = &self.files
-            && let Err(error) = write_atomic(timeline, found.to_string().as_bytes(), 0o600)
+            && let Some(path) = &self.timeline_file
+            && let Err(error) = write_atomic(path, found.to_string().as_bytes(), 0o600)
         {
             tracing::warn!(%error, "cannot record the timeline of the database");
         }
@@ -193,26 +181,8 @@ impl Seen {
             let is_newer = head.position > known.position;
             if is_newer {
                 *known = head;
-                self.write(head);
             }
             is_newer
         });
-    }
-
-    fn write(&self, head: Head) {
-        let Some(Files { witness, .. }) = &self.files else { return };
-        let mut witness = witness.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = witness.record(head) {
-            tracing::warn!(%error, "cannot record the newest head of the log");
-        }
-    }
-}
-
-impl Drop for Files {
-    fn drop(&mut self) {
-        let witness = self.witness.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = witness.sync() {
-            tracing::warn!(%error, "cannot sync the newest head of the log");
-        }
     }
 }

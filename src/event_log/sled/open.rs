@@ -16,7 +16,7 @@ use sled::Db;
 use tokio::sync::watch;
 
 use crate::{
-    event_log::{Head, Position, witness::Witness},
+    event_log::{Head, Position, head_file::HeadFile},
     fs::sync_all,
     telemetry::metrics::LogMetrics,
 };
@@ -37,9 +37,9 @@ impl Engine {
     pub(super) fn open(directory: &Path, metrics: LogMetrics) -> Result<Self, OpenError> {
         let path = directory.join("records");
         fs::create_dir_all(directory).map_err(unusable(directory))?;
-        let witness_path = directory.join("head");
-        let (mut witness, acknowledged) =
-            Witness::open(&witness_path).map_err(unusable(&witness_path))?;
+        let head_path = directory.join("head");
+        let (mut head_file, acknowledged) =
+            HeadFile::open(&head_path).map_err(unusable(&head_path))?;
         if is_locked(&path).map_err(unusable(&path))? {
             return Err(OpenError::InUse(path));
         }
@@ -60,7 +60,7 @@ impl Engine {
 
         if acknowledged == Head::default() && head != acknowledged {
             tracing::warn!(
-                path = %witness_path.display(),
+                path = %head_path.display(),
                 %head.position,
                 "the record of the last acknowledged position is missing or damaged: if the end of \
                  the log was lost, nothing shows it; it is written again"
@@ -69,9 +69,9 @@ impl Engine {
         let blobs = path.join("blobs");
         let mut synced_blobs = HashSet::new();
         sync_blobs(&blobs, &mut synced_blobs).map_err(unusable(&blobs))?;
-        witness.record(head).and_then(|()| witness.sync()).map_err(unusable(&witness_path))?;
+        head_file.record(head).and_then(|()| head_file.sync()).map_err(unusable(&head_path))?;
         sync_all(directory).map_err(unusable(directory))?;
-        let state = Mutex::new(AppendState { witness, synced_blobs, failed: false });
+        let state = Mutex::new(AppendState { head_file, synced_blobs, failed: false });
         Ok(Self { db, handle, path, state, head: watch::Sender::new(head), metrics })
     }
 }

@@ -22,9 +22,9 @@ const SECTOR: usize = 512;
 pub(super) struct Survivors {
     /// This percentage of the unsynced sectors and names.
     pub(super) percent: usize,
-    /// The same, and always the witness file, which records how far the log was
+    /// The same, and always the file `head`, which records how far the log was
     /// acknowledged.
-    pub(super) witness: bool,
+    pub(super) head_file: bool,
 }
 
 /// A directory, and a copy of its durable content.
@@ -150,13 +150,13 @@ impl PowerCut {
         note(&self.after.join(identity(to)), &entries(to));
     }
 
-    fn contents(&self, id: &str, witness: bool, random: &mut Random) -> Vec<u8> {
+    fn contents(&self, id: &str, head_file: bool, random: &mut Random) -> Vec<u8> {
         let synced = fs::read(self.durable.join(id)).unwrap_or_default();
         let Some(path) = self.written.get(id) else { return synced };
         let written = fs::read(path).expect("readable");
         // Some files are written back and others are not; most in part.
         let percent = match random.below(4) {
-            _ if witness && self.survival.witness => 100,
+            _ if head_file && self.survival.head_file => 100,
             _ if self.survival.percent == 0 => 0,
             0 => 100,
             1 => 0,

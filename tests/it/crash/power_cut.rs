@@ -15,20 +15,20 @@ const EMPTY: usize = 6;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_changes_survive_if_only_synced_data_does() {
-    survives(|_| Survivors { percent: 0, witness: false }).await;
+    survives(|_| Survivors { percent: 0, head_file: false }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_changes_survive_with_any_unsynced_sectors() {
     let percent = |random: &mut Random| *random.pick(&[3, 20, 50, 80, 97]).expect("one");
-    survives(|random| Survivors { percent: percent(random), witness: false }).await;
+    survives(|random| Survivors { percent: percent(random), head_file: false }).await;
 }
 
-/// The witness is not synced with each batch and may be written back at any time. It
+/// The file with the acknowledged head is not synced with each batch and may be written back at any time. It
 /// is written last, so the log that it describes is complete.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_witness_is_never_ahead_of_the_log() {
-    survives(|random| Survivors { percent: random.below(2) * 30, witness: true }).await;
+async fn the_head_file_is_never_ahead_of_the_log() {
+    survives(|random| Survivors { percent: random.below(2) * 30, head_file: true }).await;
 }
 
 async fn survives(survival: impl Fn(&mut Random) -> Survivors) {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::support::change_database;
 
-/// The offset of the second slot of the witness; the first is at 0.
+/// The offset of the second slot of the file with the acknowledged head; the first is at 0.
 const SECOND_SLOT: u64 = 4096;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +81,7 @@ async fn a_whole_unacknowledged_batch_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_missing_witness_is_written_again() {
+async fn a_missing_head_file_is_written_again() {
     let directory = TempDir::new().expect("a directory");
     let head = log_of(directory.path(), 3).await;
     fs::remove_file(directory.path().join("head")).expect("removed");
@@ -96,13 +96,13 @@ async fn a_missing_witness_is_written_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_torn_witness_slot_leaves_the_previous_one() {
+async fn a_torn_head_slot_leaves_the_previous_one() {
     let directory = TempDir::new().expect("a directory");
     // Opening writes position 0 into the first slot, so 1, 2, 3 go to the second,
     // first, second.
     log_of(directory.path(), 3).await;
-    let witness = fs::OpenOptions::new().write(true).open(directory.path().join("head"));
-    witness.expect("a witness").write_all_at(&[0xff; 20], SECOND_SLOT + 20).expect("torn");
+    let head = fs::OpenOptions::new().write(true).open(directory.path().join("head"));
+    head.expect("a file").write_all_at(&[0xff; 20], SECOND_SLOT + 20).expect("torn");
     tamper(directory.path(), |db| {
         db.remove(key(3)).expect("removed");
         db.remove(key(2)).expect("removed");

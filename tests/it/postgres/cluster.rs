@@ -89,12 +89,7 @@ impl TestLog {
 
     /// An engine of it.
     pub(crate) async fn open(&self) -> PostgresLog {
-        self.open_in(None).await
-    }
-
-    /// An engine of it that records what it has seen.
-    pub(crate) async fn open_in(&self, directory: Option<&Path>) -> PostgresLog {
-        let opened = PostgresLog::open(self.settings(), directory, LogMetrics::default()).await;
+        let opened = PostgresLog::open(self.settings(), None, LogMetrics::default()).await;
         opened.expect("a log")
     }
 }

@@ -3,13 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use tempfile::TempDir;
 use tokio::time::timeout;
-use userpool::{
-    event_log::{
-        AppendError, EventLog as _, Fork, Head, Position, PostgresLog, ReadError, ReadLimit, Record,
-    },
-    telemetry::metrics::LogMetrics,
+use userpool::event_log::{
+    AppendError, EventLog as _, Fork, Head, Position, PostgresLog, ReadError, ReadLimit, Record,
 };
 
 use super::cluster::TestLog;
@@ -179,8 +175,7 @@ async fn sessions_that_end_are_opened_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_lost_its_end_is_a_fork() {
     let test = TestLog::new().await;
-    let directory = TempDir::new().expect("a directory");
-    let log = test.open_in(Some(directory.path())).await;
+    let log = test.open().await;
     let first = append(&log, Head::default(), "a").await;
     let second = append(&log, first.head(), "b").await;
     let lose = format!("delete from userpool_record where log = '{}' and position = 2", test.name);
@@ -193,33 +188,6 @@ async fn a_log_that_lost_its_end_is_a_fork() {
     assert!(matches!(read, ReadError::Forked(fork) if fork == expected), "{read}");
     let refused = log.append(first.head(), bodies(&["c"])).await.expect_err("a fork");
     assert!(matches!(refused, AppendError::Forked(fork) if fork == expected), "{refused}");
-    drop(log);
-
-    // Also for a server that starts later.
-    let settings = test.settings();
-    let refused = PostgresLog::open(settings, Some(directory.path()), LogMetrics::default()).await;
-    let refused = refused.expect_err("a fork").to_string();
-    assert_eq!(refused, expected.to_string());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_log_with_another_record_is_a_fork() {
-    let test = TestLog::new().await;
-    let directory = TempDir::new().expect("a directory");
-    let log = test.open_in(Some(directory.path())).await;
-    let known = append(&log, Head::default(), "a").await.head();
-    drop(log);
-    let other = format!("delete from userpool_record where log = '{}'", test.name);
-    test.node.execute("userpool", &other).await;
-    let log = test.open().await;
-    let found = append(&log, Head::default(), "b").await.head();
-    append(&log, found, "c").await;
-
-    let settings = test.settings();
-    let refused = PostgresLog::open(settings, Some(directory.path()), LogMetrics::default()).await;
-
-    let refused = refused.expect_err("a fork").to_string();
-    assert_eq!(refused, Fork { known, found }.to_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]

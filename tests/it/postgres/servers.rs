@@ -1,17 +1,19 @@
 //! Servers that share a log in a database.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf, sync::Arc};
 
 use tempfile::TempDir;
 use userpool::{
     audit::checkpoint::Signer,
+    cli::CliError,
     event_log::{Durability, LogUrl, PostgresSettings},
     proto::{
         CreateUserPoolRequest, DescribeUserPoolRequest, WatchUserPoolEventsRequest,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
         watch_user_pool_events_request::Start, watch_user_pool_events_response::Content,
     },
-    server::Config,
+    server::{Config, Server},
+    telemetry::error_chain,
 };
 use uuid::Uuid;
 
@@ -19,7 +21,7 @@ use super::{
     cluster::{self, ROLE, TestLog, new_name, shared_node, write_private},
     proxy::{Cut, Proxy},
 };
-use crate::support::{TestServer, create, named};
+use crate::support::{FixedSource, TestServer, config, create, named};
 
 /// A log whose servers have a key.
 pub(super) struct Service {
@@ -98,12 +100,55 @@ async fn a_server_starts_again_without_a_log_of_its_own() {
     let server = TestServer::with(|config| service.configure(config)).await;
     let id = create(&mut server.client().await, "people").await;
     assert!(!server.data_dir().join("log").exists());
-    assert!(server.data_dir().join("witness").exists());
+    assert!(server.data_dir().join("seen_head").exists());
 
     let server = server.restart_with(|config| service.configure(config)).await;
 
     let request = DescribeUserPoolRequest { user_pool_id: Some(id), ..Default::default() };
     server.client().await.describe_user_pool(request).await.expect("described");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_does_not_start_without_what_it_has_seen() {
+    for is_replaced in [false, true] {
+        let service = Service::new().await;
+        let Service { test, .. } = &service;
+        let server = TestServer::with(|config| service.configure(config)).await;
+        for name in ["first", "second"] {
+            create(&mut server.client().await, name).await;
+        }
+        let directory = server.stop().await;
+        let lose =
+            format!("delete from userpool_record where log = '{}' and position = 2", test.name);
+        test.node.execute("userpool", &lose).await;
+        if is_replaced {
+            // Another server records other events.
+            let other =
+                TestServer::with_identifiers(1_000_000, |config| service.configure(config)).await;
+            for name in ["third", "fourth"] {
+                create(&mut other.client().await, name).await;
+            }
+            other.try_stop().await.expect("stopped");
+        }
+        // Not even without the read model.
+        for has_read_model in [true, false] {
+            let read_model = directory.path().join("read_model");
+            if !has_read_model {
+                fs::remove_dir_all(&read_model).expect("removed");
+            }
+            let mut config = config(directory.path());
+            service.configure(&mut config);
+
+            let refused = Server::start(config, Arc::<FixedSource>::default()).await;
+
+            let refused = refused.expect_err("a fork");
+            let text = error_chain(&refused);
+            assert!(text.contains("position 2"), "{text}");
+            let code = CliError::from(refused).exit_code();
+            assert_eq!(format!("{code:?}"), "ExitCode(unix_exit_status(3))");
+            assert_eq!(read_model.exists(), has_read_model);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,7 +225,7 @@ async fn a_password_is_read_from_a_private_file() {
     assert!(refused.to_string().contains("--log-url-file"), "{refused}");
     write_private(&file, &url);
     with(LogUrl::File(file.clone())).check().expect("readable");
-    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644))
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .expect("changed");
     let refused = with(LogUrl::File(file)).check().expect_err("exposed");
     assert!(refused.to_string().contains("chmod 600"), "{refused}");

@@ -83,7 +83,7 @@ fn check_refusal(refused: &Status, fork: Fork) {
     assert_eq!(told, expected);
 }
 
-/// The files of the read model and the witness, with their sizes.
+/// The files of the read model, with their sizes.
 fn files(directory: &Path) -> Vec<(String, u64)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory.join("read_model")).expect("a read model") {
@@ -93,7 +93,7 @@ fn files(directory: &Path) -> Vec<(String, u64)> {
     }
     files.sort();
     assert!(!files.is_empty());
-    assert!(directory.join("witness").is_file());
+    assert!(directory.join("seen_head").is_file());
     files
 }
 
@@ -141,7 +141,7 @@ async fn a_server_stops_when_its_log_has_forked() {
         let names = |files: Vec<(String, u64)>| files.into_iter().map(|(name, _)| name);
         assert!(names(before).eq(names(files(directory.path()))));
 
-        // Even if the read model is gone: then the witness tells it.
+        // Even if the read model is gone: then the last event that was seen tells it.
         fs::remove_dir_all(directory.path().join("read_model")).expect("removed");
         let error = start_again(&directory, &other).await;
         assert_eq!(exit_code(error), "ExitCode(unix_exit_status(3))");

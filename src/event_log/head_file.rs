@@ -1,4 +1,4 @@
-//! The witness: a file that records the acknowledged head.
+//! A file that records the acknowledged head.
 //!
 //! sled can open a damaged database without an error and without its last records.
 //! So the engine compares the end of the database with this file, and refuses a
@@ -28,12 +28,12 @@ const SLOT_BYTES: usize = 72;
 
 /// The file that records the acknowledged head.
 #[derive(Debug)]
-pub(crate) struct Witness {
+pub(crate) struct HeadFile {
     file: File,
     next_slot: u64,
 }
 
-impl Witness {
+impl HeadFile {
     /// Opens or creates the file, and reads the newest head in it.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl Witness {
     ///
     /// # Errors
     /// The file cannot be synced.
-    pub(super) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()
     }
 }
