@@ -1,11 +1,16 @@
 //! What contributors rely on: the compiler, the dependencies, and the forms and
 //! workflows of the repository's host.
 
-use std::{fs, process::Command};
+use std::{collections::BTreeSet, fs, process::Command};
 
+use prost_reflect::DescriptorPool;
 use regex::Regex;
+use userpool::proto::FILE_DESCRIPTOR_SET;
 
 use crate::tools::{self, repository};
+
+/// What `buf breaking` compares the schema with.
+const IMAGE: &str = "tests/fixtures/userpool-v1.binpb";
 
 fn read(path: &str) -> String {
     fs::read_to_string(repository().join(path)).expect(path)
@@ -76,4 +81,27 @@ fn the_changelog_says_what_breaks_in_this_version() {
     let (_, section) = changelog.split_once(heading).expect("a section for this version");
     let section = section.split("\n## ").next().expect("a section");
     assert!(section.contains("\n### Breaking\n"), "{section}");
+}
+
+/// The methods, fields and enum values of a schema.
+fn names(descriptors: &[u8]) -> BTreeSet<String> {
+    let pool = DescriptorPool::decode(descriptors).expect("descriptors");
+    let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+    let methods = methods.map(|method| method.full_name().to_owned());
+    let fields = pool.all_messages().flat_map(|message| message.fields().collect::<Vec<_>>());
+    let fields = fields.map(|field| field.full_name().to_owned());
+    let values = pool.all_enums().flat_map(|of| of.values().collect::<Vec<_>>());
+    let values = values.map(|value| value.full_name().to_owned());
+    let names = methods.chain(fields).chain(values);
+    names.filter(|name| name.starts_with("userpool.v1.")).collect()
+}
+
+/// What is not in the image could change in an incompatible way unnoticed.
+#[test]
+fn the_image_of_the_schema_has_every_name() {
+    let image = names(&fs::read(repository().join(IMAGE)).expect(IMAGE));
+    let schema = names(FILE_DESCRIPTOR_SET);
+    let missing: Vec<_> = schema.difference(&image).collect();
+    let command = "npx --yes @bufbuild/buf@1.75.0 build proto --exclude-source-info --output";
+    assert!(missing.is_empty(), "{command} {IMAGE} adds {missing:#?}");
 }
