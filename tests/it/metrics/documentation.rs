@@ -135,6 +135,30 @@ fn expressions() -> Vec<String> {
     expressions
 }
 
+/// Refused load and refused callers need different people.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reason_of_a_refusal_is_in_one_alert() {
+    let reading = after_traffic().await;
+    let counter = Regex::new(r#"userpool_refused_total\{reason="(\w+)"\}"#).expect("a pattern");
+    let counted = counter.captures_iter(&reading.text).map(|counter| counter[1].to_owned());
+    // A server that starts is neither.
+    let counted: Vec<_> = counted.filter(|reason| reason != "starting").collect();
+    let condition = Regex::new(r#"userpool_refused_total\{reason=~"([a-z_|]+)"\}"#);
+    let condition = condition.expect("a pattern");
+    let mut alerted: Vec<_> = expressions()
+        .iter()
+        .filter_map(|expression| Some(condition.captures(expression)?[1].to_owned()))
+        .flat_map(|reasons| reasons.split('|').map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    alerted.sort();
+    assert_eq!(alerted, sorted(counted));
+}
+
+fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names
+}
+
 #[test]
 fn every_alert_is_explained_with_a_remedy() {
     let alerts = text(ALERTS);
