@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::Args;
 
 use crate::{
-    event_log::Hash,
+    event_log::{Hash, Head},
     proto::{WatchUserPoolEventsRequest, watch_user_pool_events_request::Start},
 };
 
@@ -71,14 +71,13 @@ impl FromStr for ResumePoint {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (position, hash) = match text.split_once(':') {
-            Some((position, hash)) => (position, Some(hash)),
-            None => (text, None),
-        };
-        let expected = "expected a position, or a position and a hash of 64 hexadecimal digits, \
-                        separated by a colon";
-        let position = position.parse().map_err(|_| expected)?;
-        let hash = hash.map(|hash| hash.parse().map_err(|_| expected)).transpose()?;
-        Ok(Self { position, hash })
+        if let Ok(Head { position, hash }) = text.parse() {
+            return Ok(Self { position: position.to_int(), hash: Some(hash) });
+        }
+        let position = text.parse().map_err(|_| {
+            "expected a position, or a position and a hash in hexadecimal or base64, separated by a \
+             colon"
+        })?;
+        Ok(Self { position, hash: None })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use data_encoding::HEXLOWER_PERMISSIVE;
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 
 /// How many bytes a hash has.
 pub(super) const HASH_BYTES: usize = 32;
@@ -30,6 +30,17 @@ impl FromStr for Hash {
     fn from_str(text: &str) -> Result<Self, ParseHashError> {
         let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| ParseHashError)?;
         bytes.try_into().map(Self).map_err(|_| ParseHashError)
+    }
+}
+
+impl Hash {
+    /// Parses a hash as a reader can have it: in hexadecimal digits, or in base64, as in JSON.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub(super) fn from_any_form(text: &str) -> Result<Self, ParseHashError> {
+        let in_base64 = || BASE64.decode(text.as_bytes()).ok()?.try_into().ok().map(Self);
+        text.parse().or_else(|error| in_base64().ok_or(error))
     }
 }
 

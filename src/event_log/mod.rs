@@ -23,7 +23,7 @@ pub use self::{
     hash::{Hash, ParseHashError},
     log_id::{LogId, ParseLogIdError},
     memory::MemoryLog,
-    position::{Head, Position},
+    position::{Head, ParseHeadError, Position},
     postgres::{
         DatabaseTls, Durability, DurabilityProblems, LogName, LogNameError, LogRow, LogUrl,
         PostgresError, PostgresImport, PostgresLog, PostgresSettings, PostgresSettingsError,

@@ -1,6 +1,6 @@
 //! Positions in the log.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use super::Hash;
 
@@ -53,3 +53,20 @@ impl fmt::Display for Head {
         write!(f, "position {} with hash {}", self.position, self.hash)
     }
 }
+
+/// Parses `POSITION:HASH`, with the hash in hexadecimal or in base64.
+impl FromStr for Head {
+    type Err = ParseHeadError;
+
+    fn from_str(text: &str) -> Result<Self, ParseHeadError> {
+        let (position, hash) = text.split_once(':').ok_or(ParseHeadError)?;
+        let position = position.parse().map_err(|_| ParseHeadError)?;
+        let hash = Hash::from_any_form(hash).map_err(|_| ParseHeadError)?;
+        Ok(Self { position: Position(position), hash })
+    }
+}
+
+/// A text is not a position and a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a position and a hash in hexadecimal or base64, separated by a colon")]
+pub struct ParseHeadError;
