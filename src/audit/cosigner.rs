@@ -57,10 +57,13 @@ pub enum QuorumError {
 /// Too few of the witnesses cosigned a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the checkpoint has valid cosignatures of {found} of {required} witnesses; missing: {missing}"
+    "the checkpoint has valid cosignatures of {found} of {count} witnesses, {required} {} required; \
+     missing: {missing}",
+    if *required == 1 { "is" } else { "are" }
 )]
 pub struct TooFewWitnesses {
     found: usize,
+    count: usize,
     required: usize,
     missing: String,
 }
@@ -171,10 +174,10 @@ impl Quorum {
         if found.len() >= self.required {
             return Ok(found);
         }
-        let missing: BTreeSet<_> = self.witnesses.iter().map(WitnessKey::name).collect();
-        let missing: Vec<_> = missing.difference(&found).copied().collect();
-        let (found, required) = (found.len(), self.required);
-        Err(TooFewWitnesses { found, required, missing: missing.join(", ") })
+        let all: BTreeSet<_> = self.witnesses.iter().map(WitnessKey::name).collect();
+        let missing: Vec<_> = all.difference(&found).copied().collect();
+        let (found, count, required) = (found.len(), all.len(), self.required);
+        Err(TooFewWitnesses { found, count, required, missing: missing.join(", ") })
     }
 }
 

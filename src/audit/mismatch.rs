@@ -113,7 +113,10 @@ pub enum MismatchCause {
     #[error("the checkpoint of the server is not signed")]
     Unsigned,
     /// The server signed with another key than the one that is trusted.
-    #[error("the checkpoint of the server is signed with key {found}, not with {expected}")]
+    #[error(
+        "the checkpoint of the server is signed with key {found}, not with {expected}: the given key \
+         or checkpoint, or the server, is the wrong one"
+    )]
     OtherKey {
         /// The key in the checkpoint.
         found: PublicKey,
@@ -137,7 +140,10 @@ pub enum MismatchCause {
         signed: LogId,
     },
     /// The server signs with another key than that of a trusted checkpoint.
-    #[error("the trusted checkpoint is not signed with the key of the server")]
+    #[error(
+        "the trusted checkpoint is not signed with the key of the server, so it or the server is the \
+         wrong one"
+    )]
     NotSignedByServer(#[source] NoteError),
     /// The newer of two checkpoints is not proven to continue the older one.
     #[error("the log is not proven to continue the checkpoint at position {position}")]
@@ -161,6 +167,14 @@ pub enum MismatchCause {
     /// The server signed an end of its log before the last event that it sent.
     #[error("the server signed that its log ends here, but sends events up to position {0}")]
     EarlyCheckpoint(Position),
+}
+
+impl MismatchCause {
+    /// Whether no record is wrong, but the server does not have the key of what the auditor trusts.
+    #[must_use]
+    pub const fn is_of_key(&self) -> bool {
+        matches!(self, Self::OtherKey { .. } | Self::NotSignedByServer(_))
+    }
 }
 
 impl Mismatch {

@@ -29,8 +29,8 @@ pub struct Trust {
     pub key: Option<PublicKey>,
     /// Whether the key was given, rather than taken from the checkpoints.
     pub is_key_given: bool,
-    /// The notes of the checkpoints, if no key is known that could verify them.
-    pub unverified: Vec<Note>,
+    /// The positions and the notes of the checkpoints that no known key could verify.
+    pub unverified: Vec<(Position, Note)>,
 }
 
 /// The trusted checkpoints, or one of them and the given key, do not belong together.
@@ -117,7 +117,7 @@ impl Trust {
                         .map_err(|source| TrustError::Note { position, source })?;
                     stated.key = key;
                 }
-                (Some(note), None) => unverified.push(note),
+                (Some(note), None) => unverified.push((stated.head.position, note)),
                 (None, _) => (),
             }
             checkpoints.push(stated);
@@ -148,7 +148,23 @@ impl Trust {
     /// One of them is not signed with that key.
     pub fn verify_notes(&self, key: PublicKey) -> Result<(), NoteError> {
         let key = LogKey { name: None, key };
-        self.unverified.iter().try_for_each(|note| key.verify(note).map(drop))
+        self.unverified.iter().try_for_each(|(_, note)| key.verify(note).map(drop))
+    }
+
+    /// Checks that no note was changed after the holder of this key signed it. The key may also be
+    /// that of another log, which [`Self::verify_notes`] finds.
+    ///
+    /// # Errors
+    /// One of them was changed, so it says nothing of the log.
+    pub fn check_unchanged(&self, key: PublicKey) -> Result<(), TrustError> {
+        let key = LogKey { name: None, key };
+        let changed = |(position, note): &(Position, Note)| match key.verify(note) {
+            Err(source @ NoteError::WrongSignature(_)) => {
+                Some(TrustError::Note { position: *position, source })
+            }
+            Ok(_) | Err(_) => None,
+        };
+        self.unverified.iter().find_map(changed).map_or(Ok(()), Err)
     }
 
     /// The heads of the checkpoints.
@@ -191,18 +207,28 @@ impl LogCheckpoint {
         Some(Self { head, root: Some(text.tree.root), log_id, key: None })
     }
 
+    /// Checks that the log of this checkpoint is that of an older one, if both have its ID.
+    ///
+    /// # Errors
+    /// It is another one.
+    pub fn check_log_id(&self, old: &Self) -> Result<(), MismatchCause> {
+        match (self.log_id, old.log_id) {
+            (Some(found), Some(trusted)) if found != trusted => {
+                let position = old.head.position;
+                Err(MismatchCause::OtherLogTrusted { found, trusted, position })
+            }
+            (_, _) => Ok(()),
+        }
+    }
+
     /// Checks that the log of this checkpoint continues that of an older one, given the hashes of
     /// the proof: none if both are at one position.
     ///
     /// # Errors
     /// It does not, or the hashes do not prove it.
     pub fn check_continues(&self, old: &Self, hashes: &[Hash]) -> Result<(), MismatchCause> {
+        self.check_log_id(old)?;
         let position = old.head.position;
-        if let (Some(found), Some(trusted)) = (self.log_id, old.log_id)
-            && found != trusted
-        {
-            return Err(MismatchCause::OtherLogTrusted { found, trusted, position });
-        }
         let is_same = self.head.position == position;
         if is_same && self.head.hash != old.head.hash {
             let (found, trusted) = (self.head.hash, old.head.hash);
@@ -220,13 +246,6 @@ impl LogCheckpoint {
 
     fn tree(&self) -> Option<TreeHead> {
         Some(TreeHead { size: self.head.position.0, root: self.root? })
-    }
-
-    /// Reads `POSITION:HASH`.
-    fn from_anchor(text: &str) -> Option<Self> {
-        let (position, hash) = text.split_once(':')?;
-        let position = Position(position.parse().ok()?);
-        Some(Head { position, hash: hash.parse().ok()? }.into())
     }
 }
 
@@ -246,8 +265,8 @@ impl TrustedCheckpoints {
     /// # Errors
     /// The file cannot be read, or has no valid checkpoint.
     pub fn read(text: &OsStr) -> Result<Self, String> {
-        if let Some(stated) = text.to_str().and_then(LogCheckpoint::from_anchor) {
-            return Ok(Self(vec![TrustedCheckpoint { stated, note: None }]));
+        if let Some(head) = text.to_str().and_then(|text| text.parse::<Head>().ok()) {
+            return Ok(Self(vec![TrustedCheckpoint { stated: head.into(), note: None }]));
         }
         let bytes = fs::read(text).map_err(|error| {
             format!("neither POSITION:HASH nor a file that can be read: {error}")
@@ -274,9 +293,9 @@ impl TrustedCheckpoints {
         }
         let json = proto::decode_json(bytes).map_err(|error| error.to_string())?;
         let mut documents = serde_json::Deserializer::from_str(&json).into_iter::<Value>();
-        let (mut checkpoints, mut start) = (Vec::new(), 0);
+        let (mut checkpoints, mut start, mut lines) = (Vec::new(), 0, 0_usize);
         while let Some(document) = documents.next() {
-            let (before, rest) = json.split_at(start);
+            let rest = json.get(start..).unwrap_or_default();
             let document = match document {
                 // A server was writing its last line, or stopped while it wrote it.
                 Err(error)
@@ -291,7 +310,6 @@ impl TrustedCheckpoints {
             let is_response = document.get("checkpoint").is_some();
             let end = documents.byte_offset();
             let text = rest.get(..end.saturating_sub(start)).unwrap_or_default();
-            let lines = before.matches('\n').count();
             let signed = parse_checkpoint(text, is_response)
                 .map_err(|error| error.after_lines(lines).to_string())?;
             let stated = LogCheckpoint::verify(&signed).map_err(|error| {
@@ -302,6 +320,7 @@ impl TrustedCheckpoints {
             let note = Note::parse(&signed.note).ok();
             checkpoints.push(TrustedCheckpoint { stated, note });
             start = end;
+            lines = lines.saturating_add(text.matches('\n').count());
         }
         if checkpoints.is_empty() {
             return Err("the file has no checkpoint".to_owned());

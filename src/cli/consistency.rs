@@ -15,8 +15,8 @@ use super::{
     os_argument::{self, LogKeyArgs},
     outcome::Outcome,
     output::OutputArgs,
-    remote_verification::signed_checkpoint,
-    report::{Report, Statements, signed_end},
+    remote_verification::{check_unchanged, signed_checkpoint},
+    report::{Report, Statements, signed_end, unverified},
 };
 
 #[derive(Debug, Args)]
@@ -51,7 +51,7 @@ impl ConsistencyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let format = self.output.or_table();
         let mut trust =
-            Trust::new(self.checkpoints, self.key.key.as_ref()).map_err(CliError::other)?;
+            Trust::new(self.checkpoints, self.key.key.as_ref()).map_err(CliError::argument)?;
         trust.checkpoints.sort_by_key(|checkpoint| checkpoint.head.position);
         if let Some(rootless) = trust.checkpoints.iter().find(|kept| kept.root.is_none()) {
             return Err(CliError::message(format!(
@@ -64,13 +64,14 @@ impl ConsistencyCommand {
         let client = self.connection.connect().await?;
         let report = match prove(&client, &trust).await? {
             Ok(Continued { newest, signed, proven }) => {
-                let not_proven = [
+                let always = [
                     "anything of the events themselves: \"userpool verify\" verifies those".to_owned(),
                     "that the server shows everyone the same log: compare its checkpoint with one that \
                      others keep"
                         .to_owned(),
                 ];
-                let statements = Statements { proven, not_proven: not_proven.into() };
+                let not_proven = unverified(&trust).chain(always).collect();
+                let statements = Statements { proven, not_proven };
                 Report::continued(newest.head, signed, statements)
             }
             Err(mismatch) => Report::invalid(Head::default(), mismatch),
@@ -85,11 +86,18 @@ impl ConsistencyCommand {
 async fn prove(client: &Client, trust: &Trust) -> Result<Result<Continued, Mismatch>, CliError> {
     let signed = signed_checkpoint(client).await?;
     let position = Position::from_int(signed.position);
-    let verified = LogCheckpoint::verify(&signed).map_err(MismatchCause::from);
-    let newest = match verified.and_then(|newest| trust.check_key(newest).map(|()| newest)) {
+    check_unchanged(trust, &signed)?;
+    let newest = match LogCheckpoint::verify(&signed) {
         Ok(newest) => newest,
-        Err(cause) => return Ok(Err(Mismatch { position, cause })),
+        Err(error) => return Ok(Err(Mismatch { position, cause: error.into() })),
     };
+    // Another log has another key, too.
+    let compared = |old| newest.check_log_id(old).map_err(|cause| (old.head.position, cause));
+    let compared = trust.checkpoints.iter().try_for_each(compared);
+    let checked = || trust.check_key(newest).map_err(|cause| (position, cause));
+    if let Err((position, cause)) = compared.and_then(|()| checked()) {
+        return Ok(Err(Mismatch { position, cause }));
+    }
     let mut proven = Vec::new();
     let later = trust.checkpoints.iter().skip(1).chain([&newest]);
     for (old, new) in trust.checkpoints.iter().zip(later) {

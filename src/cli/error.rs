@@ -48,6 +48,9 @@ pub enum CliError {
     /// The command line is invalid, or asks for help or the version: exit code 2.
     #[error("{}", .0.render())]
     Usage(clap::Error),
+    /// An argument is wrong, as its contents show: exit code 2.
+    #[error(transparent)]
+    Argument(Box<dyn Error>),
     /// Any other error: exit code 1.
     #[error(transparent)]
     Other(Box<dyn Error>),
@@ -57,6 +60,11 @@ impl CliError {
     /// An error that is a message alone.
     pub(super) fn message(text: impl Into<String>) -> Self {
         Self::Other(text.into().into())
+    }
+
+    /// An error in the contents of an argument.
+    pub(super) fn argument(error: impl Into<Box<dyn Error>>) -> Self {
+        Self::Argument(error.into())
     }
 
     /// Any other error.
@@ -91,7 +99,7 @@ impl CliError {
                 .map_or(ExitCode::FAILURE, |code| ExitCode::from(code.saturating_add(64))),
             Self::OtherLog(_) | Self::Forked(_) => ExitCode::from(OTHER_LOG),
             Self::ClosedPipe => ExitCode::from(CLOSED_PIPE),
-            Self::Usage(_) => ExitCode::from(USAGE),
+            Self::Usage(_) | Self::Argument(_) => ExitCode::from(USAGE),
             Self::Other(_) => ExitCode::FAILURE,
         }
     }

@@ -11,7 +11,7 @@ use crate::{
 use super::{
     audit_file::Export,
     error::CliError,
-    report::{Report, Statements, signature_clause},
+    report::{Report, Statements, signature_clause, unverified},
     text::escape,
 };
 
@@ -125,7 +125,7 @@ fn statements(verifier: &Verifier, trust: &Trust) -> Statements {
     let assumed = verifier.assumptions().into_iter().flat_map(Assumptions::iter);
     let assumed = assumed.map(|(assumption, subjects)| assumed_fact(assumption, subjects));
     let compared = original.into_iter().chain(range).chain(before).chain(roots);
-    let not_proven = compared.chain([end]).chain(assumed).collect();
+    let not_proven = unverified(trust).chain(compared).chain([end]).chain(assumed).collect();
     Statements { proven, not_proven }
 }
 

@@ -23,7 +23,9 @@ use super::{
     os_argument::{self, LogKeyArgs},
     outcome::Outcome,
     output::print,
-    progress, stat,
+    progress,
+    report::unverified,
+    stat,
 };
 
 /// Work on the log of a stopped server.
@@ -38,13 +40,14 @@ pub(super) enum LogCommand {
     /// Builds a second read model beside the first one, and deletes it. The read model is compared
     /// only if the log is in the data directory; servers may be using a log in a database.
     ///
-    /// Exit code: 0 if the log is valid and the read model is equal or missing, 1 otherwise.
+    /// Exit code: 0 if the log is valid and the read model is equal or missing, 2 if a given
+    /// checkpoint is wrong, 1 otherwise.
     Verify {
         #[command(flatten)]
         directory: DataDirArgs,
         /// Compare the log with a trusted checkpoint: a file of signed checkpoints, or
-        /// POSITION:HASH with the hash in hexadecimal. Can be repeated. If omitted, the log is
-        /// checked only against itself.
+        /// POSITION:HASH with the hash in hexadecimal or base64. Can be repeated. If omitted, the
+        /// log is checked only against itself.
         #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
         checkpoint: Vec<TrustedCheckpoints>,
         #[command(flatten)]
@@ -73,7 +76,7 @@ impl LogCommand {
         match self {
             Self::Init(init) => init.run().await,
             Self::Verify { directory, checkpoint, key, database } => {
-                let trust = Trust::new(checkpoint, key.key.as_ref()).map_err(CliError::other)?;
+                let trust = Trust::new(checkpoint, key.key.as_ref()).map_err(CliError::argument)?;
                 match database.settings()? {
                     None => verify(&directory, &trust).await,
                     Some(settings) => verify_database(settings, &trust).await,
@@ -98,6 +101,7 @@ async fn verify(directory: &DataDirArgs, trust: &Trust) -> Result<Outcome, CliEr
         let key = checkpoint::public_key(&data_dir.signing_key(), &data_dir.checkpoints());
         Ok(key.map_err(CliError::other)?.map(PublicKey))
     };
+    check_unchanged(trust, key)?;
     if verify_log(&log, trust).await? && compare_key(trust, key, "data directory")? {
         compare_read_model(&log, &data_dir).await
     } else {
@@ -108,8 +112,20 @@ async fn verify(directory: &DataDirArgs, trust: &Trust) -> Result<Outcome, CliEr
 async fn verify_database(settings: PostgresSettings, trust: &Trust) -> Result<Outcome, CliError> {
     let log = database::open(settings).await?;
     let key = || Ok(log.row().checkpoint_key.as_slice().try_into().ok().map(PublicKey));
+    check_unchanged(trust, key)?;
     let is_valid = verify_log(&log, trust).await? && compare_key(trust, key, "log")?;
     Ok(if is_valid { Outcome::Success } else { Outcome::Negative })
+}
+
+/// Checks that no trusted note was changed, before the log is blamed for it.
+fn check_unchanged(
+    trust: &Trust,
+    key: impl FnOnce() -> Result<Option<PublicKey>, CliError>,
+) -> Result<(), CliError> {
+    match key() {
+        Ok(Some(key)) => trust.check_unchanged(key).map_err(CliError::argument),
+        Ok(None) | Err(_) => Ok(()),
+    }
 }
 
 /// Verifies every record, and returns whether all are valid.
@@ -130,6 +146,9 @@ async fn verify_log(log: &dyn EventLog, trust: &Trust) -> Result<bool, CliError>
     print(&format!("valid: {position} events, head hash {hash}, root hash {root}"))?;
     for LogCheckpoint { head, .. } in trusted {
         print(&format!("contains the trusted checkpoint at position {}", head.position))?;
+    }
+    for clause in unverified(trust) {
+        print(&format!("Not proven: {clause}."))?;
     }
     Ok(true)
 }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     audit::{
-        LogKey, Note, ProofFileError, PublicKey, TlogProof, TrustedCheckpoint, TrustedCheckpoints,
-        decode_with_record,
+        LogKey, Note, NoteError, ProofFileError, PublicKey, TlogProof, TrustError,
+        TrustedCheckpoint, TrustedCheckpoints, decode_with_record,
     },
     client::Client,
     event_log::{Hash, Record},
@@ -187,6 +187,15 @@ async fn prove(
     event: &EventName,
     checkpoint: Option<ProofCheckpoint>,
 ) -> Result<(TlogProof, ProofCheckpoint), CliError> {
+    if let (EventName::Position(position), Some(kept)) = (event, &checkpoint)
+        && kept.is_kept
+        && *position > kept.tree_size
+    {
+        return Err(CliError::message(format!(
+            "the checkpoint is at position {}, older than the event at position {position}",
+            kept.tree_size
+        )));
+    }
     let request = event.request(checkpoint.as_ref().map(|checkpoint| checkpoint.tree_size));
     let response = client.get_inclusion_proof(request).await?;
     let GetInclusionProofResponse { record, leaf_index, hashes, .. } = response;
@@ -225,15 +234,26 @@ impl ProofCheckpoint {
         let TrustedCheckpoint { stated, note } =
             newest.ok_or_else(|| CliError::message("there is no checkpoint"))?;
         let note = note.ok_or_else(|| CliError::message(NO_NOTE))?;
+        let position = stated.head.position;
         let key = if let Some(key) = stated.key {
-            key
+            LogKey { name: None, key }
         } else {
             // A bare note does not have it.
             let key = client.get_checkpoint_key(GetCheckpointKeyRequest {}).await?.public_key;
-            PublicKey(key.as_slice().try_into().map_err(|_| malformed())?)
+            let key = PublicKey(key.as_slice().try_into().map_err(|_| malformed())?);
+            let key = LogKey { name: None, key };
+            if let Err(source) = key.verify(&note) {
+                if matches!(source, NoteError::WrongSignature(_)) {
+                    return Err(CliError::argument(TrustError::Note { position, source }));
+                }
+                return Err(CliError::message(format!(
+                    "the given checkpoint at position {position} is not signed with the key of the \
+                     server, so it or the server is the wrong one: {source}"
+                )));
+            }
+            key
         };
-        let key = LogKey { name: None, key };
-        Ok(Self { note, key, tree_size: stated.head.position.to_int(), is_kept: true })
+        Ok(Self { note, key, tree_size: position.to_int(), is_kept: true })
     }
 
     /// Why a proof of the server does not end in this checkpoint.

@@ -4,7 +4,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::{
-    audit::{LogCheckpoint, Mismatch, MismatchCause, Trust, Verifier},
+    audit::{LogCheckpoint, Mismatch, MismatchCause, PublicKey, Trust, Verifier},
     client::{Client, Watch},
     event_log::{Position, Record},
     proto::{
@@ -68,9 +68,10 @@ async fn verify(
     take: &mut TakeRecord<'_>,
 ) -> Result<(LogCheckpoint, SignedCheckpoint), VerifyError> {
     *verifier = Verifier::new(trust.checkpoints.iter().copied())?;
-    // The length of the log is for the progress bar alone.
-    let length = signed_checkpoint(client).await?.position;
-    let bar = progress::new_bar(u64::try_from(length).unwrap_or_default());
+    // For the progress bar, and to refuse changed notes before the log is blamed for them.
+    let signed = signed_checkpoint(client).await?;
+    check_unchanged(trust, &signed)?;
+    let bar = progress::new_bar(u64::try_from(signed.position).unwrap_or_default());
     let request = WatchUserPoolEventsRequest {
         start: Some(Start::AfterPosition(0)),
         checkpoint_interval_seconds: 1,
@@ -125,6 +126,15 @@ fn damage(status: &Status, verifier: &Verifier) -> Mismatch {
     let stated = status.get_details_error_info();
     let stated = stated.and_then(|info| info.metadata.get("position")?.parse().ok());
     Mismatch { position: stated.map_or(mismatch.position, Position), ..mismatch }
+}
+
+/// Checks that no trusted note was changed after the log of the server signed it.
+///
+/// # Errors
+/// The argument with the note is wrong.
+pub(super) fn check_unchanged(trust: &Trust, signed: &SignedCheckpoint) -> Result<(), CliError> {
+    let Ok(key) = signed.public_key.as_slice().try_into() else { return Ok(()) };
+    trust.check_unchanged(PublicKey(key)).map_err(CliError::argument)
 }
 
 /// The newest checkpoint of a server, of which nothing is verified.

@@ -58,7 +58,7 @@ impl Report {
         trust: &Trust,
     ) -> Self {
         let proven = statements(checkpoint, trust);
-        let statements = Statements { proven, not_proven: Vec::new() };
+        let statements = Statements { proven, not_proven: unverified(trust).collect() };
         Self::new(checkpoint.head, statements, Ok(Some(signed)))
     }
 
@@ -108,14 +108,21 @@ impl Report {
         not_proven.iter().try_for_each(|clause| print(&format!("Not proven: {clause}.")))?;
         let Err(Mismatch { position, cause }) = &self.result else { return Ok(()) };
         let red = AnsiColor::Red.on_default().bold();
-        let before = position.0.saturating_sub(1).min(self.head.position.0);
+        let before = match cause {
+            cause if cause.is_of_key() => self.head.position.0,
+            _ => position.0.saturating_sub(1).min(self.head.position.0),
+        };
         if before > 0 {
             print(&format!("Every record up to position {before} is valid."))?;
         }
         // It may quote what a server or a file says.
         let reason = escape(&error_chain(cause));
         let place = self.place.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
-        print(&format!("{red}INVALID{red:#} at position {position}{place}: {reason}."))?;
+        let at = match cause {
+            cause if cause.is_of_key() => String::new(),
+            _ => format!(" at position {position}{place}"),
+        };
+        print(&format!("{red}INVALID{red:#}{at}: {reason}."))?;
         self.remedy.map_or(Ok(()), print)
     }
 
@@ -141,10 +148,14 @@ impl Report {
             }
             Ok(None) => (),
             Err(Mismatch { position, cause }) => {
-                let (position, reason) = (position.to_string(), error_chain(cause));
-                let mut problem = json!({ "position": position, "reason": reason });
-                if let (Some(place), Some(problem)) = (&self.place, problem.as_object_mut()) {
-                    problem.insert("place".to_owned(), json!(place));
+                let mut problem = json!({ "reason": error_chain(cause) });
+                if let Some(problem) = problem.as_object_mut() {
+                    if !cause.is_of_key() {
+                        problem.insert("position".to_owned(), json!(position.to_string()));
+                    }
+                    if let Some(place) = &self.place {
+                        problem.insert("place".to_owned(), json!(place));
+                    }
                 }
                 members.insert("problem".to_owned(), problem);
             }
@@ -160,6 +171,16 @@ pub(super) const fn signature_clause(checkpoint: &LogCheckpoint, trust: &Trust) 
         (Some(_), false) => ", signed",
         (None, _) => "",
     }
+}
+
+/// What notes without a known key do not prove, as clauses.
+pub(super) fn unverified(trust: &Trust) -> impl Iterator<Item = String> {
+    trust.unverified.iter().map(|(position, _)| {
+        format!(
+            "that the log signed the trusted checkpoint at position {position}: a signed note has no \
+             key; name it with --key"
+        )
+    })
 }
 
 fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
@@ -186,7 +207,7 @@ pub(super) fn signed_end(signed: LogCheckpoint, trust: &Trust) -> String {
     let Head { position: end, hash } = signed.head;
     let key = match (trust.key, signed.key) {
         (Some(_), _) if trust.is_key_given => "the given key".to_owned(),
-        (None, Some(key)) if trust.unverified.is_empty() => format!(
+        (None, Some(key)) => format!(
             "key {key}, which is known only from this server: compare it with the output of \
              \"userpool key\" on the server's machine"
         ),

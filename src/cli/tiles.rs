@@ -9,8 +9,8 @@ use clap::{Args, ValueHint};
 
 use crate::{
     audit::{
-        LogCheckpoint, LogKey, Note, PublicKey, TileFile, TileFiles, Trust, TrustedCheckpoint,
-        TrustedCheckpoints,
+        LogCheckpoint, LogKey, Mismatch, Note, PublicKey, TileFile, TileFiles, Trust,
+        TrustedCheckpoint, TrustedCheckpoints,
     },
     event_log::Record,
     fs::{parent_directory, read_optional, write_atomic},
@@ -69,6 +69,11 @@ impl TilesCommand {
         };
         let signed = match copy_history(&client, &trust, &mut |record| mirror.push(record)).await? {
             Ok(signed) => signed,
+            Err(Mismatch { position, cause }) if cause.is_of_key() => {
+                print(&format!("INVALID: {}", error_chain(&cause)))?;
+                print(&format!("valid up to position {position}"))?;
+                return Ok(Outcome::Negative);
+            }
             Err(mismatch) => {
                 print(&format!("INVALID at {}", error_chain(&mismatch)))?;
                 return Ok(Outcome::Negative);

@@ -24,10 +24,11 @@ const WITNESS_WITHOUT_PROOF: &str = "--witness requires the cosignatures of a pr
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code: 0 if the history is valid, 1 if it is not.\n\nExamples:\n  userpool \
-                  checkpoint > monday.json\n  userpool verify --checkpoint monday.json\n  userpool \
-                  verify --checkpoint monday.json november.jsonl.gz december.jsonl.gz\n  userpool verify \
-                  event.tlog-proof --key key.pem --witness KEY1,KEY2,KEY3 --quorum 2"
+    after_help = "Exit code: 0 if the history is valid, 1 if it is not, 2 if the command line or a given \
+                  checkpoint is wrong.\n\nExamples:\n  userpool checkpoint > monday.json\n  userpool \
+                  verify --checkpoint monday.json\n  userpool verify --checkpoint monday.json \
+                  november.jsonl.gz december.jsonl.gz\n  userpool verify event.tlog-proof --key key.pem \
+                  --witness KEY1,KEY2,KEY3 --quorum 2"
 )]
 pub(super) struct VerifyCommand {
     /// Verify this file instead of a server: a proof, which requires --key or --checkpoint, or an
@@ -37,8 +38,8 @@ pub(super) struct VerifyCommand {
     files: Vec<PathBuf>,
     /// Compare the log with a trusted checkpoint, to prove that nothing before it was changed: a
     /// file with the output of "userpool checkpoint" (JSON or a signed note), the checkpoints.jsonl
-    /// of a data directory, or POSITION:HASH with the hash in hexadecimal. Can be repeated. If
-    /// omitted, the log is checked only against itself. A proof must end in one of them.
+    /// of a data directory, or POSITION:HASH with the hash in hexadecimal or base64. Can be repeated.
+    /// If omitted, the log is checked only against itself. A proof must end in one of them.
     #[arg(long, value_name = "CHECKPOINT", value_parser = os_argument::checkpoints(), value_hint = ValueHint::FilePath)]
     checkpoint: Vec<TrustedCheckpoints>,
     #[command(flatten)]
@@ -59,7 +60,8 @@ pub(super) struct VerifyCommand {
 impl VerifyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let format = self.output.or_table();
-        let trust = Trust::new(self.checkpoint, self.key.key.as_ref()).map_err(CliError::other)?;
+        let trust =
+            Trust::new(self.checkpoint, self.key.key.as_ref()).map_err(CliError::argument)?;
         let (mut exports, count) = (Vec::new(), self.files.len());
         for file in self.files {
             match AuditFile::open(&file)? {
@@ -74,7 +76,7 @@ impl VerifyCommand {
                     let quorum = match self.witness {
                         witnesses if witnesses.is_empty() => None,
                         witnesses => {
-                            Some(Quorum::new(witnesses, self.quorum).map_err(CliError::other)?)
+                            Some(Quorum::new(witnesses, self.quorum).map_err(CliError::argument)?)
                         }
                     };
                     return verify_proofs(&proofs, self.key.key, &trust, quorum.as_ref(), format);
@@ -83,7 +85,7 @@ impl VerifyCommand {
             }
         }
         if !self.witness.is_empty() {
-            return Err(CliError::message(WITNESS_WITHOUT_PROOF));
+            return Err(CliError::argument(WITNESS_WITHOUT_PROOF));
         }
         let report = if exports.is_empty() {
             let client = self.connection.connect().await?;

@@ -117,12 +117,11 @@ async fn a_log_that_does_not_continue_a_checkpoint_is_found() {
     for name in ["first", "second", "third"] {
         create(&other, name).await;
     }
-    for (checkpoint, expected) in [
-        (&kept, "INVALID at position 3: the checkpoint of the server is signed with key "),
-        (&note, "INVALID at position 3: the trusted checkpoint is not signed with the key of the"),
-    ] {
+    // Its key differs as well, which is no news.
+    for checkpoint in [&kept, &note] {
         let caught = run(&other, &["consistency", checkpoint]).await;
         assert_eq!(caught.code, 1, "{caught:?}");
+        let expected = "INVALID at position 2: the log has the ID ";
         assert!(caught.stdout.starts_with(expected), "{}", caught.stdout);
     }
 }

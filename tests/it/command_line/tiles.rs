@@ -136,6 +136,12 @@ async fn a_rewritten_log_does_not_replace_files() {
         refused.stdout.starts_with("INVALID at position 1: the log has the ID "),
         "{refused:?}"
     );
+    let key = run(&other, &["checkpoint", "--verifier-key"]).await.stdout;
+    let refused = tiles(&server, at, &["--key", key.trim()]).await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    let expected = "INVALID: the checkpoint of the server is signed with key ";
+    assert!(refused.stdout.starts_with(expected), "{refused:?}");
+    assert!(refused.stdout.ends_with("valid up to position 2\n"), "{refused:?}");
     assert_eq!(files(at), before);
 
     // Files that somebody else changed are not replaced either.

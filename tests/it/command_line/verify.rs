@@ -162,8 +162,12 @@ async fn a_history_verifies_with_a_checkpoint_and_the_key() {
     );
     let anchor = format!("2:{hash}");
     let public_key = line("public_key");
-    let bare = run(&server, &["verify", "--checkpoint", &anchor, "--key", &public_key]).await;
-    assert_eq!(bare.code, 0, "{bare:?}");
+    let json = run(&server, &["checkpoint"]).await.json();
+    let in_base64 = format!("2:{}", json["hash"].as_str().expect("a hash"));
+    for anchor in [&anchor, &in_base64] {
+        let bare = run(&server, &["verify", "--checkpoint", anchor, "--key", &public_key]).await;
+        assert_eq!(bare.code, 0, "{bare:?}");
+    }
     let alone = run(&server, &["verify", "-o", "json"]).await;
     assert_eq!(alone.code, 0);
     let alone = alone.json();
@@ -284,7 +288,12 @@ async fn a_wrong_key_or_a_changed_checkpoint_is_found() {
     let key = HEXLOWER.encode(&other.public_key());
     let caught = run(&server, &["verify", "--key", &key]).await;
     assert_eq!(caught.code, 1, "{caught:?}");
-    assert!(caught.stdout.contains("is signed with key "), "{}", caught.stdout);
+    let expected = "Every record up to position 1 is valid.\n\
+                    INVALID: the checkpoint of the server is signed with key ";
+    assert!(caught.stdout.starts_with(expected), "{}", caught.stdout);
+    let json = run(&server, &["verify", "--key", &key, "-o", "json"]).await.json();
+    assert_eq!((&json["valid"], &json["position"]), (&false.into(), &"1".into()));
+    assert!(json["problem"].get("position").is_none(), "{json}");
 
     let directory = TempDir::new().expect("a directory");
     let signed = run(&server, &["checkpoint"]).await.stdout;
@@ -292,7 +301,7 @@ async fn a_wrong_key_or_a_changed_checkpoint_is_found() {
     fs::write(&file, &signed).expect("written");
     let both = ["verify", "--key", &key, "--checkpoint", file.to_str().expect("UTF-8")];
     let caught = run(&server, &both).await;
-    assert_eq!((caught.code, caught.stdout.as_str()), (1, ""), "{caught:?}");
+    assert_eq!((caught.code, caught.stdout.as_str()), (2, ""), "{caught:?}");
     assert!(caught.stderr.contains("the trusted checkpoint at position 1 is signed with key "));
     let changed = changed_checkpoint(directory.path(), &signed);
     let refused = run(&server, &["verify", "--checkpoint", &changed]).await;

@@ -40,6 +40,8 @@ async fn a_proof_is_verified_with_a_quorum_of_witnesses() {
     let key = log.to_string();
     let (first_key, second_key) = (first.key.to_string(), second.key.to_string());
     let both = format!("{first_key},{second_key}");
+    let third = TestWitness::start("witness.example/w3", &log).await;
+    let three = format!("{both},{}", third.key);
     let verify = async |arguments: &[&str]| {
         run_with("127.0.0.1:9", &[&["verify", path, "--key", &key], arguments].concat(), "").await
     };
@@ -53,21 +55,38 @@ async fn a_proof_is_verified_with_a_quorum_of_witnesses() {
             let expected = ", and cosigned by witness.example/w1.\n";
             assert!(verified.stdout.contains(expected), "{verified:?}");
         }
-        for refused in [vec!["--witness", &both], vec!["--witness", &second_key]] {
+        for (refused, expected) in [
+            (
+                vec!["--witness", &both],
+                "1 of 2 witnesses, 2 are required; missing: witness.example/w2",
+            ),
+            (
+                vec!["--witness", &three, "--quorum", "2"],
+                "1 of 3 witnesses, 2 are required; missing: witness.example/w2, witness.example/w3",
+            ),
+            (
+                vec!["--witness", &second_key],
+                "0 of 1 witnesses, 1 is required; missing: witness.example/w2",
+            ),
+        ] {
             let refused = verify(&refused).await;
             assert_eq!(refused.code, 1, "{refused:?}");
-            let expected = "missing: witness.example/w2";
             assert!(refused.stdout.starts_with("INVALID: "), "{refused:?}");
             assert!(refused.stdout.contains(expected), "{refused:?}");
         }
     }
-    let impossible = verify(&["--witness", &first_key, "--quorum", "2"]).await;
-    assert!(impossible.stderr.contains("a quorum of 2 needs"), "{impossible:?}");
+    for quorum in ["0", "2"] {
+        let impossible = verify(&["--witness", &first_key, "--quorum", quorum]).await;
+        assert_eq!(impossible.code, 2, "{impossible:?}");
+        let expected = format!("a quorum of {quorum} needs");
+        assert!(impossible.stderr.contains(&expected), "{impossible:?}");
+    }
     // The key of a log is not that of a witness, nor the other way round.
     assert_eq!(verify(&["--witness", &key]).await.code, 2);
     let swapped = ["verify", path, "--key", &first_key];
     assert_eq!(run_with("127.0.0.1:9", &swapped, "").await.code, 2);
     let without_proof = run(&server, &["verify", "--witness", &first_key]).await;
+    assert_eq!(without_proof.code, 2, "{without_proof:?}");
     assert!(without_proof.stderr.contains("name the file of a proof"), "{without_proof:?}");
     let note = run(&server, &["checkpoint", "--witnessed", "--note"]).await.stdout;
     assert!(note.contains("\n— witness.example/w1 "), "{note}");

@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use crate::{process::Process, tools::repository};
 
-use super::{checkpoint, directory, events, printed, run, whole, write};
+use super::{Run, checkpoint, directory, events, printed, run, whole, write};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_no_export_is_named_with_a_remedy() {
@@ -158,7 +158,10 @@ async fn a_signed_note_is_a_checkpoint() {
         let contains =
             "The log contains the trusted checkpoint at position 16: nothing up to there";
         assert!(proven.contains(contains), "{proven}");
-        assert!(proven.ends_with("with the key of the trusted checkpoints.\n"), "{proven}");
+        assert!(proven.contains(", which is known only from this server: "), "{proven}");
+        assert!(proven.ends_with(NO_KEY), "{proven}");
+        let proven = printed_by(&["consistency", file]).await;
+        assert!(proven.contains(NO_KEY), "{proven}");
         let proven = printed_by(&["verify", "--checkpoint", file, "--key", "key"]).await;
         assert!(proven.contains("at position 16, signed with the given key: "), "{proven}");
         for (key, signed) in [(&["--key", "key"][..], ", signed with the given key"), (&[], "")] {
@@ -167,30 +170,59 @@ async fn a_signed_note_is_a_checkpoint() {
             let contains =
                 format!("The exports contain the trusted checkpoint at position 16{signed}: ");
             assert!(proven.contains(&contains), "{proven}");
+            assert_eq!(proven.contains(NO_KEY), key.is_empty(), "{proven}");
         }
         let refused = ["verify", "whole.jsonl", "--checkpoint", file, "--key", "other"];
         let refused = run(path, &refused).await;
-        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
         let expected =
             "the trusted checkpoint at position 16 is not valid: the note is not signed by";
         assert!(refused.stderr.contains(expected), "{}", refused.stderr);
         let refused = ["verify", "--checkpoint", file, "--endpoint", copy.address()];
         let refused = run(path, &refused).await;
         assert_eq!(refused.code, Some(1), "{refused:?}");
-        let expected = "INVALID at position 16: the trusted checkpoint is not signed with the key of \
-                        the server: the note is not signed by";
-        assert!(refused.stdout.contains(expected), "{}", refused.stdout);
+        let expected = "INVALID: the trusted checkpoint is not signed with the key of the server, so it \
+                        or the server is the wrong one: the note is not signed by";
+        let valid = "Every record up to position 16 is valid.\n";
+        assert!(refused.stdout.starts_with(&format!("{valid}{expected}")), "{}", refused.stdout);
+        let refused = run(path, &["consistency", file, "--endpoint", copy.address()]).await;
+        assert!(refused.stdout.starts_with(expected), "{}", refused.stdout);
+        let refused = ["proof", "16", "--checkpoint", file, "--endpoint", copy.address()];
+        let refused = run(path, &refused).await;
+        assert!(refused.stderr.contains("so it or the server is the wrong one"), "{refused:?}");
     }
-    let changed = ["verify", "whole.jsonl", "--checkpoint", "changed", "--key", "key"];
-    let changed = run(path, &changed).await;
-    assert!(changed.stderr.contains("the note was changed"), "{changed:?}");
+    // It says nothing of the log, which is not blamed.
+    for arguments in [
+        &["verify", "whole.jsonl", "--checkpoint", "changed", "--key", "key"][..],
+        &["verify", "--checkpoint", "changed"],
+        &["consistency", "changed"],
+        &["proof", "15", "--checkpoint", "changed"],
+    ] {
+        let changed = run(path, &[arguments, &connection].concat()).await;
+        assert_changed(&changed);
+    }
     server.kill().await;
     copy.kill().await;
     for (directory, code) in [("data", 0), ("copy", 1)] {
         let verify = ["log", "verify", "--data-dir", directory, "--checkpoint", "cosigned"];
         let verified = run(path, &verify).await;
         assert_eq!(verified.code, Some(code), "{verified:?}");
+        assert!(verified.stdout.contains(NO_KEY), "{verified:?}");
     }
+    let changed = ["log", "verify", "--data-dir", "data", "--checkpoint", "changed"];
+    assert_changed(&run(path, &changed).await);
+}
+
+/// What a note without a key does not prove.
+const NO_KEY: &str = "Not proven: that the log signed the trusted checkpoint at position 16: a signed \
+                      note has no key; name it with --key.\n";
+
+/// Asserts that a command refused a note that was changed.
+fn assert_changed(output: &Run) {
+    assert_eq!((output.code, output.stdout.as_str()), (Some(2), ""), "{output:?}");
+    let expected = "the trusted checkpoint at position 15 is not valid: the signature of ";
+    assert!(output.stderr.contains(expected), "{output:?}");
+    assert!(output.stderr.contains("the note was changed"), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
