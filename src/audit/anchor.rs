@@ -1,5 +1,5 @@
 //! The anchor of a range: the record before its first one. It is the first line of an export
-//! that does not begin with the first event of its log.
+//! that does not begin with the first event of its log, or has no event.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -79,11 +79,14 @@ impl RangeAnchor {
         let line: AnchorLine =
             serde_json::from_value(json).map_err(|error| malformed(error.to_string()))?;
         let RecordName { position, hash, log_id } = line.after;
-        let position = position.parse().ok().filter(|position| *position > 0);
-        let position =
-            position.ok_or_else(|| malformed("position must be at least 1".to_owned()))?;
+        let position = position.parse().ok().map(Position);
+        let position = position.ok_or_else(|| malformed("position must be a number".to_owned()))?;
         let hash = hash.parse().map_err(|error| malformed(format!("hash: {error}")))?;
         let log_id = log_id.parse().map_err(|error| malformed(format!("logId: {error}")))?;
-        Ok(Self { head: Head { position: Position(position), hash }, log_id })
+        let head = Head { position, hash };
+        if position == Position::START && head != Head::default() {
+            return Err(malformed("hash must be zeros at position 0".to_owned()));
+        }
+        Ok(Self { head, log_id })
     }
 }

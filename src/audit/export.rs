@@ -1,6 +1,6 @@
 //! Export: a log, or a range of it, as JSON Lines. A line holds an event in readable form and
 //! its stored record, which is authoritative. The first line of a range that does not begin
-//! with the first event is its anchor.
+//! with the first event, or has no event, is its anchor.
 
 use std::{
     fmt,
@@ -79,6 +79,9 @@ pub struct Exporter<W> {
     end: ExportEnd,
     /// The lines of a batch that has not ended yet.
     batch: Vec<u8>,
+    /// The record before the range.
+    anchor: Option<RangeAnchor>,
+    has_begun: bool,
     /// The last record that is written, or the anchor.
     written: Head,
     is_finished: bool,
@@ -93,6 +96,8 @@ impl<W: Write> Exporter<W> {
             verifier: Verifier::default(),
             end: ExportEnd::default(),
             batch: Vec::new(),
+            anchor: None,
+            has_begun: false,
             written: Head::default(),
             is_finished: false,
         }
@@ -102,15 +107,14 @@ impl<W: Write> Exporter<W> {
     /// begins with the first record.
     ///
     /// # Errors
-    /// The beginning of the format cannot be written.
+    /// The anchor is not valid.
     pub fn for_range(
         out: W,
         format: &'static dyn ExportFormat,
         anchor: Option<RangeAnchor>,
         end: ExportEnd,
     ) -> Result<Self, ExportError> {
-        let mut exporter = Self { format, end, ..Self::new(out) };
-        format.begin(&mut exporter.out, anchor)?;
+        let mut exporter = Self { format, end, anchor, ..Self::new(out) };
         if let Some(anchor) = anchor {
             exporter.verifier.begin_range(anchor)?;
             exporter.written = anchor.head;
@@ -147,8 +151,20 @@ impl<W: Write> Exporter<W> {
     /// # Errors
     /// The export cannot be written.
     pub fn finish(mut self) -> io::Result<Head> {
+        if !self.has_begun {
+            // A range without an event says which log it is of, so that it can be verified.
+            let log_id = self.verifier.log_id();
+            let empty = log_id.map(|log_id| RangeAnchor { head: Head::default(), log_id });
+            self.anchor = self.anchor.or(empty);
+            self.begin()?;
+        }
         self.out.flush()?;
         Ok(self.written)
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        self.has_begun = true;
+        self.format.begin(&mut self.out, self.anchor)
     }
 
     fn write(&mut self, record: &Record, event: &UserPoolEvent) -> io::Result<()> {
@@ -162,6 +178,9 @@ impl<W: Write> Exporter<W> {
             self.is_finished = position.is_some_and(|end| record.position > end)
                 || time.is_some_and(|end| recorded.is_some_and(|recorded| recorded >= end));
             if !self.is_finished {
+                if !self.has_begun {
+                    self.begin()?;
+                }
                 self.out.write_all(&self.batch)?;
                 self.written = record.head();
                 self.is_finished = position == Some(record.position);

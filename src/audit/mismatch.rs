@@ -75,7 +75,7 @@ pub enum MismatchCause {
         expected: Position,
     },
     /// The event came without its record.
-    #[error("the event has no record; export it with its record")]
+    #[error("the event has no record; export it with \"userpool log export\"")]
     NoRecord,
     /// The record is damaged, or does not continue the chain.
     #[error(transparent)]
@@ -84,8 +84,8 @@ pub enum MismatchCause {
     #[error(transparent)]
     Undecodable(#[from] DecodeCause),
     /// The fields of the event differ from those in its record.
-    #[error("the event differs from its record: one of them was changed")]
-    EventChanged,
+    #[error("the event differs from its record in {0}: one of them was changed")]
+    EventChanged(String),
     /// No command could have recorded the event after those before it.
     #[error(transparent)]
     Contradiction(#[from] Contradiction),

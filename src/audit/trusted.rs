@@ -1,7 +1,7 @@
 //! The trust anchors of an auditor: checkpoints that were kept elsewhere, and the public
 //! key that verifies them.
 
-use std::{ffi::OsStr, fs};
+use std::{collections::BTreeMap, ffi::OsStr, fs, path::Path};
 
 use serde_json::Value;
 
@@ -12,6 +12,7 @@ use crate::{
 
 use super::{
     checkpoint::{self, CHAIN, CheckpointError, CheckpointText, LOG, VerifiedCheckpoint},
+    cosigner::{Quorum, TooFewWitnesses},
     file_kind::FileKind,
     log_key::LogKey,
     merkle::TreeHead,
@@ -31,6 +32,9 @@ pub struct Trust {
     pub is_key_given: bool,
     /// The positions and the notes of the checkpoints that no known key could verify.
     pub unverified: Vec<(Position, Note)>,
+    /// The names of the witnesses that cosigned the checkpoint at each position, if a quorum is
+    /// required.
+    pub cosigned: BTreeMap<Position, Vec<String>>,
 }
 
 /// The trusted checkpoints, or one of them and the given key, do not belong together.
@@ -57,6 +61,20 @@ pub enum TrustError {
         /// Why it is not valid.
         source: NoteError,
     },
+    /// Too few witnesses cosigned a checkpoint.
+    #[error("the trusted checkpoint at position {position} is not cosigned as --witness requires")]
+    NotCosigned {
+        /// The position of the checkpoint.
+        position: Position,
+        /// How many did.
+        source: TooFewWitnesses,
+    },
+    /// A checkpoint has no note, so no witness can have cosigned it.
+    #[error(
+        "the trusted checkpoint at position {0} has no signed note, so no witness cosigned it; name a \
+         file with the output of \"userpool checkpoint --witnessed\""
+    )]
+    NoNote(Position),
 }
 
 /// The checkpoints of one file, or a single one.
@@ -95,6 +113,18 @@ impl Trust {
         checkpoints: Vec<TrustedCheckpoints>,
         given: Option<&LogKey>,
     ) -> Result<Self, TrustError> {
+        Self::with_quorum(checkpoints, given, None)
+    }
+
+    /// Trusts these checkpoints if each is cosigned by the quorum.
+    ///
+    /// # Errors
+    /// As for [`Self::new`]; or too few witnesses cosigned a checkpoint.
+    pub fn with_quorum(
+        checkpoints: Vec<TrustedCheckpoints>,
+        given: Option<&LogKey>,
+        quorum: Option<&Quorum>,
+    ) -> Result<Self, TrustError> {
         let kept: Vec<_> = checkpoints.into_iter().flat_map(|file| file.0).collect();
         let mut key = given.map(|given| given.key);
         for LogCheckpoint { head, key: found, .. } in kept.iter().map(|kept| &kept.stated) {
@@ -108,7 +138,15 @@ impl Trust {
         let name = given.and_then(|given| given.name.clone());
         let log_key = key.map(|key| LogKey { name, key });
         let (mut checkpoints, mut unverified) = (Vec::new(), Vec::new());
+        let mut cosigned = BTreeMap::new();
         for TrustedCheckpoint { mut stated, note } in kept {
+            if let Some(quorum) = quorum {
+                let position = stated.head.position;
+                let names = quorum
+                    .verify(note.as_ref().ok_or(TrustError::NoNote(position))?)
+                    .map_err(|source| TrustError::NotCosigned { position, source })?;
+                cosigned.insert(position, names.into_iter().map(str::to_owned).collect());
+            }
             match (note.filter(|_| stated.key.is_none()), &log_key) {
                 (Some(note), Some(log_key)) => {
                     let position = stated.head.position;
@@ -122,7 +160,7 @@ impl Trust {
             }
             checkpoints.push(stated);
         }
-        Ok(Self { checkpoints, key, is_key_given: given.is_some(), unverified })
+        Ok(Self { checkpoints, key, is_key_given: given.is_some(), unverified, cosigned })
     }
 
     /// Checks that the checkpoint of a server is signed with the trusted key, if any is known, and
@@ -249,13 +287,18 @@ impl LogCheckpoint {
     }
 }
 
-/// Reads a signed checkpoint, alone or as the response of `GetSignedCheckpoint`.
-fn parse_checkpoint(json: &str, is_response: bool) -> Result<SignedCheckpoint, JsonError> {
-    if is_response {
-        let response: GetSignedCheckpointResponse = proto::from_json(json)?;
-        Ok(response.checkpoint.unwrap_or_default())
-    } else {
-        proto::from_json(json)
+/// Reads a signed checkpoint: alone, as the response of `GetSignedCheckpoint`, or in the report of a
+/// verification, of which only what is signed counts.
+fn parse_checkpoint(json: &str, document: &Value) -> Result<SignedCheckpoint, JsonError> {
+    match document.get("checkpoint") {
+        Some(checkpoint) if document.get("valid").is_some() => {
+            proto::from_json(&checkpoint.to_string())
+        }
+        Some(_) => {
+            let response: GetSignedCheckpointResponse = proto::from_json(json)?;
+            Ok(response.checkpoint.unwrap_or_default())
+        }
+        None => proto::from_json(json),
     }
 }
 
@@ -267,6 +310,11 @@ impl TrustedCheckpoints {
     pub fn read(text: &OsStr) -> Result<Self, String> {
         if let Some(head) = text.to_str().and_then(|text| text.parse::<Head>().ok()) {
             return Ok(Self(vec![TrustedCheckpoint { stated: head.into(), note: None }]));
+        }
+        if Path::new(text).is_dir() {
+            return Err(
+                "a directory; that of a server has its checkpoints in checkpoints.jsonl".to_owned()
+            );
         }
         let bytes = fs::read(text).map_err(|error| {
             format!("neither POSITION:HASH nor a file that can be read: {error}")
@@ -307,10 +355,9 @@ impl TrustedCheckpoints {
                 }
                 document => document.map_err(|error| JsonError::from(error).to_string())?,
             };
-            let is_response = document.get("checkpoint").is_some();
             let end = documents.byte_offset();
             let text = rest.get(..end.saturating_sub(start)).unwrap_or_default();
-            let signed = parse_checkpoint(text, is_response)
+            let signed = parse_checkpoint(text, &document)
                 .map_err(|error| error.after_lines(lines).to_string())?;
             let stated = LogCheckpoint::verify(&signed).map_err(|error| {
                 let blank = text.len() - text.trim_start().len();

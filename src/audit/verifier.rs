@@ -5,7 +5,7 @@ use std::{borrow::Borrow, mem};
 
 use crate::{
     event_log::{Defect, Hash, Head, LogId, Position, Record},
-    proto::{self, UserPoolEvent},
+    proto::{self, Difference, UserPoolEvent},
     user_pool::{Assumptions, EventChecker},
 };
 
@@ -91,6 +91,12 @@ impl Verifier {
     /// Records were taken, but the range does not follow them; or a trusted head is at the
     /// anchor, and has another hash.
     pub fn begin_range(&mut self, anchor: RangeAnchor) -> Result<(), Mismatch> {
+        if anchor.head == Head::default() && self.head == anchor.head {
+            // A range without an event, from the beginning of the log.
+            self.compare_log_id(anchor.log_id).map_err(|cause| self.mismatch_at_next(cause))?;
+            self.log_id = Some(anchor.log_id);
+            return Ok(());
+        }
         if self.head.position == Position::START && self.anchor.is_none() {
             let position = anchor.head.position.next();
             self.compare_log_id(anchor.log_id).map_err(|cause| Mismatch { position, cause })?;
@@ -224,10 +230,17 @@ impl Verifier {
         record.check_follows(self.head)?;
         let event = event_of(record)?;
         let leaf = leaf_hash(&record.stored);
-        let log_id = self.log_id.unwrap_or_else(|| LogId::of(record.hash));
-        if self.log_id.is_none() {
-            self.compare_log_id(log_id)?;
-        }
+        let log_id = match self.log_id {
+            Some(log_id) if self.head.position > Position::START => log_id,
+            stated => {
+                let found = LogId::of(record.hash);
+                if let Some(expected) = stated.filter(|stated| *stated != found) {
+                    return Err(MismatchCause::OtherLog { found, expected });
+                }
+                self.compare_log_id(found)?;
+                found
+            }
+        };
         self.compare_trusted(record.head(), Some(leaf))?;
         let UserPoolEvent { user_pool_id, revision, payload, .. } = event.borrow();
         if let Some(payload) = payload {
@@ -299,5 +312,13 @@ fn parse_record(event: &UserPoolEvent) -> Result<Record, MismatchCause> {
 /// Checks that an event is the one in its record.
 fn check_event(event: &UserPoolEvent, record: &Record) -> Result<(), MismatchCause> {
     let recorded = codec::decode_with_record(record).map_err(|error| error.source)?;
-    if recorded == *event { Ok(()) } else { Err(MismatchCause::EventChanged) }
+    if recorded == *event {
+        return Ok(());
+    }
+    let json = |event| proto::to_json(event).unwrap_or_default();
+    let differences = proto::differences(&json(&recorded), &json(event));
+    // A path can have the key of a tag, which is any text.
+    let path = |Difference { path, .. }: Difference| path.escape_debug().to_string();
+    let paths: Vec<_> = differences.into_iter().map(path).collect();
+    Err(MismatchCause::EventChanged(paths.join(", ")))
 }

@@ -10,7 +10,7 @@ use super::{
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::OutputArgs,
+    output::JsonOutputArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -36,7 +36,7 @@ pub(super) struct AddAttributesCommand {
     #[command(flatten)]
     mutation: MutationArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -62,7 +62,7 @@ impl AddAttributesCommand {
         };
         let client = self.connection.connect().await?;
         let added = client.add_custom_attributes(request).await?;
-        self.output.or_json().message(&added)?;
+        self.output.format().message(&added)?;
         Ok(Outcome::Success)
     }
 }

@@ -59,8 +59,11 @@ impl AuditFile {
     /// `None` if the file is none that an auditor has.
     fn recognize(beginning: Vec<u8>, rest: Box<dyn BufRead>) -> io::Result<Option<Self>> {
         let kind = FileKind::of(&beginning);
-        // An export that is empty, or damaged in its first line, is told as such.
-        let first = beginning.iter().copied().find(|byte| !byte.is_ascii_whitespace());
+        // An export that is empty, or damaged in its first line, is told as such. Its lines are whole
+        // documents.
+        let line = beginning.trim_ascii_start().split(|byte| *byte == b'\n').next();
+        let first = line.map(<[u8]>::trim_ascii).filter(|line| *line != b"{");
+        let is_line = first.is_some_and(|line| line.first().is_none_or(|byte| *byte == b'{'));
         let mut input = Cursor::new(beginning).chain(rest);
         Ok(match kind {
             Some(FileKind::Proof) => {
@@ -70,9 +73,7 @@ impl AuditFile {
             }
             Some(FileKind::Export) => Some(Self::Export(ExportReader::new(Box::new(input)))),
             Some(kind) => Some(Self::Other(kind)),
-            None if matches!(first, None | Some(b'{')) => {
-                Some(Self::Export(ExportReader::new(Box::new(input))))
-            }
+            None if is_line => Some(Self::Export(ExportReader::new(Box::new(input)))),
             None => None,
         })
     }

@@ -12,7 +12,7 @@ use super::{
     connection::ConnectionArgs,
     error::CliError,
     outcome::Outcome,
-    output::{OutputArgs, OutputFormat, print},
+    output::{JsonOutputArgs, OutputFormat, print},
     text::format_time,
 };
 
@@ -40,7 +40,7 @@ pub(super) struct CheckpointCommand {
     #[arg(long, conflicts_with_all = ["key", "verifier_key"])]
     witnessed: bool,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -66,7 +66,7 @@ impl CheckpointCommand {
             print(checkpoint.note.trim_end())?;
             return Ok(Outcome::Success);
         }
-        match self.output.or_json() {
+        match self.output.format() {
             format @ OutputFormat::Table => format.value(&to_hexadecimal(&checkpoint))?,
             format @ (OutputFormat::Json | OutputFormat::Jsonl) => format.message(&checkpoint)?,
         }

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    io::{self, BufRead, BufReader, BufWriter, Read, Write},
+    io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Write},
     path::Path,
 };
 
@@ -66,10 +66,27 @@ pub(super) fn decompressed(input: impl Read + 'static) -> io::Result<Box<dyn Buf
     let beginning = input.fill_buf()?;
     if beginning.starts_with(&GZIP) {
         // A file may consist of several compressed parts.
-        Ok(Box::new(BufReader::new(MultiGzDecoder::new(input))))
+        Ok(Box::new(BufReader::new(Decompressed(MultiGzDecoder::new(input)))))
     } else if zstd::is_compressed(beginning) {
-        Ok(Box::new(BufReader::new(ZstdReader::new(input))))
+        Ok(Box::new(BufReader::new(Decompressed(ZstdReader::new(input)))))
     } else {
         Ok(Box::new(input))
+    }
+}
+
+/// Decompressed data, whose damage is told in the same words for every compression.
+struct Decompressed<R>(R);
+
+impl<R: Read> Read for Decompressed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Self(decoder) = self;
+        decoder.read(buffer).map_err(|error| {
+            let is_damage = matches!(
+                error.kind(),
+                ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::UnexpectedEof
+            );
+            let damage = "the compressed data is damaged, or ends too early";
+            if is_damage { io::Error::new(error.kind(), damage) } else { error }
+        })
     }
 }

@@ -12,7 +12,12 @@ use crate::{
     telemetry::error_chain,
 };
 
-use super::{contexts, error::CliError, os_argument, positive::positive};
+use super::{
+    contexts::{self, Contexts},
+    error::CliError,
+    os_argument,
+    positive::positive,
+};
 
 /// The server to call, and how.
 #[derive(Debug, Clone, Args)]
@@ -106,8 +111,12 @@ impl ConnectionArgs {
         let AccessArgs { context, timeout: _, tls, ca, cert, cert_key, server_name, token_file } =
             access;
         let mut options = vec![format!("--endpoint={endpoint}")];
-        // The options have what the context had.
-        options.extend(context.as_ref().map(|_| "--context=".to_owned()));
+        // The options have what the context had. An empty name matters only if there is another one.
+        let has_current = || Contexts::load().is_ok_and(|contexts| contexts.current().is_some());
+        let is_cleared = |name: &String| !name.is_empty() || has_current();
+        options.extend(
+            context.as_ref().filter(|name| is_cleared(name)).map(|_| "--context=".to_owned()),
+        );
         options.extend(tls.then(|| "--tls".to_owned()));
         let files =
             [("ca", ca), ("cert", cert), ("cert-key", cert_key), ("token-file", token_file)];

@@ -5,18 +5,18 @@ use clap::{Args, ValueHint};
 use crate::{
     audit::{LogCheckpoint, Mismatch, MismatchCause, Trust, TrustedCheckpoints},
     client::Client,
-    event_log::{Hash, Head, Position},
+    event_log::{Hash, Position},
     proto::{GetConsistencyProofRequest, SignedCheckpoint},
 };
 
 use super::{
     connection::ConnectionArgs,
     error::CliError,
-    os_argument::{self, LogKeyArgs},
+    os_argument::{self, LogKeyArgs, QuorumArgs},
     outcome::Outcome,
-    output::OutputArgs,
+    output::TableOutputArgs,
     remote_verification::{check_unchanged, signed_checkpoint},
-    report::{Report, Statements, signed_end, unverified},
+    report::{Report, Statements, cosigned, signed_end, unverified},
 };
 
 #[derive(Debug, Args)]
@@ -33,7 +33,9 @@ pub(super) struct ConsistencyCommand {
     #[command(flatten)]
     key: LogKeyArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    quorum: QuorumArgs,
+    #[command(flatten)]
+    output: TableOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -49,9 +51,10 @@ struct Continued {
 
 impl ConsistencyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
-        let format = self.output.or_table();
-        let mut trust =
-            Trust::new(self.checkpoints, self.key.key.as_ref()).map_err(CliError::argument)?;
+        let format = self.output.format();
+        let quorum = self.quorum.quorum()?;
+        let trust = Trust::with_quorum(self.checkpoints, self.key.key.as_ref(), quorum.as_ref());
+        let mut trust = trust.map_err(CliError::argument)?;
         trust.checkpoints.sort_by_key(|checkpoint| checkpoint.head.position);
         if let Some(rootless) = trust.checkpoints.iter().find(|kept| kept.root.is_none()) {
             return Err(CliError::message(format!(
@@ -74,7 +77,7 @@ impl ConsistencyCommand {
                 let statements = Statements { proven, not_proven };
                 Report::continued(newest.head, signed, statements)
             }
-            Err(mismatch) => Report::invalid(Head::default(), mismatch),
+            Err(mismatch) => Report::not_continued(mismatch),
         };
         report.print(format)?;
         Ok(if report.is_valid() { Outcome::Success } else { Outcome::Negative })
@@ -115,6 +118,7 @@ async fn prove(client: &Client, trust: &Trust) -> Result<Result<Continued, Misma
              position {old_end} was changed, removed or added."
         ));
     }
+    proven.extend(cosigned(trust));
     proven.push(signed_end(newest, trust));
     Ok(Ok(Continued { newest, signed, proven }))
 }

@@ -7,7 +7,7 @@ use super::{
     contexts::{Context, ContextName, Contexts},
     error::CliError,
     outcome::Outcome,
-    output::{OutputArgs, OutputFormat, print},
+    output::{OutputFormat, TableOutputArgs, print, print_note},
     table::render_rows,
 };
 
@@ -52,7 +52,7 @@ pub(super) enum ContextCommand {
     /// List the contexts; a star marks the current one.
     List {
         #[command(flatten)]
-        output: OutputArgs,
+        output: TableOutputArgs,
     },
     /// Show a context.
     Show {
@@ -60,9 +60,10 @@ pub(super) enum ContextCommand {
         #[arg(value_name = "CONTEXT")]
         name: Option<ContextName>,
         #[command(flatten)]
-        output: OutputArgs,
+        output: TableOutputArgs,
     },
     /// Remove a context.
+    #[command(visible_alias = "delete")]
     Remove {
         /// The name of the context.
         #[arg(value_name = "CONTEXT")]
@@ -84,7 +85,11 @@ impl ContextCommand {
                         "there is a context {name} already; replace it with --replace"
                     )));
                 }
-                contexts.insert(name.clone(), context.into_absolute()?);
+                let context = context.into_absolute()?;
+                for file in context.missing_files() {
+                    print_note(&format!("there is no file {} yet", file.display()));
+                }
+                contexts.insert(name.clone(), context);
                 if is_current {
                     contexts.set_current(Some(name.clone()));
                 }
@@ -106,13 +111,13 @@ impl ContextCommand {
                     None => print("there is no current context")?,
                 }
             }
-            Self::List { output } => list(&contexts, output.or_table())?,
+            Self::List { output } => list(&contexts, output.format())?,
             Self::Show { name, output } => {
                 let name = name
                     .or_else(|| contexts.current().cloned())
                     .ok_or_else(|| CliError::message("there is no current context; name one"))?;
                 let context = contexts.get(&name)?;
-                output.or_table().value(&to_json(&contexts, &name, context)?)?;
+                output.format().value(&to_json(&contexts, &name, context)?)?;
             }
             Self::Remove { name } => {
                 let was_current = contexts.remove(&name)?;

@@ -211,6 +211,14 @@ impl Context {
     }
 }
 
+impl Context {
+    /// The files of the context that are not there.
+    pub(super) fn missing_files(&self) -> impl Iterator<Item = &Path> {
+        let files = [&self.ca, &self.cert, &self.cert_key, &self.token_file];
+        files.into_iter().flatten().map(PathBuf::as_path).filter(|file| !file.exists())
+    }
+}
+
 fn create_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

@@ -15,7 +15,7 @@ use super::{
     connection::ConnectionArgs,
     error::CliError,
     outcome::Outcome,
-    output::{OutputArgs, OutputFormat, print},
+    output::{OutputFormat, TableOutputArgs, print},
     replay::replay,
     text::{escape, format_time},
 };
@@ -38,7 +38,7 @@ pub(super) struct DiffCommand {
     #[arg(value_name = "TO")]
     to: Option<HistoryPoint>,
     #[command(flatten)]
-    output: OutputArgs,
+    output: TableOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -52,7 +52,7 @@ impl DiffCommand {
         let documents = [proto::to_json(&from)?, proto::to_json(&to)?];
         let [left, right] = documents.each_ref().map(proto::comparable);
         let differences = proto::differences(&left, &right);
-        let format = self.output.or_table();
+        let format = self.output.format();
         match format {
             OutputFormat::Table => print_table(&self.pool, (&from, &to), &differences)?,
             OutputFormat::Json => {

@@ -158,8 +158,25 @@ impl Document {
             Self::Stdin => io::stdin().read_to_end(&mut bytes).map(|_| bytes),
             Self::File(path) => fs::read(path),
         };
-        let bytes = read.map_err(|error| self.invalid(&error))?;
+        let bytes = read.map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                self.missing()
+            } else {
+                self.invalid(&error)
+            }
+        })?;
+        if bytes.trim_ascii().is_empty() {
+            return Err(self.invalid(&"it is empty; a JSON document is expected"));
+        }
         proto::decode_json(bytes).map_err(|error| self.invalid(&error))
+    }
+
+    /// The error that there is no such file, as of someone who gave the name of a user pool.
+    fn missing(&self) -> CliError {
+        self.invalid(
+            &"there is no such file; to pass a document, such as {\"PoolName\": \"people\"}, on \
+              standard input, name -",
+        )
     }
 
     /// The error that the document cannot be used because of `problem`.

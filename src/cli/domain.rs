@@ -14,7 +14,7 @@ use super::{
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::{ListOutput, OutputArgs, print_note},
+    output::{JsonOutputArgs, ListOutput, TableOutputArgs, print_note},
     positive::positive,
     text::escape,
 };
@@ -107,7 +107,7 @@ struct DomainArgs {
     #[command(flatten)]
     mutation: MutationArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -119,7 +119,7 @@ pub(super) struct DescribeDomainCommand {
     #[arg(value_name = "DOMAIN")]
     domain: String,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -131,7 +131,7 @@ pub(super) struct ListDomainsCommand {
     #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<u64>,
     #[command(flatten)]
-    output: OutputArgs,
+    output: TableOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -162,7 +162,7 @@ impl CreateDomainCommand {
         };
         let client = connection.connect().await?;
         let created = client.create_user_pool_domain(request).await?;
-        output.or_json().message(&created)?;
+        output.format().message(&created)?;
         Ok(Outcome::Success)
     }
 }
@@ -181,7 +181,7 @@ impl UpdateDomainCommand {
         };
         let client = connection.connect().await?;
         let updated = client.update_user_pool_domain(request).await?;
-        output.or_json().message(&updated)?;
+        output.format().message(&updated)?;
         Ok(Outcome::Success)
     }
 }
@@ -198,7 +198,7 @@ impl DeleteDomainCommand {
         };
         let client = connection.connect().await?;
         let deleted = client.delete_user_pool_domain(request).await?;
-        output.or_json().message(&deleted)?;
+        output.format().message(&deleted)?;
         Ok(Outcome::Success)
     }
 }
@@ -211,7 +211,7 @@ impl DescribeDomainCommand {
         };
         let client = self.connection.connect().await?;
         let described = client.describe_user_pool_domain(request).await?;
-        self.output.or_json().message(&described)?;
+        self.output.format().message(&described)?;
         if described.domain_description.and_then(|domain| domain.user_pool_id).is_some() {
             return Ok(Outcome::Success);
         }
@@ -223,7 +223,7 @@ impl DescribeDomainCommand {
 impl ListDomainsCommand {
     async fn run(self) -> Result<Outcome, CliError> {
         let client = self.connection.connect().await?;
-        let mut list = ListOutput::new(self.output.or_table(), "Domains", &COLUMNS);
+        let mut list = ListOutput::new(self.output.format(), "Domains", &COLUMNS);
         let page = async |max_results, next_token| {
             let request = ListUserPoolDomainsRequest {
                 max_results: Some(max_results),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tonic::Status;
-use tonic_types::{FieldViolation, StatusExt as _};
+use tonic_types::{ErrorInfo, FieldViolation, StatusExt as _};
 
 use crate::{
     audit::ExportError,
@@ -158,8 +158,11 @@ impl From<Box<dyn Error>> for CliError {
 
 /// Whether the server refused for this reason.
 pub(super) fn has_reason(status: &Status, reason: ErrorReason) -> bool {
-    let name = reason.as_str_name().trim_start_matches("ERROR_REASON_");
-    status.get_details_error_info().is_some_and(|info| info.reason == name)
+    status.get_details_error_info().is_some_and(|info| info.reason == reason_name(reason))
+}
+
+fn reason_name(reason: ErrorReason) -> &'static str {
+    reason.as_str_name().trim_start_matches("ERROR_REASON_")
 }
 
 /// What a user of a deleted user pool can do, if this is the metadata of such a refusal.
@@ -171,6 +174,20 @@ fn deleted_pool(metadata: &HashMap<String, String>) -> Option<String> {
          events with \"userpool history {pool}\"; bring it back with \"userpool restore {pool} \
          --to {last}\""
     ))
+}
+
+/// Which command shows why the server refused, if one does.
+fn remedy(info: &ErrorInfo) -> Option<String> {
+    let of = |name: &str| info.metadata.get(name);
+    let is_of = |reason: ErrorReason| info.reason == reason_name(reason);
+    if is_of(ErrorReason::DomainTaken) {
+        Some(format!("to see its owner: userpool domain describe {}", of("domain")?))
+    } else if is_of(ErrorReason::IdempotencyMismatch) {
+        let id = of("request_id")?;
+        Some(format!("to see what it was used for: userpool events --request-id {id}"))
+    } else {
+        None
+    }
 }
 
 /// Formats a status: its message, a line for each violation, then the reason and its
@@ -199,7 +216,7 @@ fn explain(status: &Status) -> String {
         text.push_str("\n  to find the ID of a user pool: userpool list --name NAME");
     }
     if let Some(info) = details.error_info() {
-        if let Some(remedy) = deleted_pool(&info.metadata) {
+        if let Some(remedy) = deleted_pool(&info.metadata).or_else(|| remedy(info)) {
             text.push_str("\n  ");
             text.push_str(&escape(&remedy));
         }

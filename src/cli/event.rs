@@ -53,6 +53,8 @@ const SHORTEST_TIME: usize = 12;
 const POOL: usize = 19;
 const TYPE: usize = 16;
 const ACTOR: usize = 24;
+/// The width of an address with its port, by which anonymous callers differ: an IPv4 address.
+const ADDRESS: usize = "255.255.255.255:65535".len();
 /// The minimum width of a column that is shortened.
 const MIN_CELL: usize = 12;
 /// The events of all user pools have no positions in a terminal with fewer columns than this,
@@ -151,7 +153,7 @@ impl EventLayout {
     }
 
     /// The widths in a terminal with this number of columns, if there is one.
-    const fn widths(self, columns: Option<usize>) -> Widths {
+    fn widths(self, columns: Option<usize>) -> Widths {
         let Some(columns) = columns else {
             return Widths { place: PLACE, time: TIME, actor: ACTOR, change: usize::MAX };
         };
@@ -162,7 +164,8 @@ impl EventLayout {
         };
         let gap = if place == 0 { 0 } else { 2 };
         let left = columns.saturating_sub(place + gap + pool + TYPE + 2);
-        let time = match left.saturating_sub(2 + 2 * MIN_CELL + 2) {
+        // A time is shortened before an address loses its port.
+        let time = match left.saturating_sub(2 + ADDRESS + 2 + MIN_CELL) {
             TIME.. => TIME,
             SHORT_TIME.. => SHORT_TIME,
             _ if place == 0 => SHORTEST_TIME,
@@ -170,6 +173,7 @@ impl EventLayout {
         };
         let left = left.saturating_sub(time + 2);
         let half = left.saturating_sub(2) / 2;
+        let half = half.max(ADDRESS.min(left.saturating_sub(2 + MIN_CELL)));
         let actor = match half {
             ACTOR.. => ACTOR,
             MIN_CELL.. => half,
@@ -280,6 +284,7 @@ fn describe(change: &EventChange, event_type: UserPoolEventType) -> String {
         (Some(old), Some(new)) => format!("{path}: {old} → {new}"),
         (Some(old), None) => format!("{path}: {old} → none"),
         (None, Some(new)) => format!("{path}: {new}"),
-        (None, None) => path.to_owned(),
+        // A full event does not say what was there.
+        (None, None) => format!("{path}: none"),
     }
 }

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use clap::Args;
+use prost_types::Timestamp;
 
-use crate::proto::{ActorArg, TimeArg, UserPoolEventFilter, UserPoolEventType};
+use crate::proto::{self, ActorArg, TimeArg, UserPoolEventFilter, UserPoolEventType};
 
 use super::{error::CliError, event::EventTypeName};
 
@@ -17,8 +18,9 @@ pub(super) struct FilterArgs {
     types: Vec<EventTypeName>,
     /// Show only events of this caller, in any form in which callers are printed: with its kind
     /// (token:NAME, certificate:NAME, access-key:NAME, local:uid=0) or without (NAME, uid=0), by
-    /// its address (192.0.2.7:41152), or "anonymous". In a name, * matches any text without a
-    /// slash, and ** any text, as in the patterns of roles.
+    /// its address (192.0.2.7:41152), or "anonymous". A name that looks like another of these forms
+    /// needs its kind (token:token:x). In a name, * matches any text without a slash, and ** any
+    /// text, as in the patterns of roles.
     #[arg(long, value_name = "ACTOR")]
     actor: Option<ActorArg>,
     /// Show only events of calls from this address (192.0.2.7), from one port of it
@@ -45,9 +47,43 @@ pub(super) struct TimeRangeArgs {
     /// (2026-11-17), or a duration before now (90s, 15m, 2h, 3d, 1w).
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<TimeArg>,
-    /// Show only events recorded before this time, in the same formats.
+    /// Show only events recorded before this time, in the same formats; a date includes its day.
     #[arg(long, value_name = "TIME")]
     until: Option<TimeArg>,
+}
+
+/// A range whose times are known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeRange {
+    pub(super) start_time: Option<Timestamp>,
+    /// The first time after the range.
+    pub(super) end_time: Option<Timestamp>,
+}
+
+impl TimeRange {
+    /// Resolves `--since` and `--until` at `now`.
+    ///
+    /// # Errors
+    /// The range is empty.
+    pub(super) fn resolve(
+        since: Option<TimeArg>,
+        until: Option<TimeArg>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, CliError> {
+        let start_time = since.map(|time| time.timestamp(now));
+        let end_time = until.map(|time| time.end_timestamp(now));
+        let is_empty = start_time.zip(end_time).is_some_and(|(start_time, end_time)| {
+            proto::sort_key(start_time) >= proto::sort_key(end_time)
+        });
+        match (is_empty, since, until) {
+            (false, _, _) => Ok(Self { start_time, end_time }),
+            (true, Some(TimeArg::Ago(_)), Some(TimeArg::Ago(_))) => Err(CliError::argument(
+                "--until must be later than --since; the longer a duration before now, the earlier \
+                 the time",
+            )),
+            (true, _, _) => Err(CliError::argument("--until must be later than --since")),
+        }
+    }
 }
 
 impl FilterArgs {
@@ -61,7 +97,7 @@ impl FilterArgs {
     ) -> Result<UserPoolEventFilter, CliError> {
         let ActorArg { kind, subject, address } = self.actor.unwrap_or_default();
         if address.is_some() && self.address.is_some() {
-            return Err(CliError::message(
+            return Err(CliError::argument(
                 "--actor names an address as well as --address; give one of them",
             ));
         }
@@ -83,15 +119,15 @@ impl FilterArgs {
 
 impl TimeRangeArgs {
     /// The same filter, for events in this range.
+    ///
+    /// # Errors
+    /// The range is empty.
     pub(super) fn within(
         self,
         filter: UserPoolEventFilter,
         now: DateTime<Utc>,
-    ) -> UserPoolEventFilter {
-        UserPoolEventFilter {
-            start_time: self.since.map(|time| time.timestamp(now)),
-            end_time: self.until.map(|time| time.timestamp(now)),
-            ..filter
-        }
+    ) -> Result<UserPoolEventFilter, CliError> {
+        let TimeRange { start_time, end_time } = TimeRange::resolve(self.since, self.until, now)?;
+        Ok(UserPoolEventFilter { start_time, end_time, ..filter })
     }
 }

@@ -65,7 +65,7 @@ impl EventListArgs {
     /// The list of the events of one user pool, or of all.
     ///
     /// # Errors
-    /// The arguments name two addresses, or a format without space for full events.
+    /// The arguments name two addresses, an empty range of times, or a format without space for full events.
     pub(super) fn list(
         self,
         user_pool_id: Option<String>,
@@ -74,10 +74,10 @@ impl EventListArgs {
     ) -> Result<EventList, CliError> {
         let format = self.format();
         if self.full && matches!(format, EventFormat::Table | EventFormat::Csv) {
-            return Err(CliError::message("--full prints JSON; use --output json or jsonl"));
+            return Err(CliError::argument("--full prints JSON; use --output json or jsonl"));
         }
         let view = format.view(self.full);
-        let filter = self.range.within(self.filter.filter(user_pool_id)?, now);
+        let filter = self.range.within(self.filter.filter(user_pool_id)?, now)?;
         Ok(EventList { filter, view, limit })
     }
 }

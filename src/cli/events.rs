@@ -29,12 +29,12 @@ const DEFAULT_LIMIT: u64 = 100;
                   --count-by actor --since 30d"
 )]
 pub(super) struct EventsCommand {
-    /// Show at most this many events, the newest ones. If omitted, 100, or all with --since or
-    /// --reverse.
+    /// Show at most this many events: the newest ones, or the oldest ones with --reverse. If
+    /// omitted, 100, or all with --since or --reverse.
     #[arg(short = 'n', long, value_name = "N", value_parser = positive)]
     limit: Option<u64>,
     /// Show the oldest event first.
-    #[arg(long, conflicts_with_all = ["limit", "follow"])]
+    #[arg(long, conflicts_with = "follow")]
     reverse: bool,
     /// Show the oldest event first, and then print new ones as they are recorded, until
     /// interrupted.

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsStr,
     fmt::{self, Display, Formatter},
     io::Write,
     path::{Path, PathBuf},
@@ -36,6 +37,8 @@ use super::{
 const ENDPOINT: &str = "USERPOOL_ENDPOINT";
 const DATA_DIR: &str = "USERPOOL_DATA_DIR";
 const DEFAULT_DATA_DIR: &str = "./data";
+/// The extensions of other compressed files.
+const UNKNOWN_COMPRESSIONS: [&str; 7] = ["xz", "bz2", "lz4", "br", "zip", "7z", "lzma"];
 const ONE_LOG: &str = "name one log, with --from, --data-dir or --log-url";
 
 #[derive(Debug, Args)]
@@ -98,6 +101,7 @@ impl ExportCommand {
             Some(ExportOutput::Csv) => &CsvExport,
             Some(ExportOutput::Jsonl) | None => &JsonLines,
         };
+        check_extension(path)?;
         let mut file = ExportFile::create(path)?;
         let exported = match origin {
             Origin::Directory(path) => export_directory(&path, range, format, &mut file.out).await,
@@ -120,6 +124,18 @@ impl ExportCommand {
         print_note(&exported.to_string());
         Ok(Outcome::Success)
     }
+}
+
+/// Refuses the name of a compression that is not written, because the file would not be compressed.
+fn check_extension(path: Option<&Path>) -> Result<(), CliError> {
+    let extension = path.and_then(Path::extension).and_then(OsStr::to_str).unwrap_or_default();
+    if UNKNOWN_COMPRESSIONS.contains(&extension) {
+        return Err(CliError::argument(format!(
+            "an export is compressed as .gz or .zst, not as .{extension}; name another file, or pipe the \
+             export into another program"
+        )));
+    }
+    Ok(())
 }
 
 /// What an export has.
@@ -149,7 +165,6 @@ impl Display for Exported {
         match (count, after.0) {
             (0, 0) => f.write_str("exported no events")?,
             (0, _) => write!(f, "exported no events after position {after}")?,
-            (_, 0) => write!(f, "exported {count} events, head hash {hash}")?,
             (_, _) => {
                 write!(f, "exported {count} events, {first} to {position}, head hash {hash}")?;
             }

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-use super::{connection::next_message, error::CliError};
+use super::{connection::next_message, error::CliError, event_filter::TimeRange};
 
 /// How much of a log is read to look at one record.
 const ONE: ReadLimit = ReadLimit { records: 1, bytes: 0 };
@@ -31,8 +31,8 @@ pub(super) struct RangeArgs {
     /// start of a batch of events that were written together, which can be slightly earlier.
     #[arg(long, value_name = "TIME", conflicts_with = "after")]
     since: Option<TimeArg>,
-    /// End before the events recorded at this time, in the same formats. An export until a time
-    /// and one since that time are consecutive.
+    /// End before the events recorded at this time, in the same formats; a date includes its day. An
+    /// export until a time, or a date, and one since that time, or the next date, are consecutive.
     #[arg(long, value_name = "TIME", conflicts_with = "to")]
     until: Option<TimeArg>,
     /// Begin after this position in the log, such as the last one of an earlier export, or before
@@ -61,15 +61,12 @@ enum Begin {
 impl RangeArgs {
     /// Resolves the times of the range at `now`.
     pub(super) fn resolve(&self, now: DateTime<Utc>) -> Result<ExportRange, CliError> {
-        let time =
-            |time: Option<TimeArg>| time.and_then(|time| proto::to_date_time(time.timestamp(now)));
-        let (since, until) = (time(self.since), time(self.until));
+        let TimeRange { start_time, end_time } = TimeRange::resolve(self.since, self.until, now)?;
+        let since = start_time.and_then(proto::to_date_time);
+        let until = end_time.and_then(proto::to_date_time);
         let (after, to) = (Position(self.after.unwrap_or_default()), self.to.map(Position));
-        if since.zip(until).is_some_and(|(since, until)| since >= until) {
-            return Err(CliError::message("--until must be later than --since"));
-        }
         if to.is_some_and(|to| to <= after) {
-            return Err(CliError::message(format!("--to must be greater than {after}")));
+            return Err(CliError::argument(format!("--to must be greater than {after}")));
         }
         let begin = since.map_or(Begin::After(after), Begin::At);
         Ok(ExportRange { begin, end: ExportEnd { position: to, time: until } })

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use crate::{
     audit::{ImportError, LogCheckpoint, MismatchCause, RangeAnchor, Trust, Verifier},
-    event_log::Head,
+    event_log::{Head, Position},
     user_pool::{Assumption, Assumptions, Subjects},
 };
 
 use super::{
     audit_file::Export,
     error::CliError,
-    report::{Report, Statements, signature_clause, unverified},
+    report::{Report, Statements, cosigned, signature_clause, unverified},
     text::escape,
 };
 
@@ -42,7 +42,14 @@ pub(super) fn verify_exports(
                     let place = format!("{}, line {line}", file.display());
                     return Ok(Report::invalid(verifier.head(), source).at(place));
                 }
-                Err(error) => return Err(CliError::in_file(&file, &error)),
+                Err(error) => {
+                    let error = CliError::in_file(&file, &error);
+                    let valid = verifier.head().position;
+                    return Err(CliError::message(match valid {
+                        Position::START => error.to_string(),
+                        _ => format!("{error}; every record up to position {valid} is valid"),
+                    }));
+                }
             }
         }
     }
@@ -74,9 +81,9 @@ fn statements(verifier: &Verifier, trust: &Trust) -> Statements {
             "those before it in the range",
         ),
     };
-    let chain = match anchor {
-        Some(anchor) if anchor.head.position == end => "The range has no record.".to_owned(),
-        Some(_) | None => format!(
+    let chain = match anchor.map_or(Position::START, |anchor| anchor.head.position) {
+        start if start == end => "The range has no record.".to_owned(),
+        _ => format!(
             "Every record {first} is valid: its hash is correct, it continues the chain, its event \
              is unchanged, and a command could have recorded the event after {rules}."
         ),
@@ -86,9 +93,9 @@ fn statements(verifier: &Verifier, trust: &Trust) -> Statements {
         .iter()
         .partition(|checkpoint| !verifier.before_range().contains(&checkpoint.head));
     let contained = compared.iter().map(|checkpoint| contained(checkpoint, trust, anchor));
-    let id = verifier.log_id().filter(|_| anchor.is_none());
+    let id = verifier.log_id().filter(|_| anchor.is_none() && end > Position::START);
     let id = id.map(|id| format!("The ID of the log is {id}, and its last hash is {hash}."));
-    let proven = [chain].into_iter().chain(id).chain(contained).collect();
+    let proven = [chain].into_iter().chain(id).chain(contained).chain(cosigned(trust)).collect();
 
     let last = compared.iter().map(|checkpoint| checkpoint.head.position).max();
     let original = match last {

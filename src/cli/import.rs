@@ -82,6 +82,11 @@ async fn into_directory(
     let moved = imported.and_then(|head| {
         fs::rename(&temporary, data_dir).map_err(|error| CliError::file(data_dir, &error))?;
         sync_directory(parent_directory(data_dir))?;
+        print_note(&format!(
+            "the first start of a server in {} creates a new signing key; to keep that of the log, copy \
+             its signing_key.pem there first",
+            data_dir.display()
+        ));
         Ok(head)
     });
     moved.inspect_err(|_| {
@@ -118,10 +123,15 @@ async fn into_database(
             import.finish(&region, &key).await.map_err(CliError::other)?;
             Ok(head)
         }
-        Destination::Database { .. } | Destination::Directory { .. } => Err(CliError::message(
-            "the export has no event; create an empty log with userpool log init",
-        )),
+        Destination::Database { .. } | Destination::Directory { .. } => Err(no_event()),
     }
+}
+
+fn no_event() -> CliError {
+    CliError::message(
+        "the export has no event; \"userpool log init\" creates an empty log in a database, and the \
+         first start of a server one in a data directory",
+    )
 }
 
 /// Where records are imported.
@@ -174,7 +184,8 @@ async fn import(files: &[PathBuf], destination: &mut Destination<'_>) -> Result<
         }
     }
     verifier.finish().map_err(CliError::other)?;
-    Ok(verifier.head())
+    let head = verifier.head();
+    if head == Head::default() { Err(no_event()) } else { Ok(head) }
 }
 
 fn open_export(file: &Path) -> Result<Export, CliError> {

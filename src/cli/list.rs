@@ -1,6 +1,7 @@
 //! `userpool list`: all user pools, or those that meet a filter.
 
 use clap::Args;
+use prost_types::Timestamp;
 
 use crate::proto::{DeletedUserPools, ListUserPoolsRequest, UserPoolDescription, UserPoolFilter};
 
@@ -9,7 +10,7 @@ use super::{
     connection::ConnectionArgs,
     error::CliError,
     outcome::Outcome,
-    output::{ListOutput, OutputArgs},
+    output::{ListOutput, TableOutputArgs, print_note},
     positive::positive,
     text::escape,
 };
@@ -29,7 +30,7 @@ pub(super) struct ListCommand {
     #[arg(long, value_name = "N", value_parser = positive)]
     limit: Option<u64>,
     #[command(flatten)]
-    output: OutputArgs,
+    output: TableOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -93,10 +94,12 @@ impl ListCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let filter = Some(self.filter.into_filter());
         let filter = filter.filter(|filter| *filter != UserPoolFilter::default());
-        let columns: &[&str] = if filter.is_some() { &FOUND_COLUMNS } else { &COLUMNS };
+        let has_deleted =
+            filter.as_ref().is_some_and(|filter| filter.deleted() != DeletedUserPools::Unspecified);
+        let columns = if has_deleted { &COLUMNS_OF_DELETED } else { &COLUMNS };
         let client = self.connection.connect().await?;
-        let mut list = ListOutput::new(self.output.or_table(), "UserPools", columns);
-        let row = if filter.is_some() { found_row } else { row };
+        let mut list = ListOutput::new(self.output.format(), "UserPools", columns);
+        let row = if has_deleted { row_of_deleted } else { row };
         let page = async |max_results, next_token| {
             let request = ListUserPoolsRequest {
                 max_results: Some(max_results),
@@ -108,33 +111,34 @@ impl ListCommand {
             Ok((page.user_pools, page.next_token))
         };
         list.push_pages(self.limit, page, row).await?;
+        let is_empty = list.is_empty();
         list.finish()?;
+        if is_empty && filter.is_some() {
+            print_note("no user pool matches");
+        }
         Ok(Outcome::Success)
     }
 }
 
-const COLUMNS: [&str; 5] = ["ID", "~NAME", "#REVISION", "CREATED", "MODIFIED"];
-/// The columns of a list with a filter.
-const FOUND_COLUMNS: [&str; 6] = ["ID", "~NAME", "~DOMAINS", "#REVISION", "CREATED", "DELETED"];
+const COLUMNS: [&str; 5] = ["ID", "~NAME", "~DOMAINS", "#REVISION", "MODIFIED"];
+/// The columns of a list that can have deleted user pools.
+const COLUMNS_OF_DELETED: [&str; 5] = ["ID", "~NAME", "~DOMAINS", "#REVISION", "DELETED"];
 
 fn row(pool: &UserPoolDescription) -> Vec<Cell> {
-    vec![
-        escape(pool.id()).into(),
-        escape(pool.name()).into(),
-        pool.revision.to_string().into(),
-        Cell::Time(pool.creation_date),
-        Cell::Time(pool.last_modified_date),
-    ]
+    row_at(pool, pool.last_modified_date)
 }
 
-fn found_row(pool: &UserPoolDescription) -> Vec<Cell> {
+fn row_of_deleted(pool: &UserPoolDescription) -> Vec<Cell> {
+    row_at(pool, pool.deletion_time)
+}
+
+fn row_at(pool: &UserPoolDescription, time: Option<Timestamp>) -> Vec<Cell> {
     let domains = [&pool.domain, &pool.custom_domain].into_iter().flatten();
     vec![
         escape(pool.id()).into(),
         escape(pool.name()).into(),
         Cell::List(domains.map(|domain| escape(domain)).collect()),
         pool.revision.to_string().into(),
-        Cell::Time(pool.creation_date),
-        Cell::Time(pool.deletion_time),
+        Cell::Time(time),
     ]
 }

@@ -179,10 +179,15 @@ fn compare_key(
     };
     if let Some(problem) = &problem {
         print(&format!("INVALID: {problem}"))?;
-    } else {
+        return Ok(false);
+    }
+    if trust.is_key_given {
+        print(&format!("the given key is the key of this {owner}"))?;
+    }
+    if !trust.checkpoints.is_empty() {
         print(&format!("the checkpoints are signed with the key of this {owner}"))?;
     }
-    Ok(problem.is_none())
+    Ok(true)
 }
 
 /// Projects a valid log, and compares the read model with the result.

@@ -12,7 +12,7 @@ use super::{
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::OutputArgs,
+    output::JsonOutputArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -30,7 +30,7 @@ pub(super) struct ShowMfaCommand {
     #[arg(value_name = "POOL")]
     pool: String,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -68,7 +68,7 @@ pub(super) struct SetMfaCommand {
     #[command(flatten)]
     mutation: MutationArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -108,7 +108,7 @@ impl ShowMfaCommand {
         };
         let client = self.connection.connect().await?;
         let config = client.get_user_pool_mfa_config(request).await?;
-        self.output.or_json().message(&config)?;
+        self.output.format().message(&config)?;
         Ok(Outcome::Success)
     }
 }
@@ -134,7 +134,7 @@ impl SetMfaCommand {
         };
         let client = self.connection.connect().await?;
         let set = client.set_user_pool_mfa_config(request).await?;
-        self.output.or_json().message(&set)?;
+        self.output.format().message(&set)?;
         Ok(Outcome::Success)
     }
 }

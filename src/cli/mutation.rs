@@ -19,9 +19,14 @@ pub(super) struct MutationArgs {
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct ExpectedRevision {
     /// Fail unless the user pool is at this revision, which describe prints. If omitted, any
-    /// revision is accepted.
-    #[arg(long, value_name = "N")]
+    /// revision is accepted, or the one that the command showed before it asked.
+    #[arg(long, value_name = "N", value_parser = revision)]
     pub(super) expected_revision: Option<i64>,
+}
+
+/// Parses a revision; the server refuses one that no user pool has.
+fn revision(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "must be a revision, such as 3".to_owned())
 }
 
 /// Checks a request ID as the server does.

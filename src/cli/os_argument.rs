@@ -6,9 +6,11 @@ use clap::{
 };
 
 use crate::{
-    audit::{LogKey, TrustedCheckpoints},
+    audit::{LogKey, Quorum, TrustedCheckpoints, WitnessKey},
     transport::Endpoint,
 };
+
+use super::error::CliError;
 
 /// The key that checkpoints must be signed with.
 #[derive(Debug, Args)]
@@ -19,6 +21,31 @@ pub(super) struct LogKeyArgs {
     /// the trusted checkpoints is required, which a signed note does not have.
     #[arg(long, value_name = "KEY", value_parser = log_key(), value_hint = ValueHint::FilePath)]
     pub(super) key: Option<LogKey>,
+}
+
+/// The witnesses that must have cosigned checkpoints.
+#[derive(Debug, Args)]
+pub(super) struct QuorumArgs {
+    /// Require that the checkpoint of a proof, or else each trusted checkpoint, is cosigned by these
+    /// witnesses, separated by commas: NAME+HASH+KEY, as "userpool witness" prints it.
+    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
+    witness: Vec<WitnessKey>,
+    /// Require cosignatures of only so many of the witnesses. If omitted, of all.
+    #[arg(long, value_name = "N", requires = "witness")]
+    quorum: Option<usize>,
+}
+
+impl QuorumArgs {
+    /// The quorum, if witnesses are named.
+    ///
+    /// # Errors
+    /// There is no such quorum.
+    pub(super) fn quorum(self) -> Result<Option<Quorum>, CliError> {
+        match self.witness {
+            witnesses if witnesses.is_empty() => Ok(None),
+            witnesses => Quorum::new(witnesses, self.quorum).map(Some).map_err(CliError::argument),
+        }
+    }
 }
 
 /// Parses `HOST:PORT` or `unix:PATH`.

@@ -1,6 +1,6 @@
 //! The output of a command on stdout: tables for people, JSON for programs.
 
-use std::io::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::Style;
 use clap::{Args, ValueEnum};
@@ -27,11 +27,20 @@ pub(super) enum OutputFormat {
     Jsonl,
 }
 
+/// The output of a command whose answer is text for people.
 #[derive(Debug, Clone, Copy, Args)]
 #[command(next_help_heading = "Output")]
-pub(super) struct OutputArgs {
-    /// Print in this format. If omitted, table for lists, events, differences and verifications,
-    /// and json for everything else.
+pub(super) struct TableOutputArgs {
+    /// Print in this format. If omitted, table.
+    #[arg(short, long, value_name = "FORMAT")]
+    output: Option<OutputFormat>,
+}
+
+/// The output of a command whose answer is a document for programs and for other commands.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Output")]
+pub(super) struct JsonOutputArgs {
+    /// Print in this format. If omitted, json.
     #[arg(short, long, value_name = "FORMAT")]
     output: Option<OutputFormat>,
 }
@@ -45,14 +54,17 @@ pub(super) struct ListOutput {
     columns: &'static [&'static str],
     rows: Vec<Vec<Cell>>,
     items: Vec<Value>,
+    is_empty: bool,
 }
 
-impl OutputArgs {
-    pub(super) fn or_table(self) -> OutputFormat {
+impl TableOutputArgs {
+    pub(super) fn format(self) -> OutputFormat {
         self.output.unwrap_or(OutputFormat::Table)
     }
+}
 
-    pub(super) fn or_json(self) -> OutputFormat {
+impl JsonOutputArgs {
+    pub(super) fn format(self) -> OutputFormat {
         self.output.unwrap_or(OutputFormat::Json)
     }
 }
@@ -80,7 +92,11 @@ impl ListOutput {
         member: &'static str,
         columns: &'static [&'static str],
     ) -> Self {
-        Self { format, member, columns, rows: Vec::new(), items: Vec::new() }
+        Self { format, member, columns, rows: Vec::new(), items: Vec::new(), is_empty: true }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// Adds an item. `row` makes its cells in a table.
@@ -89,6 +105,7 @@ impl ListOutput {
         item: &M,
         row: impl FnOnce(&M) -> Vec<Cell>,
     ) -> Result<(), CliError> {
+        self.is_empty = false;
         match self.format {
             OutputFormat::Table => self.rows.push(row(item)),
             OutputFormat::Json => self.items.push(proto::to_json(item)?),
@@ -134,6 +151,13 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
     writeln!(stdout, "{text}")
         .and_then(|()| stdout.flush())
         .map_err(|error| CliError::stdout(&error))
+}
+
+/// Prints in one line what a long answer on a terminal says, after it.
+pub(super) fn print_summary(text: &str) {
+    if io::stdout().is_terminal() {
+        print_note(text);
+    }
 }
 
 /// Prints a line that is not part of the output to stderr.

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use clap::{Args, ValueHint};
+use clap::{ArgGroup, Args, ValueHint};
+use tonic::Status;
+use tonic_types::StatusExt as _;
 use uuid::Uuid;
 
 use crate::{
@@ -30,6 +32,7 @@ use super::{
 };
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("proven").required(true))]
 #[command(after_help = "Examples:\n  userpool proof 120 > event.tlog-proof\n  userpool proof \
                         us-east-1_tXLpktx5t:7 > event.tlog-proof\n  userpool proof --pool \
                         us-east-1_tXLpktx5t > history.tlog-proof\n  userpool proof 120 \
@@ -38,11 +41,11 @@ use super::{
 pub(super) struct ProofCommand {
     /// Prove this event: its position in the log (120), or a user pool and a revision
     /// (us-east-1_tXLpktx5t:7).
-    #[arg(value_name = "EVENT", required_unless_present = "pool")]
+    #[arg(value_name = "EVENT", group = "proven")]
     event: Option<EventName>,
     /// Prove every event of this user pool, which may be deleted, as of one checkpoint. The file
     /// has one proof after another.
-    #[arg(long, value_name = "POOL", conflicts_with = "event")]
+    #[arg(long, value_name = "POOL", group = "proven")]
     pool: Option<String>,
     /// End in the newest checkpoint that witnesses cosigned, instead of the newest of all.
     #[arg(long, conflicts_with = "checkpoint")]
@@ -197,7 +200,11 @@ async fn prove(
         )));
     }
     let request = event.request(checkpoint.as_ref().map(|checkpoint| checkpoint.tree_size));
-    let response = client.get_inclusion_proof(request).await?;
+    let response = client.get_inclusion_proof(request).await;
+    let response = response.map_err(|status| match (event, &checkpoint) {
+        (EventName::Position(_), Some(kept)) if kept.is_kept => truncated(status, kept.tree_size),
+        (EventName::Position(_) | EventName::Revision(..), _) => status.into(),
+    })?;
     let GetInclusionProofResponse { record, leaf_index, hashes, .. } = response;
     let checkpoint = match (checkpoint, response.checkpoint) {
         (Some(checkpoint), _) => checkpoint,
@@ -211,6 +218,21 @@ async fn prove(
     let proven = proof.verify(&checkpoint.key).map_err(|error| checkpoint.explain(error))?;
     event.check(&proven.record)?;
     Ok((proof, checkpoint))
+}
+
+/// The refusal of a server whose log ends before the checkpoint that the user kept, in words that do
+/// not sound as if it would grow.
+fn truncated(status: Status, tree_size: i64) -> CliError {
+    let metadata = status.get_details_error_info().map(|info| info.metadata).unwrap_or_default();
+    match (metadata.get("requested"), metadata.get("current")) {
+        (Some(requested), Some(end)) if *requested == tree_size.to_string() => {
+            CliError::message(format!(
+                "the log of the server ends at position {end}, before the given checkpoint at \
+                 position {tree_size}: history was truncated, or it is another log"
+            ))
+        }
+        (_, _) => status.into(),
+    }
 }
 
 /// The newest checkpoint that witnesses cosigned.

@@ -12,7 +12,9 @@ use crate::{
     },
 };
 
-use super::{connection::ConnectionArgs, error::CliError, outcome::Outcome, output::OutputArgs};
+use super::{
+    connection::ConnectionArgs, error::CliError, outcome::Outcome, output::JsonOutputArgs,
+};
 
 #[derive(Debug, Args)]
 #[command(after_help = "To bring a deleted user pool back under its ID, use userpool restore.\n\n\
@@ -28,7 +30,7 @@ pub(super) struct ReplayCommand {
     #[arg(long, value_name = "POINT")]
     at: Option<HistoryPoint>,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -38,7 +40,7 @@ impl ReplayCommand {
         let as_of = self.at.map(|point| point.as_of(source.now()));
         let client = self.connection.connect().await?;
         let replayed = replay(&client, self.pool, as_of).await?;
-        self.output.or_json().message(&replayed)?;
+        self.output.format().message(&replayed)?;
         Ok(Outcome::Success)
     }
 }

@@ -1,7 +1,7 @@
 //! The report of a verification: the proven statements, and the first mismatch.
 
 use anstyle::AnsiColor;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     audit::{LogCheckpoint, Mismatch, RangeAnchor, Trust},
@@ -19,8 +19,8 @@ use super::{
 /// The result of verifying the history of a server, or exports.
 #[derive(Debug)]
 pub(super) struct Report {
-    /// The last record that is valid.
-    head: Head,
+    /// The last record that is valid, unless none was read.
+    head: Option<Head>,
     /// The record before the range that is verified.
     anchor: Option<RangeAnchor>,
     statements: Statements,
@@ -44,7 +44,7 @@ pub(super) struct Statements {
 
 impl Report {
     const fn new(
-        head: Head,
+        head: Option<Head>,
         statements: Statements,
         result: Result<Option<SignedCheckpoint>, Mismatch>,
     ) -> Self {
@@ -59,7 +59,7 @@ impl Report {
     ) -> Self {
         let proven = statements(checkpoint, trust);
         let statements = Statements { proven, not_proven: unverified(trust).collect() };
-        Self::new(checkpoint.head, statements, Ok(Some(signed)))
+        Self::new(Some(checkpoint.head), statements, Ok(Some(signed)))
     }
 
     /// A log up to a head that the server `signed`, of which only proofs were verified.
@@ -68,7 +68,7 @@ impl Report {
         signed: SignedCheckpoint,
         statements: Statements,
     ) -> Self {
-        Self::new(head, statements, Ok(Some(signed)))
+        Self::new(Some(head), statements, Ok(Some(signed)))
     }
 
     /// Exports that are valid up to their end.
@@ -77,12 +77,17 @@ impl Report {
         anchor: Option<RangeAnchor>,
         statements: Statements,
     ) -> Self {
-        Self { anchor, ..Self::new(head, statements, Ok(None)) }
+        Self { anchor, ..Self::new(Some(head), statements, Ok(None)) }
     }
 
     /// A history that is valid up to `head`, and then has a mismatch.
     pub(super) fn invalid(head: Head, mismatch: Mismatch) -> Self {
-        Self::new(head, Statements::default(), Err(mismatch))
+        Self::new(Some(head), Statements::default(), Err(mismatch))
+    }
+
+    /// A log that does not continue a checkpoint. None of its records was read.
+    pub(super) fn not_continued(mismatch: Mismatch) -> Self {
+        Self::new(None, Statements::default(), Err(mismatch))
     }
 
     /// The report with the file and the line of the mismatch.
@@ -108,9 +113,10 @@ impl Report {
         not_proven.iter().try_for_each(|clause| print(&format!("Not proven: {clause}.")))?;
         let Err(Mismatch { position, cause }) = &self.result else { return Ok(()) };
         let red = AnsiColor::Red.on_default().bold();
+        let valid = self.head.map_or(0, |head| head.position.0);
         let before = match cause {
-            cause if cause.is_of_key() => self.head.position.0,
-            _ => position.0.saturating_sub(1).min(self.head.position.0),
+            cause if cause.is_of_key() => valid,
+            _ => position.0.saturating_sub(1).min(valid),
         };
         if before > 0 {
             print(&format!("Every record up to position {before} is valid."))?;
@@ -127,13 +133,12 @@ impl Report {
     }
 
     fn to_json(&self) -> Result<Value, UnwritableMessage> {
-        let mut document = json!({
-            "valid": self.is_valid(),
-            "position": self.head.position.to_string(),
-            "hash": self.head.hash.to_string(),
-            "proven": self.statements.proven,
-        });
-        let Some(members) = document.as_object_mut() else { return Ok(document) };
+        let mut members = Map::from_iter([("valid".to_owned(), self.is_valid().into())]);
+        if let Some(Head { position, hash }) = self.head {
+            members.insert("position".to_owned(), position.to_string().into());
+            members.insert("hash".to_owned(), hash.to_string().into());
+            members.insert("proven".to_owned(), json!(self.statements.proven));
+        }
         if let Some(RangeAnchor { head: Head { position, hash }, log_id }) = &self.anchor {
             let (position, hash) = (position.to_string(), hash.to_string());
             let after = json!({ "position": position, "hash": hash, "log_id": log_id.to_string() });
@@ -160,7 +165,7 @@ impl Report {
                 members.insert("problem".to_owned(), problem);
             }
         }
-        Ok(document)
+        Ok(members.into())
     }
 }
 
@@ -171,6 +176,14 @@ pub(super) const fn signature_clause(checkpoint: &LogCheckpoint, trust: &Trust) 
         (Some(_), false) => ", signed",
         (None, _) => "",
     }
+}
+
+/// Which witnesses cosigned the trusted checkpoints, as sentences.
+pub(super) fn cosigned(trust: &Trust) -> impl Iterator<Item = String> {
+    trust.cosigned.iter().map(|(position, names)| {
+        let names = names.join(", ");
+        format!("The trusted checkpoint at position {position} is cosigned by {names}.")
+    })
 }
 
 /// What notes without a known key do not prove, as clauses.
@@ -199,6 +212,7 @@ fn statements(signed: LogCheckpoint, trust: &Trust) -> Vec<String> {
             signature_clause(checkpoint, trust)
         )
     });
+    let checkpoints = checkpoints.chain(cosigned(trust));
     [chain].into_iter().chain(checkpoints).chain([signed_end(signed, trust)]).collect()
 }
 

@@ -4,7 +4,6 @@ use std::{io::Write as _, sync::Arc};
 
 use clap::Args;
 use serde_json::Value;
-use tonic::Code;
 
 use crate::{
     app::Source,
@@ -22,7 +21,7 @@ use super::{
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::{OutputArgs, OutputFormat, print_note},
+    output::{JsonOutputArgs, OutputFormat, print_note, print_summary},
     replay::replay,
     text::escape,
 };
@@ -44,8 +43,8 @@ pub(super) struct RestoreCommand {
     /// Restore the domains and their settings as well. If omitted, they stay as they are.
     #[arg(long)]
     domain: bool,
-    /// Restore without showing what changes, and without asking. Required for a change without a
-    /// terminal.
+    /// Restore without showing what changes, and without asking. If omitted, a change asks on a
+    /// terminal, is refused without one, and expects the revision that it shows.
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -53,7 +52,7 @@ pub(super) struct RestoreCommand {
     #[command(flatten)]
     mutation: MutationArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -61,7 +60,7 @@ pub(super) struct RestoreCommand {
 impl RestoreCommand {
     pub(super) async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         let MutationArgs { request_id, validate_only } = self.mutation;
-        let client = self.connection.connect().await?;
+        let (client, pool) = (self.connection.connect().await?, escape(&self.pool));
         // A retry would find another revision at a time such as "2h".
         let mut retry_flags = Vec::new();
         let revision = match self.to {
@@ -83,33 +82,30 @@ impl RestoreCommand {
         };
         if !self.yes {
             let asks = show(&client, &mut request).await? && !validate_only;
-            if asks && !confirmation::can_ask() {
-                return Err(CliError::message(
-                    "this changes the user pool, and there is no terminal to ask on; to restore \
-                     without asking, add --yes",
-                ));
-            }
-            if asks && !confirmation::confirm()? {
+            if asks && !confirmation::confirm("changes the user pool")? {
                 return Ok(Outcome::Negative);
             }
         }
         if let Some(expected) = request.expected_revision {
             retry_flags.push(format!("--expected-revision {expected}"));
         }
-        let restored = client.restore_user_pool(request).await.inspect_err(|status| {
-            // The request of a retry must be the same.
-            if matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded)
-                && !retry_flags.is_empty()
-            {
-                print_note(&format!("a retry also needs {}", retry_flags.join(" ")));
-            }
-        })?;
-        match self.output.or_json() {
+        let restored = client.restore_user_pool(request).await;
+        let restored =
+            restored.inspect_err(|status| confirmation::note_retry_flags(status, &retry_flags))?;
+        match self.output.format() {
             format @ OutputFormat::Table => format.value(&readable(&restored)?)?,
             format @ (OutputFormat::Json | OutputFormat::Jsonl) => format.message(&restored)?,
         }
-        if !restored.changed && !validate_only {
-            print_note("nothing was changed, and nothing was recorded");
+        if self.yes {
+            print_lines(format_kept(&restored));
+        }
+        let RestoreUserPoolResponse { changed, revision, .. } = restored;
+        match (validate_only, changed) {
+            (true, _) => (),
+            (false, true) => {
+                print_summary(&format!("restored {pool}, which is now at revision {revision}"));
+            }
+            (false, false) => print_note("nothing was changed, and nothing was recorded"),
         }
         Ok(Outcome::Success)
     }
@@ -133,13 +129,22 @@ async fn show(client: &Client, request: &mut RestoreUserPoolRequest) -> Result<b
         let to = format!("{} restored to revision {revision}", escape(&pool));
         lines.extend(diff::format_differences(&from, &to, &differences));
     }
+    lines.extend(format_kept(&restored));
+    print_lines(lines);
+    Ok(!differences.is_empty())
+}
+
+/// A line for each field that is kept.
+fn format_kept(restored: &RestoreUserPoolResponse) -> Vec<String> {
     let kept = restored.kept.iter();
-    lines.extend(kept.map(|kept| escape(&format!("kept: {}: {}", kept.path, reason(kept)))));
+    kept.map(|kept| escape(&format!("kept: {}: {}", kept.path, reason(kept)))).collect()
+}
+
+fn print_lines(lines: Vec<String>) {
     for line in lines {
         // Ignored: stderr may be closed.
         let _ = writeln!(anstream::stderr(), "{line}");
     }
-    Ok(!differences.is_empty())
 }
 
 /// The answer with a member for each field that is kept.

@@ -104,7 +104,8 @@ pub(super) struct ServeCommand {
     #[arg(long, env = "USERPOOL_WITNESS", value_name = "WITNESSES", value_delimiter = ',')]
     witness: Vec<WitnessAddress>,
     /// Use this name for the log in checkpoints, such as example.com/userpool: without spaces and
-    /// plus signs, and never changed. If omitted, userpool/ and the log ID.
+    /// plus signs, and never changed, because under another name it is another log; the server warns
+    /// of that. If omitted, userpool/ and the log ID.
     #[arg(long, env = "USERPOOL_CHECKPOINT_ORIGIN", value_name = "NAME")]
     checkpoint_origin: Option<checkpoint::Origin>,
     /// Allow at most this many connections, within ulimit -n; further ones are closed at once.

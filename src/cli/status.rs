@@ -15,7 +15,7 @@ use super::{
     connection::ConnectionArgs,
     error::CliError,
     outcome::Outcome,
-    output::{OutputArgs, OutputFormat},
+    output::{OutputFormat, TableOutputArgs},
 };
 
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ use super::{
                         compare the hashes as well: a restored backup keeps the ID.\n\nExample:\n  userpool status")]
 pub(super) struct StatusCommand {
     #[command(flatten)]
-    output: OutputArgs,
+    output: TableOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -34,7 +34,7 @@ impl StatusCommand {
         let context = context.map(|(name, endpoint)| format!("{name} ({endpoint})"));
         let client = self.connection.connect().await?;
         let log = client.describe_log(DescribeLogRequest::default()).await?;
-        match self.output.or_table() {
+        match self.output.format() {
             format @ OutputFormat::Table => format.value(&readable(&log, context))?,
             format @ (OutputFormat::Json | OutputFormat::Jsonl) => format.message(&log)?,
         }
@@ -52,7 +52,6 @@ fn readable(log: &DescribeLogResponse, context: Option<String>) -> Value {
         "position": position,
         "hash": hexadecimal(&hash),
         "durable_position": log.durable_position,
-        "projected": log.projected,
         "user_pools": log.user_pool_count,
         "domains": log.domain_count,
         "region": log.region,

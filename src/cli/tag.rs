@@ -17,7 +17,7 @@ use super::{
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::OutputArgs,
+    output::JsonOutputArgs,
 };
 
 #[derive(Debug, Subcommand)]
@@ -57,7 +57,7 @@ pub(super) struct ListTagsCommand {
     #[arg(value_name = "POOL")]
     pool: String,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -73,7 +73,7 @@ struct TaggedPool {
     #[command(flatten)]
     mutation: MutationArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -113,7 +113,7 @@ impl SetTagsCommand {
             expected_revision: expected.expected_revision,
         };
         let set = client.tag_resource(request).await?;
-        output.or_json().message(&set)?;
+        output.format().message(&set)?;
         Ok(Outcome::Success)
     }
 }
@@ -130,7 +130,7 @@ impl RemoveTagsCommand {
             expected_revision: expected.expected_revision,
         };
         let removed = client.untag_resource(request).await?;
-        output.or_json().message(&removed)?;
+        output.format().message(&removed)?;
         Ok(Outcome::Success)
     }
 }
@@ -143,7 +143,7 @@ impl ListTagsCommand {
             ..ListTagsForResourceRequest::default()
         };
         let listed = client.list_tags_for_resource(request).await?;
-        self.output.or_json().message(&listed)?;
+        self.output.format().message(&listed)?;
         Ok(Outcome::Success)
     }
 }

@@ -83,7 +83,8 @@ impl TilesCommand {
         let oversized = mirror.files.oversized().to_vec();
         let new = mirror.finish(&signed)?;
         let (count, directory) = (signed.position, self.directory.display());
-        print_note(&format!("{directory} has the tree of {count} events; wrote {new} files"));
+        let files = if new == 1 { "file" } else { "files" };
+        print_note(&format!("{directory} has the tree of {count} events; wrote {new} {files}"));
         for position in oversized {
             print_note(&format!(
                 "the record at position {position} is larger than the 65,535 bytes that a bundle \

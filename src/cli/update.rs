@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueHint};
 use serde_json::Value;
+use tonic::Status;
 
 use crate::{
     client::Client,
@@ -18,7 +19,7 @@ use super::{
     mask,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::{OutputArgs, print_note},
+    output::{JsonOutputArgs, print_note},
     text::escape,
 };
 
@@ -43,8 +44,8 @@ pub(super) struct UpdateCommand {
     /// to its default. If omitted, all settings are replaced.
     #[arg(long, value_name = "PATHS", value_delimiter = ',')]
     mask: Vec<String>,
-    /// Replace all settings without saying which ones are reset because the file omits them, and
-    /// without asking on a terminal.
+    /// Replace all settings without showing which ones are reset because the file omits them, and
+    /// without asking. If omitted, such an update asks on a terminal, and is refused without one.
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -52,7 +53,7 @@ pub(super) struct UpdateCommand {
     #[command(flatten)]
     mutation: MutationArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -75,19 +76,17 @@ impl UpdateCommand {
             refuse_unchangeable(&client, &self.document, &request, &user_pool).await?;
         }
         if !self.yes && request.update_mask.is_empty() {
-            let resets = find_resets(&client, &request).await;
-            let can_ask = !request.validate_only
-                && matches!(self.document, Document::File(_))
-                && confirmation::can_ask();
+            let resets = find_resets(&client, &request).await?;
             if !resets.is_empty() {
                 print_note(&format_resets(&resets));
-                if can_ask && !confirmation::confirm()? {
+                let asks = !request.validate_only;
+                if asks && !confirmation::confirm("resets settings of the user pool")? {
                     return Ok(Outcome::Negative);
                 }
             }
         }
         let updated = client.update_user_pool(request).await?;
-        self.output.or_json().message(&updated)?;
+        self.output.format().message(&updated)?;
         Ok(Outcome::Success)
     }
 }
@@ -110,7 +109,7 @@ async fn refuse_unchangeable(
     let verb = if members.len() == 1 { "differs" } else { "differ" };
     Err(document.invalid(&format!(
         "{} {verb} from the user pool as it is, and an update cannot change that; remove it from \
-         the document to update the settings alone",
+         the document to update the settings alone, or set everything back with userpool restore",
         members.join(", ")
     )))
 }
@@ -131,24 +130,28 @@ fn note_kept_factors(given: &UserPool, current: &UserPool) {
 }
 
 /// The members that an update of all settings would reset, although its document does not
-/// name them. The server decides both updates; none, if it refuses them.
-async fn find_resets(client: &Client, request: &UpdateUserPoolRequest) -> Vec<Difference> {
-    let Some(replaced) = try_update(client, request, Vec::new()).await else { return Vec::new() };
+/// name them. The server decides both updates.
+async fn find_resets(
+    client: &Client,
+    request: &UpdateUserPoolRequest,
+) -> Result<Vec<Difference>, CliError> {
+    let replaced = match try_update(client, request, Vec::new()).await {
+        Ok(replaced) => replaced,
+        // An update that was recorded is answered, whatever happened to the user pool since.
+        Err(status) if confirmation::may_be_retry(request.request_id.as_deref(), &status) => {
+            return Ok(Vec::new());
+        }
+        Err(status) => return Err(status.into()),
+    };
     let named = mask::settings(request);
-    let kept = if named.is_empty() { None } else { try_update(client, request, named).await };
+    let kept = if named.is_empty() { None } else { try_update(client, request, named).await.ok() };
     let kept = match kept {
         Some(kept) => kept,
-        None => match describe(client, request).await {
-            Ok(current) => current,
-            Err(_) => return Vec::new(),
-        },
+        None => describe(client, request).await?,
     };
-    let (Ok(kept), Ok(replaced)) = (proto::to_json(&kept), proto::to_json(&replaced)) else {
-        return Vec::new();
-    };
-    let mut resets = proto::differences(&kept, &replaced);
+    let mut resets = proto::differences(&proto::to_json(&kept)?, &proto::to_json(&replaced)?);
     resets.retain(|reset| reset.path != MODIFIED);
-    resets
+    Ok(resets)
 }
 
 /// The user pool after an update with this mask, which is not recorded.
@@ -156,7 +159,7 @@ async fn try_update(
     client: &Client,
     request: &UpdateUserPoolRequest,
     update_mask: Vec<String>,
-) -> Option<UserPool> {
+) -> Result<UserPool, Status> {
     let request = UpdateUserPoolRequest {
         request_id: None,
         // A retry of an update that was recorded expects an earlier revision.
@@ -165,7 +168,7 @@ async fn try_update(
         update_mask,
         ..request.clone()
     };
-    client.update_user_pool(request).await.ok()?.user_pool
+    Ok(client.update_user_pool(request).await?.user_pool.unwrap_or_default())
 }
 
 async fn describe(client: &Client, request: &UpdateUserPoolRequest) -> Result<UserPool, CliError> {
@@ -177,9 +180,9 @@ async fn describe(client: &Client, request: &UpdateUserPoolRequest) -> Result<Us
 }
 
 fn format_resets(resets: &[Difference]) -> String {
-    let count = match resets.len() {
-        1 => "1 setting".to_owned(),
-        count => format!("{count} settings"),
+    let (count, them) = match resets.len() {
+        1 => ("1 setting".to_owned(), "it"),
+        count => (format!("{count} settings"), "them"),
     };
     let lines = resets.iter().map(|Difference { path, from, to }| {
         let shown = |value: &Option<Value>| value.as_ref().map(ToString::to_string);
@@ -189,7 +192,7 @@ fn format_resets(resets: &[Difference]) -> String {
     });
     let lines: Vec<_> = lines.collect();
     format!(
-        "the document omits {count}, which this update resets; to keep them, name the settings to \
+        "the document omits {count}, which this update resets; to keep {them}, name the settings to \
          change with --mask:\n  {}",
         lines.join("\n  ")
     )

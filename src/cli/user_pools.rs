@@ -3,21 +3,25 @@
 use clap::{Args, ValueHint};
 
 use crate::{
+    client::Client,
     proto::{CreateUserPoolRequest, DeleteUserPoolRequest, DescribeUserPoolRequest},
     user_pool,
 };
 
 use super::{
+    confirmation,
     connection::ConnectionArgs,
     document::Document,
     error::CliError,
     mutation::{ExpectedRevision, MutationArgs},
     outcome::Outcome,
-    output::{OutputArgs, print_note},
+    output::{JsonOutputArgs, print_note, print_summary},
+    text::escape,
 };
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example, copy a user pool:\n  \
+#[command(after_help = "Examples, create a user pool, and copy one:\n  \
+                        echo '{\"PoolName\": \"people\"}' | userpool create -\n  \
                         userpool describe us-east-1_tXLpktx5t | userpool create -")]
 pub(super) struct CreateCommand {
     /// A JSON file, or "-" for stdin: a request, in the format of "aws cognito-idp
@@ -29,7 +33,7 @@ pub(super) struct CreateCommand {
     #[command(flatten)]
     mutation: MutationArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -41,23 +45,29 @@ pub(super) struct DescribeCommand {
     #[arg(value_name = "POOL")]
     pool: String,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  userpool delete us-east-1_tXLpktx5t --expected-revision 3")]
+#[command(after_help = "Examples, asking first, and in a script:\n  \
+                        userpool delete us-east-1_tXLpktx5t\n  \
+                        userpool delete us-east-1_tXLpktx5t --expected-revision 3 --yes")]
 pub(super) struct DeleteCommand {
     /// The ID of the user pool.
     #[arg(value_name = "POOL")]
     pool: String,
+    /// Delete without asking. If omitted, the command shows what it deletes and asks on a terminal,
+    /// and is refused without one.
+    #[arg(long)]
+    yes: bool,
     #[command(flatten)]
     expected: ExpectedRevision,
     #[command(flatten)]
     mutation: MutationArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: JsonOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
@@ -79,8 +89,13 @@ impl CreateCommand {
             ..request
         };
         let client = self.connection.connect().await?;
+        let is_recorded = !request.validate_only;
         let created = client.create_user_pool(request).await?;
-        self.output.or_json().message(&created)?;
+        self.output.format().message(&created)?;
+        let pool = created.user_pool.as_ref().filter(|_| is_recorded);
+        if let Some(id) = pool.and_then(|pool| pool.id.as_ref()) {
+            print_summary(&format!("created {}", escape(id)));
+        }
         Ok(Outcome::Success)
     }
 }
@@ -93,22 +108,61 @@ impl DescribeCommand {
         };
         let client = self.connection.connect().await?;
         let described = client.describe_user_pool(request).await?;
-        self.output.or_json().message(&described)?;
+        self.output.format().message(&described)?;
         Ok(Outcome::Success)
     }
 }
 
 impl DeleteCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
-        let request = DeleteUserPoolRequest {
+        let mut request = DeleteUserPoolRequest {
             user_pool_id: Some(self.pool),
             request_id: self.mutation.request_id,
             validate_only: self.mutation.validate_only,
             expected_revision: self.expected.expected_revision,
         };
         let client = self.connection.connect().await?;
-        let deleted = client.delete_user_pool(request).await?;
-        self.output.or_json().message(&deleted)?;
+        let asks = !self.yes && !request.validate_only;
+        if asks && let Some(shown) = show(&client, &mut request).await? {
+            print_note(&shown);
+            if !confirmation::confirm("deletes the user pool")? {
+                return Ok(Outcome::Negative);
+            }
+        }
+        let shown = request.expected_revision.filter(|_| self.expected.expected_revision.is_none());
+        let retry_flags: Vec<_> =
+            shown.map(|revision| format!("--expected-revision {revision}")).into_iter().collect();
+        let deleted = client.delete_user_pool(request).await;
+        let deleted =
+            deleted.inspect_err(|status| confirmation::note_retry_flags(status, &retry_flags))?;
+        self.output.format().message(&deleted)?;
         Ok(Outcome::Success)
     }
+}
+
+/// Says what the request would delete, and makes it delete nothing else: it expects the revision
+/// that is shown. Nothing, if it may be a retry.
+async fn show(
+    client: &Client,
+    request: &mut DeleteUserPoolRequest,
+) -> Result<Option<String>, CliError> {
+    let describe = DescribeUserPoolRequest {
+        user_pool_id: request.user_pool_id.clone(),
+        ..DescribeUserPoolRequest::default()
+    };
+    let described = match client.describe_user_pool(describe).await {
+        Ok(described) => described,
+        Err(status) if confirmation::may_be_retry(request.request_id.as_deref(), &status) => {
+            return Ok(None);
+        }
+        Err(status) => return Err(status.into()),
+    };
+    let revision = described.revision;
+    request.expected_revision.get_or_insert(revision);
+    let pool = described.user_pool.unwrap_or_default();
+    let (id, name) = (escape(pool.id()), escape(pool.name()));
+    Ok(Some(format!(
+        "this deletes the user pool {id}, named {name}, at revision {revision}; \"userpool restore {id} \
+         --to {revision}\" would bring it back"
+    )))
 }

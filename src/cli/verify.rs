@@ -4,23 +4,23 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 
-use crate::audit::{FileKind, Quorum, Trust, TrustedCheckpoints, WitnessKey};
+use crate::audit::{FileKind, Trust, TrustedCheckpoints};
 
 use super::{
     audit_file::AuditFile,
     connection::ConnectionArgs,
     error::CliError,
     file_verification::verify_exports,
-    os_argument::{self, LogKeyArgs},
+    os_argument::{self, LogKeyArgs, QuorumArgs},
     outcome::Outcome,
-    output::OutputArgs,
+    output::TableOutputArgs,
     proof_verification::verify_proofs,
     remote_verification::verify_history,
 };
 
-/// Why witnesses are not asked for with an export or a server.
-const WITNESS_WITHOUT_PROOF: &str = "--witness requires the cosignatures of a proof, which a server \
-                                     or an export does not have; name the file of a proof";
+/// Why witnesses are not required of an export or a server alone.
+const NOTHING_COSIGNED: &str = "--witness requires cosignatures, which a proof or a checkpoint has; name \
+                                the file of a proof, or a checkpoint with --checkpoint";
 
 #[derive(Debug, Args)]
 #[command(
@@ -44,25 +44,19 @@ pub(super) struct VerifyCommand {
     checkpoint: Vec<TrustedCheckpoints>,
     #[command(flatten)]
     key: LogKeyArgs,
-    /// Require that the checkpoint of a proof is cosigned by these witnesses, separated by commas:
-    /// NAME+HASH+KEY, as "userpool witness" prints it.
-    #[arg(long, value_name = "KEYS", value_delimiter = ',')]
-    witness: Vec<WitnessKey>,
-    /// Require cosignatures of only so many of the witnesses. If omitted, of all.
-    #[arg(long, value_name = "N", requires = "witness")]
-    quorum: Option<usize>,
     #[command(flatten)]
-    output: OutputArgs,
+    quorum: QuorumArgs,
+    #[command(flatten)]
+    output: TableOutputArgs,
     #[command(flatten)]
     connection: ConnectionArgs,
 }
 
 impl VerifyCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
-        let format = self.output.or_table();
-        let trust =
-            Trust::new(self.checkpoint, self.key.key.as_ref()).map_err(CliError::argument)?;
-        let (mut exports, count) = (Vec::new(), self.files.len());
+        let format = self.output.format();
+        let quorum = self.quorum.quorum()?;
+        let (mut exports, mut proofs, count) = (Vec::new(), None, self.files.len());
         for file in self.files {
             match AuditFile::open(&file)? {
                 AuditFile::Export(export) => exports.push((file, export)),
@@ -72,20 +66,19 @@ impl VerifyCommand {
                         file.display()
                     )));
                 }
-                AuditFile::Proofs(proofs) => {
-                    let quorum = match self.witness {
-                        witnesses if witnesses.is_empty() => None,
-                        witnesses => {
-                            Some(Quorum::new(witnesses, self.quorum).map_err(CliError::argument)?)
-                        }
-                    };
-                    return verify_proofs(&proofs, self.key.key, &trust, quorum.as_ref(), format);
-                }
+                AuditFile::Proofs(found) => proofs = Some(found),
                 AuditFile::Other(kind) => return Err(not_verified(&file, kind)),
             }
         }
-        if !self.witness.is_empty() {
-            return Err(CliError::argument(WITNESS_WITHOUT_PROOF));
+        // A proof has the cosignatures itself.
+        let of_checkpoints = quorum.as_ref().filter(|_| proofs.is_none());
+        if of_checkpoints.is_some() && self.checkpoint.is_empty() {
+            return Err(CliError::argument(NOTHING_COSIGNED));
+        }
+        let trust = Trust::with_quorum(self.checkpoint, self.key.key.as_ref(), of_checkpoints);
+        let trust = trust.map_err(CliError::argument)?;
+        if let Some(proofs) = proofs {
+            return verify_proofs(&proofs, self.key.key, &trust, quorum.as_ref(), format);
         }
         let report = if exports.is_empty() {
             let client = self.connection.connect().await?;

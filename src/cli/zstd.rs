@@ -3,7 +3,7 @@
 
 use std::{
     cell::RefCell,
-    fmt::Display,
+    error::Error,
     io::{self, BufRead, Cursor, Read, Write},
     mem,
     rc::Rc,
@@ -181,7 +181,7 @@ impl<R: BufRead> ZstdReader<R> {
                         return Err(io::ErrorKind::UnexpectedEof.into());
                     }
                 }
-                Err(error) => return Err(damaged(error)),
+                Err(error) => return Err(damaged(&error)),
             }
         }
     }
@@ -191,7 +191,7 @@ impl<R: BufRead> ZstdReader<R> {
         self.is_inside_frame = false;
         match self.decoder.get_checksum_from_data() {
             Some(stated) if self.decoder.get_calculated_checksum() != Some(stated) => {
-                Err(damaged("the content does not have its checksum"))
+                Err(io::ErrorKind::InvalidData.into())
             }
             Some(_) | None => Ok(()),
         }
@@ -210,7 +210,9 @@ impl<R: BufRead> Read for ZstdReader<R> {
             }
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
                 let step = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder.decode_blocks(&mut self.input, step).map_err(damaged)?;
+                self.decoder
+                    .decode_blocks(&mut self.input, step)
+                    .map_err(|error| damaged(&error))?;
             }
             let read = self.decoder.read(buffer)?;
             if read > 0 {
@@ -221,9 +223,16 @@ impl<R: BufRead> Read for ZstdReader<R> {
     }
 }
 
-fn damaged(error: impl Display) -> io::Error {
-    let text = format!("the compressed data is damaged, or ends too early ({error})");
-    io::Error::new(io::ErrorKind::InvalidData, text)
+/// The error of the input that the decoder met, or else the one of its data.
+fn damaged(error: &FrameDecoderError) -> io::Error {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return io::Error::new(error.kind(), error.to_string());
+        }
+        cause = error.source();
+    }
+    io::ErrorKind::InvalidData.into()
 }
 
 #[cfg(test)]

@@ -162,7 +162,10 @@ impl Client {
             let status = match answer {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) if retry::is_timeout(&status) => return Err(deadline_exceeded()),
-                Err(status) => correlation_id.insert_into(retry::normalize(status, request_id)),
+                Err(status) => {
+                    let endpoint = self.transport.endpoint();
+                    correlation_id.insert_into(retry::normalize(status, endpoint, request_id))
+                }
             };
             match backoff.next_pause(&status) {
                 Some(pause) if pause < left() => {

@@ -5,6 +5,8 @@ use std::{error::Error, iter, time::Duration};
 use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::StatusExt as _;
 
+use crate::endpoint::Endpoint;
+
 use super::random;
 
 /// The pause before the first retry; it doubles for each one after it.
@@ -77,11 +79,13 @@ pub(super) fn deadline_exceeded(deadline: Duration, request_id: &str) -> Status 
 
 /// Returns the server's status unchanged. Converts a status of the transport, of any code,
 /// to `UNAVAILABLE`.
-pub(super) fn normalize(status: Status, request_id: &str) -> Status {
+pub(super) fn normalize(status: Status, endpoint: &Endpoint, request_id: &str) -> Status {
     match causes(&status).last() {
         Some(cause) => {
             let outcome = unknown_outcome(request_id);
-            Status::unavailable(format!("no connection to the server ({cause}){outcome}"))
+            Status::unavailable(format!(
+                "no connection to the server {endpoint} ({cause}){outcome}"
+            ))
         }
         None => status,
     }

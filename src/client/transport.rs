@@ -69,6 +69,10 @@ impl Transport {
         })
     }
 
+    pub(super) const fn endpoint(&self) -> &Endpoint {
+        &self.options.endpoint
+    }
+
     /// Connects on the first call.
     pub(super) fn connect_lazy(options: Options) -> Result<Self, ConnectError> {
         let files = tls_files(&options);

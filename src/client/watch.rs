@@ -112,7 +112,7 @@ impl Watch {
                 // A newer server sent content that this client does not know.
                 Ok(Some(WatchUserPoolEventsResponse { content: None })) => continue,
                 Ok(None) => Status::unavailable("the server ended the watch"),
-                Err(status) => retry::normalize(status, ""),
+                Err(status) => retry::normalize(status, self.client.transport.endpoint(), ""),
             };
             // The headers had it, not the trailers.
             let ended = self.correlation_id.insert_into(ended);

@@ -9,6 +9,7 @@ use super::{
     failure::Failure,
     kind::{KINDS, kind_named},
     text::printable,
+    url::Query,
     visit::Visit,
 };
 
@@ -18,7 +19,7 @@ pub(super) const PARAMETERS: [&str; 8] =
 
 /// Reads the filter from the address.
 pub(super) fn events(visit: &Visit, pool: Option<&str>) -> Result<UserPoolEventFilter, Failure> {
-    let types = visit.query.all("type").map(|name| {
+    let types = types(&visit.query).map(|name| {
         let kind = kind_named(name).ok_or_else(|| Failure::Parameter {
             name: "type",
             value: name.to_owned(),
@@ -46,15 +47,20 @@ pub(super) fn events(visit: &Visit, pool: Option<&str>) -> Result<UserPoolEventF
     })
 }
 
+/// The names of the types: each in a parameter of its own, as a form sends them, or separated by
+/// commas, as the commands take them.
+pub(super) fn types(query: &Query) -> impl Iterator<Item = &str> {
+    query.all("type").flat_map(|names| names.split(',')).map(str::trim)
+}
+
 /// Adds the filter to a command.
 pub(super) fn options(visit: &Visit, command: Command) -> Command {
-    let types = visit.query.all("type").collect::<Vec<_>>().join(",");
-    let until = visit.until_text();
+    let types = types(&visit.query).collect::<Vec<_>>().join(",");
     let of = |name: &str| visit.query.get(name);
     command
         .option("--type", Some(types.as_str()).filter(|types| !types.is_empty()))
         .option("--since", of("since"))
-        .option("--until", until.as_deref())
+        .option("--until", of("until"))
         .option("--actor", of("actor"))
         .option("--address", of("address"))
         .option("--correlation-id", of("correlation"))

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 
 use crate::proto::{self, HistoryPoint, TimeArg};
@@ -59,18 +59,8 @@ impl Visit {
 
     /// The time up to which events are shown.
     pub(super) fn until(&self) -> Result<Option<Timestamp>, Failure> {
-        let Some(text) = self.until_text() else { return Ok(None) };
-        let time: TimeArg = parse("until", &text)?;
-        Ok(Some(time.timestamp(self.now)))
-    }
-
-    /// The same as text: a date, which includes its day, is the next one here, as the commands
-    /// understand it.
-    pub(super) fn until_text(&self) -> Option<String> {
-        let text = self.query.get("until")?;
-        let date: Option<NaiveDate> = text.parse().ok();
-        let next = date.and_then(|date| date.succ_opt());
-        Some(next.map_or_else(|| text.to_owned(), |next| next.to_string()))
+        let time: Option<TimeArg> = self.parameter("until")?;
+        Ok(time.map(|time| time.end_timestamp(self.now)))
     }
 
     /// The parameters for the next page of the same list: an age is another time by then, and a
@@ -82,7 +72,7 @@ impl Visit {
                 Some(age @ TimeArg::Ago(_)) => {
                     query.set(name, proto::format_time(age.timestamp(self.now)))
                 }
-                Some(TimeArg::At(_)) | None => query,
+                Some(TimeArg::At(_) | TimeArg::On(_)) | None => query,
             }
         })
     }

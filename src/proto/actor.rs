@@ -57,3 +57,23 @@ impl From<String> for ActorArg {
         Self { kind, subject: Some(name.to_owned()), address: None }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ActorArg, ActorKind};
+
+    #[test]
+    fn a_name_that_looks_like_another_form_has_its_kind() {
+        let named =
+            |kind, name: &str| ActorArg { kind, subject: Some(name.to_owned()), address: None };
+        for (text, expected) in [
+            ("token:token:x", named(ActorKind::Token, "token:x")),
+            ("token:anonymous", named(ActorKind::Token, "anonymous")),
+            ("certificate:10.0.0.1:443", named(ActorKind::Certificate, "10.0.0.1:443")),
+            ("token:x", named(ActorKind::Token, "x")),
+            ("x:y", named(ActorKind::Unspecified, "x:y")),
+        ] {
+            assert_eq!(ActorArg::from(text.to_owned()), expected, "{text}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike as _, Utc};
 use prost_types::Timestamp;
 
 use super::{replay_user_pool_request::AsOf, time::to_timestamp};
@@ -16,11 +16,17 @@ const TIME_FORMATS: &str = "a time (2026-11-17T10:00:00Z), a date (2026-11-17, m
 const LEAP_SECOND: &str = "a leap second (:60) is not accepted, because no event is recorded in \
                            one: name the second before or after it";
 
+/// The formats of a time in UTC without its zone, or as tables show it: without its seconds.
+const UTC_FORMATS: [&str; 4] =
+    ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"];
+
 /// A time, or a duration before now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeArg {
     /// A time.
     At(DateTime<Utc>),
+    /// A day, which is its midnight, except at the end of a range.
+    On(NaiveDate),
     /// A duration before now.
     Ago(TimeDelta),
 }
@@ -42,10 +48,24 @@ impl TimeArg {
     pub fn timestamp(self, now: DateTime<Utc>) -> Timestamp {
         to_timestamp(match self {
             Self::At(at) => at,
+            Self::On(day) => midnight(day),
             // A time before the first one that exists is before every event.
             Self::Ago(ago) => now.checked_sub_signed(ago).unwrap_or_default(),
         })
     }
+
+    /// Resolves the time as the end of a range, which does not include it. A day is in the range.
+    #[must_use]
+    pub fn end_timestamp(self, now: DateTime<Utc>) -> Timestamp {
+        match self {
+            Self::On(day) => to_timestamp(midnight(day.succ_opt().unwrap_or(day))),
+            Self::At(_) | Self::Ago(_) => self.timestamp(now),
+        }
+    }
+}
+
+fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    day.and_time(NaiveTime::MIN).and_utc()
 }
 
 impl HistoryPoint {
@@ -72,7 +92,16 @@ impl FromStr for TimeArg {
             return Ok(Self::At(time.to_utc()));
         }
         if let Ok(date) = text.parse::<NaiveDate>() {
-            return Ok(Self::At(date.and_time(NaiveTime::MIN).and_utc()));
+            return Ok(Self::On(date));
+        }
+        let utc = text.strip_suffix('Z').unwrap_or(text);
+        let mut parsed =
+            UTC_FORMATS.iter().map(|format| NaiveDateTime::parse_from_str(utc, format));
+        if let Some(time) = parsed.find_map(Result::ok) {
+            if time.nanosecond() >= 1_000_000_000 {
+                return Err(LEAP_SECOND.to_owned());
+            }
+            return Ok(Self::At(time.and_utc()));
         }
         let ago = humantime::parse_duration(text).ok();
         ago.and_then(|ago| TimeDelta::from_std(ago).ok())

@@ -87,6 +87,14 @@ impl OpenLog {
 pub(super) fn open_signer(config: &Config) -> Result<Signer, KeyError> {
     let key = config.signing_key.clone();
     let key = key.unwrap_or_else(|| data_dir::signing_key(&config.data_dir));
-    let signer = Signer::open(&key, &data_dir::checkpoints(&config.data_dir))?;
-    Ok(signer.with_origin(config.checkpoint_origin.clone()))
+    let checkpoints = data_dir::checkpoints(&config.data_dir);
+    let signer = Signer::open(&key, &checkpoints)?.with_origin(config.checkpoint_origin.clone());
+    if let Some(earlier) = signer.earlier_name(&checkpoints)? {
+        tracing::warn!(
+            earlier,
+            "the log gets another name in checkpoints: witnesses and auditors take it for another \
+             log; set --checkpoint-origin as it was, unless this is meant"
+        );
+    }
+    Ok(signer)
 }

@@ -125,7 +125,6 @@ impl Operations {
             checkpoint_key: self.signer.public_key().to_vec(),
             server_version: env!("CARGO_PKG_VERSION").to_owned(),
             caller: caller.to_string(),
-            projected: history.head().position.to_int(),
             reads: match self.app.reads() {
                 None => proto::ReadMode::Unspecified,
                 Some(ReadMode::Latest) => proto::ReadMode::Latest,

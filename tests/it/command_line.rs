@@ -6,6 +6,7 @@ mod consistency;
 mod contexts;
 mod copies;
 mod csv;
+mod deletion;
 mod documents;
 mod events;
 mod forged_proofs;

@@ -5,6 +5,7 @@ mod config_warnings;
 mod documentation;
 mod kill;
 mod log_colors;
+mod log_name;
 mod logging;
 mod overload;
 mod permissions;

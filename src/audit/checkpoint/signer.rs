@@ -21,7 +21,7 @@ use crate::{
 
 use super::{
     KeyError, LogState, create_key,
-    file::{last_key, last_witnessed},
+    file::{last, last_key, last_witnessed},
     read_key, text,
 };
 
@@ -81,6 +81,19 @@ impl Signer {
     #[must_use]
     pub fn with_origin(self, origin: Option<Origin>) -> Self {
         Self { origin, ..self }
+    }
+
+    /// The name of the log in the last of `checkpoints`, if this signer gives it another one. Whoever
+    /// knows the log by its name takes it for another log.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn earlier_name(&self, checkpoints: &Path) -> Result<Option<String>, KeyError> {
+        let io_error = |source| KeyError::Io { path: checkpoints.to_owned(), source };
+        let Some(last) = last(checkpoints).map_err(io_error)? else { return Ok(None) };
+        let name = last.note.lines().next().filter(|name| !name.is_empty());
+        let given = self.note_key(last.log_id.parse().ok());
+        Ok(name.filter(|name| *name != given.name()).map(str::to_owned))
     }
 
     /// Signs a checkpoint: at the time `at`, the log ended in this state.

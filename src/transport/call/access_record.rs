@@ -123,7 +123,8 @@ impl AccessRecord {
         let (actor, trace_id) = (&self.identity, self.trace_id.as_deref());
         let code = code_name(code.into());
         let peer = self.peer.map(tracing::field::display);
-        let milliseconds = duration.as_secs_f64() * 1000.0;
+        // Whole microseconds: 0.561, not 0.5605509999999999.
+        let milliseconds = (duration.as_secs_f64() * 1_000_000.0).round() / 1000.0;
         let origin = self.origin.as_ref();
         let door = origin.map(|origin| origin.door);
         let aws_operation = origin.map(|origin| origin.operation);

@@ -66,6 +66,17 @@ async fn a_log_is_proven_to_continue_a_checkpoint() {
     assert_eq!(starts[1], "The log at position 5 is a prefix of the log at position 6");
     assert!(proven.stdout.contains("with the given key.\n"), "{}", proven.stdout);
 
+    // The report has the checkpoint that the server signed.
+    let report = run(&server, &["consistency", &newer, "-o", "json"]).await.stdout;
+    let report = write(&directory, "report.json", &report);
+    let again = run(&server, &["consistency", &report]).await;
+    assert_eq!(again.code, 0, "{again:?}");
+    let verified = run(&server, &["verify", "--checkpoint", &report]).await;
+    assert!(
+        verified.stdout.contains("the trusted checkpoint at position 6, signed:"),
+        "{verified:?}"
+    );
+
     let anchor = format!("2:{}", "0".repeat(64));
     let rootless = run(&server, &["consistency", &anchor]).await;
     assert_eq!(rootless.code, 1);
@@ -109,6 +120,8 @@ async fn a_log_that_does_not_continue_a_checkpoint_is_found() {
             assert!(caught.stdout.starts_with(expected), "{}", caught.stdout);
             let json = run(&rewritten, &["consistency", checkpoint, "-o", "json"]).await;
             assert_eq!((json.code, &json.json()["valid"]), (1, &false.into()));
+            // No record was read.
+            assert_eq!(json.json().get("hash"), None, "{json:?}");
         }
         create(&rewritten, name).await;
     }

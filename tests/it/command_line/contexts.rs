@@ -65,7 +65,9 @@ async fn contexts_are_added_used_listed_shown_and_removed() {
     home.refused(&["context", "use", "prod"], unknown).await;
 
     let prod = ["context", "add", "prod", "--endpoint", "127.0.0.1:1", "--ca", "ca.pem", "--use"];
-    assert_eq!(home.printed(&prod).await, "added context prod, the current one\n");
+    let added = home.run(&prod).await;
+    assert_eq!(added.stdout, "added context prod, the current one\n");
+    assert!(added.stderr.ends_with("/ca.pem yet\n"), "{added:?}");
     let local = ["context", "add", "local", "--endpoint", "unix:socket", "--timeout", "3"];
     assert_eq!(home.printed(&local).await, "added context local\n");
     home.refused(&prod, "there is a context prod already; replace it with --replace").await;

@@ -73,7 +73,7 @@ async fn a_deleted_user_pool_is_recreated_from_its_history() {
     let server = TestServer::start().await;
     let id = create(&server, "people").await;
     let before = run(&server, &["describe", &id]).await;
-    assert_eq!(run(&server, &["delete", &id]).await.code, 0);
+    assert_eq!(run(&server, &["delete", &id, "--yes"]).await.code, 0);
 
     let replayed = run(&server, &["replay", &id]).await;
     assert_eq!((replayed.code, &replayed.json()["deleted"]), (0, &true.into()));

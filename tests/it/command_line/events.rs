@@ -58,6 +58,11 @@ async fn the_newest_events_of_all_user_pools_come_first() {
     assert_eq!(shown, expected);
     assert_eq!(positions(&server, &[]).await, "6 5 4 3 2 1");
     assert_eq!(positions(&server, &["--reverse"]).await, "1 2 3 4 5 6");
+    assert_eq!(positions(&server, &["--reverse", "-n", "2"]).await, "1 2");
+    let empty = run(&server, &["events", "--since", "1m", "--until", "1h"]).await;
+    let expected = "userpool: --until must be later than --since; the longer a duration before now, \
+                    the earlier the time\n";
+    assert_eq!((empty.code, empty.stderr.as_str()), (2, expected));
     server.stop().await;
 }
 
@@ -247,7 +252,7 @@ async fn an_actor_is_found_by_any_form_that_is_printed() {
     let twice = ["events", "--actor", "192.0.2.7:1", "--address", "192.0.2.7"];
     let twice = run(&server, &twice).await;
     let remedy = "userpool: --actor names an address as well as --address; give one of them\n";
-    assert_eq!((twice.code, twice.stderr.as_str()), (1, remedy));
+    assert_eq!((twice.code, twice.stderr.as_str()), (2, remedy));
     server.stop().await;
 }
 
@@ -262,7 +267,7 @@ async fn a_list_without_an_event_says_so() {
         assert_eq!((none.code, none.stderr.as_str()), (0, "userpool: no event matches\n"));
     }
     // As of a call that was refused.
-    let refused = run(&server, &["delete", &id, "--expected-revision", "7"]).await;
+    let refused = run(&server, &["delete", &id, "--expected-revision", "7", "--yes"]).await;
     let (_, id) = refused.stderr.trim_end().rsplit_once('=').expect("a correlation ID");
     let none = run(&server, &["events", "--correlation-id", id]).await;
     assert_eq!(

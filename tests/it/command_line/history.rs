@@ -60,7 +60,15 @@ async fn a_history_is_limited_by_times_and_by_a_count() {
     assert_eq!(revisions(&["--reverse", "--limit", "2"]).await, "3 2");
     assert_eq!(revisions(&["--since", "2017-12-11T00:00:02Z"]).await, "2 3");
     assert_eq!(revisions(&["--until", "2017-12-11T01:00:02+01:00"]).await, "1");
-    assert_eq!(revisions(&["--since", "2017-12-11", "--until", "2017-12-12"]).await, "1 2 3");
+    assert_eq!(revisions(&["--since", "2017-12-11", "--until", "2017-12-11"]).await, "1 2 3");
+    assert_eq!(revisions(&["--until", "2017-12-10"]).await, "");
+    // As tables show times, and without a zone, which is UTC.
+    for since in ["2017-12-11 00:00:02", "2017-12-11T00:00:02"] {
+        assert_eq!(revisions(&["--since", since]).await, "2 3", "{since}");
+    }
+    for since in ["2017-12-11T00:00Z", "2017-12-11 00:00"] {
+        assert_eq!(revisions(&["--since", since]).await, "1 2 3", "{since}");
+    }
     // The command uses the clock of the machine; that of the server is years behind.
     assert_eq!(revisions(&["--since", "1d12h"]).await, "");
     assert_eq!(revisions(&["--until", "90s"]).await, "1 2 3");
@@ -115,7 +123,7 @@ async fn a_diff_names_each_changed_member() {
     assert!(json["differences"][2].get("to").is_none());
 
     assert_eq!(run(&server, &["domain", "delete", "people-login", &id]).await.code, 0);
-    assert_eq!(run(&server, &["delete", &id]).await.code, 0);
+    assert_eq!(run(&server, &["delete", &id, "--yes"]).await.code, 0);
     let deleted = run(&server, &["diff", &id, "4", "5", "-o", "jsonl"]).await;
     assert_eq!(
         (deleted.code, deleted.stdout.as_str()),

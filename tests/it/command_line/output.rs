@@ -5,7 +5,7 @@ use std::{io, process::Stdio};
 use tokio::task;
 
 use super::{create, run, run_with, userpool};
-use crate::support::TestServer;
+use crate::{support::TestServer, terminal::Terminal, tools::repository};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_closed_pipe_ends_a_command_silently() {
@@ -51,6 +51,39 @@ async fn colors_go_only_to_terminals_unless_forced() {
     assert!(forced.starts_with(b"\x1b[1mID "), "{forced:?}");
 }
 
+/// A person does not have to scroll to the revision.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_on_a_terminal_ends_with_what_was_done() {
+    let server = TestServer::start().await;
+    let id = create(&server, "people").await;
+    assert_eq!(run(&server, &["tag", "set", &id, "team=one"]).await.code, 0);
+    let file = repository().join("tests/it/data/create-user-pool-full.json");
+    for (arguments, end) in [
+        (vec!["create", file.to_str().expect("UTF-8")], "userpool: created us-east-1_".to_owned()),
+        (
+            vec!["restore", &id, "--to", "1", "--yes"],
+            format!("userpool: restored {id}, which is now at revision 3\n"),
+        ),
+    ] {
+        let terminal = Terminal::new(100);
+        let mut command = userpool(&server.endpoint.to_string(), &arguments);
+        command.stdin(Stdio::null()).stdout(terminal.stdio()).stderr(terminal.stdio());
+        let mut child = command.spawn().expect("it starts");
+        // The command has descriptors of the terminal.
+        drop(command);
+        #[expect(clippy::disallowed_methods, reason = "it waits for another process")]
+        let seen = task::spawn_blocking(move || {
+            let seen = terminal.output();
+            assert!(child.wait().expect("an end").success(), "{seen}");
+            seen
+        });
+        let seen = seen.await.expect("no panic");
+        let (_, last) = seen.trim_end().rsplit_once('\n').expect("lines");
+        assert!(format!("{last}\n").starts_with(&end), "{seen}");
+    }
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_are_as_wide_as_their_content() {
     let server = TestServer::start().await;
@@ -58,9 +91,9 @@ async fn columns_are_as_wide_as_their_content() {
     assert_eq!(
         run(&server, &["list"]).await.stdout,
         format!(
-            "ID                   NAME           REVISION  CREATED               MODIFIED\n\
-             {first}  people                1  2017-12-11T00:00:01Z  2017-12-11T00:00:01Z\n\
-             {second}  a longer name         1  2017-12-11T00:00:02Z  2017-12-11T00:00:02Z\n"
+            "ID                   NAME           DOMAINS  REVISION  MODIFIED\n\
+             {first}  people                         1  2017-12-11T00:00:01Z\n\
+             {second}  a longer name                  1  2017-12-11T00:00:02Z\n"
         )
     );
 }

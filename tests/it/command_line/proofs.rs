@@ -21,7 +21,7 @@ async fn server_with_events() -> (TestServer, String) {
     create(&server, "staff").await;
     let tagged = run(&server, &["tag", "set", &people, "team=people"]).await;
     assert_eq!(tagged.code, 0, "{tagged:?}");
-    let deleted = run(&server, &["delete", &people]).await;
+    let deleted = run(&server, &["delete", &people, "--yes"]).await;
     assert_eq!(deleted.code, 0, "{deleted:?}");
     (server, people)
 }
@@ -230,7 +230,12 @@ async fn a_proof_ends_in_a_checkpoint_that_an_auditor_has() {
 
     // Of the same size, and signed with the same key.
     let rewritten = empty_server_with_key_of(&server).await;
-    for name in ["first", "second", "third", "fourth"] {
+    create(&rewritten, "first").await;
+    let cut = run(&rewritten, &["proof", "1", "--checkpoint", &kept]).await;
+    let expected = "userpool: the log of the server ends at position 1, before the given checkpoint at \
+                    position 4: history was truncated, or it is another log\n";
+    assert_eq!((cut.code, cut.stderr.as_str()), (1, expected));
+    for name in ["second", "third", "fourth"] {
         create(&rewritten, name).await;
     }
     let forged = run(&rewritten, &["proof", "3"]).await.stdout;
@@ -290,4 +295,21 @@ async fn a_program_of_sixty_lines_verifies_a_proof() {
         }
     }
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_of_a_removal_says_what_was_removed() {
+    let directory = TempDir::new().expect("a directory");
+    let server = TestServer::start().await;
+    let id = create(&server, "people").await;
+    assert_eq!(run(&server, &["tag", "set", &id, "team=one"]).await.code, 0);
+    assert_eq!(run(&server, &["tag", "remove", &id, "team"]).await.code, 0);
+    let key = run(&server, &["checkpoint", "--verifier-key"]).await.stdout;
+    let proof = run(&server, &["proof", "3"]).await.stdout;
+    let file = write(&directory, "event.tlog-proof", &proof);
+    let verified = run(&server, &["verify", &file, "--key", key.trim()]).await;
+    assert!(verified.stdout.contains("  team: none\n"), "{verified:?}");
+    let nothing = run(&server, &["proof"]).await;
+    assert_eq!(nothing.code, 2, "{nothing:?}");
+    assert!(nothing.stderr.contains("<EVENT|--pool <POOL>>"), "{nothing:?}");
 }

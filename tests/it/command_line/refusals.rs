@@ -54,9 +54,9 @@ async fn a_refusal_has_its_exit_code_and_a_remedy() {
     for (arguments, code, message) in [
         (vec!["describe", "us-east-1_AbCdEfGhI"], 5, "USER_POOL_NOT_FOUND"),
         (vec!["domain", "create", "people-login", &other], 6, "DOMAIN_TAKEN"),
-        (vec!["delete", id], 9, "USER_POOL_HAS_DOMAIN"),
+        (vec!["delete", id, "--yes"], 9, "USER_POOL_HAS_DOMAIN"),
         (
-            vec!["delete", id, "--expected-revision", "1"],
+            vec!["delete", id, "--expected-revision", "1", "--yes"],
             10,
             "REVISION_MISMATCH aws_error=ConcurrentModificationException current_revision=2 \
              expected_revision=1",
@@ -71,10 +71,31 @@ async fn a_refusal_has_its_exit_code_and_a_remedy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_names_the_command_that_shows_why() {
+    let server = TestServer::start().await;
+    let endpoint = server.endpoint.to_string();
+    let (id, other) = (create(&server, "people").await, create(&server, "staff").await);
+    assert_eq!(run(&server, &["domain", "create", "login", &id]).await.code, 0);
+    let taken = run(&server, &["domain", "create", "login", &other]).await;
+    let remedy = "\n  to see its owner: userpool domain describe login\n  DOMAIN_TAKEN ";
+    assert!(taken.stderr.contains(remedy), "{taken:?}");
+
+    let request_id = "0193b5f0-7c5e-7d7a-9c55-2d1d8f1b6a01";
+    let create = ["create", "-", "--request-id", request_id];
+    assert_eq!(run_with(&endpoint, &create, r#"{"PoolName": "first"}"#).await.code, 0);
+    let reused = run_with(&endpoint, &create, r#"{"PoolName": "second"}"#).await;
+    let remedy =
+        format!("\n  to see what it was used for: userpool events --request-id {request_id}\n");
+    assert!(reused.stderr.contains(&remedy), "{reused:?}");
+    let found = run(&server, &["events", "--request-id", request_id]).await;
+    assert!(found.stdout.contains("  created "), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_user_pool_is_told_with_its_time_and_how_to_see_it() {
     let server = TestServer::start().await;
     let id = create(&server, "people").await;
-    assert_eq!(run(&server, &["delete", &id]).await.code, 0);
+    assert_eq!(run(&server, &["delete", &id, "--yes"]).await.code, 0);
     let endpoint = server.endpoint.to_string();
     let message = format!(
         "userpool: User pool {id} does not exist.\n  it was deleted at 2017-12-11T00:00:02.000Z: \
@@ -126,17 +147,19 @@ async fn an_invalid_request_file_is_named_with_its_error() {
     let server = TestServer::start().await;
     let endpoint = server.endpoint.to_string();
     for (text, wrong) in [
-        ("", "stdin: line 1, column 0: EOF while parsing a value"),
+        ("\n", "stdin: it is empty; a JSON document is expected"),
         ("[]", "stdin: not a JSON object"),
     ] {
         let refused = run_with(&endpoint, &["create", "-"], text).await;
         assert_eq!((refused.code, refused.stderr), (1, format!("userpool: {wrong}\n")));
     }
-    let missing = run(&server, &["create", "no/such/file.json"]).await;
+    // As of someone who gives the name of the user pool.
+    let missing = run(&server, &["create", "people"]).await;
     assert_eq!(missing.code, 1);
     assert_eq!(
         missing.stderr,
-        "userpool: no/such/file.json: No such file or directory (os error 2)\n"
+        "userpool: people: there is no such file; to pass a document, such as {\"PoolName\": \
+         \"people\"}, on standard input, name -\n"
     );
 
     let directory = TempDir::new().expect("a directory");
@@ -147,6 +170,20 @@ async fn an_invalid_request_file_is_named_with_its_error() {
     assert_eq!(other.code, 1);
     let message = format!("is for user pool us-east-1_AbCdEfGhI, not {id}\n");
     assert!(other.stderr.ends_with(&message), "{}", other.stderr);
+}
+
+/// Such as the port of the metrics.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_that_does_not_serve_calls_is_named() {
+    let server = TestServer::with(|config| {
+        config.metrics_listen = Some("127.0.0.1:0".parse().expect("an address"));
+    })
+    .await;
+    let address = server.metrics.as_ref().expect("metrics").to_string();
+    let refused = run_with(&address, &["list", "--timeout", "3"], "").await;
+    assert_eq!(refused.code, 64 + 14, "{refused:?}");
+    let expected = format!("userpool: no connection to the server {address} (");
+    assert!(refused.stderr.starts_with(&expected), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,6 +199,9 @@ async fn a_usage_error_exits_with_2() {
         vec!["list", "--cert", "cert.pem"],
         vec!["list", "--cert-key", "key.pem"],
         vec!["watch", "--types", "renamed"],
+        vec!["delete", "us-east-1_AbCdEfGhI", "--expected-revision", "x"],
+        vec!["log", "export", "--after", "10", "--to", "5"],
+        vec!["log", "export", "log.jsonl.xz"],
         vec!["watch", "--after", "1:9c1f"],
         vec!["watch", "--after", "1:nBw="],
         vec!["verify", "--key", "no/such/key.pem"],

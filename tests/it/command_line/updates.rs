@@ -61,7 +61,8 @@ async fn what_an_update_cannot_change_is_refused_by_name() {
             refusal(member, value).await,
             format!(
                 "userpool: stdin: {member} differs from the user pool as it is, and an update \
-                 cannot change that; remove it from the document to update the settings alone\n"
+                 cannot change that; remove it from the document to update the settings alone, \
+                 or set everything back with userpool restore\n"
             )
         );
     }
@@ -112,7 +113,7 @@ async fn other_factors_and_domain_settings_are_refused() {
     assert_eq!((same.code, same.stderr.as_str()), (0, ""), "{same:?}");
 
     // A document without the members, such as one of AWS.
-    let updated = update_to("1", &[]).await;
+    let updated = update_to("1", &["--yes"]).await;
     assert_eq!(updated.code, 0, "{updated:?}");
     let expected = "userpool: the user pool keeps smsMfa, which the document does not have and an \
                     update cannot change; to change the factors, use userpool mfa set\n";
@@ -170,15 +171,20 @@ async fn an_update_without_a_mask_says_which_settings_it_resets() {
 
     let some = r#"{"Policies": {"PasswordPolicy": {"MinimumLength": 14, "RequireUppercase": true,
         "RequireLowercase": true, "RequireNumbers": true}}}"#;
-    let checked = run_with(&endpoint, &["update", &id, "-", "--validate-only"], some).await;
-    let updated = run_with(&endpoint, &["update", &id, "-"], some).await;
-    assert_eq!((checked.code, updated.code), (0, 0), "{updated:?}");
-    assert_eq!(checked.stderr, updated.stderr);
+    let updated = run_with(&endpoint, &["update", &id, "-", "--validate-only"], some).await;
+    assert_eq!(updated.code, 0, "{updated:?}");
     assert!(
         updated.stderr.starts_with("userpool: the document omits 4 settings, which this update"),
         "{}",
         updated.stderr
     );
+    // Nobody can be asked, so nothing is reset.
+    let refused = run_with(&endpoint, &["update", &id, "-"], some).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused:?}");
+    let remedy = "userpool: this resets settings of the user pool, and there is no terminal to ask on; \
+                  to do it without asking, add --yes\n";
+    assert_eq!(refused.stderr, format!("{}{remedy}", updated.stderr));
+    assert_eq!(run(&server, &["describe", &id]).await.json()["revision"], "2");
     let expected = [
         "SmsVerificationMessage",
         "VerificationMessageTemplate.SmsMessage",
@@ -195,8 +201,13 @@ async fn an_update_without_a_mask_says_which_settings_it_resets() {
         updated.stderr
     );
 
-    let again = run_with(&endpoint, &["update", &id, "-"], all).await;
-    assert_eq!(again.code, 0);
+    let one = r#"{"Policies": {"PasswordPolicy": {"MinimumLength": 12, "RequireUppercase": true,
+            "RequireLowercase": true, "RequireNumbers": true, "RequireSymbols": false}},
+        "SmsVerificationMessage": "Code {####}",
+        "AdminCreateUserConfig": {"UnusedAccountValidityDays": 3}}"#;
+    let refused = run_with(&endpoint, &["update", &id, "-"], one).await;
+    let expected = "userpool: the document omits 1 setting, which this update resets; to keep it,";
+    assert!(refused.stderr.starts_with(expected), "{}", refused.stderr);
     for silent in [vec!["--yes"], vec!["--mask", "MfaConfiguration"]] {
         let arguments = [vec!["update", &id, "-"], silent].concat();
         let updated = run_with(&endpoint, &arguments, "{}").await;

@@ -142,7 +142,7 @@ async fn domain_commands_work_over_a_unix_socket() {
 
     let deleted = run(&server, &["domain", "delete", "people-login", &id]).await;
     assert_eq!((deleted.code, deleted.json()["revision"].as_str()), (0, Some("3")));
-    let gone = run(&server, &["delete", &id, "--expected-revision", "3"]).await;
+    let gone = run(&server, &["delete", &id, "--expected-revision", "3", "--yes"]).await;
     assert_eq!((gone.code, gone.json()["revision"].as_str()), (0, Some("4")));
     let listed = run(&server, &["list", "-o", "json"]).await;
     assert_eq!(listed.stdout, "{\n  \"UserPools\": []\n}\n");
@@ -161,7 +161,7 @@ async fn list_finds_by_name_tag_function_domain_and_deletion() {
     let guests = create(&server, "guests").await;
     let old = create(&server, "people-old").await;
     assert_eq!(run(&server, &["domain", "create", "login-guests", &guests]).await.code, 0);
-    assert_eq!(run(&server, &["delete", &old]).await.code, 0);
+    assert_eq!(run(&server, &["delete", &old, "--yes"]).await.code, 0);
     for (arguments, names) in [
         (&["--name", "people"][..], &["people"][..]),
         (&["--name", "people", "--deleted"], &["people-old"]),
@@ -189,7 +189,12 @@ async fn list_finds_by_name_tag_function_domain_and_deletion() {
     }
     let table = run(&server, &["list", "--all"]).await.stdout;
     let heading: Vec<_> = table.lines().next().expect("a line").split_whitespace().collect();
-    assert_eq!(heading, ["ID", "NAME", "DOMAINS", "REVISION", "CREATED", "DELETED"]);
+    assert_eq!(heading, ["ID", "NAME", "DOMAINS", "REVISION", "DELETED"]);
+    let table = run(&server, &["list", "--name", "people"]).await.stdout;
+    let heading: Vec<_> = table.lines().next().expect("a line").split_whitespace().collect();
+    assert_eq!(heading, ["ID", "NAME", "DOMAINS", "REVISION", "MODIFIED"]);
+    let none = run(&server, &["list", "--name", "nobody"]).await;
+    assert_eq!((none.code, none.stderr.as_str()), (0, "userpool: no user pool matches\n"));
     for arguments in [
         &["--domain", "login", "--no-domain"][..],
         &["--domain", "login", "--deleted"],

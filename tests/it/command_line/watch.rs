@@ -109,7 +109,8 @@ async fn a_watch_survives_a_server_that_is_killed() {
     // Dropping it kills it with SIGKILL.
     drop(server);
     let stderr_line = watch.stderr_line();
-    assert!(stderr_line.starts_with("userpool: no connection to the server ("), "{stderr_line}");
+    let lost = format!("userpool: no connection to the server {endpoint} (");
+    assert!(stderr_line.starts_with(&lost), "{stderr_line}");
     assert!(stderr_line.ends_with("); will resume after position 1"), "{stderr_line}");
     let _server = serve();
     assert_eq!(watch.stderr_line(), "userpool: reconnected");
@@ -149,7 +150,7 @@ async fn a_followed_history_continues_with_new_events() {
     let mut history = RunningCommand::start(&server, &["history", &id, "--follow"]);
     assert_eq!(history.line(), "REVISION  TIME  TYPE  ACTOR  WHAT");
     assert!(history.line().contains("  created  "));
-    assert_eq!(run(&server, &["delete", &id]).await.code, 0);
+    assert_eq!(run(&server, &["delete", &id, "--yes"]).await.code, 0);
     let deleted = history.line();
     assert!(
         deleted.trim_start().starts_with("2  ") && deleted.contains("  deleted  "),
@@ -171,7 +172,7 @@ async fn followed_events_begin_with_the_last_ones() {
     let id = create(&server, "d").await;
     assert_eq!(event(&events.line()), ["4", &id, "created", "d"]);
     assert_eq!(run(&server, &["tag", "set", &id, "team=a"]).await.code, 0);
-    assert_eq!(run(&server, &["delete", &id]).await.code, 0);
+    assert_eq!(run(&server, &["delete", &id, "--yes"]).await.code, 0);
     assert_eq!(event(&events.line())[0], "6");
 
     // Documents are summaries there, too, and everything since a time comes first.

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use regex::Regex;
 use tokio::task;
 
 use super::{create, run, run_with, userpool};
@@ -55,10 +56,14 @@ async fn a_table_fits_the_terminal() {
     assert_eq!(
         on_terminal(&endpoint, 80, &["list"]).await,
         format!(
-            "ID                   NAME         REVISION  CREATED            MODIFIED\n\
-             {id}  a name tha…         3  2017-12-11T00:00Z  2017-12-11T00:00Z\n"
+            "ID                   NAME           DOMAINS       REVISION  MODIFIED\n\
+             {id}  a name that …  a-domain-pr…         3  2017-12-11T00:00:02Z\n"
         )
     );
+    // The port tells anonymous callers apart.
+    let events = on_terminal(&endpoint, 100, &["events"]).await;
+    let whole = Regex::new(r"  127\.0\.0\.1:\d+  ").expect("a pattern");
+    assert!(events.lines().skip(1).all(|line| whole.is_match(line)), "{events}");
     // Who changed something is shown even here, without positions.
     let events = on_terminal(&endpoint, 80, &["events"]).await;
     assert!(events.starts_with("TIME          POOL                 TYPE "), "{events}");

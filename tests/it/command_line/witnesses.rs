@@ -88,8 +88,65 @@ async fn a_proof_is_verified_with_a_quorum_of_witnesses() {
     let without_proof = run(&server, &["verify", "--witness", &first_key]).await;
     assert_eq!(without_proof.code, 2, "{without_proof:?}");
     assert!(without_proof.stderr.contains("name the file of a proof"), "{without_proof:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_is_verified_with_a_quorum_of_witnesses() {
+    let server = TestServer::start().await;
+    create(&server, "people").await;
+    let log = key_of(&server).await;
+    let directory = server.stop().await;
+    let witness = TestWitness::start("witness.example/w1", &log).await;
+    let other = TestWitness::start("witness.example/w2", &log).await;
+    let server = serve(directory, vec![witness.address()]).await;
+    wait_for_witnessed(&server, 1).await;
+    let directory = TempDir::new().expect("a directory");
+    let file = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
     let note = run(&server, &["checkpoint", "--witnessed", "--note"]).await.stdout;
     assert!(note.contains("\n— witness.example/w1 "), "{note}");
+    let json = run(&server, &["checkpoint", "--witnessed"]).await.stdout;
+    let alone = file("alone", &run(&server, &["checkpoint"]).await.stdout);
+    let endpoint = server.endpoint.to_string();
+    let export = directory.path().join("log.jsonl");
+    let export = export.to_str().expect("UTF-8");
+    assert_eq!(run(&server, &["log", "export", "--from", &endpoint, export]).await.code, 0);
+    let key = log.to_string();
+    let (cosigner, both) = (witness.key.to_string(), format!("{},{}", witness.key, other.key));
+    for checkpoint in [file("note", &note), file("json", &json)] {
+        for command in [
+            vec!["verify", "--checkpoint", &checkpoint],
+            vec!["verify", export, "--checkpoint", &checkpoint],
+            vec!["consistency", &checkpoint],
+        ] {
+            let run = async |arguments: &[&str]| {
+                run(&server, &[&command[..], &["--key", &key], arguments].concat()).await
+            };
+            for accepted in [&["--witness", &cosigner][..], &["--witness", &both, "--quorum", "1"]]
+            {
+                let verified = run(accepted).await;
+                assert_eq!(verified.code, 0, "{command:?}: {verified:?}");
+                let expected =
+                    "The trusted checkpoint at position 1 is cosigned by witness.example/w1.\n";
+                assert!(verified.stdout.contains(expected), "{verified:?}");
+            }
+            let refused = run(&["--witness", &both]).await;
+            assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{refused:?}");
+            let expected = "the trusted checkpoint at position 1 is not cosigned as --witness requires: \
+                            the checkpoint has valid cosignatures of 1 of 2 witnesses, 2 are required; \
+                            missing: witness.example/w2";
+            assert!(refused.stderr.contains(expected), "{refused:?}");
+        }
+    }
+    let refused = run(&server, &["verify", "--checkpoint", &alone, "--witness", &cosigner]).await;
+    assert!(refused.stderr.contains("valid cosignatures of 0 of 1 witnesses"), "{refused:?}");
+    let bare = format!("1:{}", "0".repeat(64));
+    let refused = run(&server, &["verify", "--checkpoint", &bare, "--witness", &cosigner]).await;
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("has no signed note"), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -64,6 +64,11 @@ async fn a_truncated_or_damaged_file_is_never_a_success() {
             write(path, "short", &file[..length]);
             let verified = run(path, &["verify", "short"]).await;
             assert_eq!(verified.code, Some(1), "{length} of {}: {verified:?}", file.len());
+            if length == file.len() - 9 {
+                let expected = "the compressed data is damaged, or ends too early";
+                assert!(verified.stderr.contains(expected), "{name}: {verified:?}");
+                assert!(!verified.stderr.contains("Error"), "{name}: {verified:?}");
+            }
         }
         for at in [5, file.len() / 3, file.len() / 2, file.len() - 2] {
             let mut changed = file.clone();

@@ -98,7 +98,7 @@ async fn events_that_were_written_together_stay_together() {
 
     let inside = run(directory.path(), &["log", "export", "--to", "4"]).await;
     assert_eq!(events(&inside.stdout).len(), 2);
-    let note = "exported 2 events, head hash ";
+    let note = "exported 2 events, 1 to 2, head hash ";
     assert!(inside.stderr.contains(note), "{}", inside.stderr);
     let note = "; events 3 to 4 were written together with later ones and are left out";
     assert!(inside.stderr.contains(note), "{}", inside.stderr);
@@ -124,15 +124,14 @@ async fn events_that_were_written_together_stay_together() {
         for run in [&rest, &from_server] {
             assert_eq!(run.stderr.contains(note), position == "4", "{run:?}");
         }
-        let events = rest.stdout.lines().filter(|line| !line.contains("userpoolExport"));
+        let both = first.lines().chain(rest.stdout.lines());
+        let events = both.filter(|line| !line.contains("userpoolExport"));
         let events: String = events.flat_map(|line| [line, "\n"]).collect();
-        assert_eq!(first.clone() + &events, whole, "nothing is lost or repeated at {position}");
+        assert_eq!(events, whole, "nothing is lost or repeated at {position}");
         write(directory.path(), "first.jsonl", first);
         write(directory.path(), "rest.jsonl", rest.stdout);
-        if position != "1" {
-            let both = ["verify", "first.jsonl", "rest.jsonl"];
-            assert_eq!(printed(directory.path(), &both).await, verified);
-        }
+        let both = ["verify", "first.jsonl", "rest.jsonl"];
+        assert_eq!(printed(directory.path(), &both).await, verified);
     }
 }
 
@@ -207,6 +206,42 @@ async fn ranges_are_imported_only_from_the_first_event_on() {
     assert!(imported.starts_with("imported 16 events, head hash "), "{imported}");
     let exported = printed(directory.path(), &["log", "export", "--data-dir", "new"]).await;
     assert_eq!(exported, whole());
+}
+
+/// Whether it lies before the first event or after the last one.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_range_is_verified_as_one() {
+    let directory = directory().await;
+    let path = directory.path();
+    let server = Process::start(&path.join("data")).await;
+    let from = ["--from", server.address()];
+    let ranges = [["--until", "2000-01-01"], ["--since", "2999-01-01"], ["--after", "16"]];
+    for range in ranges {
+        printed(path, &[&["log", "export", "empty.jsonl"][..], &range, &from].concat()).await;
+        let verified = printed(path, &["verify", "empty.jsonl"]).await;
+        assert!(verified.starts_with("The range has no record.\nNot proven: "), "{verified}");
+    }
+    server.kill().await;
+    for range in ranges {
+        printed(path, &[&["log", "export", "empty.jsonl"][..], &range].concat()).await;
+        let verified = printed(path, &["verify", "empty.jsonl"]).await;
+        assert!(verified.starts_with("The range has no record.\nNot proven: "), "{verified}");
+    }
+    // What follows it is of its log, and goes on from there.
+    printed(path, &["log", "export", "--until", "2000-01-01", "empty.jsonl"]).await;
+    let verified = printed(path, &["verify", "empty.jsonl", "whole.jsonl"]).await;
+    assert!(verified.starts_with("Every record up to position 16 is valid"), "{verified}");
+    let anchor = std::fs::read_to_string(path.join("empty.jsonl")).expect("an anchor");
+    let (before, id) = anchor.split_once("\"logId\":\"").expect("a log ID");
+    write(path, "other.jsonl", format!("{before}\"logId\":\"{}{}", "0".repeat(32), &id[32..]));
+    let other = run(path, &["verify", "other.jsonl", "whole.jsonl"]).await;
+    let expected = "INVALID at position 1 (whole.jsonl, line 1): the range is of log ";
+    assert!(other.stdout.starts_with(expected), "{other:?}");
+    let import = run(path, &["log", "import", "empty.jsonl", "--data-dir", "new"]).await;
+    assert_eq!(import.code, Some(1), "{import:?}");
+    assert!(import.stderr.contains("the export has no event"), "{import:?}");
+    let import = ["log", "import", "empty.jsonl", "whole.jsonl", "--data-dir", "new"];
+    assert!(printed(path, &import).await.starts_with("imported 16 events"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

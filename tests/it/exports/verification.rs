@@ -91,7 +91,8 @@ async fn a_mismatch_is_named_by_position_file_and_line() {
         (
             whole.replacen("us-east-1_000000007", "us-east-1_000000008", 1),
             &[][..],
-            "INVALID at position 3 (export.jsonl, line 3): the event differs from its record",
+            "INVALID at position 3 (export.jsonl, line 3): the event differs from its record in \
+             userPoolId",
         ),
         (
             [lines[0], lines[2]].join("\n"),
@@ -247,7 +248,7 @@ async fn every_format_of_an_export_is_accepted_and_no_later_one() {
         ("{\"userpoolExport\"", "the line is not the anchor of a range: EOF"),
         (
             "{\"userpoolExport\":2,\"after\":{\"position\":\"0\",\"hash\":\"\",\"logId\":\"\"}}",
-            "the line is not the anchor of a range: position must be at least 1",
+            "the line is not the anchor of a range: hash: expected 64 hexadecimal digits",
         ),
     ] {
         write(path, "later.jsonl", line);
