@@ -1,5 +1,7 @@
 //! Who changed each setting last, and in which revision.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use maud::{Markup, html};
 use prost_types::Timestamp;
@@ -81,6 +83,17 @@ impl Blame {
                 "r" (revision) " · " (day) " · " (name)
             }
         }
+    }
+
+    /// Whether a field was changed after the creation, as far as the events show it.
+    pub(super) fn is_changed(&self, field: &str) -> bool {
+        self.last(field).is_some_and(|mark| mark.fields.is_some())
+    }
+
+    /// The names of the members of a field that were changed.
+    pub(super) fn changed_members(&self, field: &str) -> BTreeSet<&str> {
+        let fields = self.marks.iter().filter_map(|mark| mark.fields.as_deref()).flatten();
+        fields.filter_map(|changed| changed.strip_prefix(field)?.strip_prefix('.')).collect()
     }
 
     /// The revision and the caller of the last change of a field after a revision.

@@ -7,12 +7,17 @@ use crate::proto::{EventChange, UserPoolEvent};
 
 use super::{
     actor::{Who, origin},
+    filter,
     kind::{KINDS, kind_of},
     members::{is_noise, label},
     text::{age, printable, shorten, time, time_of_day},
     url::{Query, Route},
 };
 
+/// The changes of a restore that are not fields of the user pool: the revision that it restores, and
+/// that the user pool was deleted before.
+const RESTORED_REVISION: &str = "restored_revision";
+const DELETED: &str = "deleted";
 /// How many changes an event shows before the rest is folded.
 const MAX_CHANGES: usize = 12;
 /// The longest value that is shown in a line.
@@ -67,9 +72,13 @@ fn change_list(changes: &[&EventChange]) -> Markup {
     html! {
         dl.chg {
             @for change in changes {
-                dt title=(printable(&change.path)) { (printable(&label(&change.path))) }
+                dt title=(printable(&change.path)) { (printable(&name(&change.path))) }
                 dd {
                     @match (&change.old_value, &change.new_value) {
+                        _ if change.path == DELETED => span.muted { "was deleted" },
+                        (None, Some(revision)) if change.path == RESTORED_REVISION => {
+                            span.now { "revision " (inline(revision)) }
+                        },
                         // A value that stays names what the other changes are about.
                         (Some(old), Some(new)) if old == new => span { (inline(new)) },
                         (old, new) => {
@@ -87,6 +96,15 @@ fn change_list(changes: &[&EventChange]) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// The name of a field, or of what a restore says beside the fields.
+fn name(path: &str) -> String {
+    match path {
+        RESTORED_REVISION => "Restored to".to_owned(),
+        DELETED => "Before".to_owned(),
+        path => label(path),
     }
 }
 
@@ -181,7 +199,7 @@ fn chips(event: &UserPoolEvent) -> Markup {
 
 /// The fields of a form that chooses types of events.
 pub(super) fn type_choice(query: &Query) -> Markup {
-    let chosen: Vec<_> = query.all("type").collect();
+    let chosen: Vec<_> = filter::types(query).collect();
     html! {
         fieldset {
             legend.vh { "Types" }

@@ -66,9 +66,11 @@ pub(super) fn has_reason(status: &Status, reason: &str) -> bool {
 }
 
 impl Failure {
-    pub(super) fn explain(&self) -> Explanation {
+    /// Explains the failure to a reader of a console with these options of its connection, of which
+    /// the first names the server; none if the console is that of the server itself.
+    pub(super) fn explain(&self, connection: &[String]) -> Explanation {
         match self {
-            Self::Call(status) => explain_status(status),
+            Self::Call(status) => explain_status(status, connection),
             Self::Parameter { name, value, expected } => {
                 let message = format!("{name}: {expected}, not {:?}", printable(value));
                 Explanation::local(StatusCode::BAD_REQUEST, "The address is not valid", message)
@@ -208,13 +210,22 @@ impl Explanation {
     }
 }
 
-fn explain_status(status: &Status) -> Explanation {
+/// Why a browser that has not opened the link sees nothing, for a program.
+pub(super) fn stranger() -> Explanation {
+    let message = "This console is for the one who started it: send the cookie of the browser that \
+                   opened the link, which \"userpool console\" printed.";
+    Explanation::local(StatusCode::FORBIDDEN, "Open the link first", message.to_owned())
+}
+
+fn explain_status(status: &Status, connection: &[String]) -> Explanation {
     let details = status.get_error_details();
     let info = details.error_info();
     let (code, message) = match innermost(status) {
         // Without an answer of the server, the code is the transport's.
         Some(cause) if !cause.is::<TimeoutExpired>() => {
-            (Code::Unavailable, format!("no connection to the server ({cause})"))
+            let server = connection.first().and_then(|option| option.strip_prefix("--endpoint="));
+            let server = server.map(|endpoint| format!(" {endpoint}")).unwrap_or_default();
+            (Code::Unavailable, format!("no connection to the server{server} ({cause})"))
         }
         Some(_) | None => (status.code(), status.message().to_owned()),
     };

@@ -127,7 +127,7 @@ impl Console {
                     return access.redeem(secret).map_or_else(refusal::of_link, enter);
                 }
                 if !access.allows(&request.headers) {
-                    return refusal::of_stranger(&request.uri);
+                    return refusal::of_stranger(&request.uri, wants_json(request));
                 }
                 self.calls.clone()
             }
@@ -138,10 +138,8 @@ impl Console {
     /// Answers a request of a browser that was let in.
     async fn page(&self, request: &Parts, calls: Calls) -> Response {
         let query = Query::parse(request.uri.query().unwrap_or_default());
-        let accepts_json = answer::accepts_json(&request.headers);
-        let found = Route::parse(request.uri.path());
-        let wants_json = accepts_json || matches!(found, Some((_, true)));
-        let route = found.map(|(route, _)| route);
+        let wants_json = wants_json(request);
+        let route = Route::parse(request.uri.path());
         let now = (self.settings.clock)();
         let answered = match route.clone() {
             Some(route) => {
@@ -162,7 +160,7 @@ impl Console {
             Ok(Answer::Json(value)) => return answer::json(StatusCode::OK, &value),
             Ok(Answer::Page(page)) => (StatusCode::OK, page, None),
             Err(failure) => {
-                let found = failure.explain();
+                let found = failure.explain(&self.settings.connection);
                 if wants_json {
                     return with_retry(
                         answer::json(found.status, &found.json()),
@@ -188,6 +186,11 @@ impl Console {
         };
         with_retry(answer::html(status, layout::document(&frame, &page)), retry_after)
     }
+}
+
+/// Whether a request asks for JSON, also if there is no such page.
+fn wants_json(request: &Parts) -> bool {
+    answer::accepts_json(&request.headers) || url::is_of_json(request.uri.path())
 }
 
 /// The answer to the browser that opened the link.

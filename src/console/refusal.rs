@@ -8,7 +8,7 @@ use maud::{Markup, html};
 
 use super::{
     access::ConsoleAccess,
-    answer,
+    answer, failure,
     guard::Violation,
     layout,
     url::{Query, Route},
@@ -64,9 +64,12 @@ pub(super) fn of_link() -> Response {
 }
 
 /// Refuses a browser that has not opened the link.
-pub(super) fn of_stranger(uri: &Uri) -> Response {
+pub(super) fn of_stranger(uri: &Uri, wants_json: bool) -> Response {
+    if wants_json {
+        return answer::json(StatusCode::FORBIDDEN, &failure::stranger().json());
+    }
     // Only a page of the console: a path such as //example.com would lead to another site.
-    let page = Route::parse(uri.path()).map(|(route, _)| route);
+    let page = Route::parse(uri.path());
     let query = Query::parse(uri.query().unwrap_or_default());
     let address = page.map_or_else(|| Route::Home.path(), |page| page.with(&query));
     show(

@@ -22,6 +22,11 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
 /// The same for one segment of a path.
 const SEGMENT: &AsciiSet = &ESCAPED.add(b'/');
 
+/// Whether a path is that of JSON.
+pub(super) fn is_of_json(path: &str) -> bool {
+    path.ends_with(JSON)
+}
+
 /// The path of a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
@@ -44,12 +49,9 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// Finds the page of a path. Also returns whether the path asks for its JSON.
-    pub(super) fn parse(path: &str) -> Option<(Self, bool)> {
-        let (path, is_json) = match path.strip_suffix(JSON) {
-            Some(path) => (path, true),
-            None => (path, false),
-        };
+    /// Finds the page of a path, or of the path of its JSON.
+    pub(super) fn parse(path: &str) -> Option<Self> {
+        let path = path.strip_suffix(JSON).unwrap_or(path);
         let segments = path.strip_prefix('/')?.split('/').map(|segment| {
             let segment = percent_decode_str(segment).decode_utf8().ok()?;
             Some(segment.into_owned())
@@ -58,7 +60,7 @@ impl Route {
         let third = if segments.len() == 3 { segments.pop() } else { None };
         let second = if segments.len() == 2 { segments.pop() } else { None };
         let [first] = segments.as_slice() else { return None };
-        let route = match (first.as_str(), second, third.as_deref()) {
+        Some(match (first.as_str(), second, third.as_deref()) {
             ("", None, None) => Self::Home,
             ("pools", None, None) => Self::Pools,
             ("pools", Some(id), None) => Self::Pool(id),
@@ -82,8 +84,7 @@ impl Route {
             ("go", None, None) => Self::Go,
             ("me", None, None) => Self::Me,
             _ => return None,
-        };
-        Some((route, is_json))
+        })
     }
 
     /// The path, escaped.
@@ -218,12 +219,12 @@ mod tests {
                 Route::Diff(id.to_owned()),
                 Route::Domain(id.to_owned()),
             ] {
-                assert_eq!(Route::parse(&route.path()), Some((route.clone(), false)));
+                assert_eq!(Route::parse(&route.path()), Some(route.clone()));
                 let json = format!("{}.json", route.path());
-                assert_eq!(Route::parse(&json), Some((route, true)));
+                assert_eq!(Route::parse(&json), Some(route));
             }
         }
-        assert_eq!(Route::parse("/"), Some((Route::Home, false)));
+        assert_eq!(Route::parse("/"), Some(Route::Home));
         for path in ["", "pools", "/pools/a/b", "/pools/a/history/b", "//", "/pools/%ff"] {
             assert_eq!(Route::parse(path), None, "{path}");
         }

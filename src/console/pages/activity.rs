@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use crate::{
     console::{
         failure::Failure,
+        filter,
         kind::{kind_named, kind_of},
         plot::{Bar, CLASSES, bars, class_index},
         text::machine,
@@ -82,7 +83,7 @@ fn range(visit: &Visit) -> Result<Option<Range>, Failure> {
 
 impl Range {
     fn bars(&self, visit: &Visit, counts: &[UserPoolEventCount]) -> Vec<Bar> {
-        let chosen: Vec<_> = visit.query.all("type").filter_map(kind_named).collect();
+        let chosen: Vec<_> = filter::types(&visit.query).filter_map(kind_named).collect();
         let is_chosen = |count: &&UserPoolEventCount| {
             chosen.is_empty() || chosen.iter().any(|kind| kind.event_type == count.r#type())
         };

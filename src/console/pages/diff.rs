@@ -136,7 +136,7 @@ fn summary(visit: &Visit, compared: &Comparison, view: View, with_noise: bool) -
                                     "Fold what says the same under a second name"
                                 }
                             } @else {
-                                (compared.noise) " more say the same under a second name, or when: "
+                                (compared.noise) " more: second names of the same values, and times: "
                                 a href=(visit.route.with(&query().set("all", "1"))) { "show them" }
                             }
                         }

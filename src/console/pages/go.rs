@@ -77,6 +77,18 @@ async fn find(visit: &Visit, text: &str) -> Result<Option<String>, Failure> {
     if is_uuid(text) {
         return of_request(visit, text).await;
     }
+    // As a list of user pools takes a tag.
+    if text.contains('=') {
+        return Ok(Some(Route::Pools.with(&Query::default().set("q", text))));
+    }
+    // As "userpool proof" takes an event.
+    if let Some((pool, revision)) = text.rsplit_once(':')
+        && pool.contains('_')
+        && revision.parse::<u32>().is_ok()
+    {
+        let at = Query::default().set("at", revision);
+        return Ok(Some(Route::History(pool.to_owned()).with(&at)));
+    }
     if text.contains('_') {
         match visit.calls.pool(text).await {
             Ok(_) => return Ok(Some(Route::Pool(text.to_owned()).path())),

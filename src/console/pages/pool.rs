@@ -94,17 +94,19 @@ fn past(state: &State, id: &str, latest: i64, visit: &Visit) -> Markup {
 
 fn settings(group: &Group, members: &Value, blame: &Blame) -> Markup {
     let set = group.members.iter().filter(|member| at(members, member.path).is_some()).count();
-    // Members without a value, beyond the first ones, say nothing that the others do not.
+    // Members that never had a value, beyond the first ones, say nothing that the others do not.
     let is_long = group.title == TRIGGERS;
-    let shown = group.members.iter();
-    let shown = shown.filter(|member| !is_long || at(members, member.path).is_some());
+    let is_shown = |member: &&Member| {
+        !is_long || at(members, member.path).is_some() || blame.is_changed(&field_path(member.path))
+    };
+    let shown: Vec<_> = group.members.iter().filter(is_shown).collect();
     html! {
         section.panel {
             header {
                 h2 { (group.title) }
                 @if is_long { span."small muted" { (set) " of " (group.members.len()) " set" } }
             }
-            @if is_long && set == 0 {
+            @if shown.is_empty() {
                 p."pad muted" { "none" }
             } @else {
                 dl.set { @for member in shown { (setting(member, members, blame)) } }
@@ -126,20 +128,30 @@ fn setting(member: &Member, members: &Value, blame: &Blame) -> Markup {
 
 fn tags(members: &Value, blame: &Blame) -> Markup {
     let tags = members.get("UserPoolTags").and_then(Value::as_object);
+    let value = |key: &str| tags?.get(key)?.as_str();
+    let field = field_path("UserPoolTags");
+    let set = tags.into_iter().flat_map(|tags| tags.keys()).map(String::as_str);
+    // Removed ones as well, with who removed them.
+    let mut keys = blame.changed_members(&field);
+    keys.extend(set);
     html! {
         section.panel {
             header { h2 { (TAGS) } }
-            @match tags {
-                Some(tags) if !tags.is_empty() => dl.set {
-                    @for (key, value) in tags {
+            @if keys.is_empty() {
+                p."pad muted" { "none" }
+            } @else {
+                dl.set {
+                    @for key in keys {
                         dt { span.mono { (printable(key)) } }
                         dd {
-                            span.v { span.mono { (printable(value.as_str().unwrap_or_default())) } }
-                            (blame.show(&field_path(&format!("UserPoolTags.{key}")), true))
+                            @match value(key) {
+                                Some(value) => span.v { span.mono { (printable(value)) } },
+                                None => span.v { span.muted { "none" } },
+                            }
+                            (blame.show(&format!("{field}.{key}"), true))
                         }
                     }
-                },
-                Some(_) | None => p."pad muted" { "none" },
+                }
             }
         }
     }
@@ -147,13 +159,14 @@ fn tags(members: &Value, blame: &Blame) -> Markup {
 
 /// The members that no group has, if any is set.
 fn other(members: &Value, blame: &Blame) -> Markup {
-    let set: Vec<_> = others().filter(|path| at(members, path).is_some()).collect();
+    let is_shown = |path: &&str| at(members, path).is_some() || blame.is_changed(&field_path(path));
+    let set: Vec<_> = others().filter(is_shown).collect();
     html! {
         @if !set.is_empty() {
             section.panel {
                 header { h2 { (OTHER) } }
                 dl.set { @for path in set {
-                    (setting(&Member { path, label: path, absent: "", unit: "" }, members, blame))
+                    (setting(&Member { path, label: path, absent: "none", unit: "" }, members, blame))
                 } }
             }
         }

@@ -106,7 +106,9 @@ fn filter(visit: &Visit) -> Result<UserPoolFilter, Failure> {
     };
     let state = visit.query.get("state").unwrap_or_default();
     if !STATES.iter().any(|(name, _)| *name == state) {
-        let names = STATES.map(|(name, _)| name).join(", ");
+        let names = STATES.map(|(name, _)| name);
+        let names: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
+        let names = names.join(", ");
         let expected = format!("must be one of {names}");
         return Err(Failure::Parameter { name: "state", value: state.to_owned(), expected });
     }
@@ -182,8 +184,11 @@ fn nothing(filter: &UserPoolFilter, is_complete: bool) -> Markup {
                      on the next page." }
             } @else if is_filtered {
                 p { "No user pool matches. Upper and lower case differ in names. "
-                    a href=(Route::Pools.path()) { "Show all" } ", or "
-                    a href=(Route::Pools.with(&all)) { "deleted ones as well" } "." }
+                    a href=(Route::Pools.path()) { "Show all" }
+                    @if filter.deleted() == DeletedUserPools::Unspecified {
+                        ", or " a href=(Route::Pools.with(&all)) { "deleted ones as well" }
+                    }
+                    "." }
             } @else {
                 p { "There are no user pools yet. Create one:" }
                 pre.cmd { "echo '{\"PoolName\": \"customers\"}' | userpool create -" }

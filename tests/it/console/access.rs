@@ -51,8 +51,16 @@ async fn without_the_cookie_nothing_of_the_server_is_shown() {
             assert_eq!(refused.status, 403, "{path}");
             refused.has(&["Open the link first"]);
             assert!(!refused.body.contains("payments"), "{}", refused.body);
+            let is_json = refused.header("content-type") == Some("application/json");
+            assert_eq!(is_json, path == "/pools.json", "{path}");
         }
     }
+    let request = format!("GET /log HTTP/1.1\r\nhost: {address}\r\naccept: application/json");
+    let refused = send(address, &request).await;
+    let error: serde_json::Value = serde_json::from_str(&refused.body).expect("JSON");
+    assert_eq!((refused.status, &error["error"]["title"]), (403, &"Open the link first".into()));
+    let nothing = console.get("/nothing.json").await;
+    assert_eq!(nothing.header("content-type"), Some("application/json"), "{nothing:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

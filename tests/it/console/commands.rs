@@ -56,3 +56,13 @@ async fn the_command_of_each_page_runs_as_it_is_printed() {
         assert!(output.contains(shown), "{path}: {commands}\n{output}");
     }
 }
+
+/// An empty name matters only if there is a current context.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_does_not_clear_a_context_that_is_not_there() {
+    let Sample { server, .. } = &Sample::new().await;
+    let console = Console::start(&server.endpoint.to_string(), &["--context="]).await;
+    let page = console.get("/pools").await;
+    page.has(&["userpool list --limit 50 --endpoint="]);
+    assert!(!page.body.contains("--context"), "{}", page.body);
+}

@@ -1,6 +1,10 @@
 //! What the pages show.
 
-use userpool::{proto::CreateUserPoolRequest, server::Config, transport::Endpoint};
+use userpool::{
+    proto::{CreateUserPoolRequest, RestoreUserPoolRequest, UpdateUserPoolRequest},
+    server::Config,
+    transport::Endpoint,
+};
 
 use super::{Console, Sample, last_change};
 use crate::support::{TestServer, named};
@@ -19,7 +23,9 @@ async fn pools_are_listed_and_found() {
     console.get("/pools?q=stage=prod").await.has(&[pool]);
     console.get("/pools?domain=log").await.has(&[pool]);
     console.get("/pools?state=deleted").await.has(&[deleted, "deleted "]);
-    console.get("/pools?q=none").await.has(&["No user pool matches"]);
+    console.get("/pools?q=none").await.has(&["No user pool matches", "deleted ones as well"]);
+    let none = console.get("/pools?state=deleted&q=none").await;
+    assert!(!none.body.contains("deleted ones as well"), "{}", none.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,6 +75,39 @@ async fn each_setting_shows_who_changed_it_last() {
     assert_eq!(blamed("<span class=\"mono\">stage</span>"), 1);
 }
 
+/// That is what a reader looks for after a bad update.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_setting_says_who_removed_it() {
+    let Sample { server, pool, .. } = &Sample::new().await;
+    let mut client = server.client().await;
+    let update = UpdateUserPoolRequest {
+        user_pool_id: Some(pool.clone()),
+        ..UpdateUserPoolRequest::default()
+    };
+    client.update_user_pool(update).await.expect("updated");
+    let console = Console::of(server).await;
+    let page = console.get(&format!("/pools/{pool}")).await;
+    for label in [">Pre sign-up</dt>", ">stage</span></dt>", ">incident</span></dt>"] {
+        let setting = page.body.split(label).nth(1).expect(label);
+        let setting = setting.split("</dd>").next().expect("an end");
+        assert!(setting.contains(">none</span>"), "{setting}");
+        assert!(setting.contains("title=\"last changed in revision 7, "), "{setting}");
+    }
+    // What it never had says nothing.
+    assert!(!page.body.contains("Post sign-up"), "{}", page.body);
+    let before = console.get(&format!("/pools/{pool}?at=2")).await;
+    assert!(!before.body.contains("Pre sign-up") && !before.body.contains("incident"));
+
+    let restore = RestoreUserPoolRequest {
+        user_pool_id: Some(pool.clone()),
+        revision: Some(6),
+        ..RestoreUserPoolRequest::default()
+    };
+    client.restore_user_pool(restore).await.expect("restored");
+    let history = console.get(&format!("/pools/{pool}/history")).await;
+    history.has(&["<dt title=\"restored_revision\">Restored to</dt>", "revision 6"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pool_is_shown_as_it_was() {
     let Sample { server, pool, .. } = &Sample::new().await;
@@ -103,6 +142,10 @@ async fn the_history_shows_old_and_new() {
     ]);
     let only = console.get(&format!("/pools/{pool}/history?type=tagged")).await;
     only.has(&["id=\"r6\"", "checked"]);
+    // As the commands take them.
+    let both = console.get(&format!("/pools/{pool}/history?type=tagged,created")).await;
+    both.has(&["id=\"r6\"", "id=\"r1\"", "--type=tagged,created"]);
+    assert!(!both.body.contains("id=\"r5\""), "{}", both.body);
     assert!(!only.body.contains("id=\"r5\""), "{}", only.body);
     let until = console.get(&format!("/pools/{pool}/history?at=3")).await;
     until.has(&["id=\"r3\"", "id=\"r1\""]);
@@ -125,7 +168,7 @@ async fn a_diff_shows_each_member_and_who_changed_it() {
         "revision 6",
         "Triggers",
         "VerificationMessageTemplate.EmailMessage",
-        "more say the same",
+        " more: second names of the same values, and times",
         "class=\"nil\"",
         &format!("userpool diff {pool} 1 6"),
     ]);
@@ -185,6 +228,9 @@ async fn the_jump_box_goes_to_the_one_thing() {
     assert_eq!(go("@1").await, Some(format!("/pools/{pool}/history?at=1")));
     assert_eq!(go("payments-v").await.map(|_| ()), Some(()));
     assert_eq!(go("").await, Some("/pools".to_owned()));
+    // As the list of user pools and "userpool proof" take them.
+    assert_eq!(go("team=people").await, Some("/pools?q=team%3Dpeople".to_owned()));
+    assert_eq!(go(&format!("{pool}:3")).await, Some(format!("/pools/{pool}/history?at=3")));
     console.get("/go?q=payments").await.has(&["payments-v2", pool]);
     for nothing in ["nothing-at-all", "@999", "@0", "@-1"] {
         console.get(&format!("/go?q={nothing}")).await.has(&["Nothing has the ID", nothing]);

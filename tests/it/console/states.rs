@@ -56,7 +56,7 @@ async fn an_address_that_cannot_be_read_says_what_is_allowed() {
         (format!("/pools/{pool}?at=yesterday"), "expected a revision (7)"),
         ("/log?since=x".to_owned(), "expected a time"),
         ("/log?type=x".to_owned(), "must be one of created"),
-        ("/pools?state=x".to_owned(), "must be one of"),
+        ("/pools?state=x".to_owned(), "must be one of deleted, all, no-domain"),
         ("/log?address=x".to_owned(), "filter.peer_address"),
         ("/log?after=x".to_owned(), "Start at the first page"),
         ("/pools?after=x".to_owned(), "Start at the first page"),
@@ -96,9 +96,11 @@ async fn a_server_that_is_gone_is_asked_again() {
     let server = TestServer::start().await;
     let console = Console::of(&server).await;
     assert_eq!(console.get("/pools").await.status, 200);
+    let endpoint = server.endpoint.to_string();
     server.stop().await;
     let gone = console.get("/pools").await;
     assert_eq!(gone.status, 503);
     assert!(gone.header("retry-after").is_some(), "{}", gone.head);
     gone.has(&["http-equiv=\"refresh\"", "no answer", "loads itself again"]);
+    gone.has(&[&format!("no connection to the server {endpoint} (")]);
 }
