@@ -162,7 +162,7 @@ async fn show(
     let pool = described.user_pool.unwrap_or_default();
     let (id, name) = (escape(pool.id()), escape(pool.name()));
     Ok(Some(format!(
-        "this deletes the user pool {id}, named {name}, at revision {revision}; \"userpool restore {id} \
-         --to {revision}\" would bring it back"
+        "{id}, named {name}, is at revision {revision}; after the deletion, \"userpool restore {id} --to \
+         {revision}\" brings it back"
     )))
 }

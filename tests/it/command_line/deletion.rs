@@ -14,7 +14,7 @@ async fn a_person_confirms_a_deletion() {
     let delete = ["delete", &id];
     let (refused, seen) = on_terminal(&server, &delete, async |person| answer(person, "")).await;
     assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
-    let shown = format!("this deletes the user pool {id}, named people, at revision 1; ");
+    let shown = format!("userpool: {id}, named people, is at revision 1; after the deletion, ");
     assert!(seen.contains(&shown), "{seen}");
     assert!(seen.ends_with("userpool: nothing was changed\n"), "{seen}");
 
