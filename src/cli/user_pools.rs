@@ -159,6 +159,10 @@ async fn show(
     };
     let revision = described.revision;
     request.expected_revision.get_or_insert(revision);
+    // Nobody is asked about what would be refused.
+    let preview =
+        DeleteUserPoolRequest { request_id: None, validate_only: true, ..request.clone() };
+    client.delete_user_pool(preview).await?;
     let pool = described.user_pool.unwrap_or_default();
     let (id, name) = (escape(pool.id()), escape(pool.name()));
     Ok(Some(format!(

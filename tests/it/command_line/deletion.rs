@@ -49,6 +49,12 @@ async fn without_a_terminal_a_deletion_must_be_told() {
     assert!(refused.stderr.ends_with(remedy), "{refused:?}");
     let checked = run(&server, &["delete", &id, "--validate-only"]).await;
     assert_eq!((checked.code, checked.stderr.as_str()), (0, ""), "{checked:?}");
+    // What would be refused is refused first.
+    let other = create(&server, "staff").await;
+    assert_eq!(run(&server, &["domain", "create", "staff-login", &other]).await.code, 0);
+    let owner = run(&server, &["delete", &other]).await;
+    assert_eq!(owner.code, 64 + 9, "{owner:?}");
+    assert!(!owner.stderr.contains("--yes"), "{owner:?}");
     let absent = run(&server, &["delete", "us-east-1_AbCdEfGhI"]).await;
     assert_eq!(absent.code, 64 + 5, "{absent:?}");
 
