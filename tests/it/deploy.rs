@@ -4,6 +4,7 @@
 mod cargo_package;
 mod debian;
 mod image;
+mod local_replicas;
 mod pod;
 
 use std::{
