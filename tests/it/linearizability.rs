@@ -19,7 +19,8 @@ use userpool::proto::{
     user_pool_history_service_client::UserPoolHistoryServiceClient,
 };
 
-use self::model::{Run, Worker, check, entry_of, history::Outcome, recorded};
+pub(crate) use self::model::{Run, Worker};
+use self::model::{check, entry_of, history::Outcome, recorded};
 use crate::{
     calls::Call,
     process::Process,
@@ -122,7 +123,7 @@ fn start(run: &Arc<Run>, random: &mut Random, channels: &[Channel], times: usize
 }
 
 /// Checks the answers against the log.
-async fn agree(run: &Run, channel: &Channel) {
+pub(crate) async fn agree(run: &Run, channel: &Channel) {
     let log: Vec<_> = log(channel).await.into_iter().map(recorded).collect();
     let history = run.history();
     let unanswered = history.iter().filter(|entry| entry.outcome == Outcome::Nothing).count();
@@ -133,7 +134,7 @@ async fn agree(run: &Run, channel: &Channel) {
 }
 
 /// The whole log, as the server lists it.
-async fn log(channel: &Channel) -> Vec<UserPoolEvent> {
+pub(crate) async fn log(channel: &Channel) -> Vec<UserPoolEvent> {
     let mut client = UserPoolHistoryServiceClient::new(channel.clone());
     let mut events = Vec::new();
     let mut page_token = String::new();

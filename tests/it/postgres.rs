@@ -1,13 +1,16 @@
 //! The log in PostgreSQL: what the suite of every engine does not cover, because it takes a
 //! database that others use as well, or that fails.
 
+mod any_server;
 mod cluster;
 mod engine;
+mod failovers;
 mod faults;
 mod moves;
 mod node;
 mod proxy;
 mod refusals;
+mod replicas;
 mod servers;
 
 pub(crate) use self::cluster::TestLog;

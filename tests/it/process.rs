@@ -107,13 +107,14 @@ impl Process {
         self.stderr.await.expect("read to the end");
     }
 
-    async fn signal(&self, signal: &str) {
+    pub(crate) async fn signal(&self, signal: &str) {
         let process = self.child.id().expect("it runs").to_string();
         let sent = Command::new("sh").args(["-c", "kill -s $0 $1", signal, &process]).status();
         assert!(sent.await.expect("a shell").success());
     }
 
-    async fn ended(mut self) -> Ended {
+    /// Waits until it ends by itself.
+    pub(crate) async fn ended(mut self) -> Ended {
         let status = self.child.wait().await.expect("an end");
         Ended { status, stderr: self.stderr.await.expect("read to the end") }
     }

@@ -353,7 +353,9 @@ fn refused(status: &Status) -> Option<Outcome> {
     let number = |key: &str| info.metadata[key].parse().expect("a number");
     match info.reason.as_str() {
         "LOG_UNAVAILABLE" | "DEADLINE_EXCEEDED" | "LOG_FORKED" => None,
-        "SHUTTING_DOWN" | "OVERLOADED" | "LOG_UNREACHABLE" | "BEHIND" => Some(Outcome::NotRecorded),
+        "STARTING" | "SHUTTING_DOWN" | "OVERLOADED" | "LOG_UNREACHABLE" | "BEHIND" => {
+            Some(Outcome::NotRecorded)
+        }
         "USER_POOL_NOT_FOUND" => known(Refusal::NotFound),
         "USER_POOL_DELETED" => known(Refusal::Deleted { revision: number("revision") }),
         "REVISION_MISMATCH" => known(Refusal::Revision { current: number("current_revision") }),

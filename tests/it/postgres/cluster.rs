@@ -94,33 +94,117 @@ impl TestLog {
     }
 }
 
+/// What each node is called, as a standby.
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
 /// A primary with two standbys, of which one must have each commit.
 pub(super) struct Cluster {
     pub(super) nodes: [Node; 3],
+    /// Which of them is the primary.
+    primary: usize,
+    /// The name of an empty log.
     pub(super) name: String,
 }
 
 impl Cluster {
     pub(super) async fn start() -> Self {
-        let primary = Node::create("restart_after_crash = off").await;
-        let second = Node::standby(&primary, "b").await;
-        let third = Node::standby(&primary, "c").await;
-        for node in [&primary, &second, &third] {
+        let first = Node::create("restart_after_crash = off").await;
+        let second = Node::standby(&first, NAMES[1]).await;
+        let third = Node::standby(&first, NAMES[2]).await;
+        for node in [&first, &second, &third] {
             node.configure("synchronous_standby_names = 'ANY 1 (a, b, c)'");
             node.signal("HUP");
         }
+        let cluster = Self { nodes: [first, second, third], primary: 0, name: new_name() };
+        cluster.wait_for_standbys().await;
+        create(cluster.primary(), &cluster.name, &KEY).await;
+        cluster
+    }
+
+    pub(super) fn primary(&self) -> &Node {
+        &self.nodes[self.primary]
+    }
+
+    pub(super) fn standbys(&self) -> [&Node; 2] {
+        let [one, other] = self.standby_indexes();
+        [&self.nodes[one], &self.nodes[other]]
+    }
+
+    const fn standby_indexes(&self) -> [usize; 2] {
+        [(self.primary + 1) % 3, (self.primary + 2) % 3]
+    }
+
+    /// Waits until a commit may wait for either standby.
+    pub(super) async fn wait_for_standbys(&self) {
         let both =
             "select count(*) = 2 or null from pg_stat_replication where sync_state = 'quorum'";
-        primary.wait_for(both).await;
-        let name = new_name();
-        create(&primary, &name, &KEY).await;
-        Self { nodes: [primary, second, third], name }
+        self.primary().wait_for(both).await;
+    }
+
+    /// Makes the standby with the most records the primary, which the other standby follows.
+    /// Returns the former primary, which may still run: so first, both standbys take no more from
+    /// it, or it could acknowledge what the new primary lacks.
+    pub(super) async fn promote(&mut self) -> usize {
+        const RECEIVED: &str =
+            "select greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0'";
+        let received =
+            async |node: &Node| -> u128 { node.value(RECEIVED).await.parse().unwrap_or_default() };
+        for standby in self.standbys() {
+            standby.follow_nobody();
+            standby.signal("HUP");
+        }
+        for standby in self.standbys() {
+            standby.wait_for("select count(*) = 0 or null from pg_stat_wal_receiver").await;
+        }
+        let [one, other] = self.standby_indexes();
+        let one_is_newer = received(&self.nodes[one]).await >= received(&self.nodes[other]).await;
+        let (newer, other) = if one_is_newer { (one, other) } else { (other, one) };
+        self.nodes[newer].promote();
+        self.nodes[newer].wait_for("select count(*) where not pg_is_in_recovery()").await;
+        self.nodes[other].follow(&self.nodes[newer], NAMES[other]);
+        self.nodes[other].signal("HUP");
+        std::mem::replace(&mut self.primary, newer)
+    }
+
+    /// Kills a node, which then becomes a standby with a copy of the primary's data: its own may
+    /// have commits that nobody was told of.
+    pub(super) async fn renew(&self, node: usize) {
+        self.nodes[node].kill();
+        self.nodes[node].copy(self.primary(), NAMES[node]).await;
+        self.wait_for_standbys().await;
+    }
+
+    /// Copies the primary into a standby, as a backup, and returns its index.
+    pub(super) fn back_up(&self) -> usize {
+        let [backup, _] = self.standby_indexes();
+        self.nodes[backup].kill();
+        self.nodes[backup].copy_data(self.primary());
+        backup
+    }
+
+    /// Loses every node, and begins again with a backup.
+    pub(super) async fn restore(&mut self, backup: usize) {
+        for node in &self.nodes {
+            node.kill();
+        }
+        self.primary = backup;
+        self.primary().start().await;
+        for standby in self.standby_indexes() {
+            self.nodes[standby].copy(self.primary(), NAMES[standby]).await;
+        }
+        self.wait_for_standbys().await;
     }
 
     /// The settings of a server that may use every node.
     pub(super) fn settings(&self) -> PostgresSettings {
         let [first, second, third] = &self.nodes;
         settings(ROLE, &[first, second, third], &self.name, Durability::Synchronous)
+    }
+
+    /// The URL of the database with every node.
+    pub(super) fn url(&self) -> String {
+        let [first, second, third] = &self.nodes;
+        url(ROLE, &[first, second, third])
     }
 }
 

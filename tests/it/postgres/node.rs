@@ -1,13 +1,14 @@
 //! A server of PostgreSQL on this machine.
 //!
-//! It listens only on a Unix socket in its directory. It runs as the user `postgres` when the
+//! It listens on a Unix socket in its directory, and nowhere else unless asked to. It runs as the user `postgres` when the
 //! tests run as root, which PostgreSQL refuses. It ends with the tests.
 
 use std::{
     fs,
     io::Write as _,
+    net::TcpListener,
     os::unix::fs::{PermissionsExt as _, chown},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread,
@@ -17,6 +18,8 @@ use std::{
 use tempfile::TempDir;
 use tokio::time::sleep;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+use crate::authority::IssuedCertificate;
 
 /// The owner of the tables.
 pub(super) const OWNER: &str = "owner";
@@ -32,7 +35,11 @@ const END_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct Node {
     directory: TempDir,
     running: Mutex<Option<Running>>,
+    port: u16,
 }
+
+/// The port of a node that listens only on its socket.
+const SOCKET_PORT: u16 = 5432;
 
 /// A process of a node.
 struct Running {
@@ -76,45 +83,105 @@ fn run(command: &mut Command) {
 /// A directory that the database may use.
 fn directory() -> TempDir {
     let directory = tempfile::Builder::new().prefix("pg").tempdir().expect("a directory");
+    give(directory.path(), 0o700);
+    directory
+}
+
+/// Gives a path to the user of the database, and to nobody else.
+fn give(path: &Path, mode: u32) {
     if rustix::process::geteuid().is_root() {
         let id = |flag: &str| {
             let output = Command::new("id").args([flag, "postgres"]).output().expect("id");
             String::from_utf8_lossy(&output.stdout).trim().parse().expect("the user postgres")
         };
-        chown(directory.path(), Some(id("-u")), Some(id("-g"))).expect("owned");
+        chown(path, Some(id("-u")), Some(id("-g"))).expect("owned");
     }
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).expect("private");
-    directory
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("private");
 }
 
 impl Node {
     /// A new database, with the roles of the owner and the servers.
     pub(super) async fn create(settings: &str) -> Self {
-        let node = Self { directory: directory(), running: Mutex::default() };
+        let node = Self::stopped(SOCKET_PORT);
+        node.initialize(settings);
+        node.start_new().await;
+        node
+    }
+
+    /// The same, which is reached over the network as well: with TLS, by the servers with a
+    /// password and by the owner with a certificate.
+    pub(super) async fn encrypted(server: &IssuedCertificate, authority: &str) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = free.local_addr().expect("an address").port();
+        drop(free);
+        let node = Self::stopped(port);
+        node.initialize(&format!(
+            "listen_addresses = 'localhost'\nport = {port}\nssl = on\nssl_ca_file = 'root.crt'"
+        ));
+        for (file, text) in [
+            ("server.crt", server.certificate.as_str()),
+            ("server.key", &server.key),
+            ("root.crt", authority),
+            (
+                "pg_hba.conf",
+                "local all all trust\n\
+                 hostssl all userpool all scram-sha-256\n\
+                 hostssl all owner all cert\n",
+            ),
+        ] {
+            let path = node.data().join(file);
+            fs::write(&path, text).expect("written");
+            give(&path, 0o600);
+        }
+        node.start_new().await;
+        node
+    }
+
+    fn stopped(port: u16) -> Self {
+        Self { directory: directory(), running: Mutex::default(), port }
+    }
+
+    fn initialize(&self, settings: &str) {
         run(program("initdb")
             .args(["--auth", "trust", "--username", OWNER, "--no-sync", "--encoding", "UTF8"])
             .args(["--no-locale", "--pgdata"])
-            .arg(node.data()));
-        node.configure(settings);
-        node.start().await;
-        node.execute("postgres", &format!("create role {ROLE} login")).await;
-        node.execute("postgres", "create database userpool").await;
-        node
+            .arg(self.data()));
+        // The last one of a setting is used.
+        self.configure(&format!("listen_addresses = ''\n{settings}"));
+    }
+
+    async fn start_new(&self) {
+        self.start().await;
+        self.execute("postgres", &format!("create role {ROLE} login")).await;
+        self.execute("postgres", "create database userpool").await;
     }
 
     /// A standby of a primary.
     pub(super) async fn standby(primary: &Self, name: &str) -> Self {
-        let node = Self { directory: directory(), running: Mutex::default() };
+        let node = Self::stopped(SOCKET_PORT);
+        node.copy(primary, name).await;
+        node
+    }
+
+    /// Becomes a standby of a primary, with a copy of its data instead of its own.
+    pub(super) async fn copy(&self, primary: &Self, name: &str) {
+        self.copy_data(primary);
+        fs::write(self.data().join("standby.signal"), "").expect("written");
+        self.follow(primary, name);
+        self.start().await;
+    }
+
+    /// Replaces the data of this node, which does not run, with those of another.
+    pub(super) fn copy_data(&self, other: &Self) {
+        if self.data().exists() {
+            fs::remove_dir_all(self.data()).expect("removed");
+        }
         run(program("pg_basebackup")
             .args(["--checkpoint", "fast", "--no-sync", "--wal-method", "stream"])
             .args(["--username", OWNER, "--host"])
-            .arg(primary.directory.path())
+            .arg(other.directory.path())
             .arg("--pgdata")
-            .arg(node.data()));
-        fs::write(node.data().join("standby.signal"), "").expect("written");
-        node.follow(primary, name);
-        node.start().await;
-        node
+            .arg(self.data()));
     }
 
     fn data(&self) -> PathBuf {
@@ -135,6 +202,11 @@ impl Node {
         ));
     }
 
+    /// Follows no primary after the next start or reload.
+    pub(super) fn follow_nobody(&self) {
+        self.configure("primary_conninfo = ''");
+    }
+
     /// Starts it, and waits until it answers.
     pub(super) async fn start(&self) {
         let directory = self.directory.path().to_owned();
@@ -146,7 +218,7 @@ impl Node {
             let log = fs::File::create(directory.join("log")).expect("a file");
             let mut command = program("postgres");
             command.stderr(log).arg("-D").arg(data).arg("-k").arg(&directory);
-            for setting in ["listen_addresses=", "logging_collector=off", "max_connections=60"] {
+            for setting in ["logging_collector=off", "max_connections=60"] {
                 command.arg("-c").arg(setting);
             }
             let mut child = command.spawn().expect("postgres runs");
@@ -217,7 +289,7 @@ impl Node {
         database: &str,
     ) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
         let mut config = tokio_postgres::Config::new();
-        config.host_path(self.directory.path()).user(OWNER).dbname(database);
+        config.host_path(self.directory.path()).port(self.port).user(OWNER).dbname(database);
         let (client, connection) = config.connect(NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
@@ -259,6 +331,11 @@ impl Node {
             sleep(READY_INTERVAL).await;
         }
         unreachable!("no answer to {sql}");
+    }
+
+    /// Its port, if it listens on the network.
+    pub(super) const fn port(&self) -> u16 {
+        self.port
     }
 
     /// The path of its socket.
