@@ -3,6 +3,7 @@
 
 mod any_server;
 mod cluster;
+mod encryption;
 mod engine;
 mod failovers;
 mod faults;
