@@ -49,6 +49,7 @@ impl Projector {
     ) -> Self {
         let changes = read_model.changes();
         metrics.set_user_pools(changes.user_pool_count());
+        log.set_applied(changes.head().position);
         let (log_head, visible) = (log.head(), watch::Sender::new(changes.head()));
         let read_warnings = WarnLimiter::default();
         Self { log, log_head, told, read_model, recent, visible, seen_head, metrics, read_warnings }
@@ -161,6 +162,7 @@ impl Projector {
         if let Some(seen_head) = &self.seen_head {
             seen_head.record(head);
         }
+        self.log.set_applied(head.position);
         self.visible.send_replace(head);
         Ok(())
     }

@@ -86,7 +86,7 @@ impl DatabaseArgs {
             DatabaseDurability::Managed => Durability::Managed,
         };
         let tls = DatabaseTls { authorities: self.database_ca, client };
-        Ok(Some(PostgresSettings { url, name: self.log_name, tls, durability }))
+        Ok(Some(PostgresSettings { url, name: self.log_name, tls, durability, replica: None }))
     }
 
     /// The settings of a log in a database, which must be named.

@@ -8,7 +8,7 @@ use clap::{Subcommand, ValueHint};
 use crate::{
     app::{self, Comparison, LoadError, Source},
     audit::{self, LogCheckpoint, PublicKey, Trust, TrustedCheckpoints, Verification, checkpoint},
-    event_log::{EventLog, Head, OpenError, Position, PostgresSettings, SledLog},
+    event_log::{EventLog, Head, OpenError, Position, PostgresSettings, SledLog, upgrade_log},
     server::data_dir::DataDir,
     telemetry::error_chain,
 };
@@ -64,6 +64,15 @@ pub(super) enum LogCommand {
     /// An invalid export is refused with the position of the first mismatch, and nothing is left
     /// behind.
     Import(Box<ImportCommand>),
+    /// Require that every server of a log in a database can read the newest form of records, so
+    /// that they may write it.
+    ///
+    /// Run it after every server was upgraded, if the notes of the version say so. It is refused
+    /// while a server runs that cannot read that form. Older versions cannot use the log afterwards.
+    Upgrade {
+        #[command(flatten)]
+        database: Box<DatabaseArgs>,
+    },
     /// Show statistics of the log: events by type, times, sizes.
     Stat {
         #[command(flatten)]
@@ -84,9 +93,20 @@ impl LogCommand {
             }
             Self::Export(export) => export.run(source.as_ref()).await,
             Self::Import(import) => import.run(source.as_ref()).await,
+            Self::Upgrade { database } => upgrade(&database.required()?).await,
             Self::Stat { directory } => stat::run(&directory).await,
         }
     }
+}
+
+async fn upgrade(settings: &PostgresSettings) -> Result<Outcome, CliError> {
+    let (form, before) = upgrade_log(settings).await.map_err(CliError::other)?;
+    print(&if form == before {
+        format!("every server of the log must read form {form} already, the newest one")
+    } else {
+        format!("every server of the log must read form {form} from now on; before, form {before}")
+    })?;
+    Ok(Outcome::Success)
 }
 
 async fn verify(directory: &DataDirArgs, trust: &Trust) -> Result<Outcome, CliError> {

@@ -55,6 +55,7 @@ mod read_model;
 mod remote_verification;
 mod replay;
 mod replica;
+mod replicas;
 mod report;
 mod restore;
 mod security;
@@ -105,6 +106,7 @@ use self::{
     proto::ProtoCommand,
     read_model::ReadModelCommand,
     replay::ReplayCommand,
+    replicas::ReplicasCommand,
     restore::RestoreCommand,
     serve::ServeCommand,
     settings::Settings,
@@ -186,6 +188,8 @@ enum Command {
     Health(Box<HealthCommand>),
     /// Show the log ID, the head of the log, and the version of a server.
     Status(Box<StatusCommand>),
+    /// Show the servers that share a log in a database: versions, positions, when they were seen.
+    Replicas(Box<ReplicasCommand>),
     /// Verify, export, import or measure the log of a stopped server; export works on a running one too.
     #[command(subcommand)]
     Log(LogCommand),
@@ -275,6 +279,7 @@ impl Cli {
             Command::Witness(witness) => witness.run(source).await,
             Command::Health(health) => health.run().await,
             Command::Status(status) => status.run().await,
+            Command::Replicas(replicas) => replicas.run().await,
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,
             Command::Context(command) => command.run(),

@@ -27,7 +27,7 @@ pub use self::{
     postgres::{
         DatabaseTls, Durability, DurabilityProblems, LogName, LogNameError, LogRow, LogUrl,
         PostgresError, PostgresImport, PostgresLog, PostgresSettings, PostgresSettingsError,
-        create_log,
+        Replica, create_log, replicas, upgrade_log,
     },
     record::{BatchPlace, Defect, Record},
     sled::{OpenError, RestoreError, SledLog},
@@ -133,6 +133,9 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     async fn forked(&self) -> Fork {
         pending().await
     }
+
+    /// Says how far this process has applied the log, for those who look at all of its servers.
+    fn set_applied(&self, _position: Position) {}
 
     /// When a remote engine last answered; `None` if the engine is in this process.
     fn last_contact(&self) -> Option<Instant> {

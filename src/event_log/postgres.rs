@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod follower;
 mod read;
+mod replicas;
 mod seen;
 mod session;
 mod settings;
@@ -35,6 +36,7 @@ use self::engine::Engine;
 pub use self::{
     durability::DurabilityProblems,
     error::PostgresError,
+    replicas::{Replica, replicas, upgrade_log},
     session::LogRow,
     settings::{Durability, LogName, LogNameError, LogUrl, PostgresSettings},
     settings_error::PostgresSettingsError,
@@ -125,6 +127,10 @@ impl EventLog for PostgresLog {
 
     async fn forked(&self) -> Fork {
         self.engine.seen.forked().await
+    }
+
+    fn set_applied(&self, position: Position) {
+        self.engine.set_applied(position);
     }
 
     fn last_contact(&self) -> Option<Instant> {

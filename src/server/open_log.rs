@@ -68,7 +68,9 @@ impl OpenLog {
         let name = settings.name.as_str();
         let data_dir = DataDir::open_remote(path, region, name, source.now())?;
         let signer = open_signer(config)?;
-        let log = PostgresLog::open(settings.clone(), Some(path), metrics).await?;
+        let replica = Some(config.replica.clone()).filter(|name| !name.is_empty());
+        let settings = PostgresSettings { replica, ..settings.clone() };
+        let log = PostgresLog::open(settings, Some(path), metrics).await?;
         if log.row().region != *region {
             let found = log.row().region.clone();
             return Err(ServerError::OtherRegion { found });

@@ -7,6 +7,7 @@ mod encryption;
 mod engine;
 mod failovers;
 mod faults;
+mod members;
 mod moves;
 mod node;
 mod proxy;

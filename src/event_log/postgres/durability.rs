@@ -8,6 +8,13 @@ use tokio_postgres::Row;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DurabilityProblems(Vec<&'static str>);
 
+impl DurabilityProblems {
+    /// How many there are.
+    pub(super) const fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
 impl fmt::Display for DurabilityProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("; "))

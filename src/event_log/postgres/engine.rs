@@ -1,6 +1,13 @@
 //! The engine: the sessions of a log, turns, and appends.
 
-use std::{mem, path::Path, sync::Arc};
+use std::{
+    mem,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use tokio::{
@@ -9,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    event_log::{AppendError, Head, Record, Turn},
+    event_log::{AppendError, Head, Position, Record, Turn},
     telemetry::metrics::LogMetrics,
 };
 
@@ -24,7 +31,7 @@ use super::{
 /// A log and its sessions.
 pub(super) struct Engine {
     pub(super) settings: PostgresSettings,
-    metrics: LogMetrics,
+    pub(super) metrics: LogMetrics,
     /// What was seen of the log so far.
     pub(super) seen: Seen,
     writer: Mutex<Writer>,
@@ -33,6 +40,8 @@ pub(super) struct Engine {
     pub(super) listener: Slot,
     /// Waits for standbys, which the others need not wait for.
     barrier: Slot,
+    /// How far this process has applied the log.
+    applied: AtomicU64,
 }
 
 /// The session that appends, which has the turn or not.
@@ -72,8 +81,16 @@ impl Engine {
         metrics: LogMetrics,
     ) -> Result<Self, PostgresError> {
         let seen = Seen::open(directory)?;
-        let (writer, reader, listener, barrier) = Default::default();
-        Ok(Self { settings, metrics, seen, writer, reader, listener, barrier })
+        let (writer, reader, listener, barrier, applied) = Default::default();
+        Ok(Self { settings, metrics, seen, writer, reader, listener, barrier, applied })
+    }
+
+    pub(super) fn set_applied(&self, position: Position) {
+        self.applied.store(position.0, Ordering::Relaxed);
+    }
+
+    pub(super) fn applied(&self) -> Position {
+        Position(self.applied.load(Ordering::Relaxed))
     }
 
     pub(super) async fn end_turn(&self) {

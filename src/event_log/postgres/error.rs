@@ -61,6 +61,17 @@ pub enum PostgresError {
     /// The log has a form that this version does not know.
     #[error("the log {0} was written by a newer version; use that version, or a newer one")]
     Newer(String),
+    /// A server that runs cannot read the newest form of records.
+    #[error(
+        "these servers of the log {place} cannot read the newest form: {names}; upgrade or stop them \
+         first"
+    )]
+    OldReplicas {
+        /// The log and the servers.
+        place: String,
+        /// The servers, with their versions.
+        names: String,
+    },
     /// The database may lose what it has acknowledged.
     #[error(
         "the database of the log {place} may lose acknowledged records: {problems}; or set \
@@ -130,6 +141,11 @@ impl From<PostgresError> for AppendError {
             Self::NotAppended(error.into())
         }
     }
+}
+
+/// Whether a table is missing.
+pub(super) fn said_undefined(error: &tokio_postgres::Error) -> bool {
+    said(error) == Some(&SqlState::UNDEFINED_TABLE)
 }
 
 /// What the database says of a statement that failed, if it said anything.

@@ -16,7 +16,7 @@ use crate::event_log::{Hash, Head, Position};
 use super::{
     connection::{CancelOnDrop, Driver, Messages, Raw},
     durability::DurabilityState,
-    error::{PostgresError, said},
+    error::{PostgresError, said, said_undefined},
     settings::{Durability, PostgresSettings},
     sql,
 };
@@ -102,7 +102,7 @@ impl Session {
         let log = settings.name.to_string();
         let row = match client.query_opt(sql::LOG, &[&log]).await {
             Ok(row) => row.ok_or_else(|| PostgresError::Missing(place.clone()))?,
-            Err(error) if said(&error) == Some(&SqlState::UNDEFINED_TABLE) => {
+            Err(error) if said_undefined(&error) => {
                 return Err(PostgresError::Missing(place));
             }
             Err(error) => return Err(failed(error)),

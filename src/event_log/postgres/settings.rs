@@ -37,6 +37,8 @@ pub struct PostgresSettings {
     pub tls: DatabaseTls,
     /// What keeps acknowledged records.
     pub durability: Durability,
+    /// The name of this server among those of the log, unless it is none.
+    pub replica: Option<String>,
 }
 
 /// The address of a database: `postgres://USER@HOST1,HOST2/DATABASE`.

@@ -98,6 +98,22 @@ pub(super) const READ_AT: &str = "select wanted.position, record.stored \
      left join userpool_record record on record.log = $1 and record.position = wanted.position \
      order by wanted.index";
 
+/// Describes a server. The transaction of this statement waits for no standby.
+pub(super) const REPORT: &str = "insert into userpool_replica \
+     (log, name, version, reader, position, seen_at) \
+     select $1, $2, $3, $4, $5, now() from set_config('synchronous_commit', 'off', true) \
+     on conflict (log, name) do update set version = excluded.version, \
+     reader = excluded.reader, position = excluded.position, seen_at = excluded.seen_at";
+
+/// The servers of a log.
+pub(super) const REPLICAS: &str = "select name, version, reader, position, \
+     extract(epoch from now() - seen_at)::float8 from userpool_replica where log = $1 \
+     order by name";
+
+/// Raises the form of records that every server must be able to read.
+pub(super) const UPGRADE: &str =
+    "update userpool_log set min_reader = greatest(min_reader, $2) where log = $1";
+
 /// A commit that changes no row, and waits for a standby as any other.
 pub(super) const BARRIER: &str = "select pg_logical_emit_message(true, 'userpool', '')";
 

@@ -26,6 +26,8 @@ pub struct LogMetrics {
     sync: Histogram,
     /// `userpool_log_bytes`
     bytes: Gauge,
+    /// `userpool_log_durability_problems`
+    durability_problems: Gauge,
 }
 
 impl Default for LogMetrics {
@@ -37,6 +39,7 @@ impl Default for LogMetrics {
             failures: Counter::default(),
             sync: duration_histogram(),
             bytes: Gauge::default(),
+            durability_problems: Gauge::default(),
         }
     }
 }
@@ -63,6 +66,11 @@ impl LogMetrics {
         set(&self.bytes, bytes);
     }
 
+    /// Sets how many settings and states of the database let it lose what it acknowledges.
+    pub fn set_durability_problems(&self, problems: usize) {
+        self.durability_problems.set(i64::try_from(problems).unwrap_or(i64::MAX));
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
         let help = "Time to append a batch of events and make it durable";
         let mut registrar = Registrar(registry);
@@ -73,6 +81,8 @@ impl LogMetrics {
         let help = "Time to make a written batch durable: sled's flush, then the sync";
         registrar.histogram("userpool_log_sync", help, Unit::Seconds, &self.sync);
         registrar.bytes("userpool_log", "Size of the log on disk", &self.bytes);
+        let help = "Why the database of the log may lose what it acknowledges";
+        registrar.gauge("userpool_log_durability_problems", help, &self.durability_problems);
         let help = "Batches that could not be appended; the server stops after the first one";
         registry.register("userpool_log_append_failures", help, self.failures.clone());
     }

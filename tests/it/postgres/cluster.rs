@@ -39,6 +39,7 @@ pub(super) fn settings(
         name: name.parse().expect("a name"),
         tls: DatabaseTls::default(),
         durability,
+        replica: None,
     }
 }
 

@@ -65,6 +65,7 @@ impl Encrypted {
             name: "main".parse().expect("a name"),
             tls: DatabaseTls { authorities: Some(path("ca.pem")), client: None },
             durability: Durability::Managed,
+            replica: None,
         }
     }
 
