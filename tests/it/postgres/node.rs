@@ -273,8 +273,10 @@ impl Node {
         }
     }
 
-    /// Kills it, as a loss of the machine does.
+    /// Kills it, as a loss of the machine does: every process at once. If the postmaster died
+    /// first, the others would show commits that still wait for a standby, until they notice.
     pub(super) fn kill(&self) {
+        self.signal_all("STOP");
         self.signal_all("KILL");
         self.wait();
     }

@@ -2,7 +2,13 @@
 //! the end, every answer must be explained by one order of all changes, which is the log that
 //! each server shows.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::{self, OpenOptions},
+    path::PathBuf,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use tokio::{
@@ -88,13 +94,23 @@ impl Replicas {
         command
     }
 
+    /// What the processes of a server have logged.
+    pub(super) fn logged(&self, server: usize) -> String {
+        fs::read_to_string(self.log_file(server)).unwrap_or_default()
+    }
+
+    fn log_file(&self, server: usize) -> PathBuf {
+        self.directory.path().join(format!("{server}.log"))
+    }
+
     pub(super) fn data_dir(&self, server: usize) -> PathBuf {
         self.directory.path().join(server.to_string())
     }
 
     /// Starts a server, at the same address as before.
     pub(super) async fn start_server(&mut self, server: usize) {
-        let process = Process::from(&mut self.command(server)).await;
+        let log = OpenOptions::new().create(true).append(true).open(self.log_file(server));
+        let process = Process::from(self.command(server).stderr(log.expect("a file"))).await;
         process.address().clone_into(&mut self.addresses[server]);
         self.servers[server] = Some(process);
     }
@@ -155,7 +171,7 @@ impl Replicas {
         assert!(verified.status.success(), "{verified:?}");
         for server in 0..SERVERS {
             let ended = self.take(server).terminate("TERM").await;
-            assert!(ended.status.success(), "server {server}: {}", ended.stderr);
+            assert!(ended.status.success(), "server {server}: {}", self.logged(server));
         }
         self.calls.count()
     }
@@ -173,6 +189,19 @@ impl Replicas {
             let Some(first) = page.first() else { return records };
             first.check_follows(head).expect("a whole chain");
             records.extend(page);
+        }
+    }
+}
+
+impl Drop for Replicas {
+    /// Shows why a server ended, if that failed the test.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for server in 0..SERVERS {
+                let logged = self.logged(server);
+                let lines: Vec<_> = logged.lines().rev().take(8).collect();
+                eprintln!("server {server}, the last line first: {lines:#?}");
+            }
         }
     }
 }
