@@ -18,6 +18,7 @@ use super::{
     database::{self, DatabaseArgs},
     error::CliError,
     export::ExportCommand,
+    heal::HealCommand,
     import::ImportCommand,
     init::InitCommand,
     os_argument::{self, LogKeyArgs},
@@ -64,6 +65,8 @@ pub(super) enum LogCommand {
     /// An invalid export is refused with the position of the first mismatch, and nothing is left
     /// behind.
     Import(Box<ImportCommand>),
+    /// Append to a log in a database what a mirror has and the database has lost.
+    Heal(Box<HealCommand>),
     /// Require that every server of a log in a database can read the newest form of records, so
     /// that they may write it.
     ///
@@ -93,6 +96,7 @@ impl LogCommand {
             }
             Self::Export(export) => export.run(source.as_ref()).await,
             Self::Import(import) => import.run(source.as_ref()).await,
+            Self::Heal(heal) => heal.run().await,
             Self::Upgrade { database } => upgrade(&database.required()?).await,
             Self::Stat { directory } => stat::run(&directory).await,
         }

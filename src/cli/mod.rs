@@ -30,6 +30,7 @@ mod export_file;
 mod export_range;
 mod file_verification;
 mod follow;
+mod heal;
 mod health;
 mod history;
 mod import;
@@ -41,6 +42,7 @@ mod log;
 mod man;
 mod mask;
 mod mfa;
+mod mirror;
 mod mutation;
 mod os_argument;
 mod outcome;
@@ -101,6 +103,7 @@ use self::{
     log::LogCommand,
     man::ManCommand,
     mfa::MfaCommand,
+    mirror::MirrorCommand,
     output::{print, print_note},
     proof::ProofCommand,
     proto::ProtoCommand,
@@ -188,6 +191,8 @@ enum Command {
     Health(Box<HealthCommand>),
     /// Show the log ID, the head of the log, and the version of a server.
     Status(Box<StatusCommand>),
+    /// Copy the log of a server into a data directory, and follow it.
+    Mirror(Box<MirrorCommand>),
     /// Show the servers that share a log in a database: versions, positions, when they were seen.
     Replicas(Box<ReplicasCommand>),
     /// Verify, export, import or measure the log of a stopped server; export works on a running one too.
@@ -279,6 +284,7 @@ impl Cli {
             Command::Witness(witness) => witness.run(source).await,
             Command::Health(health) => health.run().await,
             Command::Status(status) => status.run().await,
+            Command::Mirror(mirror) => mirror.run(source.as_ref()).await,
             Command::Replicas(replicas) => replicas.run().await,
             Command::Log(command) => command.run(source).await,
             Command::ReadModel(command) => command.run().await,

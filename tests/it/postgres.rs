@@ -8,6 +8,7 @@ mod engine;
 mod failovers;
 mod faults;
 mod members;
+mod mirrors;
 mod moves;
 mod node;
 mod proxy;
