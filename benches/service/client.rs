@@ -2,6 +2,7 @@
 //! that differ, since h2load repeats a single one.
 
 use std::{
+    slice,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -27,10 +28,41 @@ pub(crate) fn turn(
     let warm = Instant::now() + bench.settings.warm_up();
     let end = warm + bench.settings.time;
     let ticks = server.cpu().between(warm, end);
+    let took = measure(bench, slice::from_ref(&server.address), path, in_flight, body, warm, end);
+    let ticks = ticks.join().expect("the CPU time of the server");
+    let calls = took.len();
+    Run::of(calls as f64 / bench.settings.time.as_secs_f64(), took).with_cpu(ticks, calls)
+}
+
+/// The same at several servers.
+pub(crate) fn turn_on(
+    bench: &Bench,
+    addresses: &[String],
+    path: &'static str,
+    in_flight: usize,
+    body: impl Fn(u64) -> Bytes + Send + Sync + 'static,
+) -> Run {
+    let warm = Instant::now() + bench.settings.warm_up();
+    let end = warm + bench.settings.time;
+    let took = measure(bench, addresses, path, in_flight, body, warm, end);
+    Run::of(took.len() as f64 / bench.settings.time.as_secs_f64(), took)
+}
+
+/// Makes calls until `end`. Returns how many microseconds each took that began and ended after
+/// `warm`.
+fn measure(
+    bench: &Bench,
+    addresses: &[String],
+    path: &'static str,
+    in_flight: usize,
+    body: impl Fn(u64) -> Bytes + Send + Sync + 'static,
+    warm: Instant,
+    end: Instant,
+) -> Vec<u64> {
     let body = Arc::new(body);
     let next = Arc::new(AtomicU64::new(0));
-    let took = bench.runtime.block_on(async {
-        let callers: Vec<_> = connections(&server.address, in_flight)
+    bench.runtime.block_on(async {
+        let callers: Vec<_> = connections(addresses, in_flight)
             .await
             .into_iter()
             .map(|channel| {
@@ -58,10 +90,7 @@ pub(crate) fn turn(
             all.extend(caller.await.expect("calls that succeed"));
         }
         all
-    });
-    let ticks = ticks.join().expect("the CPU time of the server");
-    let calls = took.len();
-    Run::of(calls as f64 / bench.settings.time.as_secs_f64(), took).with_cpu(ticks, calls)
+    })
 }
 
 /// Makes this many calls, and not more than some at once.
@@ -76,7 +105,7 @@ pub(crate) fn repeat(
     let (body, next) = (Arc::new(body), Arc::new(AtomicU64::new(0)));
     bench.runtime.block_on(async {
         let mut callers = Vec::new();
-        for channel in connections(&server.address, in_flight).await {
+        for channel in connections(slice::from_ref(&server.address), in_flight).await {
             let (body, next) = (Arc::clone(&body), Arc::clone(&next));
             callers.push(tokio::spawn(async move {
                 loop {
@@ -94,10 +123,11 @@ pub(crate) fn repeat(
     });
 }
 
-/// A connection for each call in flight; some are the same if there are many.
-async fn connections(address: &str, in_flight: usize) -> Vec<Channel> {
+/// A connection for each call in flight, to each server in turn; some are the same if there are
+/// many.
+async fn connections(addresses: &[String], in_flight: usize) -> Vec<Channel> {
     let mut connections = Vec::new();
-    for _ in 0..in_flight.min(CONNECTIONS) {
+    for address in addresses.iter().cycle().take(in_flight.min(CONNECTIONS * addresses.len())) {
         connections.push(connect(address).await);
     }
     connections.iter().cycle().take(in_flight).cloned().collect()

@@ -42,6 +42,7 @@ mod plot;
 mod process;
 mod publish;
 mod raw;
+mod replicas;
 mod report;
 mod rounds;
 mod settings;
@@ -91,7 +92,7 @@ const QUIET: f64 = 0.5;
 
 type Comparison = fn(&Bench, &mut Report);
 
-const COMPARISONS: [(&str, Comparison); 11] = [
+const COMPARISONS: [(&str, Comparison); 12] = [
     ("describe", describe::compare),
     ("aws", aws::compare),
     ("create", create::compare),
@@ -104,6 +105,7 @@ const COMPARISONS: [(&str, Comparison); 11] = [
     ("watch", watch::compare),
     ("disk", disk::compare),
     ("updates", updates::compare),
+    ("replicas", replicas::compare),
 ];
 
 fn main() {
