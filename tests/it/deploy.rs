@@ -22,6 +22,8 @@ use crate::tools::{self, repository};
 const EXPOSURE: &str = "15";
 /// The oldest supported version of Kubernetes.
 const KUBERNETES: &str = "1.33";
+/// The manifests of one server, and those of several with one log.
+const MANIFESTS: [&str; 2] = ["kubernetes/userpool.yaml", "kubernetes-replicas/userpool.yaml"];
 
 fn deploy(file: &str) -> PathBuf {
     repository().join("deploy").join(file)
@@ -77,7 +79,8 @@ fn the_stop_timeouts_cover_a_full_shutdown() {
     // 30 seconds for calls and 20 for the log.
     for (file, pattern) in [
         ("systemd/userpool.service", r"(?m)^TimeoutStopSec=(\d+)$"),
-        ("kubernetes/userpool.yaml", r"(?m)^ +terminationGracePeriodSeconds: (\d+)$"),
+        (MANIFESTS[0], r"(?m)^ +terminationGracePeriodSeconds: (\d+)$"),
+        (MANIFESTS[1], r"(?m)^ +terminationGracePeriodSeconds: (\d+)$"),
     ] {
         let text = read(file);
         let found = Regex::new(pattern).expect("a pattern").captures(&text).expect("a time");
@@ -90,19 +93,20 @@ fn kubernetes_accepts_the_manifests() {
     let promise = "that Kubernetes accepts the manifests";
     let Some(python) = tools::kubernetes_validate(promise) else { return };
     let validate = ["-m", "kubernetes_validate", "--strict", "--quiet", "-k", KUBERNETES];
-    content(Command::new(python).args(validate).arg(deploy("kubernetes/userpool.yaml")));
+    content(Command::new(python).args(validate).args(MANIFESTS.map(deploy)));
 }
 
 #[test]
 fn the_manifests_pass_the_linter() {
     let Some(kube_score) = tools::kube_score("that the manifests pass a linter") else { return };
-    let score = ["score", "--output-format", "ci"];
-    let scored =
-        content(Command::new(kube_score).args(score).arg(deploy("kubernetes/userpool.yaml")));
-    let wrong: Vec<_> = scored
-        .lines()
-        .filter(|line| !line.starts_with("[OK]") && !line.starts_with("[SKIPPED]"))
-        .collect();
-    assert_eq!(wrong, Vec::<&str>::new());
-    assert!(scored.lines().count() > 30, "{scored}");
+    for manifests in MANIFESTS {
+        let score = ["score", "--output-format", "ci"];
+        let scored = content(Command::new(&kube_score).args(score).arg(deploy(manifests)));
+        let wrong: Vec<_> = scored
+            .lines()
+            .filter(|line| !line.starts_with("[OK]") && !line.starts_with("[SKIPPED]"))
+            .collect();
+        assert_eq!(wrong, Vec::<&str>::new(), "{manifests}");
+        assert!(scored.lines().count() > 30, "{scored}");
+    }
 }
