@@ -196,7 +196,7 @@ impl App {
                 told,
                 forked: forked.clone(),
             }),
-            forked: forked.subscribe(),
+            forked: forked.clone(),
         });
         let history = History::new(
             Arc::clone(&log),

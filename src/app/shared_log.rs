@@ -16,7 +16,7 @@ use super::{ReadSettings, append::RETRY_PAUSE, latest_head::LatestHead};
 pub(super) struct SharedLog {
     pub(super) settings: ReadSettings,
     pub(super) latest: LatestHead,
-    pub(super) forked: watch::Receiver<Option<Fork>>,
+    pub(super) forked: watch::Sender<Option<Fork>>,
 }
 
 impl SharedLog {
@@ -27,7 +27,7 @@ impl SharedLog {
 
     /// Waits until the log has forked.
     pub(super) async fn fork(&self) -> Fork {
-        let mut forked = self.forked.clone();
+        let mut forked = self.forked.subscribe();
         match forked.wait_for(Option::is_some).await.ok().and_then(|fork| *fork) {
             Some(fork) => fork,
             // Nobody looks any more.

@@ -156,7 +156,7 @@ impl Follow {
         if recent.is_empty() {
             let ahead = usize::try_from(head.0.saturating_sub(position.0)).unwrap_or(usize::MAX);
             let limit = ReadLimit { records: ahead.min(CHUNK.records), ..CHUNK };
-            let records = history.log.read(*position, limit).await?;
+            let records = history.read(*position, limit).await?;
             if self.summaries {
                 self.read = self.summarize(&records).await?;
                 return Ok(());

@@ -9,6 +9,7 @@ mod peer_filter;
 mod proofs;
 mod query;
 mod recent;
+mod records;
 mod replay;
 mod sequence;
 mod summary;
@@ -229,7 +230,7 @@ impl History {
         if position == Position::START {
             return Ok(Hash::default());
         }
-        let records = self.log.read_at(vec![position], ReadLimit::PAGE).await?;
+        let records = self.read_at(vec![position], ReadLimit::PAGE).await?;
         Ok(records.first().map(|record| record.hash).unwrap_or_default())
     }
 
@@ -246,8 +247,10 @@ impl History {
         let _turn = self.verifying.acquire().await;
         let trusted = trusted.map(LogCheckpoint::from);
         let verified = audit::verify(self.log.as_ref(), end, trusted.as_slice(), &|_| ()).await?;
-        if verified.mismatch.is_none() {
-            self.read_model.check_root(end.0, verified.root)?;
+        if verified.mismatch.is_some() {
+            self.check_known_records().await?;
+        } else if verified.root != self.read_model.tree().root(end.0)? {
+            return Err(self.report_tree(end.0).await);
         }
         Ok(verified)
     }

@@ -6,12 +6,12 @@ use crate::{
         checkpoint::LogState,
         merkle::{TreeHead, prove_consistency, prove_inclusion},
     },
-    event_log::{Defect, Hash, Position, ReadError, ReadLimit, Record},
+    event_log::{Hash, Position, ReadLimit, Record},
     proto::{GetConsistencyProofRequest, GetInclusionProofRequest, to_unsigned},
     user_pool::{Check, InvalidRequest, UserPoolId, fields},
 };
 
-use super::{History, HistoryError, sequence::EventSequence};
+use super::{History, HistoryError, records::missing, sequence::EventSequence};
 
 /// A request to prove that an event is in the log.
 #[derive(Debug, Clone)]
@@ -143,10 +143,10 @@ impl History {
             let hashes = prove_inclusion(&all, index, size)?;
             (index, tree, hashes, (size == all.size()).then(|| all.state()))
         };
-        let records = self.log.read_at(vec![position], ReadLimit::PAGE).await?;
+        let records = self.read_at(vec![position], ReadLimit::PAGE).await?;
         let record = records.into_iter().next().ok_or_else(|| missing(position))?;
         if tree.verify_inclusion(&record.stored, index, &hashes).is_err() {
-            return Err(self.read_model.report_tree(tree.size).into());
+            return Err(self.report_tree(tree.size).await);
         }
         Ok(InclusionProof { record, index, tree, hashes, newest })
     }
@@ -208,10 +208,6 @@ fn checked_size(requested: Option<u64>, newest: u64) -> Result<u64, HistoryError
         }),
         requested => Ok(requested.unwrap_or(newest)),
     }
-}
-
-fn missing(position: Position) -> HistoryError {
-    ReadError::Damaged { position, defect: Defect::Missing }.into()
 }
 
 fn check_inclusion(check: &mut Check, request: &GetInclusionProofRequest) {

@@ -112,13 +112,12 @@ impl<'a> EventSequence<'a> {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        let log = &self.history.log;
         let records = match &self.stream {
             None if !backward => {
                 let records = usize::try_from(places.end() - places.start() + 1);
                 let records = records.unwrap_or(limit.records);
                 let before = Position(places.start() - 1);
-                log.read(before, ReadLimit { records, ..limit }).await?
+                self.history.read(before, ReadLimit { records, ..limit }).await?
             }
             stream => {
                 let mut positions = match stream {
@@ -128,7 +127,7 @@ impl<'a> EventSequence<'a> {
                 if backward {
                     positions.reverse();
                 }
-                log.read_at(positions, limit).await?
+                self.history.read_at(positions, limit).await?
             }
         };
         let events: Result<_, LoadError> =

@@ -50,15 +50,6 @@ impl ReadModel {
         Ok(())
     }
 
-    /// Checks that the records of the log up to its `size` have this root.
-    ///
-    /// # Errors
-    /// The read model has another one, so it is damaged.
-    pub(in crate::app) fn check_root(&self, size: u64, root: Hash) -> Result<(), ReadModelError> {
-        let found = self.tree().root(size)?;
-        if found == root { Ok(()) } else { Err(self.report_tree(size)) }
-    }
-
     /// Reports that the tree of the first `size` records is not that of the log.
     pub(in crate::app) fn report_tree(&self, size: u64) -> ReadModelError {
         let error = Damage::Root { size }.into();

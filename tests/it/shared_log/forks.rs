@@ -6,9 +6,10 @@ use std::{fs, path::Path, sync::Arc};
 use tempfile::TempDir;
 use tonic::{Code, Status};
 use userpool::{
-    app::{Context, Failure},
+    app::{App, Context, EventQuery, Failure, HistoryError, InclusionQuery},
     cli::CliError,
     event_log::{EventLog as _, Fork, Head, MemoryLog, Position, ReadLimit, Record},
+    proto::{GetInclusionProofRequest, ListUserPoolEventsRequest},
     server::{Server, ServerError},
     service,
     telemetry::error_chain,
@@ -179,6 +180,58 @@ async fn calls_are_refused_when_the_log_has_forked() {
             let command = service::Error::from(command().await.expect_err("forked"));
             check_refusal(&command.into(), fork);
             assert_eq!(*other.head().borrow(), before, "nothing was recorded in it");
+        }
+    }
+}
+
+/// Reads that look at the log before anything else has found the fork.
+#[tokio::test]
+async fn a_read_of_the_history_finds_the_fork() {
+    for after in [After::Nothing, After::AnotherRecord, After::MoreRecords] {
+        for read in [Read::Page, Read::Proof, Read::Verification] {
+            let log = Arc::new(MemoryLog::default());
+            let engine = Engine::on(&log);
+            let node = Node::start_in_memory(Arc::<Engine>::clone(&engine), 0).await;
+            for _ in 0..3 {
+                node.app.execute(create(None), Context::default()).await.expect("created");
+            }
+            let Forked { fork, .. } = Forked::replace(&log, engine, after).await;
+
+            let error = match read.error(&node.app).await {
+                // The page has what is there now, and says nothing of what it was before.
+                None if read == Read::Page && !matches!(after, After::Nothing) => continue,
+                None => unreachable!("{read:?} after {after:?} shows no fork"),
+                Some(error) => error,
+            };
+
+            check_refusal(&service::Error::from(error).into(), fork);
+            assert!(matches!(node.app.failed().await, Failure::Forked(found) if found == fork));
+        }
+    }
+}
+
+/// How the history is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Read {
+    Page,
+    Proof,
+    Verification,
+}
+
+impl Read {
+    async fn error(self, app: &App) -> Option<HistoryError> {
+        let history = app.history();
+        match self {
+            Self::Page => {
+                let query = EventQuery::parse(ListUserPoolEventsRequest::default());
+                history.page(&query.expect("a legal request"), None).await.err()
+            }
+            Self::Proof => {
+                let request = GetInclusionProofRequest { position: Some(3), ..Default::default() };
+                let query = InclusionQuery::parse(request).expect("a legal request");
+                history.prove_inclusion(&query).await.err()
+            }
+            Self::Verification => history.verify(None).await.err(),
         }
     }
 }
