@@ -15,7 +15,7 @@ use crate::{
 
 use super::fork;
 #[cfg(sim_bugs)]
-use super::planted_bugs::PlantedBug;
+use super::planted_bugs::{Branch, PlantedBug};
 
 /// How long to wait before using a failed log again.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -107,13 +107,25 @@ async fn resolve(
     let own = Record::chain(expected, bodies.clone());
     loop {
         let next = async {
+            #[cfg(sim_bugs)]
+            if PlantedBug::NoBarrier.is_planted() {
+                return log.read(expected.position, ReadLimit { records: 1, bytes: 0 }).await;
+            }
             log.barrier().await?;
             log.read(expected.position, ReadLimit { records: 1, bytes: 0 }).await
         };
         match next.await {
             Ok(records) => match records.first() {
-                Some(next) if own.first() == Some(next) => return Ok(own),
-                Some(next) => return Err(AppendError::Conflict { expected, actual: next.head() }),
+                Some(next) if own.first() == Some(next) => {
+                    #[cfg(sim_bugs)]
+                    Branch::ResolvedAsOwn.reach();
+                    return Ok(own);
+                }
+                Some(next) => {
+                    #[cfg(sim_bugs)]
+                    Branch::ResolvedAsOther.reach();
+                    return Err(AppendError::Conflict { expected, actual: next.head() });
+                }
                 None => match log.append(expected, bodies.clone()).await {
                     #[cfg(sim_bugs)]
                     Err(conflict @ AppendError::Conflict { .. })

@@ -25,7 +25,7 @@ use super::{
 };
 
 #[cfg(sim_bugs)]
-use super::planted_bugs::PlantedBug;
+use super::planted_bugs::{Branch, PlantedBug};
 
 /// How many IDs are generated for a new user pool until one is free.
 const MAX_ID_ATTEMPTS: usize = 8;
@@ -180,6 +180,8 @@ impl Decider<'_> {
         let reused = || ExecuteError::RequestIdReused { request_id };
         if let Some((known, outcome)) = self.batch.requests.get(&request_id) {
             let same = *known == fingerprint;
+            #[cfg(sim_bugs)]
+            Branch::RepeatedFromBatch.reach();
             return if same {
                 Ok(Some(Decision::Repeated(outcome.clone())))
             } else {
@@ -189,6 +191,8 @@ impl Decider<'_> {
         match self.read_model.request(request_id).map_err(LoadError::from)? {
             None => Ok(None),
             Some(known) if known.fingerprint == fingerprint => {
+                #[cfg(sim_bugs)]
+                Branch::RepeatedFromLog.reach();
                 Ok(Some(Decision::Recorded { position: known.position }))
             }
             Some(_) => Err(reused()),

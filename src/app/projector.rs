@@ -15,6 +15,8 @@ use crate::{
     telemetry::{WarnLimiter, error_chain, metrics::AppMetrics},
 };
 
+#[cfg(sim_bugs)]
+use super::planted_bugs::Branch;
 use super::{
     LoadError, ReadModel, ReadModelError, append::RETRY_PAUSE, fork, history::Recent,
     read_model::Changes, seen_head::SeenHead,
@@ -100,6 +102,8 @@ impl Projector {
     /// records.
     pub(super) async fn catch_up_after_conflict(&self, actual: Head) -> Result<(), LoadError> {
         fork::check_end(self.applied(), actual).map_err(ReadError::Forked)?;
+        #[cfg(sim_bugs)]
+        Branch::DecidedAgain.reach();
         self.catch_up_to(actual.position).await
     }
 

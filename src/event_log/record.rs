@@ -83,7 +83,8 @@ pub enum Defect {
 
 impl Record {
     /// Makes the records of one batch, which continue the log after `head`.
-    pub(crate) fn chain(head: Head, bodies: Vec<Bytes>) -> Vec<Self> {
+    #[must_use]
+    pub fn chain(head: Head, bodies: Vec<Bytes>) -> Vec<Self> {
         let length = u32::try_from(bodies.len()).unwrap_or(u32::MAX);
         let mut head = head;
         let next = |(index, body): (u32, Bytes)| {

@@ -32,6 +32,8 @@ struct Pool {
 struct States {
     pools: BTreeMap<String, Vec<(i64, Pool)>>,
     owners: BTreeMap<String, Vec<(i64, Option<String>)>>,
+    /// How many user pools there were.
+    counts: Vec<(i64, u64)>,
 }
 
 /// Checks a history against its log.
@@ -102,6 +104,7 @@ impl States {
         if before.as_ref().map_or(0, |pool| pool.revision) + 1 != *revision {
             return Err("a revision was skipped or given twice");
         }
+        let before_is_active = before.as_ref().is_some_and(|pool| !pool.deleted);
         let after = match (before, kind) {
             (None, EventKind::Created { value }) => Pool {
                 revision: 1,
@@ -120,6 +123,13 @@ impl States {
                 self.after(pool, id, *position, kind)?
             }
         };
+        let count = self.count(*position);
+        let count = match (before_is_active, after.deleted) {
+            (false, false) => count + 1,
+            (true, true) => count - 1,
+            (true, false) | (false, true) => count,
+        };
+        self.counts.push((*position, count));
         self.pools.entry(id.clone()).or_default().push((*position, after));
         Ok(())
     }
@@ -190,6 +200,11 @@ impl States {
     /// The state of the user pool after this position.
     fn pool(&self, id: &str, position: i64) -> Option<&Pool> {
         at(self.pools.get(id)?, position)
+    }
+
+    /// How many user pools there were after this position.
+    fn count(&self, position: i64) -> u64 {
+        at(&self.counts, position).copied().unwrap_or_default()
     }
 
     fn owner(&self, prefix: &str, position: i64) -> Option<&str> {
@@ -406,6 +421,10 @@ fn explains(read: &Entry, states: &States, place: i64) -> bool {
             let owner = past.and_then(|prefix| states.owner(prefix, place));
             owner.is_some_and(|owner| owner != id)
         }
+        (
+            Operation::Create | Operation::Restore { .. },
+            Outcome::Refused { refusal: Refusal::TooManyPools { limit }, .. },
+        ) => states.count(place) == *limit,
         (Operation::DescribeDomain { prefix }, Outcome::Owner(owner)) => {
             states.owner(prefix, place) == owner.as_deref()
         }

@@ -31,6 +31,8 @@ const PREFIXES: [&str; 4] = ["one", "two", "three", "four"];
 const POOLS: usize = 8;
 /// The tag with the number of the last change of a user pool.
 const TAG: &str = "change";
+/// How often a call is tried.
+const MAX_TRIES: usize = 100;
 /// The largest number of pools on a page.
 const PAGE: usize = 60;
 
@@ -141,7 +143,9 @@ where
         let invoked = self.run.now();
         let mut tried_before = false;
         let mut gone = false;
+        let mut tries = 0;
         let outcome = loop {
+            tries += 1;
             let answer = self.send(number, &operation, request_id.as_deref()).await;
             match answer {
                 Ok(outcome) => break Some(outcome),
@@ -153,8 +157,7 @@ where
                     Some(_) if tried_before => break None,
                     Some(outcome) => break Some(outcome),
                     None => {
-                        gone = status.code() != Code::Cancelled
-                            && status.code() != Code::DeadlineExceeded;
+                        gone = tries == MAX_TRIES || is_gone(&status);
                         if gone || request_id.is_none() {
                             break None;
                         }
@@ -181,7 +184,9 @@ where
         let number = format!("change-{number}").parse().expect("ASCII");
         request.metadata_mut().insert("x-request-id", number);
         if self.impatient && self.random.once_in(6) {
-            let microseconds = u64::try_from(self.random.below(6000)).expect("a small number");
+            // As long as a fast call takes, a slow one, or one that waits for the log.
+            let longest = *self.random.pick(&[6000, 60_000, 600_000]).expect("a duration");
+            let microseconds = u64::try_from(self.random.below(longest)).expect("a small number");
             request.set_timeout(Duration::from_micros(microseconds));
         }
         request
@@ -344,6 +349,14 @@ pub(crate) fn value(pool: &UserPool) -> u64 {
     pool.user_pool_tags.get(TAG).and_then(|value| value.parse().ok()).expect("a number")
 }
 
+/// Whether the server will not answer any more.
+fn is_gone(status: &Status) -> bool {
+    let info = status.get_details_error_info();
+    // Another server may answer, or this one later. One that has failed ends, and says nothing.
+    let is_unknown = info.is_some_and(|info| info.reason == "LOG_UNAVAILABLE");
+    !is_unknown && status.code() != Code::Cancelled && status.code() != Code::DeadlineExceeded
+}
+
 /// The certain meaning of a status, if it has one.
 fn refused(status: &Status) -> Option<Outcome> {
     let known = |refusal| Some(Outcome::Refused { refusal, tried_before: false });
@@ -351,6 +364,7 @@ fn refused(status: &Status) -> Option<Outcome> {
     // connection.
     let info = status.get_details_error_info()?;
     let number = |key: &str| info.metadata[key].parse().expect("a number");
+    let count = |key: &str| info.metadata[key].parse().expect("a number");
     match info.reason.as_str() {
         "LOG_UNAVAILABLE" | "DEADLINE_EXCEEDED" | "LOG_FORKED" => None,
         "STARTING" | "SHUTTING_DOWN" | "OVERLOADED" | "LOG_UNREACHABLE" | "BEHIND" => {
@@ -366,6 +380,7 @@ fn refused(status: &Status) -> Option<Outcome> {
         "DOMAIN_NOT_FOUND" => known(Refusal::DomainNotFound),
         "BEYOND_END" => known(Refusal::BeyondEnd { current: number("current") }),
         "INVALID_REQUEST" => known(Refusal::Deletion),
+        "LIMIT_EXCEEDED" => known(Refusal::TooManyPools { limit: count("limit") }),
         other => unreachable!("{other}: {status}"),
     }
 }

@@ -88,6 +88,10 @@ pub(crate) enum Refusal {
     },
     /// The user pool was deleted at the revision.
     Deletion,
+    /// There are as many user pools as allowed.
+    TooManyPools {
+        limit: u64,
+    },
 }
 
 /// A user pool in an answer.

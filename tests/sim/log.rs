@@ -8,9 +8,11 @@ use std::{
 
 use bytes::Bytes;
 use tokio::{sync::watch, task, time::sleep};
-use userpool::event_log::{AppendError, EventLog, Head, Position, ReadError, ReadLimit, Record};
+use userpool::event_log::{
+    AppendError, EventLog, Head, Position, ReadError, ReadLimit, Record, Turn,
+};
 
-use crate::{plan::milliseconds, situations::Situation, world::World};
+use crate::{lies::Lie, plan::milliseconds, situations::Situation, turns::Taken, world::World};
 
 /// The connection of one node, in one of its lives, to the shared log.
 #[derive(Debug)]
@@ -42,11 +44,25 @@ impl SimulatedLog {
         self.world.is_cut_from_log(self.node)
     }
 
+    /// Waits while the log is silent. Returns whether it was.
+    async fn wait_for_answer(&self) -> bool {
+        let mut was_silent = false;
+        while self.world.is_silent() {
+            was_silent = true;
+            sleep(milliseconds(20)).await;
+        }
+        self.outlive().await;
+        if was_silent {
+            self.world.meet(Situation::SilentLog);
+        }
+        was_silent
+    }
+
     /// No answer comes.
-    async fn give_up(&self) -> AppendError {
+    async fn give_up(&self) {
+        self.wait_for_answer().await;
         sleep(milliseconds(20 + self.world.disk.below(300))).await;
         self.outlive().await;
-        AppendError::Unknown("no answer".into())
     }
 
     /// A request to the log that only reads.
@@ -54,12 +70,22 @@ impl SimulatedLog {
         let World { disk, plan, .. } = &*self.world;
         disk.delay(2).await;
         self.outlive().await;
-        if self.is_cut() || disk.fails(plan.rates.failed_reads) {
-            sleep(milliseconds(20 + disk.below(300))).await;
-            self.outlive().await;
+        if self.wait_for_answer().await || self.is_cut() || disk.fails(plan.rates.failed_reads) {
+            self.give_up().await;
             return Err(ReadError::Unavailable("no answer".into()));
         }
         Ok(())
+    }
+
+    /// Shows the node a new end of the log.
+    fn announce(&self, head: Head) {
+        self.head.send_if_modified(|known| {
+            let is_newer = head.position > known.position;
+            if is_newer {
+                *known = head;
+            }
+            is_newer
+        });
     }
 }
 
@@ -68,10 +94,10 @@ async fn announce(log: Weak<SimulatedLog>, mut heads: watch::Receiver<Head>) {
     while heads.changed().await.is_ok() {
         let Some(log) = log.upgrade() else { return };
         log.world.disk.delay(log.world.plan.rates.announcement_delay).await;
-        while log.is_cut() {
+        while log.is_cut() || log.world.is_silent() {
             sleep(milliseconds(100)).await;
         }
-        log.head.send_replace(*heads.borrow_and_update());
+        log.announce(*heads.borrow_and_update());
     }
 }
 
@@ -83,11 +109,57 @@ impl EventLog for SimulatedLog {
 
     async fn latest(&self) -> Result<Head, ReadError> {
         self.ask().await?;
-        let head = self.world.head();
+        let head = self.world.told_head().await;
         // Records may land while the answer is on its way.
         self.world.disk.delay(4).await;
         self.outlive().await;
         Ok(head)
+    }
+
+    async fn turn(&self) -> Result<Turn, AppendError> {
+        let World { disk, plan, .. } = &*self.world;
+        if plan.rates.turn_patience == 0 {
+            let head = self.latest().await;
+            let head = head.map_err(|error| AppendError::NotAppended(error.into()))?;
+            return Ok(Turn { head, now: None });
+        }
+        self.ask().await.map_err(|error| AppendError::NotAppended(error.into()))?;
+        loop {
+            match self.world.take_turn(self.node, self.life) {
+                Taken::Yes => break,
+                Taken::FromAnother => break self.world.meet(Situation::LostTurn),
+                Taken::No => sleep(milliseconds(1 + disk.below(5))).await,
+            }
+            self.outlive().await;
+            if self.is_cut() {
+                self.give_up().await;
+                return Err(AppendError::NotAppended("no answer".into()));
+            }
+        }
+        let (head, now) = (self.world.told_head().await, self.world.time());
+        disk.delay(4).await;
+        self.outlive().await;
+        if self.is_cut() {
+            // It has the turn, and does not know.
+            self.give_up().await;
+            return Err(AppendError::NotAppended("no answer".into()));
+        }
+        Ok(Turn { head, now: Some(now.into()) })
+    }
+
+    async fn end_turn(&self) {
+        self.world.disk.delay(2).await;
+        self.outlive().await;
+        if !self.is_cut() {
+            self.world.turns.end(self.node);
+        }
+    }
+
+    async fn barrier(&self) -> Result<(), ReadError> {
+        self.ask().await?;
+        let is_durable = self.world.wait_until_durable().await;
+        self.outlive().await;
+        if is_durable { Ok(()) } else { Err(ReadError::Unavailable("a failover".into())) }
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
@@ -98,10 +170,13 @@ impl EventLog for SimulatedLog {
             // No connection: the append was never sent.
             return Err(AppendError::NotAppended("no connection".into()));
         }
+        let unknown = || AppendError::Unknown("no answer".into());
         let times = self.world.send(expected, &bodies);
-        if self.is_cut() || disk.fails(plan.rates.lost_appends) {
+        let is_lost = self.is_cut() || (self.world.is_silent() && disk.below(2) == 0);
+        if is_lost || disk.fails(plan.rates.lost_appends) {
             self.world.meet(Situation::LostAppend);
-            return Err(self.give_up().await);
+            self.give_up().await;
+            return Err(unknown());
         }
         let is_late = disk.fails(plan.rates.late_appends);
         let is_silent = is_late || disk.fails(plan.rates.silent_appends);
@@ -119,14 +194,24 @@ impl EventLog for SimulatedLog {
             landed
         });
         if is_silent {
-            return Err(self.give_up().await);
+            self.give_up().await;
+            return Err(unknown());
         }
         let landed = landing.await.expect("no panic");
         if landed.is_ok() && self.world.nodes[node].life() != self.life {
             self.world.meet(Situation::CrashBeforeAnswer);
         }
         self.outlive().await;
-        if self.is_cut() { Err(self.give_up().await) } else { landed }
+        if self.wait_for_answer().await || self.is_cut() {
+            self.give_up().await;
+            return Err(unknown());
+        }
+        if let Ok(records) = &landed
+            && let Some(last) = records.last()
+        {
+            self.announce(last.head());
+        }
+        landed
     }
 
     fn can_append_again(&self) -> bool {
@@ -135,6 +220,24 @@ impl EventLog for SimulatedLog {
 
     async fn read(&self, after: Position, limit: ReadLimit) -> Result<Vec<Record>, ReadError> {
         self.ask().await?;
-        self.world.log().read(after, limit).await
+        let mut records = self.world.log().read(after, limit).await?;
+        if self.world.lies(Lie::MissingRecord) && records.len() > 1 {
+            records.remove(0);
+        }
+        if let Some(last) = records.pop() {
+            let is_other = self.world.lies(Lie::OtherRecord);
+            records.push(if is_other { another(last) } else { last });
+        }
+        Ok(records)
     }
+}
+
+/// A record in the place of this one that says something else.
+fn another(record: Record) -> Record {
+    let before = Head { position: Position(record.position.0 - 1), hash: record.previous_hash };
+    let mut body = record.body.to_vec();
+    // Another value of a field that this version does not know.
+    body.extend_from_slice(&[0xf8, 0xff, 0x01, 0x01]);
+    let other = Record::chain(before, vec![body.into()]);
+    other.into_iter().next().unwrap_or(record)
 }

@@ -12,7 +12,11 @@
     reason = "a simulation stops at its first surprise"
 )]
 
+mod audit;
+mod engine;
 mod forks;
+mod landings;
+mod lies;
 #[path = "../linearizability/mod.rs"]
 mod linearizability;
 mod log;
@@ -27,6 +31,7 @@ mod shrink;
 mod simulation;
 mod situations;
 mod trace;
+mod turns;
 mod watchers;
 mod world;
 
@@ -41,24 +46,33 @@ use self::{
 /// The number of seeds that every run tries.
 pub(crate) const SEEDS: u64 = if cfg!(tokio_unstable) { 300 } else { 10 };
 
+/// How often a long run prints its results so far.
+const PRINTED_EVERY: Duration = Duration::from_mins(10);
+
 #[test]
 fn every_promise_holds_under_every_plan() {
     let mut total = Total::default();
     (0..SEEDS).for_each(|seed| total.add(&Case::draw(seed)));
     eprintln!("{total}");
-    #[cfg(tokio_unstable)]
+    #[cfg(all(tokio_unstable, sim_bugs))]
     assert_eq!(total.report.met.missing(), [], "no seed met these situations");
 }
 
 /// The cases in `tests/sim/cases` once broke a promise, some of them with a planted bug.
 #[test]
 fn every_promise_holds_in_the_cases_that_are_kept() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/cases");
     let mut total = Total::default();
-    for entry in fs::read_dir(directory).expect("a directory") {
-        total.add(&read_case(&entry.expect("an entry").path()));
-    }
+    kept_cases().for_each(|(_, case)| total.add(&case));
     assert!(total.cases > 0);
+}
+
+/// The cases that are kept, each with the name of its file.
+pub(crate) fn kept_cases() -> impl Iterator<Item = (String, Case)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sim/cases");
+    fs::read_dir(directory).expect("a directory").map(|entry| {
+        let entry = entry.expect("an entry");
+        (entry.file_name().to_string_lossy().into_owned(), read_case(&entry.path()))
+    })
 }
 
 /// Runs one seed, the case in a file, or new seeds for some time, as the environment says.
@@ -74,9 +88,15 @@ fn every_promise_holds_in_chosen_cases() {
         #[expect(clippy::disallowed_methods, reason = "this is how long a person waits")]
         let now = std::time::Instant::now;
         let (began, first) = (now(), getrandom::u64().expect("randomness"));
+        let mut printed = Duration::ZERO;
         for seed in (0..).map(|number| first.wrapping_add(number)) {
-            if began.elapsed() >= Duration::from_secs(seconds) {
+            let elapsed = began.elapsed();
+            if elapsed >= Duration::from_secs(seconds) {
                 break;
+            }
+            if elapsed >= printed + PRINTED_EVERY {
+                printed = elapsed;
+                eprintln!("{} s: {total}", elapsed.as_secs());
             }
             total.add(&Case::draw(seed));
         }

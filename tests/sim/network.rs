@@ -3,7 +3,7 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::Duration,
 };
@@ -22,9 +22,25 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Status>> + Send>>;
 
-/// A client's connections: each call goes to a random node.
+/// A client's connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Network(pub(crate) Arc<World>);
+pub(crate) struct Network {
+    world: Arc<World>,
+    /// Where its calls go; `None` for another node each time.
+    node: Option<usize>,
+}
+
+impl Network {
+    /// Connections to all nodes.
+    pub(crate) fn new(world: &Arc<World>) -> Self {
+        Self { world: Arc::clone(world), node: None }
+    }
+
+    /// A connection to one node.
+    pub(crate) fn to(world: &Arc<World>, node: usize) -> Self {
+        Self { world: Arc::clone(world), node: Some(node) }
+    }
+}
 
 impl Service<Request<Body>> for Network {
     type Response = Response<Body>;
@@ -36,18 +52,13 @@ impl Service<Request<Body>> for Network {
     }
 
     fn call(&mut self, request: Request<Body>) -> Answer {
-        let world = Arc::clone(&self.0);
+        let world = Arc::clone(&self.world);
+        let node = self.node.unwrap_or_else(|| world.network.below(world.plan.nodes));
         Box::pin(async move {
-            let node = world.network.below(world.plan.nodes);
             let called = timeout(ANSWER_TIMEOUT, call(&world, node, request)).await;
             let answer = called.unwrap_or_else(|_| Err(Status::cancelled("no answer")));
             let code = answer.as_ref().map_or_else(Status::code, code);
             world.trace(Step::Answer, node, u64::from(i32::from(code).unsigned_abs()));
-            // Until a node has noticed the fork, what is there instead of the lost records is
-            // damage to it.
-            if code == Code::DataLoss && world.has_lost_end() {
-                return Err(Status::cancelled("the log has other records"));
-            }
             answer
         })
     }
@@ -68,7 +79,8 @@ async fn call(
         return no_answer().await;
     }
     let mut lives = world.nodes[node].lives();
-    let Some(serving) = world.nodes[node].serving() else {
+    // One that stops answers the calls that it has, and takes no others.
+    let Some(serving) = world.nodes[node].serving().filter(|serving| !serving.is_stopping()) else {
         return Err(Status::cancelled("no connection"));
     };
     let mut response = tokio::select! {
@@ -91,7 +103,8 @@ async fn no_answer<T>() -> T {
 
 /// The answer of a node.
 async fn serve(serving: Serving, request: Request<Body>) -> Response<Body> {
-    let Serving { mut door, .. } = serving;
+    let Serving { mut door, received, .. } = serving;
+    received.fetch_add(1, Ordering::Relaxed);
     door.call(request).await.unwrap_or_else(|never| match never {})
 }
 

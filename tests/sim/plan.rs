@@ -11,6 +11,9 @@ use crate::random::Random;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Case {
+    /// The bug that it was found with, if that was a planted one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bug: Option<String>,
     /// The seed of everything that the plan does not say.
     pub(crate) seed: u64,
     pub(crate) plan: Plan,
@@ -19,7 +22,7 @@ pub(crate) struct Case {
 impl Case {
     /// The case of a seed.
     pub(crate) fn draw(seed: u64) -> Self {
-        Self { seed, plan: Plan::draw(&mut Random::from_seed(seed).fork()) }
+        Self { bug: None, seed, plan: Plan::draw(&mut Random::from_seed(seed).fork()) }
     }
 }
 
@@ -33,6 +36,12 @@ pub(crate) struct Plan {
     /// How many calls each client makes.
     pub(crate) calls: usize,
     pub(crate) watchers: usize,
+    /// How many user pools there may be; 0 for the usual number.
+    #[serde(default)]
+    pub(crate) user_pools: u64,
+    /// Whether reads wait until what they show is durable.
+    #[serde(default)]
+    pub(crate) strict_reads: bool,
     pub(crate) rates: Rates,
     /// In the order of their times.
     pub(crate) faults: Vec<Fault>,
@@ -58,6 +67,11 @@ pub(crate) struct Rates {
     pub(crate) announcement_delay: usize,
     /// How far the clock of each node is ahead of the one before.
     pub(crate) clock_skew: usize,
+    /// How long a record is in the log before it is durable.
+    pub(crate) replication_delay: usize,
+    /// How long a node may have its turn to append before another one gets it; 0 if there are no
+    /// turns.
+    pub(crate) turn_patience: usize,
 }
 
 /// A fault of one node.
@@ -77,12 +91,16 @@ pub(crate) struct Fault {
 pub(crate) enum FaultKind {
     /// The node dies, and is started again afterwards.
     Crash,
+    /// The node stops as it is told to, and is started again afterwards.
+    Stop,
     /// The node cannot reach the log.
     LogPartition,
     /// No client can reach the node.
     ClientPartition,
-    /// No node can reach the log.
+    /// No node can reach the log, as in a failover that loses nothing.
     LogOutage,
+    /// The log answers nobody, and no error says so.
+    LogSilence,
 }
 
 impl Plan {
@@ -96,6 +114,9 @@ impl Plan {
             clients: random.below(8) + 2,
             calls: 40,
             watchers: random.below(3),
+            user_pools: u64::try_from(if random.once_in(2) { 0 } else { random.below(6) + 2 })
+                .expect("a small number"),
+            strict_reads: random.once_in(4),
             rates: Rates {
                 network_delay: random.below(10) + 1,
                 lost_requests: rate(random, 40),
@@ -107,23 +128,29 @@ impl Plan {
                 failed_reads: rate(random, 20),
                 announcement_delay: random.below(60) + 1,
                 clock_skew: rate(random, 100_000),
+                replication_delay: rate(random, 8),
+                turn_patience: if random.once_in(2) { 0 } else { random.below(400) + 20 },
             },
             faults: Vec::new(),
         };
         let kinds = [
             FaultKind::Crash,
+            FaultKind::Stop,
             FaultKind::LogPartition,
             FaultKind::ClientPartition,
             FaultKind::LogOutage,
+            FaultKind::LogSilence,
         ];
         let kinds: Vec<_> = kinds.into_iter().filter(|_| random.once_in(2)).collect();
         for _ in 0..random.below(12) {
             if let Some(kind) = random.pick(&kinds).copied() {
+                // Silence is worst if it is longer than a command waits.
+                let longest = if kind == FaultKind::LogSilence { 9000 } else { 1500 };
                 plan.faults.push(Fault {
                     at: random.below(4000),
                     kind,
                     node: random.below(nodes),
-                    duration: random.below(1500) + 1,
+                    duration: random.below(longest) + 1,
                 });
             }
         }

@@ -30,7 +30,8 @@ fn smaller_failure(
     smaller_plans(&case.plan).into_iter().find_map(|plan| {
         (0..SEEDS).find_map(|number| {
             *remaining = remaining.checked_sub(1)?;
-            let case = Case { seed: case.seed.wrapping_add(number), plan: plan.clone() };
+            let seed = case.seed.wrapping_add(number);
+            let case = Case { bug: case.bug.clone(), seed, plan: plan.clone() };
             simulate(&case, tampering).err()
         })
     })
@@ -52,6 +53,8 @@ fn smaller_plans(plan: &Plan) -> Vec<Plan> {
     propose(&|plan| plan.faults.truncate(half));
     propose(&|plan| drop(plan.faults.drain(..half)));
     propose(&|plan| plan.watchers = 0);
+    propose(&|plan| plan.user_pools = 0);
+    propose(&|plan| plan.strict_reads = false);
     propose(&|plan| plan.clients = (plan.clients / 2).max(1));
     propose(&|plan| plan.calls = (plan.calls / 2).max(1));
     propose(&|plan| plan.nodes = 1);
@@ -68,7 +71,7 @@ fn smaller_plans(plan: &Plan) -> Vec<Plan> {
     plans
 }
 
-fn rates(rates: &mut Rates) -> [&mut usize; 10] {
+fn rates(rates: &mut Rates) -> [&mut usize; 12] {
     let Rates {
         network_delay,
         lost_requests,
@@ -80,6 +83,8 @@ fn rates(rates: &mut Rates) -> [&mut usize; 10] {
         failed_reads,
         announcement_delay,
         clock_skew,
+        replication_delay,
+        turn_patience,
     } = rates;
     [
         network_delay,
@@ -92,5 +97,7 @@ fn rates(rates: &mut Rates) -> [&mut usize; 10] {
         failed_reads,
         announcement_delay,
         clock_skew,
+        replication_delay,
+        turn_patience,
     ]
 }

@@ -15,20 +15,29 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use userpool::{
-    app::{App, Domain, PoolPage, ReadMode},
-    event_log::{EventLog as _, Head, Position, ReadLimit, Record},
+    app::{App, Domain, PoolPage},
+    event_log::{Head, Record},
     proto::UserPoolEvent,
     telemetry::{metrics::Metrics, panic_message},
     user_pool::PoolFilter,
 };
 
+#[cfg(sim_bugs)]
+use userpool::app::planted_bugs::take_reached;
+
 use crate::{
-    linearizability::{Run, Worker, check, entry_of, history::Outcome, recorded},
+    audit::audit,
+    lies::Lie,
+    linearizability::{
+        Run, Worker, check, entry_of,
+        history::{Outcome, Refusal},
+        recorded,
+    },
     network::Network,
     node::{self, SimulatedSource},
     plan::{Case, Fault, FaultKind, Plan, milliseconds},
     random::Random,
-    situations::Met,
+    situations::{Met, Situation},
     trace::Step,
     watchers::Watcher,
     world::World,
@@ -44,8 +53,8 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// Changes of a simulation that break promises.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tampering {
-    /// What reads promise: with [`ReadMode::Local`], less than what is checked.
-    pub(crate) reads: ReadMode,
+    /// What the log does once in a while.
+    pub(crate) lie: Option<Lie>,
 }
 
 /// The result of a simulation, or of several.
@@ -104,7 +113,9 @@ pub(crate) fn runtime(seed: u64) -> Runtime {
 }
 
 async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Report, String> {
-    let world = World::new(plan, &mut random, tampering.reads);
+    #[cfg(sim_bugs)]
+    drop(take_reached());
+    let world = World::new(plan, &mut random, tampering);
     let plan = &world.plan;
     for node in 0..plan.nodes {
         node::start(&world, node).await;
@@ -112,7 +123,7 @@ async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Rep
     let answers = Arc::new(Run::default());
     let mut clients = JoinSet::new();
     for number in 0..plan.clients {
-        let network = Network(Arc::clone(&world));
+        let network = Network::new(&world);
         let client = Worker::new(&answers, random.fork(), network, number % 3 == 0);
         clients.spawn(client.work(plan.calls));
     }
@@ -134,11 +145,21 @@ async fn run(plan: Plan, mut random: Random, tampering: Tampering) -> Result<Rep
     watched.map_err(|_| is_late("a watcher"))??;
     check_violation(&world)?;
     let events = check_log(&world, &answers).await?;
+    audit(&world, random.below(plan.nodes), &mut random).await?;
     for node in &world.nodes {
+        node.serving().map_or(Ok(()), |serving| serving.check_calls())?;
         node.drop_application();
     }
     let history = answers.history();
     let unanswered = history.iter().filter(|entry| entry.outcome == Outcome::Nothing).count();
+    let is_limit = |outcome: &Outcome| {
+        matches!(outcome, Outcome::Refused { refusal: Refusal::TooManyPools { .. }, .. })
+    };
+    history.iter().filter(|entry| is_limit(&entry.outcome)).for_each(|_| {
+        world.meet(Situation::LimitReached);
+    });
+    #[cfg(sim_bugs)]
+    take_reached().into_iter().for_each(|branch| world.meet(Situation::Reached(branch)));
     Ok(Report {
         trace: world.traced(),
         calls: answers.answers(),
@@ -194,9 +215,15 @@ async fn bring_fault(world: Arc<World>, fault: Fault) {
             sleep(duration).await;
             return node::start(&world, node).await;
         }
+        FaultKind::Stop => {
+            node::stop(&world, node).await;
+            sleep(duration).await;
+            return node::start(&world, node).await;
+        }
         FaultKind::LogPartition => &place.log_partitions,
         FaultKind::ClientPartition => &place.client_partitions,
         FaultKind::LogOutage => &world.outages,
+        FaultKind::LogSilence => &world.silences,
     };
     counter.fetch_add(1, Ordering::Relaxed);
     sleep(duration).await;
@@ -217,7 +244,7 @@ async fn check_nodes(world: &Arc<World>) -> Result<(), String> {
 pub(crate) async fn check_node(world: &Arc<World>, number: usize, app: &App) -> Result<(), String> {
     let end = world.head();
     let source = Arc::new(SimulatedSource { world: Arc::clone(world), node: 0 });
-    let settings = node::settings(&Metrics::new(&[]));
+    let settings = node::settings(world, &Metrics::new(&[]));
     let fresh = App::start_in_memory(world.log(), source, settings).await;
     let fresh = fresh.map_err(|error| error.to_string())?;
     let reached = timeout(CATCH_UP_TIMEOUT, async {
@@ -257,12 +284,4 @@ async fn check_log(world: &World, answers: &Run) -> Result<usize, String> {
     check(&history, &log)
         .map_err(|objection| format!("{objection:?}, in {:?}", entry_of(&objection, &history)))?;
     Ok(log.len())
-}
-
-impl World {
-    /// All records.
-    async fn records(&self) -> Vec<Record> {
-        let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
-        self.log().read(Position::START, all).await.expect("a log in memory")
-    }
 }

@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(sim_bugs)]
+use userpool::app::planted_bugs::Branch;
+
 /// A situation that a promise is easily broken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Situation {
@@ -28,10 +31,21 @@ pub(crate) enum Situation {
     ResumedWatch,
     /// A connection was lost under a watch.
     BrokenWatch,
+    /// A node got the turn to append of another one that was too slow.
+    LostTurn,
+    /// A node stopped while calls were running.
+    StoppedUnderLoad,
+    /// A request to the log waited for an answer, because the log was silent.
+    SilentLog,
+    /// A creation was refused, because there were as many user pools as allowed.
+    LimitReached,
+    /// A branch of the code.
+    #[cfg(sim_bugs)]
+    Reached(Branch),
 }
 
 impl Situation {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 15] = [
         Self::LostAppend,
         Self::SilentAppend,
         Self::LateAppend,
@@ -43,7 +57,22 @@ impl Situation {
         Self::FailedStart,
         Self::ResumedWatch,
         Self::BrokenWatch,
+        Self::LostTurn,
+        Self::StoppedUnderLoad,
+        Self::SilentLog,
+        Self::LimitReached,
     ];
+
+    fn all() -> impl Iterator<Item = Self> {
+        // A request is repeated within its batch only if a client sends it twice at once.
+        #[cfg(sim_bugs)]
+        let reached = |branch: &Branch| *branch != Branch::RepeatedFromBatch;
+        #[cfg(sim_bugs)]
+        let branches = Branch::ALL.into_iter().filter(reached).map(Self::Reached);
+        #[cfg(not(sim_bugs))]
+        let branches = [];
+        Self::ALL.into_iter().chain(branches)
+    }
 }
 
 /// How often each situation was met.
@@ -64,11 +93,11 @@ impl Met {
     /// Each situation with how often it was met.
     pub(crate) fn counts(&self) -> impl Iterator<Item = (Situation, usize)> {
         let count = |situation| self.0.get(&situation).copied().unwrap_or_default();
-        Situation::ALL.map(|situation| (situation, count(situation))).into_iter()
+        Situation::all().map(move |situation| (situation, count(situation)))
     }
 
     /// The situations that were not met.
-    #[cfg(tokio_unstable)]
+    #[cfg(all(tokio_unstable, sim_bugs))]
     pub(crate) fn missing(&self) -> Vec<Situation> {
         self.counts().filter(|(_, count)| *count == 0).map(|(situation, _)| situation).collect()
     }

@@ -46,7 +46,7 @@ impl Watcher {
 
     /// Watches over one connection.
     async fn connect(&mut self) {
-        let mut client = UserPoolHistoryServiceClient::new(Network(Arc::clone(&self.world)));
+        let mut client = UserPoolHistoryServiceClient::new(Network::new(&self.world));
         let start = Some(Start::AfterPosition(self.position));
         let request = WatchUserPoolEventsRequest { start, ..Default::default() };
         if self.position > 0 {

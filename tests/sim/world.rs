@@ -6,31 +6,34 @@ use std::{
     path::Path,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
-use prost::Message as _;
+use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 use tokio::{
     task,
     time::{Instant, sleep},
 };
 use userpool::{
-    app::{ReadMode, ReadSettings},
     audit::checkpoint::Signer,
     event_log::{AppendError, EventLog as _, Head, MemoryLog, Position, ReadLimit, Record},
-    proto::UserPoolEvent,
+    user_pool::Limits,
 };
 
 use crate::{
+    landings::Landings,
+    lies::Lie,
     node::Node,
     plan::{Plan, milliseconds},
     random::Random,
+    simulation::Tampering,
     situations::{Met, Situation},
     trace::{Step, Trace},
+    turns::{Taken, Turns},
 };
 
 /// The signing key of every node.
@@ -49,8 +52,16 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     /// The number of current outages of the log.
     pub(crate) outages: AtomicUsize,
-    /// What reads promise.
-    pub(crate) reads: ReadSettings,
+    /// How many silences of the log last.
+    pub(crate) silences: AtomicUsize,
+    /// How often the log has lost its end.
+    losses: AtomicUsize,
+    /// The records that it has lost, which may have been written again.
+    lost: Mutex<Vec<Head>>,
+    /// The last position that no failover can lose.
+    durable: AtomicU64,
+    pub(crate) turns: Turns,
+    tampering: Tampering,
     pub(crate) network: Chance,
     pub(crate) disk: Chance,
     pub(crate) identifiers: Chance,
@@ -59,12 +70,10 @@ pub(crate) struct World {
     met: Mutex<Met>,
     /// How often each batch was sent, by its first record and where it belongs.
     sent: Mutex<BTreeMap<(Position, Bytes), usize>>,
-    /// The position of each request ID.
-    request_ids: Mutex<BTreeMap<String, i64>>,
+    landings: Mutex<Landings>,
     /// The first broken promise.
     violation: Mutex<Option<String>>,
     is_healed: Arc<AtomicBool>,
-    has_lost_end: AtomicBool,
 }
 
 /// A random stream that decides each step until all faults have ended.
@@ -98,7 +107,7 @@ impl Chance {
 }
 
 impl World {
-    pub(crate) fn new(plan: Plan, random: &mut Random, mode: ReadMode) -> Arc<Self> {
+    pub(crate) fn new(plan: Plan, random: &mut Random, tampering: Tampering) -> Arc<Self> {
         let is_healed = Arc::new(AtomicBool::new(false));
         let mut chance =
             || Chance { random: Mutex::new(random.fork()), is_healed: Arc::clone(&is_healed) };
@@ -108,7 +117,12 @@ impl World {
             plan,
             log: Mutex::default(),
             outages: AtomicUsize::new(0),
-            reads: ReadSettings { mode, ..ReadSettings::default() },
+            silences: AtomicUsize::new(0),
+            losses: AtomicUsize::new(0),
+            lost: Mutex::default(),
+            durable: AtomicU64::new(0),
+            turns: Turns::default(),
+            tampering,
             network,
             disk,
             identifiers,
@@ -116,10 +130,9 @@ impl World {
             trace: Mutex::default(),
             met: Mutex::default(),
             sent: Mutex::default(),
-            request_ids: Mutex::default(),
+            landings: Mutex::default(),
             violation: Mutex::default(),
             is_healed,
-            has_lost_end: AtomicBool::new(false),
         })
     }
 
@@ -173,27 +186,108 @@ impl World {
         *self.log().head().borrow()
     }
 
-    /// Whether the last records were taken away.
-    pub(crate) fn has_lost_end(&self) -> bool {
-        self.has_lost_end.load(Ordering::Relaxed)
+    /// The end of the log as it is told, which a lie may make an older one.
+    pub(crate) async fn told_head(&self) -> Head {
+        let head = self.head();
+        if head.position.0 < 3 || !self.lies(Lie::OldEnd) {
+            return head;
+        }
+        let limit = ReadLimit { records: 1, bytes: 0 };
+        let before = Position(head.position.0 - 3);
+        let read = self.log().read(before, limit).await.expect("a log in memory");
+        read.first().map_or(head, Record::head)
+    }
+
+    /// Whether the log tells this lie now.
+    pub(crate) fn lies(&self, lie: Lie) -> bool {
+        self.tampering.lie == Some(lie) && self.disk.fails(100)
+    }
+
+    /// The time that every node would have with a right clock.
+    pub(crate) fn time(&self) -> DateTime<Utc> {
+        let elapsed = i64::try_from(self.elapsed().as_millis()).expect("a small number");
+        let start = DateTime::from_timestamp(1_512_950_400, 0).expect("2017-12-11");
+        start + TimeDelta::milliseconds(elapsed)
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let user_pools = self.plan.user_pools;
+        Limits { user_pools: if user_pools == 0 { usual.user_pools } else { user_pools }, ..usual }
+    }
+
+    pub(crate) fn take_turn(&self, node: usize, life: u64) -> Taken {
+        self.turns.take(node, life, milliseconds(self.plan.rates.turn_patience))
+    }
+
+    /// All records of the log.
+    pub(crate) async fn records(&self) -> Vec<Record> {
+        let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
+        self.log().read(Position::START, all).await.expect("a log in memory")
     }
 
     /// Takes the last records away, as a restored backup does.
     pub(crate) async fn lose_end(&self, records: usize) {
-        self.has_lost_end.store(true, Ordering::Relaxed);
-        let all = ReadLimit { records: usize::MAX, bytes: usize::MAX };
-        let kept = self.log().read(Position::START, all).await.expect("a log in memory");
-        let kept = kept.into_iter().rev().skip(records).map(|record| record.body);
-        let mut bodies: Vec<_> = kept.collect();
-        bodies.reverse();
-        let restored = MemoryLog::default();
-        for body in bodies {
+        let kept = self.records().await.len().saturating_sub(records);
+        self.keep(kept).await;
+    }
+
+    /// Takes the records away that are not durable, as a failover does.
+    pub(crate) async fn fail_over(&self) {
+        let durable = self.durable.load(Ordering::Relaxed);
+        self.keep(usize::try_from(durable).expect("a small number")).await;
+    }
+
+    /// Puts a log with the first records in the place of this one.
+    async fn keep(&self, count: usize) {
+        let (restored, mut landings) = (MemoryLog::default(), Landings::default());
+        let mut kept = self.records().await;
+        let lost = kept.split_off(count.min(kept.len()));
+        lock(&self.lost).extend(lost.iter().map(Record::head));
+        for batch in kept.chunk_by(|_, next| next.batch.index > 0) {
             let head = *restored.head().borrow();
-            restored.append(head, vec![body]).await.expect("appended");
+            let bodies = batch.iter().map(|record| record.body.clone()).collect();
+            restored.append(head, bodies).await.expect("appended");
+            for record in batch {
+                let _ = landings.add(record, u64::MAX);
+            }
         }
-        let end = restored.head().borrow().position.to_int();
-        lock(&self.request_ids).retain(|_, position| *position <= end);
+        self.losses.fetch_add(1, Ordering::Relaxed);
+        self.durable.store(restored.head().borrow().position.0, Ordering::Relaxed);
+        *lock(&self.landings) = landings;
         *lock(&self.log) = Arc::new(restored);
+    }
+
+    /// Whether the log has lost this record.
+    pub(crate) fn has_lost(&self, head: Head) -> bool {
+        lock(&self.lost).contains(&head)
+    }
+
+    /// Waits until records up to this position are durable. Returns `false` if a failover may
+    /// have lost them.
+    async fn replicate(&self, end: Position) -> bool {
+        let losses = self.losses.load(Ordering::Relaxed);
+        let delay = self.disk.below(self.plan.rates.replication_delay + 1);
+        if delay > 0 {
+            sleep(milliseconds(delay)).await;
+        }
+        let is_kept = self.losses.load(Ordering::Relaxed) == losses;
+        if is_kept {
+            self.durable.fetch_max(end.0, Ordering::Relaxed);
+        }
+        is_kept
+    }
+
+    /// Waits until the end of the log is durable. Returns `false` if a failover lost it.
+    pub(crate) async fn wait_until_durable(&self) -> bool {
+        let (losses, end) = (self.losses.load(Ordering::Relaxed), self.head().position.0);
+        while self.durable.load(Ordering::Relaxed) < end {
+            sleep(milliseconds(1)).await;
+            if self.losses.load(Ordering::Relaxed) != losses {
+                return false;
+            }
+        }
+        true
     }
 
     /// Ends every fault for good.
@@ -210,6 +304,11 @@ impl World {
     pub(crate) fn is_cut_from_log(&self, node: usize) -> bool {
         let cuts = self.nodes[node].log_partitions.load(Ordering::Relaxed);
         !self.is_healed() && cuts + self.outages.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether the log answers nobody now.
+    pub(crate) fn is_silent(&self) -> bool {
+        !self.is_healed() && self.silences.load(Ordering::Relaxed) > 0
     }
 
     /// Whether no client can reach a node now.
@@ -236,7 +335,8 @@ impl World {
         bodies: Vec<Bytes>,
     ) -> Result<Vec<Record>, AppendError> {
         let first = bodies.first().cloned().unwrap_or_default();
-        let landed = self.log().append(expected, bodies).await;
+        let landed = self.write(expected, bodies).await;
+        self.turns.end(node);
         let Ok(records) = &landed else {
             self.trace(Step::Conflict, node, expected.position.0);
             let limit = ReadLimit { records: 1, bytes: 0 };
@@ -248,19 +348,34 @@ impl World {
         if times > 1 {
             self.meet(Situation::WrittenByRetry);
         }
+        let Some(last) = records.last() else { return landed };
         for record in records {
             self.trace(Step::Landing, node, record.position.0);
-            let event = UserPoolEvent::decode(record.body.clone()).expect("an event");
-            if event.position != record.position.to_int() {
-                self.violate(format!("the record at {} says {}", record.position, event.position));
-            }
-            if let Some(id) = event.request_id
-                && let Some(before) = lock(&self.request_ids).insert(id.clone(), event.position)
-            {
-                self.violate(format!("request {id} is at {before} and at {}", event.position));
-            }
+            let added = lock(&self.landings).add(record, self.limits().user_pools);
+            added.unwrap_or_else(|violation| self.violate(violation));
         }
-        landed
+        if self.replicate(last.position).await {
+            return landed;
+        }
+        Err(AppendError::Unknown("a failover".into()))
+    }
+
+    /// Appends to the log, unless it lies.
+    async fn write(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
+        let log = self.log();
+        let end = *log.head().borrow();
+        if end == expected && self.lies(Lie::LostAppend) {
+            return Ok(Record::chain(expected, bodies));
+        }
+        if end == expected && bodies.len() > 1 && self.lies(Lie::TornBatch) {
+            log.append(expected, bodies.iter().take(1).cloned().collect()).await?;
+            return Ok(Record::chain(expected, bodies));
+        }
+        if self.lies(Lie::LostEnd) {
+            self.lose_end(1).await;
+        }
+        let is_unchecked = end.position >= expected.position && self.lies(Lie::UncheckedEnd);
+        self.log().append(if is_unchecked { end } else { expected }, bodies).await
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Follow {
     caught_up_sent: bool,
     next_checkpoint: Instant,
     watcher: Watcher,
+    #[cfg(sim_bugs)]
+    watched: crate::app::planted_bugs::Watched,
 }
 
 /// The next item of a watch.
@@ -107,6 +109,8 @@ impl History {
             caught_up_sent: false,
             next_checkpoint: Instant::now() + interval,
             watcher: self.watchers.join(position.0),
+            #[cfg(sim_bugs)]
+            watched: Default::default(),
         })
     }
 }
@@ -153,6 +157,8 @@ impl Follow {
     async fn read_on(&mut self, head: Position) -> Result<(), HistoryError> {
         let Self { history, filter, include_records, last: Head { position, .. }, .. } = self;
         let recent = history.recent.after(*position, CHUNK.records);
+        #[cfg(sim_bugs)]
+        self.watched.reach(!recent.is_empty());
         if recent.is_empty() {
             let ahead = usize::try_from(head.0.saturating_sub(position.0)).unwrap_or(usize::MAX);
             let limit = ReadLimit { records: ahead.min(CHUNK.records), ..CHUNK };

@@ -10,6 +10,9 @@ use crate::{
     event_log::{Head, Position, ReadError},
 };
 
+#[cfg(sim_bugs)]
+use crate::app::planted_bugs::PlantedBug;
+
 use super::{History, HistoryError};
 
 /// How long a read waits.
@@ -33,6 +36,8 @@ impl History {
                 }
                 None => Ok(()),
             },
+            #[cfg(sim_bugs)]
+            _ if PlantedBug::StaleRead.is_planted() => Ok(()),
             ReadMode::Latest | ReadMode::Strict => self.wait_for_end().await,
         }
     }

@@ -288,3 +288,14 @@ fn a_deleted_user_pool_can_only_be_restored() {
     let impossible = Err(Objection::Impossible { position: 6, why });
     assert_eq!(after_deletion(deletion, restore("a", 4), restored_to(5, 6, 5)), impossible);
 }
+
+#[test]
+fn a_limit_that_is_not_reached_is_noticed() {
+    let refused = |limit| {
+        let refusal = Refusal::TooManyPools { limit };
+        let refused = Outcome::Refused { refusal, tried_before: false };
+        changed(|history, _| history.push(entry(9, Operation::Create, refused, 30, 31)))
+    };
+    assert_eq!(refused(2), Ok(()));
+    assert_eq!(refused(3), Err(Objection::Unexplained { number: 9, from: 4, to: 4 }));
+}
