@@ -104,7 +104,10 @@ impl Server {
         let command = command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("a server");
         let stdout = child.stdout.take().expect("its stdout");
-        let line = BufReader::new(stdout).lines().next().expect("a line").expect("a line");
+        let mut lines = BufReader::new(stdout).lines();
+        let line = lines.next().expect("a line").expect("a line");
+        // Whatever else it says must not fail.
+        thread::spawn(move || lines.for_each(drop));
         let started_in = started.elapsed();
         let address = line.strip_prefix(before).expect("an address").to_owned();
         Self { child, address, started_in }

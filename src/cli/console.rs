@@ -47,7 +47,7 @@ const SECRET_BYTES: usize = 16;
 #[derive(Debug, Args)]
 #[command(
     after_help = "It prints a link that works once, within a minute, and lets in the browser that \
-                  opens it. The console reads as whoever runs it, with the credentials of these \
+                  opens it. The console reads with your credentials, those of these \
                   options, and changes nothing.\n\nExample:\n  userpool console --endpoint \
                   userpool.internal:50051 --token-file /run/secrets/token"
 )]
@@ -76,6 +76,7 @@ impl ConsoleCommand {
             hosts: Vec::new(),
             clock: Arc::new(move || source.now()),
             connection,
+            dashboard: None,
         };
         let routes = routes(client.channel(), settings);
         let stop = StopSignals::listen()?;

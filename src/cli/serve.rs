@@ -3,6 +3,7 @@
 use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
+use http::Uri;
 
 use crate::{
     app::{ClockSettings, Source},
@@ -203,6 +204,15 @@ pub(super) struct ServeCommand {
         value_parser = host
     )]
     console_hosts: Vec<String>,
+    /// Link each page of the console to this dashboard, at https:// or http://, for example one that
+    /// was made of deploy/grafana. If omitted, there is no link.
+    #[arg(
+        long,
+        env = "USERPOOL_CONSOLE_DASHBOARD",
+        value_name = "URL",
+        value_parser = web_address
+    )]
+    console_dashboard: Option<String>,
     /// Send spans to the OpenTelemetry collector at http://HOST:PORT, with OTLP over gRPC. Requires
     /// a build with the feature otel. If omitted, no spans are sent.
     #[arg(long, env = "USERPOOL_OTLP_ENDPOINT", value_name = "URL")]
@@ -307,6 +317,7 @@ impl ServeCommand {
             aws_api: self.aws_api,
             console_listen: self.console_listen,
             console_hosts: self.console_hosts,
+            console_dashboard: self.console_dashboard,
             otlp_endpoint: self.otlp_endpoint,
             capacity: Capacity {
                 reads: self.max_reads,
@@ -355,4 +366,15 @@ fn host(text: &str) -> Result<String, String> {
     let is_host = (is_name && !text.is_empty()) || text.parse::<IpAddr>().is_ok();
     let expected = "expected a host name or an address without a port, such as pools.example.org";
     if is_host { Ok(text.to_owned()) } else { Err(expected.to_owned()) }
+}
+
+/// An address that a browser opens as a page; not, for example, a script.
+fn web_address(text: &str) -> Result<String, String> {
+    let is_page = |address: &Uri| {
+        matches!(address.scheme_str(), Some("https" | "http")) && address.host().is_some()
+    };
+    match text.parse::<Uri>() {
+        Ok(address) if is_page(&address) => Ok(text.to_owned()),
+        _ => Err("expected an address at https:// or http://".to_owned()),
+    }
 }

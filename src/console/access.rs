@@ -1,4 +1,4 @@
-//! Who may look. A console of one user lets in the browser that opened the link with the secret,
+//! Access. A console of one user lets in the browser that opened the link with the secret,
 //! once and in time: it gets a cookie for the requests after that, so no address that is kept has a
 //! secret. A console of a server lets the server decide for each call.
 
@@ -17,7 +17,7 @@ pub const LINK_TIMEOUT: Duration = Duration::from_mins(1);
 /// The path of the link, before the secret.
 const LINK_PATH: &str = "/in/";
 
-/// Who may look.
+/// Who may read.
 #[derive(Debug)]
 pub enum ConsoleAccess {
     /// The browser that opened the link. Calls have the credentials of the connection.
@@ -63,8 +63,8 @@ impl LinkAccess {
         path.strip_prefix(LINK_PATH)
     }
 
-    /// Returns the cookie for the browser that opened the link with this secret. The first
-    /// right secret is the last one.
+    /// Returns the cookie for the browser that opened the link with this secret, which works
+    /// once.
     pub(super) fn redeem(&self, secret: &str) -> Option<HeaderValue> {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         let open = link.take_if(|link| is_equal(&link.secret, secret))?;

@@ -46,10 +46,11 @@ impl Who {
     }
 
     pub(super) fn show(&self) -> Markup {
-        html! { span.nowrap title=(self.full) { (self.icon.show()) " " (self.name) } }
+        let title = (self.full != self.name).then_some(&self.full);
+        html! { span.nowrap title=[title] { (self.icon.show()) " " (self.name) } }
     }
 
-    /// The shortest name that still tells callers apart: for the blame of a setting.
+    /// The shortest name that still tells callers apart: for the last change of a setting.
     pub(super) fn last_word(&self) -> &str {
         let name = self.name.split('@').next().unwrap_or(&self.name);
         name.rsplit('/').next().unwrap_or(name)

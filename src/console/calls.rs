@@ -176,6 +176,24 @@ impl Calls {
         })
     }
 
+    /// The newest events up to a number. A page of the server ends earlier if its events are long.
+    pub(super) async fn all_newest_events(
+        &self,
+        filter: UserPoolEventFilter,
+        max: usize,
+    ) -> Result<Vec<UserPoolEvent>, Status> {
+        let (mut events, mut token) = (Vec::new(), String::new());
+        loop {
+            let missing = i32::try_from(max.saturating_sub(events.len())).unwrap_or(i32::MAX);
+            let page = self.newest_events(filter.clone(), missing, &token).await?;
+            events.extend(page.events);
+            token = page.next_page_token;
+            if token.is_empty() || events.len() >= max {
+                return Ok(events);
+            }
+        }
+    }
+
     /// The event at a position. `None` if the log does not have it.
     pub(super) fn event_at(&self, position: i64) -> Called<Option<UserPoolEvent>> {
         let request = WatchUserPoolEventsRequest {

@@ -10,7 +10,7 @@ use similar::{ChangeTag, TextDiff};
 use crate::proto::{Difference, differences};
 
 use super::{
-    members::{NOISE, group_of},
+    members::{REDUNDANT, group_of},
     value::lines,
 };
 
@@ -31,15 +31,15 @@ pub(super) struct Section {
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
     pub(super) sections: Vec<Section>,
-    pub(super) noise: usize,
+    pub(super) redundant: usize,
 }
 
 /// Compares two user pools.
-pub(super) fn compare(from: &Value, to: &Value, with_noise: bool) -> Comparison {
+pub(super) fn compare(from: &Value, to: &Value, with_redundant: bool) -> Comparison {
     let all = differences(&normalize(from), &normalize(to)).into_iter().flat_map(leaves);
-    let is_noise = |path: &str| NOISE.contains(&path);
-    let (noise, rest): (Vec<_>, Vec<_>) = all.partition(|found| is_noise(&found.path));
-    let shown = if with_noise { [rest, noise.clone()].concat() } else { rest };
+    let is_redundant = |path: &str| REDUNDANT.contains(&path);
+    let (redundant, rest): (Vec<_>, Vec<_>) = all.partition(|found| is_redundant(&found.path));
+    let shown = if with_redundant { [rest, redundant.clone()].concat() } else { rest };
     let mut sections: Vec<Section> = Vec::new();
     for difference in shown {
         let title = group_of(&difference.path);
@@ -48,7 +48,7 @@ pub(super) fn compare(from: &Value, to: &Value, with_noise: bool) -> Comparison 
             None => sections.push(Section { title, differences: vec![difference] }),
         }
     }
-    Comparison { sections, noise: noise.len() }
+    Comparison { sections, redundant: redundant.len() }
 }
 
 /// The members of a message that only one side has. An attribute stays whole.
@@ -162,7 +162,7 @@ mod tests {
         };
         let (from, to) = (pool("a {####}"), pool("b {####}"));
         assert_eq!(paths(&from, &to), ["VerificationMessageTemplate.EmailMessage"]);
-        assert_eq!(compare(&from, &to, false).noise, 2);
+        assert_eq!(compare(&from, &to, false).redundant, 2);
         let all = compare(&from, &to, true).sections;
         assert_eq!(all.iter().map(|section| section.differences.len()).sum::<usize>(), 3);
     }

@@ -9,7 +9,8 @@ use super::{
     actor::{Who, origin},
     filter,
     kind::{KINDS, kind_of},
-    members::{is_noise, label},
+    members::{is_redundant, label},
+    names::Names,
     text::{age, printable, shorten, time, time_of_day},
     url::{Query, Route},
 };
@@ -22,10 +23,12 @@ const DELETED: &str = "deleted";
 const MAX_CHANGES: usize = 12;
 /// The longest value that is shown in a line.
 const MAX_INLINE: usize = 64;
-/// How many of them a row of the log names.
+/// How many changes a row of the log names.
 const MAX_CHIPS: usize = 4;
+/// The form that compares the events that are marked.
+pub(super) const COMPARE_FORM: &str = "compare";
 /// The longest ID in a row of the log.
-const MAX_ID: usize = 12;
+pub(super) const MAX_ID: usize = 12;
 
 /// An event in the history of its user pool.
 pub(super) fn article(event: &UserPoolEvent, now: DateTime<Utc>) -> Markup {
@@ -65,14 +68,14 @@ fn changed(event: &UserPoolEvent) -> Markup {
 
 /// The changes without those that say the same under a second name.
 fn shown_changes(event: &UserPoolEvent) -> Vec<&EventChange> {
-    event.changes.iter().filter(|change| !is_noise(&change.path)).collect()
+    event.changes.iter().filter(|change| !is_redundant(&change.path)).collect()
 }
 
 fn change_list(changes: &[&EventChange]) -> Markup {
     html! {
         dl.chg {
             @for change in changes {
-                dt title=(printable(&change.path)) { (printable(&name(&change.path))) }
+                dt { (printable(&name(&change.path))) }
                 dd {
                     @match (&change.old_value, &change.new_value) {
                         _ if change.path == DELETED => span.muted { "was deleted" },
@@ -84,9 +87,7 @@ fn change_list(changes: &[&EventChange]) -> Markup {
                         (old, new) => {
                             @if let Some(old) = old { span.was { (inline(old)) } }
                             @if change.old_value_unknown { span.muted { "an earlier value" } }
-                            @if old.is_some() || change.old_value_unknown {
-                                span.arrow aria-hidden="true" { "→" }
-                            }
+                            @if old.is_some() || change.old_value_unknown { " → " }
                             @match new {
                                 Some(new) => span.now { (inline(new)) },
                                 None => span.muted { "none" },
@@ -118,7 +119,9 @@ fn by(event: &UserPoolEvent) -> Markup {
     let previous = revision.saturating_sub(1);
     let agent = event.actor.as_ref().map(|actor| printable(&actor.user_agent));
     let diff = Query::default().set("from", previous.to_string()).set("to", revision.to_string());
-    let at = Query::default().set("at", revision.to_string());
+    let at = |revision: i64| {
+        Route::Pool(id.clone()).with(&Query::default().set("at", revision.to_string()))
+    };
     html! {
         div.by {
             (Who::of(event.actor.as_ref()).show())
@@ -130,47 +133,44 @@ fn by(event: &UserPoolEvent) -> Markup {
             }
             (correlation(event, usize::MAX))
             span.links {
+                label."field no-print" {
+                    input type="checkbox" name="of" value=(revision) form=(COMPARE_FORM); "mark"
+                    span.vh { " revision " (revision) }
+                }
                 @if previous > 0 {
                     a data-diff href=(Route::Diff(id.clone()).with(&diff)) { "diff " (previous) " → " (revision) }
+                    a href=(at(previous)) { "before" }
                 }
-                a href=(Route::Pool(id.clone()).with(&at)) { "as it was" }
             }
         }
     }
 }
 
 /// The correlation ID, as a link to everything that has it.
-fn correlation(event: &UserPoolEvent, max: usize) -> Markup {
+pub(super) fn correlation(event: &UserPoolEvent, max: usize) -> Markup {
     let id = &event.correlation_id;
     let all = Route::Log.with(&Query::default().set("correlation", id.as_str()));
     html! {
         @if !id.is_empty() {
-            a.mono href=(all) title=(printable(id)) {
-                (shorten(&printable(id), max))
-            }
+            @let shown = printable(id);
+            @let short = shorten(&shown, max);
+            a.mono href=(all) title=[(short != shown).then_some(&shown)] { (short) }
         }
     }
 }
 
 /// An event in the log of all user pools.
-pub(super) fn row(event: &UserPoolEvent, now: DateTime<Utc>) -> Markup {
+pub(super) fn row(event: &UserPoolEvent, names: &Names, now: DateTime<Utc>) -> Markup {
     let kind = kind_of(event.r#type());
-    let id = &event.user_pool_id;
-    let at = Query::default().set("at", event.revision.to_string());
     html! {
         tr id=(format!("p{}", event.position)) {
-            td."num muted" { (event.position) }
-            td.nowrap { (time(event.record_time, now)) }
+            td { (event.position) }
+            td { (time(event.record_time, now)) }
             td { span.type.(kind.class) { (kind.icon.show()) (kind.word) } }
-            td."wide nowrap" {
-                a.name.mono href=(Route::Pool(id.clone()).path()) { (printable(id)) } " "
-                a."at muted small" href=(Route::History(id.clone()).with(&at)) {
-                    "r" (event.revision)
-                }
-            }
-            td.wide { (chips(event)) }
-            td."small wide" { (Who::of(event.actor.as_ref()).show()) }
-            td."mono small hide-narrow nowrap" { (correlation(event, MAX_ID)) }
+            td { (names.show(event)) }
+            td { (chips(event)) }
+            td { (Who::of(event.actor.as_ref()).show()) }
+            td { (correlation(event, MAX_ID)) }
         }
     }
 }
@@ -190,7 +190,7 @@ fn chips(event: &UserPoolEvent) -> Markup {
     html! {
         span.chips {
             @for change in changes.iter().take(MAX_CHIPS) {
-                span."chip mono" title=(printable(&change.path)) { (printable(&chip(change))) }
+                code { (printable(&chip(change))) }
             }
             @if more > 0 { span."small muted" { "+" (more) } }
         }

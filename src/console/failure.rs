@@ -184,7 +184,7 @@ impl Explanation {
                 }
             }
             ("BAD_PAGE_TOKEN", _) => {
-                let start = query.clone().without("after");
+                let start = query.clone().first_page();
                 html! { @if let Some(route) = route {
                     p { a href=(route.with(&start)) { "Start at the first page" } }
                 } }
@@ -211,7 +211,7 @@ impl Explanation {
 }
 
 /// Why a browser that has not opened the link sees nothing, for a program.
-pub(super) fn stranger() -> Explanation {
+pub(super) fn without_cookie() -> Explanation {
     let message = "This console is for the one who started it: send the cookie of the browser that \
                    opened the link, which \"userpool console\" printed.";
     Explanation::local(StatusCode::FORBIDDEN, "Open the link first", message.to_owned())

@@ -1,8 +1,10 @@
 //! The filter of events in an address, and the same as options of a command.
 
+use chrono::TimeDelta;
 use maud::{Markup, html};
+use prost_types::Timestamp;
 
-use crate::proto::{ActorArg, UserPoolEventFilter};
+use crate::proto::{self, ActorArg, UserPoolEvent, UserPoolEventFilter};
 
 use super::{
     answer::Command,
@@ -53,14 +55,31 @@ pub(super) fn types(query: &Query) -> impl Iterator<Item = &str> {
     query.all("type").flat_map(|names| names.split(',')).map(str::trim)
 }
 
-/// Adds the filter to a command.
-pub(super) fn options(visit: &Visit, command: Command) -> Command {
+/// The end of a list that begins with an event recorded at this time. Events are recorded at whole
+/// milliseconds.
+pub(super) fn just_after(time: Option<Timestamp>) -> Option<Timestamp> {
+    let next =
+        time.and_then(proto::to_date_time)?.checked_add_signed(TimeDelta::milliseconds(1))?;
+    Some(proto::to_timestamp(next))
+}
+
+/// Adds the filter to a command. `events` are those of the page; a page that is not the first one
+/// begins with another event than the filter alone says, as does one with an `end`.
+pub(super) fn options(
+    visit: &Visit,
+    command: Command,
+    events: &[UserPoolEvent],
+    end: Option<Timestamp>,
+) -> Command {
     let types = types(&visit.query).collect::<Vec<_>>().join(",");
+    let first = events.first().filter(|_| !visit.token().is_empty());
+    let end = first.map_or(end, |first| just_after(first.record_time));
     let of = |name: &str| visit.query.get(name);
+    let until = end.map(proto::format_time).or_else(|| of("until").map(str::to_owned));
     command
         .option("--type", Some(types.as_str()).filter(|types| !types.is_empty()))
         .option("--since", of("since"))
-        .option("--until", of("until"))
+        .option("--until", until.as_deref())
         .option("--actor", of("actor"))
         .option("--address", of("address"))
         .option("--correlation-id", of("correlation"))

@@ -86,7 +86,7 @@ impl Icon {
         let name = name.unwrap_or(&"");
         // The architecture test takes the name of this element for an import.
         PreEscaped(format!(
-            r##"<svg class="icon" viewBox="0 0 20 20" aria-hidden="true"><use href="#i-{name}"/></svg>"##
+            r##"<svg class="icon" aria-hidden="true"><use href="#i-{name}"/></svg>"##
         ))
     }
 }

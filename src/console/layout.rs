@@ -18,6 +18,9 @@ use super::{
 /// The longest name of the reader in the bar.
 const MAX_CALLER: usize = 32;
 
+/// How many pages before a page its address has.
+const MAX_BACK: usize = 8;
+
 /// What the bar and the foot say.
 #[derive(Debug)]
 pub(super) struct Frame<'a> {
@@ -25,6 +28,8 @@ pub(super) struct Frame<'a> {
     pub(super) now: DateTime<Utc>,
     /// The options that connect a command to the same server.
     pub(super) connection: &'a [String],
+    /// The address of a dashboard with latencies and rates.
+    pub(super) dashboard: Option<&'a str>,
     /// The address of the JSON of the page.
     pub(super) json: Option<String>,
     /// What the jump box says.
@@ -164,9 +169,13 @@ fn foot(frame: &Frame<'_>) -> Markup {
                     }
                 }
                 span { "Server " (printable(&log.server_version)) }
+                span.print-only { (printable(&log.region)) ", read by " (printable(&log.caller)) }
             }
             @if let Some(json) = &frame.json {
                 span.no-print { a href=(json) { "This page as JSON" } }
+            }
+            @if let Some(dashboard) = frame.dashboard {
+                span.no-print { a href=(dashboard) { "Latencies and rates" } }
             }
             button."plain no-print" data-keys-open hidden { "Keys" }
         }
@@ -179,7 +188,11 @@ fn keys() -> Markup {
     let keys = [
         ("/", "go to an ID, a name, a domain or a position"),
         ("j, k", "the next row, the one before; Enter opens it"),
-        ("d", "what changed: of the event with the focus, or of the user pool"),
+        ("m", "mark the event with the focus"),
+        (
+            "d",
+            "what changed: between two marked events, in that with the focus, or in the user pool",
+        ),
         ("?", "this list"),
     ];
     html! {
@@ -194,24 +207,46 @@ fn keys() -> Markup {
     }
 }
 
-/// Links to the first and to the next page of a list.
+/// The words of the links between the pages of a list, and of events.
+pub(super) const FIRST_NEXT: [&str; 3] = ["First page", "Previous page", "Next page"];
+pub(super) const NEWEST_OLDER: [&str; 3] = ["Newest", "Newer", "Older"];
+
+/// Links to the first page of a list, the one before, and the next one. The server has no page
+/// before a page, so the address has the tokens of some of them.
 pub(super) fn pager(
     route: &Route,
     query: &Query,
     next: Option<&str>,
     shown: &str,
-    words: (&str, &str),
+    [first, previous, more]: [&str; 3],
 ) -> Markup {
-    let (first, more) = words;
+    let before: Vec<_> = query.all("back").collect();
+    let with = |token: &str, before: &[&str]| {
+        let query = query.clone().without("back").set("after", token);
+        route.with(&before.iter().fold(query, |query, token| query.and("back", *token)))
+    };
+    let token = query.get("after");
+    if shown.is_empty() && token.is_none() && next.is_none() {
+        return html! {};
+    }
     html! {
         div.foot {
             span { (shown) }
             span."actions" {
-                @if query.get("after").is_some() {
-                    a.button href=(route.with(&query.clone().without("after"))) { (first) }
+                @if token.is_some() {
+                    a.button href=(route.with(&query.clone().first_page())) {
+                        (first)
+                    }
+                }
+                @if let Some((last, rest)) = before.split_last() {
+                    a.button rel="prev" href=(with(last, rest)) { (previous) }
                 }
                 @if let Some(next) = next {
-                    a.button rel="next" href=(route.with(&query.clone().set("after", next))) { (more) }
+                    @let before: Vec<_> = before.iter().copied().chain(token).collect();
+                    @let kept = before.len().saturating_sub(MAX_BACK);
+                    a.button rel="next" href=(with(next, before.get(kept..).unwrap_or_default())) {
+                        (more)
+                    }
                 }
             }
         }

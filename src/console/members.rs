@@ -219,7 +219,7 @@ const IN_HEAD: [&str; 6] =
 
 /// The members that say nothing of their own: those that are never set here, the time of the
 /// last change, which the revision has as well, and those with the value of another member.
-pub(super) const NOISE: [&str; 9] = [
+pub(super) const REDUNDANT: [&str; 9] = [
     "Status",
     "LastModifiedDate",
     "EstimatedNumberOfUsers",
@@ -277,9 +277,9 @@ pub(super) fn field_path(json: &str) -> String {
 }
 
 /// Whether a change of the field with this path says nothing of its own.
-pub(super) fn is_noise(field: &str) -> bool {
+pub(super) fn is_redundant(field: &str) -> bool {
     let leaf = LEAVES.iter().find(|leaf| leaf.field == field);
-    leaf.is_some_and(|leaf| NOISE.contains(&leaf.json.as_str()))
+    leaf.is_some_and(|leaf| REDUNDANT.contains(&leaf.json.as_str()))
 }
 
 /// The title of the group of a member.
@@ -302,7 +302,7 @@ pub(super) fn group_of(json: &str) -> &'static str {
 pub(super) fn others() -> impl Iterator<Item = &'static str> {
     let is_shown = |path: &str| {
         let paths = GROUPS.iter().flat_map(|group| group.members).map(|member| member.path);
-        IN_HEAD.into_iter().chain(NOISE).chain(paths).any(|other| other == path)
+        IN_HEAD.into_iter().chain(REDUNDANT).chain(paths).any(|other| other == path)
     };
     LEAVES.iter().map(|leaf| leaf.json.as_str()).filter(move |path| !is_shown(path))
 }

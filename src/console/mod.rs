@@ -13,7 +13,6 @@ mod access;
 mod actor;
 mod answer;
 mod assets;
-mod blame;
 mod calls;
 mod difference;
 mod event;
@@ -23,8 +22,10 @@ mod guard;
 mod headers;
 mod icons;
 mod kind;
+mod last_changes;
 mod layout;
 mod members;
+mod names;
 mod pages;
 mod plot;
 mod refusal;
@@ -54,6 +55,7 @@ use tower::Service;
 use crate::proto::DescribeLogRequest;
 
 pub use self::access::{ConsoleAccess, LINK_TIMEOUT, LinkAccess};
+pub(crate) use self::text::shell_word;
 use self::{
     answer::{Answer, Page, Section},
     calls::Calls,
@@ -68,7 +70,7 @@ pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// What a console needs besides a server.
 pub struct ConsoleSettings {
-    /// Who may look.
+    /// Who may read.
     pub access: ConsoleAccess,
     /// The names that it answers to, besides those of this machine.
     pub hosts: Vec<String>,
@@ -76,6 +78,8 @@ pub struct ConsoleSettings {
     pub clock: Clock,
     /// The options that connect a command to the same server.
     pub connection: Vec<String>,
+    /// The address of a dashboard with latencies and rates.
+    pub dashboard: Option<String>,
 }
 
 impl fmt::Debug for ConsoleSettings {
@@ -127,7 +131,7 @@ impl Console {
                     return access.redeem(secret).map_or_else(refusal::of_link, enter);
                 }
                 if !access.allows(&request.headers) {
-                    return refusal::of_stranger(&request.uri, wants_json(request));
+                    return refusal::without_cookie(&request.uri, wants_json(request));
                 }
                 self.calls.clone()
             }
@@ -180,6 +184,7 @@ impl Console {
             log: log.as_ref(),
             now,
             connection: &self.settings.connection,
+            dashboard: self.settings.dashboard.as_deref(),
             json: route.filter(|_| is_page).map(|route| route.json(&query)),
             searched: query.get("q").filter(|_| request.uri.path() == "/go").unwrap_or_default(),
             refresh: retry_after,

@@ -87,7 +87,6 @@ pub(super) fn bars(title: &str, bars: &[Bar]) -> Markup {
                     @if bar.total() > 0 {
                         @let said = format!("{}: {}", bar.label, said(bar));
                         a href=(bar.address) aria-label=(said) {
-                            title { (said) }
                             (stack(bar, x, width - GAP, y))
                         }
                     }
@@ -101,6 +100,7 @@ pub(super) fn bars(title: &str, bars: &[Bar]) -> Markup {
             figcaption.keys { @for (class, words) in used(bars) {
                 span.key.(class) { (words) }
             } }
+            (numbers(title, bars))
         }
     }
 }
@@ -119,6 +119,19 @@ fn stack(bar: &Bar, x: i64, width: i64, y: impl Fn(i64) -> i64) -> Markup {
     });
     let parts: Vec<_> = parts.collect();
     html! { @for part in parts { (part) } }
+}
+
+/// The same as a table, for those who see no bars.
+fn numbers(title: &str, bars: &[Bar]) -> Markup {
+    html! {
+        table.vh {
+            caption { (title) }
+            tr { th scope="col" { "Time" } th scope="col" { "Events" } }
+            @for bar in bars.iter().filter(|bar| bar.total() > 0) {
+                tr { th scope="row" { (bar.label) } td { (said(bar)) } }
+            }
+        }
+    }
 }
 
 fn said(bar: &Bar) -> String {
@@ -164,7 +177,6 @@ pub(super) fn lanes(title: &str, ends: (&str, &str), lanes: &[Lane]) -> Markup {
                     @for mark in &lane.marks {
                         @let (start, end) = (x(mark.start), x(mark.end));
                         a href=(mark.address) aria-label=(mark.label) {
-                            title { (mark.label) }
                             rect.{ "f-" (mark.class) } x=(start) y=(top + (LANE - MARK) / 2)
                                 width=((end - start).max(7)) height=(MARK) rx="3" {}
                         }

@@ -63,10 +63,10 @@ pub(super) fn of_link() -> Response {
     )
 }
 
-/// Refuses a browser that has not opened the link.
-pub(super) fn of_stranger(uri: &Uri, wants_json: bool) -> Response {
+/// Refuses a browser without the cookie, which has not opened the link.
+pub(super) fn without_cookie(uri: &Uri, wants_json: bool) -> Response {
     if wants_json {
-        return answer::json(StatusCode::FORBIDDEN, &failure::stranger().json());
+        return answer::json(StatusCode::FORBIDDEN, &failure::without_cookie().json());
     }
     // Only a page of the console: a path such as //example.com would lead to another site.
     let page = Route::parse(uri.path());
@@ -79,7 +79,7 @@ pub(super) fn of_stranger(uri: &Uri, wants_json: bool) -> Response {
             p."note warn" { "This console is for the one who started it: open the link that "
                 code { "userpool console" } " printed." }
             p { "If this browser has opened it, another site led you here, and the browser did not \
-                 say who you are. " a href=(address) { "Open the page again" } "." }
+                 send the cookie of the console. " a href=(address) { "Open the page again" } "." }
             (start_again())
         },
     )

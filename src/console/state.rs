@@ -5,10 +5,15 @@ use maud::{Markup, html};
 use prost_types::Timestamp;
 use serde_json::Value;
 
-use crate::proto::{self, DescribeUserPoolResponse, UserPool, replay_user_pool_request::AsOf};
+use crate::proto::{
+    self, DescribeUserPoolResponse, UserPool, UserPoolEventFilter, UserPoolEventType,
+    replay_user_pool_request::AsOf,
+};
 
 use super::{
+    actor::Who,
     failure::{Failure, has_reason},
+    filter::just_after,
     icons::Icon,
     text::{age, count, printable, time},
     url::{Query, Route},
@@ -22,6 +27,8 @@ pub(super) struct State {
     pub(super) pool: UserPool,
     /// Whether the last event deleted it. It is then shown as it was before.
     pub(super) is_deleted: bool,
+    /// Who deleted it.
+    deleted_by: Option<Who>,
     pub(super) revision: i64,
     pub(super) position: i64,
     /// When the last event was recorded; absent if the state is the current one.
@@ -49,6 +56,7 @@ impl State {
                     id: id.to_owned(),
                     pool: user_pool.unwrap_or_default(),
                     is_deleted: false,
+                    deleted_by: None,
                     revision,
                     position,
                     time: None,
@@ -65,11 +73,24 @@ impl State {
     /// The state at a point; the last one if there is none.
     pub(super) async fn at(visit: &Visit, id: &str, at: Option<AsOf>) -> Result<Self, Failure> {
         let replayed = visit.calls.pool_at(id, at).await?;
+        let deleted_by = if replayed.deleted {
+            let deletions = UserPoolEventFilter {
+                user_pool_id: Some(id.to_owned()),
+                types: vec![UserPoolEventType::UserPoolDeleted.into()],
+                end_time: just_after(replayed.record_time),
+                ..UserPoolEventFilter::default()
+            };
+            let found = visit.calls.newest_events(deletions, 1, "").await?;
+            found.events.first().map(|event| Who::of(event.actor.as_ref()))
+        } else {
+            None
+        };
         Ok(Self {
             id: id.to_owned(),
             json: proto::to_json(&replayed)?,
             pool: replayed.user_pool.unwrap_or_default(),
             is_deleted: replayed.deleted,
+            deleted_by,
             revision: replayed.revision,
             position: replayed.position,
             time: replayed.record_time,
@@ -117,6 +138,7 @@ impl State {
                 p."note warn" {
                     "This user pool was deleted "
                     @if self.time.is_some() { "on " (time(self.time, now)) ", " (age(self.time, now)) ", " }
+                    @if let Some(who) = &self.deleted_by { "by " (who.show()) ", " }
                     "in revision " (self.revision) ". It is shown as it was before."
                 }
             }
@@ -127,10 +149,14 @@ impl State {
         let id = || self.id.clone();
         let previous = self.revision.saturating_sub(1).max(1);
         let last = Query::default().set("from", previous.to_string());
-        let events = count(self.revision, "event", "events");
+        // A past state does not say how many events there are.
+        let history = match self.time {
+            None => format!("History · {}", count(self.revision, "event", "events")),
+            Some(_) => "History".to_owned(),
+        };
         [
             (Tab::Now, Route::Pool(id()).path(), "Settings".to_owned()),
-            (Tab::History, Route::History(id()).path(), format!("History · {events}")),
+            (Tab::History, Route::History(id()).path(), history),
             (Tab::Diff, Route::Diff(id()).with(&last), "Diff".to_owned()),
         ]
     }

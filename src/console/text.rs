@@ -71,7 +71,7 @@ fn unknown() -> Markup {
 }
 
 fn time_element(at: DateTime<Utc>, text: &str) -> Markup {
-    html! { time datetime=(machine(at)) title=(format!("{} UTC", full(at))) { (text) } }
+    html! { time datetime=(machine(at)) { (text) } }
 }
 
 /// The time in the form for programs.
@@ -96,7 +96,7 @@ pub(super) fn full_time(at: Option<Timestamp>) -> String {
 }
 
 fn full(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%M:%S%.3f").to_string()
+    at.format("%-d %b %Y %H:%M:%S").to_string()
 }
 
 /// The day as a heading.
@@ -109,10 +109,10 @@ pub(super) fn date(at: Option<Timestamp>) -> Option<NaiveDate> {
     at.and_then(proto::to_date_time).map(|at| at.date_naive())
 }
 
-/// How long ago a time was. A script keeps it true.
+/// How long ago a time was, beside the time. A script keeps it true.
 pub(super) fn age(at: Option<Timestamp>, now: DateTime<Utc>) -> Markup {
     let Some(at) = at.and_then(proto::to_date_time) else { return html! {} };
-    html! { span data-age=(machine(at)) { (age_text(at, now)) } }
+    html! { span data-age { (age_text(at, now)) } }
 }
 
 fn age_text(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
@@ -138,15 +138,17 @@ pub(super) fn arn(arn: &str) -> Option<Markup> {
     let (service, region, account) = (parts.next()?, parts.next()?, parts.next()?);
     let name = parts.next().filter(|_| start == "arn")?;
     let name = name.strip_prefix("function:").unwrap_or(name);
+    let (before, _) = arn.split_at(arn.len().saturating_sub(name.len()));
     let place: Vec<_> = [service, region, account].into_iter().filter(|p| !p.is_empty()).collect();
     Some(html! {
-        code title=(printable(arn)) { (printable(name)) } " "
+        // What is not shown is copied as well.
+        code title=(printable(arn)) { span.whole { (printable(before)) } (printable(name)) } " "
         span."muted small" { (printable(&place.join(":"))) }
     })
 }
 
 /// A word of a shell command, quoted if the shell would read it as something else.
-pub(super) fn shell_word(word: &str) -> String {
+pub(crate) fn shell_word(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {
         return word.to_owned();

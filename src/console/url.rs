@@ -175,11 +175,24 @@ impl Query {
         self
     }
 
+    /// The same parameters, with another value for this one.
+    #[must_use]
+    pub(super) fn and(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.0.push((name.to_owned(), value.into()));
+        self
+    }
+
     /// The same parameters without this one.
     #[must_use]
     pub(super) fn without(mut self, name: &str) -> Self {
         self.0.retain(|(other, _)| other != name);
         self
+    }
+
+    /// The same parameters for the first page of a list.
+    #[must_use]
+    pub(super) fn first_page(self) -> Self {
+        self.without("after").without("back")
     }
 
     /// Whether any of these parameters is set.

@@ -39,8 +39,8 @@ pub(super) static VERIFIER: LazyLock<String> = LazyLock::new(|| {
                     p { "This file runs from your disk, and loads nothing. It hashes every record of \
                          an export, and looks for the checkpoints that you kept." }
                     form {
-                        label { "Export, not compressed (" code { "userpool log export" } ", or "
-                            code { "/log/export.jsonl" } " of the console)"
+                        label { span { "Export, not compressed (" code { "userpool log export" } ", or "
+                            code { "/log/export.jsonl" } " of the console)" }
                             input name="log" type="file" required; }
                         label { "Checkpoints that you kept elsewhere"
                             input name="checkpoints" type="file" multiple; }

@@ -70,6 +70,8 @@ pub struct Config {
     pub console_listen: Option<Endpoint>,
     /// The host names that the console answers to, besides those of this machine.
     pub console_hosts: Vec<String>,
+    /// The address of a dashboard that the console links to.
+    pub console_dashboard: Option<String>,
     /// The certificates for TCP connections; `None` for no TLS.
     pub tls: Option<ServerTls>,
     /// The bearer tokens to accept; `None` to accept none.
@@ -111,6 +113,7 @@ impl Config {
             aws_api: AwsApi::Today,
             console_listen: None,
             console_hosts: Vec::new(),
+            console_dashboard: None,
             tls: None,
             tokens: None,
             insecure: false,

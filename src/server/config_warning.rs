@@ -104,6 +104,7 @@ fn settings_without_listener(config: &Config) -> Vec<ConfigWarning> {
         ("aws-allow-origin", !config.aws_allow_origin.is_empty(), aws),
         ("aws-api", config.aws_api != AwsApi::Today, aws),
         ("console-hosts", !config.console_hosts.is_empty(), console),
+        ("console-dashboard", config.console_dashboard.is_some(), console),
     ];
     let idle =
         settings.into_iter().filter(|(_, is_set, (_, endpoint))| *is_set && endpoint.is_none());

@@ -287,6 +287,7 @@ impl Startup {
                 hosts: config.console_hosts.clone(),
                 clock: Arc::new(move || clock.now()),
                 connection: Vec::new(),
+                dashboard: config.console_dashboard.clone(),
             };
             let routes = console::routes(grpc.calls().layer(gate.clone()), settings);
             let metrics = Arc::clone(&metrics);

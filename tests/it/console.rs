@@ -5,12 +5,12 @@ mod browser;
 mod commands;
 mod door;
 mod hostile;
+mod json;
 mod links;
 mod live;
 mod pages;
 mod proof;
 mod states;
-mod twins;
 
 use tokio::{
     io::{

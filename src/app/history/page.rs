@@ -88,7 +88,9 @@ impl History {
                 return Ok(page);
             }
             let left = query.page_size.saturating_sub(page.events.len()).max(MIN_CHUNK);
-            let chunk = ReadLimit { records: left.min(CHUNK.records), ..CHUNK };
+            // The more events the filter has excluded, the more it is likely to exclude.
+            let records = left.max(usize::try_from(scanned).unwrap_or(usize::MAX));
+            let chunk = ReadLimit { records: records.min(CHUNK.records), ..CHUNK };
             let chunk = sequence.read(place, MAX_SCANNED - scanned, query.backward, chunk).await?;
             for event in chunk {
                 let past = if query.backward {

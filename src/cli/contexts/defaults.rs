@@ -11,7 +11,7 @@ use clap::{ArgMatches, Command, parser::ValueSource};
 use crate::client::Endpoint;
 
 use super::{Context, ContextName, Contexts};
-use crate::cli::error::CliError;
+use crate::{cli::error::CliError, console::shell_word};
 
 /// The argument that names a context.
 const CONTEXT: &str = "context";
@@ -91,7 +91,7 @@ pub(in crate::cli) fn file_remedy(name: &str, file: &Path) -> Option<String> {
         match value.as_str() {
             value if is_file(value) => format!(" --{flag} FILE"),
             "true" if *id == TLS => format!(" --{flag}"),
-            value => format!(" --{flag} {}", quote(value)),
+            value => format!(" --{flag} {}", shell_word(value)),
         }
     });
     let flags: String = flags.collect();
@@ -99,15 +99,6 @@ pub(in crate::cli) fn file_remedy(name: &str, file: &Path) -> Option<String> {
         "put the file there, or name another one with \"userpool context add {name} \
          --replace{flags}\""
     ))
-}
-
-/// A word for a shell.
-fn quote(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/.:-_[]".contains(letter);
-    if word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 /// The server that a command line or the environment names.

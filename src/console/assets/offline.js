@@ -35,12 +35,12 @@ form.addEventListener('submit', async (event) => {
   try {
     const known = await readCheckpoints(form.elements.checkpoints.files, parseKey(form.elements.key.value));
     const whole = await verifyLog(exported(log.stream()), undefined, known, ({ position, bytes }) => {
-      show('open', 'Verifying', `${position} records, ${bytes} bytes`);
+      show('open', 'Verifying', `${position} records, ${bytes.toLocaleString('en')} bytes`);
     });
     const last = Math.max(0, ...whole.found);
     const unsigned = known.filter(({ key }) => !key).length;
     const words = [
-      `${whole.position} records, ${whole.bytes} bytes. The last hash is ${whole.hash}, the root ${whole.root}.`,
+      `${whole.position} records, ${whole.bytes.toLocaleString('en')} bytes. The last hash is ${whole.hash}, the root ${whole.root}.`,
       whole.found.length === 0
         ? 'No checkpoint was given: a log that was rewritten as a whole looks the same.'
         : `The checkpoints of position ${whole.found.join(', ')} were found again.`,

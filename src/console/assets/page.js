@@ -45,7 +45,7 @@ function age(at) {
 
 function showAges() {
   for (const element of document.querySelectorAll('[data-age]')) {
-    const shown = age(element.dataset.age);
+    const shown = age(element.closest(':has(time)').querySelector('time').dateTime);
     if (element.textContent !== shown) element.textContent = shown;
   }
 }
@@ -55,20 +55,57 @@ function showAges() {
 const zoneSwitch = document.querySelector('[data-zone-switch]');
 let isLocal = kept('times') === 'local';
 
-function localText(element) {
-  const at = new Date(element.dateTime);
-  const clock = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
-  if (element.dataset.utc.length === 8) return at.toLocaleTimeString('en-GB', clock);
-  const day = { day: 'numeric', month: 'short' };
-  if (/ \d{4} /.test(element.dataset.utc)) day.year = 'numeric';
+const DAY_OF_YEAR = { day: 'numeric', month: 'short' };
+const CLOCK = { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' };
+
+function dayAndClock(at, day, clock) {
   return `${at.toLocaleDateString('en-GB', day)} ${at.toLocaleTimeString('en-GB', clock)}`;
 }
 
+/** The time with its year and its zone. */
+function whole(at) {
+  const zone = isLocal ? { timeZoneName: 'shortOffset' } : { timeZone: 'UTC' };
+  const text = dayAndClock(at, { ...DAY_OF_YEAR, year: 'numeric', ...(!isLocal && zone) }, { ...CLOCK, ...zone });
+  return isLocal ? text : `${text} UTC`;
+}
+
+function showTime(element) {
+  const at = new Date(element.dateTime);
+  element.dataset.utc ??= element.textContent;
+  const { utc } = element.dataset;
+  const day = / \d{4} /.test(utc) ? { ...DAY_OF_YEAR, year: 'numeric' } : DAY_OF_YEAR;
+  if (!isLocal) element.textContent = utc;
+  else if (utc.length === 8) element.textContent = at.toLocaleTimeString('en-GB', CLOCK);
+  else element.textContent = dayAndClock(at, day, CLOCK);
+  element.title = whole(at);
+}
+
+/** The times in tooltips, and in the labels of marks in plots, which are their tooltips too. */
+const IN_LABEL = /\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d UTC/g;
+const labels = new Map();
+
+function showLabel([element, { attribute, utc, tooltip }]) {
+  const label = utc.replace(IN_LABEL, (time) => whole(new Date(time)));
+  element.setAttribute(attribute, label);
+  if (tooltip) tooltip.textContent = label;
+}
+
+function tooltipOf(mark) {
+  const tooltip = document.createElementNS('http://www.w3.org/2000/svg', 'title');
+  mark.prepend(tooltip);
+  return tooltip;
+}
+
 function showTimes(root) {
-  for (const element of root.querySelectorAll('time[datetime]')) {
-    element.dataset.utc ??= element.textContent;
-    element.textContent = isLocal ? localText(element) : element.dataset.utc;
+  root.querySelectorAll('time[datetime]').forEach(showTime);
+  for (const element of root.querySelectorAll(':not(time)[title*=" UTC"], svg a[aria-label]')) {
+    const isMark = element.localName === 'a' && element.ownerSVGElement;
+    const attribute = isMark ? 'aria-label' : 'title';
+    if (!labels.has(element)) {
+      labels.set(element, { attribute, utc: element.getAttribute(attribute), tooltip: isMark && tooltipOf(element) });
+    }
   }
+  [...labels].forEach(showLabel);
 }
 
 function showZone() {
@@ -78,7 +115,7 @@ function showZone() {
     element.textContent = isLocal ? 'local' : 'UTC';
   }
   document.querySelector('[data-zone-text]').textContent = isLocal
-    ? `Times are those of ${timeZone}; days and exports are UTC`
+    ? `Times are those of ${timeZone}; days, bars and exports are UTC`
     : 'Times are UTC';
   zoneSwitch.textContent = isLocal ? 'Show UTC' : 'Show local times';
 }
@@ -104,8 +141,27 @@ function step(by) {
   next?.focus();
 }
 
-/** The link to what changed: of the row with the focus, or of the page. */
+const marks = [...document.querySelectorAll('[name=of]')];
+
+/** Marks the event with the focus; of more than two, the one that was marked first is released. */
+function mark() {
+  document.activeElement?.closest('article')?.querySelector('[name=of]')?.click();
+}
+
+let marked = [];
+for (const box of marks) {
+  box.addEventListener('change', () => {
+    marked = [...marked.filter((other) => other !== box), ...(box.checked ? [box] : [])];
+    while (marked.length > 2) marked.shift().checked = false;
+  });
+}
+
+/** What changed: between the marked events, in the one with the focus, or in the user pool. */
 function diff() {
+  if (marked.length === 2) {
+    marked[0].form.requestSubmit();
+    return;
+  }
   const row = document.activeElement?.closest('article');
   const link = row?.querySelector('[data-diff]') ?? document.querySelector('main [data-diff]');
   link?.click();
@@ -116,11 +172,12 @@ const ACTIONS = {
   j: () => step(1),
   k: () => step(-1),
   d: diff,
+  m: mark,
   '?': () => dialog.showModal(),
 };
 
 addEventListener('keydown', (event) => {
-  const isTyping = event.target.closest?.('input, select, textarea, dialog');
+  const isTyping = event.target.closest?.('input:not([type=checkbox]), select, textarea, dialog');
   if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
   const action = ACTIONS[event.key];
   if (!action || (!areKeysOn && event.key !== '?')) return;
@@ -151,13 +208,8 @@ zoneSwitch.addEventListener('click', () => {
   keep('times', isLocal ? 'local' : 'utc');
   showZone();
 });
-addEventListener('added', (event) => {
-  event.target.querySelectorAll('time[datetime]').forEach((element) => {
-    element.dataset.utc ??= element.textContent;
-    if (isLocal) element.textContent = localText(element);
-  });
-});
-if (isLocal) showZone();
+addEventListener('added', (event) => showTimes(event.target));
+showZone();
 showKeys();
 // Without an answer of the server, its time is not known.
 if (!Number.isNaN(answered)) setInterval(showAges, AGE_INTERVAL);

@@ -9,6 +9,7 @@ const start = hero.querySelector('[data-start]');
 const stop = hero.querySelector('[data-stop]');
 const chain = document.querySelector('[data-chain]');
 const known = document.getElementById('known');
+const begin = document.getElementById('begin');
 const eventForm = document.querySelector('[data-event]');
 
 const policy = globalThis.trustedTypes?.createPolicy('verifier', {
@@ -17,6 +18,10 @@ const policy = globalThis.trustedTypes?.createPolicy('verifier', {
     return address;
   },
 }) ?? { createScriptURL: (address) => address };
+
+const print = document.querySelector('[data-print]');
+print.hidden = false;
+print.addEventListener('click', () => globalThis.print());
 
 let worker;
 
@@ -84,20 +89,23 @@ function onMessage(message, began) {
       break;
     case 'progress':
       progress.value = message.position;
-      state.textContent = `${records(message.position)}, ${message.bytes} bytes, ${seconds} s`;
+      state.textContent = `${records(message.position)}, ${message.bytes.toLocaleString('en')} bytes, ${seconds} s`;
       showChain(message.last);
       break;
     case 'whole':
       progress.value = progress.max;
-      check('hash', 'ok', `SHA-256 of the stored bytes, ${message.position} of ${message.position}`);
-      check('chain', 'ok', `positions 1 to ${message.position} without a gap, the first after 32 zero bytes`);
+      check('hash', 'ok', `SHA-256 of the stored bytes, of ${records(message.position - message.begin)}`);
+      check('chain', 'ok', message.begin === 0
+        ? `positions 1 to ${message.position} without a gap, the first after 32 zero bytes`
+        : `positions ${message.begin + 1} to ${message.position} without a gap, the first after the record of your checkpoint`);
       check('root', 'ok', message.root);
       if (message.found.length > 0) {
         check('known', 'ok', `found again at position ${message.found.join(', ')}`);
       }
       finish(
-        `Whole up to position ${message.position}`,
-        `${records(message.position)}, ${message.bytes} bytes, hashed by this browser in ${seconds} s. The server was not believed for any of it.`,
+        message.begin === 0 ? `Whole up to position ${message.position}` : `Whole after position ${message.begin}, up to position ${message.position}`,
+        `${records(message.position - message.begin)}, ${message.bytes.toLocaleString('en')} bytes, hashed by this browser in ${seconds} s. The server was not believed for any of it.`
+          + (message.begin === 0 ? '' : ` Up to position ${message.begin}, it is the log of your checkpoint.`),
         'ok',
       );
       break;
@@ -119,7 +127,10 @@ async function verify() {
   stop.hidden = false;
   const files = await Promise.all([...known.files].map((file) => file.text()));
   worker = newWorker((message) => onMessage(message, began));
-  worker.postMessage({ records: new URL(hero.dataset.records, location.href).href, checkpoint, known: files });
+  const absolute = (address) => new URL(address, location.href).href;
+  worker.postMessage({
+    records: absolute(hero.dataset.records), inclusion: absolute(hero.dataset.inclusion), checkpoint, known: files, begin: begin.checked,
+  });
 }
 
 async function verifyEvent(event) {

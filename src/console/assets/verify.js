@@ -50,6 +50,22 @@ const NODE = Uint8Array.of(1);
 class Tree {
   #parts = [];
 
+  /** The tree of so many records, of which the last one and its inclusion proof are known. */
+  static async of(size, record, hashes) {
+    const tree = new Tree();
+    // What is beside the last leaf on its way to the root is a complete part, left of it.
+    let left = size - 1;
+    for (const hash of hashes) {
+      let part = 1;
+      while (left > 0 && left % (2 * part) === 0) part *= 2;
+      tree.#parts.unshift({ hash, size: part });
+      left -= part;
+    }
+    if (left !== 0) throw new Broken(size, 'the proof has another number of hashes');
+    await tree.#add({ hash: await sha256(LEAF, record), size: 1 });
+    return tree;
+  }
+
   async addLeaves(leaves) {
     let level = leaves.map((hash) => ({ hash, size: 1 }));
     // Pairs that are complete whatever comes before are joined at once.
@@ -102,16 +118,16 @@ function parse(bytes, position) {
   };
 }
 
-/** Verifies records one after another, from the first on. */
+/** Verifies records one after another, from the first on, or from the one after a checkpoint. */
 class Verifier {
-  constructor(known) {
+  constructor(known, begin = { position: 0, hash: new Uint8Array(HASH_BYTES), tree: new Tree() }) {
     this.known = known;
-    this.position = 0;
-    this.hash = new Uint8Array(HASH_BYTES);
+    this.position = begin.position;
+    this.hash = begin.hash;
     this.bytes = 0;
     this.last = [];
     this.endsBatch = true;
-    this.tree = new Tree();
+    this.tree = begin.tree;
     this.found = [];
     this.queue = [];
   }
@@ -285,15 +301,12 @@ async function rootOf(record, index, size, hashes) {
 
 /**
  * Verifies records, and that they end as the checkpoint says. `known` are checkpoints that the reader
- * kept. Tells `report` how far it is.
+ * kept, and `begin` is where the records begin, if it is not the first one. Tells `report` how far it
+ * is.
  */
-async function verifyLog(records, checkpoint, known, report) {
-  const verifier = new Verifier([...known, ...(checkpoint ? [checkpoint] : [])]);
-  for (const note of known) {
-    if (note.key && !(await isSigned(note, note.key))) {
-      throw new Broken(note.position, 'the signature of a checkpoint that you opened is wrong');
-    }
-  }
+async function verifyLog(records, checkpoint, known, report, begin) {
+  const verifier = new Verifier([...known, ...(checkpoint ? [checkpoint] : [])], begin);
+  await checkSignatures(known);
   const progress = () => ({
     kind: 'progress', position: verifier.position, bytes: verifier.bytes, last: verifier.last,
   });
@@ -320,8 +333,36 @@ async function verifyLog(records, checkpoint, known, report) {
     bytes: verifier.bytes,
     hash: hex(hash),
     root: hex(root),
-    found: known.map(({ position }) => position),
+    begin: begin?.position ?? 0,
+    found: known.map(({ position }) => position).filter((position) => position >= (begin?.position ?? 0)),
   };
+}
+
+async function checkSignatures(known) {
+  for (const note of known) {
+    if (note.key && !(await isSigned(note, note.key))) {
+      throw new Broken(note.position, 'the signature of a checkpoint that you opened is wrong');
+    }
+  }
+}
+
+/** The newest of the checkpoints that were kept, with the tree up to it. `ask` gets the proof of its record. */
+async function newestOf(known, ask) {
+  await checkSignatures(known);
+  const newest = known.reduce((one, other) => (other.position > one.position ? other : one));
+  const { position } = newest;
+  if (position === 0) return undefined;
+  const { record, hashes } = await ask(position);
+  const bytes = fromBase64(record);
+  const { hash } = parse(bytes, position);
+  if (!areEqual(hash, newest.hash) || !areEqual(hash, await sha256(bytes.subarray(0, -HASH_BYTES)))) {
+    throw new Broken(position, 'a checkpoint has another hash at this position: the log is another one');
+  }
+  const tree = await Tree.of(position, bytes, (hashes ?? []).map(fromBase64));
+  if (!areEqual(newest.root, await tree.root())) {
+    throw new Broken(position, 'a checkpoint has another root of the records up to this position');
+  }
+  return { position, hash, tree };
 }
 
 /** Verifies that a record is in the log of a checkpoint. */
@@ -346,6 +387,15 @@ async function signatureOf(note, key) {
   }
 }
 
+/** What the server answers at an address with these parameters. */
+async function ask(address, parameters) {
+  const url = new URL(address);
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
+  return response;
+}
+
 function asProblem(error) {
   return { kind: 'broken', position: error.position, problem: error.message };
 }
@@ -362,9 +412,12 @@ if (typeof WorkerGlobalScope !== 'undefined') {
         return;
       }
       const known = data.known.flatMap(parseCheckpoints);
-      const response = await fetch(data.records);
-      if (!response.ok) throw new Error(`the server answered ${response.status}`);
-      postMessage(await verifyLog(framed(response.body), note, known, postMessage));
+      const isLater = data.begin && known.length > 0;
+      const begin = isLater ? await newestOf(known, async (position) => {
+        return (await ask(data.inclusion, { position, size: position })).json();
+      }) : undefined;
+      const response = await ask(data.records, { after: begin?.position ?? 0 });
+      postMessage(await verifyLog(framed(response.body), note, known, postMessage, begin));
     } catch (error) {
       postMessage(asProblem(error));
     }

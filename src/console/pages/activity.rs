@@ -55,7 +55,8 @@ pub(super) async fn plot(visit: &Visit) -> Result<Markup, Failure> {
     let each = if range.interval == CountInterval::Hour { "hour" } else { "day" };
     let day = |at: DateTime<Utc>| at.format("%-d %B %Y").to_string();
     let last = range.end - TimeDelta::milliseconds(1);
-    let title = format!("Events in each {each} by kind, {} to {}", day(range.start), day(last));
+    let title =
+        format!("Events in each {each} of UTC by kind, {} to {}", day(range.start), day(last));
     Ok(bars(&title, &all))
 }
 
@@ -99,8 +100,15 @@ impl Range {
                 }
             }
             let end = start + self.width;
-            let query = visit.query.clone().without("after").set("since", machine(start));
-            let address = Route::Log.with(&query.set("until", machine(end)));
+            let (since, until) = if self.interval == CountInterval::Day {
+                // A date in "until" includes its day.
+                let date = start.date_naive().to_string();
+                (date.clone(), date)
+            } else {
+                (machine(start), machine(end))
+            };
+            let query = visit.query.clone().first_page().set("since", since);
+            let address = Route::Log.with(&query.set("until", until));
             bars.push(Bar { label: self.label(start), address, counts: of_classes });
             start = end;
         }

@@ -2,17 +2,19 @@
 //! or above.
 
 use maud::{Markup, html};
+use tokio::time::Instant;
 
 use crate::{
     console::{
         answer::{Answer, Command, Page, Section},
-        blame::Blame,
         difference::{Comparison, compare, marked},
         failure::Failure,
         icons::Icon,
+        last_changes::LastChanges,
         members::field_path,
         state::{State, Tab},
         text::{count, printable, time},
+        url::Query,
         visit::Visit,
     },
     proto::{
@@ -22,7 +24,10 @@ use crate::{
 };
 
 /// How many of the newest events are looked at for who made each change.
-const MAX_EVENTS: i32 = 1000;
+const MAX_EVENTS: usize = 1000;
+
+/// From so many events on, a page says how long it took.
+const MANY_EVENTS: i64 = 10_000;
 
 /// How the two sides are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +37,10 @@ enum View {
 }
 
 pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
+    if let Some(compared) = of_marked(visit)? {
+        return Ok(Answer::Elsewhere(visit.route.with(&compared)));
+    }
+    let began = Instant::now();
     let as_of = |point: Option<HistoryPoint>| point.map(|point| point.as_of(visit.now));
     let (from, to) = (as_of(visit.point("from")?), as_of(visit.point("to")?));
     let to = State::at(visit, id, to).await?;
@@ -43,10 +52,11 @@ pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
     }
     let of_pool =
         UserPoolEventFilter { user_pool_id: Some(id.to_owned()), ..UserPoolEventFilter::default() };
-    let events = visit.calls.newest_events(of_pool, MAX_EVENTS, "").await?.events;
-    let blame = Blame::new(id, &events, from.revision.max(to.revision), visit.now);
-    let with_noise = visit.query.get("all").is_some();
-    let compared = compare(&comparable(&from.json), &comparable(&to.json), with_noise);
+    let replayed = began.elapsed();
+    let events = visit.calls.all_newest_events(of_pool, MAX_EVENTS).await?;
+    let changes = LastChanges::new(id, &events, from.revision.max(to.revision), visit.now);
+    let with_redundant = visit.query.get("all").is_some();
+    let compared = compare(&comparable(&from.json), &comparable(&to.json), with_redundant);
     let view = match visit.query.get("view") {
         Some("unified") => View::Unified,
         Some(_) | None => View::Split,
@@ -54,10 +64,16 @@ pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
     let body = html! {
         (to.head(Tab::Diff, visit.now))
         (points(visit, &from, &to))
-        (summary(visit, &compared, view, with_noise))
+        (summary(visit, &compared, view, with_redundant))
+        @if to.revision.max(from.revision) > MANY_EVENTS {
+            p."small muted" {
+                "The two states were computed from up to " (to.revision.max(from.revision))
+                " events, in " (replayed.as_millis()) " ms."
+            }
+        }
         @if !compared.sections.is_empty() {
             section.panel { div.scroll tabindex="0" role="region" aria-label="Differences" {
-                (table(&compared, view, from.revision.min(to.revision), &blame))
+                (table(&compared, view, from.revision.min(to.revision), &changes))
             } }
         }
     };
@@ -70,6 +86,25 @@ pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
         body,
         commands: vec![Command::new(&["diff", id, &old, &new])],
     }))
+}
+
+/// The address that compares the revisions that were marked in a history: the older with the newer,
+/// or one with the latest.
+fn of_marked(visit: &Visit) -> Result<Option<Query>, Failure> {
+    let marked: Vec<_> = visit.query.all("of").collect();
+    let revisions = marked.iter().map(|revision| revision.parse::<u64>().ok());
+    let mut revisions = revisions.collect::<Option<Vec<_>>>().unwrap_or_default();
+    revisions.sort_unstable();
+    let query = visit.query.clone().without("of");
+    match revisions.as_slice() {
+        [] if marked.is_empty() => Ok(None),
+        [one] => Ok(Some(query.set("from", one.to_string()))),
+        [one, other] => Ok(Some(query.set("from", one.to_string()).set("to", other.to_string()))),
+        _ => {
+            let expected = "must be the revisions of one event or two".to_owned();
+            Err(Failure::Parameter { name: "of", value: marked.join(", "), expected })
+        }
+    }
 }
 
 fn points(visit: &Visit, from: &State, to: &State) -> Markup {
@@ -99,15 +134,17 @@ fn points(visit: &Visit, from: &State, to: &State) -> Markup {
             }
             div.points {
                 (point("from", "Old", &shown("from", from), from))
-                a."button swap" href=(visit.route.with(&swapped)) { (Icon::Swap.show()) "Swap" }
+                div.swap {
+                    a.button href=(visit.route.with(&swapped)) { (Icon::Swap.show()) "Swap" }
+                    button { "Compare" }
+                }
                 (point("to", "New", &shown("to", to), to))
             }
-            p.filters { button { "Compare" } }
         }
     }
 }
 
-fn summary(visit: &Visit, compared: &Comparison, view: View, with_noise: bool) -> Markup {
+fn summary(visit: &Visit, compared: &Comparison, view: View, with_redundant: bool) -> Markup {
     let all: Vec<_> = compared.sections.iter().flat_map(|section| &section.differences).collect();
     let number = |is: fn(&Difference) -> bool| all.iter().filter(|found| is(found)).count();
     let added = number(|found| found.from.is_none());
@@ -129,14 +166,14 @@ fn summary(visit: &Visit, compared: &Comparison, view: View, with_noise: bool) -
                         span.created { (added) " added" }
                         span.deleted { (removed) " removed" }
                     }
-                    @if compared.noise > 0 {
+                    @if compared.redundant > 0 {
                         span {
-                            @if with_noise {
+                            @if with_redundant {
                                 a href=(visit.route.with(&query().without("all"))) {
                                     "Fold what says the same under a second name"
                                 }
                             } @else {
-                                (compared.noise) " more: second names of the same values, and times: "
+                                (compared.redundant) " more: second names of the same values, and times: "
                                 a href=(visit.route.with(&query().set("all", "1"))) { "show them" }
                             }
                         }
@@ -153,7 +190,7 @@ fn summary(visit: &Visit, compared: &Comparison, view: View, with_noise: bool) -
     }
 }
 
-fn table(compared: &Comparison, view: View, after: i64, blame: &Blame) -> Markup {
+fn table(compared: &Comparison, view: View, after: i64, changes: &LastChanges) -> Markup {
     html! {
         table.diff {
             caption.vh { "What differs, member by member" }
@@ -163,7 +200,7 @@ fn table(compared: &Comparison, view: View, after: i64, blame: &Blame) -> Markup
                     @for difference in &section.differences {
                         tr.path { td colspan="2" {
                             (printable(&difference.path))
-                            @if let Some((revision, who)) = last_change(difference, after, blame) {
+                            @if let Some((revision, who)) = last_change(difference, after, changes) {
                                 span { " · revision " (revision) ", " (who) }
                             }
                         } }
@@ -176,12 +213,16 @@ fn table(compared: &Comparison, view: View, after: i64, blame: &Blame) -> Markup
 }
 
 /// Who made a change, if it is among the events that were looked at.
-fn last_change(difference: &Difference, after: i64, blame: &Blame) -> Option<(i64, String)> {
+fn last_change(
+    difference: &Difference,
+    after: i64,
+    changes: &LastChanges,
+) -> Option<(i64, String)> {
     let path = match difference.path.strip_prefix("SchemaAttributes.") {
         Some(_) => "SchemaAttributes",
         None => difference.path.as_str(),
     };
-    let (revision, who) = blame.last_after(&field_path(path), after)?;
+    let (revision, who) = changes.last_after(&field_path(path), after)?;
     Some((revision, who.name.clone()))
 }
 

@@ -8,12 +8,14 @@ use crate::{
     console::{
         actor::Who,
         answer::{Answer, Command, Page, Section},
+        event::{MAX_ID, correlation},
         failure::Failure,
         filter,
         kind::kind_of,
-        layout::pager,
+        layout::{NEWEST_OLDER, pager},
+        names::Names,
         plot::{self, Lane, Mark},
-        text::{age, printable, time},
+        text::{age, printable, shorten, time},
         url::{Query, Route},
         visit::Visit,
     },
@@ -23,7 +25,9 @@ use crate::{
 };
 
 /// How many events a page has.
-const PAGE_SIZE: i32 = 40;
+const PAGE_SIZE: i32 = 30;
+/// The longest name of a lane.
+const MAX_LANE_NAME: usize = 26;
 
 pub(super) async fn page(visit: &Visit, name: &str) -> Result<Answer, Failure> {
     let request = DescribeUserPoolDomainRequest {
@@ -31,9 +35,9 @@ pub(super) async fn page(visit: &Visit, name: &str) -> Result<Answer, Failure> {
         ..DescribeUserPoolDomainRequest::default()
     };
     let described = visit.calls.describe_user_pool_domain(request).await?;
-    let trail =
+    let of_domain =
         UserPoolEventFilter { domain: Some(name.to_owned()), ..UserPoolEventFilter::default() };
-    let list = visit.calls.newest_events(trail, PAGE_SIZE, visit.token()).await?;
+    let list = visit.calls.newest_events(of_domain, PAGE_SIZE, visit.token()).await?;
     if visit.wants_json {
         // The members of both answers, whose names differ.
         let (mut json, events) = (proto::to_json(&described)?, proto::to_json(&list)?);
@@ -42,6 +46,7 @@ pub(super) async fn page(visit: &Visit, name: &str) -> Result<Answer, Failure> {
         }
         return Ok(Answer::Json(json));
     }
+    let names = Names::of(&visit.calls, &list.events).await;
     let next = Some(list.next_page_token.as_str()).filter(|token| !token.is_empty());
     let owner = described.domain_description.filter(|domain| domain.user_pool_id.is_some());
     let body = html! {
@@ -50,39 +55,40 @@ pub(super) async fn page(visit: &Visit, name: &str) -> Result<Answer, Failure> {
         }
         div.head { div {
             h1.mono { (printable(name)) }
-            p.sub { (owned_by(owner.as_ref())) }
+            p.sub { (owned_by(owner.as_ref(), &names)) }
         } }
         @if let Some(owner) = &owner { (settings(owner)) }
-        (plot(name, &list.events, next.is_none(), visit))
+        (plot(name, &list.events, next.is_none(), &names, visit))
         section.panel {
             header { h2 { "Who had it" } }
             @if list.events.is_empty() {
                 @if next.is_some() { (filter::nothing(visit, false)) }
                 @else { p.pad { "No user pool has ever had this domain." } }
             } @else {
-                (trail_table(&list.events, visit))
+                (event_table(&list.events, &names, visit))
             }
-            (pager(&visit.route, &visit.query, next, "", ("Newest", "Older")))
+            (pager(&visit.route, &visit.query, next, "", NEWEST_OLDER))
         }
     };
-    let of_domain = Command::new(&["events"]).option("--domain", Some(name));
+    let events_command = Command::new(&["events"]).option("--domain", Some(name));
     Ok(Answer::Page(Page {
         restore: None,
         scripts: Vec::new(),
         title: format!("Domain {}", printable(name)),
         section: Section::Domains,
         body,
-        commands: vec![Command::new(&["domain", "describe", name]), of_domain],
+        commands: vec![Command::new(&["domain", "describe", name]), events_command],
     }))
 }
 
-fn owned_by(owner: Option<&DomainDescription>) -> Markup {
+fn owned_by(owner: Option<&DomainDescription>, names: &Names) -> Markup {
     let pool = owner.and_then(|owner| owner.user_pool_id.as_deref());
     html! {
         @match pool {
             Some(pool) => span {
                 "It belongs to user pool "
-                a.mono href=(Route::Pool(pool.to_owned()).path()) { (printable(pool)) }
+                a href=(Route::Pool(pool.to_owned()).path()) { b { (names.name(pool)) } } " "
+                span."mono small" { (printable(pool)) }
             },
             None => span { "No user pool has it now." },
         }
@@ -90,7 +96,13 @@ fn owned_by(owner: Option<&DomainDescription>) -> Markup {
 }
 
 /// Who had the domain when, a lane for each user pool.
-fn plot(name: &str, events: &[UserPoolEvent], is_whole: bool, visit: &Visit) -> Markup {
+fn plot(
+    name: &str,
+    events: &[UserPoolEvent],
+    is_whole: bool,
+    names: &Names,
+    visit: &Visit,
+) -> Markup {
     let held = held(name, events, visit.now);
     let first = events.last().and_then(|event| event.record_time).and_then(proto::to_date_time);
     let Some(first) = first.filter(|first| *first < visit.now && !held.is_empty()) else {
@@ -98,26 +110,28 @@ fn plot(name: &str, events: &[UserPoolEvent], is_whole: bool, visit: &Visit) -> 
     };
     let whole = (visit.now - first).num_milliseconds().max(1);
     let place = |at: DateTime<Utc>| ((at - first).num_milliseconds() * 1000 / whole).clamp(0, 1000);
-    let mut lanes: Vec<Lane> = Vec::new();
+    let mut lanes: Vec<(String, Lane)> = Vec::new();
     for Held { pool, since, until, revision } in held {
         let query = Query::default().set("at", revision.to_string());
-        let day = |at: DateTime<Utc>| at.format("%-d %b %Y %H:%M:%S").to_string();
+        let day = |at: DateTime<Utc>| at.format("%-d %b %Y %H:%M:%S UTC").to_string();
         let end = until.map_or_else(|| "now".to_owned(), day);
         let mark = Mark {
             start: place(since),
             end: place(until.unwrap_or(visit.now)),
             class: if until.is_some() { "domain-deleted" } else { "domain-created" },
-            label: format!("{}, {} to {end}", printable(&pool), day(since)),
+            label: format!("{}, {} to {end}", names.name(&pool), day(since)),
             address: Route::History(pool.clone()).with(&query),
         };
-        let shown = printable(&pool);
-        match lanes.iter_mut().find(|lane| lane.name == shown) {
-            Some(lane) => lane.marks.push(mark),
-            None => lanes.push(Lane { name: shown, marks: vec![mark] }),
+        if let Some((_, lane)) = lanes.iter_mut().find(|(other, _)| *other == pool) {
+            lane.marks.push(mark);
+        } else {
+            let name = shorten(&names.name(&pool), MAX_LANE_NAME);
+            lanes.push((pool, Lane { name, marks: vec![mark] }));
         }
     }
     let start = first.format("%-d %b %Y").to_string();
     let start = if is_whole { start } else { format!("{start}, and before") };
+    let lanes: Vec<_> = lanes.into_iter().map(|(_, lane)| lane).collect();
     plot::lanes("Who had this domain when", (&start, "now"), &lanes)
 }
 
@@ -173,7 +187,7 @@ fn settings(domain: &DomainDescription) -> Markup {
     }
 }
 
-fn trail_table(events: &[UserPoolEvent], visit: &Visit) -> Markup {
+fn event_table(events: &[UserPoolEvent], names: &Names, visit: &Visit) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-labelledby="cap" {
             table.stack {
@@ -183,29 +197,36 @@ fn trail_table(events: &[UserPoolEvent], visit: &Visit) -> Markup {
                     th scope="col" { "Type" }
                     th scope="col" { "Pool" }
                     th scope="col" { "By" }
+                    th scope="col" { "Correlation ID" }
+                    th scope="col" { "Pool" span.vh { " before" } }
                 } }
-                tbody { @for event in events { (trail_row(event, visit)) } }
+                tbody { @for event in events { (event_row(event, names, visit)) } }
             }
         }
     }
 }
 
-fn trail_row(event: &UserPoolEvent, visit: &Visit) -> Markup {
+fn event_row(event: &UserPoolEvent, names: &Names, visit: &Visit) -> Markup {
     let kind = kind_of(event.r#type());
-    let (pool, revision) = (&event.user_pool_id, event.revision.to_string());
-    let at = Query::default().set("at", revision.as_str());
+    let previous = event.revision.checked_sub(1).filter(|revision| *revision > 0);
+    let at = |revision: i64| {
+        let at = Query::default().set("at", revision.to_string());
+        Route::Pool(event.user_pool_id.clone()).with(&at)
+    };
     html! {
         tr {
             td."nowrap small" {
-                (time(event.record_time, visit.now)) br;
-                span.muted { (age(event.record_time, visit.now)) }
+                (time(event.record_time, visit.now)) (age(event.record_time, visit.now))
             }
             td { span.type.(kind.class) { (kind.icon.show()) (kind.word) } }
-            td.wide {
-                a.mono href=(Route::Pool(pool.clone()).path()) { (printable(pool)) } " "
-                a."at small muted" href=(Route::History(pool.clone()).with(&at)) { "r" (revision) }
-            }
+            td.wide { (names.show(event)) }
             td."small wide" { (Who::of(event.actor.as_ref()).show()) }
+            td."mono small nowrap" { (correlation(event, MAX_ID)) }
+            td."small nowrap" {
+                @if let Some(before) = previous {
+                    a href=(at(before)) { "as it was before" }
+                }
+            }
         }
     }
 }

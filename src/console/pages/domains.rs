@@ -15,7 +15,7 @@ use crate::{
         calls::Calls,
         failure::Failure,
         icons::Icon,
-        layout::pager,
+        layout::{FIRST_NEXT, pager},
         text::{age, count, printable, time},
         url::{Query, Route},
         visit::Visit,
@@ -83,7 +83,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
             } @else {
                 (table(&rows, visit))
             }
-            (pager(&visit.route, &visit.query, next.as_deref(), &shown, ("First page", "Next page")))
+            (pager(&visit.route, &visit.query, next.as_deref(), &shown, FIRST_NEXT))
         }
     };
     let command = match prefix {
@@ -192,8 +192,7 @@ fn table(rows: &[Row], visit: &Visit) -> Markup {
                     @match assigned {
                         Some(event) => {
                             td."nowrap small" {
-                                (time(event.record_time, visit.now)) br;
-                                span.muted { (age(event.record_time, visit.now)) }
+                                (time(event.record_time, visit.now)) (age(event.record_time, visit.now))
                             }
                             td."small wide" { (Who::of(event.actor.as_ref()).show()) }
                         }

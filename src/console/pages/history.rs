@@ -1,17 +1,17 @@
 //! The history of a user pool: a timeline by day, the newest event first.
 
 use maud::{Markup, html};
-use prost_types::Timestamp;
 
 use crate::{
     console::{
         answer::{Answer, Command, Page, Section},
-        event::{article, type_choice},
+        event::{COMPARE_FORM, article, type_choice},
         failure::Failure,
         filter,
-        layout::pager,
+        layout::{NEWEST_OLDER, pager},
         state::{State, Tab},
         text::{date, day},
+        url::Route,
         visit::Visit,
     },
     proto::{self, UserPoolEvent},
@@ -20,17 +20,18 @@ use crate::{
 use super::strip;
 
 /// How many events a page has.
-const PAGE_SIZE: i32 = 30;
+const PAGE_SIZE: i32 = 20;
 
 pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
     let mut wanted = filter::events(visit, Some(id))?;
     let pool = State::now(visit, id).await?;
+    let mut end = None;
     if let Some(point) = visit.point("at")? {
         // The timeline begins with the event at this point.
         let last = visit.calls.pool_at(id, Some(point.as_of(visit.now))).await?;
-        // Events are recorded at whole milliseconds.
-        let after = |at: Timestamp| Timestamp { nanos: at.nanos.saturating_add(1), ..at };
-        wanted.end_time = last.record_time.map(after);
+        let ends = [filter::just_after(last.record_time), wanted.end_time];
+        end = ends.into_iter().flatten().min_by_key(|at| (at.seconds, at.nanos));
+        wanted.end_time = end;
     }
     let list = visit.calls.newest_events(wanted, PAGE_SIZE, visit.token()).await?;
     if visit.wants_json {
@@ -51,17 +52,18 @@ pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
         @if list.events.is_empty() {
             section.panel { (filter::nothing(visit, next.is_none())) }
         }
+        @if list.events.len() > 1 { (comparison(id)) }
         (timeline(&list.events, visit))
-        (pager(&visit.route, &visit.fixed_query(), next, &shown, ("Newest", "Older")))
+        (pager(&visit.route, &visit.fixed_query(), next, &shown, NEWEST_OLDER))
     };
-    let command = Command::new(&["history", id, "--reverse", "--limit", "30"]);
+    let command = Command::new(&["history", id, "--reverse", "--limit", "20"]);
     Ok(Answer::Page(Page {
         restore: None,
         scripts: Vec::new(),
         title: format!("History of {}", pool.name()),
         section: Section::Pools,
         body,
-        commands: vec![filter::options(visit, command)],
+        commands: vec![filter::options(visit, command, &list.events, end)],
     }))
 }
 
@@ -73,6 +75,16 @@ fn timeline(events: &[UserPoolEvent], visit: &Visit) -> Markup {
                 h2.day { (day(date)) span.muted { " UTC" } }
             }
             div.rail { @for event in events { (article(event, visit.now)) } }
+        }
+    }
+}
+
+/// The button for the events that are marked, which have their boxes.
+fn comparison(id: &str) -> Markup {
+    html! {
+        form."filters no-print" #(COMPARE_FORM) action=(Route::Diff(id.to_owned()).path()) {
+            button { "Compare the marked revisions" }
+            span."small muted" { "two with each other, or one with the latest" }
         }
     }
 }

@@ -11,7 +11,10 @@ use tokio::time::sleep;
 use tonic::Status;
 
 use crate::{
-    console::{answer::Answer, calls::Calls, event::row, failure::Failure, filter, visit::Visit},
+    console::{
+        answer::Answer, calls::Calls, event::row, failure::Failure, filter, names::Names,
+        visit::Visit,
+    },
     proto::{
         UserPoolEvent, UserPoolEventFilter, WatchUserPoolEventsRequest,
         WatchUserPoolEventsResponse, watch_user_pool_events_request::Start,
@@ -114,8 +117,9 @@ where
         if new.len() > MAX_ROWS {
             push(part, "behind", newest, "");
         } else {
+            let names = Names::of(&self.calls, &new).await;
             for event in new.iter().rev() {
-                push(part, "row", event.position, &row(event, self.now).into_string());
+                push(part, "row", event.position, &row(event, &names, self.now).into_string());
             }
         }
         self.position = newest;

@@ -9,7 +9,8 @@ use crate::{
         event::{row, type_choice},
         failure::Failure,
         filter,
-        layout::pager,
+        layout::{NEWEST_OLDER, pager},
+        names::Names,
         url::Route,
         visit::Visit,
     },
@@ -20,6 +21,8 @@ use super::activity;
 
 /// How many events a page has.
 const PAGE_SIZE: i32 = 40;
+/// The parameters whose fields are folded unless they are in use.
+const RARE: [&str; 5] = ["address", "pool", "domain", "correlation", "request"];
 
 pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
     let pool = visit.query.get("pool");
@@ -35,6 +38,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
         }
         _ => String::new(),
     };
+    let names = Names::of(&visit.calls, &list.events).await;
     let log = visit.calls.describe_log(DescribeLogRequest::default()).await?;
     let log_id = log.head.map(|head| head.log_id).unwrap_or_default();
     let live = stream_address(visit, list.head_position, &log_id);
@@ -48,7 +52,13 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
                     @if let Some(live) = &live { (live_state(live)) }
                 }
             }
-            div.actions { (live_switch(visit)) }
+            div.actions {
+                (live_switch(visit))
+                a.button download="events.jsonl"
+                    href=(Route::Export.with(&visit.query.clone().first_page().without("live"))) {
+                    "Export"
+                }
+            }
         }
         (plot)
         (filter::folded(visit, "pool", &form(visit)))
@@ -61,7 +71,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
                     div data-empty { (filter::nothing(visit, next.is_none())) }
                 }
                 div.scroll tabindex="0" role="region" aria-labelledby="cap" {
-                    table.stack {
+                    table."stack log" {
                         caption.vh #cap { "Events, the newest first" }
                         thead { tr {
                             th.num scope="col" { "Position" }
@@ -72,11 +82,11 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
                             th scope="col" { "By" }
                             th scope="col" { "Correlation ID" }
                         } }
-                        tbody data-rows { @for event in &list.events { (row(event, visit.now)) } }
+                        tbody data-rows { @for event in &list.events { (row(event, &names, visit.now)) } }
                     }
                 }
             }
-            (pager(&visit.route, &visit.fixed_query(), next, &shown, ("Newest", "Older")))
+            (pager(&visit.route, &visit.fixed_query(), next, &shown, NEWEST_OLDER))
         }
     };
     let command = Command::new(&["events", "--limit", "40"]).option("--pool", pool);
@@ -86,7 +96,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
         title: "Log".to_owned(),
         section: Section::Log,
         body,
-        commands: vec![filter::options(visit, command)],
+        commands: vec![filter::options(visit, command, &list.events, None)],
     }))
 }
 
@@ -126,13 +136,16 @@ fn form(visit: &Visit) -> Markup {
         form.filters method="get" {
             (type_choice(&visit.query))
             (filter::field(visit, "actor", "by", 16, "alice, spiffe://**"))
-            (filter::field(visit, "address", "from", 12, "10.0.0.0/8"))
-            (filter::field(visit, "pool", "pool", 18, "any ID"))
-            (filter::field(visit, "domain", "domain", 12, "any"))
-            (filter::field(visit, "correlation", "correlation ID", 14, "any"))
-            (filter::field(visit, "request", "request ID", 14, "any"))
             (filter::field(visit, "since", "since", 10, "24h"))
             (filter::field(visit, "until", "until", 10, "2026-11-17"))
+            details.more open[visit.query.has_any(&RARE)] {
+                summary { "more" }
+                (filter::field(visit, "address", "from", 12, "10.0.0.0/8"))
+                (filter::field(visit, "pool", "pool", 18, "any ID"))
+                (filter::field(visit, "domain", "domain", 12, "any"))
+                (filter::field(visit, "correlation", "correlation ID", 14, "any"))
+                (filter::field(visit, "request", "request ID", 14, "any"))
+            }
             button { "Filter" }
             @if visit.query.has_any(&filter::PARAMETERS) || visit.query.get("pool").is_some() {
                 a.button href=(visit.route.path()) { "Clear" }

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::{
     console::{
         answer::{Answer, Command, Page, Section},
-        blame::Blame,
         failure::Failure,
+        last_changes::LastChanges,
         members::{GROUPS, Group, Member, OTHER, TAGS, TRIGGERS, field_path, others},
         state::{State, Tab},
         text::{printable, time},
@@ -20,8 +20,8 @@ use crate::{
 
 use super::schema;
 
-/// How many of the newest events the blame of a setting looks at.
-const MAX_EVENTS: i32 = 1000;
+/// How many of the newest events are looked at for the last change of a setting.
+const MAX_EVENTS: usize = 1000;
 
 pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
     let point = visit.point("at")?;
@@ -34,8 +34,8 @@ pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
     }
     let of_pool =
         UserPoolEventFilter { user_pool_id: Some(id.to_owned()), ..UserPoolEventFilter::default() };
-    let events = visit.calls.newest_events(of_pool, MAX_EVENTS, "").await?.events;
-    let blame = Blame::new(id, &events, state.revision, visit.now);
+    let events = visit.calls.all_newest_events(of_pool, MAX_EVENTS).await?;
+    let changes = LastChanges::new(id, &events, state.revision, visit.now);
     let latest = events.first().map_or(state.revision, |event| event.revision);
     let empty = Value::Null;
     let members = state.members().unwrap_or(&empty);
@@ -44,11 +44,11 @@ pub(super) async fn page(visit: &Visit, id: &str) -> Result<Answer, Failure> {
         (as_of(visit, id))
         @if point.is_some() { (past(&state, id, latest, visit)) }
         div.grid {
-            @for group in &GROUPS { (settings(group, members, &blame)) }
-            (tags(members, &blame))
-            (other(members, &blame))
+            @for group in &GROUPS { (settings(group, members, &changes)) }
+            (tags(members, &changes))
+            (other(members, &changes))
         }
-        (schema::show(&state.pool.schema_attributes, &blame))
+        (schema::show(&state.pool.schema_attributes, &changes))
     };
     Ok(Answer::Page(Page {
         restore: restore(id, &state, latest),
@@ -92,12 +92,14 @@ fn past(state: &State, id: &str, latest: i64, visit: &Visit) -> Markup {
     }
 }
 
-fn settings(group: &Group, members: &Value, blame: &Blame) -> Markup {
+fn settings(group: &Group, members: &Value, changes: &LastChanges) -> Markup {
     let set = group.members.iter().filter(|member| at(members, member.path).is_some()).count();
     // Members that never had a value, beyond the first ones, say nothing that the others do not.
     let is_long = group.title == TRIGGERS;
     let is_shown = |member: &&Member| {
-        !is_long || at(members, member.path).is_some() || blame.is_changed(&field_path(member.path))
+        !is_long
+            || at(members, member.path).is_some()
+            || changes.is_changed(&field_path(member.path))
     };
     let shown: Vec<_> = group.members.iter().filter(is_shown).collect();
     html! {
@@ -109,30 +111,30 @@ fn settings(group: &Group, members: &Value, blame: &Blame) -> Markup {
             @if shown.is_empty() {
                 p."pad muted" { "none" }
             } @else {
-                dl.set { @for member in shown { (setting(member, members, blame)) } }
+                dl.set { @for member in shown { (setting(member, members, changes)) } }
             }
         }
     }
 }
 
-fn setting(member: &Member, members: &Value, blame: &Blame) -> Markup {
+fn setting(member: &Member, members: &Value, changes: &LastChanges) -> Markup {
     let value = at(members, member.path);
     html! {
         dt title=(member.path) { (member.label) }
         dd {
             span.v { (show(value, member)) }
-            (blame.show(&field_path(member.path), value.is_some()))
+            (changes.show(&field_path(member.path), value.is_some()))
         }
     }
 }
 
-fn tags(members: &Value, blame: &Blame) -> Markup {
+fn tags(members: &Value, changes: &LastChanges) -> Markup {
     let tags = members.get("UserPoolTags").and_then(Value::as_object);
     let value = |key: &str| tags?.get(key)?.as_str();
     let field = field_path("UserPoolTags");
     let set = tags.into_iter().flat_map(|tags| tags.keys()).map(String::as_str);
     // Removed ones as well, with who removed them.
-    let mut keys = blame.changed_members(&field);
+    let mut keys = changes.changed_members(&field);
     keys.extend(set);
     html! {
         section.panel {
@@ -148,7 +150,7 @@ fn tags(members: &Value, blame: &Blame) -> Markup {
                                 Some(value) => span.v { span.mono { (printable(value)) } },
                                 None => span.v { span.muted { "none" } },
                             }
-                            (blame.show(&format!("{field}.{key}"), true))
+                            (changes.show(&format!("{field}.{key}"), true))
                         }
                     }
                 }
@@ -158,15 +160,16 @@ fn tags(members: &Value, blame: &Blame) -> Markup {
 }
 
 /// The members that no group has, if any is set.
-fn other(members: &Value, blame: &Blame) -> Markup {
-    let is_shown = |path: &&str| at(members, path).is_some() || blame.is_changed(&field_path(path));
+fn other(members: &Value, changes: &LastChanges) -> Markup {
+    let is_shown =
+        |path: &&str| at(members, path).is_some() || changes.is_changed(&field_path(path));
     let set: Vec<_> = others().filter(is_shown).collect();
     html! {
         @if !set.is_empty() {
             section.panel {
                 header { h2 { (OTHER) } }
                 dl.set { @for path in set {
-                    (setting(&Member { path, label: path, absent: "none", unit: "" }, members, blame))
+                    (setting(&Member { path, label: path, absent: "none", unit: "" }, members, changes))
                 } }
             }
         }

@@ -1,33 +1,34 @@
 //! The list of user pools.
 
-use futures_util::{FutureExt as _, StreamExt as _, stream};
 use maud::{Markup, html};
 
 use crate::{
     console::{
         answer::{Answer, Command, Page, Section},
         failure::Failure,
-        icons::Icon,
-        layout::pager,
-        text::{age, count, printable, shorten, time},
+        layout::{FIRST_NEXT, pager},
+        text::{count, printable},
         url::{Query, Route},
-        value::one_line,
         visit::Visit,
     },
     proto::{
-        self, DeletedUserPools, DescribeLogRequest, ListUserPoolsRequest, UserPool,
-        UserPoolDescription, UserPoolFilter, mfa_configuration,
+        self, DeletedUserPools, DescribeLogRequest, ListUserPoolsRequest, ListUserPoolsResponse,
+        UserPoolDescription, UserPoolFilter,
     },
+};
+
+use super::{
+    found_pools::{changed_since, with_id_or_domain},
+    pool_rows::{look_up, table},
 };
 
 /// How many user pools a page has.
 const PAGE_SIZE: i32 = 50;
-/// How many of them are described at the same time.
-const CONCURRENT: usize = 8;
-/// How many tags a row shows.
-const MAX_TAGS: usize = 2;
-/// The longest tag in a row.
-const MAX_TAG: usize = 32;
+const MAX_ROWS: usize = 50;
+
+/// The choices of the form for the time of the last change.
+const CHANGED: [(&str, &str); 4] =
+    [("", "any time"), ("24h", "last 24 hours"), ("7d", "last 7 days"), ("28d", "last 28 days")];
 
 /// The values of the parameter for deleted user pools and those without a domain, with their
 /// words in the form.
@@ -40,24 +41,14 @@ const STATES: [(&str, &str); 4] = [
 
 pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
     let filter = filter(visit)?;
-    let request = ListUserPoolsRequest {
-        max_results: Some(PAGE_SIZE),
-        next_token: Some(visit.token().to_owned()).filter(|token| !token.is_empty()),
-        filter: Some(filter.clone()).filter(|filter| *filter != UserPoolFilter::default()),
-        ..ListUserPoolsRequest::default()
+    let list = match visit.since()? {
+        Some(since) => changed_since(visit, since, &filter).await?,
+        None => listed(visit, &filter).await?,
     };
-    let list = visit.calls.list_user_pools(request).await?;
     if visit.wants_json {
         return Ok(Answer::Json(proto::to_json(&list)?));
     }
-    let rows = list.user_pools.into_iter().map(|listed| {
-        let described = visit.calls.pool(listed.id());
-        // Deleted ones cannot be described; the list has what is known of them.
-        described
-            .map(|described| (listed, described.ok().and_then(|found| found.user_pool)))
-            .boxed()
-    });
-    let rows: Vec<_> = stream::iter(rows.collect::<Vec<_>>()).buffered(CONCURRENT).collect().await;
+    let rows = look_up(visit, &list.user_pools).await;
     let log = visit.calls.describe_log(DescribeLogRequest::default()).await?;
     let (pools, domains) = (log.user_pool_count, log.domain_count);
     let next = list.next_token.as_deref();
@@ -77,9 +68,9 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
         }
         (form(visit))
         section.panel {
-            @if rows.is_empty() { (nothing(&filter, next.is_none())) }
+            @if rows.is_empty() { (nothing(&filter, visit, next.is_none())) }
             @else { (table(&rows, visit)) }
-            (pager(&visit.route, &visit.query, next, &shown, ("First page", "Next page")))
+            (pager(&visit.route, &visit.fixed_query(), next, &shown, FIRST_NEXT))
         }
     };
     Ok(Answer::Page(Page {
@@ -88,8 +79,28 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
         title: "User pools".to_owned(),
         section: Section::Pools,
         body,
-        commands: vec![command(&filter)],
+        commands: vec![command(&filter, visit)],
     }))
+}
+
+/// A page of the server's list. The first one also has what begins with `q` otherwise than by name.
+async fn listed(visit: &Visit, filter: &UserPoolFilter) -> Result<ListUserPoolsResponse, Failure> {
+    let request = ListUserPoolsRequest {
+        max_results: Some(PAGE_SIZE),
+        next_token: Some(visit.token().to_owned()).filter(|token| !token.is_empty()),
+        filter: Some(filter.clone()).filter(|filter| *filter != UserPoolFilter::default()),
+        ..ListUserPoolsRequest::default()
+    };
+    let mut list = visit.calls.list_user_pools(request).await?;
+    if let Some(text) = filter.name_prefix.as_deref().filter(|_| visit.token().is_empty()) {
+        let others = with_id_or_domain(visit, text, filter).await?;
+        let is_new =
+            |pool: &UserPoolDescription| list.user_pools.iter().all(|other| other.id != pool.id);
+        let room = MAX_ROWS.saturating_sub(list.user_pools.len());
+        let others: Vec<_> = others.into_iter().filter(is_new).take(room).collect();
+        list.user_pools.extend(others);
+    }
+    Ok(list)
 }
 
 /// Reads the filter from the address: `q` is the beginning of a name, or a tag.
@@ -128,8 +139,8 @@ fn filter(visit: &Visit) -> Result<UserPoolFilter, Failure> {
     })
 }
 
-/// The same as a command.
-fn command(filter: &UserPoolFilter) -> Command {
+/// The same as a command. It lists the pages before a page as well.
+fn command(filter: &UserPoolFilter, visit: &Visit) -> Command {
     let tag = filter.tag_key.as_ref().map(|key| match &filter.tag_value {
         Some(value) => format!("{key}={value}"),
         None => key.clone(),
@@ -140,7 +151,11 @@ fn command(filter: &UserPoolFilter) -> Command {
         DeletedUserPools::Included => Some("--all"),
         DeletedUserPools::Unspecified | DeletedUserPools::Excluded => None,
     };
-    Command::new(&["list", "--limit", "50"])
+    if let Some(since) = visit.query.get("since") {
+        return Command::new(&["events"]).option("--since", Some(since));
+    }
+    let is_first = visit.token().is_empty();
+    Command::new(if is_first { &["list", "--limit", "50"] } else { &["list"] })
         .option("--name", filter.name_prefix.as_deref())
         .option("--tag", tag.as_deref())
         .option("--domain", domain.as_deref())
@@ -153,9 +168,9 @@ fn form(visit: &Visit) -> Markup {
     let state = visit.query.get("state").unwrap_or_default();
     html! {
         form.filters method="get" {
-            label.vh for="q" { "Name begins with, or a tag as key=value" }
+            label.vh for="q" { "ID, name or domain begins with, or a tag as key=value" }
             input.grow #q name="q" value=(value("q")) autocomplete="off" spellcheck="false"
-                placeholder="Name begins with …, or tag=value";
+                placeholder="ID, name or domain begins with …, or tag=value";
             @if let Some(tag) = visit.query.get("tag") {
                 label.field { "tag " input name="tag" value=(printable(tag)) size="16"; }
             }
@@ -166,16 +181,28 @@ fn form(visit: &Visit) -> Markup {
                     option value=(name) selected[name == state] { (word) }
                 }
             } }
+            (changed(visit))
             button { "Find" }
-            @if visit.query.has_any(&["q", "tag", "domain", "state"]) {
+            @if visit.query.has_any(&["q", "tag", "domain", "state", "since"]) {
                 a.button href=(Route::Pools.path()) { "Clear" }
             }
         }
     }
 }
 
-fn nothing(filter: &UserPoolFilter, is_complete: bool) -> Markup {
-    let is_filtered = *filter != UserPoolFilter::default();
+fn changed(visit: &Visit) -> Markup {
+    let since = visit.query.get("since").unwrap_or_default();
+    let is_choice = CHANGED.iter().any(|(age, _)| *age == since);
+    html! {
+        label.field { "changed " select name="since" {
+            @for (age, words) in CHANGED { option value=(age) selected[age == since] { (words) } }
+            @if !is_choice { option value=(printable(since)) selected { "since " (printable(since)) } }
+        } }
+    }
+}
+
+fn nothing(filter: &UserPoolFilter, visit: &Visit, is_complete: bool) -> Markup {
+    let is_filtered = *filter != UserPoolFilter::default() || visit.query.get("since").is_some();
     let all = Query::default().set("state", "all");
     html! {
         div.pad {
@@ -191,88 +218,8 @@ fn nothing(filter: &UserPoolFilter, is_complete: bool) -> Markup {
                     "." }
             } @else {
                 p { "There are no user pools yet. Create one:" }
-                pre.cmd { "echo '{\"PoolName\": \"customers\"}' | userpool create -" }
+                pre.cmd tabindex="0" role="region" aria-label="Command" { "echo '{\"PoolName\": \"customers\"}' | userpool create -" }
             }
-        }
-    }
-}
-
-fn table(rows: &[(UserPoolDescription, Option<UserPool>)], visit: &Visit) -> Markup {
-    html! {
-        div.scroll tabindex="0" role="region" aria-labelledby="cap" {
-            table.stack {
-                caption.vh #cap { "User pools" }
-                thead { tr {
-                    th scope="col" { "Pool" }
-                    th scope="col" { "Domain" }
-                    th scope="col" { "MFA" }
-                    th scope="col" { "Tags" }
-                    th.num scope="col" { "Revision" }
-                    th scope="col" { "Last change" }
-                } }
-                tbody { @for (listed, described) in rows { (row(listed, described.as_ref(), visit)) } }
-            }
-        }
-    }
-}
-
-fn row(listed: &UserPoolDescription, described: Option<&UserPool>, visit: &Visit) -> Markup {
-    let id = listed.id();
-    let domains = [&listed.domain, &listed.custom_domain];
-    let changed = listed.deletion_time.or(listed.last_modified_date);
-    html! {
-        tr.gone[listed.deletion_time.is_some()] {
-            td.wide {
-                a.name href=(Route::Pool(id.to_owned()).path()) { (printable(listed.name())) }
-                span."id mono" { (printable(id)) }
-            }
-            td { span.chips {
-                @for domain in domains.into_iter().flatten() {
-                    a."chip mono" href=(Route::Domain(domain.clone()).path()) {
-                        (Icon::Link.show()) (printable(domain))
-                    }
-                }
-                @if domains.iter().all(|domain| domain.is_none()) { span.muted { "none" } }
-            } }
-            td.hide-narrow { (mfa(described)) }
-            td.hide-narrow { (tags(described)) }
-            td.num {
-                a href=(Route::History(id.to_owned()).path()) { (listed.revision) }
-            }
-            td."nowrap small" {
-                @if listed.deletion_time.is_some() { span.deleted { "deleted " } }
-                (time(changed, visit.now)) br;
-                span."muted hide-narrow" { (age(changed, visit.now)) }
-            }
-        }
-    }
-}
-
-fn mfa(described: Option<&UserPool>) -> Markup {
-    let Some(pool) = described else { return html! {} };
-    match pool.mfa_configuration() {
-        mfa_configuration::Value::On => html! { span.on { "on" } },
-        mfa_configuration::Value::Optional => html! { span.on { "optional" } },
-        mfa_configuration::Value::Off | mfa_configuration::Value::Unspecified => {
-            html! { span.off { "off" } }
-        }
-    }
-}
-
-fn tags(described: Option<&UserPool>) -> Markup {
-    let Some(tags) = described.map(|pool| &pool.user_pool_tags) else { return html! {} };
-    let more = tags.len().saturating_sub(MAX_TAGS);
-    html! {
-        span.chips {
-            @for (key, value) in tags.iter().take(MAX_TAGS) {
-                @let tag = format!("{key}={value}");
-                @let shown = one_line(&format!("{key} {value}").into());
-                a."chip line" title=(printable(&tag))
-                    href=(Route::Pools.with(&Query::default().set("tag", tag.as_str()))) {
-                    (shorten(&shown, MAX_TAG))
-                }
-            }
-            @if more > 0 { span."small muted" { "+" (more) } }
         }
     }
 }

@@ -55,6 +55,7 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
                 p.sub { "Is this the history that was recorded, all of it, in order?" }
             }
             div."actions no-print" {
+                button data-print hidden { "Print" }
                 a.button href=(visit.route.json(&Query::default())) download="checkpoint.json" {
                     "Checkpoint"
                 }
@@ -144,8 +145,16 @@ fn end_of_log(checkpoint: &SignedCheckpoint, visit: &Visit) -> Markup {
                 dt { "Public key" } dd { (hexadecimal(&checkpoint.public_key)) }
             }
             div."pad no-print" {
+                p."small muted" {
+                    "Download the checkpoint above, keep it where nobody who runs the server can change \
+                     it, and open it here the next time: the log must still have it."
+                }
                 label.field for="known" { "Checkpoints noted before" }
                 input #known type="file" multiple accept=".json,.jsonl,.txt,application/json";
+                label.field {
+                    input #begin type="checkbox";
+                    "Begin after the newest of them: what is before was verified then"
+                }
             }
         }
     }
@@ -183,7 +192,8 @@ fn limits() -> Markup {
                 li { "This page came from the server, and a server that lies can serve a page that \
                       lies. To depend on nothing from it, verify with a " code { "userpool" }
                       " of your own, or with the "
-                    a href=(Route::Verifier.path()) download="verifier.html" { "verifier" }
+                    a.no-print href=(Route::Verifier.path()) download="verifier.html" { "verifier" }
+                    span.print-only { "verifier" }
                     ", a file that runs from your disk on an export. That of this version has the \
                      SHA-256 " code { (verifier::sha256()) } ", also from a server that you trust." }
             }

@@ -3,14 +3,14 @@
 use maud::{Markup, html};
 
 use crate::{
-    console::{blame::Blame, members::SCHEMA, text::printable},
+    console::{last_changes::LastChanges, members::SCHEMA, text::printable},
     proto::SchemaAttribute,
 };
 
 /// The prefixes of the names of custom attributes.
 const CUSTOM: [&str; 2] = ["custom:", "dev:custom:"];
 
-pub(super) fn show(attributes: &[SchemaAttribute], blame: &Blame) -> Markup {
+pub(super) fn show(attributes: &[SchemaAttribute], changes: &LastChanges) -> Markup {
     let is_custom = |attribute: &&SchemaAttribute| {
         CUSTOM.iter().any(|prefix| attribute.name().starts_with(prefix))
     };
@@ -20,7 +20,7 @@ pub(super) fn show(attributes: &[SchemaAttribute], blame: &Blame) -> Markup {
             header {
                 h2 { (SCHEMA) }
                 span."small muted" { (own.len()) " custom, " (standard.len()) " standard attributes" }
-                (blame.show("schema_attributes", true))
+                (changes.show("schema_attributes", true))
             }
             @if own.is_empty() {
                 p."pad muted" { "no custom attributes" }

@@ -82,7 +82,7 @@ pub(super) async fn plot(visit: &Visit, id: &str) -> Result<Markup, Failure> {
 impl Place {
     fn mark(&self, id: &str) -> Mark {
         let Self { number, class, word, newest, time, count } = self;
-        let time = time.format("%-d %b %Y %H:%M:%S");
+        let time = time.format("%-d %b %Y %H:%M:%S UTC");
         let more = if *count > 1 { format!(" and {} before", count - 1) } else { String::new() };
         let start = number * 1000 / PLACES * 98 / 100;
         Mark {

@@ -43,3 +43,8 @@ async fn the_proof_is_verified_by_the_browser() {
 async fn other_sites_and_strangers_see_nothing() {
     browse("doors.mjs", "that other sites and strangers see nothing of the console").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_show_nothing_very_much_and_long_texts() {
+    browse("extremes.mjs", "that pages of the console show long histories and texts").await;
+}

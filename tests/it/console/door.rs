@@ -27,9 +27,10 @@ use crate::{
 
 const AUDITOR: &str = "spiffe://example.org/ns/audit/sa/auditor";
 
-fn with_console(config: &mut Config) {
+pub(super) fn with_console(config: &mut Config) {
     config.console_listen = Some(Endpoint::Tcp("127.0.0.1:0".to_owned()));
     config.console_hosts = vec!["pools.example.org".to_owned()];
+    config.console_dashboard = Some("https://grafana.example.org/d/a?b=1&c=2".to_owned());
 }
 
 fn readers(pattern: &str) -> Grants {
@@ -53,7 +54,7 @@ async fn a_server_without_grants_shows_everything_on_its_machine() {
     let address = &address(&server);
     let page = ask(address, "/pools", "").await;
     assert_eq!(page.status, 200, "{}", page.body);
-    page.has(&["payments", "anonymous"]);
+    page.has(&["payments", "anonymous", "href=\"https://grafana.example.org/d/a?b=1&amp;c=2\""]);
     assert_eq!(page.header("set-cookie"), None);
     // There is no link to open, and no way to give credentials in an address.
     assert_eq!(ask(address, "/in/secret", "").await.status, 404);
@@ -193,6 +194,11 @@ async fn a_certificate_that_browsers_refuse_is_warned_of() {
     assert_eq!(objections(files.path(), &arguments).await, "");
     let idle = objections(files.path(), &["--console-hosts=a.example"]).await;
     assert!(idle.contains("--console-hosts has no effect without --console-listen"), "{idle}");
+    for address in ["javascript:alert(1)", "grafana.example.org", "/d/userpool"] {
+        let setting = format!("--console-dashboard={address}");
+        let refused = objections(files.path(), &[&setting, listen]).await;
+        assert!(refused.contains("expected an address at https://"), "{address}: {refused}");
+    }
 }
 
 /// What is wrong with these settings.

@@ -6,8 +6,8 @@ use userpool::{
     transport::Endpoint,
 };
 
-use super::{Console, Sample, last_change};
-use crate::support::{TestServer, named};
+use super::{Answer, Console, Sample, door::with_console, last_change, send};
+use crate::support::{TestServer, create, named};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pools_are_listed_and_found() {
@@ -26,6 +26,67 @@ async fn pools_are_listed_and_found() {
     console.get("/pools?q=none").await.has(&["No user pool matches", "deleted ones as well"]);
     let none = console.get("/pools?state=deleted&q=none").await;
     assert!(!none.body.contains("deleted ones as well"), "{}", none.body);
+    // By the ID, and by the beginning of a domain.
+    console.get(&format!("/pools?q={deleted}&state=all")).await.has(&["old"]);
+    console.get(&format!("/pools?q={pool}")).await.has(&["payments"]);
+    console.get("/pools?q=logi").await.has(&["payments", "1 user pool on this page"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pools_show_when_they_changed_and_are_found_by_it() {
+    let Sample { server, pool, other, deleted } = &Sample::new().await;
+    let console = Console::of(server).await;
+    let order = |page: &Answer, ids: &[&String]| {
+        let mut places = ids.iter().map(|id| page.body.find(&format!("/pools/{id}\"")));
+        assert!(places.all(|place| place.is_some()), "{}", page.body);
+        ids.is_sorted_by_key(|id| page.body.find(&format!("/pools/{id}\"")))
+    };
+    // The clock of the server is in 2017, that of the console is not.
+    console.get("/pools?since=1d").await.has(&["No user pool matches"]);
+    let changed = console.get("/pools?since=2017-12-11").await;
+    assert!(order(&changed, &[pool, other]), "{}", changed.body);
+    changed.has(&["userpool events --since=2017-12-11", "2 user pools on this page"]);
+    let all = console.get("/pools?since=2017-12-11&state=all").await;
+    assert!(order(&all, &[deleted, pool, other]), "{}", all.body);
+    console.get("/pools?since=2017-12-11&q=stage=prod").await.has(&["1 user pool on this page"]);
+    console.get("/pools?since=2017-12-11&domain=x").await.has(&["No user pool matches"]);
+
+    let door = TestServer::with(with_console).await;
+    create(&mut door.client().await, "alive").await;
+    let address = door.console_url.clone().expect("a console");
+    let address = address.strip_prefix("http://").expect("an address");
+    let list = send(address, &format!("GET /pools HTTP/1.1\r\nhost: {address}")).await;
+    list.has(&["aria-label=\"1 event\"", "d=\"M.5 4m27 0v-1m1 1\""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_goes_back_page_by_page() {
+    let server = TestServer::start().await;
+    let mut client = server.client().await;
+    for number in 0..124 {
+        client.create_user_pool(named(&format!("pool-{number:03}"))).await.expect("created");
+    }
+    let console = Console::of(&server).await;
+    let follow = async |page: &Answer, link: &str| {
+        let address = page.body.split(&format!("rel=\"{link}\" href=\"")).nth(1).expect(link);
+        let address = address.split('"').next().expect("an end").replace("&amp;", "&");
+        console.get(&address).await
+    };
+    let first = console.get("/log").await;
+    first.has(&["124 to 85 of 124"]);
+    let second = follow(&first, "next").await;
+    let third = follow(&second, "next").await;
+    third.has(&["44 to 5 of 124", "Newer"]);
+    let fourth = follow(&third, "next").await;
+    fourth.has(&["4 to 1 of 124"]);
+    follow(&fourth, "prev").await.has(&["44 to 5 of 124"]);
+    let back = follow(&follow(&fourth, "prev").await, "prev").await;
+    back.has(&["84 to 45 of 124"]);
+    assert!(!back.body.contains("rel=\"prev\""), "the first page is linked anyway");
+    let pools = follow(&console.get("/pools?q=pool-").await, "next").await;
+    let last = follow(&pools, "next").await;
+    last.has(&["pool-123"]);
+    follow(&last, "prev").await.has(&["pool-099"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,17 +123,17 @@ async fn each_setting_shows_who_changed_it_last() {
     let console = Console::of(server).await;
     let page = console.get(&format!("/pools/{pool}")).await;
     page.has(&["pre-sign-up", "lambda:eu-west-1:314159265358", "standard attributes", "INC-1184"]);
-    let blamed = |label: &str| {
+    let changed_in = |label: &str| {
         let from = page.body.split(&format!(">{label}</dt>")).nth(1).expect("a setting");
-        let blame = from.split("title=\"last changed in revision ").nth(1).expect("a blame");
-        blame.split(',').next().expect("a revision").parse::<u32>().expect("a number")
+        let change = from.split("title=\"last changed in revision ").nth(1).expect("a change");
+        change.split(',').next().expect("a revision").parse::<u32>().expect("a number")
     };
     // Created in 1, domain in 2, updated in 3, domain lost in 4 and back in 5, tagged in 6.
-    assert_eq!(blamed("At least"), 1);
-    assert_eq!(blamed("Pre sign-up"), 3);
-    assert_eq!(blamed("Prefix"), 5);
-    assert_eq!(blamed("<span class=\"mono\">incident</span>"), 6);
-    assert_eq!(blamed("<span class=\"mono\">stage</span>"), 1);
+    assert_eq!(changed_in("At least"), 1);
+    assert_eq!(changed_in("Pre sign-up"), 3);
+    assert_eq!(changed_in("Prefix"), 5);
+    assert_eq!(changed_in("<span class=\"mono\">incident</span>"), 6);
+    assert_eq!(changed_in("<span class=\"mono\">stage</span>"), 1);
 }
 
 /// That is what a reader looks for after a bad update.
@@ -105,7 +166,7 @@ async fn a_removed_setting_says_who_removed_it() {
     };
     client.restore_user_pool(restore).await.expect("restored");
     let history = console.get(&format!("/pools/{pool}/history")).await;
-    history.has(&["<dt title=\"restored_revision\">Restored to</dt>", "revision 6"]);
+    history.has(&["<dt>Restored to</dt>", "revision 6"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,6 +211,8 @@ async fn the_history_shows_old_and_new() {
     let until = console.get(&format!("/pools/{pool}/history?at=3")).await;
     until.has(&["id=\"r3\"", "id=\"r1\""]);
     assert!(!until.body.contains("id=\"r4\""), "{}", until.body);
+    let both = console.get(&format!("/pools/{pool}/history?at=3&until=2017-12-10")).await;
+    both.has(&["No event matches"]);
     // A date includes its day.
     console.get(&format!("/pools/{pool}/history?until=2017-12-11")).await.has(&["id=\"r6\""]);
     let before = console.get(&format!("/pools/{pool}/history?until=2017-12-10")).await;
@@ -179,6 +242,24 @@ async fn a_diff_shows_each_member_and_who_changed_it() {
     unified.has(&["class=\"plus\" colspan=\"2\""]);
     // By default, what the last change did.
     console.get(&format!("/pools/{pool}/diff")).await.has(&["1 member differs", "INC-1184"]);
+    // Marked in the history: two with each other, in any order, or one with the latest.
+    console.get(&format!("/pools/{pool}/history")).await.has(&["name=\"of\" value=\"3\""]);
+    for (marked, compared) in [
+        ("of=6&of=1", "from=1&to=6"),
+        ("of=3", "from=3"),
+        ("view=unified&of=3", "view=unified&from=3"),
+    ] {
+        let found = console.get(&format!("/pools/{pool}/diff?{marked}")).await;
+        assert_eq!(
+            found.header("location"),
+            Some(format!("/pools/{pool}/diff?{compared}").as_str())
+        );
+    }
+    for marked in ["of=1&of=2&of=3", "of=x", "of=1&of=x"] {
+        let refused = console.get(&format!("/pools/{pool}/diff?{marked}")).await;
+        refused.has(&["must be the revisions of one event or two"]);
+        assert_eq!(refused.status, 400);
+    }
     let same = console.get(&format!("/pools/{pool}/diff?from=6&to=6")).await;
     same.has(&["No setting differs"]);
 }

@@ -107,3 +107,31 @@ async fn body_of(console: &Console, path: &str) -> Vec<u8> {
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
     answer.split_off(end + 4)
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_has_the_filter_of_the_log() {
+    let Sample { server, pool, deleted, .. } = &Sample::new().await;
+    let console = Console::of(server).await;
+    let positions = async |query: &str| {
+        let lines = body_of(&console, &format!("/log/export.jsonl?{query}")).await;
+        let lines = String::from_utf8(lines).expect("text");
+        let of_line = |line: &str| {
+            let event: Value = serde_json::from_str(line).expect("JSON");
+            event["position"]
+                .as_str()
+                .and_then(|position| position.parse().ok())
+                .expect("a position")
+        };
+        lines.lines().map(of_line).collect::<Vec<i64>>()
+    };
+    assert_eq!(positions("").await.len(), 11);
+    assert_eq!(positions("type=deleted&type=tagged").await, [10, 11]);
+    assert_eq!(positions(&format!("pool={deleted}")).await, [3, 11]);
+    assert_eq!(positions(&format!("pool={pool}&type=created")).await, [1]);
+    assert_eq!(positions("type=mfa-set").await, Vec::<i64>::new());
+    assert_eq!(positions("since=2017-12-11&until=2017-12-11").await.len(), 11);
+    assert_eq!(positions("until=2017-12-10").await, Vec::<i64>::new());
+    assert_eq!(positions("since=2017-12-12").await, Vec::<i64>::new());
+    // The button has the filter of the page.
+    console.get("/log?type=deleted").await.has(&["/log/export.jsonl?type=deleted"]);
+}

@@ -20,7 +20,7 @@ async fn a_deleted_pool_says_so_and_stays_readable() {
     let console = Console::of(server).await;
     let page = console.get(&format!("/pools/{deleted}")).await;
     assert_eq!(page.status, 200);
-    page.has(&["This user pool was deleted", "in revision 2", "At least"]);
+    page.has(&["This user pool was deleted", "</svg> anonymous", "in revision 2", "At least"]);
     page.has(&[
         &format!("userpool replay {deleted}"),
         &format!("userpool restore {deleted} --to=1"),

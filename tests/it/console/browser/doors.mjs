@@ -2,10 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { end, files, fill, launch, startServer, watch } from './lib.mjs';
+import { AGENT, create, end, files, fill, launch, startConsole, startServer, watch } from './lib.mjs';
+
+/** A name and a tag with what markup they may have: they refuse quotes and angle brackets. */
+const NAME = 'x onload=alert,6';
+const TAG = 'javascript:alert/7/';
 
 let server;
 let browser;
@@ -14,6 +20,7 @@ let sample;
 before(async () => {
   server = await startServer();
   sample = await fill(server);
+  await create(server, NAME, { UserPoolTags: { stage: TAG } });
   browser = await launch();
 });
 
@@ -28,7 +35,9 @@ test('hostile values are shown as text', async () => {
     `/pools/${pool}`, `/pools/${pool}/history`, `/pools/${pool}/diff?from=2&to=3`,
     `/pools/${pool}/diff?from=2&to=3&view=unified&all=1`, `/pools/${other}/history`, '/log', '/domains/login',
     `/pools?q=${evil}`, `/pools?tag=${evil}`, `/log?actor=${evil}`, `/log?since=${evil}`, `/go?q=${evil}`,
-    `/domains/${evil}`, `/pools/${evil}`, `/${evil}`,
+    `/domains/${evil}`, `/pools/${evil}`, `/${evil}`, `/pools?since=${evil}`, `/pools/${pool}/diff?of=${evil}`,
+    `/pools/${pool}?at=${evil}`, `/pools/${pool}/diff?from=${evil}&to=${evil}`, `/domains?q=${evil}`,
+    `/log?address=${evil}`, `/log?correlation=${evil}`, `/pools?after=${evil}&back=${evil}`, '/pools?q=x%20onload',
   ]) {
     await page.goto(server.console + path);
     const foreign = await page.evaluate(() => document.querySelectorAll(
@@ -38,8 +47,95 @@ test('hostile values are shown as text', async () => {
   }
   await page.goto(`${server.console}/pools/${pool}`);
   await page.getByText('<img src=x onerror=alert(1)>').first().waitFor();
+  await page.goto(`${server.console}/pools?q=x%20onload`);
+  await page.getByText(NAME).first().waitFor();
+  await page.getByText(TAG).first().waitFor();
   assert.deepEqual(problems, []);
   await page.close();
+});
+
+test('hostile values in JSON and exports are data', async () => {
+  const page = await browser.newPage();
+  const problems = watch(page, server.console);
+  for (const path of [`/pools/${sample.pool}.json`, `/pools/${sample.pool}/history.json`, '/log.json', '/log?since=x', '/log.json?since=%3Cimg%3E']) {
+    const response = await page.goto(server.console + path);
+    const isJson = path.includes('.json');
+    assert.equal(response.headers()['content-type'].split(';')[0], isJson ? 'application/json' : 'text/html', path);
+    assert.equal(response.headers()['x-content-type-options'], 'nosniff');
+    if (isJson) JSON.parse(await response.text());
+    assert.equal(await page.evaluate(() => document.querySelectorAll('img, svg[onload], h1 + img').length), 0, path);
+  }
+  const lines = (await (await fetch(`${server.console}/log/export.jsonl`)).text()).trim().split('\n');
+  const agents = lines.map((line) => JSON.parse(line).actor.userAgent);
+  assert.ok(agents.includes(AGENT), `${agents}`);
+  assert.deepEqual(problems, []);
+  await page.close();
+});
+
+test('the name of a token is text, and a role that is missing is named', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const keys = join(files, 'keys.pem');
+  writeFileSync(keys, publicKey.export({ type: 'spki', format: 'pem' }));
+  const SUBJECT = '<img src=x onerror=alert(5)>"';
+  const guarded = await startServer({
+    data: join(files, 'guarded'),
+    options: [
+      '--token-issuer', 'https://id.example.org', '--token-audience', 'userpool', '--token-keys', keys,
+      '--readers', 'token:auditor',
+    ],
+  });
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const token = (sub) => {
+    const now = Math.floor(Date.now() / 1000);
+    const text = `${part({ alg: 'ES256', typ: 'JWT' })}.${part({
+      iss: 'https://id.example.org', aud: 'userpool', sub, iat: now, exp: now + 3600,
+    })}`;
+    const signature = sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+    return `Bearer ${text}.${signature.toString('base64url')}`;
+  };
+  for (const [subject, status, text] of [
+    [SUBJECT, 403, `The server takes you for token:${SUBJECT}`], ['auditor', 200, 'User pools'],
+  ]) {
+    const context = await browser.newContext({ extraHTTPHeaders: { authorization: token(subject) } });
+    const page = await context.newPage();
+    const problems = watch(page, guarded.console);
+    const response = await page.goto(`${guarded.console}/pools`);
+    assert.equal(response.status(), status);
+    await page.getByText(text).first().waitFor();
+    assert.equal(await page.evaluate(() => document.querySelectorAll('main img').length), 0);
+    assert.deepEqual(problems, []);
+    await context.close();
+  }
+  // A token in an address, and a name that no server signed, say nothing.
+  for (const [path, headers] of [
+    [`/pools?token=${token('auditor').slice(7)}`, {}], ['/pools', { 'x-forwarded-user': 'auditor' }],
+  ]) {
+    assert.equal((await fetch(guarded.console + path, { headers })).status, 401, path);
+  }
+  await guarded.stop();
+});
+
+test('the link of a console opens once, and its cookie is for no script', async () => {
+  const door = await startConsole(server);
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(door.link);
+  await page.getByRole('heading', { name: 'User pools' }).waitFor();
+  assert.equal(new URL(page.url()).pathname, '/pools');
+  assert.equal(await page.evaluate(() => document.cookie), '');
+  const [cookie] = await context.cookies();
+  assert.deepEqual([cookie.httpOnly, cookie.sameSite, cookie.path], [true, 'Strict', '/']);
+  assert.ok(cookie.name.endsWith(new URL(door.console).port), cookie.name);
+  assert.ok(!door.link.includes(cookie.value));
+  const stranger = await browser.newContext();
+  const other = await stranger.newPage();
+  assert.equal((await other.goto(door.link)).status(), 403);
+  assert.equal((await other.goto(`${door.console}/pools`)).status(), 403);
+  await other.getByRole('heading', { name: 'Open the link first' }).waitFor();
+  assert.equal((await fetch(`${server.console}/pools`, { method: 'POST' })).status, 405);
+  await stranger.close();
+  await context.close();
+  await door.stop();
 });
 
 test('another site reads nothing, shows nothing in a frame, and takes no name', async () => {

@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -28,11 +30,34 @@ export async function end(browser) {
   await Promise.all(started.map((server) => server.stop()));
 }
 
-/** Starts a server; its console is at `console`. */
-export async function startServer({ data = join(files, 'data'), listen = ANY, options = [] } = {}) {
+/** Starts `userpool console`: returns its link, and how to end it. */
+export async function startConsole(server, listen = ANY) {
   const child = spawn(
     USERPOOL,
-    ['serve', '--listen', ANY, '--aws-listen', ANY, '--metrics-listen', ANY, '--console-listen', listen,
+    ['console', '--no-open', '--endpoint', server.endpoint, '--listen', listen],
+    { env: {}, stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const ended = new Promise((done) => { child.once('exit', done); });
+  const door = {
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      await ended;
+    },
+  };
+  started.push(door);
+  for await (const line of createInterface(child.stdout)) {
+    door.link = line;
+    door.console = new URL(line).origin;
+    return door;
+  }
+  throw new Error('the console did not start');
+}
+
+/** Starts a server; its console is at `console`. */
+export async function startServer({ data = join(files, 'data'), listen = ANY, metrics = ANY, options = [] } = {}) {
+  const child = spawn(
+    USERPOOL,
+    ['serve', '--listen', ANY, '--aws-listen', ANY, '--metrics-listen', metrics, '--console-listen', listen,
       '--data-dir', data, ...options],
     { env: {}, stdio: ['ignore', 'pipe', 'pipe'] },
   );
@@ -40,8 +65,9 @@ export async function startServer({ data = join(files, 'data'), listen = ANY, op
   child.stderr.on('data', (text) => { log += text; });
   const ended = new Promise((done) => { child.once('exit', done); });
   const server = {
-    async stop() {
-      child.kill('SIGTERM');
+    metrics,
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
       await ended;
     },
   };
@@ -145,11 +171,21 @@ export function watch(page, origin) {
   return problems;
 }
 
-/** The number of a metric. */
-export async function metric(server, name) {
-  const text = await (await fetch(`${server.metrics}/metrics`)).text();
+/** The number of a metric of a server that was started with `metrics`. */
+export async function metric({ metrics }, name) {
+  const text = await (await fetch(`http://${metrics}/metrics`)).text();
   const line = text.split('\n').find((found) => found.startsWith(`${name} `));
   return Number(line.split(' ')[1]);
+}
+
+/** An address that nobody listens on. */
+export async function freeAddress() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return `127.0.0.1:${port}`;
 }
 
 /** Waits until a function returns something true. */

@@ -18,7 +18,9 @@ before(async () => {
     '/pools', '/pools?q=none', '/pools?state=deleted', `/pools/${pool}`, `/pools/${pool}?at=1`,
     `/pools/${deleted}`, `/pools/${pool}/history`, `/pools/${pool}/diff?from=1&to=3`,
     `/pools/${pool}/diff?from=1&to=3&view=unified`, '/domains', '/domains/login', '/log', '/proof',
-    '/me', '/go?q=tenant', '/pools/us-east-1_000000000', '/log?since=x',
+    '/me', '/go?q=tenant', '/pools/us-east-1_000000000', '/log?since=x', '/pools?since=24h', `/log?pool=${pool}`,
+    `/pools/${pool}/history?at=3`, `/pools/${deleted}/history`, '/domains?q=none', '/domains/never', '/nothing',
+    `/pools/${pool}?at=99`,
   ];
 });
 
@@ -66,7 +68,7 @@ test('everything is read without scripts', async () => {
   const page = await context.newPage();
   const shows = async (text) => assert.ok((await page.content()).includes(text), `${page.url()}: ${text}`);
   await page.goto(server.console);
-  await page.getByLabel('Name begins with, or a tag').fill('payments');
+  await page.getByLabel('ID, name or domain begins with').fill('payments');
   await page.getByRole('button', { name: 'Find' }).click();
   await page.getByRole('link', { name: 'payments', exact: true }).click();
   await shows('Password policy');
@@ -141,18 +143,65 @@ test('times are UTC, or those of the reader if they say so', async () => {
 
 test('pages are printed without what only a screen can use', async () => {
   const page = await browser.newPage();
-  for (const path of ['/proof', `/pools/${sample.pool}`, `/pools/${sample.pool}/diff?from=1&to=3`]) {
+  const { publicKey, hash, position } = await (await fetch(`${server.console}/proof.json`)).json();
+  const hex = (text) => Buffer.from(text, 'base64').toString('hex');
+  for (const [path, texts] of [
+    ['/proof', [hex(publicKey), hex(hash), `${position}`]],
+    [`/pools/${sample.pool}`, ['Password policy', 'given_name']],
+    [`/pools/${sample.pool}/diff?from=1&to=3`, ['MinimumLength']],
+    [`/pools/${sample.pool}/history`, ['Domain created']],
+  ]) {
     await page.goto(server.console + path);
     await page.emulateMedia({ media: 'print' });
-    for (const selector of ['.bar', '.filters', 'button', '.no-print']) {
+    for (const selector of ['.bar', '.filters', 'button', '.button', 'input[type=checkbox]', '.no-print']) {
       for (const element of await page.locator(selector).all()) {
         assert.ok(!(await element.isVisible()), `${path} prints ${selector}: ${await element.textContent()}`);
       }
     }
-    assert.ok(await page.getByText('As of position').isVisible(), path);
-    const pdf = await page.pdf();
+    const printed = await page.locator('body').innerText();
+    for (const text of [...texts, `As of position ${position}`, 'read by anonymous', 'us-east-1']) {
+      assert.ok(printed.includes(text), `${path} prints no ${text}: ${printed}`);
+    }
+    // As pages of paper, with their numbers, and without links.
+    const pdf = (await page.pdf()).toString('latin1');
     assert.ok(pdf.length > 10_000, path);
+    if (path === '/proof') assert.ok(!pdf.includes('/URI'), 'the proof is printed with a link');
     await page.emulateMedia({ media: null });
   }
+  await page.close();
+});
+
+test('two marked events are compared with each other', async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${server.console}/pools/${sample.pool}/history`);
+  const boxes = page.getByRole('checkbox', { name: 'mark' });
+  await page.keyboard.press('j');
+  await page.keyboard.press('m');
+  for (const row of [1, 3]) await boxes.nth(row).check();
+  // The one that was marked first is released.
+  assert.deepEqual(await boxes.evaluateAll((all) => all.map(({ checked }) => checked)), [false, true, false, true, false]);
+  await Promise.all([page.waitForURL(/\/diff\?from=2&to=4$/), page.keyboard.press('d')]);
+  await context.close();
+
+  const plain = await browser.newContext({ javaScriptEnabled: false });
+  const other = await plain.newPage();
+  await other.goto(`${server.console}/pools/${sample.pool}/history`);
+  await other.getByRole('checkbox', { name: 'mark' }).nth(2).check();
+  await other.getByRole('button', { name: 'Compare the marked' }).click();
+  assert.match(other.url(), /\/diff\?from=3$/);
+  await plain.close();
+});
+
+test('an ARN is copied whole', async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.console}/pools/${sample.pool}`);
+  const arn = 'arn:aws:lambda:eu-west-1:314159265358:function:pre-sign-up';
+  const copied = await page.evaluate((whole) => {
+    const code = document.querySelector(`code[title="${whole}"]`);
+    getSelection().selectAllChildren(code);
+    return getSelection().toString();
+  }, arn);
+  assert.equal(copied, arn);
   await page.close();
 });

@@ -108,6 +108,39 @@ test('a checkpoint that was kept is found again, and another one is not', async 
   await context.close();
 });
 
+test('a later verification begins at a checkpoint', async () => {
+  const kept = join(files, 'begin.json');
+  const begin = await checkpoint(server);
+  writeFileSync(kept, JSON.stringify(begin));
+  for (let number = 0; number < 5; number += 1) {
+    await create(server, `since-${number}`);
+    const { context, page, problems } = await openProof();
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.getByLabel('Checkpoints noted before').setInputFiles(kept);
+    await page.getByLabel('Begin after the newest').check();
+    await page.getByRole('button', { name: 'Verify here' }).click();
+    await verdict(page, new RegExp(`^Whole after position ${begin.position}, up to position ${Number(begin.position) + number + 1}$`));
+    assert.ok(asked.some((url) => url.includes(`/log/records?after=${begin.position}&`) || url.includes(`&after=${begin.position}`)), `${asked}`);
+    assert.equal((await results(page)).root, 'ok');
+    assert.deepEqual(problems, []);
+    await context.close();
+  }
+  // Another log, and a proof that was changed on the way.
+  const forged = await openProof();
+  await forged.context.route('**/proof/event.json?*', async (route) => {
+    const response = await route.fetch();
+    const proof = await response.json();
+    proof.hashes.reverse();
+    await route.fulfill({ response, json: proof });
+  });
+  await forged.page.getByLabel('Checkpoints noted before').setInputFiles(kept);
+  await forged.page.getByLabel('Begin after the newest').check();
+  await forged.page.getByRole('button', { name: 'Verify here' }).click();
+  await verdict(forged.page, new RegExp(`^Not verified at position ${begin.position}$`));
+  await forged.context.close();
+});
+
 test('one event is verified without the others', async () => {
   const { context, page, problems } = await openProof();
   await page.getByRole('spinbutton', { name: 'Position' }).fill('7');

@@ -19,15 +19,15 @@ const RECENT: TimeDelta = TimeDelta::hours(48);
 
 /// The changes of a user pool, the newest first.
 #[derive(Debug)]
-pub(super) struct Blame {
-    marks: Vec<Mark>,
+pub(super) struct LastChanges {
+    changes: Vec<Change>,
     pool: String,
     now: DateTime<Utc>,
 }
 
 /// A change: where it is in the history, and what it changed.
 #[derive(Debug)]
-struct Mark {
+struct Change {
     revision: i64,
     time: Option<Timestamp>,
     who: Who,
@@ -35,7 +35,7 @@ struct Mark {
     fields: Option<Vec<String>>,
 }
 
-impl Blame {
+impl LastChanges {
     /// Reads the newest events of a user pool, of which those up to `revision` count.
     pub(super) fn new(
         pool: &str,
@@ -43,27 +43,27 @@ impl Blame {
         revision: i64,
         now: DateTime<Utc>,
     ) -> Self {
-        let marks = events.iter().filter(|event| event.revision <= revision).map(|event| {
+        let changes = events.iter().filter(|event| event.revision <= revision).map(|event| {
             let is_creation = event.r#type() == UserPoolEventType::UserPoolCreated;
-            Mark {
+            Change {
                 revision: event.revision,
                 time: event.record_time,
                 who: Who::of(event.actor.as_ref()),
                 fields: (!is_creation).then(|| changed_fields(event)),
             }
         });
-        Self { marks: marks.collect(), pool: pool.to_owned(), now }
+        Self { changes: changes.collect(), pool: pool.to_owned(), now }
     }
 
     /// The last change of a field, as a link to it. That a field without a value never had one
     /// is not worth a word.
     pub(super) fn show(&self, field: &str, has_value: bool) -> Markup {
         let history = Route::History(self.pool.clone());
-        let Some(mark) = self.last(field) else {
+        let Some(change) = self.last(field) else {
             let title = "the change is older than the events that this page looks at";
-            return html! { a.blame href=(history.path()) title=(title) { "older" } };
+            return html! { a.change href=(history.path()) title=(title) { "older" } };
         };
-        let Mark { revision, time, who, fields } = mark;
+        let Change { revision, time, who, fields } = change;
         if fields.is_none() && !has_value {
             return html! {};
         }
@@ -74,7 +74,7 @@ impl Blame {
         );
         let age = time.and_then(proto::to_date_time);
         let is_recent = age.is_some_and(|at| self.now.signed_duration_since(at) < RECENT);
-        let class = if is_recent { "blame hot" } else { "blame" };
+        let class = if is_recent { "change hot" } else { "change" };
         // The page of the history that begins with this change.
         let at = Query::default().set("at", revision.to_string());
         let (day, name) = (short_day(*time, self.now), who.last_word());
@@ -87,23 +87,23 @@ impl Blame {
 
     /// Whether a field was changed after the creation, as far as the events show it.
     pub(super) fn is_changed(&self, field: &str) -> bool {
-        self.last(field).is_some_and(|mark| mark.fields.is_some())
+        self.last(field).is_some_and(|change| change.fields.is_some())
     }
 
     /// The names of the members of a field that were changed.
     pub(super) fn changed_members(&self, field: &str) -> BTreeSet<&str> {
-        let fields = self.marks.iter().filter_map(|mark| mark.fields.as_deref()).flatten();
+        let fields = self.changes.iter().filter_map(|change| change.fields.as_deref()).flatten();
         fields.filter_map(|changed| changed.strip_prefix(field)?.strip_prefix('.')).collect()
     }
 
     /// The revision and the caller of the last change of a field after a revision.
     pub(super) fn last_after(&self, field: &str, revision: i64) -> Option<(i64, &Who)> {
-        let mark = self.last(field).filter(|mark| mark.revision > revision)?;
-        Some((mark.revision, &mark.who))
+        let change = self.last(field).filter(|change| change.revision > revision)?;
+        Some((change.revision, &change.who))
     }
 
-    fn last(&self, field: &str) -> Option<&Mark> {
-        self.marks.iter().find(|mark| match &mark.fields {
+    fn last(&self, field: &str) -> Option<&Change> {
+        self.changes.iter().find(|change| match &change.fields {
             None => true,
             Some(fields) => fields.iter().any(|changed| concerns(changed, field)),
         })
