@@ -162,6 +162,35 @@ impl Quorum {
         }
     }
 
+    /// Whether more than half of the witnesses are required, so that two quorums share a witness.
+    #[must_use]
+    pub fn is_majority(&self) -> bool {
+        let holders: BTreeSet<_> = self.witnesses.iter().map(WitnessKey::name).collect();
+        self.required > holders.len() / 2
+    }
+
+    /// Checks that enough of the witnesses cosigned one of these notes, and returns the names of those
+    /// that did. `None` without a note.
+    ///
+    /// # Errors
+    /// [`TooFewWitnesses`], of the note that most of them cosigned.
+    pub fn verify_any<'a>(
+        &self,
+        notes: impl Iterator<Item = &'a Note>,
+    ) -> Option<Result<BTreeSet<&str>, TooFewWitnesses>> {
+        let mut nearest: Option<TooFewWitnesses> = None;
+        for note in notes {
+            match self.verify(note) {
+                Ok(names) => return Some(Ok(names)),
+                Err(error) => {
+                    let is_nearer = nearest.as_ref().is_none_or(|kept| error.found > kept.found);
+                    nearest = if is_nearer { Some(error) } else { nearest };
+                }
+            }
+        }
+        nearest.map(Err)
+    }
+
     /// Checks that enough of the witnesses cosigned the note, and returns the names of those that
     /// did.
     ///

@@ -83,8 +83,11 @@ pub enum MismatchCause {
     /// This version cannot decode the event in the record.
     #[error(transparent)]
     Undecodable(#[from] DecodeCause),
-    /// The fields of the event differ from those in its record.
-    #[error("the event differs from its record in {0}: one of them was changed")]
+    /// The fields of the event differ from those in its record; which, if they can be compared.
+    #[error(
+        "the event differs from its record{}: one of them was changed",
+        if .0.is_empty() { String::new() } else { format!(" in {}", .0) }
+    )]
     EventChanged(String),
     /// No command could have recorded the event after those before it.
     #[error(transparent)]

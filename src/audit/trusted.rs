@@ -30,7 +30,7 @@ pub struct Trust {
     pub key: Option<PublicKey>,
     /// Whether the key was given, rather than taken from the checkpoints.
     pub is_key_given: bool,
-    /// The positions and the notes of the checkpoints that no known key could verify.
+    /// The positions and the notes of the checkpoints whose signing key is not known.
     pub unverified: Vec<(Position, Note)>,
     /// The names of the witnesses that cosigned the checkpoint at each position, if a quorum is
     /// required.
@@ -116,6 +116,13 @@ impl Trust {
         Self::with_quorum(checkpoints, given, None)
     }
 
+    /// Whether a checkpoint has a signature.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        let has_key = self.checkpoints.iter().any(|checkpoint| checkpoint.key.is_some());
+        has_key || !self.unverified.is_empty()
+    }
+
     /// Trusts these checkpoints if each is cosigned by the quorum.
     ///
     /// # Errors
@@ -139,12 +146,15 @@ impl Trust {
         let log_key = key.map(|key| LogKey { name, key });
         let (mut checkpoints, mut unverified) = (Vec::new(), Vec::new());
         let mut cosigned = BTreeMap::new();
-        for TrustedCheckpoint { mut stated, note } in kept {
+        for TrustedCheckpoint { mut stated, note } in kept.clone() {
             if let Some(quorum) = quorum {
-                let position = stated.head.position;
-                let names = quorum
-                    .verify(note.as_ref().ok_or(TrustError::NoNote(position))?)
-                    .map_err(|source| TrustError::NotCosigned { position, source })?;
+                let (position, is_equal) = (stated.head.position, |other: &&TrustedCheckpoint| {
+                    (other.stated.head, other.stated.root) == (stated.head, stated.root)
+                });
+                // A server keeps a checkpoint when it signs it, and again with cosignatures.
+                let notes = kept.iter().filter(is_equal).filter_map(|equal| equal.note.as_ref());
+                let names = quorum.verify_any(notes).ok_or(TrustError::NoNote(position))?;
+                let names = names.map_err(|source| TrustError::NotCosigned { position, source })?;
                 cosigned.insert(position, names.into_iter().map(str::to_owned).collect());
             }
             match (note.filter(|_| stated.key.is_none()), &log_key) {

@@ -91,13 +91,14 @@ impl Verifier {
     /// Records were taken, but the range does not follow them; or a trusted head is at the
     /// anchor, and has another hash.
     pub fn begin_range(&mut self, anchor: RangeAnchor) -> Result<(), Mismatch> {
-        if anchor.head == Head::default() && self.head == anchor.head {
+        let is_first = self.log_id.is_none();
+        if anchor.head == Head::default() && self.head == anchor.head && is_first {
             // A range without an event, from the beginning of the log.
             self.compare_log_id(anchor.log_id).map_err(|cause| self.mismatch_at_next(cause))?;
             self.log_id = Some(anchor.log_id);
             return Ok(());
         }
-        if self.head.position == Position::START && self.anchor.is_none() {
+        if self.head.position == Position::START && self.anchor.is_none() && is_first {
             let position = anchor.head.position.next();
             self.compare_log_id(anchor.log_id).map_err(|cause| Mismatch { position, cause })?;
             let before = |trusted: &LogCheckpoint| trusted.head.position < anchor.head.position;

@@ -28,6 +28,20 @@ pub(super) fn confirm(loss: &str) -> Result<bool, CliError> {
     Ok(is_confirmed)
 }
 
+/// Makes a request change nothing else than what was shown: it expects that revision, unless the user
+/// named one, or a request ID, under which a retry must be the same request. Returns whether it does.
+pub(super) const fn expect_shown(
+    expected: &mut Option<i64>,
+    request_id: Option<&str>,
+    shown: i64,
+) -> bool {
+    let is_free = expected.is_none() && request_id.is_none();
+    if is_free {
+        *expected = Some(shown);
+    }
+    is_free
+}
+
 /// Says which flags a retry needs beside its request ID, because the request must be the same. The
 /// user did not give them.
 pub(super) fn note_retry_flags(status: &Status, flags: &[String]) {
@@ -36,13 +50,44 @@ pub(super) fn note_retry_flags(status: &Status, flags: &[String]) {
     }
 }
 
-/// Whether a change under this request ID may be a retry of one that was recorded, since the server
-/// refuses to say what it would do now. Only the change itself tells.
+/// Whether a change under this request ID may be a retry of one that was recorded, since the user
+/// pool is not as the change needs it to be. Only the change itself tells. Any other refusal says
+/// nothing about that, and the question must not be skipped because of it.
 pub(super) fn may_be_retry(request_id: Option<&str>, refusal: &Status) -> bool {
-    request_id.is_some() && !is_unanswered(refusal)
+    let is_of_state = matches!(
+        refusal.code(),
+        Code::NotFound | Code::FailedPrecondition | Code::AlreadyExists | Code::InvalidArgument
+    );
+    request_id.is_some() && is_of_state
 }
 
 /// Whether the server may have recorded a change, but its answer did not arrive.
 fn is_unanswered(status: &Status) -> bool {
     matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_skipped_only_for_what_may_be_recorded() {
+        let is_skipped = |id: Option<&str>, code| may_be_retry(id, &Status::new(code, ""));
+        for code in [Code::NotFound, Code::FailedPrecondition] {
+            assert!(is_skipped(Some("1"), code), "{code:?}");
+            assert!(!is_skipped(None, code), "{code:?}");
+        }
+        for code in [
+            Code::Aborted,
+            Code::DataLoss,
+            Code::DeadlineExceeded,
+            Code::Internal,
+            Code::PermissionDenied,
+            Code::ResourceExhausted,
+            Code::Unauthenticated,
+            Code::Unavailable,
+        ] {
+            assert!(!is_skipped(Some("1"), code), "{code:?}");
+        }
+    }
 }

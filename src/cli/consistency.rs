@@ -16,12 +16,13 @@ use super::{
     outcome::Outcome,
     output::TableOutputArgs,
     remote_verification::{check_unchanged, signed_checkpoint},
-    report::{Report, Statements, cosigned, signed_end, unverified},
+    report::{Report, Statements, cosigned, key_of, signed_end},
 };
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code: 0 if the log continues every checkpoint, 1 if it does not.\n\nExample:\n  \
+    after_help = "Exit code: 0 if the log continues every checkpoint, 1 if it does not, 2 if the command \
+                  line or a checkpoint is invalid.\n\nExample:\n  \
                   userpool checkpoint > monday.json\n  userpool consistency monday.json"
 )]
 pub(super) struct ConsistencyCommand {
@@ -73,7 +74,7 @@ impl ConsistencyCommand {
                      others keep"
                         .to_owned(),
                 ];
-                let not_proven = unverified(&trust).chain(always).collect();
+                let not_proven = key_of(&trust, "server").into_iter().chain(always).collect();
                 let statements = Statements { proven, not_proven };
                 Report::continued(newest.head, signed, statements)
             }

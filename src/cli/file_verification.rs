@@ -11,7 +11,7 @@ use crate::{
 use super::{
     audit_file::Export,
     error::CliError,
-    report::{Report, Statements, cosigned, signature_clause, unverified},
+    report::{Report, Statements, cosigned, signature_clause, unverified, valid_records},
     text::escape,
 };
 
@@ -40,14 +40,14 @@ pub(super) fn verify_exports(
                 Ok(_) => (),
                 Err(ImportError::Line { line, source }) => {
                     let place = format!("{}, line {line}", file.display());
-                    return Ok(Report::invalid(verifier.head(), source).at(place));
+                    return Ok(Report::invalid_exports(&verifier, source).at(place));
                 }
                 Err(error) => {
                     let error = CliError::in_file(&file, &error);
-                    let valid = verifier.head().position;
+                    let valid = valid_records(verifier.anchor(), verifier.head().position);
                     return Err(CliError::message(match valid {
-                        Position::START => error.to_string(),
-                        _ => format!("{error}; every record up to position {valid} is valid"),
+                        None => error.to_string(),
+                        Some(valid) => format!("{error}; {}", valid.replacen('E', "e", 1)),
                     }));
                 }
             }
@@ -55,7 +55,7 @@ pub(super) fn verify_exports(
     }
     if let Err(mismatch) = verifier.finish() {
         let is_short = matches!(mismatch.cause, MismatchCause::Truncated(_));
-        let report = Report::invalid(verifier.head(), mismatch);
+        let report = Report::invalid_exports(&verifier, mismatch);
         let remedy = "If the exports end before that checkpoint on purpose, verify them together \
                       with the next one, or without the checkpoint.";
         return Ok(if is_short { report.with_remedy(remedy) } else { report });

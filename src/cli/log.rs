@@ -25,7 +25,7 @@ use super::{
     outcome::Outcome,
     output::print,
     progress,
-    report::unverified,
+    report::{key_of, unverified},
     stat,
 };
 
@@ -171,9 +171,6 @@ async fn verify_log(log: &dyn EventLog, trust: &Trust) -> Result<bool, CliError>
     for LogCheckpoint { head, .. } in trusted {
         print(&format!("contains the trusted checkpoint at position {}", head.position))?;
     }
-    for clause in unverified(trust) {
-        print(&format!("Not proven: {clause}."))?;
-    }
     Ok(true)
 }
 
@@ -189,13 +186,18 @@ fn compare_key(
     }
     let Some(found) = key()? else {
         print(&format!("the {owner} has no key to compare with that of the checkpoints"))?;
+        unverified(trust).try_for_each(|clause| print(&format!("Not proven: {clause}.")))?;
         return Ok(true);
     };
     let problem = match trust.key {
-        Some(expected) if expected != found => Some(format!(
-            "the trusted checkpoints are signed with key {expected}, but the key of this {owner} \
-             is {found}"
-        )),
+        Some(expected) if expected != found => {
+            let whose = if trust.is_key_given {
+                "the given key is"
+            } else {
+                "the trusted checkpoints are signed with key"
+            };
+            Some(format!("{whose} {expected}, but the key of this {owner} is {found}"))
+        }
         Some(_) => None,
         None => trust.verify_notes(found).err().map(|error| {
             format!("a trusted checkpoint is not signed with the key of this {owner}: {error}")
@@ -208,8 +210,11 @@ fn compare_key(
     if trust.is_key_given {
         print(&format!("the given key is the key of this {owner}"))?;
     }
-    if !trust.checkpoints.is_empty() {
+    if trust.is_signed() {
         print(&format!("the checkpoints are signed with the key of this {owner}"))?;
+    }
+    if let Some(clause) = key_of(trust, owner) {
+        print(&format!("Not proven: {clause}."))?;
     }
     Ok(true)
 }

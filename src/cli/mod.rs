@@ -263,7 +263,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(&self.settings, source).await,
             Command::Create(create) => create.run().await,
             Command::Describe(describe) => describe.run().await,
-            Command::Update(update) => update.run().await,
+            Command::Update(update) => Box::pin(update.run()).await,
             Command::Delete(delete) => delete.run().await,
             Command::List(list) => list.run().await,
             Command::Domain(domain) => domain.run().await,

@@ -19,12 +19,13 @@ pub(super) struct MutationArgs {
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct ExpectedRevision {
     /// Fail unless the user pool is at this revision, which describe prints. If omitted, any
-    /// revision is accepted, or the one that the command showed before it asked.
+    /// revision is accepted; a command that asks accepts only the one that it showed, unless
+    /// --request-id is given.
     #[arg(long, value_name = "N", value_parser = revision)]
     pub(super) expected_revision: Option<i64>,
 }
 
-/// Parses a revision; the server refuses one that no user pool has.
+/// Parses any integer; the server checks its range.
 fn revision(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| "must be a revision, such as 3".to_owned())
 }

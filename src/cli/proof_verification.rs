@@ -36,6 +36,8 @@ struct Proven {
     is_key_given: bool,
     /// The trusted witnesses that cosigned the checkpoint.
     witnesses: Vec<String>,
+    /// Whether more than half of the witnesses had to cosign it.
+    is_majority: bool,
 }
 
 /// Verifies the proofs in a file, and prints what they prove and what not.
@@ -87,8 +89,9 @@ fn verify(file: &str, key: &LogKey, quorum: Option<&Quorum>) -> Result<Proven, S
         match &mut proven {
             None => {
                 let witnesses = witnesses.unwrap_or_default();
+                let is_majority = quorum.is_some_and(Quorum::is_majority);
                 let witnesses = witnesses.into_iter().map(str::to_owned).collect();
-                proven = Some(Proven::new(event, checkpoint, witnesses));
+                proven = Some(Proven::new(event, checkpoint, witnesses, is_majority));
             }
             Some(proven) if proven.checkpoint == checkpoint => proven.events.push(event),
             Some(_) => {
@@ -147,8 +150,20 @@ fn check_history(events: &[UserPoolEvent]) -> Result<(), String> {
 }
 
 impl Proven {
-    fn new(event: UserPoolEvent, checkpoint: CheckpointText, witnesses: Vec<String>) -> Self {
-        Self { events: vec![event], checkpoint, is_trusted: false, is_key_given: true, witnesses }
+    fn new(
+        event: UserPoolEvent,
+        checkpoint: CheckpointText,
+        witnesses: Vec<String>,
+        is_majority: bool,
+    ) -> Self {
+        Self {
+            events: vec![event],
+            checkpoint,
+            is_trusted: false,
+            is_key_given: true,
+            witnesses,
+            is_majority,
+        }
     }
 
     /// Compares the checkpoint with the trusted one at its position, if there are such.
@@ -256,6 +271,9 @@ impl Proven {
         let same_log = if self.witnesses.is_empty() {
             "that the signer shows everyone the same log: compare its checkpoint with one that \
              others keep"
+        } else if !self.is_majority {
+            "that the signer shows everyone the same log: a quorum of at most half of the witnesses \
+             could have cosigned another one as well; require more than half with --quorum"
         } else {
             "that the signer shows everyone the same log, unless the witnesses are honest"
         };

@@ -4,8 +4,8 @@ use anstyle::AnsiColor;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    audit::{LogCheckpoint, Mismatch, RangeAnchor, Trust},
-    event_log::Head,
+    audit::{LogCheckpoint, Mismatch, RangeAnchor, Trust, Verifier},
+    event_log::{Head, Position},
     proto::{self, SignedCheckpoint, UnwritableMessage},
     telemetry::error_chain,
 };
@@ -58,7 +58,8 @@ impl Report {
         trust: &Trust,
     ) -> Self {
         let proven = statements(checkpoint, trust);
-        let statements = Statements { proven, not_proven: unverified(trust).collect() };
+        let statements =
+            Statements { proven, not_proven: key_of(trust, "server").into_iter().collect() };
         Self::new(Some(checkpoint.head), statements, Ok(Some(signed)))
     }
 
@@ -83,6 +84,12 @@ impl Report {
     /// A history that is valid up to `head`, and then has a mismatch.
     pub(super) fn invalid(head: Head, mismatch: Mismatch) -> Self {
         Self::new(Some(head), Statements::default(), Err(mismatch))
+    }
+
+    /// Exports whose records, which may begin after an anchor, are valid up to the head, and then
+    /// have a mismatch.
+    pub(super) fn invalid_exports(verifier: &Verifier, mismatch: Mismatch) -> Self {
+        Self { anchor: verifier.anchor(), ..Self::invalid(verifier.head(), mismatch) }
     }
 
     /// A log that does not continue a checkpoint. None of its records was read.
@@ -118,8 +125,8 @@ impl Report {
             cause if cause.is_of_key() => valid,
             _ => position.0.saturating_sub(1).min(valid),
         };
-        if before > 0 {
-            print(&format!("Every record up to position {before} is valid."))?;
+        if let Some(valid) = valid_records(self.anchor, Position(before)) {
+            print(&format!("{valid}."))?;
         }
         // It may quote what a server or a file says.
         let reason = escape(&error_chain(cause));
@@ -186,7 +193,27 @@ pub(super) fn cosigned(trust: &Trust) -> impl Iterator<Item = String> {
     })
 }
 
-/// What notes without a known key do not prove, as clauses.
+/// Says which records are valid of those up to a position, which may begin after an anchor.
+/// Nothing if none was read.
+pub(super) fn valid_records(anchor: Option<RangeAnchor>, end: Position) -> Option<String> {
+    let first = anchor.map_or(Position::START, |anchor| anchor.head.position).next();
+    (end >= first).then(|| match anchor {
+        Some(_) => format!("Every record from position {first} to {end} is valid"),
+        None => format!("Every record up to position {end} is valid"),
+    })
+}
+
+/// What notes do not prove that were verified with the key of `source` alone, as a clause.
+pub(super) fn key_of(trust: &Trust, source: &str) -> Option<String> {
+    (!trust.unverified.is_empty()).then(|| {
+        format!(
+            "that the key is the right one: it was taken from the {source}, because a signed note \
+             has no key; name it with --key"
+        )
+    })
+}
+
+/// What notes that were not verified do not prove, as clauses.
 pub(super) fn unverified(trust: &Trust) -> impl Iterator<Item = String> {
     trust.unverified.iter().map(|(position, _)| {
         format!(

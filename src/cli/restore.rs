@@ -86,7 +86,8 @@ impl RestoreCommand {
                 return Ok(Outcome::Negative);
             }
         }
-        if let Some(expected) = request.expected_revision {
+        let given = self.expected.expected_revision;
+        if let Some(expected) = request.expected_revision.filter(|_| given.is_none()) {
             retry_flags.push(format!("--expected-revision {expected}"));
         }
         let restored = client.restore_user_pool(request).await;
@@ -116,7 +117,8 @@ impl RestoreCommand {
 async fn show(client: &Client, request: &mut RestoreUserPoolRequest) -> Result<bool, CliError> {
     let pool = request.user_pool_id.clone().unwrap_or_default();
     let current = replay(client, pool.clone(), None).await?;
-    request.expected_revision.get_or_insert(current.revision);
+    let RestoreUserPoolRequest { expected_revision, request_id, .. } = request;
+    confirmation::expect_shown(expected_revision, request_id.as_deref(), current.revision);
     let preview = RestoreUserPoolRequest { validate_only: true, ..request.clone() };
     let restored = client.restore_user_pool(preview).await?;
     let revision = request.revision.unwrap_or_default();

@@ -6,7 +6,10 @@ use tonic::Status;
 
 use crate::{
     client::Client,
-    proto::{self, DescribeUserPoolRequest, Difference, UpdateUserPoolRequest, UserPool},
+    proto::{
+        self, DescribeUserPoolRequest, DescribeUserPoolResponse, Difference, UpdateUserPoolRequest,
+        UserPool,
+    },
     user_pool,
 };
 
@@ -63,7 +66,7 @@ impl UpdateCommand {
         let (request, user_pool) = self.document.update_user_pool()?;
         self.document.check_user_pool(request.user_pool_id, &self.pool)?;
         let mask = if self.mask.is_empty() { request.update_mask } else { self.mask };
-        let request = UpdateUserPoolRequest {
+        let mut request = UpdateUserPoolRequest {
             user_pool_id: Some(self.pool),
             update_mask: mask.iter().map(|path| mask::to_mask_path(path)).collect(),
             expected_revision: self.expected.expected_revision.or(request.expected_revision),
@@ -75,17 +78,23 @@ impl UpdateCommand {
         if let Some(user_pool) = user_pool {
             refuse_unchangeable(&client, &self.document, &request, &user_pool).await?;
         }
-        if !self.yes && request.update_mask.is_empty() {
-            let resets = find_resets(&client, &request).await?;
-            if !resets.is_empty() {
-                print_note(&format_resets(&resets));
-                let asks = !request.validate_only;
-                if asks && !confirmation::confirm("resets settings of the user pool")? {
-                    return Ok(Outcome::Negative);
-                }
+        let mut retry_flags = Vec::new();
+        if !self.yes
+            && request.update_mask.is_empty()
+            && let Some(revision) = show_resets(&client, &request).await?
+            && !request.validate_only
+        {
+            if !confirmation::confirm("resets settings of the user pool")? {
+                return Ok(Outcome::Negative);
+            }
+            let UpdateUserPoolRequest { expected_revision, request_id, .. } = &mut request;
+            if confirmation::expect_shown(expected_revision, request_id.as_deref(), revision) {
+                retry_flags.push(format!("--expected-revision {revision}"));
             }
         }
-        let updated = client.update_user_pool(request).await?;
+        let updated = client.update_user_pool(request).await;
+        let updated =
+            updated.inspect_err(|status| confirmation::note_retry_flags(status, &retry_flags))?;
         self.output.format().message(&updated)?;
         Ok(Outcome::Success)
     }
@@ -98,7 +107,7 @@ async fn refuse_unchangeable(
     request: &UpdateUserPoolRequest,
     given: &UserPool,
 ) -> Result<(), CliError> {
-    let current = describe(client, request).await?;
+    let current = describe(client, request).await?.user_pool.unwrap_or_default();
     let members = user_pool::unchangeable_differences(given, &current);
     if members.is_empty() {
         if request.update_mask.is_empty() {
@@ -129,29 +138,37 @@ fn note_kept_factors(given: &UserPool, current: &UserPool) {
     }
 }
 
-/// The members that an update of all settings would reset, although its document does not
-/// name them. The server decides both updates.
-async fn find_resets(
+/// Shows the members that an update of all settings would reset, although its document does not
+/// name them, and returns the revision of the user pool that is shown. Nothing, if there are none,
+/// or if the update may be a retry. The server decides both updates.
+async fn show_resets(
     client: &Client,
     request: &UpdateUserPoolRequest,
-) -> Result<Vec<Difference>, CliError> {
-    let replaced = match try_update(client, request, Vec::new()).await {
-        Ok(replaced) => replaced,
+) -> Result<Option<i64>, CliError> {
+    // First, so that a change after it is refused.
+    let described = describe(client, request).await;
+    let replaced = match &described {
+        Ok(_) => try_update(client, request, Vec::new()).await,
+        Err(status) => Err(status.clone()),
+    };
+    let (described, replaced) = match (described, replaced) {
+        (Ok(described), Ok(replaced)) => (described, replaced),
         // An update that was recorded is answered, whatever happened to the user pool since.
-        Err(status) if confirmation::may_be_retry(request.request_id.as_deref(), &status) => {
-            return Ok(Vec::new());
+        (_, Err(status)) if confirmation::may_be_retry(request.request_id.as_deref(), &status) => {
+            return Ok(None);
         }
-        Err(status) => return Err(status.into()),
+        (_, Err(status)) | (Err(status), Ok(_)) => return Err(status.into()),
     };
     let named = mask::settings(request);
     let kept = if named.is_empty() { None } else { try_update(client, request, named).await.ok() };
-    let kept = match kept {
-        Some(kept) => kept,
-        None => describe(client, request).await?,
-    };
+    let kept = kept.unwrap_or_else(|| described.user_pool.unwrap_or_default());
     let mut resets = proto::differences(&proto::to_json(&kept)?, &proto::to_json(&replaced)?);
     resets.retain(|reset| reset.path != MODIFIED);
-    Ok(resets)
+    if resets.is_empty() {
+        return Ok(None);
+    }
+    print_note(&format_resets(&resets));
+    Ok(Some(described.revision))
 }
 
 /// The user pool after an update with this mask, which is not recorded.
@@ -171,12 +188,15 @@ async fn try_update(
     Ok(client.update_user_pool(request).await?.user_pool.unwrap_or_default())
 }
 
-async fn describe(client: &Client, request: &UpdateUserPoolRequest) -> Result<UserPool, CliError> {
+async fn describe(
+    client: &Client,
+    request: &UpdateUserPoolRequest,
+) -> Result<DescribeUserPoolResponse, Status> {
     let request = DescribeUserPoolRequest {
         user_pool_id: request.user_pool_id.clone(),
         ..DescribeUserPoolRequest::default()
     };
-    Ok(client.describe_user_pool(request).await?.user_pool.unwrap_or_default())
+    client.describe_user_pool(request).await
 }
 
 fn format_resets(resets: &[Difference]) -> String {

@@ -158,10 +158,10 @@ async fn show(
         Err(status) => return Err(status.into()),
     };
     let revision = described.revision;
-    request.expected_revision.get_or_insert(revision);
-    // Nobody is asked about what would be refused.
-    let preview =
-        DeleteUserPoolRequest { request_id: None, validate_only: true, ..request.clone() };
+    let DeleteUserPoolRequest { expected_revision, request_id, .. } = request;
+    confirmation::expect_shown(expected_revision, request_id.as_deref(), revision);
+    // Nobody is asked about what would be refused. A deletion that was recorded is not.
+    let preview = DeleteUserPoolRequest { validate_only: true, ..request.clone() };
     client.delete_user_pool(preview).await?;
     let pool = described.user_pool.unwrap_or_default();
     let (id, name) = (escape(pool.id()), escape(pool.name()));

@@ -94,8 +94,8 @@ pub(super) fn open_signer(config: &Config) -> Result<Signer, KeyError> {
     if let Some(earlier) = signer.earlier_name(&checkpoints)? {
         tracing::warn!(
             earlier,
-            "the log gets another name in checkpoints: witnesses and auditors take it for another \
-             log; set --checkpoint-origin as it was, unless this is meant"
+            "the name of the log in checkpoints has changed, so witnesses and auditors take it for \
+             another log; set --checkpoint-origin as it was, unless this is intended"
         );
     }
     Ok(signer)

@@ -19,9 +19,10 @@ use super::connection::Socket;
 /// again at once would spin.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How many file descriptors are reserved for other uses than connections. Without a free
-/// descriptor the log cannot be written, which stops the server.
-const RESERVED_DESCRIPTORS: u64 = 64;
+/// How many file descriptors are reserved for other uses than connections: the tables of the read
+/// model take up to 128 of them. Without a free descriptor the log cannot be written, which stops
+/// the server.
+const RESERVED_DESCRIPTORS: u64 = 200;
 
 /// Where a listener can be reached from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

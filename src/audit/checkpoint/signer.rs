@@ -83,8 +83,8 @@ impl Signer {
         Self { origin, ..self }
     }
 
-    /// The name of the log in the last of `checkpoints`, if this signer gives it another one. Whoever
-    /// knows the log by its name takes it for another log.
+    /// The name in the last of `checkpoints`, if it differs from the one that this signer gives the
+    /// log. Auditors and witnesses would take the log for another one.
     ///
     /// # Errors
     /// The file cannot be read.

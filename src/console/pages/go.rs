@@ -34,6 +34,10 @@ pub(super) async fn page(visit: &Visit) -> Result<Answer, Failure> {
         return Ok(Answer::Elsewhere(route));
     }
     let list = named(visit, text).await?;
+    // A name can have this character as well; otherwise it is a tag, as in the list of user pools.
+    if list.user_pools.is_empty() && text.contains('=') {
+        return Ok(Answer::Elsewhere(Route::Pools.with(&Query::default().set("q", text))));
+    }
     if list.user_pools.is_empty() && may_have_been_domain(visit, text).await? {
         return Ok(Answer::Elsewhere(Route::Domain(text.to_owned()).path()));
     }
@@ -76,10 +80,6 @@ async fn find(visit: &Visit, text: &str) -> Result<Option<String>, Failure> {
     }
     if is_uuid(text) {
         return of_request(visit, text).await;
-    }
-    // As a list of user pools takes a tag.
-    if text.contains('=') {
-        return Ok(Some(Route::Pools.with(&Query::default().set("q", text))));
     }
     // As "userpool proof" takes an event.
     if let Some((pool, revision)) = text.rsplit_once(':')

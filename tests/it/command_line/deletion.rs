@@ -66,5 +66,21 @@ async fn without_a_terminal_a_deletion_must_be_told() {
     for retry in [&delete[..], &["delete", &id, "--request-id", request_id]] {
         assert_eq!(run(&server, retry).await.stdout, deleted.stdout, "{retry:?}");
     }
+    // Also that of a person who was asked.
+    let asked = create(&server, "asked").await;
+    let delete = ["delete", &asked, "--request-id", "0193b5f0-7c5e-7d7a-9c55-2d1d8f1b6a03"];
+    let (deleted, seen) = on_terminal(&server, &delete, async |person| answer(person, "y")).await;
+    assert_eq!(deleted.code, 0, "{seen}");
+    assert_eq!(run(&server, &delete).await.stdout, deleted.stdout);
+    // Nor is it refused because the user pool is back.
+    let again = create(&server, "again").await;
+    let request_id = "0193b5f0-7c5e-7d7a-9c55-2d1d8f1b6a02";
+    let delete =
+        ["delete", &again, "--yes", "--request-id", request_id, "--expected-revision", "1"];
+    let deleted = run(&server, &delete).await;
+    assert_eq!(run(&server, &["restore", &again, "--to", "1", "--yes"]).await.code, 0);
+    assert_eq!(run(&server, &delete).await.stdout, deleted.stdout);
+    let asked = run(&server, &[&delete[..2], &delete[3..]].concat()).await;
+    assert_eq!((asked.code, asked.stderr.ends_with(remedy)), (1, true), "{asked:?}");
     server.stop().await;
 }

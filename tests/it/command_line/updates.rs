@@ -1,8 +1,18 @@
 //! Updates: the output of reads as their documents, names of AWS in masks, and the settings
 //! that an update resets.
 
-use super::{create, run, run_with};
-use crate::{support::TestServer, tools::repository};
+use std::fs;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::task;
+
+use super::{
+    create,
+    restore::{answer, on_terminal},
+    run, run_with,
+};
+use crate::{calls::Call, support::TestServer, tools::repository};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_update_takes_what_describe_and_replay_print() {
@@ -147,6 +157,37 @@ async fn a_mask_takes_the_names_of_aws() {
         assert_eq!(refused.code, 64 + 3, "{refused:?}");
         assert!(refused.stderr.contains("update_mask[0]"), "{refused:?}");
     }
+    server.stop().await;
+}
+
+/// Whoever changes the user pool meanwhile is not overruled.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_settings_that_were_shown_are_reset() {
+    let server = TestServer::start().await;
+    let id = create(&server, "people").await;
+    let mut client = server.client().await;
+    Call::set_tag(&id, "team", "one").send(&mut client).await.expect("tagged");
+    let directory = TempDir::new().expect("a directory");
+    let document = directory.path().join("settings.json");
+    fs::write(&document, "{}").expect("written");
+    let update = ["update", &id, document.to_str().expect("UTF-8")];
+
+    let (refused, seen) = on_terminal(&server, &update, async |person| {
+        task::block_in_place(|| person.read_until("continue? [y/N]"));
+        Call::set_tag(&id, "stage", "live").send(&mut client).await.expect("tagged");
+        person.type_line("y");
+    })
+    .await;
+    assert_eq!(refused.code, 64 + 10, "{seen}");
+    assert!(seen.contains("REVISION_MISMATCH"), "{seen}");
+
+    let (updated, seen) = on_terminal(&server, &update, async |person| answer(person, "y")).await;
+    assert_eq!(updated.code, 0, "{seen}");
+    let updated = updated.json();
+    assert_eq!(
+        (&updated["revision"], updated["UserPool"].get("UserPoolTags")),
+        (&json!("4"), None)
+    );
     server.stop().await;
 }
 

@@ -54,6 +54,8 @@ async fn a_proof_is_verified_with_a_quorum_of_witnesses() {
             assert_eq!(verified.code, 0, "{verified:?}");
             let expected = ", and cosigned by witness.example/w1.\n";
             assert!(verified.stdout.contains(expected), "{verified:?}");
+            let is_half = verified.stdout.contains("a quorum of at most half of the witnesses");
+            assert_eq!(is_half, accepted.contains(&"--quorum"), "{verified:?}");
         }
         for (refused, expected) in [
             (
@@ -116,7 +118,14 @@ async fn a_checkpoint_is_verified_with_a_quorum_of_witnesses() {
     assert_eq!(run(&server, &["log", "export", "--from", &endpoint, export]).await.code, 0);
     let key = log.to_string();
     let (cosigner, both) = (witness.key.to_string(), format!("{},{}", witness.key, other.key));
-    for checkpoint in [file("note", &note), file("json", &json)] {
+    // As a server keeps it: when it is signed, and again with the cosignatures.
+    let lines = [&["checkpoint", "-o", "jsonl"][..], &["checkpoint", "--witnessed", "-o", "jsonl"]];
+    let mut kept = String::new();
+    for line in lines {
+        kept += &run(&server, line).await.stdout;
+    }
+    assert_eq!(kept.lines().count(), 2, "{kept}");
+    for checkpoint in [file("note", &note), file("json", &json), file("kept.jsonl", &kept)] {
         for command in [
             vec!["verify", "--checkpoint", &checkpoint],
             vec!["verify", export, "--checkpoint", &checkpoint],

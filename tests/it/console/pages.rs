@@ -311,6 +311,8 @@ async fn the_jump_box_goes_to_the_one_thing() {
     assert_eq!(go("").await, Some("/pools".to_owned()));
     // As the list of user pools and "userpool proof" take them.
     assert_eq!(go("team=people").await, Some("/pools?q=team%3Dpeople".to_owned()));
+    let odd = create(&mut server.client().await, "a=b").await;
+    assert_eq!(go("a%3Db").await, Some(format!("/pools/{odd}")));
     assert_eq!(go(&format!("{pool}:3")).await, Some(format!("/pools/{pool}/history?at=3")));
     console.get("/go?q=payments").await.has(&["payments-v2", pool]);
     for nothing in ["nothing-at-all", "@999", "@0", "@-1"] {

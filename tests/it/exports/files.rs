@@ -159,9 +159,9 @@ async fn a_signed_note_is_a_checkpoint() {
             "The log contains the trusted checkpoint at position 16: nothing up to there";
         assert!(proven.contains(contains), "{proven}");
         assert!(proven.contains(", which is known only from this server: "), "{proven}");
-        assert!(proven.ends_with(NO_KEY), "{proven}");
+        assert!(proven.ends_with(KEY_OF_SERVER), "{proven}");
         let proven = printed_by(&["consistency", file]).await;
-        assert!(proven.contains(NO_KEY), "{proven}");
+        assert!(proven.contains(KEY_OF_SERVER), "{proven}");
         let proven = printed_by(&["verify", "--checkpoint", file, "--key", "key"]).await;
         assert!(proven.contains("at position 16, signed with the given key: "), "{proven}");
         for (key, signed) in [(&["--key", "key"][..], ", signed with the given key"), (&[], "")] {
@@ -203,11 +203,14 @@ async fn a_signed_note_is_a_checkpoint() {
     }
     server.kill().await;
     copy.kill().await;
-    for (directory, code) in [("data", 0), ("copy", 1)] {
+    let other = "INVALID: a trusted checkpoint is not signed with the key of this data directory: ";
+    for (directory, code, expected) in
+        [("data", 0, "it was taken from the data directory, because"), ("copy", 1, other)]
+    {
         let verify = ["log", "verify", "--data-dir", directory, "--checkpoint", "cosigned"];
         let verified = run(path, &verify).await;
         assert_eq!(verified.code, Some(code), "{verified:?}");
-        assert!(verified.stdout.contains(NO_KEY), "{verified:?}");
+        assert!(verified.stdout.contains(expected), "{verified:?}");
     }
     let changed = ["log", "verify", "--data-dir", "data", "--checkpoint", "changed"];
     assert_changed(&run(path, &changed).await);
@@ -216,6 +219,9 @@ async fn a_signed_note_is_a_checkpoint() {
 /// What a note without a key does not prove.
 const NO_KEY: &str = "Not proven: that the log signed the trusted checkpoint at position 16: a signed \
                       note has no key; name it with --key.\n";
+
+const KEY_OF_SERVER: &str = "Not proven: that the key is the right one: it was taken from the server, because a signed note \
+                             has no key; name it with --key.\n";
 
 /// Asserts that a command refused a note that was changed.
 fn assert_changed(output: &Run) {

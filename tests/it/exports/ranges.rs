@@ -237,6 +237,22 @@ async fn an_empty_range_is_verified_as_one() {
     let other = run(path, &["verify", "other.jsonl", "whole.jsonl"]).await;
     let expected = "INVALID at position 1 (whole.jsonl, line 1): the range is of log ";
     assert!(other.stdout.starts_with(expected), "{other:?}");
+    // Neither another log nor a gap is passed over, because there is no event before it.
+    let other = run(path, &["verify", "other.jsonl", "empty.jsonl"]).await;
+    assert!(other.stdout.starts_with("INVALID at position 1 (empty.jsonl, line 1): "), "{other:?}");
+    printed(path, &["log", "export", "--after", "9", "rest.jsonl"]).await;
+    let gap = run(path, &["verify", "empty.jsonl", "rest.jsonl"]).await;
+    assert_eq!((gap.code, gap.stdout.contains("INVALID")), (Some(1), true), "{gap:?}");
+    // Nobody read the records before a range.
+    let rest = std::fs::read_to_string(path.join("rest.jsonl")).expect("a range");
+    for (lines, valid) in [(1, None), (3, Some("Every record from position 10 to 11 is valid.\n"))]
+    {
+        let mut damaged: Vec<_> = rest.lines().take(lines).collect();
+        damaged.push("{}");
+        write(path, "damaged.jsonl", damaged.join("\n"));
+        let found = run(path, &["verify", "damaged.jsonl"]).await.stdout;
+        assert!(found.starts_with(valid.unwrap_or("INVALID at position 10")), "{found}");
+    }
     let import = run(path, &["log", "import", "empty.jsonl", "--data-dir", "new"]).await;
     assert_eq!(import.code, Some(1), "{import:?}");
     assert!(import.stderr.contains("the export has no event"), "{import:?}");

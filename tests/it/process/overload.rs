@@ -101,7 +101,7 @@ async fn without_descriptors_the_log_works_and_the_cpu_is_idle() {
     let directory = TempDir::new().expect("a directory");
     let mut command = Command::new("sh");
     command
-        .args(["-c", "ulimit -n 128; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_userpool")])
+        .args(["-c", "ulimit -n 264; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_userpool")])
         .args(["serve", "--listen=127.0.0.1:0", "--data-dir"])
         .arg(directory.path())
         .env_clear()
