@@ -102,15 +102,16 @@ async fn append(
                 continue;
             };
             let next = last.head();
-            let bodies = batch.iter().map(|record| record.body.clone()).collect();
-            let appended = log.append(head, bodies).await.map_err(refused)?;
-            if appended != batch {
+            let bodies: Vec<_> = batch.iter().map(|record| record.body.clone()).collect();
+            // Before they are written, because nothing can be removed from the log.
+            if Record::chain(head, bodies.clone()) != batch {
                 return Err(CliError::message(format!(
-                    "the records up to position {} are not those of the mirror; verify the mirror \
-                     with userpool log verify",
-                    next.position
+                    "the records of the mirror after position {} do not continue the log, so they are \
+                     not appended; verify the mirror with userpool log verify",
+                    head.position
                 )));
             }
+            log.append(head, bodies).await.map_err(refused)?;
             head = next;
             batch.clear();
         }

@@ -3,6 +3,7 @@
 
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use prost_types::Timestamp;
+use tonic::Code;
 
 use crate::{
     console::{failure::Failure, state::State, visit::Visit},
@@ -38,9 +39,12 @@ pub(super) async fn with_id_or_domain(
             filter: Some(UserPoolFilter { domain_prefix: Some(text.to_owned()), ..of_any_name }),
             ..ListUserPoolsRequest::default()
         };
-        // A text that no domain can begin with is refused.
-        let by_domain = visit.calls.list_user_pools(request).await.unwrap_or_default();
-        found.extend(by_domain.user_pools);
+        match visit.calls.list_user_pools(request).await {
+            Ok(by_domain) => found.extend(by_domain.user_pools),
+            // No domain can begin with the text.
+            Err(status) if status.code() == Code::InvalidArgument => (),
+            Err(status) => return Err(status.into()),
+        }
     }
     Ok(found)
 }

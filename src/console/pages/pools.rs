@@ -168,9 +168,9 @@ fn form(visit: &Visit) -> Markup {
     let state = visit.query.get("state").unwrap_or_default();
     html! {
         form.filters method="get" {
-            label.vh for="q" { "ID, name or domain begins with, or a tag as key=value" }
+            label.vh for="q" { "An ID, the beginning of a name or a domain, or a tag as key=value" }
             input.grow #q name="q" value=(value("q")) autocomplete="off" spellcheck="false"
-                placeholder="ID, name or domain begins with …, or tag=value";
+                placeholder="ID, beginning of a name or domain, or tag=value";
             @if let Some(tag) = visit.query.get("tag") {
                 label.field { "tag " input name="tag" value=(printable(tag)) size="16"; }
             }

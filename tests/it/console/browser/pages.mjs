@@ -68,7 +68,7 @@ test('everything is read without scripts', async () => {
   const page = await context.newPage();
   const shows = async (text) => assert.ok((await page.content()).includes(text), `${page.url()}: ${text}`);
   await page.goto(server.console);
-  await page.getByLabel('ID, name or domain begins with').fill('payments');
+  await page.getByLabel('An ID, the beginning of a name or a domain').fill('payments');
   await page.getByRole('button', { name: 'Find' }).click();
   await page.getByRole('link', { name: 'payments', exact: true }).click();
   await shows('Password policy');
