@@ -48,15 +48,16 @@ impl Engine {
                 // sled would create an empty database.
                 return Err(tail_lost(&path, Position::START, acknowledged));
             }
-            create_database(&path)?;
+            guard(&path, || create_database(&path))?;
         }
         // A killed process may have left writes in the cache of the kernel. Callers
         // can read them once the log is open, so they must be durable.
         sync_all(&path).map_err(unusable(&path))?;
         if let Some(copy) = ScratchCopy::of(&path).map_err(unusable(&path))? {
-            open_checked(copy.path(), &path, acknowledged)?;
+            guard(&path, || open_checked(copy.path(), &path, acknowledged).map(drop))?;
         }
-        let OpenDatabase { db, handle, head } = open_checked(&path, &path, acknowledged)?;
+        let open = || open_checked(&path, &path, acknowledged);
+        let OpenDatabase { db, handle, head } = guard(&path, open)?;
 
         if acknowledged == Head::default() && head != acknowledged {
             tracing::warn!(
@@ -81,6 +82,12 @@ struct OpenDatabase {
     db: Db,
     handle: DbHandle,
     head: Head,
+}
+
+/// Does something with a database. sled panics when it closes one on a disk that fails.
+fn guard<T>(path: &Path, work: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    let panicked = |_| Err(OpenError::Engine { path: path.to_owned(), source: PANICKED.into() });
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
 }
 
 /// Opens the database `at` a path, and checks its end. Errors name `path`.
