@@ -140,7 +140,9 @@ export async function fill(server) {
 
 export async function launch(...more) {
   const args = ['--no-sandbox', '--host-resolver-rules=MAP *.example 127.0.0.1', ...more];
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args });
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium', args, timeout: LIMIT,
+  });
   const newContext = browser.newContext.bind(browser);
   // The default, 30 s, is too short where many tests run at the same time.
   browser.newContext = async (options) => {
