@@ -29,17 +29,18 @@ pub(super) fn confirm(loss: &str) -> Result<bool, CliError> {
 }
 
 /// Makes a request change nothing else than what was shown: it expects that revision, unless the user
-/// named one, or a request ID, under which a retry must be the same request. Returns whether it does.
-pub(super) const fn expect_shown(
+/// named one, or a request ID, under which a retry must be the same request. Returns the flag that a
+/// retry needs then.
+pub(super) fn expect_shown(
     expected: &mut Option<i64>,
     request_id: Option<&str>,
     shown: i64,
-) -> bool {
-    let is_free = expected.is_none() && request_id.is_none();
-    if is_free {
-        *expected = Some(shown);
+) -> Option<String> {
+    if expected.is_some() || request_id.is_some() {
+        return None;
     }
-    is_free
+    *expected = Some(shown);
+    Some(format!("--expected-revision {shown}"))
 }
 
 /// Says which flags a retry needs beside its request ID, because the request must be the same. The

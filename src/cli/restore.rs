@@ -81,14 +81,11 @@ impl RestoreCommand {
             expected_revision: self.expected.expected_revision,
         };
         if !self.yes {
-            let asks = show(&client, &mut request).await? && !validate_only;
-            if asks && !confirmation::confirm("changes the user pool")? {
+            let (is_change, flag) = show(&client, &mut request).await?;
+            retry_flags.extend(flag);
+            if is_change && !validate_only && !confirmation::confirm("changes the user pool")? {
                 return Ok(Outcome::Negative);
             }
-        }
-        let given = self.expected.expected_revision;
-        if let Some(expected) = request.expected_revision.filter(|_| given.is_none()) {
-            retry_flags.push(format!("--expected-revision {expected}"));
         }
         let restored = client.restore_user_pool(request).await;
         let restored =
@@ -113,12 +110,16 @@ impl RestoreCommand {
 }
 
 /// Shows what the request would change, and makes it change nothing else: it expects the
-/// revision that is shown. Returns whether it changes anything.
-async fn show(client: &Client, request: &mut RestoreUserPoolRequest) -> Result<bool, CliError> {
+/// revision that is shown. Returns whether it changes anything, and the flag that a retry needs.
+async fn show(
+    client: &Client,
+    request: &mut RestoreUserPoolRequest,
+) -> Result<(bool, Option<String>), CliError> {
     let pool = request.user_pool_id.clone().unwrap_or_default();
     let current = replay(client, pool.clone(), None).await?;
     let RestoreUserPoolRequest { expected_revision, request_id, .. } = request;
-    confirmation::expect_shown(expected_revision, request_id.as_deref(), current.revision);
+    let flag =
+        confirmation::expect_shown(expected_revision, request_id.as_deref(), current.revision);
     let preview = RestoreUserPoolRequest { validate_only: true, ..request.clone() };
     let restored = client.restore_user_pool(preview).await?;
     let revision = request.revision.unwrap_or_default();
@@ -133,7 +134,7 @@ async fn show(client: &Client, request: &mut RestoreUserPoolRequest) -> Result<b
     }
     lines.extend(format_kept(&restored));
     print_lines(lines);
-    Ok(!differences.is_empty())
+    Ok((!differences.is_empty(), flag))
 }
 
 /// A line for each field that is kept.

@@ -88,9 +88,9 @@ impl UpdateCommand {
                 return Ok(Outcome::Negative);
             }
             let UpdateUserPoolRequest { expected_revision, request_id, .. } = &mut request;
-            if confirmation::expect_shown(expected_revision, request_id.as_deref(), revision) {
-                retry_flags.push(format!("--expected-revision {revision}"));
-            }
+            let flag =
+                confirmation::expect_shown(expected_revision, request_id.as_deref(), revision);
+            retry_flags.extend(flag);
         }
         let updated = client.update_user_pool(request).await;
         let updated =
@@ -145,19 +145,18 @@ async fn show_resets(
     client: &Client,
     request: &UpdateUserPoolRequest,
 ) -> Result<Option<i64>, CliError> {
-    // First, so that a change after it is refused.
-    let described = describe(client, request).await;
-    let replaced = match &described {
-        Ok(_) => try_update(client, request, Vec::new()).await,
-        Err(status) => Err(status.clone()),
+    let preview = async {
+        // First, so that a change after it is refused.
+        let described = describe(client, request).await?;
+        Ok((described, try_update(client, request, Vec::new()).await?))
     };
-    let (described, replaced) = match (described, replaced) {
-        (Ok(described), Ok(replaced)) => (described, replaced),
+    let (described, replaced) = match preview.await {
+        Ok(preview) => preview,
         // An update that was recorded is answered, whatever happened to the user pool since.
-        (_, Err(status)) if confirmation::may_be_retry(request.request_id.as_deref(), &status) => {
+        Err(status) if confirmation::may_be_retry(request.request_id.as_deref(), &status) => {
             return Ok(None);
         }
-        (_, Err(status)) | (Err(status), Ok(_)) => return Err(status.into()),
+        Err(status) => return Err(Status::into(status)),
     };
     let named = mask::settings(request);
     let kept = if named.is_empty() { None } else { try_update(client, request, named).await.ok() };

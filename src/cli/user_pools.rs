@@ -123,15 +123,14 @@ impl DeleteCommand {
         };
         let client = self.connection.connect().await?;
         let asks = !self.yes && !request.validate_only;
-        if asks && let Some(shown) = show(&client, &mut request).await? {
+        let mut retry_flags = Vec::new();
+        if asks && let Some((shown, flag)) = show(&client, &mut request).await? {
+            retry_flags.extend(flag);
             print_note(&shown);
             if !confirmation::confirm("deletes the user pool")? {
                 return Ok(Outcome::Negative);
             }
         }
-        let shown = request.expected_revision.filter(|_| self.expected.expected_revision.is_none());
-        let retry_flags: Vec<_> =
-            shown.map(|revision| format!("--expected-revision {revision}")).into_iter().collect();
         let deleted = client.delete_user_pool(request).await;
         let deleted =
             deleted.inspect_err(|status| confirmation::note_retry_flags(status, &retry_flags))?;
@@ -141,11 +140,11 @@ impl DeleteCommand {
 }
 
 /// Says what the request would delete, and makes it delete nothing else: it expects the revision
-/// that is shown. Nothing, if it may be a retry.
+/// that is shown. Returns the flag that a retry needs as well; nothing, if it may be one.
 async fn show(
     client: &Client,
     request: &mut DeleteUserPoolRequest,
-) -> Result<Option<String>, CliError> {
+) -> Result<Option<(String, Option<String>)>, CliError> {
     let describe = DescribeUserPoolRequest {
         user_pool_id: request.user_pool_id.clone(),
         ..DescribeUserPoolRequest::default()
@@ -159,14 +158,15 @@ async fn show(
     };
     let revision = described.revision;
     let DeleteUserPoolRequest { expected_revision, request_id, .. } = request;
-    confirmation::expect_shown(expected_revision, request_id.as_deref(), revision);
+    let flag = confirmation::expect_shown(expected_revision, request_id.as_deref(), revision);
     // Nobody is asked about what would be refused. A deletion that was recorded is not.
     let preview = DeleteUserPoolRequest { validate_only: true, ..request.clone() };
     client.delete_user_pool(preview).await?;
     let pool = described.user_pool.unwrap_or_default();
     let (id, name) = (escape(pool.id()), escape(pool.name()));
-    Ok(Some(format!(
+    let shown = format!(
         "{id}, named {name}, is at revision {revision}; after the deletion, \"userpool restore {id} --to \
          {revision}\" brings it back"
-    )))
+    );
+    Ok(Some((shown, flag)))
 }
