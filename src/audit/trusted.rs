@@ -146,26 +146,30 @@ impl Trust {
         let log_key = key.map(|key| LogKey { name, key });
         let (mut checkpoints, mut unverified) = (Vec::new(), Vec::new());
         let mut cosigned = BTreeMap::new();
-        for TrustedCheckpoint { mut stated, note } in kept.clone() {
+        // A server keeps a checkpoint when it signs it, and again with cosignatures.
+        let mut notes: BTreeMap<_, Vec<&Note>> = BTreeMap::new();
+        let identity = |LogCheckpoint { head, root, .. }: &LogCheckpoint| {
+            (head.position, head.hash.0, root.map(|root| root.0))
+        };
+        for TrustedCheckpoint { stated, note } in kept.iter().filter(|_| quorum.is_some()) {
+            notes.entry(identity(stated)).or_default().extend(note);
+        }
+        for TrustedCheckpoint { stated, note } in &kept {
+            let mut stated = *stated;
             if let Some(quorum) = quorum {
-                let (position, is_equal) = (stated.head.position, |other: &&TrustedCheckpoint| {
-                    (other.stated.head, other.stated.root) == (stated.head, stated.root)
-                });
-                // A server keeps a checkpoint when it signs it, and again with cosignatures.
-                let notes = kept.iter().filter(is_equal).filter_map(|equal| equal.note.as_ref());
-                let names = quorum.verify_any(notes).ok_or(TrustError::NoNote(position))?;
+                let position = stated.head.position;
+                let equal = notes.get(&identity(&stated)).into_iter().flatten().copied();
+                let names = quorum.verify_any(equal).ok_or(TrustError::NoNote(position))?;
                 let names = names.map_err(|source| TrustError::NotCosigned { position, source })?;
                 cosigned.insert(position, names.into_iter().map(str::to_owned).collect());
             }
-            match (note.filter(|_| stated.key.is_none()), &log_key) {
+            match (note.as_ref().filter(|_| stated.key.is_none()), &log_key) {
                 (Some(note), Some(log_key)) => {
                     let position = stated.head.position;
-                    log_key
-                        .verify(&note)
-                        .map_err(|source| TrustError::Note { position, source })?;
+                    log_key.verify(note).map_err(|source| TrustError::Note { position, source })?;
                     stated.key = key;
                 }
-                (Some(note), None) => unverified.push((stated.head.position, note)),
+                (Some(note), None) => unverified.push((stated.head.position, note.clone())),
                 (None, _) => (),
             }
             checkpoints.push(stated);
