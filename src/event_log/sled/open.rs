@@ -84,7 +84,8 @@ struct OpenDatabase {
     head: Head,
 }
 
-/// Does something with a database. sled panics when it closes one on a disk that fails.
+/// Does something with a database. sled panics when it opens or reads some damaged ones, and when it
+/// closes one on a disk that fails.
 fn guard<T>(path: &Path, work: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
     let panicked = |_| Err(OpenError::Engine { path: path.to_owned(), source: PANICKED.into() });
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
@@ -98,11 +99,9 @@ fn open_checked(at: &Path, path: &Path, acknowledged: Head) -> Result<OpenDataba
     let handle = DbHandle::new(&db, file);
     let mut opened = OpenDatabase { db, handle, head: Head::default() };
 
-    let check = || tail::check(&opened.db, acknowledged);
-    let panicked = |_| OpenError::Engine { path: path.to_owned(), source: PANICKED.into() };
-    let found = panic::catch_unwind(AssertUnwindSafe(check)).map_err(panicked)?;
     let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
-    opened.head = found.map_err(damaged)?;
+    // By itself, so that the database is not closed by the panic.
+    opened.head = guard(path, || tail::check(&opened.db, acknowledged).map_err(damaged))?;
     if opened.head.position < acknowledged.position {
         return Err(tail_lost(path, opened.head.position, acknowledged));
     }
@@ -118,7 +117,6 @@ const LOCK_ATTEMPTS: usize = 500;
 const LOCK_INTERVAL: Duration = Duration::from_millis(2);
 const PANICKED: &str = "sled panicked";
 
-/// sled panics when it opens some damaged databases.
 fn open_database(at: &Path, path: &Path) -> Result<Db, OpenError> {
     let config = sled::Config::new().path(at).cache_capacity(CACHE_BYTES).flush_every_ms(None);
     let engine = |source| OpenError::Engine { path: path.to_owned(), source };
@@ -132,13 +130,11 @@ fn open_database(at: &Path, path: &Path) -> Result<Db, OpenError> {
         }
         config.open()
     };
-    panic::catch_unwind(AssertUnwindSafe(open)).map_err(|_| engine(PANICKED.into()))?.map_err(
-        |error| match system_error(error) {
-            // An error of the system concerns the disk, not the database.
-            Ok(error) => unusable(path)(error),
-            Err(error) => engine(error.into()),
-        },
-    )
+    open().map_err(|error| match system_error(error) {
+        // An error of the system concerns the disk, not the database.
+        Ok(error) => unusable(path)(error),
+        Err(error) => engine(error.into()),
+    })
 }
 
 /// Only its text distinguishes this error from other errors of sled.
