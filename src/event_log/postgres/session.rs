@@ -29,12 +29,19 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 const TURN_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// What a log is, by its row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogRow {
     /// The prefix of its user pool IDs.
     pub region: String,
     /// The public key of its checkpoints.
     pub checkpoint_key: Vec<u8>,
+}
+
+impl LogRow {
+    /// Reads a row of [`sql::LOG`].
+    pub(super) fn of(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self { region: row.try_get(0)?, checkpoint_key: row.try_get(3)? })
+    }
 }
 
 /// A session of the database.
@@ -112,10 +119,7 @@ impl Session {
         if format > sql::FORMAT || min_reader > sql::READER {
             return Err(PostgresError::Newer(place));
         }
-        let row = LogRow {
-            region: row.try_get(0).map_err(failed)?,
-            checkpoint_key: row.try_get(3).map_err(failed)?,
-        };
+        let row = LogRow::of(&row).map_err(failed)?;
         if settings.durability == Durability::Synchronous {
             check_durability(&client, &place).await?;
         }

@@ -8,7 +8,11 @@ use tokio_postgres::{Row, types::ToSql};
 use crate::event_log::{Defect, Head, Record};
 
 use super::{
-    connection::Raw, error::PostgresError, session::head_of, settings::PostgresSettings, sql,
+    connection::Raw,
+    error::PostgresError,
+    session::{LogRow, head_of},
+    settings::PostgresSettings,
+    sql,
 };
 
 /// Creates a log with the region of its user pools and the public key of its checkpoints, and
@@ -26,10 +30,10 @@ pub async fn create_log(
     let raw = connect(settings).await?;
     let is_new = insert_log(&raw, settings, region, checkpoint_key).await?;
     if !is_new {
-        let (found_region, found_key) = find_log(&raw, settings).await?.unwrap_or_default();
-        let problem = if found_region != region {
-            format!("with region {found_region}: set --region {found_region}")
-        } else if found_key != checkpoint_key {
+        let found = find_log(&raw, settings).await?.unwrap_or_default();
+        let problem = if found.region != region {
+            format!("with region {}: set --region {}", found.region, found.region)
+        } else if found.checkpoint_key != checkpoint_key {
             "with another key: name the file of its key with --signing-key".to_owned()
         } else {
             return Ok((sql::grants(role), is_new));
@@ -60,15 +64,11 @@ async fn insert_log(
     Ok(inserted.map_err(failed(settings))? == 1)
 }
 
-/// The region and the key of a log.
-async fn find_log(
-    raw: &Raw,
-    settings: &PostgresSettings,
-) -> Result<Option<(String, Vec<u8>)>, PostgresError> {
+/// What a log is, if it exists.
+async fn find_log(raw: &Raw, settings: &PostgresSettings) -> Result<Option<LogRow>, PostgresError> {
     let row = raw.client.query_opt(sql::LOG, &[&settings.name.as_str()]).await;
-    let read =
-        |row: Row| -> Result<_, tokio_postgres::Error> { Ok((row.try_get(0)?, row.try_get(3)?)) };
-    row.and_then(|row| row.map(read).transpose()).map_err(failed(settings))
+    let read = |row: Option<Row>| row.as_ref().map(LogRow::of).transpose();
+    row.and_then(read).map_err(failed(settings))
 }
 
 fn failed(settings: &PostgresSettings) -> impl FnOnce(tokio_postgres::Error) -> PostgresError {
