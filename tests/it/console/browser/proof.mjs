@@ -37,6 +37,18 @@ async function openProof({ change } = {}) {
   return { context, page, problems };
 }
 
+/** Opens the page with a server between whose proofs of events are changed. */
+async function openForgedProof() {
+  const forged = await openProof();
+  await forged.context.route('**/proof/event.json?*', async (route) => {
+    const response = await route.fetch();
+    const proof = await response.json();
+    proof.hashes.reverse();
+    await route.fulfill({ response, json: proof });
+  });
+  return forged;
+}
+
 const verdict = async (page, text) => {
   const heading = page.locator('[data-verdict]');
   await page.locator('[data-proof][data-result]').waitFor();
@@ -127,13 +139,7 @@ test('a later verification begins at a checkpoint', async () => {
     await context.close();
   }
   // Another log, and a proof that was changed on the way.
-  const forged = await openProof();
-  await forged.context.route('**/proof/event.json?*', async (route) => {
-    const response = await route.fetch();
-    const proof = await response.json();
-    proof.hashes.reverse();
-    await route.fulfill({ response, json: proof });
-  });
+  const forged = await openForgedProof();
   await forged.page.getByLabel('Checkpoints noted before').setInputFiles(kept);
   await forged.page.getByLabel('Begin after the newest').check();
   await forged.page.getByRole('button', { name: 'Verify here' }).click();
@@ -149,13 +155,7 @@ test('one event is verified without the others', async () => {
   assert.deepEqual(problems, []);
   await context.close();
 
-  const forged = await openProof();
-  await forged.context.route('**/proof/event.json?*', async (route) => {
-    const response = await route.fetch();
-    const proof = await response.json();
-    proof.hashes.reverse();
-    await route.fulfill({ response, json: proof });
-  });
+  const forged = await openForgedProof();
   await forged.page.getByRole('spinbutton', { name: 'Position' }).fill('7');
   await forged.page.getByRole('button', { name: 'Verify', exact: true }).click();
   await forged.page.getByText('Not verified').last().waitFor();
