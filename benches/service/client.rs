@@ -26,12 +26,10 @@ pub(crate) fn turn(
     body: impl Fn(u64) -> Bytes + Send + Sync + 'static,
 ) -> Run {
     let warm = Instant::now() + bench.settings.warm_up();
-    let end = warm + bench.settings.time;
-    let ticks = server.cpu().between(warm, end);
-    let took = measure(bench, slice::from_ref(&server.address), path, in_flight, body, warm, end);
-    let ticks = ticks.join().expect("the CPU time of the server");
-    let calls = took.len();
-    Run::of(calls as f64 / bench.settings.time.as_secs_f64(), took).with_cpu(ticks, calls)
+    let ticks = server.cpu().between(warm, warm + bench.settings.time);
+    let (run, calls) =
+        measure(bench, slice::from_ref(&server.address), path, in_flight, body, warm);
+    run.with_cpu(ticks.join().expect("the CPU time of the server"), calls)
 }
 
 /// The same at several servers.
@@ -43,13 +41,11 @@ pub(crate) fn turn_on(
     body: impl Fn(u64) -> Bytes + Send + Sync + 'static,
 ) -> Run {
     let warm = Instant::now() + bench.settings.warm_up();
-    let end = warm + bench.settings.time;
-    let took = measure(bench, addresses, path, in_flight, body, warm, end);
-    Run::of(took.len() as f64 / bench.settings.time.as_secs_f64(), took)
+    measure(bench, addresses, path, in_flight, body, warm).0
 }
 
-/// Makes calls until `end`. Returns how many microseconds each took that began and ended after
-/// `warm`.
+/// Makes calls until the time of a turn after `warm` is over. Returns the run of those that ended
+/// in that time, and how many they were.
 fn measure(
     bench: &Bench,
     addresses: &[String],
@@ -57,11 +53,11 @@ fn measure(
     in_flight: usize,
     body: impl Fn(u64) -> Bytes + Send + Sync + 'static,
     warm: Instant,
-    end: Instant,
-) -> Vec<u64> {
+) -> (Run, usize) {
+    let end = warm + bench.settings.time;
     let body = Arc::new(body);
     let next = Arc::new(AtomicU64::new(0));
-    bench.runtime.block_on(async {
+    let took = bench.runtime.block_on(async {
         let callers: Vec<_> = connections(addresses, in_flight)
             .await
             .into_iter()
@@ -90,7 +86,9 @@ fn measure(
             all.extend(caller.await.expect("calls that succeed"));
         }
         all
-    })
+    });
+    let calls = took.len();
+    (Run::of(calls as f64 / bench.settings.time.as_secs_f64(), took), calls)
 }
 
 /// Makes this many calls, and not more than some at once.
