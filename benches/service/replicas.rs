@@ -1,6 +1,6 @@
-//! Servers with one log in PostgreSQL: one and three of them on three nodes, against one with a
-//! log of its own; how soon one shows what another has recorded; and how long nobody answers
-//! after the loss of the primary.
+//! Servers that share a log in PostgreSQL. Compares one and three of them, on three nodes, with a
+//! server that has a log of its own. Measures how soon one server shows what another has recorded,
+//! and for how long no server answers after the loss of the primary.
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Write as _},
@@ -191,7 +191,7 @@ fn follow(bench: &Bench, report: &mut Report, addresses: &[String]) {
     });
 }
 
-/// How long nobody answers while the primary is killed and a standby is promoted at once.
+/// Kills the primary, promotes a standby at once, and measures for how long no server answers.
 fn fail_over(bench: &Bench, report: &mut Report, replicas: &mut Replicas) {
     let (stopped, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
     let numbers = Arc::new(AtomicU64::new(0));

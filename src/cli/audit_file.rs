@@ -59,8 +59,8 @@ impl AuditFile {
     /// `None` if the file is none that an auditor has.
     fn recognize(beginning: Vec<u8>, rest: Box<dyn BufRead>) -> io::Result<Option<Self>> {
         let kind = FileKind::of(&beginning);
-        // An export that is empty, or damaged in its first line, is told as such. Its lines are whole
-        // documents.
+        // An export that is empty, or whose first line is damaged, is still taken for an export, so
+        // that the error says what is wrong with it. Each of its lines is a whole document.
         let line = beginning.trim_ascii_start().split(|byte| *byte == b'\n').next();
         let first = line.map(<[u8]>::trim_ascii).filter(|line| *line != b"{");
         let is_line = first.is_some_and(|line| line.first().is_none_or(|byte| *byte == b'{'));

@@ -74,7 +74,7 @@ pub(super) fn decompressed(input: impl Read + 'static) -> io::Result<Box<dyn Buf
     }
 }
 
-/// Decompressed data, whose damage is told in the same words for every compression.
+/// Decompressed data. Its errors have the same words for every kind of compression.
 struct Decompressed<R>(R);
 
 impl<R: Read> Read for Decompressed<R> {

@@ -1,5 +1,6 @@
-//! Reads the records of the history. What looks like damage in a log that servers share may be a
-//! fork that nobody has noticed yet: then the history is not damaged, and another server may help.
+//! Reads the records of the history. If a log that servers share seems to be damaged, it may have
+//! forked without this server having noticed. Then the history is not damaged, and another server may
+//! answer.
 
 use crate::{
     app::fork,

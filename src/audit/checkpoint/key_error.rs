@@ -13,7 +13,7 @@ pub enum KeyError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// There is none, where it must be the one of other servers.
+    /// There is no key. It is not created, because servers that share a log need the same one.
     #[error("there is no signing key {}; copy the one that the log was created with", .0.display())]
     Missing(PathBuf),
     /// Every user of this machine can read or write it, so others may know it.
