@@ -148,6 +148,12 @@ export async function launch(...more) {
   browser.newContext = async (options) => {
     const context = await newContext(options);
     context.setDefaultTimeout(LIMIT);
+    // A verdict on the first record may close the page while a later request is still intercepted.
+    const close = context.close.bind(context);
+    context.close = async () => {
+      await context.unrouteAll({ behavior: 'ignoreErrors' });
+      await close();
+    };
     return context;
   };
   return browser;
