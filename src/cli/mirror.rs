@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use tonic::Status;
 
 use crate::{
     app::Source,
     client::{Client, WatchItem},
     event_log::{EventLog as _, Head, Position, Record, SledLog},
     proto::{
-        DescribeLogRequest, EventView, UserPoolEvent, WatchUserPoolEventsRequest,
+        DescribeLogRequest, ErrorReason, EventView, UserPoolEvent, WatchUserPoolEventsRequest,
         watch_user_pool_events_request::Start,
     },
     server::data_dir::DataDir,
@@ -18,7 +19,7 @@ use crate::{
 
 use super::{
     connection::AccessArgs,
-    error::CliError,
+    error::{CliError, has_reason},
     os_argument,
     outcome::Outcome,
     output::{print, print_note},
@@ -78,9 +79,9 @@ struct Mirror {
 impl Mirror {
     async fn follow(&mut self, client: &Client, once: bool) -> Result<(), CliError> {
         let head = *self.log.head().borrow();
-        let mut watch = client.watch(request(head)).await?;
+        let mut watch = client.watch(request(head)).await.map_err(refused)?;
         while !(once && self.is_current) {
-            match watch.next().await? {
+            match watch.next().await.map_err(refused)? {
                 WatchItem::Event(event) => self.push(*event)?,
                 WatchItem::Checkpoint(checkpoint) => {
                     self.is_current |= checkpoint.caught_up;
@@ -118,6 +119,17 @@ impl Mirror {
         let whole = std::mem::replace(&mut self.pending, rest);
         self.log.restore(&whole).map_err(CliError::other)
     }
+}
+
+/// The error if the server refuses to go on after the copy.
+fn refused(status: Status) -> CliError {
+    if has_reason(&status, ErrorReason::BeyondEnd) {
+        print_note(
+            "the log of the server ends before the copy: it lost its end, or is another one",
+        );
+        return CliError::OtherLog(Box::new(status));
+    }
+    status.into()
 }
 
 /// Every record after `head`, which the log of the server must have.

@@ -105,6 +105,10 @@ async fn a_log_that_went_on_differently_is_not_changed() {
     server.kill().await;
     lose(&service, 2).await;
     let server = start(&service, &directory.path().join("second")).await;
+    let refused = mirror(&server, &copy).await;
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    let (_, text) = printed(&refused);
+    assert!(text.contains("ends before the copy"), "{text}");
     create(&mut server.client().await, "others").await;
     let shown = log(&server.channel().await).await;
 
