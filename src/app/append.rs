@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::sleep;
 
 use crate::{
-    event_log::{AppendError, EventLog, Head, ReadError, ReadLimit, Record},
+    event_log::{AppendError, EventLog, Head, ReadError, Record},
     telemetry::{
         error_chain,
         metrics::{AppMetrics, ResolvedOutcome},
@@ -15,7 +15,11 @@ use crate::{
 
 use super::fork;
 #[cfg(sim_bugs)]
-use super::planted_bugs::{Branch, PlantedBug};
+use {
+    super::planted_bugs::{Branch, PlantedBug},
+    crate::event_log::{Position, ReadLimit},
+    futures_util::{FutureExt as _, future::BoxFuture},
+};
 
 /// How long to wait before using a failed log again.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -64,7 +68,7 @@ pub(super) async fn append(
 }
 
 /// Confirms that the log still ends at `expected`, for answers without a batch: they must not
-/// be based on a state that another writer has changed. With `barrier`, also that the log up to
+/// be based on a state that another writer has changed. With `durable`, also that the log up to
 /// there is durable, for answers that acknowledge what was recorded before.
 ///
 /// # Errors
@@ -72,19 +76,14 @@ pub(super) async fn append(
 pub(super) async fn confirm(
     log: &dyn EventLog,
     expected: Head,
-    barrier: bool,
+    durable: bool,
 ) -> Result<(), AppendError> {
     #[cfg(sim_bugs)]
     if PlantedBug::StaleRefusal.is_planted() {
         return Ok(());
     }
-    let latest = async {
-        if barrier {
-            log.barrier().await?;
-        }
-        log.latest().await
-    };
-    match latest.await {
+    let latest = if durable { log.durable_head().await } else { log.latest().await };
+    match latest {
         Ok(actual) if actual == expected => Ok(()),
         Ok(actual) => Err(AppendError::Conflict { expected, actual }),
         Err(ReadError::Unavailable(error)) => Err(AppendError::NotAppended(error)),
@@ -93,12 +92,22 @@ pub(super) async fn confirm(
     }
 }
 
+/// The record after a position, whether it is durable or not.
+#[cfg(sim_bugs)]
+fn visible_record(
+    log: &dyn EventLog,
+    after: Position,
+) -> BoxFuture<'_, Result<Option<Record>, ReadError>> {
+    let limit = ReadLimit { records: 1, bytes: 0 };
+    async move { Ok(log.read(after, limit).await?.into_iter().next()) }.boxed()
+}
+
 /// Finds out whether a batch with an unknown append outcome was written, and appends it
 /// again while no record follows `expected`.
 ///
 /// The earlier append may still be in flight and arrive at any time. So a conflict proves
-/// nothing here: only the record after `expected` shows which writer was first, and only after
-/// a barrier, because a record may be visible before it is durable.
+/// nothing here: only the record after `expected` shows which writer was first, and only once it
+/// is durable, because a record may be visible before that.
 async fn resolve(
     log: &dyn EventLog,
     expected: Head,
@@ -106,17 +115,16 @@ async fn resolve(
 ) -> Result<Vec<Record>, AppendError> {
     let own = Record::chain(expected, bodies.clone());
     loop {
-        let next = async {
-            #[cfg(sim_bugs)]
-            if PlantedBug::NoBarrier.is_planted() {
-                return log.read(expected.position, ReadLimit { records: 1, bytes: 0 }).await;
-            }
-            log.barrier().await?;
-            log.read(expected.position, ReadLimit { records: 1, bytes: 0 }).await
+        let next = log.durable_record(expected.position);
+        #[cfg(sim_bugs)]
+        let next = if PlantedBug::NoBarrier.is_planted() {
+            visible_record(log, expected.position)
+        } else {
+            next
         };
         match next.await {
-            Ok(records) => match records.first() {
-                Some(next) if own.first() == Some(next) => {
+            Ok(next) => match next {
+                Some(next) if own.first() == Some(&next) => {
                     #[cfg(sim_bugs)]
                     Branch::ResolvedAsOwn.reach();
                     return Ok(own);

@@ -108,10 +108,13 @@ impl HeadReader {
     async fn read(&self) -> Result<Head, ReadError> {
         let heads = [*self.visible.borrow(), *self.told.borrow(), *self.log.head().borrow()];
         let known = heads.into_iter().max_by_key(|head| head.position).unwrap_or_default();
-        if self.mode == ReadMode::Strict {
-            self.log.barrier().await?;
-        }
-        let head = self.log.latest().await?;
+        let mode = self.mode;
+        #[cfg(sim_bugs)]
+        let mode = if PlantedBug::FormerPrimary.is_planted() { ReadMode::Latest } else { mode };
+        let head = match mode {
+            ReadMode::Strict => self.log.durable_head().await?,
+            ReadMode::Latest | ReadMode::Local => self.log.latest().await?,
+        };
         fork::check_end(known, head).map_err(ReadError::Forked)?;
         Ok(head)
     }

@@ -32,6 +32,8 @@ pub enum PlantedBug {
     StaleRead,
     /// A batch of unknown outcome is acknowledged before it is durable.
     NoBarrier,
+    /// A strict read believes an end of the log that may be that of a former primary.
+    FormerPrimary,
 }
 
 /// A branch that only some simulations reach.
@@ -108,7 +110,7 @@ pub fn plant(bug: Option<PlantedBug>) {
 
 impl PlantedBug {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RequestIdIgnored,
         Self::EarlyAnswer,
         Self::UnknownAsConflict,
@@ -120,6 +122,7 @@ impl PlantedBug {
         Self::SkippedEvent,
         Self::StaleRead,
         Self::NoBarrier,
+        Self::FormerPrimary,
     ];
 
     /// Whether it is set in this thread.

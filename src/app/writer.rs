@@ -34,7 +34,7 @@ use crate::{
 };
 
 use super::{
-    ExecuteError, Failure, LoadError, Outcome, ReadModel, Settings, Source, StartError,
+    ExecuteError, Failure, LoadError, Outcome, ReadMode, ReadModel, Settings, Source, StartError,
     append::{RETRY_PAUSE, append, confirm},
     batch::{Batch, Decider, Decision},
     clock::Clock,
@@ -338,11 +338,12 @@ impl Writer {
     }
 
     /// Makes a batch durable and visible. With `repeats`, there are answers that acknowledge what
-    /// was recorded before.
+    /// was recorded before. Without events, the answers are reads.
     async fn commit(&self, batch: Batch, repeats: bool) -> Result<(), WriterError> {
         let Batch { expected, events, bodies, changes, .. } = batch;
         if events.is_empty() {
-            let confirmed = confirm(self.log.as_ref(), expected, repeats).await;
+            let is_strict = self.settings.reads.mode == ReadMode::Strict;
+            let confirmed = confirm(self.log.as_ref(), expected, repeats || is_strict).await;
             self.log.end_turn().await;
             return Ok(confirmed?);
         }

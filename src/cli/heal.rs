@@ -39,8 +39,7 @@ impl HealCommand {
         let (_directory, mirror) = data_dir::open(&self.mirror)?;
         let log = database::open(settings).await?;
         // What the log shows is on a standby, and so is what is appended.
-        log.barrier().await.map_err(CliError::other)?;
-        let head = log.latest().await.map_err(CliError::other)?;
+        let head = log.durable_head().await.map_err(CliError::other)?;
         let end = *mirror.head().borrow();
         if head.position > end.position {
             check_equal(end, &log).await?;
@@ -57,7 +56,7 @@ impl HealCommand {
         }
         check_equal(head, &mirror).await?;
         let healed = append(&log, head, &mirror, end).await?;
-        log.barrier().await.map_err(CliError::other)?;
+        log.durable_head().await.map_err(CliError::other)?;
         print(&format!("appended {healed} records; the log ends at {end}, as the mirror does"))?;
         Ok(Outcome::Success)
     }

@@ -119,13 +119,25 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
     /// Gives a turn back that is not used.
     async fn end_turn(&self) {}
 
-    /// Waits until every record that could be read before the call is as durable as one that
-    /// was acknowledged. Only an engine with replicas shows records before they are.
+    /// The current end of the log, once every record up to there is as durable as one that was
+    /// acknowledged. It includes every record that any process acknowledged before the call,
+    /// also while two copies of the log accept appends.
+    ///
+    /// The default is for an engine that shows only durable records of one copy.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] may be temporary.
-    async fn barrier(&self) -> Result<(), ReadError> {
-        Ok(())
+    async fn durable_head(&self) -> Result<Head, ReadError> {
+        self.latest().await
+    }
+
+    /// The record after a position, once it is as durable as one that was acknowledged; `None`
+    /// if the log ends at the position.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    async fn durable_record(&self, after: Position) -> Result<Option<Record>, ReadError> {
+        Ok(self.read(after, ReadLimit { records: 1, bytes: 0 }).await?.into_iter().next())
     }
 
     /// Waits until the log is found to have lost or replaced records. The default waits forever,

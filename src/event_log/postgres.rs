@@ -121,8 +121,12 @@ impl EventLog for PostgresLog {
         true
     }
 
-    async fn barrier(&self) -> Result<(), ReadError> {
-        Ok(self.engine.barrier().await?)
+    async fn durable_head(&self) -> Result<Head, ReadError> {
+        Ok(self.engine.durable_head().await?)
+    }
+
+    async fn durable_record(&self, after: Position) -> Result<Option<Record>, ReadError> {
+        self.engine.durable_record(after).await
     }
 
     async fn forked(&self) -> Fork {

@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -33,8 +33,8 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the database sends without being asked.
 #[derive(Default)]
 pub(super) struct Messages {
-    /// It has warned.
-    pub(super) warned: AtomicBool,
+    /// How often it has warned. Not a flag, because statements of several callers overlap.
+    pub(super) warnings: AtomicU64,
     /// Somebody has appended.
     pub(super) appended: Notify,
 }
@@ -89,7 +89,7 @@ where
         {
             tracing::warn!(notice = notice.message(), "the database warns");
             // Before the answer to the statement that caused it is delivered.
-            messages.warned.store(true, Ordering::SeqCst);
+            messages.warnings.fetch_add(1, Ordering::SeqCst);
         }
     }
     messages.appended.notify_one();

@@ -38,8 +38,8 @@ pub(super) struct Engine {
     pub(super) reader: Slot,
     /// Asks for the head, and is told of appends.
     pub(super) listener: Slot,
-    /// Waits for standbys, which the others need not wait for.
-    barrier: Slot,
+    /// Reads what is durable: waits for standbys, which the others need not wait for.
+    pub(super) durable: Slot,
     /// How far this process has applied the log.
     applied: AtomicU64,
 }
@@ -81,8 +81,8 @@ impl Engine {
         metrics: LogMetrics,
     ) -> Result<Self, PostgresError> {
         let seen = Seen::open(directory)?;
-        let (writer, reader, listener, barrier, applied) = Default::default();
-        Ok(Self { settings, metrics, seen, writer, reader, listener, barrier, applied })
+        let (writer, reader, listener, durable, applied) = Default::default();
+        Ok(Self { settings, metrics, seen, writer, reader, listener, durable, applied })
     }
 
     pub(super) fn set_applied(&self, position: Position) {
@@ -96,11 +96,6 @@ impl Engine {
     pub(super) async fn end_turn(&self) {
         // If it fails, the database ends the turn of a session that does nothing.
         let _ = self.writer.lock().await.end_turn().await;
-    }
-
-    pub(super) async fn barrier(&self) -> Result<(), PostgresError> {
-        let session = self.session(&self.barrier).await?;
-        self.kept(&self.barrier, &session, session.barrier().await).await
     }
 
     /// The session in a slot, or a new one.
@@ -125,9 +120,24 @@ impl Engine {
     pub(super) async fn latest(&self) -> Result<Head, PostgresError> {
         let session = self.session(&self.listener).await?;
         let before = self.seen.latest();
-        let head = session.head().await;
-        let head = head.and_then(|head| self.seen.compare(&session, before, head));
+        let head = async {
+            let head = session.head().await?;
+            if head.position > before.position {
+                session.check_served().await?;
+            }
+            self.seen.compare(&session, before, head)
+        };
+        let head = head.await;
         self.kept(&self.listener, &session, head).await
+    }
+
+    /// The head and its barrier are of one session: of two, one may be that of a former primary.
+    pub(super) async fn durable_head(&self) -> Result<Head, PostgresError> {
+        let session = self.session(&self.durable).await?;
+        let before = self.seen.latest();
+        let head = session.durable_head().await;
+        let head = head.and_then(|head| self.seen.compare(&session, before, head));
+        self.kept(&self.durable, &session, head).await
     }
 
     pub(super) async fn turn(&self) -> Result<Turn, PostgresError> {

@@ -20,30 +20,24 @@ impl Engine {
     ) -> Result<Vec<Record>, ReadError> {
         let end = self.seen.latest().position;
         let session = self.session(&self.reader).await?;
-        let (position, records, bytes) =
-            (after.to_int(), to_int(limit.records.max(1)), to_int(limit.bytes));
-        let params: [&(dyn ToSql + Sync); 4] = [session.log(), &position, &records, &bytes];
-        let rows = session.answer(async {
-            let rows = session.client.query(&session.read, &params).await?;
-            rows.iter().map(|row| Ok((row.try_get(0)?, stored(row.try_get(1)?)))).collect()
-        });
-        let rows: Vec<(i64, Bytes)> = self.kept(&self.reader, &session, rows.await).await?;
+        let rows = session.answer(session.ask_records(after, limit)).await;
+        let rows = self.kept(&self.reader, &session, rows).await?;
         if rows.is_empty() && after < end {
             // The session may be that of a former primary.
             return Err(self.missing(&session, after.next()).await);
         }
-        let mut records: Vec<Record> = Vec::with_capacity(rows.len());
-        let mut next = after.next();
-        for (position, stored) in rows {
-            if Position::from_int(position) != next {
-                return Err(ReadError::Damaged { position: next, defect: Defect::Missing });
-            }
-            let previous = records.last().map(|record| record.hash);
-            let record = Record::parse_at(next, stored, previous);
-            records.push(record.map_err(|defect| ReadError::Damaged { position: next, defect })?);
-            next = next.next();
-        }
-        Ok(records)
+        parse(after, rows)
+    }
+
+    pub(super) async fn durable_record(
+        &self,
+        after: Position,
+    ) -> Result<Option<Record>, ReadError> {
+        let session = self.session(&self.durable).await?;
+        let limit = ReadLimit { records: 1, bytes: 0 };
+        let rows = session.durable(session.ask_records(after, limit)).await;
+        let rows = self.kept(&self.durable, &session, rows).await?;
+        Ok(parse(after, rows)?.into_iter().next())
     }
 
     pub(super) async fn read_at(
@@ -96,6 +90,37 @@ impl Engine {
         tracing::debug!(%position, "a record is not there yet");
         ReadError::Unavailable(session.stale().into())
     }
+}
+
+impl Session {
+    /// The positions and the stored bytes of the records after a position.
+    async fn ask_records(
+        &self,
+        after: Position,
+        limit: ReadLimit,
+    ) -> Result<Vec<(i64, Bytes)>, tokio_postgres::Error> {
+        let (position, records, bytes) =
+            (after.to_int(), to_int(limit.records.max(1)), to_int(limit.bytes));
+        let params: [&(dyn ToSql + Sync); 4] = [self.log(), &position, &records, &bytes];
+        let rows = self.client.query(&self.read, &params).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, stored(row.try_get(1)?)))).collect()
+    }
+}
+
+/// The records after a position, which must be there without a gap.
+fn parse(after: Position, rows: Vec<(i64, Bytes)>) -> Result<Vec<Record>, ReadError> {
+    let mut records: Vec<Record> = Vec::with_capacity(rows.len());
+    let mut next = after.next();
+    for (position, stored) in rows {
+        if Position::from_int(position) != next {
+            return Err(ReadError::Damaged { position: next, defect: Defect::Missing });
+        }
+        let previous = records.last().map(|record| record.hash);
+        let record = Record::parse_at(next, stored, previous);
+        records.push(record.map_err(|defect| ReadError::Damaged { position: next, defect })?);
+        next = next.next();
+    }
+    Ok(records)
 }
 
 fn stored(bytes: &[u8]) -> Bytes {

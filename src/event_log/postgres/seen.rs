@@ -85,9 +85,13 @@ impl Seen {
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Whether a session may be used.
+    /// Whether a session may be used: it is open, not left, and not that of a primary which
+    /// another session has found replaced.
     pub(super) fn admits(&self, session: &Session) -> bool {
-        !session.is_closed() && session.generation == self.generation.load(Ordering::SeqCst)
+        let known = self.timeline.load(Ordering::SeqCst);
+        !session.is_closed()
+            && session.generation == self.generation.load(Ordering::SeqCst)
+            && session.timeline.is_none_or(|timeline| timeline >= known)
     }
 
     /// Opens a session, and checks that the log still has what was seen of it.
@@ -102,11 +106,11 @@ impl Seen {
             return Err(fork.into());
         }
         let generation = self.generation.load(Ordering::SeqCst);
-        // What is known now, the database had before the session's barrier.
+        // What is known now, the database had before the head was read.
         let known = self.latest();
         let session = Session::open(settings, generation).await?;
         self.check_timeline(settings, &session)?;
-        let head = session.head().await?;
+        let head = session.durable_head().await?;
         self.check_fork(&session, known, head).await?;
         self.record(head);
         self.heard();

@@ -1,12 +1,12 @@
-//! A session of the database. It is usable only after its barrier: whatever it shows is then on
-//! a quorum, also if the primary crashed with commits that nobody was told of.
+//! A session of the database. It is used only after a barrier: whatever it shows is then on a
+//! quorum, also if the primary crashed with commits that nobody was told of.
 
 use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, SystemTime},
 };
 
-use futures_util::future::join3;
+use futures_util::future::{join, join3};
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row, Statement, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -82,7 +82,8 @@ pub(super) enum Failed {
 }
 
 impl Session {
-    /// Connects to the primary, and checks what it is and that it can commit.
+    /// Connects to the primary, and checks what it is. The session may be used only after its
+    /// first [`durable_head`](Self::durable_head).
     ///
     /// # Errors
     /// See [`PostgresError`].
@@ -93,10 +94,7 @@ impl Session {
         let place = settings.place();
         let opened = Self::connect(settings, place.clone(), generation);
         let opened = timeout(OPEN_TIMEOUT, opened).await;
-        let session =
-            opened.map_err(|_| PostgresError::NoAnswer { place, after: OPEN_TIMEOUT })??;
-        session.barrier().await?;
-        Ok(session)
+        opened.map_err(|_| PostgresError::NoAnswer { place, after: OPEN_TIMEOUT })?
     }
 
     async fn connect(
@@ -178,19 +176,42 @@ impl Session {
         PostgresError::Database { place: self.place.clone(), source }
     }
 
-    /// Waits until everything that was visible before the call is on a quorum.
+    /// Reads, and then waits until everything that was visible is on a quorum. So this server is
+    /// still the primary, and what was read includes all that was acknowledged before.
     ///
-    /// Nothing depends on this commit, so it is canceled when nobody waits for it any more.
-    /// Otherwise the database would keep a process for each, as long as it has no standby.
-    pub(super) async fn barrier(&self) -> Result<(), PostgresError> {
-        self.messages.warned.store(false, Ordering::SeqCst);
+    /// Nothing depends on the commit that waits, so it is canceled when nobody waits for it any
+    /// more. Otherwise the database would keep a process for each, as long as it has no standby.
+    pub(super) async fn durable<T>(
+        &self,
+        read: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, PostgresError> {
+        let warnings = self.warnings();
         let mut cancel = CancelOnDrop::new(&self.client, &self.tls);
-        self.answer(self.client.batch_execute(sql::BARRIER)).await?;
+        let asked = async {
+            let (read, waited) = join(read, self.client.batch_execute(sql::BARRIER)).await;
+            waited?;
+            read
+        };
+        let read = self.answer(asked).await?;
         cancel.disarm();
-        if self.messages.warned.load(Ordering::SeqCst) {
+        if self.warnings() > warnings {
             return Err(PostgresError::NotReplicated(self.place.clone()));
         }
-        Ok(())
+        Ok(read)
+    }
+
+    /// The end of the log, once everything up to there is on a quorum.
+    pub(super) async fn durable_head(&self) -> Result<Head, PostgresError> {
+        self.durable(self.ask_head()).await
+    }
+
+    /// Checks that the database still answers this session.
+    ///
+    /// When the first process of the database is killed, the others end as soon as they wait for
+    /// something: a commit that waits for a standby becomes visible before its process ends, and
+    /// another process may show it in its last answer. No standby need have it.
+    pub(super) async fn check_served(&self) -> Result<(), PostgresError> {
+        self.answer(self.client.check_connection()).await
     }
 
     /// Checks that the database keeps what it acknowledges.
@@ -253,7 +274,7 @@ impl Session {
         if self.is_closed() {
             return Err(Failed::NotAppended(PostgresError::Stale(self.place.clone())));
         }
-        self.messages.warned.store(false, Ordering::SeqCst);
+        let warnings = self.warnings();
         let (position, hash) = (expected.position.to_int(), expected.hash.0.as_slice());
         let params: [&(dyn ToSql + Sync); 4] = [&self.log, &position, &hash, &stored];
         let begin =
@@ -276,7 +297,7 @@ impl Session {
             }
             (Err(error), _) | (Ok(_), Err(error)) => Err(Failed::Unknown(self.failed(error))),
             // It is committed here, and perhaps nowhere else.
-            (Ok(_), Ok(())) if self.messages.warned.load(Ordering::SeqCst) => {
+            (Ok(_), Ok(())) if self.warnings() > warnings => {
                 Err(Failed::Unknown(PostgresError::NotReplicated(self.place.clone())))
             }
             (Ok(_), Ok(())) => Ok(Appended::Durable),
@@ -295,6 +316,11 @@ impl Session {
     pub(super) async fn listen(&self) -> Result<(), PostgresError> {
         let listen = format!("listen {}", sql::channel(&self.log));
         self.answer(self.client.batch_execute(&listen)).await
+    }
+
+    /// How often the database has warned, as it does when the wait for a standby is canceled.
+    fn warnings(&self) -> u64 {
+        self.messages.warnings.load(Ordering::SeqCst)
     }
 
     /// Waits until an append is announced.

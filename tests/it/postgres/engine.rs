@@ -153,7 +153,7 @@ async fn sessions_that_end_are_opened_again() {
         );
         test.node.execute("userpool", &end).await;
         let turn = timeout(PATIENCE, async {
-            while log.barrier().await.is_err()
+            while log.durable_head().await.is_err()
                 || log.latest().await.is_err()
                 || log.read(Position::START, ALL).await.is_err()
             {}

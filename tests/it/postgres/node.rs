@@ -273,8 +273,14 @@ impl Node {
         }
     }
 
-    /// Kills it, as a loss of the machine does: every process at once. If the postmaster died
-    /// first, the others would show commits that still wait for a standby, until they notice.
+    /// Kills the first process. The others notice that, and until then show commits that waited
+    /// for a standby.
+    pub(super) fn kill_postmaster(&self) {
+        self.signal("KILL");
+        self.wait();
+    }
+
+    /// Kills it, as a loss of the machine does: every process at once.
     pub(super) fn kill(&self) {
         self.signal_all("STOP");
         self.signal_all("KILL");

@@ -33,7 +33,10 @@ pub(crate) struct Engine {
     pub(crate) asked: AtomicUsize,
     /// How many of these may be answered.
     answers: Semaphore,
+    /// How often the durable end was asked for.
     pub(crate) barriers: AtomicUsize,
+    /// The end of the log that a former primary tells.
+    former_primary: Mutex<Option<Head>>,
     pub(crate) last_contact: Mutex<Option<Instant>>,
 }
 
@@ -48,6 +51,7 @@ impl Engine {
             asked: AtomicUsize::default(),
             answers: Semaphore::new(ANSWERS),
             barriers: AtomicUsize::default(),
+            former_primary: Mutex::default(),
             last_contact: Mutex::default(),
         })
     }
@@ -60,6 +64,11 @@ impl Engine {
     /// Cuts the server from the log, or connects it again.
     pub(crate) fn cut(&self, is_cut: bool) {
         self.is_cut.store(is_cut, Ordering::Relaxed);
+    }
+
+    /// Has a former primary answer, which has the log up to here, unless its answer must be durable.
+    pub(crate) fn ask_former_primary(&self, head: Head) {
+        *self.former_primary.lock().expect("no panic") = Some(head);
     }
 
     /// Puts another log in the place of this one, as a restored backup does.
@@ -93,12 +102,15 @@ impl EventLog for Engine {
     async fn latest(&self) -> Result<Head, ReadError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let _answer = self.answers.acquire().await.expect("not closed");
+        if let Some(head) = *self.former_primary.lock().expect("no panic") {
+            return Ok(head);
+        }
         self.shared().map_err(|error| ReadError::Unavailable(error.into()))?.latest().await
     }
 
-    async fn barrier(&self) -> Result<(), ReadError> {
+    async fn durable_head(&self) -> Result<Head, ReadError> {
         self.barriers.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        self.shared().map_err(|error| ReadError::Unavailable(error.into()))?.latest().await
     }
 
     fn last_contact(&self) -> Option<Instant> {

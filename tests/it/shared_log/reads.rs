@@ -13,11 +13,12 @@ use tokio::{
 use tonic::{Code, Status};
 use userpool::{
     app::{ReadMode, ReadSettings},
-    event_log::MemoryLog,
+    event_log::{EventLog as _, MemoryLog},
     proto::{
-        DescribeLogRequest, DescribeUserPoolRequest, DescribeUserPoolResponse, HashAnchor,
-        ListUserPoolEventsRequest, ReplayUserPoolRequest, RestoreUserPoolRequest,
-        VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest, replay_user_pool_request::AsOf,
+        DeleteUserPoolRequest, DescribeLogRequest, DescribeUserPoolRequest,
+        DescribeUserPoolResponse, HashAnchor, ListUserPoolEventsRequest, ReplayUserPoolRequest,
+        RestoreUserPoolRequest, VerifyUserPoolHistoryRequest, WatchUserPoolEventsRequest,
+        replay_user_pool_request::AsOf,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
         watch_user_pool_events_request::Start,
     },
@@ -100,6 +101,26 @@ async fn a_read_shows_what_another_server_acknowledged() {
         assert_eq!(barriers > 0, mode.mode == ReadMode::Strict);
         servers.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strict_read_believes_no_former_primary() {
+    let servers = Servers::start(mode(ReadMode::Strict)).await;
+    servers.create("one").await;
+    let former = *servers.log.head().borrow();
+    let id = servers.create("two").await;
+    servers.engine.ask_former_primary(former);
+
+    let mut second = servers.second.client().await;
+    let shown = describe(second.clone(), id.clone(), None).await.expect("shown");
+    assert_eq!((shown.position, shown.head_position), (2, 2));
+
+    // A refusal shows the state, too.
+    let delete = || DeleteUserPoolRequest { user_pool_id: Some(id.clone()), ..Default::default() };
+    servers.first.client().await.delete_user_pool(delete()).await.expect("deleted");
+    let refused = second.delete_user_pool(delete()).await.expect_err("it is deleted");
+    assert_eq!(refused.code(), Code::NotFound);
+    servers.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

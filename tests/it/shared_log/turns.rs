@@ -1,4 +1,4 @@
-//! The writer waits for its turn, and acknowledges only what a barrier has confirmed.
+//! The writer waits for its turn, and acknowledges only what is durable.
 
 use std::{
     collections::VecDeque,
@@ -29,8 +29,8 @@ struct RemoteLog {
     failures: AtomicU32,
     /// The next append is written, and its outcome is not known.
     is_unknown: Mutex<bool>,
-    /// How many barriers fail.
-    failed_barriers: AtomicU32,
+    /// How many reads fail that must be durable.
+    without_standby: AtomicU32,
     /// What was called, in this order.
     calls: Mutex<VecDeque<&'static str>>,
     now: Mutex<Option<SystemTime>>,
@@ -40,6 +40,11 @@ struct RemoteLog {
 impl RemoteLog {
     fn called(&self, call: &'static str) {
         self.calls.lock().expect("no panic").push_back(call);
+    }
+
+    fn wait_for_standby(&self) -> Result<(), ReadError> {
+        let is_missing = takes_one(&self.without_standby);
+        if is_missing { Err(ReadError::Unavailable("no standby".into())) } else { Ok(()) }
     }
 
     fn calls(&self) -> Vec<&'static str> {
@@ -73,12 +78,16 @@ impl EventLog for RemoteLog {
         self.called("end of turn");
     }
 
-    async fn barrier(&self) -> Result<(), ReadError> {
-        self.called("barrier");
-        if takes_one(&self.failed_barriers) {
-            return Err(ReadError::Unavailable("no standby".into()));
-        }
-        Ok(())
+    async fn durable_head(&self) -> Result<Head, ReadError> {
+        self.called("durable head");
+        self.wait_for_standby()?;
+        self.log.latest().await
+    }
+
+    async fn durable_record(&self, after: Position) -> Result<Option<Record>, ReadError> {
+        self.called("durable record");
+        self.wait_for_standby()?;
+        self.log.durable_record(after).await
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
@@ -141,27 +150,28 @@ async fn a_server_that_cannot_reach_its_log_stops() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_append_is_acknowledged_after_a_barrier() {
+async fn an_unknown_append_is_acknowledged_once_it_is_durable() {
     let unknown = RemoteLog { is_unknown: Mutex::new(true), ..RemoteLog::default() };
-    unknown.failed_barriers.store(2, Ordering::SeqCst);
+    unknown.without_standby.store(2, Ordering::SeqCst);
     let (log, node) = start(unknown).await;
 
     assert_eq!(execute(&node, None).await.expect("recorded"), 1);
 
-    assert_eq!(log.calls(), ["turn", "append", "barrier", "barrier", "barrier"]);
+    let record = "durable record";
+    assert_eq!(log.calls(), ["turn", "append", record, record, record]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeated_answer_is_given_after_a_barrier() {
+async fn a_repeated_answer_is_given_once_it_is_durable() {
     let (log, node) = start(RemoteLog::default()).await;
     let id = Uuid::from_u128(7);
     assert_eq!(execute(&node, Some(id)).await.expect("recorded"), 1);
     assert_eq!(log.calls(), ["turn", "append"]);
-    log.failed_barriers.store(1, Ordering::SeqCst);
+    log.without_standby.store(1, Ordering::SeqCst);
 
     assert_eq!(execute(&node, Some(id)).await.expect("repeated"), 1);
 
-    let again = ["turn", "barrier", "end of turn"];
+    let again = ["turn", "durable head", "end of turn"];
     assert_eq!(log.calls(), [again, again].concat());
 }
 
