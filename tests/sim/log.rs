@@ -3,7 +3,7 @@
 
 use std::{
     future::pending,
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, Weak},
 };
 
 use bytes::Bytes;
@@ -14,6 +14,9 @@ use userpool::event_log::{
 
 use crate::{lies::Lie, plan::milliseconds, situations::Situation, turns::Taken, world::World};
 
+/// How often a former primary answers where reads must not depend on it, in thousandths.
+const FORMER_PRIMARIES: usize = 100;
+
 /// The connection of one node, in one of its lives, to the shared log.
 #[derive(Debug)]
 pub(crate) struct SimulatedLog {
@@ -21,14 +24,16 @@ pub(crate) struct SimulatedLog {
     node: usize,
     life: u64,
     head: watch::Sender<Head>,
+    /// The newest head that the node has learned of, also from an answer.
+    known: Mutex<Head>,
 }
 
 impl SimulatedLog {
     /// The log of a node that starts now.
     pub(crate) fn open(world: &Arc<World>, node: usize) -> Arc<Self> {
         let life = world.nodes[node].life();
-        let head = watch::Sender::new(world.head());
-        let log = Arc::new(Self { world: Arc::clone(world), node, life, head });
+        let (head, known) = (watch::Sender::new(world.head()), Mutex::new(world.head()));
+        let log = Arc::new(Self { world: Arc::clone(world), node, life, head, known });
         task::spawn(announce(Arc::downgrade(&log), log.world.log().head()));
         log
     }
@@ -77,8 +82,29 @@ impl SimulatedLog {
         Ok(())
     }
 
+    /// Waits until what is in the log is durable.
+    async fn wait_until_durable(&self) -> Result<(), ReadError> {
+        let is_durable = self.world.wait_until_durable().await;
+        self.outlive().await;
+        if is_durable { Ok(()) } else { Err(ReadError::Unavailable("a failover".into())) }
+    }
+
+    fn known(&self) -> Head {
+        *self.known.lock().expect("no panic")
+    }
+
+    /// Returns a head that the node learns of.
+    fn learn(&self, head: Head) -> Head {
+        let mut known = self.known.lock().expect("no panic");
+        if head.position > known.position {
+            *known = head;
+        }
+        head
+    }
+
     /// Shows the node a new end of the log.
     fn announce(&self, head: Head) {
+        self.learn(head);
         self.head.send_if_modified(|known| {
             let is_newer = head.position > known.position;
             if is_newer {
@@ -109,11 +135,16 @@ impl EventLog for SimulatedLog {
 
     async fn latest(&self) -> Result<Head, ReadError> {
         self.ask().await?;
+        let World { disk, plan, .. } = &*self.world;
+        if plan.strict_reads && disk.fails(FORMER_PRIMARIES) {
+            self.world.meet(Situation::FormerPrimary);
+            return Ok(self.known());
+        }
         let head = self.world.told_head().await;
         // Records may land while the answer is on its way.
         self.world.disk.delay(4).await;
         self.outlive().await;
-        Ok(head)
+        Ok(self.learn(head))
     }
 
     async fn turn(&self) -> Result<Turn, AppendError> {
@@ -144,7 +175,7 @@ impl EventLog for SimulatedLog {
             self.give_up().await;
             return Err(AppendError::NotAppended("no answer".into()));
         }
-        Ok(Turn { head, now: Some(now.into()) })
+        Ok(Turn { head: self.learn(head), now: Some(now.into()) })
     }
 
     async fn end_turn(&self) {
@@ -155,11 +186,17 @@ impl EventLog for SimulatedLog {
         }
     }
 
-    async fn barrier(&self) -> Result<(), ReadError> {
+    async fn durable_head(&self) -> Result<Head, ReadError> {
         self.ask().await?;
-        let is_durable = self.world.wait_until_durable().await;
-        self.outlive().await;
-        if is_durable { Ok(()) } else { Err(ReadError::Unavailable("a failover".into())) }
+        let head = self.world.told_head().await;
+        self.wait_until_durable().await?;
+        Ok(self.learn(head))
+    }
+
+    async fn durable_record(&self, after: Position) -> Result<Option<Record>, ReadError> {
+        let read = self.read(after, ReadLimit { records: 1, bytes: 0 }).await?;
+        self.wait_until_durable().await?;
+        Ok(read.into_iter().next())
     }
 
     async fn append(&self, expected: Head, bodies: Vec<Bytes>) -> Result<Vec<Record>, AppendError> {
@@ -225,6 +262,7 @@ impl EventLog for SimulatedLog {
             records.remove(0);
         }
         if let Some(last) = records.pop() {
+            self.learn(last.head());
             let is_other = self.world.lies(Lie::OtherRecord);
             records.push(if is_other { another(last) } else { last });
         }

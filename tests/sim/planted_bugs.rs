@@ -128,6 +128,12 @@ fn a_read_from_a_stale_state_is_found() {
     assert!(violation.starts_with("Unexplained"), "{violation}");
 }
 
+#[test]
+fn a_strict_read_that_believes_a_former_primary_is_found() {
+    let violation = found(PlantedBug::FormerPrimary, 300);
+    assert!(violation.starts_with("Unexplained"), "{violation}");
+}
+
 fn found_in_forks(bug: PlantedBug, loss: Loss) {
     #[expect(clippy::disallowed_methods, reason = "it is printed, and decides nothing")]
     let now = std::time::Instant::now;

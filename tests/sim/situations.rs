@@ -37,6 +37,8 @@ pub(crate) enum Situation {
     StoppedUnderLoad,
     /// A request to the log waited for an answer, because the log was silent.
     SilentLog,
+    /// A former primary, which knew less, told the end of the log.
+    FormerPrimary,
     /// A creation was refused, because there were as many user pools as allowed.
     LimitReached,
     /// A branch of the code.
@@ -45,7 +47,7 @@ pub(crate) enum Situation {
 }
 
 impl Situation {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::LostAppend,
         Self::SilentAppend,
         Self::LateAppend,
@@ -60,6 +62,7 @@ impl Situation {
         Self::LostTurn,
         Self::StoppedUnderLoad,
         Self::SilentLog,
+        Self::FormerPrimary,
         Self::LimitReached,
     ];
 
