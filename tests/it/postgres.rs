@@ -15,5 +15,6 @@ mod proxy;
 mod refusals;
 mod replicas;
 mod servers;
+mod watchers;
 
 pub(crate) use self::cluster::TestLog;

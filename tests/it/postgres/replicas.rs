@@ -134,7 +134,12 @@ impl Replicas {
 
     /// Has clients call, until the check.
     pub(super) fn load(&mut self, random: &mut Random) {
-        for client in 0..CLIENTS {
+        self.load_with(CLIENTS, random);
+    }
+
+    /// The same with another number of clients.
+    pub(super) fn load_with(&mut self, clients: usize, random: &mut Random) {
+        for client in 0..clients {
             let channel = AnyServer::new(&self.calls, &self.addresses, client % SERVERS);
             let worker = Worker::new(&self.run, random.fork(), channel, client % 4 == 0);
             self.clients.spawn(worker.work(usize::MAX));
@@ -153,13 +158,18 @@ impl Replicas {
         unreachable!("no {count} changes were acknowledged, but {}", self.calls.count());
     }
 
-    /// Ends the load, and checks every answer against the log that each server shows. Returns
-    /// how many changes were acknowledged.
-    pub(super) async fn check(mut self, cluster: &Cluster) -> usize {
+    /// Ends the load. No change follows.
+    pub(super) async fn stop_load(&mut self) {
         self.calls.stop();
         while let Some(client) = self.clients.join_next().await {
             client.expect("no panic");
         }
+    }
+
+    /// Ends the load, and checks every answer against the log that each server shows. Returns
+    /// how many changes were acknowledged.
+    pub(super) async fn check(mut self, cluster: &Cluster) -> usize {
+        self.stop_load().await;
         agree(&self.run, &self.channel(0).await).await;
         let shown = log(&self.channel(0).await).await;
         for server in 1..SERVERS {
