@@ -87,13 +87,7 @@ impl Process {
     }
 
     pub(crate) async fn channel(&self) -> Channel {
-        let address = if self.address.starts_with("unix:") {
-            self.address.clone()
-        } else {
-            format!("http://{}", self.address)
-        };
-        let endpoint = Endpoint::from_shared(address).expect("an address");
-        endpoint.connect().await.expect("a connection")
+        endpoint(&self.address).connect().await.expect("a connection")
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -125,9 +119,23 @@ impl Process {
     }
 }
 
+/// How tonic reaches an address that a server prints.
+pub(crate) fn endpoint(address: &str) -> Endpoint {
+    let scheme = if address.starts_with("unix:") { "" } else { "http://" };
+    Endpoint::from_shared(format!("{scheme}{address}")).expect("an address")
+}
+
+/// The path of the binary.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_userpool");
+
 /// The binary, with an empty environment.
 pub(crate) fn userpool() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
+    userpool_by(std::process::Command::new(BINARY))
+}
+
+/// The same, by a command that runs it.
+pub(crate) fn userpool_by(command: std::process::Command) -> Command {
+    let mut command = Command::from(command);
     command.env_clear().stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }

@@ -17,8 +17,10 @@ use tonic::{
     Code, Status,
     body::Body,
     codegen::{Service, http},
-    transport::{Channel, Endpoint},
+    transport::Channel,
 };
+
+use crate::process::endpoint;
 
 /// How often a silent connection is probed, and how long the answer may take. A frozen server
 /// does not answer.
@@ -69,9 +71,7 @@ impl AnyServer {
     /// Uses the server at this index first.
     pub(super) fn new(calls: &Arc<Calls>, addresses: &[String], first: usize) -> Self {
         let channel = |address: &String| {
-            let endpoint = Endpoint::from_shared(format!("http://{address}"));
-            endpoint
-                .expect("an address")
+            endpoint(address)
                 .connect_timeout(CONNECT_TIMEOUT)
                 .http2_keep_alive_interval(KEEPALIVE)
                 .keep_alive_timeout(KEEPALIVE)

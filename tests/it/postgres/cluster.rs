@@ -8,6 +8,7 @@ use std::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
 };
 
 use userpool::{
@@ -15,14 +16,19 @@ use userpool::{
     telemetry::metrics::LogMetrics,
 };
 
+use super::network::{Member, Network};
 pub(super) use super::node::{Node, OWNER, ROLE};
 
 /// The public key of the checkpoints.
 pub(super) const KEY: [u8; 32] = [7; 32];
 
-/// The URL of a database on these nodes.
+/// The URL of a database on these nodes, by their sockets.
 pub(super) fn url(role: &str, nodes: &[&Node]) -> String {
-    let hosts: Vec<_> = nodes.iter().map(|node| node.host()).collect();
+    url_of(role, nodes.iter().map(|node| node.directory()))
+}
+
+fn url_of(role: &str, hosts: impl Iterator<Item = String>) -> String {
+    let hosts: Vec<_> = hosts.map(|host| host.replace('/', "%2F")).collect();
     format!("postgres://{role}@{}/userpool", hosts.join(","))
 }
 
@@ -60,7 +66,7 @@ pub(super) async fn shared_node() -> Arc<Node> {
     if let Some(node) = shared.upgrade() {
         return node;
     }
-    let node = Arc::new(Node::create("").await);
+    let node = Arc::new(Node::create("", None).await);
     *shared = Arc::downgrade(&node);
     node
 }
@@ -98,6 +104,10 @@ impl TestLog {
 /// What each node is called, as a standby.
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
+/// A standby that takes a while to follow the new primary finds there what it lacks: otherwise
+/// the first checkpoint after the promotion may remove it.
+const SETTINGS: &str = "restart_after_crash = off\nwal_keep_size = '256MB'";
+
 /// A primary with two standbys, of which one must have each commit.
 pub(super) struct Cluster {
     pub(super) nodes: [Node; 3],
@@ -105,18 +115,27 @@ pub(super) struct Cluster {
     primary: usize,
     /// The name of an empty log.
     pub(super) name: String,
+    /// The network of the nodes and the servers, which otherwise use sockets.
+    network: Option<Network>,
 }
 
 impl Cluster {
     pub(super) async fn start() -> Self {
-        let first = Node::create("restart_after_crash = off").await;
-        let second = Node::standby(&first, NAMES[1]).await;
-        let third = Node::standby(&first, NAMES[2]).await;
+        Self::start_in(None).await
+    }
+
+    /// The same in a network.
+    pub(super) async fn start_in(network: Option<Network>) -> Self {
+        let place = |node| network.as_ref().map(|all| all.place(Member::Node(node)).clone());
+        let first = Node::create(SETTINGS, place(0)).await;
+        let second = Node::standby(&first, NAMES[1], place(1)).await;
+        let third = Node::standby(&first, NAMES[2], place(2)).await;
         for node in [&first, &second, &third] {
             node.configure("synchronous_standby_names = 'ANY 1 (a, b, c)'");
             node.signal("HUP");
         }
-        let cluster = Self { nodes: [first, second, third], primary: 0, name: new_name() };
+        let (nodes, name) = ([first, second, third], new_name());
+        let cluster = Self { nodes, primary: 0, name, network };
         cluster.wait_for_standbys().await;
         create(cluster.primary(), &cluster.name, &KEY).await;
         cluster
@@ -124,6 +143,26 @@ impl Cluster {
 
     pub(super) fn primary(&self) -> &Node {
         &self.nodes[self.primary]
+    }
+
+    /// Which node is the primary.
+    pub(super) const fn primary_member(&self) -> Member {
+        Member::Node(self.primary)
+    }
+
+    /// Which nodes are the standbys.
+    pub(super) fn standby_members(&self) -> [Member; 2] {
+        self.standby_indexes().map(Member::Node)
+    }
+
+    /// The network that it is in.
+    pub(super) const fn network(&self) -> Option<&Network> {
+        self.network.as_ref()
+    }
+
+    /// The same, to cut and heal.
+    pub(super) fn network_mut(&mut self) -> &mut Network {
+        self.network.as_mut().expect("it is in one")
     }
 
     pub(super) fn standbys(&self) -> [&Node; 2] {
@@ -202,10 +241,22 @@ impl Cluster {
         settings(ROLE, &[first, second, third], &self.name, Durability::Synchronous)
     }
 
-    /// The URL of the database with every node.
+    /// The URL of the database with every node, as servers reach them.
     pub(super) fn url(&self) -> String {
-        let [first, second, third] = &self.nodes;
-        url(ROLE, &[first, second, third])
+        format!("{}?sslmode=disable", url_of(ROLE, self.nodes.iter().map(Node::host)))
+    }
+}
+
+impl Drop for Cluster {
+    /// Shows what the nodes did, if that failed the test.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for (node, name) in self.nodes.iter().zip(NAMES) {
+                let logged = node.logged();
+                let lines: Vec<_> = logged.lines().rev().take(12).collect();
+                eprintln!("node {name}, the last line first: {lines:#?}");
+            }
+        }
     }
 }
 

@@ -1,14 +1,12 @@
 //! A server of PostgreSQL on this machine.
 //!
-//! It listens on a Unix socket in its directory, and nowhere else unless asked to. It runs as the user `postgres` when the
-//! tests run as root, which PostgreSQL refuses. It ends with the tests.
+//! It listens on a Unix socket in its directory, and nowhere else unless asked to.
 
 use std::{
     fs,
     io::Write as _,
     net::TcpListener,
-    os::unix::fs::{PermissionsExt as _, chown},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     sync::{Mutex, MutexGuard, PoisonError, mpsc},
     thread,
@@ -19,6 +17,10 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
+use super::{
+    network::Place,
+    programs::{directory, give, program, program_in, run},
+};
 use crate::authority::IssuedCertificate;
 
 /// The owner of the tables.
@@ -36,6 +38,8 @@ pub(crate) struct Node {
     directory: TempDir,
     running: Mutex<Option<Running>>,
     port: u16,
+    /// Where it is in a network, if it is in one.
+    place: Option<Place>,
 }
 
 /// The port of a node that listens only on its socket.
@@ -48,61 +52,10 @@ struct Running {
     ended: mpsc::Receiver<()>,
 }
 
-/// A program of PostgreSQL, run as the user that may run it.
-fn program(name: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    // The process ends when this one does, however that ends.
-    command.args(["--pdeathsig", "QUIT"]);
-    if rustix::process::geteuid().is_root() {
-        command.args(["--reuid", "postgres", "--regid", "postgres", "--init-groups"]);
-    }
-    command.arg(path_of(name)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    command
-}
-
-/// Where a program of PostgreSQL is.
-fn path_of(name: &str) -> PathBuf {
-    let packages = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut packages: Vec<_> = packages.map(|entry| entry.path().join("bin").join(name)).collect();
-    packages.sort();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let paths = std::env::split_paths(&path).map(|path| path.join(name));
-    let found = packages.into_iter().rev().chain(paths).find(|path| path.exists());
-    found.unwrap_or_else(|| {
-        unreachable!("{name} is not on this machine; tests/run installs PostgreSQL")
-    })
-}
-
-/// Runs a program to its end.
-fn run(command: &mut Command) {
-    let output = command.output().expect("it runs");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {error}");
-}
-
-/// A directory that the database may use.
-fn directory() -> TempDir {
-    let directory = tempfile::Builder::new().prefix("pg").tempdir().expect("a directory");
-    give(directory.path(), 0o700);
-    directory
-}
-
-/// Gives a path to the user of the database, and to nobody else.
-fn give(path: &Path, mode: u32) {
-    if rustix::process::geteuid().is_root() {
-        let id = |flag: &str| {
-            let output = Command::new("id").args([flag, "postgres"]).output().expect("id");
-            String::from_utf8_lossy(&output.stdout).trim().parse().expect("the user postgres")
-        };
-        chown(path, Some(id("-u")), Some(id("-g"))).expect("owned");
-    }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("private");
-}
-
 impl Node {
     /// A new database, with the roles of the owner and the servers.
-    pub(super) async fn create(settings: &str) -> Self {
-        let node = Self::stopped(SOCKET_PORT);
+    pub(super) async fn create(settings: &str, place: Option<Place>) -> Self {
+        let node = Self::stopped(SOCKET_PORT, place);
         node.initialize(settings);
         node.start_new().await;
         node
@@ -114,7 +67,7 @@ impl Node {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
-        let node = Self::stopped(port);
+        let node = Self::stopped(port, None);
         node.initialize(&format!(
             "listen_addresses = 'localhost'\nport = {port}\nssl = on\nssl_ca_file = 'root.crt'"
         ));
@@ -137,8 +90,8 @@ impl Node {
         node
     }
 
-    fn stopped(port: u16) -> Self {
-        Self { directory: directory(), running: Mutex::default(), port }
+    fn stopped(port: u16, place: Option<Place>) -> Self {
+        Self { directory: directory(), running: Mutex::default(), port, place }
     }
 
     fn initialize(&self, settings: &str) {
@@ -148,6 +101,15 @@ impl Node {
             .arg(self.data()));
         // The last one of a setting is used.
         self.configure(&format!("listen_addresses = ''\n{settings}"));
+        if self.place.is_some() {
+            let path = self.data().join("pg_hba.conf");
+            fs::write(
+                &path,
+                "local all all trust\nlocal replication all trust\n\
+                 host all all 10.0.0.0/16 trust\nhost replication all 10.0.0.0/16 trust\n",
+            )
+            .expect("written");
+        }
     }
 
     async fn start_new(&self) {
@@ -157,8 +119,8 @@ impl Node {
     }
 
     /// A standby of a primary.
-    pub(super) async fn standby(primary: &Self, name: &str) -> Self {
-        let node = Self::stopped(SOCKET_PORT);
+    pub(super) async fn standby(primary: &Self, name: &str, place: Option<Place>) -> Self {
+        let node = Self::stopped(SOCKET_PORT, place);
         node.copy(primary, name).await;
         node
     }
@@ -196,7 +158,7 @@ impl Node {
 
     /// Follows another primary after the next start or reload.
     pub(super) fn follow(&self, primary: &Self, name: &str) {
-        let host = primary.directory.path().display();
+        let host = primary.host();
         self.configure(&format!(
             "primary_conninfo = 'host={host} user={OWNER} application_name={name}'"
         ));
@@ -210,16 +172,19 @@ impl Node {
     /// Starts it, and waits until it answers.
     pub(super) async fn start(&self) {
         let directory = self.directory.path().to_owned();
-        let data = self.data();
+        let (data, place) = (self.data(), self.place.clone());
         let ((started, id), (ending, ended)) = (mpsc::channel(), mpsc::channel());
         // The signal comes when the thread ends that started it, so this one waits.
         #[expect(clippy::disallowed_methods, reason = "no simulation runs a database")]
         thread::spawn(move || {
             let log = fs::File::create(directory.join("log")).expect("a file");
-            let mut command = program("postgres");
+            let mut command = program_in(place.as_ref(), "postgres");
             command.stderr(log).arg("-D").arg(data).arg("-k").arg(&directory);
             for setting in ["logging_collector=off", "max_connections=60"] {
                 command.arg("-c").arg(setting);
+            }
+            if let Some(Place { address, .. }) = place {
+                command.arg("-c").arg(format!("listen_addresses={address}"));
             }
             let mut child = command.spawn().expect("postgres runs");
             started.send(child.id()).expect("somebody waits");
@@ -234,8 +199,12 @@ impl Node {
             }
             sleep(READY_INTERVAL).await;
         }
-        let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-        unreachable!("the node does not start: {log}");
+        unreachable!("the node does not start: {}", self.logged());
+    }
+
+    /// What it has logged since its last start.
+    pub(super) fn logged(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
 
     fn running(&self) -> MutexGuard<'_, Option<Running>> {
@@ -351,8 +320,14 @@ impl Node {
         self.directory.path().join(".s.PGSQL.5432")
     }
 
+    /// The directory of its socket, with which it is reached from any namespace.
+    pub(super) fn directory(&self) -> String {
+        self.directory.path().display().to_string()
+    }
+
+    /// Where servers and standbys reach it.
     pub(super) fn host(&self) -> String {
-        self.directory.path().display().to_string().replace('/', "%2F")
+        self.place.as_ref().map_or_else(|| self.directory(), |place| place.address.clone())
     }
 }
 

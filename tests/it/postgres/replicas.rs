@@ -26,10 +26,11 @@ use userpool::{
 use super::{
     any_server::{AnyServer, Calls},
     cluster::{self, Cluster, new_name},
+    network::{Member, Place},
 };
 use crate::{
     linearizability::{Run, Worker, agree, log},
-    process::{Process, run, serve, userpool},
+    process::{BINARY, Process, run, userpool, userpool_by},
     random::Random,
 };
 
@@ -45,6 +46,8 @@ pub(super) struct Replicas {
     name: String,
     url: String,
     settings: &'static [&'static str],
+    /// Where the servers are in a network, if they are in one.
+    places: Option<[Place; SERVERS]>,
     /// `None` while it does not run.
     servers: [Option<Process>; SERVERS],
     pub(super) addresses: Vec<String>,
@@ -65,13 +68,22 @@ impl Replicas {
         let name = new_name();
         let key = Signer::open_key(&directory.path().join("key.pem")).expect("a key");
         cluster::create(cluster.primary(), &name, &key.public_key()).await;
+        let places = cluster
+            .network()
+            .map(|network| [0, 1, 2].map(|server| network.place(Member::Server(server)).clone()));
+        let address = |server| match places {
+            // A socket is reached from any namespace.
+            Some(_) => format!("unix:{}/{server}.socket", directory.path().display()),
+            None => "127.0.0.1:0".to_owned(),
+        };
         let mut replicas = Self {
+            addresses: (0..SERVERS).map(address).collect(),
+            places,
             directory,
             name,
             url: cluster.url(),
             settings,
             servers: [None, None, None],
-            addresses: vec!["127.0.0.1:0".to_owned(); SERVERS],
             run: Arc::default(),
             calls: Arc::default(),
             clients: JoinSet::new(),
@@ -84,8 +96,12 @@ impl Replicas {
 
     /// How a server is started.
     pub(super) fn command(&self, server: usize) -> Command {
-        let mut command = serve(&self.data_dir(server));
+        let place = self.places.as_ref().map(|places| &places[server]);
+        let mut command = place.map_or_else(userpool, |place| userpool_by(place.command(BINARY)));
         command
+            .arg("serve")
+            .arg("--data-dir")
+            .arg(self.data_dir(server))
             .args(["--listen", &self.addresses[server]])
             .args(["--replica", &format!("userpool-{server}")])
             .args(["--log-url", &self.url, "--log-name", &self.name, "--signing-key"])
