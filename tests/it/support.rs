@@ -154,10 +154,15 @@ impl TestServer {
     /// A server with an empty log in memory, and with this source of time and
     /// identifiers.
     pub(crate) async fn with_source(source: Arc<dyn Source>) -> Self {
+        Self::with_source_on(Arc::new(MemoryLog::default()), source).await
+    }
+
+    /// The same on any log.
+    pub(crate) async fn with_source_on(log: Arc<dyn EventLog>, source: Arc<dyn Source>) -> Self {
         let directory = TempDir::new().expect("a directory");
         let config = config(directory.path());
         let read_model = directory.path().join("read_model");
-        let ready = Server::on(Arc::new(MemoryLog::default()), &read_model, config, source).await;
+        let ready = Server::on(log, &read_model, config, source).await;
         Self::serve(ready.expect("a server"), Some(directory), Arc::default())
     }
 
