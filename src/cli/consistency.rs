@@ -58,7 +58,7 @@ impl ConsistencyCommand {
         let mut trust = trust.map_err(CliError::argument)?;
         trust.checkpoints.sort_by_key(|checkpoint| checkpoint.head.position);
         if let Some(rootless) = trust.checkpoints.iter().find(|kept| kept.root.is_none()) {
-            return Err(CliError::message(format!(
+            return Err(CliError::argument(format!(
                 "the checkpoint at position {} has no root hash, which POSITION:HASH and checkpoints \
                  of builds before the first release do not have; \"userpool verify --checkpoint\" \
                  compares it with every event",

@@ -53,7 +53,7 @@ pub(super) fn verify_proofs(
     format: OutputFormat,
 ) -> Result<Outcome, CliError> {
     let key = given.or_else(|| trust.key.map(|key| LogKey { name: None, key }));
-    let key = key.ok_or_else(|| CliError::message(NO_KEY))?;
+    let key = key.ok_or_else(|| CliError::argument(NO_KEY))?;
     let verified = match verify(file, &key, quorum) {
         Ok(proven) => proven.compare(trust)?,
         Err(reason) => Err(reason),
@@ -178,7 +178,7 @@ impl Proven {
         let mut trusted = trust.checkpoints.iter().filter(at_end).peekable();
         let stated = LogCheckpoint::from_text(&self.checkpoint);
         let (Some(stated), Some(_)) = (stated, trusted.peek()) else {
-            return Err(CliError::message(format!(
+            return Err(CliError::argument(format!(
                 "the proof ends in a checkpoint at position {size}, and no trusted one with a root \
                  hash is there: ask for a proof that ends in a trusted checkpoint with \"userpool proof \
                  --checkpoint\""

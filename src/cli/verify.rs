@@ -61,7 +61,7 @@ impl VerifyCommand {
             match AuditFile::open(&file)? {
                 AuditFile::Export(export) => exports.push((file, export)),
                 AuditFile::Proofs(_) if count > 1 => {
-                    return Err(CliError::message(format!(
+                    return Err(CliError::argument(format!(
                         "{} is a proof, not an export; verify each proof alone",
                         file.display()
                     )));
@@ -100,5 +100,5 @@ fn not_verified(file: &Path, kind: FileKind) -> CliError {
         FileKind::PrivateKey => "name the public key with --key: \"userpool key\" prints it",
         FileKind::Proof | FileKind::Export => "verify it alone",
     };
-    CliError::message(format!("{} is {kind}; {remedy}", file.display()))
+    CliError::argument(format!("{} is {kind}; {remedy}", file.display()))
 }

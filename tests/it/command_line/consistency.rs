@@ -79,7 +79,7 @@ async fn a_log_is_proven_to_continue_a_checkpoint() {
 
     let anchor = format!("2:{}", "0".repeat(64));
     let rootless = run(&server, &["consistency", &anchor]).await;
-    assert_eq!(rootless.code, 1);
+    assert_eq!(rootless.code, 2);
     assert!(rootless.stderr.contains("the checkpoint at position 2 has no root hash"));
     let missing = run(&server, &["consistency"]).await;
     assert_eq!(missing.code, 2, "{missing:?}");

@@ -44,7 +44,7 @@ async fn a_file_that_is_no_export_is_named_with_a_remedy() {
     ] {
         for key in [&["--key", "key.pem"][..], &[]] {
             let refused = run(path, &[&["verify", name], key].concat()).await;
-            assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{refused:?}");
+            assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""), "{refused:?}");
             let expected = format!("userpool: {name} is {is}");
             assert!(refused.stderr.starts_with(&expected), "{}", refused.stderr);
             assert!(refused.stderr.contains(remedy), "{}", refused.stderr);
