@@ -116,7 +116,8 @@ pub(super) fn nothing(visit: &Visit, is_complete: bool) -> Markup {
             } @else if is_filtered {
                 p { "No event matches. " a href=(visit.route.path()) { "Show all events" }
                     ", or widen the filter: a pattern such as " code { "**" }
-                    " for the caller, or an earlier time." }
+                    " for the caller, or an earlier time. A call that was refused recorded no event; \
+                     the log of the server's process has it, by its correlation ID." }
             } @else {
                 p { "Nothing has been recorded yet." }
             }
