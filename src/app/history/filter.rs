@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use memchr::memmem;
 use prost::Message as _;
 use prost_types::Timestamp;
 use uuid::Uuid;
@@ -59,6 +60,15 @@ impl EventFilter {
     #[must_use]
     pub fn matches(&self, event: &UserPoolEvent) -> bool {
         self.matches_envelope(event) && self.matches_payload(event)
+    }
+
+    /// Whether a record with this body can hold an event that meets the conditions. A text that
+    /// such an event has is in the body as it is, so most other records need not be decoded.
+    #[must_use]
+    pub fn may_match(&self, body: &[u8]) -> bool {
+        let UserPoolEventFilter { correlation_id, domain, .. } = &self.conditions;
+        let texts = [correlation_id, domain, &self.request_id];
+        texts.into_iter().flatten().all(|text| memmem::find(body, text.as_bytes()).is_some())
     }
 
     /// Whether the event meets the conditions that do not depend on its payload.

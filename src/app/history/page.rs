@@ -78,6 +78,9 @@ impl History {
         let mut page = EventPage { head, ..EventPage::default() };
         let mut bytes = 0_usize;
         let mut scanned = 0_u64;
+        // Each event up to the end must be decoded, because its time may be past it.
+        let has_end =
+            if query.backward { query.filter.has_start() } else { query.filter.has_end() };
         let mut place = match start {
             Some(place) => place,
             None => first_place(&sequence, query).await?,
@@ -91,8 +94,14 @@ impl History {
             // The more events the filter has excluded, the more it is likely to exclude.
             let records = left.max(usize::try_from(scanned).unwrap_or(usize::MAX));
             let chunk = ReadLimit { records: records.min(CHUNK.records), ..CHUNK };
-            let chunk = sequence.read(place, MAX_SCANNED - scanned, query.backward, chunk).await?;
-            for event in chunk {
+            let chunk = sequence.read_records(place, MAX_SCANNED - scanned, query.backward, chunk);
+            for record in chunk.await? {
+                let next = if query.backward { place - 1 } else { place + 1 };
+                if !has_end && !query.filter.may_match(&record.body) {
+                    (scanned, place) = (scanned + 1, next);
+                    continue;
+                }
+                let event = sequence.event(&record)?;
                 let past = if query.backward {
                     query.filter.is_before_start(&event)
                 } else {
@@ -110,8 +119,7 @@ impl History {
                     }
                     page.events.push(event);
                 }
-                scanned += 1;
-                place = if query.backward { place - 1 } else { place + 1 };
+                (scanned, place) = (scanned + 1, next);
             }
         }
         Ok(page)

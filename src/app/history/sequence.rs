@@ -102,6 +102,18 @@ impl<'a> EventSequence<'a> {
         backward: bool,
         limit: ReadLimit,
     ) -> Result<Vec<UserPoolEvent>, HistoryError> {
+        let records = self.read_records(first, count, backward, limit).await?;
+        records.iter().map(|record| self.event(record)).collect()
+    }
+
+    /// Reads the records of events, as [`read`](Self::read).
+    pub(super) async fn read_records(
+        &self,
+        first: u64,
+        count: u64,
+        backward: bool,
+        limit: ReadLimit,
+    ) -> Result<Vec<Record>, HistoryError> {
         let count = count.min(u64::try_from(limit.records).unwrap_or(u64::MAX).max(1));
         let (low, high) = if backward {
             (first.saturating_sub(count).saturating_add(1), first)
@@ -112,12 +124,12 @@ impl<'a> EventSequence<'a> {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        let records = match &self.stream {
+        match &self.stream {
             None if !backward => {
                 let records = usize::try_from(places.end() - places.start() + 1);
                 let records = records.unwrap_or(limit.records);
                 let before = Position(places.start() - 1);
-                self.history.read(before, ReadLimit { records, ..limit }).await?
+                self.history.read(before, ReadLimit { records, ..limit }).await
             }
             stream => {
                 let mut positions = match stream {
@@ -127,16 +139,14 @@ impl<'a> EventSequence<'a> {
                 if backward {
                     positions.reverse();
                 }
-                self.history.read_at(positions, limit).await?
+                self.history.read_at(positions, limit).await
             }
-        };
-        let events: Result<_, LoadError> =
-            records.iter().map(|record| self.event(record)).collect();
-        Ok(events?)
+        }
     }
 
-    fn event(&self, record: &Record) -> Result<UserPoolEvent, LoadError> {
+    /// The event of a record of this sequence.
+    pub(super) fn event(&self, record: &Record) -> Result<UserPoolEvent, HistoryError> {
         let decode = if self.include_records { decode_with_record } else { codec::decode };
-        Ok(decode(record)?)
+        Ok(decode(record).map_err(LoadError::from)?)
     }
 }
