@@ -46,12 +46,16 @@ pub(super) const CREATE_LOG: &str = "insert into userpool_log \
 pub(super) const LOG: &str =
     "select region, format, min_reader, checkpoint_key from userpool_log where log = $1";
 
-/// How a session behaves, whatever the defaults of its role are.
+/// How a session behaves, whatever the defaults of its role are. The database ends one whose
+/// client is gone.
 pub(super) const SESSION: &str = "set synchronous_commit = on; \
      set default_transaction_isolation = 'read committed'; \
      set statement_timeout = 0; \
      set lock_timeout = '5s'; \
-     set idle_in_transaction_session_timeout = '2s'";
+     set idle_in_transaction_session_timeout = '2s'; \
+     set tcp_keepalives_idle = 10; \
+     set tcp_keepalives_interval = 5; \
+     set tcp_keepalives_count = 3";
 
 /// What the durability of a commit depends on.
 pub(super) const DURABILITY: &str = "select current_setting('fsync'), \
