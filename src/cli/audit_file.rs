@@ -31,7 +31,7 @@ impl AuditFile {
     pub(super) fn open(file: &Path) -> Result<Self, CliError> {
         if file.is_dir() {
             let path = file.display();
-            return Err(CliError::message(format!(
+            return Err(CliError::argument(format!(
                 "{path} is a directory; \"userpool log verify --data-dir {path}\" verifies the log \
                  of a stopped server"
             )));
@@ -48,7 +48,7 @@ impl AuditFile {
         };
         let opened = read().map_err(|error| CliError::file(file, &error))?;
         opened.ok_or_else(|| {
-            CliError::message(format!(
+            CliError::argument(format!(
                 "{} is neither an export, which \"userpool log export\" writes, nor a proof, which \
                  \"userpool proof\" writes",
                 file.display()

@@ -125,7 +125,8 @@ impl Mirror {
 fn refused(status: Status) -> CliError {
     if has_reason(&status, ErrorReason::BeyondEnd) {
         print_note(
-            "the log of the server ends before the copy: it lost its end, or is another one",
+            "the log that the server shows ends before the copy: it lost its end, is another one, or \
+             is that of a former primary",
         );
         return CliError::OtherLog(Box::new(status));
     }
