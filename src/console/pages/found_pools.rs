@@ -16,7 +16,7 @@ use crate::{
 /// How many user pools with such a domain are found.
 const MAX_BY_DOMAIN: i32 = 10;
 /// How many events a page of changes looks at.
-const MAX_EVENTS: i32 = 50;
+const MAX_EVENTS: i32 = 40;
 /// How many user pools are looked up at the same time.
 const CONCURRENT: usize = 8;
 
