@@ -56,7 +56,7 @@ pub(crate) const fn event_type(event: &Payload) -> UserPoolEventType {
     }
 }
 
-/// Encodes the body of a record: the event without the hashes, which the log adds.
+/// Encodes the body of a record, which has each text of the event as it is: the event without the hashes, which the log adds.
 pub(crate) fn encode(event: &UserPoolEvent) -> Bytes {
     event.encode_to_vec().into()
 }

@@ -121,7 +121,7 @@ pub trait EventLog: Send + Sync + fmt::Debug + 'static {
 
     /// The current end of the log, once every record up to there is as durable as one that was
     /// acknowledged. It includes every record that any process acknowledged before the call,
-    /// also while two copies of the log accept appends.
+    /// also while two copies of the log accept appends, unless both can make them durable.
     ///
     /// The default is for an engine that shows only durable records of one copy.
     ///

@@ -2,7 +2,8 @@
 //!
 //! Every server appends. The lock of the row of the log orders them, because it is a fair
 //! queue; what keeps the log whole is the comparison of each append with the head that it
-//! expects, and the primary key. A session shows nothing before its [barrier](session).
+//! expects, and the primary key. Nothing that a [session] shows is used before
+//! its first durable head.
 //!
 //! An append whose outcome is unknown is never canceled: the database would acknowledge it
 //! although no standby has it. Its session is left, and so are all others, because they may be

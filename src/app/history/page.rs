@@ -78,8 +78,8 @@ impl History {
         let mut page = EventPage { head, ..EventPage::default() };
         let mut bytes = 0_usize;
         let mut scanned = 0_u64;
-        // Each event up to the end must be decoded, because its time may be past it.
-        let has_end =
+        // Then each event must be decoded, because its time may be past the range.
+        let may_pass =
             if query.backward { query.filter.has_start() } else { query.filter.has_end() };
         let mut place = match start {
             Some(place) => place,
@@ -97,7 +97,7 @@ impl History {
             let chunk = sequence.read_records(place, MAX_SCANNED - scanned, query.backward, chunk);
             for record in chunk.await? {
                 let next = if query.backward { place - 1 } else { place + 1 };
-                if !has_end && !query.filter.may_match(&record.body) {
+                if !may_pass && !query.filter.may_match(&record.body) {
                     (scanned, place) = (scanned + 1, next);
                     continue;
                 }

@@ -123,9 +123,11 @@ impl Engine {
         let head = async {
             let head = session.head().await?;
             if head.position > before.position {
-                session.check_served().await?;
+                session.check_postmaster().await?;
             }
-            self.seen.compare(&session, before, head)
+            self.seen.compare(&session, before, head)?;
+            self.seen.record(head);
+            Ok(head)
         };
         let head = head.await;
         self.kept(&self.listener, &session, head).await
@@ -136,8 +138,10 @@ impl Engine {
         let session = self.session(&self.durable).await?;
         let before = self.seen.latest();
         let head = session.durable_head().await;
-        let head = head.and_then(|head| self.seen.compare(&session, before, head));
-        self.kept(&self.durable, &session, head).await
+        let head = head.and_then(|head| self.seen.compare(&session, before, head).map(|()| head));
+        let head = self.kept(&self.durable, &session, head).await?;
+        self.seen.record(head);
+        Ok(head)
     }
 
     pub(super) async fn turn(&self) -> Result<Turn, PostgresError> {
@@ -148,8 +152,9 @@ impl Engine {
             None => self.seen.open_session(&self.settings).await?,
         };
         let before = self.seen.latest();
+        // It is recorded once it is read or appended to: it may be one that nobody was told of.
         let (now, head) = session.begin_turn().await?;
-        let head = self.seen.compare(&session, before, head)?;
+        self.seen.compare(&session, before, head)?;
         self.seen.heard();
         *writer = Writer { session: Some(session), is_in_turn: true };
         Ok(Turn { head, now: Some(now) })
@@ -201,7 +206,7 @@ impl Engine {
     ) -> Result<AppendError, PostgresError> {
         let before = self.seen.latest();
         let actual = session.head().await?;
-        let actual = self.seen.compare(&session, before, actual)?;
+        self.seen.compare(&session, before, actual)?;
         writer.session = Some(session);
         Ok(conflict(expected, actual))
     }

@@ -109,8 +109,10 @@ impl Seen {
         // What is known now, the database had before the head was read.
         let known = self.latest();
         let session = Session::open(settings, generation).await?;
-        self.check_timeline(settings, &session)?;
+        Self::check_timeline(settings, &session, self.timeline.load(Ordering::SeqCst))?;
         let head = session.durable_head().await?;
+        // Only now: a node that was promoted by mistake cannot commit.
+        self.record_timeline(settings, &session)?;
         self.check_fork(&session, known, head).await?;
         self.record(head);
         self.heard();
@@ -141,15 +143,26 @@ impl Seen {
     }
 
     fn check_timeline(
+        settings: &PostgresSettings,
+        session: &Session,
+        known: u32,
+    ) -> Result<(), PostgresError> {
+        match session.timeline {
+            Some(found) if found < known => {
+                Err(PostgresError::FormerPrimary { place: settings.place(), found, known })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn record_timeline(
         &self,
         settings: &PostgresSettings,
         session: &Session,
     ) -> Result<(), PostgresError> {
         let Some(found) = session.timeline else { return Ok(()) };
         let known = self.timeline.fetch_max(found, Ordering::SeqCst);
-        if found < known {
-            return Err(PostgresError::FormerPrimary { place: settings.place(), found, known });
-        }
+        Self::check_timeline(settings, session, known)?;
         if found > known
             && let Some(path) = &self.timeline_file
             && let Err(error) = write_atomic(path, found.to_string().as_bytes(), 0o600)
@@ -169,14 +182,13 @@ impl Seen {
         session: &Session,
         before: Head,
         head: Head,
-    ) -> Result<Head, PostgresError> {
+    ) -> Result<(), PostgresError> {
         let is_replaced = head.position == before.position && head.hash != before.hash;
         if head.position < before.position || is_replaced {
             self.leave_sessions();
             return Err(session.stale());
         }
-        self.record(head);
-        Ok(head)
+        Ok(())
     }
 
     /// Records a head, unless a newer one was seen.

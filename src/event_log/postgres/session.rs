@@ -1,5 +1,5 @@
-//! A session of the database. It is used only after a barrier: whatever it shows is then on a
-//! quorum, also if the primary crashed with commits that nobody was told of.
+//! A session of the database. It is used only after its first durable head: whatever it shows is
+//! then on a quorum, also if the primary crashed with commits that nobody was told of.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -176,7 +176,7 @@ impl Session {
         PostgresError::Database { place: self.place.clone(), source }
     }
 
-    /// Reads, and then waits until everything that was visible is on a quorum. So this server is
+    /// Reads, and then waits until everything that was visible is on a quorum. So the database is
     /// still the primary, and what was read includes all that was acknowledged before.
     ///
     /// Nothing depends on the commit that waits, so it is canceled when nobody waits for it any
@@ -205,13 +205,14 @@ impl Session {
         self.durable(self.ask_head()).await
     }
 
-    /// Checks that the database still answers this session.
+    /// Checks that the postmaster lives.
     ///
-    /// When the first process of the database is killed, the others end as soon as they wait for
-    /// something: a commit that waits for a standby becomes visible before its process ends, and
-    /// another process may show it in its last answer. No standby need have it.
-    pub(super) async fn check_served(&self) -> Result<(), PostgresError> {
-        self.answer(self.client.check_connection()).await
+    /// When it is killed, each other process of the database ends the next time it waits for
+    /// something. A commit that waits for a standby becomes visible as its process ends, and
+    /// another process may show it before it ends itself. No standby need have it. So this asks
+    /// for something that waits.
+    pub(super) async fn check_postmaster(&self) -> Result<(), PostgresError> {
+        self.answer(self.client.batch_execute(sql::WAIT)).await
     }
 
     /// Checks that the database keeps what it acknowledges.

@@ -47,7 +47,7 @@ pub(super) const LOG: &str =
     "select region, format, min_reader, checkpoint_key from userpool_log where log = $1";
 
 /// How a session behaves, whatever the defaults of its role are. The database ends one whose
-/// client is gone.
+/// client is gone after about 25 seconds, unless it waits for a standby.
 pub(super) const SESSION: &str = "set synchronous_commit = on; \
      set default_transaction_isolation = 'read committed'; \
      set statement_timeout = 0; \
@@ -55,7 +55,8 @@ pub(super) const SESSION: &str = "set synchronous_commit = on; \
      set idle_in_transaction_session_timeout = '2s'; \
      set tcp_keepalives_idle = 10; \
      set tcp_keepalives_interval = 5; \
-     set tcp_keepalives_count = 3";
+     set tcp_keepalives_count = 3; \
+     set tcp_user_timeout = 25000";
 
 /// What the durability of a commit depends on.
 pub(super) const DURABILITY: &str = "select current_setting('fsync'), \
@@ -117,6 +118,9 @@ pub(super) const REPLICAS: &str = "select name, version, reader, position, \
 /// Raises the form of records that every server must be able to read.
 pub(super) const UPGRADE: &str =
     "update userpool_log set min_reader = greatest(min_reader, $2) where log = $1";
+
+/// Waits for a moment, which a process without its postmaster does not survive.
+pub(super) const WAIT: &str = "select pg_sleep(0.001)";
 
 /// A commit that changes no row, and waits for a standby as any other.
 pub(super) const BARRIER: &str = "select pg_logical_emit_message(true, 'userpool', '')";

@@ -72,6 +72,9 @@ impl Network {
         run(&["netns", "add", &self.router])?;
         run(&[&["-n", &self.router, "rule", "add"], rule.as_slice()].concat())?;
         run(&[&["-n", &self.router, "rule", "del"], rule.as_slice()].concat())?;
+        let link = ["link", "add", "try0", "type", "veth", "peer", "name", "try1"];
+        run(&[&["-n", &self.router], link.as_slice()].concat())?;
+        run(&["-n", &self.router, "link", "del", "try0"])?;
         let forward = "echo 1 > /proc/sys/net/ipv4/ip_forward";
         run(&["netns", "exec", &self.router, "sh", "-c", forward])
     }

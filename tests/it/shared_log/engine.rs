@@ -34,7 +34,7 @@ pub(crate) struct Engine {
     /// How many of these may be answered.
     answers: Semaphore,
     /// How often the durable end was asked for.
-    pub(crate) barriers: AtomicUsize,
+    pub(crate) durable_heads: AtomicUsize,
     /// The end of the log that a former primary tells.
     former_primary: Mutex<Option<Head>>,
     pub(crate) last_contact: Mutex<Option<Instant>>,
@@ -50,7 +50,7 @@ impl Engine {
             missing: AtomicUsize::default(),
             asked: AtomicUsize::default(),
             answers: Semaphore::new(ANSWERS),
-            barriers: AtomicUsize::default(),
+            durable_heads: AtomicUsize::default(),
             former_primary: Mutex::default(),
             last_contact: Mutex::default(),
         })
@@ -109,7 +109,7 @@ impl EventLog for Engine {
     }
 
     async fn durable_head(&self) -> Result<Head, ReadError> {
-        self.barriers.fetch_add(1, Ordering::Relaxed);
+        self.durable_heads.fetch_add(1, Ordering::Relaxed);
         self.shared().map_err(|error| ReadError::Unavailable(error.into()))?.latest().await
     }
 

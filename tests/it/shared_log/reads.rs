@@ -97,8 +97,8 @@ async fn a_read_shows_what_another_server_acknowledged() {
             let shown = describe(servers.second.client().await, id, None).await.expect("shown");
             assert_eq!(shown.head_position, shown.position);
         }
-        let barriers = servers.engine.barriers.load(Ordering::Relaxed);
-        assert_eq!(barriers > 0, mode.mode == ReadMode::Strict);
+        let durable_heads = servers.engine.durable_heads.load(Ordering::Relaxed);
+        assert_eq!(durable_heads > 0, mode.mode == ReadMode::Strict);
         servers.stop().await;
     }
 }
