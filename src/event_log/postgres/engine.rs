@@ -40,6 +40,8 @@ pub(super) struct Engine {
     pub(super) listener: Slot,
     /// Reads what is durable: waits for standbys, which the others need not wait for.
     pub(super) durable: Slot,
+    /// The newest position that the session of the writer has shown.
+    shown: AtomicU64,
     /// How far this process has applied the log.
     applied: AtomicU64,
 }
@@ -81,8 +83,8 @@ impl Engine {
         metrics: LogMetrics,
     ) -> Result<Self, PostgresError> {
         let seen = Seen::open(directory)?;
-        let (writer, reader, listener, durable, applied) = Default::default();
-        Ok(Self { settings, metrics, seen, writer, reader, listener, durable, applied })
+        let (writer, reader, listener, durable, shown, applied) = Default::default();
+        Ok(Self { settings, metrics, seen, writer, reader, listener, durable, shown, applied })
     }
 
     pub(super) fn set_applied(&self, position: Position) {
@@ -152,9 +154,8 @@ impl Engine {
             None => self.seen.open_session(&self.settings).await?,
         };
         let before = self.seen.latest();
-        // It is recorded once it is read or appended to: it may be one that nobody was told of.
         let (now, head) = session.begin_turn().await?;
-        self.seen.compare(&session, before, head)?;
+        self.show(&session, before, head)?;
         self.seen.heard();
         *writer = Writer { session: Some(session), is_in_turn: true };
         Ok(Turn { head, now: Some(now) })
@@ -197,6 +198,19 @@ impl Engine {
         }
     }
 
+    /// Checks a head that the session of the writer shows. It counts as seen once it is read or
+    /// appended to: it may be one that nobody was told of.
+    fn show(&self, session: &Session, before: Head, head: Head) -> Result<(), PostgresError> {
+        self.seen.compare(session, before, head)?;
+        self.shown.fetch_max(head.position.0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The newest position that any session has shown.
+    pub(super) fn end(&self) -> Position {
+        self.seen.latest().position.max(Position(self.shown.load(Ordering::Relaxed)))
+    }
+
     /// The conflict of an append that wrote nothing.
     async fn find_conflict(
         &self,
@@ -206,7 +220,7 @@ impl Engine {
     ) -> Result<AppendError, PostgresError> {
         let before = self.seen.latest();
         let actual = session.head().await?;
-        self.seen.compare(&session, before, actual)?;
+        self.show(&session, before, actual)?;
         writer.session = Some(session);
         Ok(conflict(expected, actual))
     }

@@ -18,7 +18,7 @@ impl Engine {
         after: Position,
         limit: ReadLimit,
     ) -> Result<Vec<Record>, ReadError> {
-        let end = self.seen.latest().position;
+        let end = self.end();
         let session = self.session(&self.reader).await?;
         let rows = session.answer(session.ask_records(after, limit)).await;
         let rows = self.kept(&self.reader, &session, rows).await?;
