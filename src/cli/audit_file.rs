@@ -48,7 +48,8 @@ impl AuditFile {
         };
         let opened = read().map_err(|error| CliError::file(file, &error))?;
         opened.ok_or_else(|| {
-            CliError::argument(format!(
+            // Not a wrong argument for sure: a damaged export looks like this, too.
+            CliError::message(format!(
                 "{} is neither an export, which \"userpool log export\" writes, nor a proof, which \
                  \"userpool proof\" writes",
                 file.display()

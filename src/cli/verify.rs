@@ -24,11 +24,11 @@ const NOTHING_COSIGNED: &str = "--witness requires cosignatures, which a proof o
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit code: 0 if the history is valid, 1 if it is not, 2 if the command line, a \
-                  file or a given checkpoint is wrong.\n\nExamples:\n  userpool checkpoint > monday.json\n  userpool \
-                  verify --checkpoint monday.json\n  userpool verify --checkpoint monday.json \
-                  november.jsonl.gz december.jsonl.gz\n  userpool verify event.tlog-proof --key key.pem \
-                  --witness KEY1,KEY2,KEY3 --quorum 2"
+    after_help = "Exit code: 0 if the history is valid, 1 if it is not, 2 if the command line or a \
+                  given checkpoint is wrong, or a file is of another kind.\n\nExamples:\n  userpool \
+                  checkpoint > monday.json\n  userpool verify --checkpoint monday.json\n  userpool \
+                  verify --checkpoint monday.json november.jsonl.gz december.jsonl.gz\n  userpool verify \
+                  event.tlog-proof --key key.pem --witness KEY1,KEY2,KEY3 --quorum 2"
 )]
 pub(super) struct VerifyCommand {
     /// Verify this file instead of a server: a proof, which requires --key or --checkpoint, or an
