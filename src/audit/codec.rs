@@ -56,7 +56,8 @@ pub(crate) const fn event_type(event: &Payload) -> UserPoolEventType {
     }
 }
 
-/// Encodes the body of a record, which has each text of the event as it is: the event without the hashes, which the log adds.
+/// Encodes the body of a record: the event without the hashes, which the log adds. The body has
+/// each text of the event as it is; filters of the history depend on that.
 pub(crate) fn encode(event: &UserPoolEvent) -> Bytes {
     event.encode_to_vec().into()
 }

@@ -78,7 +78,7 @@ impl History {
         let mut page = EventPage { head, ..EventPage::default() };
         let mut bytes = 0_usize;
         let mut scanned = 0_u64;
-        // Then each event must be decoded, because its time may be past the range.
+        // If the page may end before an event because of its time, every event must be decoded.
         let may_pass =
             if query.backward { query.filter.has_start() } else { query.filter.has_end() };
         let mut place = match start {

@@ -198,8 +198,8 @@ impl Engine {
         }
     }
 
-    /// Checks a head that the session of the writer shows. It counts as seen once it is read or
-    /// appended to: it may be one that nobody was told of.
+    /// Checks a head that the session of the writer shows. It is recorded as seen only once it is
+    /// read or appended to, because its append may not be acknowledged.
     fn show(&self, session: &Session, before: Head, head: Head) -> Result<(), PostgresError> {
         self.seen.compare(session, before, head)?;
         self.shown.fetch_max(head.position.0, Ordering::Relaxed);

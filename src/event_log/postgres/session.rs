@@ -1,5 +1,5 @@
 //! A session of the database. It is used only after its first durable head: whatever it shows is
-//! then on a quorum, also if the primary crashed with commits that nobody was told of.
+//! then on a quorum, also if the primary crashed with commits that were not acknowledged.
 
 use std::{
     sync::{Arc, atomic::Ordering},

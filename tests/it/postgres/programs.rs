@@ -57,7 +57,7 @@ pub(super) fn directory() -> TempDir {
     directory
 }
 
-/// Gives a path to the user of the database, and to nobody else.
+/// Makes the user of the database the owner of a path, and sets its permissions.
 pub(super) fn give(path: &Path, mode: u32) {
     if rustix::process::geteuid().is_root() {
         let id = |flag: &str| {
