@@ -117,7 +117,7 @@ async fn resolve(
     loop {
         let next = log.durable_record(expected.position);
         #[cfg(sim_bugs)]
-        let next = if PlantedBug::NoBarrier.is_planted() {
+        let next = if PlantedBug::AcknowledgedNotDurable.is_planted() {
             visible_record(log, expected.position)
         } else {
             next

@@ -31,9 +31,11 @@ pub enum PlantedBug {
     /// A read does not ask for the end of the log.
     StaleRead,
     /// A batch of unknown outcome is acknowledged before it is durable.
-    NoBarrier,
+    AcknowledgedNotDurable,
     /// A strict read believes an end of the log that may be that of a former primary.
     FormerPrimary,
+    /// A read that finds other records than expected does not look for a fork.
+    ForkAsDamage,
 }
 
 /// A branch that only some simulations reach.
@@ -110,7 +112,7 @@ pub fn plant(bug: Option<PlantedBug>) {
 
 impl PlantedBug {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::RequestIdIgnored,
         Self::EarlyAnswer,
         Self::UnknownAsConflict,
@@ -121,8 +123,9 @@ impl PlantedBug {
         Self::StaleRefusal,
         Self::SkippedEvent,
         Self::StaleRead,
-        Self::NoBarrier,
+        Self::AcknowledgedNotDurable,
         Self::FormerPrimary,
+        Self::ForkAsDamage,
     ];
 
     /// Whether it is set in this thread.

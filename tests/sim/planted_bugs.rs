@@ -119,7 +119,12 @@ fn a_fork_that_is_not_noticed_is_found() {
 
 #[test]
 fn an_answer_before_its_record_is_durable_is_found() {
-    found_in_forks(PlantedBug::NoBarrier, Loss::NotDurable);
+    found_in_forks(PlantedBug::AcknowledgedNotDurable, Loss::NotDurable);
+}
+
+#[test]
+fn a_fork_taken_for_damage_is_found() {
+    found_in_forks(PlantedBug::ForkAsDamage, Loss::End);
 }
 
 #[test]
