@@ -4,6 +4,7 @@
 mod any_server;
 mod clocks;
 mod cluster;
+mod disk;
 mod encryption;
 mod engine;
 mod failovers;
@@ -14,6 +15,7 @@ mod moves;
 mod network;
 mod node;
 mod partitions;
+mod power_cuts;
 mod programs;
 mod proxy;
 mod refusals;

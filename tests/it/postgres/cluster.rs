@@ -16,8 +16,11 @@ use userpool::{
     telemetry::metrics::LogMetrics,
 };
 
-use super::network::{Member, Network};
-pub(super) use super::node::{Node, OWNER, ROLE};
+pub(super) use super::node::{Node, OWNER, ROLE, Site};
+use super::{
+    disk::Disk,
+    network::{Member, Network},
+};
 
 /// The public key of the checkpoints.
 pub(super) const KEY: [u8; 32] = [7; 32];
@@ -66,7 +69,7 @@ pub(super) async fn shared_node() -> Arc<Node> {
     if let Some(node) = shared.upgrade() {
         return node;
     }
-    let node = Arc::new(Node::create("", None).await);
+    let node = Arc::new(Node::create("", Site::default()).await);
     *shared = Arc::downgrade(&node);
     node
 }
@@ -121,15 +124,29 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) async fn start() -> Self {
-        Self::start_in(None).await
+        Self::start_at(Default::default(), None).await
     }
 
     /// The same in a network.
-    pub(super) async fn start_in(network: Option<Network>) -> Self {
-        let place = |node| network.as_ref().map(|all| all.place(Member::Node(node)).clone());
-        let first = Node::create(SETTINGS, place(0)).await;
-        let second = Node::standby(&first, NAMES[1], place(1)).await;
-        let third = Node::standby(&first, NAMES[2], place(2)).await;
+    pub(super) async fn start_in(network: Network) -> Self {
+        let place = |node| Some(network.place(Member::Node(node)).clone());
+        let sites = [0, 1, 2].map(|node| Site { place: place(node), disk: None });
+        Self::start_at(sites, Some(network)).await
+    }
+
+    /// The same with a disk for each node.
+    pub(super) async fn start_on(disks: [Disk; 3]) -> Self {
+        let sites = disks.map(|disk| Site { place: None, disk: Some(disk) });
+        let cluster = Self::start_at(sites, None).await;
+        // To begin quickly, the nodes have not.
+        cluster.disks().into_iter().for_each(Disk::sync);
+        cluster
+    }
+
+    async fn start_at([first, second, third]: [Site; 3], network: Option<Network>) -> Self {
+        let first = Node::create(SETTINGS, first).await;
+        let second = Node::standby(&first, NAMES[1], second).await;
+        let third = Node::standby(&first, NAMES[2], third).await;
         for node in [&first, &second, &third] {
             node.configure("synchronous_standby_names = 'ANY 1 (a, b, c)'");
             node.signal("HUP");
@@ -211,6 +228,28 @@ impl Cluster {
     pub(super) async fn renew(&self, node: usize) {
         self.nodes[node].kill();
         self.nodes[node].copy(self.primary(), NAMES[node]).await;
+        self.wait_for_standbys().await;
+    }
+
+    fn disks(&self) -> [&Disk; 3] {
+        self.nodes.each_ref().map(Node::disk)
+    }
+
+    /// Cuts the power of every node at once, that of this one first.
+    pub(super) fn cut_power(&self, first: usize) {
+        let disks = self.disks();
+        disks[first].cut_power(&[disks[(first + 1) % 3], disks[(first + 2) % 3]]);
+        for node in &self.nodes {
+            node.kill();
+        }
+    }
+
+    /// Starts every node with what is on its disk.
+    pub(super) async fn restore_power(&self) {
+        self.disks().into_iter().for_each(Disk::restore_power);
+        for node in &self.nodes {
+            node.start().await;
+        }
         self.wait_for_standbys().await;
     }
 

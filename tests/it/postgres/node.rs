@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 use super::{
+    disk::Disk,
     network::Place,
     programs::{directory, give, program, program_in, run},
 };
@@ -38,8 +39,16 @@ pub(crate) struct Node {
     directory: TempDir,
     running: Mutex<Option<Running>>,
     port: u16,
-    /// Where it is in a network, if it is in one.
-    place: Option<Place>,
+    site: Site,
+}
+
+/// Where a node is.
+#[derive(Default)]
+pub(super) struct Site {
+    /// Its place in a network, if it is in one.
+    pub(super) place: Option<Place>,
+    /// Where its files are, if they are on a disk of their own.
+    pub(super) disk: Option<Disk>,
 }
 
 /// The port of a node that listens only on its socket.
@@ -54,8 +63,8 @@ struct Running {
 
 impl Node {
     /// A new database, with the roles of the owner and the servers.
-    pub(super) async fn create(settings: &str, place: Option<Place>) -> Self {
-        let node = Self::stopped(SOCKET_PORT, place);
+    pub(super) async fn create(settings: &str, site: Site) -> Self {
+        let node = Self::stopped(SOCKET_PORT, site);
         node.initialize(settings);
         node.start_new().await;
         node
@@ -67,7 +76,7 @@ impl Node {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
-        let node = Self::stopped(port, None);
+        let node = Self::stopped(port, Site::default());
         node.initialize(&format!(
             "listen_addresses = 'localhost'\nport = {port}\nssl = on\nssl_ca_file = 'root.crt'"
         ));
@@ -90,8 +99,8 @@ impl Node {
         node
     }
 
-    fn stopped(port: u16, place: Option<Place>) -> Self {
-        Self { directory: directory(), running: Mutex::default(), port, place }
+    fn stopped(port: u16, site: Site) -> Self {
+        Self { directory: directory(), running: Mutex::default(), port, site }
     }
 
     fn initialize(&self, settings: &str) {
@@ -101,7 +110,7 @@ impl Node {
             .arg(self.data()));
         // The last one of a setting is used.
         self.configure(&format!("listen_addresses = ''\n{settings}"));
-        if self.place.is_some() {
+        if self.site.place.is_some() {
             let path = self.data().join("pg_hba.conf");
             fs::write(
                 &path,
@@ -119,8 +128,8 @@ impl Node {
     }
 
     /// A standby of a primary.
-    pub(super) async fn standby(primary: &Self, name: &str, place: Option<Place>) -> Self {
-        let node = Self::stopped(SOCKET_PORT, place);
+    pub(super) async fn standby(primary: &Self, name: &str, site: Site) -> Self {
+        let node = Self::stopped(SOCKET_PORT, site);
         node.copy(primary, name).await;
         node
     }
@@ -147,7 +156,13 @@ impl Node {
     }
 
     fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
+        let disk = self.site.disk.as_ref();
+        disk.map_or_else(|| self.directory.path().join("data"), Disk::data)
+    }
+
+    /// The disk that its files are on.
+    pub(super) fn disk(&self) -> &Disk {
+        self.site.disk.as_ref().expect("it has one")
     }
 
     pub(super) fn configure(&self, settings: &str) {
@@ -172,7 +187,7 @@ impl Node {
     /// Starts it, and waits until it answers.
     pub(super) async fn start(&self) {
         let directory = self.directory.path().to_owned();
-        let (data, place) = (self.data(), self.place.clone());
+        let (data, place) = (self.data(), self.site.place.clone());
         let ((started, id), (ending, ended)) = (mpsc::channel(), mpsc::channel());
         // The signal comes when the thread ends that started it, so this one waits.
         #[expect(clippy::disallowed_methods, reason = "no simulation runs a database")]
@@ -234,8 +249,8 @@ impl Node {
         let children = Command::new("ps").args(["-o", "pid=", "--ppid", &id.to_string()]).output();
         let children = children.expect("ps");
         let children = String::from_utf8_lossy(&children.stdout).into_owned();
-        self.signal(signal);
-        for process in children.split_whitespace() {
+        let id = id.to_string();
+        for process in [id.as_str()].into_iter().chain(children.split_whitespace()) {
             // It may have ended.
             let _ =
                 Command::new("kill").args(["-s", signal, process]).stderr(Stdio::null()).status();
@@ -327,7 +342,7 @@ impl Node {
 
     /// Where servers and standbys reach it.
     pub(super) fn host(&self) -> String {
-        self.place.as_ref().map_or_else(|| self.directory(), |place| place.address.clone())
+        self.site.place.as_ref().map_or_else(|| self.directory(), |place| place.address.clone())
     }
 }
 

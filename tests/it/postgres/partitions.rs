@@ -43,7 +43,7 @@ async fn a_primary_that_is_cut_from_its_standbys_is_replaced() {
     let network = Network::create("that servers leave a primary that its standbys cannot reach");
     let Some(network) = network else { return };
     let mut random = Random::seeded();
-    let mut cluster = Cluster::start_in(Some(network)).await;
+    let mut cluster = Cluster::start_in(network).await;
     let mut replicas = Replicas::start_with(&cluster, &["--reads", "strict"]).await;
     replicas.load(&mut random);
     let mut silence = Duration::ZERO;
@@ -77,7 +77,7 @@ async fn a_server_that_is_cut_from_the_primary_goes_on_later() {
     let network = Network::create("that a server which cannot reach the primary goes on later");
     let Some(network) = network else { return };
     let mut random = Random::seeded();
-    let mut cluster = Cluster::start_in(Some(network)).await;
+    let mut cluster = Cluster::start_in(network).await;
     let mut replicas = Replicas::start(&cluster).await;
     replicas.load(&mut random);
     for round in 0..3 * rounds(1) {
@@ -109,7 +109,7 @@ async fn the_half_with_the_standbys_goes_on_without_the_other() {
     let network = Network::create("that only the half of a network with the standbys goes on");
     let Some(network) = network else { return };
     let mut random = Random::seeded();
-    let mut cluster = Cluster::start_in(Some(network)).await;
+    let mut cluster = Cluster::start_in(network).await;
     let mut replicas = Replicas::start_with(&cluster, &["--reads", "strict"]).await;
     replicas.load(&mut random);
     for round in 0..rounds(1) {
