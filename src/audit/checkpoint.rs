@@ -11,7 +11,7 @@ mod text;
 use chrono::SubsecRound as _;
 
 pub use self::{
-    file::{append, last, public_key},
+    file::{append, from_line, last, public_key, to_line},
     key_error::KeyError,
     signer::{Origin, OriginError, Signer},
     state::LogState,

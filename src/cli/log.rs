@@ -21,6 +21,7 @@ use super::{
     heal::HealCommand,
     import::ImportCommand,
     init::InitCommand,
+    log_checkpoints::CheckpointsCommand,
     os_argument::{self, LogKeyArgs},
     outcome::Outcome,
     output::print,
@@ -67,6 +68,12 @@ pub(super) enum LogCommand {
     Import(Box<ImportCommand>),
     /// Append to a log in a database what a mirror has and the database has lost.
     Heal(Box<HealCommand>),
+    /// Print the checkpoints that the servers of a log in a database have signed, oldest first, as
+    /// JSON, one per line.
+    ///
+    /// They are in the same database as the log, so whoever can remove its records can remove them:
+    /// compare the log with checkpoints that somebody else keeps as well.
+    Checkpoints(Box<CheckpointsCommand>),
     /// Require that every server of a log in a database can read the newest form of records, so
     /// that they may write it.
     ///
@@ -97,6 +104,7 @@ impl LogCommand {
             Self::Export(export) => export.run(source.as_ref()).await,
             Self::Import(import) => import.run(source.as_ref()).await,
             Self::Heal(heal) => heal.run().await,
+            Self::Checkpoints(checkpoints) => checkpoints.run().await,
             Self::Upgrade { database } => upgrade(&database.required()?).await,
             Self::Stat { directory } => stat::run(&directory).await,
         }

@@ -39,6 +39,7 @@ mod key;
 mod list;
 mod listing;
 mod log;
+mod log_checkpoints;
 mod man;
 mod mask;
 mod mfa;

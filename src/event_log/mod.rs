@@ -26,8 +26,8 @@ pub use self::{
     position::{Head, ParseHeadError, Position},
     postgres::{
         DatabaseTls, Durability, DurabilityProblems, LogName, LogNameError, LogRow, LogUrl,
-        PostgresError, PostgresImport, PostgresLog, PostgresSettings, PostgresSettingsError,
-        Replica, create_log, replicas, upgrade_log,
+        PostgresCheckpoints, PostgresError, PostgresImport, PostgresLog, PostgresSettings,
+        PostgresSettingsError, Replica, StoredCheckpoint, create_log, replicas, upgrade_log,
     },
     record::{BatchPlace, Defect, Record},
     sled::{OpenError, RestoreError, SledLog},

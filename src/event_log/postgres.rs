@@ -9,6 +9,7 @@
 //! although no standby has it. Its session is left, and so are all others, because they may be
 //! those of a former primary.
 
+mod checkpoints;
 mod connection;
 mod durability;
 mod engine;
@@ -35,6 +36,7 @@ use crate::telemetry::metrics::LogMetrics;
 
 use self::engine::Engine;
 pub use self::{
+    checkpoints::{PostgresCheckpoints, StoredCheckpoint},
     durability::DurabilityProblems,
     error::PostgresError,
     replicas::{Replica, replicas, upgrade_log},
@@ -83,6 +85,12 @@ impl PostgresLog {
     #[must_use]
     pub const fn row(&self) -> &LogRow {
         &self.row
+    }
+
+    /// The checkpoints of the log.
+    #[must_use]
+    pub fn checkpoints(&self) -> PostgresCheckpoints {
+        PostgresCheckpoints::new(Arc::clone(&self.engine))
     }
 }
 

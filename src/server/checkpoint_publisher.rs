@@ -1,11 +1,13 @@
-//! The checkpoints that the server signs at an interval and at each stop, and keeps in the data
-//! directory: what an auditor compares with.
+//! The checkpoints that the server signs at an interval and at each stop: what an auditor compares
+//! with. They are kept in the data directory. Servers that share a log also share its checkpoints,
+//! so that only one of them signs and asks witnesses in each interval.
 
 use std::{
     convert::Infallible, future::pending, io, path::PathBuf, str::FromStr, sync::Arc,
     time::Duration,
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use tokio::{sync::Mutex, task, time::sleep};
 
@@ -15,15 +17,18 @@ use crate::{
         Note, NoteSignature,
         checkpoint::{self, KeyError, Signer},
     },
-    event_log::{Head, LogId, Position},
-    proto::SignedCheckpoint,
+    event_log::{Head, Position},
+    proto::{self, SignedCheckpoint},
     telemetry::{
         error_chain,
         metrics::{CheckpointMetrics, CosignatureOutcome},
     },
 };
 
-use super::witness_client::{CosignError, WitnessClient};
+use super::{
+    shared_checkpoints::SharedCheckpoints,
+    witness_client::{CosignError, WitnessClient},
+};
 
 /// The value that turns the interval off.
 const OFF: &str = "off";
@@ -62,38 +67,48 @@ impl Default for CheckpointInterval {
     }
 }
 
-/// Signs checkpoints, asks witnesses to cosign them, and appends them to a file.
+/// Signs checkpoints, asks witnesses to cosign them, and keeps them.
 #[derive(Debug)]
 pub(super) struct CheckpointPublisher {
     pub(super) app: Arc<App>,
     pub(super) signer: Arc<Signer>,
     /// The file. Locked while it is written.
     pub(super) path: Arc<Mutex<PathBuf>>,
+    /// Those of all servers, if they share the log.
+    pub(super) shared: Option<SharedCheckpoints>,
     pub(super) interval: CheckpointInterval,
     pub(super) witnesses: Vec<WitnessClient>,
     pub(super) metrics: CheckpointMetrics,
 }
 
-/// A checkpoint in the file.
+/// A checkpoint that is kept.
 #[derive(Debug, Clone)]
 pub(super) struct PublishedCheckpoint {
     head: Head,
+    at: DateTime<Utc>,
     note: Note,
     signed: SignedCheckpoint,
 }
 
 impl CheckpointPublisher {
     /// Publishes a checkpoint after each interval, unless the log has not changed since the last
-    /// one. One that could not be written is published again after the next interval. The last
-    /// one is published again with each new cosignature of a witness.
+    /// one, or another server has published one in this interval. One that could not be written is
+    /// published again after the next interval. The last one is published again with each new
+    /// cosignature of a witness.
     pub(super) async fn run(&mut self) -> Infallible {
         let Some(interval) = self.interval.0 else { return pending().await };
         let mut last = self.last_published().await;
         loop {
             sleep(interval).await;
+            let shared = self.newest_shared(|_| true).await;
             let head = self.app.history().head();
+            let is_recent = shared.as_ref().is_some_and(|shared| self.is_recent(shared, interval));
+            // Of one beyond this server's end, it has no proof for witnesses yet.
+            if let Some(shared) = shared.filter(|shared| shared.head.position <= head.position) {
+                self.keep(&mut last, shared).await;
+            }
             let is_published = last.as_ref().is_some_and(|last| last.head == head);
-            if !is_published && head.position > Position::START {
+            if !is_published && !is_recent && head.position > Position::START {
                 // Without cosignatures first: witnesses may take their time.
                 last = self.publish().await.or(last);
             }
@@ -134,38 +149,86 @@ impl CheckpointPublisher {
         }
     }
 
-    /// Appends a checkpoint to the file. Returns it if it was written. If this is dropped, the
-    /// write goes on, and the next one waits for it.
+    /// Keeps a checkpoint of this server, for itself and for the others. Returns it if it was
+    /// written.
     async fn append(&self, checkpoint: PublishedCheckpoint) -> Option<PublishedCheckpoint> {
         let cosignatures = checkpoint.note.signatures.len().saturating_sub(1);
+        let mut is_written = self.write(&checkpoint.signed).await;
+        if let Some(shared) = &self.shared {
+            is_written &= shared.add(checkpoint.head.position, &checkpoint.signed).await;
+        }
+        self.metrics.count_write(is_written);
+        if is_written {
+            tracing::info!(position = %checkpoint.head.position, cosignatures, "checkpoint signed");
+        }
+        is_written.then_some(checkpoint)
+    }
+
+    /// Appends a checkpoint to the file. Returns whether it was written. If this is dropped, the
+    /// write goes on, and the next one waits for it.
+    async fn write(&self, signed: &SignedCheckpoint) -> bool {
         let path = Arc::clone(&self.path).lock_owned().await;
-        let signed = checkpoint.signed.clone();
+        let signed = signed.clone();
         #[expect(clippy::disallowed_methods, reason = "a simulation has no such file")]
         let written = task::spawn_blocking(move || checkpoint::append(&path, &signed)).await;
         let written = written.map_err(io::Error::other).flatten();
-        self.metrics.count_write(written.is_ok());
-        match written {
-            Ok(()) => {
-                tracing::info!(position = %checkpoint.head.position, cosignatures, "checkpoint signed");
-                Some(checkpoint)
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot write the checkpoint");
-                None
-            }
+        if let Err(error) = &written {
+            tracing::warn!(%error, "cannot write the checkpoint");
         }
+        written.is_ok()
+    }
+
+    /// Replaces the last checkpoint by that of another server, if that is newer or has more
+    /// cosignatures, and keeps it in the file as well: the database can lose its own.
+    async fn keep(&self, last: &mut Option<PublishedCheckpoint>, shared: PublishedCheckpoint) {
+        if last.as_ref().is_some_and(|last| last.progress() >= shared.progress()) {
+            return;
+        }
+        self.write(&shared.signed).await;
+        if shared.is_witnessed() {
+            self.signer.set_witnessed(shared.signed.clone());
+        }
+        *last = Some(shared);
     }
 
     /// Reads the newest checkpoint that a witness cosigned, for the answers to clients.
-    pub(super) async fn read_witnessed(
-        signer: &Arc<Signer>,
-        path: PathBuf,
-        log_id: Option<LogId>,
-    ) -> Result<(), KeyError> {
-        let (signer, file) = (Arc::clone(signer), path.clone());
+    pub(super) async fn read_witnessed(&self) -> Result<(), KeyError> {
+        let (signer, path) = (Arc::clone(&self.signer), self.path.lock().await.clone());
+        let (file, log_id) = (path.clone(), self.app.history().state().log_id);
         #[expect(clippy::disallowed_methods, reason = "a simulation has no such file")]
         let read = task::spawn_blocking(move || signer.read_witnessed(&file, log_id)).await;
-        read.map_err(|error| KeyError::Io { path, source: io::Error::other(error) })?
+        read.map_err(|error| KeyError::Io { path, source: io::Error::other(error) })??;
+        let own = self.signer.witnessed().and_then(PublishedCheckpoint::parse);
+        let shared = self.newest_shared(PublishedCheckpoint::is_witnessed).await;
+        if let Some(shared) = shared
+            && own.is_none_or(|own| own.progress() < shared.progress())
+        {
+            self.signer.set_witnessed(shared.signed);
+        }
+        Ok(())
+    }
+
+    /// The newest checkpoint of all servers with the key and the name of this log, for which this
+    /// is true.
+    async fn newest_shared(
+        &self,
+        is_searched: impl Fn(&PublishedCheckpoint) -> bool,
+    ) -> Option<PublishedCheckpoint> {
+        let key = self.signer.note_key(self.app.history().state().log_id);
+        let parse = |signed: &SignedCheckpoint| {
+            let parsed = PublishedCheckpoint::parse(signed.clone());
+            parsed.filter(|parsed| parsed.note.verify(&key).is_ok() && is_searched(parsed))
+        };
+        let newest = self.shared.as_ref()?.newest(|signed| parse(signed).is_some()).await;
+        newest.as_ref().and_then(parse)
+    }
+
+    /// Whether a checkpoint was signed in this interval, nearly: the intervals of two servers do
+    /// not begin at the same time. One that seems to be of the future is not believed.
+    fn is_recent(&self, checkpoint: &PublishedCheckpoint, interval: Duration) -> bool {
+        let age = self.app.source().now() - checkpoint.at;
+        let interval = TimeDelta::from_std(interval / 10 * 9).unwrap_or(TimeDelta::MAX);
+        age >= TimeDelta::zero() && age < interval
     }
 
     /// The last checkpoint in the file, if it has the key and the name of this log. That of an
@@ -182,7 +245,18 @@ impl PublishedCheckpoint {
     /// `None` for a checkpoint without a note.
     fn parse(signed: SignedCheckpoint) -> Option<Self> {
         let head = checkpoint::verify(&signed).ok()?.head;
-        Some(Self { head, note: Note::parse(&signed.note).ok()?, signed })
+        let at = signed.time.and_then(proto::to_date_time)?;
+        Some(Self { head, at, note: Note::parse(&signed.note).ok()?, signed })
+    }
+
+    /// Whether a witness has cosigned it.
+    fn is_witnessed(&self) -> bool {
+        self.note.signatures.len() > 1
+    }
+
+    /// How much it says: of two, the one with the newer record, and then with more cosignatures.
+    fn progress(&self) -> (Position, usize) {
+        (self.head.position, self.note.signatures.len())
     }
 }
 

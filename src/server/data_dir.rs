@@ -7,7 +7,7 @@
 //! | `log/` | the event log; the only data that cannot be rebuilt |
 //! | `seen_head`, `timeline` | what was last seen of a log in a database, instead of `log/` |
 //! | `signing_key.pem` | the key that signs checkpoints; private to the owner |
-//! | `checkpoints.jsonl` | the checkpoints that were signed at an interval and at each stop, oldest first |
+//! | `checkpoints.jsonl` | the checkpoints that were signed at an interval and at each stop, oldest first; those of other servers of the log as well |
 //! | `read_model/` | a projection of the log; rebuilt if it is deleted |
 
 mod error;

@@ -14,6 +14,7 @@ mod log_health;
 mod monitoring;
 mod open_log;
 mod plain_http;
+mod shared_checkpoints;
 #[cfg(test)]
 mod tests;
 mod witness_client;
@@ -49,6 +50,7 @@ use self::{
     http1_server::Http1Server,
     monitoring::Monitoring,
     open_log::{OpenLog, open_signer},
+    shared_checkpoints::SharedCheckpoints,
     witness_client::WitnessClient,
 };
 pub use self::{
@@ -83,8 +85,8 @@ impl Server {
         let startup = Startup::listen(config, source).await?;
         let Startup { config, source, metrics, .. } = &startup;
         let opened = OpenLog::open(config, source.as_ref(), metrics.log.clone()).await?;
-        let OpenLog { log, data_dir, signer } = opened;
-        let mut server = startup.open(signer, log, &data_dir.read_model()).await?;
+        let OpenLog { log, data_dir, signer, checkpoints } = opened;
+        let mut server = startup.open(signer, log, &data_dir.read_model(), checkpoints).await?;
         server.data_dir = Some(data_dir);
         Ok(server)
     }
@@ -101,7 +103,7 @@ impl Server {
     ) -> Result<Self, ServerError> {
         let startup = Startup::listen(config, source).await?;
         let signer = open_signer(&startup.config)?;
-        startup.open(signer, log, read_model).await
+        startup.open(signer, log, read_model, None).await
     }
 
     /// The address that it listens on, with the bound port.
@@ -306,6 +308,7 @@ impl Startup {
         signer: Signer,
         log: Arc<dyn EventLog>,
         read_model: &Path,
+        shared_checkpoints: Option<SharedCheckpoints>,
     ) -> Result<Server, ServerError> {
         let signer = Arc::new(signer);
         let Self { listeners, gate, aws_gate, metrics, config, source } = self;
@@ -325,21 +328,21 @@ impl Startup {
         let app = App::start(log, read_model, source, settings).await;
         let app = Arc::new(app.map_err(|source| ServerError::Start { data_dir, source })?);
         gauges::register_app(&metrics, &app);
-        let log_id = app.history().state().log_id;
-        CheckpointPublisher::read_witnessed(&signer, path.clone(), log_id).await?;
-        let operations = Operations::new(Arc::clone(&app), Arc::clone(&signer), config.account_id);
-        let operations = Arc::new(operations.with_replica(replica));
-        gate.open(Services::new(&operations)?);
-        aws_gate.open(operations);
-        listeners.grpc.set_phase(Phase::Serving);
         let checkpoints = CheckpointPublisher {
             app: Arc::clone(&app),
-            signer,
+            signer: Arc::clone(&signer),
             path: Arc::new(Mutex::new(path)),
+            shared: shared_checkpoints,
             interval,
             witnesses,
             metrics: checkpoint_metrics,
         };
+        checkpoints.read_witnessed().await?;
+        let operations = Operations::new(Arc::clone(&app), signer, config.account_id);
+        let operations = Arc::new(operations.with_replica(replica));
+        gate.open(Services::new(&operations)?);
+        aws_gate.open(operations);
+        listeners.grpc.set_phase(Phase::Serving);
         Ok(Server { listeners, app, checkpoints, max_lag, metrics, data_dir: None })
     }
 }

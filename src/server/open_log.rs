@@ -13,6 +13,7 @@ use super::{
     config::Config,
     data_dir::{self, DataDir},
     error::ServerError,
+    shared_checkpoints::SharedCheckpoints,
 };
 
 /// An open log, with what belongs to it.
@@ -20,6 +21,8 @@ pub(super) struct OpenLog {
     pub(super) log: Arc<dyn EventLog>,
     pub(super) data_dir: DataDir,
     pub(super) signer: Signer,
+    /// The checkpoints of all its servers, if it has several.
+    pub(super) checkpoints: Option<SharedCheckpoints>,
 }
 
 impl OpenLog {
@@ -51,7 +54,7 @@ impl OpenLog {
         let signer = open_signer(config)?;
         let log = SledLog::open_with_metrics(&data_dir.log(), metrics)?;
         data_dir.raise_format()?;
-        Ok(Self { log: Arc::new(log), data_dir, signer })
+        Ok(Self { log: Arc::new(log), data_dir, signer, checkpoints: None })
     }
 
     async fn in_database(
@@ -78,7 +81,8 @@ impl OpenLog {
         if log.row().checkpoint_key != signer.public_key() {
             return Err(ServerError::OtherKey(key.clone()));
         }
-        Ok(Self { log: Arc::new(log), data_dir, signer })
+        let checkpoints = Some(SharedCheckpoints(log.checkpoints()));
+        Ok(Self { log: Arc::new(log), data_dir, signer, checkpoints })
     }
 }
 

@@ -2,6 +2,7 @@
 //! database that others use as well, or that fails.
 
 mod any_server;
+mod checkpoints;
 mod clocks;
 mod cluster;
 mod disk;

@@ -24,7 +24,7 @@ use super::{KeyError, verify};
 /// # Errors
 /// The file cannot be written.
 pub fn append(path: &Path, checkpoint: &SignedCheckpoint) -> io::Result<()> {
-    let line = format!("{}\n", proto::to_json(checkpoint)?);
+    let line = format!("{}\n", to_line(checkpoint)?);
     let mut options = OpenOptions::new();
     let mut file = options.read(true).append(true).create(true).mode(0o644).open(path)?;
     let length = file.metadata()?.len();
@@ -40,12 +40,26 @@ fn end_last_line(file: &mut File, length: u64) -> io::Result<()> {
     if last.is_empty() {
         return Ok(());
     }
-    if parse(&last).is_some_and(|checkpoint| verify(&checkpoint).is_ok()) {
+    if str::from_utf8(&last).is_ok_and(|last| from_line(last).is_some()) {
         file.write_all(b"\n")
     } else {
         let cut_off = u64::try_from(last.len()).map_err(io::Error::other)?;
         file.set_len(length.saturating_sub(cut_off))
     }
+}
+
+/// A checkpoint as a line, without its end.
+///
+/// # Errors
+/// It has a time that cannot be written.
+pub fn to_line(checkpoint: &SignedCheckpoint) -> io::Result<String> {
+    Ok(proto::to_json(checkpoint)?.to_string())
+}
+
+/// The checkpoint in a line, if it is valid.
+#[must_use]
+pub fn from_line(line: &str) -> Option<SignedCheckpoint> {
+    parse(line.as_bytes()).filter(|checkpoint| verify(checkpoint).is_ok())
 }
 
 /// Reads a line, whose signature is not verified.

@@ -35,6 +35,13 @@ create table if not exists userpool_replica (
   position bigint not null,
   seen_at timestamptz not null,
   primary key (log, name)
+);
+create table if not exists userpool_checkpoint (
+  log text not null,
+  id bigint generated always as identity,
+  position bigint not null,
+  checkpoint text not null,
+  primary key (log, id)
 );";
 
 /// Creates the row of a log, unless there is one.
@@ -125,6 +132,15 @@ pub(super) const WAIT: &str = "select pg_sleep(0.001)";
 /// A commit that changes no row, and waits for a standby as any other.
 pub(super) const BARRIER: &str = "select pg_logical_emit_message(true, 'userpool', '')";
 
+/// Adds a checkpoint.
+pub(super) const ADD_CHECKPOINT: &str =
+    "insert into userpool_checkpoint (log, position, checkpoint) values ($1, $2, $3)";
+
+/// The checkpoints that were added before the one with an ID, as many as a limit allows, the
+/// newest first.
+pub(super) const CHECKPOINTS: &str = "select id, checkpoint from userpool_checkpoint \
+     where log = $1 and id < $2 order by id desc limit $3";
+
 /// What a role needs to serve a log.
 pub(super) fn grants(role: &str) -> String {
     let role = format!("\"{}\"", role.replace('"', "\"\""));
@@ -132,6 +148,7 @@ pub(super) fn grants(role: &str) -> String {
         format!("grant select, update on userpool_log to {role};"),
         format!("grant select, insert on userpool_record to {role};"),
         format!("grant select, insert, update, delete on userpool_replica to {role};"),
+        format!("grant select, insert on userpool_checkpoint to {role};"),
         format!("grant pg_read_all_stats to {role};"),
     ]
     .join("\n")

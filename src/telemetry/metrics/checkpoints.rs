@@ -52,7 +52,7 @@ impl CosignatureOutcome {
 }
 
 impl CheckpointMetrics {
-    /// Counts an attempt to write a checkpoint to its file.
+    /// Counts an attempt to write a checkpoint.
     pub fn count_write(&self, is_written: bool) {
         self.writes.get_or_create(&write_labels(is_written)).inc();
     }
@@ -71,7 +71,7 @@ impl CheckpointMetrics {
     }
 
     pub(super) fn register(&self, registry: &mut Registry) {
-        let help = "Attempts to write a checkpoint to its file, by outcome";
+        let help = "Attempts to write a checkpoint, by outcome";
         Registrar(registry).counters("userpool_checkpoint_writes", help, &self.writes);
         let help = "Requests to witnesses to cosign a checkpoint, by witness and outcome";
         Registrar(registry).counters("userpool_cosignature_requests", help, &self.requests);

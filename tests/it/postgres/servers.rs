@@ -14,14 +14,18 @@ use userpool::{
     },
     server::{Config, Server},
     telemetry::error_chain,
+    transport::Endpoint,
 };
 use uuid::Uuid;
 
 use super::{
-    cluster::{self, ROLE, TestLog, new_name, shared_node, write_private},
+    cluster::{self, Node, ROLE, TestLog, new_name, shared_node, write_private},
     proxy::{Cut, Proxy},
 };
-use crate::support::{FixedSource, TestServer, config, create, named};
+use crate::{
+    metrics::reading,
+    support::{FixedSource, TestServer, config, copy_directory, create, named},
+};
 
 /// A log whose servers have a key.
 pub(super) struct Service {
@@ -31,7 +35,12 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) async fn new() -> Self {
-        let (node, name) = (shared_node().await, new_name());
+        Self::on(shared_node().await).await
+    }
+
+    /// A log on a node.
+    pub(super) async fn on(node: Arc<Node>) -> Self {
+        let name = new_name();
         let directory = TempDir::new().expect("a directory");
         let key = Signer::open_key(&directory.path().join("key.pem")).expect("a key");
         cluster::create(&node, &name, &key.public_key()).await;
@@ -106,6 +115,29 @@ async fn a_server_starts_again_without_a_log_of_its_own() {
 
     let request = DescribeUserPoolRequest { user_pool_id: Some(id), ..Default::default() };
     server.client().await.describe_user_pool(request).await.expect("described");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_server_goes_on_with_a_copied_data_directory() {
+    let service = Service::new().await;
+    let [stopped, first] = service.servers().await;
+    let id = create(&mut stopped.client().await, "people").await;
+    let (stopped, copy) = (stopped.stop().await, TempDir::new().expect("a directory"));
+    copy_directory(stopped.path(), copy.path());
+    create(&mut first.client().await, "more people").await;
+
+    let new = TestServer::with_in(copy, |config| {
+        service.configure(config);
+        config.metrics_listen = Some(Endpoint::Tcp("127.0.0.1:0".to_owned()));
+    })
+    .await;
+    wait_for(&new, 2).await;
+    let request = DescribeUserPoolRequest { user_pool_id: Some(id), ..Default::default() };
+    new.client().await.describe_user_pool(request).await.expect("described");
+    let metrics = reading(&new).await.text;
+    let mut rebuilds =
+        metrics.lines().filter(|line| line.starts_with("userpool_read_model_rebuilds_total"));
+    assert!(rebuilds.all(|line| line.ends_with(" 0")), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

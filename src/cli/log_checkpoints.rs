@@ -1,0 +1,42 @@
+//! `userpool log checkpoints`: the checkpoints that the servers of a log in a database have signed.
+
+use clap::Args;
+
+use crate::event_log::StoredCheckpoint;
+
+use super::{
+    database::{self, DatabaseArgs},
+    error::CliError,
+    outcome::Outcome,
+    output::print,
+};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example, compare the log with them:\n  userpool log checkpoints --log-url \
+                  postgres://userpool@127.0.0.1/userpool >checkpoints.jsonl\n  userpool log verify \
+                  --log-url postgres://userpool@127.0.0.1/userpool --checkpoint checkpoints.jsonl"
+)]
+pub(super) struct CheckpointsCommand {
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+impl CheckpointsCommand {
+    pub(super) async fn run(self) -> Result<Outcome, CliError> {
+        let log = database::open(self.database.required()?).await?;
+        let (stored, mut newest_first) = (log.checkpoints(), Vec::new());
+        loop {
+            let before = newest_first.last().map(|checkpoint: &StoredCheckpoint| checkpoint.id);
+            let page = stored.newest(before).await.map_err(CliError::other)?;
+            if page.is_empty() {
+                break;
+            }
+            newest_first.extend(page);
+        }
+        for checkpoint in newest_first.iter().rev() {
+            print(&checkpoint.text)?;
+        }
+        Ok(Outcome::Success)
+    }
+}

@@ -1,0 +1,226 @@
+//! The checkpoints that servers of one log share in its database.
+
+use std::{fs, future::pending, path::Path, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use tempfile::TempDir;
+use tokio::task::yield_now;
+use userpool::{
+    app::Source,
+    audit::checkpoint::{self, Signer},
+    proto::{
+        GetSignedCheckpointRequest, SignedCheckpoint, to_date_time,
+        user_pool_history_service_client::UserPoolHistoryServiceClient,
+        user_pool_service_client::UserPoolServiceClient,
+    },
+    server::{CheckpointInterval, Server},
+    transport::Endpoint,
+};
+use uuid::Uuid;
+
+use super::{
+    cluster::{Node, ROLE, Site, url},
+    servers::Service,
+};
+use crate::{
+    metrics::reading,
+    process::{run, userpool},
+    proofs::witness_servers::TestWitness,
+    support::{TestServer, config, create, in_time},
+};
+
+/// As short as it can be, because the tests wait for it.
+const INTERVAL: CheckpointInterval = CheckpointInterval(Some(Duration::from_millis(5)));
+
+/// A clock that stands still.
+#[derive(Debug)]
+struct StoppedClock {
+    at: DateTime<Utc>,
+    /// Its identifiers are all this one.
+    number: u64,
+}
+
+impl Source for StoppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.at
+    }
+
+    fn uuid(&self) -> Uuid {
+        Uuid::from_u128(self.number.into())
+    }
+
+    fn user_pool_suffix(&self) -> String {
+        format!("{:09}", self.number)
+    }
+}
+
+/// A server of the log that signs at each stop, and asks for no cosignatures.
+async fn server(service: &Service, number: u64) -> TestServer {
+    TestServer::with_identifiers(number, |config| {
+        service.configure(config);
+        config.checkpoint_interval = CheckpointInterval(None);
+    })
+    .await
+}
+
+/// Records one user pool more, and signs a checkpoint of it.
+async fn sign_one_more(service: &Service, number: u64) {
+    let server = server(service, number).await;
+    create(&mut server.client().await, "people").await;
+    server.try_stop().await.expect("stopped");
+}
+
+/// The checkpoints in the database, oldest first.
+async fn shared(service: &Service) -> Vec<SignedCheckpoint> {
+    let lines = format!(
+        "select string_agg(checkpoint, e'\\n' order by id) from userpool_checkpoint where log = '{}'",
+        service.test.name
+    );
+    parsed(&service.test.node.value(&lines).await)
+}
+
+fn parsed(lines: &str) -> Vec<SignedCheckpoint> {
+    lines.lines().map(|line| checkpoint::from_line(line).expect("a checkpoint")).collect()
+}
+
+/// Waits until the file of a server has checkpoints of these positions.
+async fn until_kept(data_dir: &Path, positions: &[i64]) {
+    let file = data_dir.join("checkpoints.jsonl");
+    in_time(async {
+        loop {
+            let kept = parsed(&fs::read_to_string(&file).unwrap_or_default());
+            if kept.iter().map(|kept| kept.position).eq(positions.iter().copied()) {
+                return;
+            }
+            yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_sign_one_checkpoint_in_an_interval() {
+    let service = Service::new().await;
+    sign_one_more(&service, 0).await;
+    let signed = shared(&service).await;
+    let at = to_date_time(signed[0].time.expect("a time")).expect("a valid time");
+    let start = async |directory: &TempDir, interval, clock| {
+        let mut config = config(directory.path());
+        service.configure(&mut config);
+        config.checkpoint_interval = interval;
+        let server = Server::start(config, Arc::new(clock)).await.expect("a server");
+        (format!("http://{}", server.endpoint()), tokio::spawn(server.serve(pending())))
+    };
+    let directories = [(); 2].map(|()| TempDir::new().expect("a directory"));
+    let [first, second] = &directories;
+    let (address, killed) =
+        start(first, CheckpointInterval(None), StoppedClock { at, number: 5_000_000 }).await;
+    create(&mut UserPoolServiceClient::connect(address).await.expect("connected"), "people").await;
+    // It would sign at a stop.
+    killed.abort();
+
+    let (_, running) = start(second, INTERVAL, StoppedClock { at, number: 6_000_000 }).await;
+    until_kept(second.path(), &[1]).await;
+    assert_eq!(shared(&service).await, signed, "it signs none in the same interval");
+
+    sign_one_more(&service, 2_000_000).await;
+    until_kept(second.path(), &[1, 3]).await;
+    assert_eq!(shared(&service).await.len(), 2);
+    running.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cosigned_checkpoint_is_shown_by_each_server() {
+    let service = Service::new().await;
+    sign_one_more(&service, 0).await;
+    let log_id = shared(&service).await[0].log_id.parse().expect("an ID");
+    let log = Signer::open_key(&service.key()).expect("a key").note_key(Some(log_id));
+    let witness = TestWitness::start("witness.example", &log).await;
+    let asking = TestServer::with_identifiers(1_000_000, |config| {
+        service.configure(config);
+        config.checkpoint_interval = INTERVAL;
+        config.witnesses = vec![witness.address()];
+    })
+    .await;
+    let witnessed = async |server: &TestServer| {
+        let mut client = UserPoolHistoryServiceClient::new(server.channel().await);
+        let signed = client.get_signed_checkpoint(GetSignedCheckpointRequest::default()).await;
+        signed.expect("signed").into_inner().witnessed
+    };
+    let cosigned = in_time(async {
+        loop {
+            if let Some(cosigned) = witnessed(&asking).await {
+                return cosigned;
+            }
+        }
+    })
+    .await;
+    assert_eq!(cosigned.note.matches('\u{2014}').count(), 2, "{}", cosigned.note);
+
+    let started_later = server(&service, 2_000_000).await;
+    assert_eq!(witnessed(&started_later).await, Some(cosigned.clone()));
+    // One that runs already learns of it with its next interval.
+    create(&mut asking.client().await, "people").await;
+    let running = TestServer::with_identifiers(3_000_000, |config| {
+        service.configure(config);
+        config.checkpoint_interval = INTERVAL;
+    })
+    .await;
+    in_time(async {
+        while witnessed(&running).await.is_none_or(|found| found.position == cosigned.position) {}
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_checkpoints_of_all_servers_are_printed_and_verified() {
+    let service = Service::new().await;
+    for number in 0..3 {
+        sign_one_more(&service, number * 1_000_000).await;
+    }
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("checkpoints.jsonl");
+    let command = async |arguments: &[&str]| {
+        let mut command = userpool();
+        command.args(["log"]).args(arguments).args(["--log-name", &service.test.name]);
+        command.args(["--log-url", &url(ROLE, &[&service.test.node])]);
+        command.args(["--database-durability", "managed"]);
+        run(&mut command).await
+    };
+    let printed = command(&["checkpoints"]).await;
+    assert!(printed.status.success(), "{printed:?}");
+    let lines = String::from_utf8(printed.stdout).expect("text");
+    let positions: Vec<_> = parsed(&lines).iter().map(|signed| signed.position).collect();
+    assert_eq!(positions, [1, 2, 3]);
+    fs::write(&file, &lines).expect("written");
+    let verify = ["verify", "--checkpoint", file.to_str().expect("a path")];
+    let verified = command(&verify).await;
+    assert!(verified.status.success(), "{verified:?}");
+
+    let node = &service.test.node;
+    let name = &service.test.name;
+    let removed = format!("delete from userpool_record where log = '{name}' and position = 3");
+    node.execute("userpool", &removed).await;
+    let verified = command(&verify).await;
+    assert_eq!(verified.status.code(), Some(1), "{verified:?}");
+}
+
+/// As the tables of an early build.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_takes_no_checkpoint_is_reported() {
+    let node = Arc::new(Node::create("", Site::default()).await);
+    let service = Service::on(node).await;
+    service.test.node.execute("userpool", "drop table userpool_checkpoint").await;
+    let server = TestServer::with(|config| {
+        service.configure(config);
+        config.checkpoint_interval = INTERVAL;
+        config.metrics_listen = Some(Endpoint::Tcp("127.0.0.1:0".to_owned()));
+    })
+    .await;
+    create(&mut server.client().await, "people").await;
+    let failed = "userpool_checkpoint_writes_total{outcome=\"failed\"}";
+    in_time(async { while reading(&server).await.value(failed) < 1.0 {} }).await;
+    let kept = fs::read_to_string(server.data_dir().join("checkpoints.jsonl")).expect("a file");
+    assert_eq!(parsed(&kept)[0].position, 1, "the file of the server has it");
+    server.try_stop().await.expect("stopped");
+}
