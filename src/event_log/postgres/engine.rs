@@ -82,7 +82,7 @@ impl Engine {
         directory: Option<&Path>,
         metrics: LogMetrics,
     ) -> Result<Self, PostgresError> {
-        let seen = Seen::open(directory)?;
+        let seen = Seen::open(directory, metrics.clone())?;
         let (writer, reader, listener, durable, shown, applied) = Default::default();
         Ok(Self { settings, metrics, seen, writer, reader, listener, durable, shown, applied })
     }
@@ -138,10 +138,11 @@ impl Engine {
     /// The head and its barrier are of one session: of two, one may be that of a former primary.
     pub(super) async fn durable_head(&self) -> Result<Head, PostgresError> {
         let session = self.session(&self.durable).await?;
-        let before = self.seen.latest();
+        let (before, begun) = (self.seen.latest(), Instant::now());
         let head = session.durable_head().await;
         let head = head.and_then(|head| self.seen.compare(&session, before, head).map(|()| head));
         let head = self.kept(&self.durable, &session, head).await?;
+        self.metrics.record_durable_head(begun.elapsed());
         self.seen.record(head);
         Ok(head)
     }
@@ -153,8 +154,9 @@ impl Engine {
             Some((session, _)) => session,
             None => self.seen.open_session(&self.settings).await?,
         };
-        let before = self.seen.latest();
+        let (before, begun) = (self.seen.latest(), Instant::now());
         let (now, head) = session.begin_turn().await?;
+        self.metrics.record_turn_wait(begun.elapsed());
         self.show(&session, before, head)?;
         self.seen.heard();
         *writer = Writer { session: Some(session), is_in_turn: true };

@@ -14,6 +14,7 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     event_log::{Fork, Head, Position},
     fs::{read_optional, write_atomic},
+    telemetry::metrics::LogMetrics,
 };
 
 use super::{error::PostgresError, session::Session, settings::PostgresSettings};
@@ -28,11 +29,15 @@ pub(super) struct Seen {
     generation: AtomicU64,
     /// The file that keeps the timeline for the next process.
     timeline_file: Option<PathBuf>,
+    metrics: LogMetrics,
 }
 
 impl Seen {
     /// Reads the timeline that an earlier process has seen.
-    pub(super) fn open(directory: Option<&Path>) -> Result<Self, PostgresError> {
+    pub(super) fn open(
+        directory: Option<&Path>,
+        metrics: LogMetrics,
+    ) -> Result<Self, PostgresError> {
         let timeline_file = directory.map(|directory| directory.join("timeline"));
         let text = match &timeline_file {
             Some(path) => read_optional(path)
@@ -48,6 +53,7 @@ impl Seen {
             timeline: AtomicU32::new(timeline),
             generation: AtomicU64::new(0),
             timeline_file,
+            metrics,
         })
     }
 
@@ -116,6 +122,7 @@ impl Seen {
         self.check_fork(&session, known, head).await?;
         self.record(head);
         self.heard();
+        self.metrics.count_session();
         Ok(Arc::new(session))
     }
 

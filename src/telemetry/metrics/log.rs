@@ -28,6 +28,12 @@ pub struct LogMetrics {
     bytes: Gauge,
     /// `userpool_log_durability_problems`
     durability_problems: Gauge,
+    /// `userpool_log_turn_wait_seconds`
+    turn_wait: Histogram,
+    /// `userpool_log_durable_head_seconds`
+    durable_head: Histogram,
+    /// `userpool_log_sessions_total`
+    sessions: Counter,
 }
 
 impl Default for LogMetrics {
@@ -40,6 +46,9 @@ impl Default for LogMetrics {
             sync: duration_histogram(),
             bytes: Gauge::default(),
             durability_problems: Gauge::default(),
+            turn_wait: duration_histogram(),
+            durable_head: duration_histogram(),
+            sessions: Counter::default(),
         }
     }
 }
@@ -71,6 +80,21 @@ impl LogMetrics {
         self.durability_problems.set(i64::try_from(problems).unwrap_or(i64::MAX));
     }
 
+    /// Records how long the writer waited for its turn to append.
+    pub fn record_turn_wait(&self, took: Duration) {
+        self.turn_wait.observe(took.as_secs_f64());
+    }
+
+    /// Records how long it took to learn an end of the log that is durable.
+    pub fn record_durable_head(&self, took: Duration) {
+        self.durable_head.observe(took.as_secs_f64());
+    }
+
+    /// Counts a session of the database that was opened.
+    pub fn count_session(&self) {
+        self.sessions.inc();
+    }
+
     pub(super) fn register(&self, registry: &mut Registry) {
         let help = "Time to append a batch of events and make it durable";
         let mut registrar = Registrar(registry);
@@ -83,6 +107,12 @@ impl LogMetrics {
         registrar.bytes("userpool_log", "Size of the log on disk", &self.bytes);
         let help = "Why the database of the log may lose what it acknowledges";
         registrar.gauge("userpool_log_durability_problems", help, &self.durability_problems);
+        let help = "Time that the writer waited for its turn to append to a log that servers share";
+        registrar.histogram("userpool_log_turn_wait", help, Unit::Seconds, &self.turn_wait);
+        let help = "Time to learn an end of the log that a standby has";
+        registrar.histogram("userpool_log_durable_head", help, Unit::Seconds, &self.durable_head);
+        let help = "Sessions of the database that were opened";
+        registrar.0.register("userpool_log_sessions", help, self.sessions.clone());
         let help = "Batches that could not be appended; the server stops after the first one";
         registry.register("userpool_log_append_failures", help, self.failures.clone());
     }

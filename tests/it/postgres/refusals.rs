@@ -1,16 +1,25 @@
 //! What a server refuses to start on, with the remedy.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 use userpool::{
+    app::ReadMode,
     audit::checkpoint::Signer,
     event_log::{Durability, LogUrl, PostgresSettings},
+    proto::ListUserPoolsRequest,
     server::{Config, Server, ServerError},
+    transport::Endpoint,
 };
 
-use super::servers::Service;
-use crate::support::{FixedSource, TestServer, config};
+use super::{
+    cluster::{self, Cluster},
+    servers::Service,
+};
+use crate::{
+    metrics::reading,
+    support::{FixedSource, TestServer, config, create, in_time, named},
+};
 
 /// Why no server starts in a directory with these settings.
 async fn refusal(directory: &Path, change: impl FnOnce(&mut Config)) -> String {
@@ -108,4 +117,58 @@ async fn a_data_directory_belongs_to_one_log() {
     let other = Service::new().await;
     let refused = refusal(remote.path(), |config| other.configure(config)).await;
     assert!(refused.contains(&service.test.name), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_becomes_asynchronous_is_refused_and_reported() {
+    let (cluster, directory) = (Cluster::start().await, TempDir::new().expect("a directory"));
+    let (primary, key) = (cluster.primary(), directory.path().join("key.pem"));
+    let name = cluster::new_name();
+    let public_key = Signer::open_key(&key).expect("a key").public_key();
+    cluster::create(primary, &name, &public_key).await;
+    let server = TestServer::with(|config| {
+        let name = name.parse().expect("a name");
+        config.postgres = Some(PostgresSettings { name, ..cluster.settings() });
+        config.signing_key = Some(key);
+        config.reads.mode = ReadMode::Strict;
+        config.metrics_listen = Some(Endpoint::Tcp("127.0.0.1:0".to_owned()));
+    })
+    .await;
+    create(&mut server.client().await, "people").await;
+    let list = ListUserPoolsRequest { max_results: Some(1), ..Default::default() };
+    server.client().await.list_user_pools(list).await.expect("a list");
+    let before = reading(&server).await;
+    for counted in ["turn_wait_seconds_count", "durable_head_seconds_count", "sessions_total"] {
+        assert!(before.value(&format!("userpool_log_{counted}")) >= 1.0, "{counted}");
+    }
+    let problems = "userpool_log_durability_problems";
+    assert!(before.value(problems) < 1.0);
+
+    let set_standbys = async |standbys: &str| {
+        primary.configure(&format!("synchronous_standby_names = '{standbys}'"));
+        primary.signal("HUP");
+        let is_set =
+            format!("select current_setting('synchronous_standby_names') = '{standbys}' or null");
+        primary.wait_for(&is_set).await;
+        // The sessions would find out within half a minute.
+        let end = format!(
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name = '{}'",
+            cluster.name
+        );
+        primary.execute("userpool", &end).await;
+    };
+    set_standbys("").await;
+    in_time(async { while reading(&server).await.value(problems) < 1.0 {} }).await;
+    let request = || {
+        let mut request = tonic::Request::new(named("late"));
+        request.set_timeout(Duration::from_secs(1));
+        request
+    };
+    server.client().await.create_user_pool(request()).await.expect_err("nothing is recorded");
+
+    set_standbys("ANY 1 (a, b, c)").await;
+    in_time(async { while server.client().await.create_user_pool(request()).await.is_err() {} })
+        .await;
+    in_time(async { while reading(&server).await.value(problems) >= 1.0 {} }).await;
+    server.try_stop().await.expect("stopped");
 }
