@@ -16,6 +16,7 @@ mod moves;
 mod network;
 mod node;
 mod partitions;
+mod patroni;
 mod power_cuts;
 mod programs;
 mod proxy;

@@ -147,6 +147,18 @@ pub(crate) fn terraform(promise: &str) -> Option<(PathBuf, PathBuf)> {
     found(binary, promise).map(|binary| (binary, plugins))
 }
 
+/// Patroni and etcd. `tests/run` installs them only if `USERPOOL_TEST_PATRONI` is set, because
+/// their tests take minutes, so they may be missing.
+pub(crate) fn patroni(promise: &str) -> Option<(PathBuf, PathBuf)> {
+    if env::var_os("USERPOOL_TEST_PATRONI").is_none() {
+        eprintln!("NOT TESTED: {promise}; set USERPOOL_TEST_PATRONI");
+        return None;
+    }
+    let etcd = found(PathBuf::from("/usr/bin/etcd"), promise)?;
+    found(repository().join("target/tools/patroni/bin/patroni"), promise)
+        .map(|patroni| (patroni, etcd))
+}
+
 /// A program that verifies proofs with Go's own packages, or `None` if it is missing.
 pub(crate) fn proof_judge(promise: &str) -> Option<PathBuf> {
     found(repository().join("target/tools/bin/proof-judge"), promise)

@@ -104,9 +104,6 @@ impl TestLog {
     }
 }
 
-/// What each node is called, as a standby.
-const NAMES: [&str; 3] = ["a", "b", "c"];
-
 /// A standby that takes a while to follow the new primary finds there what it lacks: otherwise
 /// the first checkpoint after the promotion may remove it.
 const SETTINGS: &str = "restart_after_crash = off\nwal_keep_size = '256MB'";
@@ -123,6 +120,9 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
+    /// What each node is called, as a standby.
+    pub(super) const NAMES: [&str; 3] = ["a", "b", "c"];
+
     pub(super) async fn start() -> Self {
         Self::start_at(Default::default(), None).await
     }
@@ -130,23 +130,36 @@ impl Cluster {
     /// The same in a network.
     pub(super) async fn start_in(network: Network) -> Self {
         let place = |node| Some(network.place(Member::Node(node)).clone());
-        let sites = [0, 1, 2].map(|node| Site { place: place(node), disk: None });
+        let sites = [0, 1, 2].map(|node| Site { place: place(node), ..Site::default() });
         Self::start_at(sites, Some(network)).await
     }
 
     /// The same with a disk for each node.
     pub(super) async fn start_on(disks: [Disk; 3]) -> Self {
-        let sites = disks.map(|disk| Site { place: None, disk: Some(disk) });
+        let sites = disks.map(|disk| Site { disk: Some(disk), ..Site::default() });
         let cluster = Self::start_at(sites, None).await;
         // To begin quickly, the nodes have not.
         cluster.disks().into_iter().for_each(Disk::sync);
         cluster
     }
 
+    /// Nodes that something else runs, the first of which is the first primary.
+    pub(super) async fn start_managed(sites: [Site; 3]) -> Self {
+        let (nodes, name) = (sites.map(Node::managed), new_name());
+        for node in &nodes {
+            node.start().await;
+        }
+        // They wait for a standby, as every commit does.
+        nodes[0].create_roles().await;
+        let cluster = Self { nodes, primary: 0, name, network: None };
+        cluster.wait_for_standbys().await;
+        cluster
+    }
+
     async fn start_at([first, second, third]: [Site; 3], network: Option<Network>) -> Self {
         let first = Node::create(SETTINGS, first).await;
-        let second = Node::standby(&first, NAMES[1], second).await;
-        let third = Node::standby(&first, NAMES[2], third).await;
+        let second = Node::standby(&first, Self::NAMES[1], second).await;
+        let third = Node::standby(&first, Self::NAMES[2], third).await;
         for node in [&first, &second, &third] {
             node.configure("synchronous_standby_names = 'ANY 1 (a, b, c)'");
             node.signal("HUP");
@@ -218,16 +231,28 @@ impl Cluster {
         let (newer, other) = if one_is_newer { (one, other) } else { (other, one) };
         self.nodes[newer].promote();
         self.nodes[newer].wait_for("select count(*) where not pg_is_in_recovery()").await;
-        self.nodes[other].follow(&self.nodes[newer], NAMES[other]);
+        self.nodes[other].follow(&self.nodes[newer], Self::NAMES[other]);
         self.nodes[other].signal("HUP");
         std::mem::replace(&mut self.primary, newer)
+    }
+
+    /// Waits until another node is the primary. Returns the former one.
+    pub(super) async fn wait_for_failover(&mut self) -> usize {
+        const IS_PRIMARY: &str = "select count(*) where not pg_is_in_recovery()";
+        let [one, other] = self.standby_indexes();
+        let (first, second) = (&self.nodes[one], &self.nodes[other]);
+        let promoted = tokio::select! {
+            _ = first.wait_for(IS_PRIMARY) => one,
+            _ = second.wait_for(IS_PRIMARY) => other,
+        };
+        std::mem::replace(&mut self.primary, promoted)
     }
 
     /// Kills a node, which then becomes a standby with a copy of the primary's data: its own may
     /// have commits that nobody was told of.
     pub(super) async fn renew(&self, node: usize) {
         self.nodes[node].kill();
-        self.nodes[node].copy(self.primary(), NAMES[node]).await;
+        self.nodes[node].copy(self.primary(), Self::NAMES[node]).await;
         self.wait_for_standbys().await;
     }
 
@@ -269,7 +294,7 @@ impl Cluster {
         self.primary = backup;
         self.primary().start().await;
         for standby in self.standby_indexes() {
-            self.nodes[standby].copy(self.primary(), NAMES[standby]).await;
+            self.nodes[standby].copy(self.primary(), Self::NAMES[standby]).await;
         }
         self.wait_for_standbys().await;
     }
@@ -290,7 +315,7 @@ impl Drop for Cluster {
     /// Shows what the nodes did, if that failed the test.
     fn drop(&mut self) {
         if thread::panicking() {
-            for (node, name) in self.nodes.iter().zip(NAMES) {
+            for (node, name) in self.nodes.iter().zip(Self::NAMES) {
                 let logged = node.logged();
                 let lines: Vec<_> = logged.lines().rev().take(12).collect();
                 eprintln!("node {name}, the last line first: {lines:#?}");

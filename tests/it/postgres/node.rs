@@ -20,6 +20,7 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 use super::{
     disk::Disk,
     network::Place,
+    patroni::Member,
     programs::{directory, give, program, program_in, run},
 };
 use crate::authority::IssuedCertificate;
@@ -49,6 +50,8 @@ pub(super) struct Site {
     pub(super) place: Option<Place>,
     /// Where its files are, if they are on a disk of their own.
     pub(super) disk: Option<Disk>,
+    /// What runs it, if it is not run by the tests themselves.
+    pub(super) manager: Option<Member>,
 }
 
 /// The port of a node that listens only on its socket.
@@ -99,6 +102,11 @@ impl Node {
         node
     }
 
+    /// A node that is run by something else, and not started yet.
+    pub(super) fn managed(site: Site) -> Self {
+        Self::stopped(SOCKET_PORT, site)
+    }
+
     fn stopped(port: u16, site: Site) -> Self {
         Self { directory: directory(), running: Mutex::default(), port, site }
     }
@@ -123,6 +131,11 @@ impl Node {
 
     async fn start_new(&self) {
         self.start().await;
+        self.create_roles().await;
+    }
+
+    /// Creates the role of the servers, and their database.
+    pub(super) async fn create_roles(&self) {
         self.execute("postgres", &format!("create role {ROLE} login")).await;
         self.execute("postgres", "create database userpool").await;
     }
@@ -186,21 +199,13 @@ impl Node {
 
     /// Starts it, and waits until it answers.
     pub(super) async fn start(&self) {
-        let directory = self.directory.path().to_owned();
-        let (data, place) = (self.data(), self.site.place.clone());
+        let log = fs::File::create(self.directory.path().join("log")).expect("a file");
+        let mut command = self.command();
+        command.stderr(log);
         let ((started, id), (ending, ended)) = (mpsc::channel(), mpsc::channel());
         // The signal comes when the thread ends that started it, so this one waits.
         #[expect(clippy::disallowed_methods, reason = "no simulation runs a database")]
         thread::spawn(move || {
-            let log = fs::File::create(directory.join("log")).expect("a file");
-            let mut command = program_in(place.as_ref(), "postgres");
-            command.stderr(log).arg("-D").arg(data).arg("-k").arg(&directory);
-            for setting in ["logging_collector=off", "max_connections=60"] {
-                command.arg("-c").arg(setting);
-            }
-            if let Some(Place { address, .. }) = place {
-                command.arg("-c").arg(format!("listen_addresses={address}"));
-            }
             let mut child = command.spawn().expect("postgres runs");
             started.send(child.id()).expect("somebody waits");
             child.wait().expect("it ends");
@@ -215,6 +220,23 @@ impl Node {
             sleep(READY_INTERVAL).await;
         }
         unreachable!("the node does not start: {}", self.logged());
+    }
+
+    /// The command that runs it.
+    fn command(&self) -> Command {
+        let (place, sockets) = (self.site.place.as_ref(), self.directory.path());
+        if let Some(manager) = &self.site.manager {
+            return manager.command(&self.data(), sockets);
+        }
+        let mut command = program_in(place, "postgres");
+        command.arg("-D").arg(self.data()).arg("-k").arg(sockets);
+        for setting in ["logging_collector=off", "max_connections=60"] {
+            command.arg("-c").arg(setting);
+        }
+        if let Some(Place { address, .. }) = place {
+            command.arg("-c").arg(format!("listen_addresses={address}"));
+        }
+        command
     }
 
     /// What it has logged since its last start.
@@ -246,14 +268,14 @@ impl Node {
     /// Sends a signal to every process of the node.
     pub(super) fn signal_all(&self, signal: &str) {
         let Some(id) = self.id() else { return };
-        let children = Command::new("ps").args(["-o", "pid=", "--ppid", &id.to_string()]).output();
-        let children = children.expect("ps");
-        let children = String::from_utf8_lossy(&children.stdout).into_owned();
-        let id = id.to_string();
-        for process in [id.as_str()].into_iter().chain(children.split_whitespace()) {
+        // One that Patroni has started is no child of it.
+        let lines = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
+        let postmaster = lines.lines().next().and_then(|id| id.parse().ok());
+        let postmaster = postmaster.filter(|_| self.site.manager.is_some());
+        for process in [Some(id), postmaster].into_iter().flatten().flat_map(family) {
             // It may have ended.
             let _ =
-                Command::new("kill").args(["-s", signal, process]).stderr(Stdio::null()).status();
+                Command::new("kill").args(["-s", signal, &process]).stderr(Stdio::null()).status();
         }
     }
 
@@ -350,8 +372,23 @@ impl Drop for Node {
     fn drop(&mut self) {
         if self.id().is_some() {
             self.signal_all("CONT");
-            self.signal("QUIT");
+            self.signal_all("QUIT");
             self.wait();
         }
     }
+}
+
+/// A process, and those that it and its children have started.
+fn family(id: u32) -> Vec<String> {
+    let listed = Command::new("ps").args(["-e", "-o", "pid=,ppid="]).output().expect("ps");
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let parents: Vec<_> = listed.lines().filter_map(|line| line.trim().split_once(' ')).collect();
+    let mut family = vec![id.to_string()];
+    let mut next = 0;
+    while let Some(parent) = family.get(next).cloned() {
+        let children = parents.iter().filter(|(_, of)| of.trim() == parent);
+        family.extend(children.map(|(child, _)| (*child).to_owned()));
+        next += 1;
+    }
+    family
 }

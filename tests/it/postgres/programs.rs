@@ -19,19 +19,24 @@ pub(super) fn program(name: &str) -> Command {
 
 /// The same in a place of a network.
 pub(super) fn program_in(place: Option<&Place>, name: &str) -> Command {
+    as_database(place, "QUIT", &path_of(name))
+}
+
+/// Any program, run as the user of the database. It gets this signal when this process ends,
+/// however that ends.
+pub(super) fn as_database(place: Option<&Place>, at_end: &str, program: &Path) -> Command {
     let setpriv = "setpriv";
     let mut command = place.map_or_else(|| Command::new(setpriv), |place| place.command(setpriv));
-    // The process ends when this one does, however that ends.
-    command.args(["--pdeathsig", "QUIT"]);
+    command.args(["--pdeathsig", at_end]);
     if rustix::process::geteuid().is_root() {
         command.args(["--reuid", "postgres", "--regid", "postgres", "--init-groups"]);
     }
-    command.arg(path_of(name)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.arg(program).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
 
 /// Where a program of PostgreSQL is.
-fn path_of(name: &str) -> PathBuf {
+pub(super) fn path_of(name: &str) -> PathBuf {
     let packages = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut packages: Vec<_> = packages.map(|entry| entry.path().join("bin").join(name)).collect();
     packages.sort();
