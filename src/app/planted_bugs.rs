@@ -34,7 +34,7 @@ pub enum PlantedBug {
     AcknowledgedNotDurable,
     /// A strict read believes an end of the log that may be that of a former primary.
     FormerPrimary,
-    /// A read that finds other records than expected does not look for a fork.
+    /// A read of the history reports a fork as damage.
     ForkAsDamage,
 }
 

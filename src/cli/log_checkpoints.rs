@@ -25,17 +25,15 @@ pub(super) struct CheckpointsCommand {
 impl CheckpointsCommand {
     pub(super) async fn run(self) -> Result<Outcome, CliError> {
         let log = database::open(self.database.required()?).await?;
-        let (stored, mut newest_first) = (log.checkpoints(), Vec::new());
+        let stored = log.checkpoints();
+        let mut last: Option<StoredCheckpoint> = None;
         loop {
-            let before = newest_first.last().map(|checkpoint: &StoredCheckpoint| checkpoint.id);
-            let page = stored.newest(before).await.map_err(CliError::other)?;
-            if page.is_empty() {
-                break;
+            let page = stored.page(last.as_ref()).await.map_err(CliError::other)?;
+            for checkpoint in &page {
+                print(&checkpoint.text)?;
             }
-            newest_first.extend(page);
-        }
-        for checkpoint in newest_first.iter().rev() {
-            print(&checkpoint.text)?;
+            let Some(end) = page.into_iter().next_back() else { break };
+            last = Some(end);
         }
         Ok(Outcome::Success)
     }

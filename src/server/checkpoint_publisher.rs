@@ -1,24 +1,20 @@
 //! The checkpoints that the server signs at an interval and at each stop: what an auditor compares
-//! with. They are kept in the data directory. Servers that share a log also share its checkpoints,
-//! so that only one of them signs and asks witnesses in each interval.
+//! with. Servers that share a log also share its checkpoints, so that one of them signs in each
+//! interval, unless two do so at the same moment.
 
-use std::{
-    convert::Infallible, future::pending, io, path::PathBuf, str::FromStr, sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, future::pending, io, str::FromStr, sync::Arc, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use futures_util::future::join_all;
-use tokio::{sync::Mutex, task, time::sleep};
+use tokio::{task, time::sleep};
 
 use crate::{
     app::App,
     audit::{
-        Note, NoteSignature,
-        checkpoint::{self, KeyError, Signer},
+        NoteKey, NoteSignature,
+        checkpoint::{KeyError, Signer},
     },
-    event_log::{Head, Position},
-    proto::{self, SignedCheckpoint},
+    event_log::Position,
     telemetry::{
         error_chain,
         metrics::{CheckpointMetrics, CosignatureOutcome},
@@ -26,7 +22,7 @@ use crate::{
 };
 
 use super::{
-    shared_checkpoints::SharedCheckpoints,
+    checkpoint_store::{CheckpointStore, PublishedCheckpoint},
     witness_client::{CosignError, WitnessClient},
 };
 
@@ -72,22 +68,10 @@ impl Default for CheckpointInterval {
 pub(super) struct CheckpointPublisher {
     pub(super) app: Arc<App>,
     pub(super) signer: Arc<Signer>,
-    /// The file. Locked while it is written.
-    pub(super) path: Arc<Mutex<PathBuf>>,
-    /// Those of all servers, if they share the log.
-    pub(super) shared: Option<SharedCheckpoints>,
+    pub(super) store: CheckpointStore,
     pub(super) interval: CheckpointInterval,
     pub(super) witnesses: Vec<WitnessClient>,
     pub(super) metrics: CheckpointMetrics,
-}
-
-/// A checkpoint that is kept.
-#[derive(Debug, Clone)]
-pub(super) struct PublishedCheckpoint {
-    head: Head,
-    at: DateTime<Utc>,
-    note: Note,
-    signed: SignedCheckpoint,
 }
 
 impl CheckpointPublisher {
@@ -97,24 +81,44 @@ impl CheckpointPublisher {
     /// cosignature of a witness.
     pub(super) async fn run(&mut self) -> Infallible {
         let Some(interval) = self.interval.0 else { return pending().await };
-        let mut last = self.last_published().await;
+        let mut last = self.store.last_in_file(&self.log()).await;
         loop {
             sleep(interval).await;
-            let shared = self.newest_shared(|_| true).await;
-            let head = self.app.history().head();
-            let is_recent = shared.as_ref().is_some_and(|shared| self.is_recent(shared, interval));
+            self.publish_in_turn(&mut last, interval).await;
+            self.show_witnessed().await;
+        }
+    }
+
+    /// Publishes a checkpoint, unless this server or another one has done so.
+    async fn publish_in_turn(
+        &mut self,
+        last: &mut Option<PublishedCheckpoint>,
+        interval: Duration,
+    ) {
+        let shared = self.store.newest_shared(&self.log(), 0).await;
+        let head = self.app.history().head();
+        if let Some(shared) = &shared
             // Of one beyond this server's end, it has no proof for witnesses yet.
-            if let Some(shared) = shared.filter(|shared| shared.head.position <= head.position) {
-                self.keep(&mut last, shared).await;
-            }
-            let is_published = last.as_ref().is_some_and(|last| last.head == head);
-            if !is_published && !is_recent && head.position > Position::START {
-                // Without cosignatures first: witnesses may take their time.
-                last = self.publish().await.or(last);
-            }
-            if let Some(last) = &mut last {
-                self.add_cosignatures(last).await;
-            }
+            && shared.head.position <= head.position
+            && last.as_ref().is_none_or(|last| last.rank() < shared.rank())
+            // The database can lose its own.
+            && self.store.copy(shared).await
+        {
+            *last = Some(shared.clone());
+        }
+        let is_published = last.as_ref().is_some_and(|last| last.head == head)
+            || shared.as_ref().is_some_and(|shared| {
+                shared.head.position >= head.position || self.is_recent(shared, interval)
+            });
+        if !is_published && head.position > Position::START {
+            // Without cosignatures first: witnesses may take their time.
+            *last = self.publish().await.or(last.take());
+        }
+        let Some(last) = last else { return };
+        // Witnesses cosign no older one.
+        if shared.is_none_or(|shared| shared.head.position <= last.head.position) {
+            self.store.add_again(last).await;
+            self.add_cosignatures(last).await;
         }
     }
 
@@ -122,7 +126,7 @@ impl CheckpointPublisher {
     pub(super) async fn publish(&self) -> Option<PublishedCheckpoint> {
         let state = self.app.history().state();
         let signed = self.signer.sign(&state, self.app.source().now());
-        self.append(PublishedCheckpoint::parse(signed)?).await
+        self.store.keep(PublishedCheckpoint::parse(signed)?).await
     }
 
     /// Asks all witnesses that have not cosigned a checkpoint at once, and publishes it with the
@@ -143,84 +147,31 @@ impl CheckpointPublisher {
         let mut cosigned = last.clone();
         cosigned.note.signatures.extend(cosignatures);
         cosigned.signed.note = cosigned.note.to_string();
-        if let Some(cosigned) = self.append(cosigned).await {
+        if let Some(cosigned) = self.store.keep(cosigned).await {
             self.signer.set_witnessed(cosigned.signed.clone());
             *last = cosigned;
         }
     }
 
-    /// Keeps a checkpoint of this server, for itself and for the others. Returns it if it was
-    /// written.
-    async fn append(&self, checkpoint: PublishedCheckpoint) -> Option<PublishedCheckpoint> {
-        let cosignatures = checkpoint.note.signatures.len().saturating_sub(1);
-        let mut is_written = self.write(&checkpoint.signed).await;
-        if let Some(shared) = &self.shared {
-            is_written &= shared.add(checkpoint.head.position, &checkpoint.signed).await;
-        }
-        self.metrics.count_write(is_written);
-        if is_written {
-            tracing::info!(position = %checkpoint.head.position, cosignatures, "checkpoint signed");
-        }
-        is_written.then_some(checkpoint)
-    }
-
-    /// Appends a checkpoint to the file. Returns whether it was written. If this is dropped, the
-    /// write goes on, and the next one waits for it.
-    async fn write(&self, signed: &SignedCheckpoint) -> bool {
-        let path = Arc::clone(&self.path).lock_owned().await;
-        let signed = signed.clone();
-        #[expect(clippy::disallowed_methods, reason = "a simulation has no such file")]
-        let written = task::spawn_blocking(move || checkpoint::append(&path, &signed)).await;
-        let written = written.map_err(io::Error::other).flatten();
-        if let Err(error) = &written {
-            tracing::warn!(%error, "cannot write the checkpoint");
-        }
-        written.is_ok()
-    }
-
-    /// Replaces the last checkpoint by that of another server, if that is newer or has more
-    /// cosignatures, and keeps it in the file as well: the database can lose its own.
-    async fn keep(&self, last: &mut Option<PublishedCheckpoint>, shared: PublishedCheckpoint) {
-        if last.as_ref().is_some_and(|last| last.progress() >= shared.progress()) {
-            return;
-        }
-        self.write(&shared.signed).await;
-        if shared.is_witnessed() {
-            self.signer.set_witnessed(shared.signed.clone());
-        }
-        *last = Some(shared);
-    }
-
     /// Reads the newest checkpoint that a witness cosigned, for the answers to clients.
     pub(super) async fn read_witnessed(&self) -> Result<(), KeyError> {
-        let (signer, path) = (Arc::clone(&self.signer), self.path.lock().await.clone());
+        let (signer, path) = (Arc::clone(&self.signer), self.store.path().await);
         let (file, log_id) = (path.clone(), self.app.history().state().log_id);
         #[expect(clippy::disallowed_methods, reason = "a simulation has no such file")]
         let read = task::spawn_blocking(move || signer.read_witnessed(&file, log_id)).await;
         read.map_err(|error| KeyError::Io { path, source: io::Error::other(error) })??;
-        let own = self.signer.witnessed().and_then(PublishedCheckpoint::parse);
-        let shared = self.newest_shared(PublishedCheckpoint::is_witnessed).await;
-        if let Some(shared) = shared
-            && own.is_none_or(|own| own.progress() < shared.progress())
-        {
-            self.signer.set_witnessed(shared.signed);
-        }
+        self.show_witnessed().await;
         Ok(())
     }
 
-    /// The newest checkpoint of all servers with the key and the name of this log, for which this
-    /// is true.
-    async fn newest_shared(
-        &self,
-        is_searched: impl Fn(&PublishedCheckpoint) -> bool,
-    ) -> Option<PublishedCheckpoint> {
-        let key = self.signer.note_key(self.app.history().state().log_id);
-        let parse = |signed: &SignedCheckpoint| {
-            let parsed = PublishedCheckpoint::parse(signed.clone());
-            parsed.filter(|parsed| parsed.note.verify(&key).is_ok() && is_searched(parsed))
-        };
-        let newest = self.shared.as_ref()?.newest(|signed| parse(signed).is_some()).await;
-        newest.as_ref().and_then(parse)
+    /// Shows clients the newest checkpoint for which any server has a cosignature.
+    async fn show_witnessed(&self) {
+        let own = self.signer.witnessed().and_then(PublishedCheckpoint::parse);
+        if let Some(shared) = self.store.newest_shared(&self.log(), 1).await
+            && own.is_none_or(|own| own.rank() < shared.rank())
+        {
+            self.signer.set_witnessed(shared.signed);
+        }
     }
 
     /// Whether a checkpoint was signed in this interval, nearly: the intervals of two servers do
@@ -231,32 +182,9 @@ impl CheckpointPublisher {
         age >= TimeDelta::zero() && age < interval
     }
 
-    /// The last checkpoint in the file, if it has the key and the name of this log. That of an
-    /// empty log has the name of every empty log, so no witness is asked for it.
-    async fn last_published(&self) -> Option<PublishedCheckpoint> {
-        let key = self.signer.note_key(self.app.history().state().log_id);
-        // If the file cannot be read, writing it reports that.
-        let last = PublishedCheckpoint::parse(checkpoint::last(&self.path.lock().await).ok()??)?;
-        (last.head.position > Position::START && last.note.verify(&key).is_ok()).then_some(last)
-    }
-}
-
-impl PublishedCheckpoint {
-    /// `None` for a checkpoint without a note.
-    fn parse(signed: SignedCheckpoint) -> Option<Self> {
-        let head = checkpoint::verify(&signed).ok()?.head;
-        let at = signed.time.and_then(proto::to_date_time)?;
-        Some(Self { head, at, note: Note::parse(&signed.note).ok()?, signed })
-    }
-
-    /// Whether a witness has cosigned it.
-    fn is_witnessed(&self) -> bool {
-        self.note.signatures.len() > 1
-    }
-
-    /// How much it says: of two, the one with the newer record, and then with more cosignatures.
-    fn progress(&self) -> (Position, usize) {
-        (self.head.position, self.note.signatures.len())
+    /// The key and the name of the log.
+    fn log(&self) -> NoteKey {
+        self.signer.note_key(self.app.history().state().log_id)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod accept_task;
 mod checkpoint_publisher;
+mod checkpoint_store;
 mod config;
 mod config_check;
 mod config_warning;
@@ -14,7 +15,6 @@ mod log_health;
 mod monitoring;
 mod open_log;
 mod plain_http;
-mod shared_checkpoints;
 #[cfg(test)]
 mod tests;
 mod witness_client;
@@ -22,10 +22,7 @@ mod witness_server;
 
 use std::{future::pending, path::Path, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::Mutex,
-    task::{self, JoinError},
-};
+use tokio::task::{self, JoinError};
 use tower::Layer as _;
 
 use crate::{
@@ -34,7 +31,7 @@ use crate::{
     auth::{Access, TokenSettings},
     aws::{self, AwsJson, Door, DoorSettings, Gate},
     console::{self, ConsoleAccess, ConsoleSettings},
-    event_log::EventLog,
+    event_log::{EventLog, PostgresCheckpoints},
     fs::reload::{FileLoader, Reload, ReloadTask},
     grpc::{self, Services, StartupGate},
     service::Operations,
@@ -44,13 +41,13 @@ use crate::{
 
 use self::{
     checkpoint_publisher::CheckpointPublisher,
+    checkpoint_store::CheckpointStore,
     data_dir::DataDir,
     error::cannot_listen,
     grpc_server::{GrpcServer, Security},
     http1_server::Http1Server,
     monitoring::Monitoring,
     open_log::{OpenLog, open_signer},
-    shared_checkpoints::SharedCheckpoints,
     witness_client::WitnessClient,
 };
 pub use self::{
@@ -308,7 +305,7 @@ impl Startup {
         signer: Signer,
         log: Arc<dyn EventLog>,
         read_model: &Path,
-        shared_checkpoints: Option<SharedCheckpoints>,
+        shared_checkpoints: Option<PostgresCheckpoints>,
     ) -> Result<Server, ServerError> {
         let signer = Arc::new(signer);
         let Self { listeners, gate, aws_gate, metrics, config, source } = self;
@@ -331,8 +328,7 @@ impl Startup {
         let checkpoints = CheckpointPublisher {
             app: Arc::clone(&app),
             signer: Arc::clone(&signer),
-            path: Arc::new(Mutex::new(path)),
-            shared: shared_checkpoints,
+            store: CheckpointStore::new(path, shared_checkpoints, checkpoint_metrics.clone()),
             interval,
             witnesses,
             metrics: checkpoint_metrics,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     app::Source,
     audit::checkpoint::{KeyError, Signer},
-    event_log::{EventLog, PostgresLog, PostgresSettings, SledLog},
+    event_log::{EventLog, PostgresCheckpoints, PostgresLog, PostgresSettings, SledLog},
     telemetry::metrics::LogMetrics,
 };
 
@@ -13,7 +13,6 @@ use super::{
     config::Config,
     data_dir::{self, DataDir},
     error::ServerError,
-    shared_checkpoints::SharedCheckpoints,
 };
 
 /// An open log, with what belongs to it.
@@ -22,7 +21,7 @@ pub(super) struct OpenLog {
     pub(super) data_dir: DataDir,
     pub(super) signer: Signer,
     /// The checkpoints of all its servers, if it has several.
-    pub(super) checkpoints: Option<SharedCheckpoints>,
+    pub(super) checkpoints: Option<PostgresCheckpoints>,
 }
 
 impl OpenLog {
@@ -81,7 +80,7 @@ impl OpenLog {
         if log.row().checkpoint_key != signer.public_key() {
             return Err(ServerError::OtherKey(key.clone()));
         }
-        let checkpoints = Some(SharedCheckpoints(log.checkpoints()));
+        let checkpoints = Some(log.checkpoints());
         Ok(Self { log: Arc::new(log), data_dir, signer, checkpoints })
     }
 }

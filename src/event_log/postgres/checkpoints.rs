@@ -2,16 +2,22 @@
 
 use std::{fmt, sync::Arc};
 
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
 use crate::event_log::Position;
 
-use super::{engine::Engine, error::PostgresError, sql};
+use super::{
+    engine::Engine,
+    error::{PostgresError, said},
+    sql,
+};
 
 /// The most checkpoints that are read at once.
 const PAGE: i64 = 100;
+/// How many of the newest checkpoints are read, because some may be invalid.
+const NEWEST: i64 = 10;
 
-/// The checkpoints of a log in a database, in the order in which they were added.
+/// The checkpoints of a log in a database.
 #[derive(Clone)]
 pub struct PostgresCheckpoints {
     engine: Arc<Engine>,
@@ -20,10 +26,11 @@ pub struct PostgresCheckpoints {
 /// A checkpoint in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredCheckpoint {
-    /// A checkpoint that was added later has a larger one.
-    pub id: i64,
     /// The checkpoint.
     pub text: String,
+    position: i64,
+    cosignatures: i32,
+    digest: Vec<u8>,
 }
 
 impl fmt::Debug for PostgresCheckpoints {
@@ -37,41 +44,82 @@ impl PostgresCheckpoints {
         Self { engine }
     }
 
-    /// Adds a checkpoint of the log up to `position`.
+    /// Adds a checkpoint of the log up to `position`, which so many witnesses cosigned, unless it is
+    /// there already.
     ///
     /// # Errors
     /// See [`PostgresError`]; if the database does not answer, it may have been added.
-    pub async fn add(&self, position: Position, text: &str) -> Result<(), PostgresError> {
+    pub async fn add(
+        &self,
+        position: Position,
+        cosignatures: usize,
+        text: &str,
+    ) -> Result<(), PostgresError> {
         let (log, position) = (self.engine.settings.name.as_str(), position.to_int());
-        let params: [&(dyn ToSql + Sync); 3] = [&log, &position, &text];
-        let session = self.engine.session(&self.engine.reader).await?;
-        let added = session.answer(session.client.execute(sql::ADD_CHECKPOINT, &params)).await;
-        self.engine.kept(&self.engine.reader, &session, added).await.map(drop)
+        let cosignatures = i32::try_from(cosignatures).unwrap_or(i32::MAX);
+        let params: [&(dyn ToSql + Sync); 4] = [&log, &position, &cosignatures, &text];
+        self.execute(sql::ADD_CHECKPOINT, &params).await.map(drop)
     }
 
-    /// The newest checkpoints, at most 100, the newest first. Those that follow them are found
-    /// with the ID of the last one.
+    /// The newest checkpoints that at least so many witnesses cosigned, at most 10, the newest first.
     ///
     /// # Errors
     /// See [`PostgresError`].
-    pub async fn newest(
+    pub async fn newest(&self, cosignatures: i32) -> Result<Vec<String>, PostgresError> {
+        let log = self.engine.settings.name.as_str();
+        let params: [&(dyn ToSql + Sync); 3] = [&log, &cosignatures, &NEWEST];
+        let rows = self.execute(sql::NEWEST_CHECKPOINTS, &params).await?;
+        let texts: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
+        texts.map_err(|source| self.failed(source))
+    }
+
+    /// The checkpoints after one, the oldest first, at most 100.
+    ///
+    /// # Errors
+    /// See [`PostgresError`].
+    pub async fn page(
         &self,
-        before: Option<i64>,
+        after: Option<&StoredCheckpoint>,
     ) -> Result<Vec<StoredCheckpoint>, PostgresError> {
-        let (log, before) = (self.engine.settings.name.as_str(), before.unwrap_or(i64::MAX));
-        let params: [&(dyn ToSql + Sync); 3] = [&log, &before, &PAGE];
+        let log = self.engine.settings.name.as_str();
+        let (position, cosignatures, digest) = after.map_or((-1, 0, [].as_slice()), |last| {
+            (last.position, last.cosignatures, &last.digest)
+        });
+        let params: [&(dyn ToSql + Sync); 5] = [&log, &position, &cosignatures, &digest, &PAGE];
+        let rows = self.execute(sql::CHECKPOINTS, &params).await?;
+        let page: Result<_, _> = rows.iter().map(StoredCheckpoint::of).collect();
+        page.map_err(|source| self.failed(source))
+    }
+
+    async fn execute(
+        &self,
+        statement: &str,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, PostgresError> {
         let session = self.engine.session(&self.engine.reader).await?;
-        let read = async {
-            let rows = session.client.query(sql::CHECKPOINTS, &params).await?;
-            rows.iter().map(StoredCheckpoint::of).collect::<Result<_, _>>()
-        };
-        let read = session.answer(read).await;
-        self.engine.kept(&self.engine.reader, &session, read).await
+        let rows = session.answer(session.client.query(statement, params)).await;
+        if let Err(PostgresError::Database { place, source }) = &rows
+            && [Some(&SqlState::UNDEFINED_TABLE), Some(&SqlState::INSUFFICIENT_PRIVILEGE)]
+                .contains(&said(source))
+        {
+            // The session can be used for everything else.
+            return Err(PostgresError::NoCheckpoints(place.clone()));
+        }
+        self.engine.kept(&self.engine.reader, &session, rows).await
+    }
+
+    fn failed(&self, source: tokio_postgres::Error) -> PostgresError {
+        PostgresError::Database { place: self.engine.settings.place(), source }
     }
 }
 
 impl StoredCheckpoint {
     fn of(row: &Row) -> Result<Self, tokio_postgres::Error> {
-        Ok(Self { id: row.try_get(0)?, text: row.try_get(1)? })
+        Ok(Self {
+            position: row.try_get(0)?,
+            cosignatures: row.try_get(1)?,
+            digest: row.try_get(2)?,
+            text: row.try_get(3)?,
+        })
     }
 }

@@ -141,8 +141,8 @@ impl Engine {
         let (before, begun) = (self.seen.latest(), Instant::now());
         let head = session.durable_head().await;
         let head = head.and_then(|head| self.seen.compare(&session, before, head).map(|()| head));
+        self.metrics.record_durable_read(begun.elapsed());
         let head = self.kept(&self.durable, &session, head).await?;
-        self.metrics.record_durable_head(begun.elapsed());
         self.seen.record(head);
         Ok(head)
     }
@@ -155,8 +155,9 @@ impl Engine {
             None => self.seen.open_session(&self.settings).await?,
         };
         let (before, begun) = (self.seen.latest(), Instant::now());
-        let (now, head) = session.begin_turn().await?;
+        let turn = session.begin_turn().await;
         self.metrics.record_turn_wait(begun.elapsed());
+        let (now, head) = turn?;
         self.show(&session, before, head)?;
         self.seen.heard();
         *writer = Writer { session: Some(session), is_in_turn: true };

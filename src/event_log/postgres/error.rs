@@ -47,6 +47,12 @@ pub enum PostgresError {
          log import, or choose another --log-name"
     )]
     Missing(String),
+    /// The table of checkpoints is missing, as in a database of an early build, or cannot be used.
+    #[error(
+        "the log {0} has no table of checkpoints, or no right to use it: run userpool log init, \
+         and grant what it prints"
+    )]
+    NoCheckpoints(String),
     /// The log exists already.
     #[error("there is a log {0} already; choose another --log-name")]
     Exists(String),

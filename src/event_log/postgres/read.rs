@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
 
 use crate::event_log::{Defect, Position, ReadError, ReadLimit, Record};
@@ -34,8 +35,9 @@ impl Engine {
         after: Position,
     ) -> Result<Option<Record>, ReadError> {
         let session = self.session(&self.durable).await?;
-        let limit = ReadLimit { records: 1, bytes: 0 };
+        let (limit, begun) = (ReadLimit { records: 1, bytes: 0 }, Instant::now());
         let rows = session.durable(session.ask_records(after, limit)).await;
+        self.metrics.record_durable_read(begun.elapsed());
         let rows = self.kept(&self.durable, &session, rows).await?;
         Ok(parse(after, rows)?.into_iter().next())
     }

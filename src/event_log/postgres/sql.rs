@@ -38,10 +38,11 @@ create table if not exists userpool_replica (
 );
 create table if not exists userpool_checkpoint (
   log text not null,
-  id bigint generated always as identity,
   position bigint not null,
+  cosignatures int not null,
+  digest bytea not null,
   checkpoint text not null,
-  primary key (log, id)
+  primary key (log, position, cosignatures, digest)
 );";
 
 /// Creates the row of a log, unless there is one.
@@ -132,14 +133,21 @@ pub(super) const WAIT: &str = "select pg_sleep(0.001)";
 /// A commit that changes no row, and waits for a standby as any other.
 pub(super) const BARRIER: &str = "select pg_logical_emit_message(true, 'userpool', '')";
 
-/// Adds a checkpoint.
-pub(super) const ADD_CHECKPOINT: &str =
-    "insert into userpool_checkpoint (log, position, checkpoint) values ($1, $2, $3)";
+/// Adds a checkpoint, unless it is there. The transaction of this statement waits for no standby,
+/// because the server that signed the checkpoint has it in a file.
+pub(super) const ADD_CHECKPOINT: &str = "insert into userpool_checkpoint \
+     (log, position, cosignatures, digest, checkpoint) \
+     select $1, $2, $3, sha256(convert_to($4, 'UTF8')), $4 \
+     from set_config('synchronous_commit', 'off', true) on conflict do nothing";
 
-/// The checkpoints that were added before the one with an ID, as many as a limit allows, the
-/// newest first.
-pub(super) const CHECKPOINTS: &str = "select id, checkpoint from userpool_checkpoint \
-     where log = $1 and id < $2 order by id desc limit $3";
+/// The checkpoints with at least so many cosignatures, the newest first, as many as a limit allows.
+pub(super) const NEWEST_CHECKPOINTS: &str = "select checkpoint from userpool_checkpoint \
+     where log = $1 and cosignatures >= $2 order by position desc, cosignatures desc limit $3";
+
+/// The checkpoints after one, the oldest first, as many as a limit allows.
+pub(super) const CHECKPOINTS: &str = "select position, cosignatures, digest, checkpoint \
+     from userpool_checkpoint where log = $1 and (position, cosignatures, digest) > ($2, $3, $4) \
+     order by position, cosignatures, digest limit $5";
 
 /// What a role needs to serve a log.
 pub(super) fn grants(role: &str) -> String {

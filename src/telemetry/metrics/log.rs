@@ -30,8 +30,8 @@ pub struct LogMetrics {
     durability_problems: Gauge,
     /// `userpool_log_turn_wait_seconds`
     turn_wait: Histogram,
-    /// `userpool_log_durable_head_seconds`
-    durable_head: Histogram,
+    /// `userpool_log_durable_read_seconds`
+    durable_read: Histogram,
     /// `userpool_log_sessions_total`
     sessions: Counter,
 }
@@ -47,7 +47,7 @@ impl Default for LogMetrics {
             bytes: Gauge::default(),
             durability_problems: Gauge::default(),
             turn_wait: duration_histogram(),
-            durable_head: duration_histogram(),
+            durable_read: duration_histogram(),
             sessions: Counter::default(),
         }
     }
@@ -85,9 +85,9 @@ impl LogMetrics {
         self.turn_wait.observe(took.as_secs_f64());
     }
 
-    /// Records how long it took to learn an end of the log that is durable.
-    pub fn record_durable_head(&self, took: Duration) {
-        self.durable_head.observe(took.as_secs_f64());
+    /// Records how long a read took whose result is durable.
+    pub fn record_durable_read(&self, took: Duration) {
+        self.durable_read.observe(took.as_secs_f64());
     }
 
     /// Counts a session of the database that was opened.
@@ -109,8 +109,8 @@ impl LogMetrics {
         registrar.gauge("userpool_log_durability_problems", help, &self.durability_problems);
         let help = "Time that the writer waited for its turn to append to a log that servers share";
         registrar.histogram("userpool_log_turn_wait", help, Unit::Seconds, &self.turn_wait);
-        let help = "Time to learn an end of the log that a standby has";
-        registrar.histogram("userpool_log_durable_head", help, Unit::Seconds, &self.durable_head);
+        let help = "Time to read what a standby has of a log that servers share";
+        registrar.histogram("userpool_log_durable_read", help, Unit::Seconds, &self.durable_read);
         let help = "Sessions of the database that were opened";
         registrar.0.register("userpool_log_sessions", help, self.sessions.clone());
         let help = "Batches that could not be appended; the server stops after the first one";

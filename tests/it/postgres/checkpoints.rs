@@ -8,6 +8,7 @@ use tokio::task::yield_now;
 use userpool::{
     app::Source,
     audit::checkpoint::{self, Signer},
+    event_log::{Durability, create_log},
     proto::{
         GetSignedCheckpointRequest, SignedCheckpoint, to_date_time,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
@@ -19,7 +20,7 @@ use userpool::{
 use uuid::Uuid;
 
 use super::{
-    cluster::{Node, ROLE, Site, url},
+    cluster::{Node, OWNER, ROLE, Site, settings, url},
     servers::Service,
 };
 use crate::{
@@ -32,15 +33,15 @@ use crate::{
 /// As short as it can be, because the tests wait for it.
 const INTERVAL: CheckpointInterval = CheckpointInterval(Some(Duration::from_millis(5)));
 
-/// A clock that stands still.
+/// A source whose time stands still.
 #[derive(Debug)]
-struct StoppedClock {
+struct StoppedSource {
     at: DateTime<Utc>,
     /// Its identifiers are all this one.
     number: u64,
 }
 
-impl Source for StoppedClock {
+impl Source for StoppedSource {
     fn now(&self) -> DateTime<Utc> {
         self.at
     }
@@ -73,7 +74,8 @@ async fn sign_one_more(service: &Service, number: u64) {
 /// The checkpoints in the database, oldest first.
 async fn shared(service: &Service) -> Vec<SignedCheckpoint> {
     let lines = format!(
-        "select string_agg(checkpoint, e'\\n' order by id) from userpool_checkpoint where log = '{}'",
+        "select string_agg(checkpoint, e'\\n' order by position, cosignatures) \
+         from userpool_checkpoint where log = '{}'",
         service.test.name
     );
     parsed(&service.test.node.value(&lines).await)
@@ -114,12 +116,12 @@ async fn servers_sign_one_checkpoint_in_an_interval() {
     let directories = [(); 2].map(|()| TempDir::new().expect("a directory"));
     let [first, second] = &directories;
     let (address, killed) =
-        start(first, CheckpointInterval(None), StoppedClock { at, number: 5_000_000 }).await;
+        start(first, CheckpointInterval(None), StoppedSource { at, number: 5_000_000 }).await;
     create(&mut UserPoolServiceClient::connect(address).await.expect("connected"), "people").await;
     // It would sign at a stop.
     killed.abort();
 
-    let (_, running) = start(second, INTERVAL, StoppedClock { at, number: 6_000_000 }).await;
+    let (_, running) = start(second, INTERVAL, StoppedSource { at, number: 6_000_000 }).await;
     until_kept(second.path(), &[1]).await;
     assert_eq!(shared(&service).await, signed, "it signs none in the same interval");
 
@@ -136,40 +138,70 @@ async fn a_cosigned_checkpoint_is_shown_by_each_server() {
     let log_id = shared(&service).await[0].log_id.parse().expect("an ID");
     let log = Signer::open_key(&service.key()).expect("a key").note_key(Some(log_id));
     let witness = TestWitness::start("witness.example", &log).await;
-    let asking = TestServer::with_identifiers(1_000_000, |config| {
-        service.configure(config);
-        config.checkpoint_interval = INTERVAL;
-        config.witnesses = vec![witness.address()];
-    })
-    .await;
     let witnessed = async |server: &TestServer| {
         let mut client = UserPoolHistoryServiceClient::new(server.channel().await);
         let signed = client.get_signed_checkpoint(GetSignedCheckpointRequest::default()).await;
         signed.expect("signed").into_inner().witnessed
     };
-    let cosigned = in_time(async {
-        loop {
-            if let Some(cosigned) = witnessed(&asking).await {
-                return cosigned;
+    let until_witnessed = async |server: &TestServer, position| {
+        in_time(async {
+            loop {
+                let found = witnessed(server).await;
+                if let Some(found) = found.filter(|found| found.position == position) {
+                    return found;
+                }
             }
-        }
-    })
-    .await;
-    assert_eq!(cosigned.note.matches('\u{2014}').count(), 2, "{}", cosigned.note);
-
-    let started_later = server(&service, 2_000_000).await;
-    assert_eq!(witnessed(&started_later).await, Some(cosigned.clone()));
-    // One that runs already learns of it with its next interval.
-    create(&mut asking.client().await, "people").await;
-    let running = TestServer::with_identifiers(3_000_000, |config| {
+        })
+        .await
+    };
+    let running = TestServer::with_identifiers(1_000_000, |config| {
         service.configure(config);
         config.checkpoint_interval = INTERVAL;
     })
     .await;
-    in_time(async {
-        while witnessed(&running).await.is_none_or(|found| found.position == cosigned.position) {}
+    let asking = TestServer::with_identifiers(2_000_000, |config| {
+        service.configure(config);
+        config.checkpoint_interval = INTERVAL;
+        config.witnesses = vec![witness.address()];
     })
     .await;
+    let cosigned = until_witnessed(&asking, 1).await;
+    assert_eq!(cosigned.note.matches('\u{2014}').count(), 2, "{}", cosigned.note);
+
+    // One that does not ask learns of it with its next interval, or when it starts.
+    assert_eq!(until_witnessed(&running, 1).await, cosigned);
+    let started_later = server(&service, 3_000_000).await;
+    assert_eq!(witnessed(&started_later).await, Some(cosigned));
+    create(&mut running.client().await, "people").await;
+    until_witnessed(&running, 2).await;
+}
+
+/// That of an empty log has the name of every empty log.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_witness_is_asked_for_the_checkpoint_of_an_empty_log() {
+    let service = Service::new().await;
+    server(&service, 0).await.try_stop().await.expect("stopped");
+    assert_eq!(shared(&service).await[0].position, 0);
+    let log = Signer::open_key(&service.key()).expect("a key").note_key(None);
+    let witness = TestWitness::start("witness.example", &log).await;
+    let asking = TestServer::with_identifiers(1_000_000, |config| {
+        service.configure(config);
+        config.checkpoint_interval = INTERVAL;
+        config.witnesses = vec![witness.address()];
+        config.metrics_listen = Some(Endpoint::Tcp("127.0.0.1:0".to_owned()));
+    })
+    .await;
+    create(&mut asking.client().await, "people").await;
+    // The witness does not know the log with its ID, so this is refused, and nothing before it was.
+    let refused =
+        "userpool_cosignature_requests_total{witness=\"witness.example\",outcome=\"refused\"}";
+    in_time(async { while reading(&asking).await.value(refused) < 1.0 {} }).await;
+    let file = asking.data_dir().join("checkpoints.jsonl");
+    let kept = parsed(&fs::read_to_string(file).expect("a file"));
+    assert!(kept.iter().all(|kept| kept.position > 0), "{kept:?}");
+    let cosigned =
+        "userpool_cosignature_requests_total{witness=\"witness.example\",outcome=\"cosigned\"}";
+    assert!(reading(&asking).await.value(cosigned) < 1.0, "the witness knows every empty log");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,6 +224,21 @@ async fn the_checkpoints_of_all_servers_are_printed_and_verified() {
     let lines = String::from_utf8(printed.stdout).expect("text");
     let positions: Vec<_> = parsed(&lines).iter().map(|signed| signed.position).collect();
     assert_eq!(positions, [1, 2, 3]);
+    // More than are read at once, of a log that nobody serves.
+    let name = format!("{}-long", service.test.name);
+    let log = format!(
+        "insert into userpool_log (log, region, format, min_reader, checkpoint_key) \
+         values ('{name}', 'us-east-1', 1, 1, '');
+         insert into userpool_checkpoint select '{name}', position, position % 3, \
+         sha256(position::text::bytea), position from generate_series(1, 250) position"
+    );
+    service.test.node.execute("userpool", &log).await;
+    let mut long = userpool();
+    long.args(["log", "checkpoints", "--database-durability", "managed", "--log-name", &name]);
+    long.args(["--log-url", &url(ROLE, &[&service.test.node])]);
+    let printed = String::from_utf8(run(&mut long).await.stdout).expect("text");
+    let numbers: Vec<_> = (1..=250).map(|number| number.to_string()).collect();
+    assert_eq!(printed.lines().collect::<Vec<_>>(), numbers);
     fs::write(&file, &lines).expect("written");
     let verify = ["verify", "--checkpoint", file.to_str().expect("a path")];
     let verified = command(&verify).await;
@@ -207,10 +254,11 @@ async fn the_checkpoints_of_all_servers_are_printed_and_verified() {
 
 /// As the tables of an early build.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_takes_no_checkpoint_is_reported() {
+async fn a_database_without_a_table_of_checkpoints_gets_one() {
     let node = Arc::new(Node::create("", Site::default()).await);
     let service = Service::on(node).await;
-    service.test.node.execute("userpool", "drop table userpool_checkpoint").await;
+    let node = &service.test.node;
+    node.execute("userpool", "drop table userpool_checkpoint").await;
     let server = TestServer::with(|config| {
         service.configure(config);
         config.checkpoint_interval = INTERVAL;
@@ -219,8 +267,46 @@ async fn a_database_that_takes_no_checkpoint_is_reported() {
     .await;
     create(&mut server.client().await, "people").await;
     let failed = "userpool_checkpoint_writes_total{outcome=\"failed\"}";
-    in_time(async { while reading(&server).await.value(failed) < 1.0 {} }).await;
-    let kept = fs::read_to_string(server.data_dir().join("checkpoints.jsonl")).expect("a file");
-    assert_eq!(parsed(&kept)[0].position, 1, "the file of the server has it");
+    // Each interval tries again, and signs no other.
+    in_time(async { while reading(&server).await.value(failed) < 3.0 {} }).await;
+    until_kept(server.data_dir(), &[1]).await;
+    let name = &service.test.name;
+    let mut command = userpool();
+    command.args(["log", "checkpoints", "--database-durability", "managed", "--log-name", name]);
+    command.args(["--log-url", &url(ROLE, &[node])]);
+    let refused = String::from_utf8(run(&mut command).await.stderr).expect("text");
+    assert!(refused.contains("run userpool log init"), "{refused}");
+
+    let key = Signer::open_key(&service.key()).expect("a key").public_key();
+    let owner = settings(OWNER, &[node], name, Durability::Managed);
+    let (grants, is_new) = create_log(&owner, "us-east-1", &key, ROLE).await.expect("a table");
+    assert!(!is_new);
+    node.execute("userpool", &grants).await;
+    let added = format!("select count(*) from userpool_checkpoint where log = '{name}'");
+    node.wait_for(&added).await;
+    assert_eq!(shared(&service).await[0].position, 1);
     server.try_stop().await.expect("stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_database_is_gone_keeps_its_checkpoint_and_stops() {
+    let node = Arc::new(Node::create("", Site::default()).await);
+    let service = Service::on(node).await;
+    let server = server(&service, 0).await;
+    create(&mut server.client().await, "people").await;
+    service.test.node.signal_all("STOP");
+    let directory = in_time(server.stop()).await;
+    until_kept(directory.path(), &[1]).await;
+
+    service.test.node.signal_all("CONT");
+    let server = TestServer::with_in(directory, |config| {
+        service.configure(config);
+        config.checkpoint_interval = INTERVAL;
+    })
+    .await;
+    let name = &service.test.name;
+    let added = format!("select count(*) from userpool_checkpoint where log = '{name}'");
+    service.test.node.wait_for(&added).await;
+    assert_eq!(shared(&service).await.len(), 1);
+    drop(server);
 }

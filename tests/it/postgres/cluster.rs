@@ -153,6 +153,7 @@ impl Cluster {
         nodes[0].create_roles().await;
         let cluster = Self { nodes, primary: 0, name, network: None };
         cluster.wait_for_standbys().await;
+        create(cluster.primary(), &cluster.name, &KEY).await;
         cluster
     }
 

@@ -20,7 +20,7 @@ use tokio_postgres::{NoTls, SimpleQueryMessage};
 use super::{
     disk::Disk,
     network::Place,
-    patroni::Member,
+    patroni::Patroni,
     programs::{directory, give, program, program_in, run},
 };
 use crate::authority::IssuedCertificate;
@@ -50,8 +50,8 @@ pub(super) struct Site {
     pub(super) place: Option<Place>,
     /// Where its files are, if they are on a disk of their own.
     pub(super) disk: Option<Disk>,
-    /// What runs it, if it is not run by the tests themselves.
-    pub(super) manager: Option<Member>,
+    /// What runs it, if the tests do not do so themselves.
+    pub(super) patroni: Option<Patroni>,
 }
 
 /// The port of a node that listens only on its socket.
@@ -225,8 +225,8 @@ impl Node {
     /// The command that runs it.
     fn command(&self) -> Command {
         let (place, sockets) = (self.site.place.as_ref(), self.directory.path());
-        if let Some(manager) = &self.site.manager {
-            return manager.command(&self.data(), sockets);
+        if let Some(patroni) = &self.site.patroni {
+            return patroni.command(&self.data(), sockets);
         }
         let mut command = program_in(place, "postgres");
         command.arg("-D").arg(self.data()).arg("-k").arg(sockets);
@@ -268,15 +268,21 @@ impl Node {
     /// Sends a signal to every process of the node.
     pub(super) fn signal_all(&self, signal: &str) {
         let Some(id) = self.id() else { return };
-        // One that Patroni has started is no child of it.
-        let lines = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
-        let postmaster = lines.lines().next().and_then(|id| id.parse().ok());
-        let postmaster = postmaster.filter(|_| self.site.manager.is_some());
-        for process in [Some(id), postmaster].into_iter().flatten().flat_map(family) {
+        for process in [Some(id), self.postmaster()].into_iter().flatten().flat_map(process_tree) {
             // It may have ended.
             let _ =
                 Command::new("kill").args(["-s", signal, &process]).stderr(Stdio::null()).status();
         }
+    }
+
+    /// The postmaster of a node that Patroni runs, which is no child of Patroni.
+    fn postmaster(&self) -> Option<u32> {
+        self.site.patroni.as_ref()?;
+        let lines = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
+        let id = lines.lines().next()?.parse().ok()?;
+        // The file may be that of an earlier one.
+        let directory = fs::read_link(format!("/proc/{id}/cwd")).ok()?;
+        (directory == self.data()).then_some(id)
     }
 
     /// Kills the first process. The others notice that, and until then show commits that waited
@@ -326,20 +332,28 @@ impl Node {
 
     /// The single value of a query as the owner.
     pub(super) async fn value(&self, sql: &str) -> String {
-        let client = self.connect("userpool").await.expect("connected");
-        let messages = client.simple_query(sql).await.expect("an answer");
+        self.try_value(sql).await.expect("an answer")
+    }
+
+    /// The same of a node that may not run.
+    pub(super) async fn try_value(&self, sql: &str) -> Result<String, tokio_postgres::Error> {
+        let messages = self.connect("userpool").await?.simple_query(sql).await?;
         let value = messages.iter().find_map(|message| {
             let SimpleQueryMessage::Row(row) = message else { return None };
             row.get(0).map(str::to_owned)
         });
-        value.unwrap_or_default()
+        Ok(value.unwrap_or_default())
     }
 
     /// Waits until a query as the owner has an answer other than nothing and 0.
     pub(super) async fn wait_for(&self, sql: &str) -> String {
         for _ in 0..READY_ATTEMPTS {
-            let value = self.value(sql).await;
-            if !value.is_empty() && value != "0" {
+            // One that something else runs may restart meanwhile.
+            let value = self.try_value(sql).await;
+            if let Ok(value) = value
+                && !value.is_empty()
+                && value != "0"
+            {
                 return value;
             }
             sleep(READY_INTERVAL).await;
@@ -379,16 +393,16 @@ impl Drop for Node {
 }
 
 /// A process, and those that it and its children have started.
-fn family(id: u32) -> Vec<String> {
+fn process_tree(id: u32) -> Vec<String> {
     let listed = Command::new("ps").args(["-e", "-o", "pid=,ppid="]).output().expect("ps");
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     let parents: Vec<_> = listed.lines().filter_map(|line| line.trim().split_once(' ')).collect();
-    let mut family = vec![id.to_string()];
+    let mut tree = vec![id.to_string()];
     let mut next = 0;
-    while let Some(parent) = family.get(next).cloned() {
+    while let Some(parent) = tree.get(next).cloned() {
         let children = parents.iter().filter(|(_, of)| of.trim() == parent);
-        family.extend(children.map(|(child, _)| (*child).to_owned()));
+        tree.extend(children.map(|(child, _)| (*child).to_owned()));
         next += 1;
     }
-    family
+    tree
 }

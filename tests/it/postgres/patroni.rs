@@ -6,6 +6,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use tempfile::TempDir;
@@ -61,17 +62,18 @@ impl Drop for Etcd {
     }
 }
 
-/// What runs a node: Patroni.
-pub(super) struct Member {
+/// What runs a node.
+pub(super) struct Patroni {
     program: PathBuf,
     configuration: TempDir,
 }
 
-impl Member {
-    /// Node 0, 1 or 2, with the settings that the page of replicas names.
-    fn new(program: &Path, etcd: &Etcd, number: usize) -> Self {
+impl Patroni {
+    /// Node 0, 1 or 2 of a cluster, with the settings for quorum commits that the page of replicas
+    /// names.
+    fn new(program: &Path, etcd: &Etcd, cluster: u64, number: usize) -> Self {
         let configuration = directory();
-        let (name, host) = (Cluster::NAMES[number], format!("127.0.1.{}", number + 1));
+        let (name, host) = (Cluster::NAMES[number], format!("127.0.{cluster}.{}", number + 1));
         let (etcd, programs) = (&etcd.address, path_of("postgres"));
         let programs = programs.parent().expect("a directory").display();
         let pgpass = configuration.path().join("pgpass");
@@ -125,9 +127,10 @@ postgresql:
 /// Three nodes that Patroni runs, or `None` if that is not to be tested.
 async fn cluster(promise: &str) -> Option<(Cluster, Etcd)> {
     let (patroni, etcd) = tools::patroni(promise)?;
-    let etcd = Etcd::start(&etcd);
+    static CLUSTERS: AtomicU64 = AtomicU64::new(1);
+    let (etcd, cluster) = (Etcd::start(&etcd), CLUSTERS.fetch_add(1, Ordering::Relaxed));
     let sites = [0, 1, 2].map(|number| Site {
-        manager: Some(Member::new(&patroni, &etcd, number)),
+        patroni: Some(Patroni::new(&patroni, &etcd, cluster, number)),
         ..Site::default()
     });
     Some((Cluster::start_managed(sites).await, etcd))

@@ -17,6 +17,8 @@ async fn a_power_cut_of_every_node_loses_nothing() {
         replicas.wait_for_changes(50 + random.below(200)).await;
         cluster.cut_power(random.below(3));
         cluster.restore_power().await;
+        let recovered = cluster.primary().logged();
+        assert!(recovered.contains("was not properly shut down"), "{recovered}");
         replicas.wait_for_changes(1).await;
     }
     replicas.wait_for_changes(50).await;

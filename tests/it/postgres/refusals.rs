@@ -138,7 +138,7 @@ async fn a_database_that_becomes_asynchronous_is_refused_and_reported() {
     let list = ListUserPoolsRequest { max_results: Some(1), ..Default::default() };
     server.client().await.list_user_pools(list).await.expect("a list");
     let before = reading(&server).await;
-    for counted in ["turn_wait_seconds_count", "durable_head_seconds_count", "sessions_total"] {
+    for counted in ["turn_wait_seconds_count", "durable_read_seconds_count", "sessions_total"] {
         assert!(before.value(&format!("userpool_log_{counted}")) >= 1.0, "{counted}");
     }
     let problems = "userpool_log_durability_problems";
@@ -164,7 +164,10 @@ async fn a_database_that_becomes_asynchronous_is_refused_and_reported() {
         request.set_timeout(Duration::from_secs(1));
         request
     };
-    server.client().await.create_user_pool(request()).await.expect_err("nothing is recorded");
+    let count = format!("select count(*) from userpool_record where log = '{name}'");
+    let before = primary.value(&count).await;
+    server.client().await.create_user_pool(request()).await.expect_err("no standby would have it");
+    assert_eq!(primary.value(&count).await, before);
 
     set_standbys("ANY 1 (a, b, c)").await;
     in_time(async { while server.client().await.create_user_pool(request()).await.is_err() {} })
