@@ -289,7 +289,7 @@ async fn a_database_without_a_table_of_checkpoints_gets_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_whose_database_is_gone_keeps_its_checkpoint_and_stops() {
+async fn a_server_without_its_database_keeps_its_checkpoint() {
     let node = Arc::new(Node::create("", Site::default()).await);
     let service = Service::on(node).await;
     let server = server(&service, 0).await;
