@@ -84,7 +84,7 @@ impl CheckpointPublisher {
         let mut last = self.store.last_in_file(&self.log()).await;
         loop {
             sleep(interval).await;
-            self.publish_in_turn(&mut last, interval).await;
+            Box::pin(self.publish_in_turn(&mut last, interval)).await;
             self.show_witnessed().await;
         }
     }

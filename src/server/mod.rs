@@ -163,7 +163,7 @@ impl Server {
         }
         // While the data directory is still locked. What the log no longer has is not signed.
         if !is_forked {
-            checkpoints.publish().await;
+            Box::pin(checkpoints.publish()).await;
         }
         drop(checkpoints);
         drop(reload_task);
@@ -333,7 +333,7 @@ impl Startup {
             witnesses,
             metrics: checkpoint_metrics,
         };
-        checkpoints.read_witnessed().await?;
+        Box::pin(checkpoints.read_witnessed()).await?;
         let operations = Operations::new(Arc::clone(&app), signer, config.account_id);
         let operations = Arc::new(operations.with_replica(replica));
         gate.open(Services::new(&operations)?);

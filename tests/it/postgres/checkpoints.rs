@@ -225,7 +225,7 @@ async fn the_checkpoints_of_all_servers_are_printed_and_verified() {
     let positions: Vec<_> = parsed(&lines).iter().map(|signed| signed.position).collect();
     assert_eq!(positions, [1, 2, 3]);
     // More than are read at once, of a log that nobody serves.
-    let name = format!("{}-long", service.test.name);
+    let name = format!("{}-many", service.test.name);
     let log = format!(
         "insert into userpool_log (log, region, format, min_reader, checkpoint_key) \
          values ('{name}', 'us-east-1', 1, 1, '');
@@ -233,10 +233,10 @@ async fn the_checkpoints_of_all_servers_are_printed_and_verified() {
          sha256(position::text::bytea), position from generate_series(1, 250) position"
     );
     service.test.node.execute("userpool", &log).await;
-    let mut long = userpool();
-    long.args(["log", "checkpoints", "--database-durability", "managed", "--log-name", &name]);
-    long.args(["--log-url", &url(ROLE, &[&service.test.node])]);
-    let printed = String::from_utf8(run(&mut long).await.stdout).expect("text");
+    let mut printing = userpool();
+    printing.args(["log", "checkpoints", "--database-durability", "managed", "--log-name", &name]);
+    printing.args(["--log-url", &url(ROLE, &[&service.test.node])]);
+    let printed = String::from_utf8(run(&mut printing).await.stdout).expect("text");
     let numbers: Vec<_> = (1..=250).map(|number| number.to_string()).collect();
     assert_eq!(printed.lines().collect::<Vec<_>>(), numbers);
     fs::write(&file, &lines).expect("written");

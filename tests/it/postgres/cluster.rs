@@ -272,7 +272,9 @@ impl Cluster {
 
     /// Starts every node with what is on its disk.
     pub(super) async fn restore_power(&self) {
-        self.disks().into_iter().for_each(Disk::restore_power);
+        for disk in self.disks() {
+            disk.restore_power().await;
+        }
         for node in &self.nodes {
             node.start().await;
         }

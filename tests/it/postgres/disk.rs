@@ -7,11 +7,11 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::Command,
-    thread,
     time::Duration,
 };
 
 use tempfile::TempDir;
+use tokio::time::sleep;
 
 use super::programs::{directory, give};
 
@@ -98,12 +98,12 @@ impl Disk {
     }
 
     /// Reads the disk again as it was when its power was cut. No process uses it any more.
-    pub(super) fn restore_power(&self) {
-        self.unmount().expect("unmounted");
+    pub(super) async fn restore_power(&self) {
+        self.unmount().await.expect("unmounted");
         self.mount().expect("mounted");
     }
 
-    fn unmount(&self) -> Result<(), String> {
+    async fn unmount(&self) -> Result<(), String> {
         let mut unmounted = Ok(());
         for _ in 0..UNMOUNT_ATTEMPTS {
             unmounted = run(Command::new("umount").arg(self.mount_point()));
@@ -111,7 +111,7 @@ impl Disk {
                 break;
             }
             // A process that was killed has not ended yet.
-            thread::sleep(UNMOUNT_INTERVAL);
+            sleep(UNMOUNT_INTERVAL).await;
         }
         unmounted
     }

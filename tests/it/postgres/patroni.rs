@@ -126,8 +126,8 @@ postgresql:
 
 /// Three nodes that Patroni runs, or `None` if that is not to be tested.
 async fn cluster(promise: &str) -> Option<(Cluster, Etcd)> {
-    let (patroni, etcd) = tools::patroni(promise)?;
     static CLUSTERS: AtomicU64 = AtomicU64::new(1);
+    let (patroni, etcd) = tools::patroni(promise)?;
     let (etcd, cluster) = (Etcd::start(&etcd), CLUSTERS.fetch_add(1, Ordering::Relaxed));
     let sites = [0, 1, 2].map(|number| Site {
         patroni: Some(Patroni::new(&patroni, &etcd, cluster, number)),
