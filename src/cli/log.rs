@@ -71,8 +71,9 @@ pub(super) enum LogCommand {
     /// Print the checkpoints that the servers of a log in a database have signed, oldest first, as
     /// JSON, one per line.
     ///
-    /// They are in the same database as the log, so whoever can remove its records can remove them:
-    /// compare the log with checkpoints that somebody else keeps as well.
+    /// An administrator of the database can remove records and these checkpoints together. So compare
+    /// the log with checkpoints that are kept elsewhere, too. A checkpoint that was cosigned later is
+    /// printed again with the cosignatures.
     Checkpoints(Box<CheckpointsCommand>),
     /// Require that every server of a log in a database can read the newest form of records, so
     /// that they may write it.

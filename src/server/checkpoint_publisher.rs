@@ -81,41 +81,39 @@ impl CheckpointPublisher {
     /// cosignature of a witness.
     pub(super) async fn run(&mut self) -> Infallible {
         let Some(interval) = self.interval.0 else { return pending().await };
-        let mut last = self.store.last_in_file(&self.log()).await;
+        let mut last = self.store.last_in_file(&self.note_key()).await;
         loop {
             sleep(interval).await;
-            Box::pin(self.publish_in_turn(&mut last, interval)).await;
+            Box::pin(self.publish_if_due(&mut last, interval)).await;
             self.show_witnessed().await;
         }
     }
 
-    /// Publishes a checkpoint, unless this server or another one has done so.
-    async fn publish_in_turn(
-        &mut self,
-        last: &mut Option<PublishedCheckpoint>,
-        interval: Duration,
-    ) {
-        let shared = self.store.newest_shared(&self.log(), 0).await;
+    /// Copies the newest shared checkpoint, publishes one if none was signed in this interval, and
+    /// asks witnesses.
+    async fn publish_if_due(&mut self, last: &mut Option<PublishedCheckpoint>, interval: Duration) {
+        let shared = self.store.newest_shared(&self.note_key(), 0).await;
         let head = self.app.history().head();
         if let Some(shared) = &shared
-            // Of one beyond this server's end, it has no proof for witnesses yet.
+            // This server cannot prove yet that the log continues to what it has not read.
             && shared.head.position <= head.position
             && last.as_ref().is_none_or(|last| last.rank() < shared.rank())
-            // The database can lose its own.
+            // Also in the file, because the database can lose the checkpoint.
             && self.store.copy(shared).await
         {
             *last = Some(shared.clone());
         }
         let is_published = last.as_ref().is_some_and(|last| last.head == head)
             || shared.as_ref().is_some_and(|shared| {
-                shared.head.position >= head.position || self.is_recent(shared, interval)
+                // An older one beyond this server's end may be of records that the log has lost.
+                shared.head == head || self.is_recent(shared, interval)
             });
         if !is_published && head.position > Position::START {
             // Without cosignatures first: witnesses may take their time.
             *last = self.publish().await.or(last.take());
         }
         let Some(last) = last else { return };
-        // Witnesses cosign no older one.
+        // Witnesses do not cosign a checkpoint that is older than the newest.
         if shared.is_none_or(|shared| shared.head.position <= last.head.position) {
             self.store.add_again(last).await;
             self.add_cosignatures(last).await;
@@ -167,23 +165,23 @@ impl CheckpointPublisher {
     /// Shows clients the newest checkpoint for which any server has a cosignature.
     async fn show_witnessed(&self) {
         let own = self.signer.witnessed().and_then(PublishedCheckpoint::parse);
-        if let Some(shared) = self.store.newest_shared(&self.log(), 1).await
+        if let Some(shared) = self.store.newest_shared(&self.note_key(), 1).await
             && own.is_none_or(|own| own.rank() < shared.rank())
         {
             self.signer.set_witnessed(shared.signed);
         }
     }
 
-    /// Whether a checkpoint was signed in this interval, nearly: the intervals of two servers do
-    /// not begin at the same time. One that seems to be of the future is not believed.
+    /// Whether a checkpoint was signed less than 0.9 intervals ago. Less than a whole one, because
+    /// the intervals of two servers do not begin together. False if its time is in the future.
     fn is_recent(&self, checkpoint: &PublishedCheckpoint, interval: Duration) -> bool {
         let age = self.app.source().now() - checkpoint.at;
         let interval = TimeDelta::from_std(interval / 10 * 9).unwrap_or(TimeDelta::MAX);
         age >= TimeDelta::zero() && age < interval
     }
 
-    /// The key and the name of the log.
-    fn log(&self) -> NoteKey {
+    /// The key of the log's checkpoints, with the name of the log.
+    fn note_key(&self) -> NoteKey {
         self.signer.note_key(self.app.history().state().log_id)
     }
 }

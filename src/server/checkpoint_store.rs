@@ -18,8 +18,8 @@ use crate::{
     telemetry::{error_chain, metrics::CheckpointMetrics},
 };
 
-/// How long the database may take, also while the server stops.
-const DATABASE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long adding a checkpoint to the database may take. It also delays a stop.
+const ADD_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The checkpoints of a server.
 #[derive(Debug)]
@@ -57,10 +57,10 @@ impl PublishedCheckpoint {
         (self.head.position, self.cosignatures())
     }
 
-    /// Whether it has the key and the name of a log. That of an empty log has the name of every
-    /// empty log, so it is of none.
-    fn is_of(&self, log: &NoteKey) -> bool {
-        self.head.position > Position::START && self.note.verify(log).is_ok()
+    /// Whether it was signed with this key, which has the name of the log. False for an empty log,
+    /// because all empty logs have the same name.
+    fn is_signed_with(&self, key: &NoteKey) -> bool {
+        self.head.position > Position::START && self.note.verify(key).is_ok()
     }
 }
 
@@ -78,8 +78,8 @@ impl CheckpointStore {
         self.file.lock().await.clone()
     }
 
-    /// Keeps a checkpoint that this server signed. Returns it if the file has it; the database
-    /// gets it later if it could not be added now.
+    /// Writes a checkpoint that this server signed to the file and to the database. Returns it if
+    /// the file has it. If the database fails, [`add_again`](Self::add_again) tries it later.
     pub(super) async fn keep(
         &self,
         checkpoint: PublishedCheckpoint,
@@ -95,14 +95,15 @@ impl CheckpointStore {
         is_written.then_some(checkpoint)
     }
 
-    /// Adds a checkpoint that this server has kept to the database, if it could not be added then.
+    /// Adds the last checkpoint in the file to the database, because the first attempt may have
+    /// failed. Does nothing if it is there.
     pub(super) async fn add_again(&self, checkpoint: &PublishedCheckpoint) {
         if !self.add(checkpoint).await {
             self.metrics.count_write(false);
         }
     }
 
-    /// Keeps a checkpoint of another server in the file. Returns whether it was written.
+    /// Writes a checkpoint of another server to the file. Returns whether it was written.
     pub(super) async fn copy(&self, checkpoint: &PublishedCheckpoint) -> bool {
         let is_written = self.write(&checkpoint.signed).await;
         self.metrics.count_write(is_written);
@@ -123,8 +124,8 @@ impl CheckpointStore {
         written.is_ok()
     }
 
-    /// Adds a checkpoint to the database, if there is one. Returns whether it is there, as far as is
-    /// known.
+    /// Adds a checkpoint to the database. Returns false if it may not be there, and true if the log is
+    /// not in a database.
     async fn add(&self, checkpoint: &PublishedCheckpoint) -> bool {
         let Some(shared) = &self.shared else { return true };
         let (position, cosignatures) = checkpoint.rank();
@@ -135,18 +136,19 @@ impl CheckpointStore {
             added.map_err(|error| error_chain(&error))
         };
         let no_answer = |_| Err("the database does not answer".to_owned());
-        let added = timeout(DATABASE_TIMEOUT, added).await.unwrap_or_else(no_answer);
+        let added = timeout(ADD_TIMEOUT, added).await.unwrap_or_else(no_answer);
         if let Err(error) = &added {
             tracing::warn!(error, "cannot write the checkpoint to the database");
         }
         added.is_ok()
     }
 
-    /// The newest checkpoint of a log in its database that at least so many witnesses cosigned. None
-    /// if the database cannot be read.
+    /// The newest checkpoint in the database with at least so many cosignatures. `None` if the log is
+    /// in the data directory, the database cannot be read, or none of its 10 newest ones is signed
+    /// with this key.
     pub(super) async fn newest_shared(
         &self,
-        log: &NoteKey,
+        key: &NoteKey,
         cosignatures: i32,
     ) -> Option<PublishedCheckpoint> {
         let newest = match self.shared.as_ref()?.newest(cosignatures).await {
@@ -158,13 +160,13 @@ impl CheckpointStore {
             }
         };
         let checkpoints = newest.iter().filter_map(|line| checkpoint::from_line(line));
-        checkpoints.filter_map(PublishedCheckpoint::parse).find(|newest| newest.is_of(log))
+        checkpoints.filter_map(PublishedCheckpoint::parse).find(|newest| newest.is_signed_with(key))
     }
 
-    /// The last checkpoint in the file, if it is of this log.
-    pub(super) async fn last_in_file(&self, log: &NoteKey) -> Option<PublishedCheckpoint> {
+    /// The last checkpoint in the file, if it is signed with this key.
+    pub(super) async fn last_in_file(&self, key: &NoteKey) -> Option<PublishedCheckpoint> {
         // If the file cannot be read, writing it reports that.
         let last = checkpoint::last(Path::new(&*self.file.lock().await)).ok()??;
-        PublishedCheckpoint::parse(last).filter(|last| last.is_of(log))
+        PublishedCheckpoint::parse(last).filter(|last| last.is_signed_with(key))
     }
 }

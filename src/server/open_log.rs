@@ -20,7 +20,7 @@ pub(super) struct OpenLog {
     pub(super) log: Arc<dyn EventLog>,
     pub(super) data_dir: DataDir,
     pub(super) signer: Signer,
-    /// The checkpoints of all its servers, if it has several.
+    /// The checkpoints in the database of the log. `None` for a log in the data directory.
     pub(super) checkpoints: Option<PostgresCheckpoints>,
 }
 

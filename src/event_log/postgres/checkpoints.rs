@@ -1,4 +1,5 @@
-//! The checkpoints of a log, which its servers share. Here, each is a text.
+//! The checkpoints of a log, which its servers share. Each is stored as a line of JSON, which is
+//! not verified here.
 
 use std::{fmt, sync::Arc};
 
@@ -12,10 +13,10 @@ use super::{
     sql,
 };
 
-/// The most checkpoints that are read at once.
-const PAGE: i64 = 100;
-/// How many of the newest checkpoints are read, because some may be invalid.
-const NEWEST: i64 = 10;
+/// The most checkpoints in a page.
+const MAX_PAGE_SIZE: i64 = 100;
+/// The most of the newest checkpoints that are read. More than one, because some may be invalid.
+const MAX_NEWEST: i64 = 10;
 
 /// The checkpoints of a log in a database.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ pub struct PostgresCheckpoints {
 /// A checkpoint in the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredCheckpoint {
-    /// The checkpoint.
+    /// The line.
     pub text: String,
     position: i64,
     cosignatures: i32,
@@ -44,8 +45,8 @@ impl PostgresCheckpoints {
         Self { engine }
     }
 
-    /// Adds a checkpoint of the log up to `position`, which so many witnesses cosigned, unless it is
-    /// there already.
+    /// Adds a checkpoint of the log up to `position` with `cosignatures` cosignatures. Does nothing if
+    /// it is there.
     ///
     /// # Errors
     /// See [`PostgresError`]; if the database does not answer, it may have been added.
@@ -61,19 +62,19 @@ impl PostgresCheckpoints {
         self.execute(sql::ADD_CHECKPOINT, &params).await.map(drop)
     }
 
-    /// The newest checkpoints that at least so many witnesses cosigned, at most 10, the newest first.
+    /// At most 10 checkpoints with at least `cosignatures` cosignatures, the newest first.
     ///
     /// # Errors
     /// See [`PostgresError`].
     pub async fn newest(&self, cosignatures: i32) -> Result<Vec<String>, PostgresError> {
         let log = self.engine.settings.name.as_str();
-        let params: [&(dyn ToSql + Sync); 3] = [&log, &cosignatures, &NEWEST];
+        let params: [&(dyn ToSql + Sync); 3] = [&log, &cosignatures, &MAX_NEWEST];
         let rows = self.execute(sql::NEWEST_CHECKPOINTS, &params).await?;
         let texts: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
         texts.map_err(|source| self.failed(source))
     }
 
-    /// The checkpoints after one, the oldest first, at most 100.
+    /// At most 100 checkpoints after `after`, or from the first one if it is `None`, the oldest first.
     ///
     /// # Errors
     /// See [`PostgresError`].
@@ -85,7 +86,8 @@ impl PostgresCheckpoints {
         let (position, cosignatures, digest) = after.map_or((-1, 0, [].as_slice()), |last| {
             (last.position, last.cosignatures, &last.digest)
         });
-        let params: [&(dyn ToSql + Sync); 5] = [&log, &position, &cosignatures, &digest, &PAGE];
+        let params: [&(dyn ToSql + Sync); 5] =
+            [&log, &position, &cosignatures, &digest, &MAX_PAGE_SIZE];
         let rows = self.execute(sql::CHECKPOINTS, &params).await?;
         let page: Result<_, _> = rows.iter().map(StoredCheckpoint::of).collect();
         page.map_err(|source| self.failed(source))
@@ -103,7 +105,7 @@ impl PostgresCheckpoints {
                 .contains(&said(source))
         {
             // The session can be used for everything else.
-            return Err(PostgresError::NoCheckpoints(place.clone()));
+            return Err(PostgresError::CheckpointTable(place.clone()));
         }
         self.engine.kept(&self.engine.reader, &session, rows).await
     }

@@ -47,12 +47,13 @@ pub enum PostgresError {
          log import, or choose another --log-name"
     )]
     Missing(String),
-    /// The table of checkpoints is missing, as in a database of an early build, or cannot be used.
+    /// The table of checkpoints is missing, as in a database that was created before checkpoints
+    /// were shared, or the role may not use it. Nothing was written.
     #[error(
-        "the log {0} has no table of checkpoints, or no right to use it: run userpool log init, \
-         and grant what it prints"
+        "the table of checkpoints of the log {0} is missing, or this role may not use it: run \
+         userpool log init as the owner of the database, and grant the rights that it prints"
     )]
-    NoCheckpoints(String),
+    CheckpointTable(String),
     /// The log exists already.
     #[error("there is a log {0} already; choose another --log-name")]
     Exists(String),

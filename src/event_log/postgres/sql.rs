@@ -133,18 +133,18 @@ pub(super) const WAIT: &str = "select pg_sleep(0.001)";
 /// A commit that changes no row, and waits for a standby as any other.
 pub(super) const BARRIER: &str = "select pg_logical_emit_message(true, 'userpool', '')";
 
-/// Adds a checkpoint, unless it is there. The transaction of this statement waits for no standby,
-/// because the server that signed the checkpoint has it in a file.
+/// Adds a checkpoint, unless it is there. The commit waits neither for the disk nor for a standby,
+/// so a crash can lose it: the server that signed the checkpoint has it in a file, and adds it again.
 pub(super) const ADD_CHECKPOINT: &str = "insert into userpool_checkpoint \
      (log, position, cosignatures, digest, checkpoint) \
      select $1, $2, $3, sha256(convert_to($4, 'UTF8')), $4 \
      from set_config('synchronous_commit', 'off', true) on conflict do nothing";
 
-/// The checkpoints with at least so many cosignatures, the newest first, as many as a limit allows.
+/// The checkpoints with at least a number of cosignatures, the newest first, up to a limit.
 pub(super) const NEWEST_CHECKPOINTS: &str = "select checkpoint from userpool_checkpoint \
      where log = $1 and cosignatures >= $2 order by position desc, cosignatures desc limit $3";
 
-/// The checkpoints after one, the oldest first, as many as a limit allows.
+/// The checkpoints after another one, the oldest first, up to a limit.
 pub(super) const CHECKPOINTS: &str = "select position, cosignatures, digest, checkpoint \
      from userpool_checkpoint where log = $1 and (position, cosignatures, digest) > ($2, $3, $4) \
      order by position, cosignatures, digest limit $5";

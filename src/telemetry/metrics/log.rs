@@ -80,12 +80,12 @@ impl LogMetrics {
         self.durability_problems.set(i64::try_from(problems).unwrap_or(i64::MAX));
     }
 
-    /// Records how long the writer waited for its turn to append.
+    /// Records how long the writer waited for its turn to append, whether or not it got it.
     pub fn record_turn_wait(&self, took: Duration) {
         self.turn_wait.observe(took.as_secs_f64());
     }
 
-    /// Records how long a read took whose result is durable.
+    /// Records how long a durable read took.
     pub fn record_durable_read(&self, took: Duration) {
         self.durable_read.observe(took.as_secs_f64());
     }
@@ -107,11 +107,11 @@ impl LogMetrics {
         registrar.bytes("userpool_log", "Size of the log on disk", &self.bytes);
         let help = "Why the database of the log may lose what it acknowledges";
         registrar.gauge("userpool_log_durability_problems", help, &self.durability_problems);
-        let help = "Time that the writer waited for its turn to append to a log that servers share";
+        let help = "Time that the writer waited for its turn to append to a log in PostgreSQL";
         registrar.histogram("userpool_log_turn_wait", help, Unit::Seconds, &self.turn_wait);
-        let help = "Time to read what a standby has of a log that servers share";
+        let help = "Time to read from a log in PostgreSQL until a standby has what was read";
         registrar.histogram("userpool_log_durable_read", help, Unit::Seconds, &self.durable_read);
-        let help = "Sessions of the database that were opened";
+        let help = "Sessions with the database that this server has opened";
         registrar.0.register("userpool_log_sessions", help, self.sessions.clone());
         let help = "Batches that could not be appended; the server stops after the first one";
         registry.register("userpool_log_append_failures", help, self.failures.clone());

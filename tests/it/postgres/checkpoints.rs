@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use tokio::task::yield_now;
 use userpool::{
     app::Source,
-    audit::checkpoint::{self, Signer},
-    event_log::{Durability, create_log},
+    audit::checkpoint::{self, LogState, Signer},
+    event_log::{Durability, Hash, Head, Position, create_log},
     proto::{
         GetSignedCheckpointRequest, SignedCheckpoint, to_date_time,
         user_pool_history_service_client::UserPoolHistoryServiceClient,
@@ -20,7 +20,7 @@ use userpool::{
 use uuid::Uuid;
 
 use super::{
-    cluster::{Node, OWNER, ROLE, Site, settings, url},
+    cluster::{Node, NodeOptions, OWNER, ROLE, settings, url},
     servers::Service,
 };
 use crate::{
@@ -118,7 +118,7 @@ async fn servers_sign_one_checkpoint_in_an_interval() {
     let (address, killed) =
         start(first, CheckpointInterval(None), StoppedSource { at, number: 5_000_000 }).await;
     create(&mut UserPoolServiceClient::connect(address).await.expect("connected"), "people").await;
-    // It would sign at a stop.
+    // Aborted, because a graceful stop would sign a checkpoint.
     killed.abort();
 
     let (_, running) = start(second, INTERVAL, StoppedSource { at, number: 6_000_000 }).await;
@@ -129,6 +129,44 @@ async fn servers_sign_one_checkpoint_in_an_interval() {
     until_kept(second.path(), &[1, 3]).await;
     assert_eq!(shared(&service).await.len(), 2);
     running.abort();
+}
+
+/// A loss that the operator has accepted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_of_lost_records_does_not_stop_others() {
+    let service = Service::new().await;
+    sign_one_more(&service, 0).await;
+    let signed = &shared(&service).await[0];
+    let state = LogState {
+        head: Head { position: Position(50), hash: Hash([1; 32]) },
+        root: Hash([2; 32]),
+        log_id: signed.log_id.parse().ok(),
+    };
+    let signer = Signer::open_key(&service.key()).expect("a key");
+    let lost = signer.sign(&state, DateTime::UNIX_EPOCH);
+    let insert = format!(
+        "insert into userpool_checkpoint values ('{}', 50, 0, '', '{}')",
+        service.test.name,
+        checkpoint::to_line(&lost).expect("a line")
+    );
+    service.test.node.execute("userpool", &insert).await;
+
+    let server = TestServer::with_identifiers(1_000_000, |config| {
+        service.configure(config);
+        config.checkpoint_interval = INTERVAL;
+    })
+    .await;
+    create(&mut server.client().await, "people").await;
+    let file = server.data_dir().join("checkpoints.jsonl");
+    in_time(async {
+        while !parsed(&fs::read_to_string(&file).unwrap_or_default())
+            .iter()
+            .any(|kept| kept.position == 2)
+        {
+            yield_now().await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,7 +262,7 @@ async fn the_checkpoints_of_all_servers_are_printed_and_verified() {
     let lines = String::from_utf8(printed.stdout).expect("text");
     let positions: Vec<_> = parsed(&lines).iter().map(|signed| signed.position).collect();
     assert_eq!(positions, [1, 2, 3]);
-    // More than are read at once, of a log that nobody serves.
+    // More checkpoints than a page has, of a log without servers.
     let name = format!("{}-many", service.test.name);
     let log = format!(
         "insert into userpool_log (log, region, format, min_reader, checkpoint_key) \
@@ -252,10 +290,10 @@ async fn the_checkpoints_of_all_servers_are_printed_and_verified() {
     assert_eq!(verified.status.code(), Some(1), "{verified:?}");
 }
 
-/// As the tables of an early build.
+/// A database that was created before the table existed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_without_a_table_of_checkpoints_gets_one() {
-    let node = Arc::new(Node::create("", Site::default()).await);
+    let node = Arc::new(Node::create("", NodeOptions::default()).await);
     let service = Service::on(node).await;
     let node = &service.test.node;
     node.execute("userpool", "drop table userpool_checkpoint").await;
@@ -267,7 +305,7 @@ async fn a_database_without_a_table_of_checkpoints_gets_one() {
     .await;
     create(&mut server.client().await, "people").await;
     let failed = "userpool_checkpoint_writes_total{outcome=\"failed\"}";
-    // Each interval tries again, and signs no other.
+    // After each interval, the server tries again, and signs no new one.
     in_time(async { while reading(&server).await.value(failed) < 3.0 {} }).await;
     until_kept(server.data_dir(), &[1]).await;
     let name = &service.test.name;
@@ -290,7 +328,7 @@ async fn a_database_without_a_table_of_checkpoints_gets_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_its_database_keeps_its_checkpoint() {
-    let node = Arc::new(Node::create("", Site::default()).await);
+    let node = Arc::new(Node::create("", NodeOptions::default()).await);
     let service = Service::on(node).await;
     let server = server(&service, 0).await;
     create(&mut server.client().await, "people").await;

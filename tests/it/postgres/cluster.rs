@@ -16,7 +16,7 @@ use userpool::{
     telemetry::metrics::LogMetrics,
 };
 
-pub(super) use super::node::{Node, OWNER, ROLE, Site};
+pub(super) use super::node::{Node, NodeOptions, OWNER, ROLE};
 use super::{
     disk::Disk,
     network::{Member, Network},
@@ -69,7 +69,7 @@ pub(super) async fn shared_node() -> Arc<Node> {
     if let Some(node) = shared.upgrade() {
         return node;
     }
-    let node = Arc::new(Node::create("", Site::default()).await);
+    let node = Arc::new(Node::create("", NodeOptions::default()).await);
     *shared = Arc::downgrade(&node);
     node
 }
@@ -130,22 +130,23 @@ impl Cluster {
     /// The same in a network.
     pub(super) async fn start_in(network: Network) -> Self {
         let place = |node| Some(network.place(Member::Node(node)).clone());
-        let sites = [0, 1, 2].map(|node| Site { place: place(node), ..Site::default() });
-        Self::start_at(sites, Some(network)).await
+        let options =
+            [0, 1, 2].map(|node| NodeOptions { place: place(node), ..NodeOptions::default() });
+        Self::start_at(options, Some(network)).await
     }
 
     /// The same with a disk for each node.
     pub(super) async fn start_on(disks: [Disk; 3]) -> Self {
-        let sites = disks.map(|disk| Site { disk: Some(disk), ..Site::default() });
-        let cluster = Self::start_at(sites, None).await;
-        // To begin quickly, the nodes have not.
+        let options = disks.map(|disk| NodeOptions { disk: Some(disk), ..NodeOptions::default() });
+        let cluster = Self::start_at(options, None).await;
+        // Neither initdb nor the base backups did so, to save time.
         cluster.disks().into_iter().for_each(Disk::sync);
         cluster
     }
 
-    /// Nodes that something else runs, the first of which is the first primary.
-    pub(super) async fn start_managed(sites: [Site; 3]) -> Self {
-        let (nodes, name) = (sites.map(Node::managed), new_name());
+    /// Three nodes that Patroni runs; the first one becomes the primary.
+    pub(super) async fn start_managed(options: [NodeOptions; 3]) -> Self {
+        let (nodes, name) = (options.map(Node::managed), new_name());
         for node in &nodes {
             node.start().await;
         }
@@ -157,7 +158,7 @@ impl Cluster {
         cluster
     }
 
-    async fn start_at([first, second, third]: [Site; 3], network: Option<Network>) -> Self {
+    async fn start_at([first, second, third]: [NodeOptions; 3], network: Option<Network>) -> Self {
         let first = Node::create(SETTINGS, first).await;
         let second = Node::standby(&first, Self::NAMES[1], second).await;
         let third = Node::standby(&first, Self::NAMES[2], third).await;

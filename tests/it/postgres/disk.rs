@@ -1,7 +1,7 @@
-//! A disk whose power can be cut: ext4 in a file, which shuts itself down and loses what was not
-//! written to the file by then.
+//! A disk whose power can be cut: an ext4 file system in a file. It can be shut down, which loses what
+//! was not yet written to the file.
 //!
-//! It takes the rights of root, a loop device, `mkfs.ext4` and Python.
+//! It requires root, a loop device, `mkfs.ext4` and Python.
 
 use std::{
     fs::{self, File},
@@ -17,7 +17,7 @@ use super::programs::{directory, give};
 
 /// Sparse, and more than a node writes.
 const SIZE: u64 = 4 << 30;
-/// How often, and how many times, a file system is asked to let go.
+/// How often, and how many times, unmounting is tried.
 const UNMOUNT_INTERVAL: Duration = Duration::from_millis(50);
 const UNMOUNT_ATTEMPTS: usize = 400;
 
@@ -39,7 +39,7 @@ impl Disk {
     pub(super) fn create<const COUNT: usize>(promise: &str) -> Option<[Self; COUNT]> {
         let created: Result<Vec<_>, _> = (0..COUNT).map(|_| Self::new()).collect();
         let tried = created.and_then(|disks| {
-            // A disk that nobody uses, to see whether that can be done here.
+            // A spare disk shows whether this machine can shut down a file system.
             let tried = Self::new()?;
             tried.shut_down(&[])?;
             Ok(disks)

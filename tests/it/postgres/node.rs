@@ -40,17 +40,17 @@ pub(crate) struct Node {
     directory: TempDir,
     running: Mutex<Option<Running>>,
     port: u16,
-    site: Site,
+    options: NodeOptions,
 }
 
-/// Where a node is.
+/// How a node is run.
 #[derive(Default)]
-pub(super) struct Site {
+pub(super) struct NodeOptions {
     /// Its place in a network, if it is in one.
     pub(super) place: Option<Place>,
     /// Where its files are, if they are on a disk of their own.
     pub(super) disk: Option<Disk>,
-    /// What runs it, if the tests do not do so themselves.
+    /// The Patroni that starts it. `None`: the test starts it.
     pub(super) patroni: Option<Patroni>,
 }
 
@@ -66,8 +66,8 @@ struct Running {
 
 impl Node {
     /// A new database, with the roles of the owner and the servers.
-    pub(super) async fn create(settings: &str, site: Site) -> Self {
-        let node = Self::stopped(SOCKET_PORT, site);
+    pub(super) async fn create(settings: &str, options: NodeOptions) -> Self {
+        let node = Self::stopped(SOCKET_PORT, options);
         node.initialize(settings);
         node.start_new().await;
         node
@@ -79,7 +79,7 @@ impl Node {
         let free = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = free.local_addr().expect("an address").port();
         drop(free);
-        let node = Self::stopped(port, Site::default());
+        let node = Self::stopped(port, NodeOptions::default());
         node.initialize(&format!(
             "listen_addresses = 'localhost'\nport = {port}\nssl = on\nssl_ca_file = 'root.crt'"
         ));
@@ -102,13 +102,13 @@ impl Node {
         node
     }
 
-    /// A node that is run by something else, and not started yet.
-    pub(super) fn managed(site: Site) -> Self {
-        Self::stopped(SOCKET_PORT, site)
+    /// A node that Patroni runs, and that is not started yet.
+    pub(super) fn managed(options: NodeOptions) -> Self {
+        Self::stopped(SOCKET_PORT, options)
     }
 
-    fn stopped(port: u16, site: Site) -> Self {
-        Self { directory: directory(), running: Mutex::default(), port, site }
+    fn stopped(port: u16, options: NodeOptions) -> Self {
+        Self { directory: directory(), running: Mutex::default(), port, options }
     }
 
     fn initialize(&self, settings: &str) {
@@ -118,7 +118,7 @@ impl Node {
             .arg(self.data()));
         // The last one of a setting is used.
         self.configure(&format!("listen_addresses = ''\n{settings}"));
-        if self.site.place.is_some() {
+        if self.options.place.is_some() {
             let path = self.data().join("pg_hba.conf");
             fs::write(
                 &path,
@@ -141,8 +141,8 @@ impl Node {
     }
 
     /// A standby of a primary.
-    pub(super) async fn standby(primary: &Self, name: &str, site: Site) -> Self {
-        let node = Self::stopped(SOCKET_PORT, site);
+    pub(super) async fn standby(primary: &Self, name: &str, options: NodeOptions) -> Self {
+        let node = Self::stopped(SOCKET_PORT, options);
         node.copy(primary, name).await;
         node
     }
@@ -169,13 +169,13 @@ impl Node {
     }
 
     fn data(&self) -> PathBuf {
-        let disk = self.site.disk.as_ref();
+        let disk = self.options.disk.as_ref();
         disk.map_or_else(|| self.directory.path().join("data"), Disk::data)
     }
 
     /// The disk that its files are on.
     pub(super) fn disk(&self) -> &Disk {
-        self.site.disk.as_ref().expect("it has one")
+        self.options.disk.as_ref().expect("it has one")
     }
 
     pub(super) fn configure(&self, settings: &str) {
@@ -224,8 +224,8 @@ impl Node {
 
     /// The command that runs it.
     fn command(&self) -> Command {
-        let (place, sockets) = (self.site.place.as_ref(), self.directory.path());
-        if let Some(patroni) = &self.site.patroni {
+        let (place, sockets) = (self.options.place.as_ref(), self.directory.path());
+        if let Some(patroni) = &self.options.patroni {
             return patroni.command(&self.data(), sockets);
         }
         let mut command = program_in(place, "postgres");
@@ -277,7 +277,7 @@ impl Node {
 
     /// The postmaster of a node that Patroni runs, which is no child of Patroni.
     fn postmaster(&self) -> Option<u32> {
-        self.site.patroni.as_ref()?;
+        self.options.patroni.as_ref()?;
         let lines = fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
         let id = lines.lines().next()?.parse().ok()?;
         // The file may be that of an earlier one.
@@ -348,7 +348,7 @@ impl Node {
     /// Waits until a query as the owner has an answer other than nothing and 0.
     pub(super) async fn wait_for(&self, sql: &str) -> String {
         for _ in 0..READY_ATTEMPTS {
-            // One that something else runs may restart meanwhile.
+            // Patroni may restart it meanwhile.
             let value = self.try_value(sql).await;
             if let Ok(value) = value
                 && !value.is_empty()
@@ -378,7 +378,7 @@ impl Node {
 
     /// Where servers and standbys reach it.
     pub(super) fn host(&self) -> String {
-        self.site.place.as_ref().map_or_else(|| self.directory(), |place| place.address.clone())
+        self.options.place.as_ref().map_or_else(|| self.directory(), |place| place.address.clone())
     }
 }
 

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::{
     cluster::Cluster,
-    node::{OWNER, Site},
-    programs::{as_database, directory, give, path_of},
+    node::{NodeOptions, OWNER},
+    programs::{command_as_postgres, directory, give, path_of},
     replicas::Replicas,
 };
 use crate::{
@@ -62,7 +62,7 @@ impl Drop for Etcd {
     }
 }
 
-/// What runs a node.
+/// The Patroni of one node.
 pub(super) struct Patroni {
     program: PathBuf,
     configuration: TempDir,
@@ -118,7 +118,7 @@ postgresql:
         let text = text.replace("SOCKETS", &sockets.display().to_string());
         fs::write(&path, text).expect("written");
         give(&path, 0o600);
-        let mut command = as_database(None, "TERM", &self.program);
+        let mut command = command_as_postgres(None, "TERM", &self.program);
         command.arg(path);
         command
     }
@@ -129,11 +129,11 @@ async fn cluster(promise: &str) -> Option<(Cluster, Etcd)> {
     static CLUSTERS: AtomicU64 = AtomicU64::new(1);
     let (patroni, etcd) = tools::patroni(promise)?;
     let (etcd, cluster) = (Etcd::start(&etcd), CLUSTERS.fetch_add(1, Ordering::Relaxed));
-    let sites = [0, 1, 2].map(|number| Site {
+    let options = [0, 1, 2].map(|number| NodeOptions {
         patroni: Some(Patroni::new(&patroni, &etcd, cluster, number)),
-        ..Site::default()
+        ..NodeOptions::default()
     });
-    Some((Cluster::start_managed(sites).await, etcd))
+    Some((Cluster::start_managed(options).await, etcd))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,15 +19,19 @@ pub(super) fn program(name: &str) -> Command {
 
 /// The same in a place of a network.
 pub(super) fn program_in(place: Option<&Place>, name: &str) -> Command {
-    as_database(place, "QUIT", &path_of(name))
+    command_as_postgres(place, "QUIT", &path_of(name))
 }
 
-/// Any program, run as the user of the database. It gets this signal when this process ends,
-/// however that ends.
-pub(super) fn as_database(place: Option<&Place>, at_end: &str, program: &Path) -> Command {
+/// A program that runs as the user `postgres`. It gets `death_signal` when this process ends,
+/// however that happens.
+pub(super) fn command_as_postgres(
+    place: Option<&Place>,
+    death_signal: &str,
+    program: &Path,
+) -> Command {
     let setpriv = "setpriv";
     let mut command = place.map_or_else(|| Command::new(setpriv), |place| place.command(setpriv));
-    command.args(["--pdeathsig", at_end]);
+    command.args(["--pdeathsig", death_signal]);
     if rustix::process::geteuid().is_root() {
         command.args(["--reuid", "postgres", "--regid", "postgres", "--init-groups"]);
     }

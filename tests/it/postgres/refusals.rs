@@ -1,4 +1,4 @@
-//! What a server refuses to start on, with the remedy.
+//! Databases, keys and directories that a server refuses, at its start or later, with the remedy.
 
 use std::{path::Path, sync::Arc, time::Duration};
 

@@ -189,8 +189,8 @@ fn without_times(pool: UserPool) -> UserPool {
     UserPool { creation_date: None, last_modified_date: None, ..pool }
 }
 
-/// A list of the events of a domain has each that touches it: records are not decoded if their
-/// bytes show that they cannot be among them.
+/// A list with the filter of a domain has every event that touches the domain. The server skips
+/// records by their bytes, without decoding them; this shows that it skips none that match.
 async fn check_domain_filters(server: &TestServer) {
     let mut client = UserPoolHistoryServiceClient::new(server.channel().await);
     let mut events = async |domain: Option<&str>| {
