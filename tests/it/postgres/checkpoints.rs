@@ -142,8 +142,8 @@ async fn a_checkpoint_of_lost_records_does_not_stop_others() {
         root: Hash([2; 32]),
         log_id: signed.log_id.parse().ok(),
     };
-    let signer = Signer::open_key(&service.key()).expect("a key");
-    let lost = signer.sign(&state, DateTime::UNIX_EPOCH);
+    let key = Signer::open_key(&service.key()).expect("a key");
+    let lost = key.sign(&state, DateTime::UNIX_EPOCH);
     let insert = format!(
         "insert into userpool_checkpoint values ('{}', 50, 0, '', '{}')",
         service.test.name,
