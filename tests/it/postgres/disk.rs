@@ -7,6 +7,7 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::Command,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -32,6 +33,8 @@ for disk in [os.open(path, os.O_RDONLY) for path in sys.argv[1:]]:
 /// A disk. It is removed when it is dropped.
 pub(super) struct Disk {
     directory: TempDir,
+    /// How often its power was restored.
+    restored: AtomicU64,
 }
 
 impl Disk {
@@ -54,7 +57,7 @@ impl Disk {
     }
 
     fn new() -> Result<Self, String> {
-        let disk = Self { directory: directory() };
+        let disk = Self { directory: directory(), restored: AtomicU64::new(0) };
         let image = File::create(disk.image()).expect("a file");
         image.set_len(SIZE).expect("a sparse file");
         fs::create_dir(disk.mount_point()).expect("a directory");
@@ -65,7 +68,7 @@ impl Disk {
     }
 
     fn image(&self) -> PathBuf {
-        self.directory.path().join("image")
+        self.directory.path().join(format!("image-{}", self.restored.load(Ordering::Relaxed)))
     }
 
     fn mount_point(&self) -> PathBuf {
@@ -100,6 +103,13 @@ impl Disk {
     /// Reads the disk again as it was when its power was cut. No process uses it any more.
     pub(super) async fn restore_power(&self) {
         self.unmount().await.expect("unmounted");
+        // The network namespaces of other tests have copies of the mount. As long as they exist, the
+        // old image would be mounted as the same file system, which stays shut down.
+        let old = self.image();
+        self.restored.fetch_add(1, Ordering::Relaxed);
+        let copied = run(Command::new("cp").arg("--sparse=always").arg(&old).arg(self.image()));
+        copied.expect("copied");
+        fs::remove_file(old).expect("removed");
         self.mount().expect("mounted");
     }
 
