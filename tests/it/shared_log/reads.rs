@@ -51,7 +51,8 @@ impl Servers {
         create(&mut self.first.client().await, name).await
     }
 
-    /// A read on the second server, while that reads the log up to this position only.
+    /// A read on the second server, while that reads the log up to this position only. The engine
+    /// must be told so before the next record: each server asks for the end of the log once a second.
     async fn behind<T: Send + 'static>(
         &self,
         readable: u64,
@@ -127,6 +128,7 @@ async fn a_strict_read_believes_no_former_primary() {
 async fn a_read_waits_until_its_server_has_read_the_log() {
     let servers = Servers::start(ReadSettings::default()).await;
     let first = servers.create("one").await;
+    servers.engine.read_up_to(1);
     let second = servers.create("two").await;
 
     let read = describe(servers.second.client().await, second, None);
@@ -143,8 +145,8 @@ async fn a_read_waits_until_its_server_has_read_the_log() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_that_waits_too_long_is_refused() {
     let servers = Servers::start(ReadSettings::default()).await;
-    let id = servers.create("one").await;
     servers.engine.read_up_to(0);
+    let id = servers.create("one").await;
 
     let client = servers.second.client().await;
     let reads = [None, Some(1)].map(|position| describe(client.clone(), id.clone(), position));
@@ -257,6 +259,7 @@ async fn a_watch_waits_for_the_position_that_it_resumes_after() {
     let refused = history.watch_user_pool_events(after(3)).await.expect_err("beyond the end");
     assert_eq!(reason(&refused), "BEYOND_END");
     assert_eq!(metadata(&refused, "current").as_deref(), Some("2"));
+    servers.engine.read_up_to(2);
     servers.create("three").await;
 
     let mut watching = history.clone();
@@ -284,6 +287,7 @@ async fn the_history_waits_for_what_it_is_asked_for() {
     let mut ahead = UserPoolHistoryServiceClient::new(servers.first.channel().await);
     let behind = UserPoolHistoryServiceClient::new(servers.second.channel().await);
     describe(servers.second.client().await, id.clone(), Some(1)).await.expect("shown");
+    servers.engine.read_up_to(1);
     let mut client = servers.first.client().await;
     for revision in 2..=3 {
         let request = userpool::proto::UpdateUserPoolRequest {
