@@ -1,12 +1,7 @@
 //! Where a server keeps signed checkpoints: in a file of its data directory, and in the database of
 //! a log that servers share, for the others.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tokio::{sync::Mutex, task, time::timeout};
@@ -166,7 +161,7 @@ impl CheckpointStore {
     /// The last checkpoint in the file, if it is signed with this key.
     pub(super) async fn last_in_file(&self, key: &NoteKey) -> Option<PublishedCheckpoint> {
         // If the file cannot be read, writing it reports that.
-        let last = checkpoint::last(Path::new(&*self.file.lock().await)).ok()??;
+        let last = checkpoint::last(&self.file.lock().await).ok()??;
         PublishedCheckpoint::parse(last).filter(|last| last.is_signed_with(key))
     }
 }

@@ -1,6 +1,6 @@
 //! The checkpoints that servers of one log share in its database.
 
-use std::{fs, future::pending, path::Path, sync::Arc, time::Duration};
+use std::{fs, future::pending, path::Path, process::Output, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tempfile::TempDir;
@@ -85,19 +85,33 @@ fn parsed(lines: &str) -> Vec<SignedCheckpoint> {
     lines.lines().map(|line| checkpoint::from_line(line).expect("a checkpoint")).collect()
 }
 
-/// Waits until the file of a server has checkpoints of these positions.
-async fn until_kept(data_dir: &Path, positions: &[i64]) {
-    let file = data_dir.join("checkpoints.jsonl");
+/// The positions of the checkpoints in the file of a server.
+fn kept(data_dir: &Path) -> Vec<i64> {
+    let lines = fs::read_to_string(data_dir.join("checkpoints.jsonl")).unwrap_or_default();
+    parsed(&lines).iter().map(|kept| kept.position).collect()
+}
+
+/// Waits until this is true of the positions in the file of a server.
+async fn until(data_dir: &Path, is_awaited: impl Fn(&[i64]) -> bool) {
     in_time(async {
-        loop {
-            let kept = parsed(&fs::read_to_string(&file).unwrap_or_default());
-            if kept.iter().map(|kept| kept.position).eq(positions.iter().copied()) {
-                return;
-            }
+        while !is_awaited(&kept(data_dir)) {
             yield_now().await;
         }
     })
     .await;
+}
+
+/// Waits until the file of a server has checkpoints of these positions.
+async fn until_kept(data_dir: &Path, positions: &[i64]) {
+    until(data_dir, |kept| kept == positions).await;
+}
+
+/// Runs a command on a log of a node.
+async fn log_command(node: &Node, name: &str, arguments: &[&str]) -> Output {
+    let mut command = userpool();
+    command.arg("log").args(arguments).args(["--log-name", name]);
+    command.args(["--log-url", &url(ROLE, &[node]), "--database-durability", "managed"]);
+    run(&mut command).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,16 +171,7 @@ async fn a_checkpoint_of_lost_records_does_not_stop_others() {
     })
     .await;
     create(&mut server.client().await, "people").await;
-    let file = server.data_dir().join("checkpoints.jsonl");
-    in_time(async {
-        while !parsed(&fs::read_to_string(&file).unwrap_or_default())
-            .iter()
-            .any(|kept| kept.position == 2)
-        {
-            yield_now().await;
-        }
-    })
-    .await;
+    until(server.data_dir(), |kept| kept.contains(&2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -234,9 +239,8 @@ async fn no_witness_is_asked_for_the_checkpoint_of_an_empty_log() {
     let refused =
         "userpool_cosignature_requests_total{witness=\"witness.example\",outcome=\"refused\"}";
     in_time(async { while reading(&asking).await.value(refused) < 1.0 {} }).await;
-    let file = asking.data_dir().join("checkpoints.jsonl");
-    let kept = parsed(&fs::read_to_string(file).expect("a file"));
-    assert!(kept.iter().all(|kept| kept.position > 0), "{kept:?}");
+    let kept = kept(asking.data_dir());
+    assert!(!kept.is_empty() && kept.iter().all(|position| *position > 0), "{kept:?}");
     let cosigned =
         "userpool_cosignature_requests_total{witness=\"witness.example\",outcome=\"cosigned\"}";
     assert!(reading(&asking).await.value(cosigned) < 1.0, "the witness knows every empty log");
@@ -250,13 +254,8 @@ async fn the_checkpoints_of_all_servers_are_printed_and_verified() {
     }
     let directory = TempDir::new().expect("a directory");
     let file = directory.path().join("checkpoints.jsonl");
-    let command = async |arguments: &[&str]| {
-        let mut command = userpool();
-        command.args(["log"]).args(arguments).args(["--log-name", &service.test.name]);
-        command.args(["--log-url", &url(ROLE, &[&service.test.node])]);
-        command.args(["--database-durability", "managed"]);
-        run(&mut command).await
-    };
+    let node = &service.test.node;
+    let command = async |arguments: &[&str]| log_command(node, &service.test.name, arguments).await;
     let printed = command(&["checkpoints"]).await;
     assert!(printed.status.success(), "{printed:?}");
     let lines = String::from_utf8(printed.stdout).expect("text");
@@ -270,11 +269,9 @@ async fn the_checkpoints_of_all_servers_are_printed_and_verified() {
          insert into userpool_checkpoint select '{name}', position, position % 3, \
          sha256(position::text::bytea), position from generate_series(1, 250) position"
     );
-    service.test.node.execute("userpool", &log).await;
-    let mut printing = userpool();
-    printing.args(["log", "checkpoints", "--database-durability", "managed", "--log-name", &name]);
-    printing.args(["--log-url", &url(ROLE, &[&service.test.node])]);
-    let printed = String::from_utf8(run(&mut printing).await.stdout).expect("text");
+    node.execute("userpool", &log).await;
+    let printed = log_command(node, &name, &["checkpoints"]).await;
+    let printed = String::from_utf8(printed.stdout).expect("text");
     let numbers: Vec<_> = (1..=250).map(|number| number.to_string()).collect();
     assert_eq!(printed.lines().collect::<Vec<_>>(), numbers);
     fs::write(&file, &lines).expect("written");
@@ -282,7 +279,6 @@ async fn the_checkpoints_of_all_servers_are_printed_and_verified() {
     let verified = command(&verify).await;
     assert!(verified.status.success(), "{verified:?}");
 
-    let node = &service.test.node;
     let name = &service.test.name;
     let removed = format!("delete from userpool_record where log = '{name}' and position = 3");
     node.execute("userpool", &removed).await;
@@ -309,10 +305,8 @@ async fn a_database_without_a_table_of_checkpoints_gets_one() {
     in_time(async { while reading(&server).await.value(failed) < 3.0 {} }).await;
     until_kept(server.data_dir(), &[1]).await;
     let name = &service.test.name;
-    let mut command = userpool();
-    command.args(["log", "checkpoints", "--database-durability", "managed", "--log-name", name]);
-    command.args(["--log-url", &url(ROLE, &[node])]);
-    let refused = String::from_utf8(run(&mut command).await.stderr).expect("text");
+    let refused = log_command(node, name, &["checkpoints"]).await;
+    let refused = String::from_utf8(refused.stderr).expect("text");
     assert!(refused.contains("run userpool log init"), "{refused}");
 
     let key = Signer::open_key(&service.key()).expect("a key").public_key();
