@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use tokio::runtime::Runtime;
 use userpool::{
     app::SystemSource,
     cli::{Cli, CliError, Outcome},
@@ -20,23 +19,12 @@ use userpool::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How long threads that wait for the disk may delay the end of the process.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
-
 fn main() -> ExitCode {
-    let cli = match Cli::read() {
-        Ok(Some(cli)) => cli,
-        Ok(None) => return ExitCode::SUCCESS,
-        Err(error) => return report(Err(error)),
-    };
-    let runtime = match Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return report(Err(error.into())),
-    };
-    let result = runtime.block_on(cli.run(Arc::new(SystemSource)));
-    // A disk that does not respond must not delay the error message.
-    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
-    report(result)
+    match Cli::read() {
+        Ok(Some(cli)) => report(cli.run(Arc::new(SystemSource))),
+        Ok(None) => ExitCode::SUCCESS,
+        Err(error) => report(Err(error)),
+    }
 }
 
 /// How long the error message may delay the end of the process.

@@ -79,10 +79,11 @@ mod watch;
 mod witness;
 mod zstd;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, SecondsFormat};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use crate::app::Source;
 
@@ -124,6 +125,9 @@ use self::{
     witness::WitnessCommand,
 };
 pub use self::{error::CliError, outcome::Outcome};
+
+/// How long threads that wait for the disk may delay the end of the process.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An event-sourced gRPC control plane for Cognito-style user pools.
 #[derive(Debug, Parser)]
@@ -247,11 +251,11 @@ impl Cli {
         }
     }
 
-    /// Runs the command.
+    /// Runs the command, on a runtime of its own.
     ///
     /// # Errors
     /// See [`CliError`].
-    pub async fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
+    pub fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         let now = source.now();
         // Neither identifiers nor certificates have times before it.
         if now < DateTime::UNIX_EPOCH {
@@ -260,6 +264,14 @@ impl Cli {
                 "the clock of this machine shows {now}, which is before 1970: set the clock first"
             )));
         }
+        let runtime = Runtime::new()?;
+        let result = runtime.block_on(self.dispatch(source));
+        // A disk that does not respond must not delay the error message.
+        runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+        result
+    }
+
+    async fn dispatch(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         match self.command {
             Command::Serve(serve) => serve.run(&self.settings, source).await,
             Command::Create(create) => create.run().await,
