@@ -1,6 +1,12 @@
 //! Metrics of the writer, the projection and the watches.
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge, histogram::Histogram},
@@ -106,6 +112,8 @@ pub struct AppMetrics {
     head: Gauge,
     /// `userpool_read_model_checkpoint_position`
     checkpoint: Gauge,
+    /// What `checkpoint` shows at the next scrape.
+    included: Arc<AtomicU64>,
     /// `userpool_read_model_lag_events`
     lag: Gauge,
     /// `userpool_read_model_lag_seconds`
@@ -150,6 +158,7 @@ impl AppMetrics {
             queue_capacity: Gauge::default(),
             head: Gauge::default(),
             checkpoint: Gauge::default(),
+            included: Arc::default(),
             lag: Gauge::default(),
             lag_time: Gauge::default(),
             log_silence: Gauge::default(),
@@ -173,7 +182,7 @@ impl AppMetrics {
 
     /// Sets the last position that the read model includes.
     pub fn set_checkpoint(&self, checkpoint: u64) {
-        set(&self.checkpoint, checkpoint);
+        self.included.store(checkpoint, Ordering::Relaxed);
     }
 
     /// Records how long it took to apply a batch to the read model.
@@ -181,10 +190,13 @@ impl AppMetrics {
         self.apply.observe(took.as_secs_f64());
     }
 
-    /// Sets the position of the log's last event, and the gauges derived from it.
+    /// Sets the position of the log's last event, and all gauges of how much of the log the read
+    /// model includes, so that one scrape never shows some of them before a change and others after.
     pub fn set_head(&self, head: u64) {
+        let checkpoint = self.included.load(Ordering::Relaxed);
+        let included = checkpoint.min(head);
         set(&self.head, head);
-        let included = u64::try_from(self.checkpoint.get()).unwrap_or_default().min(head);
+        set(&self.checkpoint, checkpoint);
         set(&self.lag, head.saturating_sub(included));
         self.built.set(ratio(included, head));
         self.watchers.measure(head);

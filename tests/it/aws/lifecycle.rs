@@ -13,7 +13,7 @@ use tokio::{
 use userpool::{server::Server, transport::Endpoint};
 
 use crate::{
-    metrics::startup::SlowLog,
+    metrics::startup::{SlowLog, listening},
     support::{FixedSource, TestServer, config},
 };
 
@@ -44,9 +44,7 @@ async fn calls_are_refused_while_the_read_model_is_built() {
     let starting = Arc::<SlowLog>::clone(&log);
     let starting =
         tokio::spawn(async move { Server::on(starting, &read_model, config, source).await });
-    while !socket.exists() {
-        tokio::task::yield_now().await;
-    }
+    listening(&socket).await;
 
     let health = health(&socket).await;
     assert_eq!((health.status, health.body.as_str()), (503, r#"{"status":"starting"}"#));

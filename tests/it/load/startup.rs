@@ -12,7 +12,7 @@ use userpool::{server::Server, transport::Endpoint};
 
 use super::describe;
 use crate::{
-    metrics::startup::SlowLog,
+    metrics::startup::{SlowLog, listening},
     support::{Client, FixedSource, config, create, reason},
 };
 
@@ -28,9 +28,7 @@ async fn calls_are_refused_while_the_read_model_is_built() {
     let starting = Arc::<SlowLog>::clone(&log);
     let starting =
         tokio::spawn(async move { Server::on(starting, &read_model, config, source).await });
-    while !socket.exists() {
-        tokio::task::yield_now().await;
-    }
+    listening(&socket).await;
     let address = format!("unix:{}", socket.display());
     let channel = ClientEndpoint::from_shared(address).expect("an address");
     let channel = channel.connect().await.expect("a connection");

@@ -1,11 +1,18 @@
 //! While it builds the read model, the server is alive, not ready, and shows its
 //! progress.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    net::UnixStream,
+    sync::{Semaphore, watch},
+    task::yield_now,
+};
 use userpool::{
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
     server::Server,
@@ -56,6 +63,13 @@ impl EventLog for SlowLog {
     }
 }
 
+/// Waits until a server listens on a socket, whose file is there before that.
+pub(crate) async fn listening(socket: &Path) {
+    while UnixStream::connect(socket).await.is_err() {
+        yield_now().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_builds_its_read_model_shows_its_progress() {
     let directory = TempDir::new().expect("a directory");
@@ -64,9 +78,7 @@ async fn a_server_that_builds_its_read_model_shows_its_progress() {
     let path = directory.path().to_owned();
     let starting = start(Arc::<SlowLog>::clone(&log), path, socket.clone());
     let starting = tokio::spawn(starting);
-    while !directory.path().join("metrics").exists() {
-        tokio::task::yield_now().await;
-    }
+    listening(&directory.path().join("metrics")).await;
 
     assert_eq!(get(&socket, "/healthz").await.status, 200);
     let not_ready = get(&socket, "/readyz").await;
