@@ -1,15 +1,18 @@
 //! SIGTERM and SIGINT end the process gracefully.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use tempfile::TempDir;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
 use super::{Process, pools};
 use crate::support::named;
+
+/// tonic does not always notice that a connection has ended on which it sends a call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_ends_the_process_gracefully_under_load() {
@@ -24,10 +27,10 @@ async fn a_signal_ends_the_process_gracefully_under_load() {
             clients.spawn(async move {
                 for count in 0.. {
                     let name = format!("{number}-{count}");
-                    match client.create_user_pool(named(&name)).await {
-                        Ok(_) => answered.send(name).expect("a receiver"),
-                        // Refused during shutdown, or failed with the connection.
-                        Err(_) => return,
+                    match timeout(CALL_TIMEOUT, client.create_user_pool(named(&name))).await {
+                        Ok(Ok(_)) => answered.send(name).expect("a receiver"),
+                        // Refused during shutdown, failed with the connection, or not answered.
+                        Ok(Err(_)) | Err(_) => return,
                     }
                 }
             });
