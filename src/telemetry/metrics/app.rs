@@ -193,12 +193,11 @@ impl AppMetrics {
     /// Sets the position of the log's last event, and all gauges of how much of the log the read
     /// model includes, so that one scrape never shows some of them before a change and others after.
     pub fn set_head(&self, head: u64) {
-        let checkpoint = self.included.load(Ordering::Relaxed);
-        let included = checkpoint.min(head);
+        let included = self.included.load(Ordering::Relaxed);
         set(&self.head, head);
-        set(&self.checkpoint, checkpoint);
+        set(&self.checkpoint, included);
         set(&self.lag, head.saturating_sub(included));
-        self.built.set(ratio(included, head));
+        self.built.set(ratio(included.min(head), head));
         self.watchers.measure(head);
     }
 
