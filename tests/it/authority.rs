@@ -20,7 +20,8 @@ use tokio_rustls::{
         pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     },
 };
-use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Error, Identity};
+use userpool::transport::{ClientCertificates, ServerTls};
 
 /// A certificate authority.
 pub(crate) struct Authority {
@@ -139,6 +140,19 @@ impl Authority {
         IssuedCertificate { certificate, key: key.serialize_pem() }
     }
 
+    /// The TLS settings of a server in these files, which requests client certificates of this
+    /// authority, required or optional.
+    pub(crate) fn tls(&self, directory: &Path, required: Option<bool>) -> ServerTls {
+        let (certificate, key) = self.server().write(directory);
+        let authorities = replace(directory, "ca.crt", &self.pem);
+        let clients = required.map(|required| ClientCertificates {
+            authorities,
+            revocation_lists: None,
+            required,
+        });
+        ServerTls { certificate, key, clients }
+    }
+
     /// The TLS settings of a client that trusts this authority.
     pub(crate) fn trusted(&self) -> ClientTlsConfig {
         ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.pem))
@@ -176,6 +190,22 @@ impl IssuedCertificate {
         let certificate = replace(directory, "tls.crt", &self.certificate);
         (certificate, replace(directory, "tls.key", &self.key))
     }
+}
+
+/// The settings with revocation lists, in a file.
+pub(crate) fn with_lists(tls: ServerTls, files: &Path, lists: &str) -> ServerTls {
+    let path = replace(files, "crl.pem", lists);
+    let clients = tls.clients.map(|mut clients| {
+        clients.revocation_lists = Some(path);
+        clients
+    });
+    ServerTls { clients, ..tls }
+}
+
+/// Connects to a server that listens with TLS.
+pub(crate) async fn connect(address: &str, tls: ClientTlsConfig) -> Result<Channel, Error> {
+    let address = format!("https://{address}");
+    Channel::from_shared(address).expect("an address").tls_config(tls)?.connect().await
 }
 
 /// Replaces a file atomically; only the owner may read it.

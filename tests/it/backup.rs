@@ -20,7 +20,7 @@ use userpool::proto::{
 };
 
 use crate::{
-    process::{self, Process, pools, userpool},
+    binary::{self, Process, pools, userpool},
     random::rounds,
     support::{Client, domain, named},
 };
@@ -92,7 +92,7 @@ async fn change(client: &mut Client, writer: usize, turn: usize) -> i64 {
 }
 
 async fn run(arguments: &[&str], directory: &Path) -> Output {
-    process::run(userpool().args(arguments).current_dir(directory)).await
+    binary::run(userpool().args(arguments).current_dir(directory)).await
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -28,7 +28,7 @@ use userpool::proto::{
 };
 
 use crate::{
-    process::userpool,
+    binary::userpool,
     support::{TestServer, arn, create, domain},
 };
 

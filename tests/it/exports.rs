@@ -20,7 +20,7 @@ use userpool::{
 };
 
 use crate::{
-    process::{self, userpool},
+    binary::{self, userpool},
     tools::repository,
 };
 
@@ -34,7 +34,7 @@ struct Run {
 
 /// Runs the binary with these arguments in a directory.
 async fn run(directory: &Path, arguments: &[&str]) -> Run {
-    let output = process::run(userpool().args(arguments).current_dir(directory)).await;
+    let output = binary::run(userpool().args(arguments).current_dir(directory)).await;
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }

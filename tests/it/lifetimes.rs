@@ -25,9 +25,8 @@ use userpool::{
 };
 
 use crate::{
-    authority::{Authority, replace},
+    authority::{self, Authority, replace, with_lists},
     support::{TestServer, named, reason},
-    tls::{self, revocation::with_lists},
     tokens::{Signer, claims, settings},
 };
 
@@ -136,8 +135,7 @@ async fn a_watch_is_resumed_without_a_gap_when_its_connection_ends() {
 async fn a_revoked_client_is_out_when_its_connection_ends() {
     let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
     let list = authority.revocation_list(&[], 4000);
-    let certificates =
-        with_lists(tls::tls(&authority, files.path(), Some(true)), files.path(), &list);
+    let certificates = with_lists(authority.tls(files.path(), Some(true)), files.path(), &list);
     let server = TestServer::with(|config| {
         config.tls = Some(certificates);
         config.max_connection_age = MaxConnectionAge(Some(Duration::from_secs(100)));
@@ -159,7 +157,7 @@ async fn a_revoked_client_is_out_when_its_connection_ends() {
     replace(files.path(), "crl.pem", &list);
     let (address, trusted) = (server.endpoint.to_string(), authority.trusted());
     let new = trusted.identity(issued.identity());
-    while let Ok(channel) = tls::connect(&address, new.clone()).await {
+    while let Ok(channel) = authority::connect(&address, new.clone()).await {
         if HealthClient::new(channel).check(HealthCheckRequest::default()).await.is_err() {
             break;
         }

@@ -22,8 +22,8 @@ use userpool::proto::{
 pub(crate) use self::model::{Run, Worker};
 use self::model::{check, entry_of, history::Outcome, recorded};
 use crate::{
+    binary::Process,
     calls::Call,
-    process::Process,
     random::{Random, rounds},
     support::{TestServer, create},
 };

@@ -17,6 +17,7 @@ mod authorization;
 mod aws;
 mod backup;
 mod bad_input;
+mod binary;
 mod calls;
 mod client;
 mod command_line;

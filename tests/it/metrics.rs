@@ -22,7 +22,7 @@ use userpool::{
 };
 
 use crate::{
-    process::{run, userpool},
+    binary::{run, userpool},
     support::{TestServer, create, domain},
 };
 

@@ -19,8 +19,8 @@ use userpool::{
 };
 
 use crate::{
+    binary::Process,
     engines::tamper,
-    process::Process,
     support::{TestServer, create, domain},
     tools::repository,
 };

@@ -16,7 +16,7 @@ use userpool::{
 };
 
 use crate::{
-    process::{Process, serve},
+    binary::{Process, serve},
     support::named,
     tools::collector,
 };

@@ -4,24 +4,19 @@
 mod clients;
 mod files;
 mod handshakes;
-pub(crate) mod revocation;
+mod revocation;
 mod rotation;
 mod spiffe_ids;
 
-use std::path::Path;
-
 use tempfile::TempDir;
 use tonic::transport::{Channel, ClientTlsConfig};
-use userpool::{
-    proto::{
-        Actor, ListUserPoolEventsRequest, UserPoolEventFilter,
-        user_pool_history_service_client::UserPoolHistoryServiceClient,
-    },
-    transport::{ClientCertificates, ServerTls},
+use userpool::proto::{
+    Actor, ListUserPoolEventsRequest, UserPoolEventFilter,
+    user_pool_history_service_client::UserPoolHistoryServiceClient,
 };
 
 use crate::{
-    authority::{Authority, replace},
+    authority::{Authority, connect},
     support::{Client, TestServer, create},
 };
 
@@ -37,7 +32,7 @@ impl TlsServer {
     /// optional.
     pub(crate) async fn start(required: Option<bool>) -> Self {
         let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
-        let tls = tls(&authority, files.path(), required);
+        let tls = authority.tls(files.path(), required);
         let server = TestServer::with(|config| config.tls = Some(tls)).await;
         Self { server, authority, files }
     }
@@ -48,26 +43,6 @@ impl TlsServer {
     ) -> Result<Channel, tonic::transport::Error> {
         connect(&self.server.endpoint.to_string(), tls).await
     }
-}
-
-/// The TLS settings of a server, in files.
-pub(crate) fn tls(authority: &Authority, directory: &Path, required: Option<bool>) -> ServerTls {
-    let (certificate, key) = authority.server().write(directory);
-    let authorities = replace(directory, "ca.crt", &authority.pem);
-    let clients = required.map(|required| ClientCertificates {
-        authorities,
-        revocation_lists: None,
-        required,
-    });
-    ServerTls { certificate, key, clients }
-}
-
-pub(crate) async fn connect(
-    address: &str,
-    tls: ClientTlsConfig,
-) -> Result<Channel, tonic::transport::Error> {
-    let address = format!("https://{address}");
-    Channel::from_shared(address).expect("an address").tls_config(tls)?.connect().await
 }
 
 /// The actor that is recorded for a change on a connection.

@@ -25,9 +25,8 @@ use userpool::{
 };
 
 use crate::{
-    authority::{Authority, replace},
+    authority::{Authority, connect, replace},
     support::{Client, TestServer, named, reason},
-    tls,
 };
 
 /// A signing key and its algorithm.
@@ -279,7 +278,7 @@ async fn a_certificate_wins_over_a_token_which_must_be_valid() {
     let (directory, signer) = (TempDir::new().expect("a directory"), Signer::es256());
     let authority = Authority::new("root");
     let (tls, tokens) =
-        (tls::tls(&authority, directory.path(), Some(false)), settings(&directory, &signer.public));
+        (authority.tls(directory.path(), Some(false)), settings(&directory, &signer.public));
     let server = TestServer::with(|config| {
         config.tls = Some(tls);
         config.tokens = Some(tokens);
@@ -288,14 +287,14 @@ async fn a_certificate_wins_over_a_token_which_must_be_valid() {
     let address = server.endpoint.to_string();
     let client = authority.workload("spiffe://prod/client");
     let trusted = authority.trusted().identity(client.identity());
-    let channel = tls::connect(&address, trusted).await.expect("a connection");
+    let channel = connect(&address, trusted).await.expect("a connection");
     let header = format!("Bearer {}", signer.sign(&claims(&json!({}))));
 
     let actor = recorded(channel.clone(), &header).await.expect("accepted");
     assert_eq!(actor.subject, "spiffe://prod/client");
     refused(channel, "Bearer none").await;
     // Without a certificate, the token counts.
-    let channel = tls::connect(&address, authority.trusted()).await.expect("a connection");
+    let channel = connect(&address, authority.trusted()).await.expect("a connection");
     let actor = recorded(channel, &header).await.expect("accepted");
     assert_eq!((actor.kind(), actor.subject.as_str()), (ActorKind::Token, "alice"));
     server.stop().await;

@@ -13,8 +13,8 @@ use userpool::proto::{
 };
 
 use crate::{
+    binary::{self, Process, pools, userpool},
     json::shown_later,
-    process::{self, Process, pools, userpool},
     support::named,
     tools::repository,
 };
@@ -36,7 +36,7 @@ async fn fixture(name: &str) -> (TempDir, String) {
 }
 
 async fn run(arguments: &[&str], data_dir: &Path) -> Output {
-    process::run(userpool().args(arguments).arg("--data-dir").arg(data_dir)).await
+    binary::run(userpool().args(arguments).arg("--data-dir").arg(data_dir)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

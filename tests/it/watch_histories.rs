@@ -21,7 +21,7 @@ use userpool::proto::{
 };
 
 use crate::{
-    process::Process,
+    binary::Process,
     random::{Random, rounds},
     support::{create, domain},
 };

@@ -19,8 +19,8 @@ use userpool::proto::{ListUserPoolsRequest, user_pool_service_client::UserPoolSe
 use super::{Role, Server, grants};
 use crate::{
     authority::replace,
+    binary::{Process, run, userpool},
     metrics::{free, reading},
-    process::{Process, run, userpool},
     support::{TestServer, metadata, named},
 };
 

@@ -18,8 +18,8 @@ use userpool::proto::{
 
 use crate::{
     authority::replace,
+    binary::serve,
     json::{data, with_later_members, without},
-    process::serve,
     support::copy_directory,
     tools::{self, repository},
 };

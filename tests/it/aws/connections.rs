@@ -16,7 +16,7 @@ use userpool::{
 use crate::{
     authority::{Authority, replace},
     random::{Random, rounds},
-    tls, tools,
+    tools,
 };
 
 use super::{
@@ -31,7 +31,7 @@ const LIST: &str = "import boto3; print(boto3.client('cognito-idp').list_user_po
 async fn boto3_works_over_tls() {
     let Some(python) = tools::boto3("that boto3 works over TLS") else { return };
     let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
-    let tls = tls::tls(&authority, files.path(), None);
+    let tls = authority.tls(files.path(), None);
     let arguments = [
         format!("--tls-cert={}", tls.certificate.display()),
         format!("--tls-key={}", tls.key.display()),

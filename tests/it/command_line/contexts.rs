@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{CommandOutput, output};
-use crate::{authority::Authority, support::TestServer, tls};
+use crate::{authority::Authority, support::TestServer};
 
 /// A home directory for the binary.
 struct Home(TempDir);
@@ -204,7 +204,7 @@ async fn a_flag_overrides_the_environment_then_the_contexts() {
     server.stop().await;
 
     let files = TempDir::new().expect("a directory");
-    let settings = tls::tls(&Authority::new("root"), files.path(), None);
+    let settings = Authority::new("root").tls(files.path(), None);
     let ca = files.path().join("ca.crt").display().to_string();
     let server = TestServer::with(|config| config.tls = Some(settings)).await;
     let endpoint = server.endpoint.to_string();

@@ -6,13 +6,12 @@ use super::run_with;
 use crate::{
     authority::{Authority, replace},
     support::TestServer,
-    tls,
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tls_error_is_explained_with_a_remedy() {
     let files = TempDir::new().expect("a directory");
-    let settings = tls::tls(&Authority::new("root"), files.path(), None);
+    let settings = Authority::new("root").tls(files.path(), None);
     let other = replace(files.path(), "other.crt", &Authority::new("other").pem);
     let (other, ca) = (other.display().to_string(), files.path().join("ca.crt"));
     let ca = ca.display().to_string();

@@ -13,7 +13,7 @@ use userpool::audit::{Note, NoteSignature};
 use super::{create, run, run_with, userpool};
 use crate::{
     authority::Authority,
-    process::{self, Process, serve as serve_command},
+    binary::{self, Process, serve as serve_command},
     proofs::{
         witness_servers::{Front, TestWitness, key_of, post, serve, wait_for_witnessed, witnessed},
         witnesses::Log,
@@ -187,7 +187,7 @@ async fn the_command_of_a_witness_prints_its_key() {
 async fn requests_do_not_fill_the_log_of_a_witness() {
     let log = Log::of(20);
     let directory = TempDir::new().expect("a directory");
-    let mut command = process::userpool();
+    let mut command = binary::userpool();
     command.args(["witness", "--name=witness.example", "--listen=127.0.0.1:0", "--data-dir"]);
     command.arg(directory.path()).args(["--log", &log.key().to_string()]);
     let mut witness = command.spawn().expect("it starts");

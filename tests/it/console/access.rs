@@ -4,7 +4,7 @@ use regex::Regex;
 
 use super::{Console, Sample, send, unopened, without_own_scripts};
 use crate::{
-    process::{run, userpool},
+    binary::{run, userpool},
     support::TestServer,
 };
 

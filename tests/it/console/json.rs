@@ -9,7 +9,7 @@ use userpool::proto::{
 };
 
 use super::{Console, Sample};
-use crate::process::{run, userpool};
+use crate::binary::{run, userpool};
 
 /// The JSON of a page, by its address and by the type that is accepted.
 async fn json_of(console: &Console, path: &str, query: &str) -> Value {

@@ -15,7 +15,7 @@ use userpool::proto::{
 
 use super::{Console, Sample};
 use crate::{
-    process::{run, userpool},
+    binary::{run, userpool},
     support::TestServer,
 };
 

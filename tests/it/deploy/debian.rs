@@ -14,7 +14,7 @@ use userpool::proto::{
 
 use super::{content, deploy, findings};
 use crate::{
-    process::Process,
+    binary::Process,
     tools::{self, repository},
 };
 

@@ -8,7 +8,7 @@ use regex::Regex;
 use tempfile::TempDir;
 
 use super::read;
-use crate::process::{Process, run, userpool};
+use crate::binary::{Process, run, userpool};
 
 /// The settings file in the `ConfigMap`.
 fn settings(manifests: &str) -> String {

@@ -8,8 +8,8 @@ use tokio::process::Command;
 
 use super::{Page, commands::commands};
 use crate::{
+    binary::{self, Process},
     calls::Call,
-    process::{self, Process},
     support::create,
 };
 
@@ -34,7 +34,7 @@ async fn run(command: &str, directory: &Path, endpoint: &str) {
 async fn the_commands_of_the_guide_to_verification_work() {
     let directory = TempDir::new().expect("a directory");
     // Of the account in the ARNs of the tests.
-    let mut serve = process::serve(&directory.path().join("data"));
+    let mut serve = binary::serve(&directory.path().join("data"));
     serve.args(["--listen=127.0.0.1:0", "--account-id=123456789012"]);
     let server = Process::from(&mut serve).await;
     let mut client = server.client().await;

@@ -4,7 +4,7 @@ use std::{fs, process::Stdio};
 
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-use crate::{process::userpool, tools::repository};
+use crate::{binary::userpool, tools::repository};
 
 use super::{directory, printed, run, whole, write};
 

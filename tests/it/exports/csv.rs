@@ -2,7 +2,7 @@
 
 use userpool::proto;
 
-use crate::process::Process;
+use crate::binary::Process;
 
 use super::{directory, events, printed, whole};
 

@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::{process::Process, tools::repository};
+use crate::{binary::Process, tools::repository};
 
 use super::{Run, checkpoint, directory, events, printed, run, whole, write};
 

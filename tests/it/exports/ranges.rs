@@ -6,7 +6,7 @@ use userpool::{
     event_log::{EventLog as _, Head, LogId, MemoryLog},
 };
 
-use crate::{process::Process, support::event_body};
+use crate::{binary::Process, support::event_body};
 
 use super::{directory, events, printed, run, whole, write};
 

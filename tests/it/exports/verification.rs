@@ -4,7 +4,7 @@ use std::{fs, process::Command};
 
 use serde_json::Value;
 
-use crate::{process::Process, tools::repository};
+use crate::{binary::Process, tools::repository};
 
 use super::{checkpoint, directory, events, printed, run, whole, write};
 

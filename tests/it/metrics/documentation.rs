@@ -11,9 +11,8 @@ use userpool::proto::{
 
 use super::{Reading, free, reading};
 use crate::{
-    authority::Authority,
+    authority::{Authority, connect},
     support::{Client, TestServer, create},
-    tls,
     tools::{promtool, repository},
 };
 
@@ -29,7 +28,7 @@ const WITNESS: &str =
 /// The metrics of a server with a witness and with certificates after some calls.
 async fn after_traffic() -> Reading {
     let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
-    let certificates = tls::tls(&authority, files.path(), Some(false));
+    let certificates = authority.tls(files.path(), Some(false));
     let server = TestServer::with(|config| {
         config.metrics_listen = Some(free());
         config.tls = Some(certificates);
@@ -37,7 +36,7 @@ async fn after_traffic() -> Reading {
     })
     .await;
     let address = server.endpoint.to_string();
-    let channel = tls::connect(&address, authority.trusted()).await.expect("a connection");
+    let channel = connect(&address, authority.trusted()).await.expect("a connection");
     let mut client = Client::new(channel.clone());
     let id = create(&mut client, "people").await;
     let request =

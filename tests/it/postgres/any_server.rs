@@ -20,7 +20,7 @@ use tonic::{
     transport::Channel,
 };
 
-use crate::process::endpoint;
+use crate::binary::endpoint;
 
 /// How often a silent connection is probed, and how long the answer may take. A frozen server
 /// does not answer.

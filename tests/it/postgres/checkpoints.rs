@@ -24,8 +24,8 @@ use super::{
     servers::Service,
 };
 use crate::{
+    binary::{run, userpool},
     metrics::reading,
-    process::{run, userpool},
     proofs::witness_servers::TestWitness,
     support::{TestServer, config, create, in_time},
 };

@@ -11,8 +11,8 @@ use userpool::proto::{ListUserPoolsRequest, user_pool_service_client::UserPoolSe
 
 use super::{cluster::Cluster, replicas::Replicas};
 use crate::{
+    binary::run,
     linearizability::log,
-    process::run,
     random::{Random, rounds},
 };
 

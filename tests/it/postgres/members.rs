@@ -7,7 +7,7 @@ use super::{
     servers::{Service, wait_for},
 };
 use crate::{
-    process::{run, userpool},
+    binary::{run, userpool},
     support::{TestServer, create},
 };
 

@@ -10,8 +10,8 @@ use super::{
     servers::Service,
 };
 use crate::{
+    binary::{Process, run, serve, userpool},
     linearizability::log,
-    process::{Process, run, serve, userpool},
     support::create,
 };
 

@@ -18,7 +18,7 @@ use super::{
     servers::wait_for,
 };
 use crate::{
-    process::{run, userpool},
+    binary::{run, userpool},
     support::{Client, TestServer, create},
 };
 

@@ -29,8 +29,8 @@ use super::{
     network::{Member, Place},
 };
 use crate::{
+    binary::{BINARY, Process, run, userpool, userpool_by},
     linearizability::{Run, Worker, agree, log},
-    process::{BINARY, Process, run, userpool, userpool_by},
     random::Random,
 };
 

@@ -5,8 +5,10 @@ use std::{fs, path::Path, process::Output};
 
 use tempfile::TempDir;
 
-use super::{Process, run, userpool};
-use crate::support::{create, named};
+use crate::{
+    binary::{self, Process, run, userpool},
+    support::{create, named},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flags_override_environment_then_file_then_defaults() {
@@ -124,7 +126,7 @@ async fn check_config_reports_all_errors_and_changes_nothing() {
     let directory = TempDir::new().expect("a directory");
     let data_dir = directory.path().join("data");
     let check = async |listen: &str| {
-        let mut command = super::serve(&data_dir);
+        let mut command = binary::serve(&data_dir);
         run(command.args(["--check-config", "--listen", listen])).await
     };
 
@@ -146,7 +148,7 @@ async fn check_config_compares_with_a_data_directory_that_is_in_use() {
     let directory = TempDir::new().expect("a directory");
     let server = Process::start(directory.path()).await;
     let check = async |region: &str| {
-        let mut command = super::serve(directory.path());
+        let mut command = binary::serve(directory.path());
         run(command.args(["--check-config", "--region", region])).await
     };
     printed(check("us-east-1").await);
@@ -164,7 +166,7 @@ async fn refused(text: &str) -> String {
     let file = directory.path().join("userpool.toml");
     fs::write(&file, text).expect("written");
     let data_dir = directory.path().join("data");
-    let output = run(super::serve(&data_dir).arg("--config").arg(&file)).await;
+    let output = run(binary::serve(&data_dir).arg("--config").arg(&file)).await;
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     let first = format!("userpool: invalid settings in {}:\n", file.display());

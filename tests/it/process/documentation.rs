@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, fs};
 
 use tempfile::TempDir;
 
-use super::{run, userpool};
-use crate::tools::repository;
+use crate::{
+    binary::{run, userpool},
+    tools::repository,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_file_has_every_setting_once_with_its_default() {

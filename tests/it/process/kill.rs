@@ -7,8 +7,10 @@ use tokio::{sync::mpsc, task::JoinSet};
 use userpool::proto::CreateUserPoolRequest;
 use uuid::Uuid;
 
-use super::{Process, pools};
-use crate::support::{Client, named};
+use crate::{
+    binary::{Process, pools},
+    support::{Client, named},
+};
 
 const ROUNDS: usize = 3;
 const CLIENTS: usize = 12;

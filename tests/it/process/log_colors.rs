@@ -9,8 +9,7 @@ use tokio::{
     task,
 };
 
-use super::serve;
-use crate::terminal::Terminal;
+use crate::{binary::serve, terminal::Terminal};
 
 /// The log of a server that starts and stops, on a terminal or in a pipe.
 async fn log(variables: &[(&str, &str)], on_terminal: bool) -> String {

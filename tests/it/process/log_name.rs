@@ -2,8 +2,10 @@
 
 use tempfile::TempDir;
 
-use super::{Process, serve};
-use crate::support::create;
+use crate::{
+    binary::{Process, serve},
+    support::create,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_name_of_the_log_is_reported() {

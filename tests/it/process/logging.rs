@@ -19,8 +19,10 @@ use tonic::{
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use super::serve;
-use crate::support::{Client, named};
+use crate::{
+    binary::serve,
+    support::{Client, named},
+};
 
 /// A server whose log is in a file, which the test reads while it runs.
 struct ServerWithLog {

@@ -13,8 +13,8 @@ use tokio::{
 };
 use tonic::Code;
 
-use super::{Process, pools};
 use crate::{
+    binary::{Process, pools},
     load::wire::greeting,
     support::{Client, create, named},
 };
@@ -28,7 +28,7 @@ fn rounds() -> usize {
 
 impl Process {
     fn proc(&self, file: &str) -> String {
-        let path = format!("/proc/{}/{file}", self.child.id().expect("it runs"));
+        let path = format!("/proc/{}/{file}", self.id());
         fs::read_to_string(path).expect("readable")
     }
 
@@ -40,7 +40,7 @@ impl Process {
     }
 
     fn descriptors(&self) -> usize {
-        let path = format!("/proc/{}/fd", self.child.id().expect("it runs"));
+        let path = format!("/proc/{}/fd", self.id());
         fs::read_dir(path).expect("readable").count()
     }
 
@@ -76,7 +76,7 @@ async fn idle_connections_use_little_memory_and_return_it() {
 
     let mut connections = Vec::new();
     for _ in 0..count {
-        connections.push(idle(&server.address).await);
+        connections.push(idle(server.address()).await);
     }
     // Behind all other connections.
     let (mut last, connected) = in_time(server.client()).await;
@@ -113,7 +113,7 @@ async fn without_descriptors_the_log_works_and_the_cpu_is_idle() {
     let before = server.processor_time();
     let mut connections = Vec::new();
     for _ in 0..300 * rounds().min(30) {
-        if let Ok(socket) = TcpStream::connect(&server.address).await {
+        if let Ok(socket) = TcpStream::connect(server.address()).await {
             connections.push(socket);
         }
     }
@@ -128,7 +128,7 @@ async fn without_descriptors_the_log_works_and_the_cpu_is_idle() {
     drop(connections);
     let room = async {
         loop {
-            let address = format!("http://{}", server.address);
+            let address = format!("http://{}", server.address());
             let endpoint = tonic::transport::Endpoint::from_shared(address).expect("an address");
             let Ok(channel) = endpoint.connect().await else { continue };
             if Client::new(channel).create_user_pool(named("again")).await.is_ok() {

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::{Process, run, serve};
+use crate::binary::{Process, run, serve};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_data_directory_is_private_to_its_owner() {

@@ -7,8 +7,10 @@ use tempfile::TempDir;
 use tonic::{Code, Request};
 use userpool::proto::{DescribeUserPoolDomainRequest, SchemaAttribute};
 
-use super::{Process, run, userpool};
-use crate::support::{create, domain, named};
+use crate::{
+    binary::{self, Process, run, userpool},
+    support::{create, domain, named},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_flag_is_also_an_environment_variable() {
@@ -78,7 +80,7 @@ async fn settings_from_the_environment_hold() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_of_the_process_is_json() {
     let directory = TempDir::new().expect("a directory");
-    let mut command = super::serve(directory.path());
+    let mut command = binary::serve(directory.path());
     command.args(["--listen=127.0.0.1:0", "--log-format=json"]);
     let server = Process::from(&mut command).await;
     let mut client = server.client().await;

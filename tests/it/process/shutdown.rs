@@ -8,8 +8,10 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use super::{Process, pools};
-use crate::support::named;
+use crate::{
+    binary::{Process, pools},
+    support::named,
+};
 
 /// tonic does not always notice that a connection has ended on which it sends a call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);

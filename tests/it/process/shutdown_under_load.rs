@@ -17,8 +17,8 @@ use userpool::proto::{
     WatchUserPoolEventsRequest, user_pool_history_service_client::UserPoolHistoryServiceClient,
 };
 
-use super::{Process, pools};
 use crate::{
+    binary::{Process, pools},
     load::wire::{CREATE, WATCH, Wire, framed, greeting},
     support::{create, named, reason},
 };
@@ -32,7 +32,7 @@ async fn shutdown_is_graceful_with_many_connections_and_watches() {
     let server = Process::start(directory.path()).await;
     let mut idle = Vec::new();
     for _ in 0..300 {
-        let mut socket = TcpStream::connect(&server.address).await.expect("connected");
+        let mut socket = TcpStream::connect(server.address()).await.expect("connected");
         socket.write_all(&greeting()).await.expect("sent");
         idle.push(socket);
     }
@@ -55,7 +55,7 @@ async fn shutdown_is_graceful_with_many_connections_and_watches() {
     }
     let mut half_sent = Vec::new();
     for _ in 0..5 {
-        let mut wire = Wire::connect(&server.address).await;
+        let mut wire = Wire::connect(server.address()).await;
         for _ in 0..100 {
             half_sent.push(wire.begin(CREATE, None).await);
         }
@@ -71,7 +71,7 @@ async fn shutdown_is_graceful_with_many_connections_and_watches() {
     let first = writers.join_next().await.expect("a call").expect("no panic");
     assert!(first, "it serves");
 
-    let address = server.address.clone();
+    let address = server.address().to_owned();
     let start = Instant::now();
     let ended = timeout(DRAIN, server.terminate("TERM")).await.expect("ended within the limit");
 
@@ -96,7 +96,7 @@ async fn a_second_signal_ends_the_process_at_once_and_loses_nothing() {
         let server = Process::start(directory.path()).await;
         create(&mut server.client().await, "people").await;
         // It reads nothing of its answer, so it delays the shutdown to the limit.
-        let mut wire = Wire::with_window(&server.address, 0).await;
+        let mut wire = Wire::with_window(&server.address(), 0).await;
         let mut begun = wire.begin(WATCH, None).await;
         let watch = WatchUserPoolEventsRequest::default();
         begun.request.send_data(framed(&watch), true).expect("sent");

@@ -5,15 +5,17 @@ use std::{fs, os::unix::net::UnixListener, path::Path};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Process, pools, run, serve};
-use crate::support::create;
+use crate::{
+    binary::{Process, pools, run, serve},
+    support::create,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_unix_socket_is_served_and_removed_at_the_end() {
     let directory = TempDir::new().expect("a directory");
     let socket = directory.path().join("socket");
     let server = Process::from(&mut on_socket(directory.path(), &socket)).await;
-    assert_eq!(server.address, format!("unix:{}", socket.display()));
+    assert_eq!(server.address(), format!("unix:{}", socket.display()));
     let mut client = server.client().await;
     create(&mut client, "people").await;
     assert_eq!(pools(&mut client).await.len(), 1);

@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, fs, net::TcpListener, path::Path};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Process, pools, run, serve, userpool};
-use crate::support::create;
+use crate::{
+    binary::{Process, pools, run, serve, userpool},
+    support::create,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_directory_in_use_is_refused() {

@@ -16,8 +16,11 @@ use userpool::{
     proto::{DescribeUserPoolRequest, user_pool_service_client::UserPoolServiceClient},
 };
 
-use super::{Process, pools, serve};
-use crate::{metrics::Reading, support::create};
+use crate::{
+    binary::{Process, pools, serve},
+    metrics::Reading,
+    support::create,
+};
 
 /// A server that has written more lines than a pipe that nobody reads can take, and the pipe.
 async fn with_dropped_lines(directory: &Path) -> (Process, PipeReader) {

@@ -16,8 +16,10 @@ use userpool::proto::{
     watch_user_pool_events_request::Start,
 };
 
-use super::{Process, serve};
-use crate::support::{Client, arn, domain, named};
+use crate::{
+    binary::{Process, serve},
+    support::{Client, arn, domain, named},
+};
 
 const ID: &str = "us-east-1_AbCdEfGhI";
 

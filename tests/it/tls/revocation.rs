@@ -1,15 +1,14 @@
 //! A revoked certificate is refused, and so is one whose status is unknown.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::time::timeout;
-use userpool::transport::ServerTls;
 
-use super::{TlsServer, clients::refused, tls};
+use super::{TlsServer, clients::refused};
 use crate::{
-    authority::{Authority, IssuedCertificate, replace},
-    process::{run, userpool},
+    authority::{Authority, IssuedCertificate, replace, with_lists},
+    binary::{run, userpool},
     support::TestServer,
 };
 
@@ -24,18 +23,9 @@ const IN_TIME: Duration = Duration::from_mins(1);
 /// A server that checks the revocation lists in a file.
 async fn server(authority: Authority, lists: &str) -> TlsServer {
     let files = TempDir::new().expect("a directory");
-    let tls = with_lists(tls(&authority, files.path(), Some(true)), files.path(), lists);
+    let tls = with_lists(authority.tls(files.path(), Some(true)), files.path(), lists);
     let server = TestServer::with(|config| config.tls = Some(tls)).await;
     TlsServer { server, authority, files }
-}
-
-pub(crate) fn with_lists(tls: ServerTls, files: &Path, lists: &str) -> ServerTls {
-    let path = replace(files, "crl.pem", lists);
-    let clients = tls.clients.map(|mut clients| {
-        clients.revocation_lists = Some(path);
-        clients
-    });
-    ServerTls { clients, ..tls }
 }
 
 #[tokio::test]
@@ -131,7 +121,7 @@ async fn unusable_lists_are_refused_at_the_start_with_a_remedy() {
         ),
     ] {
         let files = TempDir::new().expect("a directory");
-        tls(&root, files.path(), Some(true));
+        root.tls(files.path(), Some(true));
         replace(files.path(), "crl.pem", &lists);
         let mut command = userpool();
         command.current_dir(files.path()).args([

@@ -15,9 +15,9 @@ use tokio::time::timeout;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 use userpool::proto::DescribeUserPoolRequest;
 
-use super::{TlsServer, connect, recorded};
+use super::{TlsServer, recorded};
 use crate::{
-    authority::{Authority, replace},
+    authority::{Authority, connect, replace},
     support::{Client, TestServer, create},
 };
 

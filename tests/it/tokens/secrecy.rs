@@ -7,7 +7,7 @@ use tonic::Request;
 use super::{Signer, claims};
 use crate::{
     authority::replace,
-    process::{Process, serve},
+    binary::{Process, serve},
     support::{Client, named},
 };
 
