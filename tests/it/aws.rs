@@ -1,21 +1,16 @@
-//! The AWS JSON door: what AWS clients send and get. `clients` has the clients themselves.
+//! The AWS JSON door: what AWS clients send and get. `aws_clients` has the clients
+//! themselves.
 
-mod clients;
-mod codec;
 mod connections;
 mod history;
 mod lifecycle;
 mod memory;
 mod origins;
-mod proxy;
-mod readme;
-mod records;
 mod refusals;
 mod retries;
 mod security;
 mod signatures;
 mod signer;
-mod terraform;
 mod types;
 mod versions;
 mod wire;
@@ -29,7 +24,7 @@ use userpool::{server::Config, transport::Endpoint};
 
 use crate::support::TestServer;
 
-const TARGET: &str = "AWSCognitoIdentityProviderService";
+pub(crate) const TARGET: &str = "AWSCognitoIdentityProviderService";
 
 /// A server that listens for AWS clients.
 pub(crate) async fn start() -> TestServer {
@@ -47,14 +42,14 @@ async fn start_with(change: impl FnOnce(&mut Config)) -> TestServer {
 
 /// An answer over HTTP.
 #[derive(Debug)]
-struct Answer {
-    status: u16,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
     headers: Vec<(String, String)>,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
@@ -64,7 +59,7 @@ impl Answer {
     }
 
     /// The type of the error, and its message.
-    fn error(&self) -> (String, String) {
+    pub(crate) fn error(&self) -> (String, String) {
         let json = self.json();
         let text = |name: &str| json[name].as_str().expect(name).to_owned();
         (text("__type"), text("message"))
@@ -77,7 +72,12 @@ async fn send(server: &TestServer, head: &str, headers: &[(&str, &str)], body: &
 }
 
 /// The same, to this host and port.
-async fn call_to(address: &str, head: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub(crate) async fn call_to(
+    address: &str,
+    head: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     let socket = TcpStream::connect(address).await.expect("a connection");
     call_over(socket, head, headers, body).await
 }
@@ -104,7 +104,7 @@ async fn call_over(
 }
 
 /// Reads an answer to the end of the connection.
-async fn read(socket: &mut (impl AsyncRead + Unpin)) -> Answer {
+pub(crate) async fn read(socket: &mut (impl AsyncRead + Unpin)) -> Answer {
     let mut bytes = Vec::new();
     socket.read_to_end(&mut bytes).await.expect("an answer");
     parse(&bytes)

@@ -15,6 +15,7 @@ mod architecture;
 mod authority;
 mod authorization;
 mod aws;
+mod aws_clients;
 mod backup;
 mod bad_input;
 mod binary;

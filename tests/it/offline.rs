@@ -1,6 +1,8 @@
 //! On the data directory of a stopped server: the real binary checks, exports and
 //! imports a log, and a verifier that shares no code with it agrees.
 
+mod read_model;
+
 use std::{
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,

@@ -1,6 +1,7 @@
 //! Properties of every request and every sequence of commands, tested on samples.
 
-pub(crate) mod any_request;
+mod any_request;
+mod aws_json;
 mod legal;
 mod round_trip;
 mod sequences;

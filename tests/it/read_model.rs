@@ -3,7 +3,7 @@
 mod lost_records;
 mod restored;
 
-use std::{error::Error as _, fs, path::Path, process::Command, sync::Arc};
+use std::{error::Error as _, fs, path::Path, sync::Arc};
 
 use prost::Message as _;
 use prost_types::Timestamp;
@@ -11,24 +11,20 @@ use tempfile::TempDir;
 use tonic::Code;
 use userpool::{
     app::StoredPool,
-    event_log::{EventLog as _, Head, MemoryLog, SledLog},
+    event_log::{EventLog as _, Head, MemoryLog},
     proto::{
-        CreateUserPoolRequest, CustomDomainConfig, DescribeUserPoolDomainRequest,
-        DescribeUserPoolRequest, DomainSettings, ListUserPoolsRequest, UserPool, UserPoolCreated,
-        UserPoolDeleted, UserPoolDomainCreated, UserPoolDomainDeleted, UserPoolDomainUpdated,
-        UserPoolEvent, UserPoolEventType, UserPoolTagged, UserPoolUpdated,
-        user_pool_event::Payload,
+        CreateUserPoolRequest, CustomDomainConfig, DescribeUserPoolDomainRequest, DomainSettings,
+        ListUserPoolsRequest, UserPool, UserPoolCreated, UserPoolDeleted, UserPoolDomainCreated,
+        UserPoolDomainDeleted, UserPoolDomainUpdated, UserPoolEvent, UserPoolEventType,
+        UserPoolTagged, UserPoolUpdated, user_pool_event::Payload,
     },
     server::{Server, ServerError},
 };
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{
-    engines::tamper,
-    support::{
-        Client, FixedSource, TestServer, change_database, change_read_model, config, create,
-        domain, named,
-    },
+use crate::support::{
+    Client, FixedSource, TestServer, change_database, change_read_model, config, create, describe,
+    domain, named,
 };
 
 /// The checkpoint, as it is stored.
@@ -83,15 +79,6 @@ pub(crate) fn forge_state(read_model: &Path, id: &str, change: impl FnOnce(&mut 
         index.insert(key, entry.encode_to_vec()).expect("written");
         index.insert("m", checkpoint.encode_to_vec()).expect("written");
     });
-}
-
-async fn describe(client: &mut Client, id: &str) -> Result<UserPool, tonic::Status> {
-    let request = DescribeUserPoolRequest {
-        user_pool_id: Some(id.to_owned()),
-        ..DescribeUserPoolRequest::default()
-    };
-    let described = client.describe_user_pool(request).await?;
-    Ok(described.into_inner().user_pool.expect("a user pool"))
 }
 
 /// How many user pools are created before one of them is damaged.
@@ -278,7 +265,7 @@ async fn the_read_model_of_an_earlier_version_is_replaced() {
 }
 
 /// An event of a user pool for a log that no command has written.
-fn event(position: i64, id: &str, revision: i64, payload: Payload) -> UserPoolEvent {
+pub(crate) fn event(position: i64, id: &str, revision: i64, payload: Payload) -> UserPoolEvent {
     let r#type = match &payload {
         Payload::UserPoolCreated(_) => UserPoolEventType::UserPoolCreated,
         Payload::UserPoolUpdated(_) => UserPoolEventType::UserPoolUpdated,
@@ -310,7 +297,7 @@ fn settings(id: &str, domain: Option<&str>) -> UserPool {
     UserPool { id: Some(id.to_owned()), domain, ..Default::default() }
 }
 
-fn created(id: &str) -> Payload {
+pub(crate) fn created(id: &str) -> Payload {
     created_with(settings(id, None))
 }
 
@@ -350,7 +337,7 @@ fn removed(domain: &str) -> Payload {
     Payload::UserPoolDomainDeleted(UserPoolDomainDeleted { domain: domain.to_owned() })
 }
 
-fn deleted() -> Payload {
+pub(crate) fn deleted() -> Payload {
     Payload::UserPoolDeleted(UserPoolDeleted {})
 }
 
@@ -549,98 +536,4 @@ async fn the_owner_of_a_domain_survives_a_restart() {
     assert_eq!(owner, Some(id));
     client.create_user_pool_domain(domain("login", &other)).await.expect_err("owned");
     server.stop().await;
-}
-
-/// Verifies a data directory with the binary, and returns the exit code and the last line.
-fn verify(data_dir: &Path) -> (Option<i32>, String) {
-    let (code, mut lines) = verify_lines(data_dir);
-    (code, lines.pop().unwrap_or_default())
-}
-
-fn verify_lines(data_dir: &Path) -> (Option<i32>, Vec<String>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
-    let output = command.args(["log", "verify", "--data-dir"]).arg(data_dir).output();
-    let output = output.expect("the binary runs");
-    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
-    (output.status.code(), stdout.lines().map(str::to_owned).collect())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn log_verify_compares_the_read_model_with_the_log() {
-    let server = TestServer::start().await;
-    let id = create(&mut server.client().await, "people").await;
-    create(&mut server.client().await, "others").await;
-    let directory = server.stop().await;
-    let read_model = directory.path().join("read_model");
-    let equal = "the read model is equal up to position 2".to_owned();
-    assert_eq!(verify(directory.path()), (Some(0), equal));
-
-    // A read model that is right by itself, but not what the log says.
-    forge_state(&read_model, &id, |pool| pool.revision = 7);
-    let (code, line) = verify(directory.path());
-    assert_eq!(code, Some(1));
-    assert!(line.starts_with("DIFFERENT: the read model is not what the log says"), "{line}");
-
-    change_read_model(&read_model, |states, _| {
-        let key = [b"p".as_slice(), &1_u64.to_be_bytes()].concat();
-        states.insert(key, "damaged").expect("written");
-    });
-    for _ in 0..2 {
-        let (code, line) = verify(directory.path());
-        assert_eq!(code, Some(1));
-        assert!(line.starts_with("DAMAGED: the read model is not what was written"), "{line}");
-    }
-
-    fs::remove_dir_all(&read_model).expect("removed");
-    let missing = "there is no read model of this log; the next start builds it".to_owned();
-    assert_eq!(verify(directory.path()), (Some(0), missing));
-    assert!(!read_model.with_extension("scratch").exists());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failed_rebuild_leaves_the_read_model_as_it_was() {
-    let server = TestServer::start().await;
-    let id = create(&mut server.client().await, "people").await;
-    for _ in 0..1100 {
-        create(&mut server.client().await, "others").await;
-    }
-    let before = describe(&mut server.client().await, &id).await.expect("described");
-    let directory = server.stop().await;
-    // Before the records that a start checks.
-    tamper(&directory.path().join("log"), |db| {
-        let mut record = db.get(2_u64.to_be_bytes()).expect("readable").expect("a record").to_vec();
-        record[60] ^= 1;
-        db.insert(2_u64.to_be_bytes(), record).expect("written");
-    });
-    let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
-    command.args(["read-model", "rebuild", "--data-dir"]).arg(directory.path());
-    let output = command.output().expect("the binary runs");
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
-    assert!(stderr.contains("the log is damaged at position 2"), "{stderr}");
-
-    let server = TestServer::start_in(directory).await;
-    assert_eq!(describe(&mut server.client().await, &id).await.expect("described"), before);
-    assert!(!server.data_dir().join("read_model.scratch").exists());
-    server.stop().await;
-}
-
-/// The chain of this log is right, so only the rules show that it was forged.
-#[tokio::test(flavor = "multi_thread")]
-async fn log_verify_names_an_event_that_no_command_recorded() {
-    let id = "us-east-1_aaaaaaaaa";
-    let directory = TestServer::start().await.stop().await;
-    let log = SledLog::open(&directory.path().join("log")).expect("a log");
-    let events =
-        [event(1, id, 1, created(id)), event(2, id, 2, deleted()), event(3, id, 3, deleted())];
-    let bodies = events.iter().map(|event| event.encode_to_vec().into()).collect();
-    log.append(Head::default(), bodies).await.expect("appended");
-    drop(log);
-
-    let (code, lines) = verify_lines(directory.path());
-
-    assert_eq!(code, Some(1));
-    let expected = format!("INVALID at position 3: user pool {id} is changed after its deletion");
-    assert_eq!(lines[0], expected);
-    assert!(lines[1].starts_with("valid up to position 2, hash "), "{}", lines[1]);
 }

@@ -27,9 +27,9 @@ use userpool::{
     app::Source,
     event_log::{EventLog, Head, MemoryLog},
     proto::{
-        CreateUserPoolDomainRequest, CreateUserPoolRequest, UserPool, UserPoolCreated,
-        UserPoolEvent, UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
-        user_pool_service_client::UserPoolServiceClient,
+        CreateUserPoolDomainRequest, CreateUserPoolRequest, DescribeUserPoolRequest, UserPool,
+        UserPoolCreated, UserPoolEvent, UserPoolEventType, UserPoolUpdated,
+        user_pool_event::Payload, user_pool_service_client::UserPoolServiceClient,
     },
     server::{Config, Server, ServerError},
     transport::Endpoint,
@@ -291,6 +291,16 @@ pub(crate) fn arn(user_pool_id: &str) -> String {
 pub(crate) async fn create(client: &mut UserPoolServiceClient<Channel>, name: &str) -> String {
     let created = client.create_user_pool(named(name)).await.expect("a user pool").into_inner();
     created.user_pool.and_then(|pool| pool.id).expect("an ID")
+}
+
+/// Describes a user pool.
+pub(crate) async fn describe(client: &mut Client, id: &str) -> Result<UserPool, Status> {
+    let request = DescribeUserPoolRequest {
+        user_pool_id: Some(id.to_owned()),
+        ..DescribeUserPoolRequest::default()
+    };
+    let described = client.describe_user_pool(request).await?;
+    Ok(described.into_inner().user_pool.expect("a user pool"))
 }
 
 /// The reason in the `ErrorInfo`.

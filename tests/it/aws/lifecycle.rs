@@ -14,7 +14,7 @@ use userpool::{server::Server, transport::Endpoint};
 
 use crate::{
     metrics::startup::{SlowLog, listening},
-    support::{FixedSource, TestServer, config},
+    support::{FixedSource, TestServer, config, describe},
 };
 
 use super::{Answer, TARGET, address, call, call_over, call_with_over, parse, read, start};
@@ -186,7 +186,7 @@ async fn a_stop_under_load_loses_no_acknowledged_change() {
     let server = TestServer::start_in(directory).await;
     let mut client = server.client().await;
     for id in ids {
-        crate::load::describe(&mut client, &id).await.expect("it was acknowledged");
+        describe(&mut client, &id).await.expect("it was acknowledged");
     }
     server.stop().await;
 }

@@ -15,11 +15,8 @@ use userpool::{
     transport::Capacity,
 };
 
-use super::{
-    describe,
-    wire::{CREATE, DESCRIBE, Wire},
-};
-use crate::support::{TestServer, create, named, reason};
+use super::wire::{CREATE, DESCRIBE, Wire};
+use crate::support::{TestServer, create, describe, named, reason};
 
 /// How many changes may run, and how many calls a connection has.
 const WRITES: usize = 2048;

@@ -14,14 +14,11 @@ use tokio::{
 use tonic::Code;
 use userpool::proto::{DescribeUserPoolRequest, WatchUserPoolEventsRequest};
 
-use super::{
-    describe,
-    wire::{
-        CONTINUATION, CREATE, DESCRIBE, END_HEADERS, HEADERS, PING, PREFACE, RESET, SETTINGS,
-        WATCH, Wire, block, frame, framed, greeting,
-    },
+use super::wire::{
+    CONTINUATION, CREATE, DESCRIBE, END_HEADERS, HEADERS, PING, PREFACE, RESET, SETTINGS, WATCH,
+    Wire, block, frame, framed, greeting,
 };
-use crate::support::{TestServer, create, reason};
+use crate::support::{TestServer, create, describe, reason};
 
 /// Longer than all time limits of the server together.
 const BOUND: Duration = Duration::from_mins(3);

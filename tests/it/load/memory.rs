@@ -3,8 +3,7 @@
 use futures_util::future::join_all;
 use userpool::proto::CreateUserPoolRequest;
 
-use super::describe;
-use crate::support::{TestServer, named};
+use crate::support::{TestServer, describe, named};
 
 /// The number and the size of the user pools: more than the cache holds.
 const USER_POOLS: usize = 1200;
@@ -29,6 +28,6 @@ async fn user_pools_beyond_the_cache_are_read_from_the_disk() {
         let created = created.user_pool.expect("a user pool");
         let id = created.id.clone().expect("an ID");
         let described = describe(&mut client.clone(), &id).await.expect("it is there");
-        assert_eq!(described.user_pool, Some(created));
+        assert_eq!(described, created);
     }
 }

@@ -8,11 +8,8 @@ use userpool::{
     server::Server,
 };
 
-use super::{
-    describe,
-    wire::{CREATE, LIST, WATCH, Wire, framed, greeting},
-};
-use crate::support::{FixedSource, TestServer, config, create, named, reason};
+use super::wire::{CREATE, LIST, WATCH, Wire, framed, greeting};
+use crate::support::{FixedSource, TestServer, config, create, describe, named, reason};
 
 fn list() -> ListUserPoolsRequest {
     ListUserPoolsRequest { max_results: Some(60), ..Default::default() }

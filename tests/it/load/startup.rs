@@ -10,10 +10,9 @@ use tonic_health::pb::{
 use tonic_types::StatusExt as _;
 use userpool::{server::Server, transport::Endpoint};
 
-use super::describe;
 use crate::{
     metrics::startup::{SlowLog, listening},
-    support::{Client, FixedSource, config, create, reason},
+    support::{Client, FixedSource, config, create, describe, reason},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,12 @@
 //! Unmodified AWS clients against the binary. None has a setting of its own other than the
 //! endpoint, the region and the keys.
 
+mod proxy;
+mod readme;
+mod records;
+mod terraform;
+mod tls;
+
 use std::{path::Path, process::Output};
 
 use serde_json::Value;
@@ -24,7 +30,7 @@ use crate::{
     tools::{self, repository},
 };
 
-use super::proxy::LossyProxy;
+use self::proxy::LossyProxy;
 
 /// The variable that sets the endpoint of this one service, as SDKs read it.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER";
@@ -123,7 +129,7 @@ pub(super) fn succeeded(output: &Output) -> String {
 async fn boto3_runs_the_seed(python: &Path, modules: &str, api: &str) {
     let server = Server::start_with(&[format!("--aws-api={api}")]).await;
     let mut command = Command::new(python);
-    command.arg("tests/it/aws/clients/seed.py").env("PYTHONPATH", modules);
+    command.arg("tests/it/aws_clients/seed.py").env("PYTHONPATH", modules);
     let printed = succeeded(&run(&mut command, &server.url).await);
     assert!(printed.starts_with("create, describe: 64 members, equal\n"), "{printed}");
     assert_eq!(printed.lines().count(), 6, "{printed}");
@@ -145,7 +151,7 @@ async fn boto3_calls_the_operations_of_later_years() {
     let server = Server::start().await;
     let mut command = Command::new(python);
     let printed =
-        succeeded(&run(command.arg("tests/it/aws/clients/operations.py"), &server.url).await);
+        succeeded(&run(command.arg("tests/it/aws_clients/operations.py"), &server.url).await);
     assert_eq!(printed.lines().count(), 4, "{printed}");
 }
 
@@ -154,7 +160,7 @@ async fn boto3_calls_the_operations_of_later_years() {
 async fn boto3_of_2017_runs_the_seed_unmodified() {
     let Some(python) = tools::boto3_of_2017("that boto3 of 2017 works") else { return };
     for api in ["today", "2017-12-11"] {
-        boto3_runs_the_seed(&python, "tests/it/aws/clients/boto3-2017", api).await;
+        boto3_runs_the_seed(&python, "tests/it/aws_clients/boto3-2017", api).await;
     }
 }
 
@@ -164,7 +170,7 @@ async fn boto3_sends_and_gets_every_later_member() {
     let Some(python) = tools::boto3("that the members of today work") else { return };
     let server = Server::start_with(&["--log=debug".to_owned()]).await;
     let mut command = Command::new(python);
-    let printed = succeeded(&run(command.arg("tests/it/aws/clients/today.py"), &server.url).await);
+    let printed = succeeded(&run(command.arg("tests/it/aws_clients/today.py"), &server.url).await);
     let log = server.terminate().await;
     let expected = "create: 94 members, equal\nupdate: 79 members, equal\nrefusals: as on AWS\n";
     assert_eq!(printed, expected);
@@ -241,7 +247,7 @@ async fn the_javascript_sdk_works_and_retries_safely() {
     };
     let script = |what: &str| {
         let mut command = Command::new("node");
-        command.arg("tests/it/aws/clients/client.js").arg(what).env("NODE_PATH", &modules);
+        command.arg("tests/it/aws_clients/client.js").arg(what).env("NODE_PATH", &modules);
         command
     };
     // The script compares with members of 2017.
@@ -257,7 +263,7 @@ async fn the_java_sdk_works_and_retries_safely() {
     let program = |what: &str| {
         let mut command = Command::new("java");
         command.arg("-cp").arg(modules.join("*"));
-        command.args(["tests/it/aws/clients/java/Client.java", what]);
+        command.args(["tests/it/aws_clients/java/Client.java", what]);
         command
     };
     let server = Server::start().await;

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::{
-    TARGET, call_to,
-    clients::{Server, run, succeeded},
+use super::{Server, run, succeeded};
+use crate::{
+    aws::{TARGET, call_to},
+    tools,
 };
-use crate::tools;
 
 /// The records of the calls in a process log.
 fn records(log: &str) -> Vec<Value> {

@@ -15,7 +15,7 @@ use userpool::{
     },
 };
 
-use crate::properties::any_request::any_message;
+use super::any_request::any_message;
 
 fn stays_the_same<M: Message + Name + Default + PartialEq + Debug>() {
     let descriptor = DESCRIPTORS.get_message_by_name(&M::full_name()).expect("a message");

@@ -9,7 +9,7 @@ use crate::{
     transcript,
 };
 
-use super::clients::{Server, run, succeeded};
+use super::{Server, run, succeeded};
 
 /// The page with the line for each client.
 const GUIDE: &str = "docs/guides/aws-sdks.md";
@@ -72,7 +72,7 @@ async fn the_line_for_javascript_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_line_for_java_works() {
     let Some(modules) = tools::aws_java("that the line for Java works") else { return };
-    let program = "tests/it/aws/clients/java/Client.java";
+    let program = "tests/it/aws_clients/java/Client.java";
     let source = fs::read_to_string(repository().join(program)).expect("a source");
     let line = line("Java").replace("\"http://127.0.0.1:4566\"", "arguments[1]");
     assert!(source.contains(&line), "{line}");
@@ -84,7 +84,7 @@ async fn the_line_for_java_works() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_line_for_go_works() {
     let Some(client) = tools::aws_go("that the line for Go works") else { return };
-    let source = "tests/it/aws/clients/go/main.go";
+    let source = "tests/it/aws_clients/go/main.go";
     let source = fs::read_to_string(repository().join(source)).expect("a source");
     let line = line("Go").replace("\"http://127.0.0.1:4566\"", "os.Args[2]");
     assert!(source.contains(&line), "{line}");

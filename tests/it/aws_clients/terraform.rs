@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{authority::IssuedCertificate, tools};
 
-use super::clients::{Server, run};
+use super::{Server, run};
 
 const HOST: &str = "cognito-idp.us-east-1.amazonaws.com";
 
