@@ -66,7 +66,7 @@ impl Path {
 }
 
 /// A request of an operation.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Request {
     operation: String,
     message: DynamicMessage,
