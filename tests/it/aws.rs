@@ -67,7 +67,12 @@ impl Answer {
 }
 
 /// Sends a request with these headers, besides those of the connection.
-async fn send(server: &TestServer, head: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub(crate) async fn send(
+    server: &TestServer,
+    head: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     call_to(address(server), head, headers, body).await
 }
 

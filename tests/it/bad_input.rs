@@ -1,6 +1,7 @@
 //! Any bytes from outside are accepted or refused: nothing panics, and the next call
 //! is served normally.
 
+mod aws;
 mod mutation;
 mod panics;
 #[path = "../../benches/service/raw.rs"]
@@ -15,8 +16,11 @@ use tonic::{
 };
 use userpool::proto::{DESCRIPTORS, ListUserPoolsRequest};
 
-pub(crate) use self::mutation::{corpus, mutated};
-use self::{raw::Raw, targets::TARGETS};
+use self::{
+    mutation::{corpus, mutated},
+    raw::Raw,
+    targets::TARGETS,
+};
 use crate::{
     random::{Random, rounds},
     support::{TestServer, create, domain, reason},

@@ -13,9 +13,7 @@ use userpool::{
     transport::Endpoint,
 };
 
-use crate::random::{Random, rounds};
-
-use super::{TARGET, address, call, read, send, start, start_with};
+use super::{TARGET, address, call, read, start, start_with};
 
 #[tokio::test]
 async fn a_process_on_a_unix_socket_is_its_user() {
@@ -75,36 +73,6 @@ async fn both_doors_share_the_limit_of_connections() {
     second.read_to_end(&mut rest).await.ok();
     assert_eq!(rest, b"");
     drop(first);
-    server.stop().await;
-}
-
-/// Whatever is sent, the answer is that of AWS, and the next request is served.
-#[tokio::test(flavor = "multi_thread")]
-async fn any_body_is_answered_in_the_form_of_aws() {
-    let mut random = Random::seeded();
-    let server = start().await;
-    let corpus = crate::bad_input::corpus("aws_request");
-    let targets = ["CreateUserPool", "UpdateUserPool", "ListUserPools", "DescribeUserPoolDomain"];
-    for target in targets {
-        let target = format!("{TARGET}.{target}");
-        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &target)];
-        for _ in 0..rounds(1) * 100 {
-            let body = crate::bad_input::mutated(&mut random, &corpus);
-            let answer = send(&server, "POST /", &headers, &body).await;
-            let shown = data_encoding::HEXLOWER.encode(&body);
-            assert!([200, 400].contains(&answer.status), "{answer:?} {shown}");
-            if answer.status == 400 {
-                let (error, _) = answer.error();
-                let known = [
-                    "InvalidParameterException",
-                    "SerializationException",
-                    "UserPoolTaggingException",
-                    "ResourceNotFoundException",
-                ];
-                assert!(known.contains(&error.as_str()), "{error} {shown}");
-            }
-        }
-    }
     server.stop().await;
 }
 
