@@ -83,6 +83,17 @@ fn the_changelog_says_what_breaks_in_this_version() {
     assert!(section.contains("\n### Breaking\n"), "{section}");
 }
 
+/// The tests of a module that only `quick.rs` has would run in no check of a change.
+#[test]
+fn the_quick_tests_are_among_all_tests() {
+    let modules = |path| -> BTreeSet<String> {
+        let text = read(path);
+        text.lines().filter(|line| line.starts_with("mod ")).map(str::to_owned).collect()
+    };
+    let (quick, all) = (modules("tests/it/quick.rs"), modules("tests/it/main.rs"));
+    assert!(quick.contains("mod api;") && quick.is_subset(&all), "{:?}", quick.difference(&all));
+}
+
 /// The methods, fields and enum values of a schema.
 fn names(descriptors: &[u8]) -> BTreeSet<String> {
     let pool = DescriptorPool::decode(descriptors).expect("descriptors");

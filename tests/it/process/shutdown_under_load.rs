@@ -96,7 +96,7 @@ async fn a_second_signal_ends_the_process_at_once_and_loses_nothing() {
         let server = Process::start(directory.path()).await;
         create(&mut server.client().await, "people").await;
         // It reads nothing of its answer, so it delays the shutdown to the limit.
-        let mut wire = Wire::with_window(&server.address(), 0).await;
+        let mut wire = Wire::with_window(server.address(), 0).await;
         let mut begun = wire.begin(WATCH, None).await;
         let watch = WatchUserPoolEventsRequest::default();
         begun.request.send_data(framed(&watch), true).expect("sent");
