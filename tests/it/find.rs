@@ -1,7 +1,6 @@
 //! User pools are found by what they are: each condition finds those that meet it and no other,
 //! in pages, whatever happens to the read model meanwhile.
 
-mod concurrency;
 mod examined;
 mod refusals;
 mod rows;
@@ -55,7 +54,7 @@ async fn find(
     }
 }
 
-async fn found_names(
+pub(crate) async fn found_names(
     client: &mut Client,
     filter: &UserPoolFilter,
     max_results: i32,

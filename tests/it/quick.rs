@@ -33,7 +33,6 @@ mod lifetimes;
 mod lists;
 mod metrics;
 mod mfa;
-mod races;
 mod random;
 mod read_model;
 mod restore;

@@ -1,7 +1,8 @@
 //! Hundreds of callers race over separate connections: one wins, the others are
-//! refused, and every answered caller sees the result.
+//! refused, every answered caller sees the result, and lists are right meanwhile.
 
 mod domains;
+mod lists;
 mod revisions;
 mod visibility;
 

@@ -6,8 +6,10 @@ use userpool::proto::{
     DeleteUserPoolRequest, DeletedUserPools, RestoreUserPoolRequest, UserPoolFilter,
 };
 
-use super::found_names;
-use crate::support::{TestServer, create};
+use crate::{
+    find::found_names,
+    support::{TestServer, create},
+};
 
 const ROUNDS: i64 = 300;
 
