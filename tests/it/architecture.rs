@@ -10,6 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    sync::LazyLock,
 };
 
 use regex::Regex;
@@ -24,39 +25,38 @@ const MAX_LINES: usize = 400;
 /// of the client, which knows nothing of the server.
 const SOURCES: [&str; 2] = ["app/source.rs", "client/random.rs"];
 
+/// The modules of the server, which take a second to read.
+static CRATE: LazyLock<Crate> = LazyLock::new(|| Crate::read(&files()));
+
 #[test]
 fn a_room_imports_only_from_the_rooms_above_it() {
     let rooms = rooms();
-    let krate = Crate::read(&files());
-    let violations = order_violations(&krate, &rooms);
+    let violations = order_violations(&CRATE, &rooms);
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
-    let imports = krate.modules.values().map(|module| module.references.len()).sum::<usize>();
+    let imports = CRATE.modules.values().map(|module| module.references.len()).sum::<usize>();
     assert!(imports > 1000, "only {imports} paths were found");
 }
 
 #[test]
 fn a_room_names_nothing_that_its_row_excludes() {
-    let krate = Crate::read(&files());
     let mut found = Vec::new();
     for (room, unknown) in table() {
         let unknown = knowledge::unknown(&unknown);
         let unknown = unknown.unwrap_or_else(|phrase| panic!("{room}: no meaning of {phrase:?}"));
-        found.extend(knowledge::violations(&krate, &room, &unknown));
+        found.extend(knowledge::violations(&CRATE, &room, &unknown));
     }
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
 #[test]
 fn a_room_has_no_import_cycles() {
-    let krate = Crate::read(&files());
-    let found: Vec<_> = rooms().iter().flat_map(|room| cycles::cycles(&krate, room)).collect();
+    let found: Vec<_> = rooms().iter().flat_map(|room| cycles::cycles(&CRATE, room)).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n\n"));
 }
 
 #[test]
 fn no_code_hides_an_import() {
-    let krate = Crate::read(&files());
-    assert!(krate.faults.is_empty(), "\n{}", krate.faults.join("\n"));
+    assert!(CRATE.faults.is_empty(), "\n{}", CRATE.faults.join("\n"));
 }
 
 #[test]
@@ -88,7 +88,6 @@ fn a_function_name_has_at_most_60_characters() {
 
 #[test]
 fn time_and_identifiers_come_from_one_place() {
-    let krate = Crate::read(&files());
     let banned = [
         "std::time::SystemTime::now",
         "chrono::Utc::now",
@@ -97,9 +96,9 @@ fn time_and_identifiers_come_from_one_place() {
         "uuid::Uuid::new_v4",
     ];
     let mut owners = BTreeSet::new();
-    for (path, module) in &krate.modules {
+    for (path, module) in &CRATE.modules {
         for reference in &module.references {
-            if let Target::Outside(outside) = krate.resolve(path, &reference.segments)
+            if let Target::Outside(outside) = CRATE.resolve(path, &reference.segments)
                 && banned.contains(&outside.join("::").as_str())
             {
                 owners.insert(module.file.as_str());
