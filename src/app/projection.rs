@@ -38,7 +38,7 @@ pub(super) async fn catch_up(
     settings: &Settings,
 ) -> Result<ReadModel, LoadError> {
     let Settings { cache, metrics, .. } = settings;
-    let progress = |position: Position| metrics.set_checkpoint(position.0);
+    let progress = |position: Position| metrics.set_included(position.0);
     let end = log.latest().await?.position;
     let reason = match open(log, path, *cache).await? {
         Opened::Usable(read_model) => {

@@ -160,7 +160,7 @@ impl Projector {
         let begun = Instant::now();
         self.read_model.apply(changes)?;
         self.metrics.record_apply(begun.elapsed());
-        self.metrics.set_checkpoint(head.position.0);
+        self.metrics.set_included(head.position.0);
         self.metrics.set_user_pools(user_pools);
         self.recent.push(events.into_iter().zip(records));
         if let Some(seen_head) = &self.seen_head {

@@ -54,10 +54,10 @@ pub(super) fn register_credentials(
     });
 }
 
-/// Registers the gauge of the log's position, once the log is open.
+/// Registers the gauges of the log's head and of the read model's progress, once the log is open.
 pub(super) fn register_log(metrics: &Arc<Metrics>, head: watch::Receiver<Head>) {
     let app = metrics.app.clone();
-    metrics.on_scrape(move || app.set_head(head.borrow().position.0));
+    metrics.on_scrape(move || app.set_progress(head.borrow().position.0));
 }
 
 /// Registers the gauge of the writer's queue, once the application is loaded.

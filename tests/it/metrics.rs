@@ -235,7 +235,7 @@ fn a_watch_that_is_behind_shows_as_lag() {
     let (slow, quick) = (metrics.app.watchers.join(2), metrics.app.watchers.join(2));
     quick.set_position(9);
     slow.set_position(4);
-    metrics.app.set_head(10);
+    metrics.app.set_progress(10);
     let text = metrics.text().expect("text");
     assert!(text.contains("\nuserpool_watchers 2\n"), "{text}");
     assert!(text.contains("\nuserpool_watch_lag_events 6\n"), "{text}");

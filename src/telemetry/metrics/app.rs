@@ -112,7 +112,7 @@ pub struct AppMetrics {
     head: Gauge,
     /// `userpool_read_model_checkpoint_position`
     checkpoint: Gauge,
-    /// What `checkpoint` shows at the next scrape.
+    /// The last position that the read model includes; `checkpoint` shows it from the next scrape on.
     included: Arc<AtomicU64>,
     /// `userpool_read_model_lag_events`
     lag: Gauge,
@@ -181,8 +181,8 @@ impl AppMetrics {
     }
 
     /// Sets the last position that the read model includes.
-    pub fn set_checkpoint(&self, checkpoint: u64) {
-        self.included.store(checkpoint, Ordering::Relaxed);
+    pub fn set_included(&self, position: u64) {
+        self.included.store(position, Ordering::Relaxed);
     }
 
     /// Records how long it took to apply a batch to the read model.
@@ -190,14 +190,16 @@ impl AppMetrics {
         self.apply.observe(took.as_secs_f64());
     }
 
-    /// Sets the position of the log's last event, and all gauges of how much of the log the read
-    /// model includes, so that one scrape never shows some of them before a change and others after.
-    pub fn set_head(&self, head: u64) {
+    /// Sets the position of the log's last event, and the checkpoint, the lag and the share of the
+    /// read model, which agree in a scrape since all are of one moment.
+    pub fn set_progress(&self, head: u64) {
         let included = self.included.load(Ordering::Relaxed);
+        // The read model may have gone on since the head was read.
+        let head = head.max(included);
         set(&self.head, head);
         set(&self.checkpoint, included);
-        set(&self.lag, head.saturating_sub(included));
-        self.built.set(ratio(included.min(head), head));
+        set(&self.lag, head - included);
+        self.built.set(ratio(included, head));
         self.watchers.measure(head);
     }
 

@@ -101,11 +101,12 @@ impl Metrics {
     /// # Errors
     /// A value cannot be written as text, which does not happen with these metrics.
     pub fn text(&self) -> Result<String, fmt::Error> {
-        for update in self.gauges().iter() {
-            update();
-        }
+        // Locked to the end: another scrape must not update a part of them meanwhile.
+        let gauges = self.gauges();
+        gauges.iter().for_each(|update| update());
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
+        drop(gauges);
         Ok(text)
     }
 
