@@ -251,10 +251,13 @@ impl Cli {
         }
     }
 
-    /// Runs the command, on a runtime of its own.
+    /// Runs the command, on a runtime that it makes.
     ///
     /// # Errors
     /// See [`CliError`].
+    ///
+    /// # Panics
+    /// In a runtime of Tokio.
     pub fn run(self, source: Arc<dyn Source>) -> Result<Outcome, CliError> {
         let now = source.now();
         // Neither identifiers nor certificates have times before it.
