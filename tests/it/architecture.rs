@@ -25,7 +25,7 @@ const MAX_LINES: usize = 400;
 /// of the client, which knows nothing of the server.
 const SOURCES: [&str; 2] = ["app/source.rs", "client/random.rs"];
 
-/// The modules of the server, which take a second to read.
+/// The modules of the crate. To read them takes a second, so the tests share them.
 static CRATE: LazyLock<Crate> = LazyLock::new(|| Crate::read(&files()));
 
 #[test]

@@ -1,4 +1,4 @@
-//! Certificate authorities for tests, and their files.
+//! Certificate authorities for tests, their files, and connections with them.
 
 use std::{
     fs::{self, Permissions},
@@ -140,9 +140,10 @@ impl Authority {
         IssuedCertificate { certificate, key: key.serialize_pem() }
     }
 
-    /// The TLS settings of a server in these files, which requests client certificates of this
-    /// authority, required or optional.
-    pub(crate) fn tls(&self, directory: &Path, required: Option<bool>) -> ServerTls {
+    /// Writes the certificate of a server and the one of this authority into a directory, and
+    /// returns the TLS settings. Client certificates are not requested if `required` is `None`,
+    /// and are optional if it is `Some(false)`.
+    pub(crate) fn write_server_tls(&self, directory: &Path, required: Option<bool>) -> ServerTls {
         let (certificate, key) = self.server().write(directory);
         let authorities = replace(directory, "ca.crt", &self.pem);
         let clients = required.map(|required| ClientCertificates {
@@ -192,8 +193,8 @@ impl IssuedCertificate {
     }
 }
 
-/// The settings with revocation lists, in a file.
-pub(crate) fn with_lists(tls: ServerTls, files: &Path, lists: &str) -> ServerTls {
+/// Writes revocation lists into `crl.pem`, and adds this file to the settings.
+pub(crate) fn with_revocation_lists(tls: ServerTls, files: &Path, lists: &str) -> ServerTls {
     let path = replace(files, "crl.pem", lists);
     let clients = tls.clients.map(|mut clients| {
         clients.revocation_lists = Some(path);

@@ -1,5 +1,5 @@
-//! The AWS JSON door: what AWS clients send and get. `aws_clients` has the clients
-//! themselves.
+//! The AWS JSON door: what AWS clients send and get. The clients themselves
+//! are tested in `aws_clients`.
 
 mod connections;
 mod history;

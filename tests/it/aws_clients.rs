@@ -1,8 +1,8 @@
 //! Unmodified AWS clients against the binary. None has a setting of its own other than the
 //! endpoint, the region and the keys.
 
+mod guide;
 mod proxy;
-mod readme;
 mod records;
 mod terraform;
 mod tls;
@@ -36,22 +36,22 @@ use self::proxy::LossyProxy;
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER";
 
 /// The binary, which knows one access key.
-pub(super) struct Server {
+struct Server {
     child: Child,
     stderr: JoinHandle<String>,
     /// The URL for AWS clients.
-    pub(super) url: String,
+    url: String,
     grpc: String,
     _directory: TempDir,
 }
 
 impl Server {
-    pub(super) async fn start() -> Self {
+    async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
     /// The same, with other settings.
-    pub(super) async fn start_with(arguments: &[String]) -> Self {
+    async fn start_with(arguments: &[String]) -> Self {
         let directory = TempDir::new().expect("a directory");
         let text =
             "[tests]\naccess_key_id = \"AKIATESTS\"\nsecret_access_key = \"tests/secret+1\"\n";
@@ -75,7 +75,7 @@ impl Server {
     }
 
     /// Stops it gracefully, and returns its log.
-    pub(super) async fn terminate(mut self) -> String {
+    async fn terminate(mut self) -> String {
         let process = self.child.id().expect("it runs").to_string();
         let sent = Command::new("sh").args(["-c", "kill -s TERM $0", &process]).status().await;
         assert!(sent.expect("a shell").success());
@@ -99,7 +99,7 @@ impl Server {
 }
 
 /// Runs a client with the endpoint, the region and the keys in its environment.
-pub(super) async fn run(command: &mut Command, url: &str) -> Output {
+async fn run(command: &mut Command, url: &str) -> Output {
     command
         .current_dir(repository())
         .env("AWS_ACCESS_KEY_ID", "AKIATESTS")
@@ -118,7 +118,7 @@ pub(super) async fn run(command: &mut Command, url: &str) -> Output {
 }
 
 #[track_caller]
-pub(super) fn succeeded(output: &Output) -> String {
+fn succeeded(output: &Output) -> String {
     let (stdout, stderr) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{stdout}{stderr}");

@@ -20,9 +20,9 @@ use userpool::proto::{
 };
 
 use crate::{
-    binary::{self, Process, pools, userpool},
+    binary::{self, Process, userpool},
     random::rounds,
-    support::{Client, domain, named},
+    support::{Client, domain, named, pools},
 };
 
 const WRITERS: usize = 8;

@@ -1,4 +1,4 @@
-//! The binary: its commands, and servers that run in a process of their own.
+//! Runs the binary: its commands, and servers in processes of their own.
 
 use std::{
     path::Path,
@@ -11,9 +11,7 @@ use tokio::{
     task::JoinHandle,
 };
 use tonic::transport::{Channel, Endpoint};
-use userpool::proto::{
-    ListUserPoolsRequest, UserPoolDescription, user_pool_service_client::UserPoolServiceClient,
-};
+use userpool::proto::user_pool_service_client::UserPoolServiceClient;
 
 use crate::support::Client;
 
@@ -59,7 +57,7 @@ impl Process {
         &self.address
     }
 
-    /// The number of the process.
+    /// The process ID.
     pub(crate) fn id(&self) -> u32 {
         self.child.id().expect("it runs")
     }
@@ -127,23 +125,4 @@ pub(crate) fn serve(data_dir: &Path) -> Command {
 /// Runs a command that is expected to end by itself.
 pub(crate) async fn run(command: &mut Command) -> Output {
     command.output().await.expect("the binary runs")
-}
-
-/// Every user pool, over as many pages as there are.
-pub(crate) async fn pools(client: &mut Client) -> Vec<UserPoolDescription> {
-    let mut pools = Vec::new();
-    let mut next_token = None;
-    loop {
-        let list = ListUserPoolsRequest {
-            max_results: Some(60),
-            next_token,
-            ..ListUserPoolsRequest::default()
-        };
-        let page = client.list_user_pools(list).await.expect("listed").into_inner();
-        pools.extend(page.user_pools);
-        next_token = page.next_token;
-        if next_token.is_none() {
-            return pools;
-        }
-    }
 }

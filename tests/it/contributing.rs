@@ -83,9 +83,9 @@ fn the_changelog_says_what_breaks_in_this_version() {
     assert!(section.contains("\n### Breaking\n"), "{section}");
 }
 
-/// The tests of a module that only `quick.rs` has would run in no check of a change.
+/// `tests/run` does not run the target `quick`, so no check would test a module that only it has.
 #[test]
-fn the_quick_tests_are_among_all_tests() {
+fn the_modules_of_the_quick_tests_are_in_all_tests() {
     let modules = |path| -> BTreeSet<String> {
         let text = read(path);
         text.lines().filter(|line| line.starts_with("mod ")).map(str::to_owned).collect()

@@ -25,7 +25,7 @@ use userpool::{
 };
 
 use crate::{
-    authority::{self, Authority, replace, with_lists},
+    authority::{self, Authority, replace, with_revocation_lists},
     support::{TestServer, named, reason},
     tokens::{Signer, claims, settings},
 };
@@ -135,7 +135,11 @@ async fn a_watch_is_resumed_without_a_gap_when_its_connection_ends() {
 async fn a_revoked_client_is_out_when_its_connection_ends() {
     let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
     let list = authority.revocation_list(&[], 4000);
-    let certificates = with_lists(authority.tls(files.path(), Some(true)), files.path(), &list);
+    let certificates = with_revocation_lists(
+        authority.write_server_tls(files.path(), Some(true)),
+        files.path(),
+        &list,
+    );
     let server = TestServer::with(|config| {
         config.tls = Some(certificates);
         config.max_connection_age = MaxConnectionAge(Some(Duration::from_secs(100)));

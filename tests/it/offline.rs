@@ -1,5 +1,6 @@
 //! On the data directory of a stopped server: the real binary checks, exports and
-//! imports a log, and a verifier that shares no code with it agrees.
+//! imports a log, and a verifier that shares no code with it agrees. The binary also checks and
+//! rebuilds the read model.
 
 mod read_model;
 
@@ -21,7 +22,7 @@ use userpool::{
 };
 
 use crate::{
-    binary::Process,
+    binary::{BINARY, Process},
     engines::tamper,
     support::{TestServer, create, domain},
     tools::repository,
@@ -43,7 +44,7 @@ async fn stopped() -> TempDir {
 }
 
 fn userpool(arguments: &[&str], data_dir: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_userpool"));
+    let mut command = Command::new(BINARY);
     command.args(arguments).arg("--data-dir").arg(data_dir);
     command.output().expect("the binary runs")
 }

@@ -17,7 +17,7 @@ mod startup_errors;
 mod stderr;
 mod targets;
 
-use crate::binary::{Process, pools};
+use crate::{binary::Process, support::pools};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_chosen_address_is_printed() {

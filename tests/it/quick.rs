@@ -1,5 +1,5 @@
-//! The quick form of the tests, for `tests/run quick`: the modules of `main.rs` that test a server
-//! in the process of the test, need no tool, and do not take long. It compiles half of the tests.
+//! The tests of `tests/run quick`: the modules of `main.rs` that are fast, and need no other client,
+//! no browser and no database. They are less than half of `tests/it`, so they compile faster.
 
 #![expect(
     clippy::expect_used,
@@ -10,7 +10,7 @@
     clippy::large_futures,
     reason = "the call of a client takes 16 KiB where its crates are not optimized"
 )]
-#![expect(dead_code, reason = "modules that are not here use it")]
+#![expect(dead_code, reason = "modules of main.rs that are not here use some helpers")]
 
 mod api;
 mod architecture;

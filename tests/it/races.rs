@@ -1,8 +1,8 @@
-//! Hundreds of callers race over separate connections: one wins, the others are
-//! refused, every answered caller sees the result, and lists are right meanwhile.
+//! Calls at the same time. Of hundreds that conflict, one wins and the others are refused; every
+//! answered caller sees the result; lists stay right.
 
 mod domains;
-mod lists;
+mod find;
 mod revisions;
 mod visibility;
 

@@ -17,7 +17,12 @@ use fjall::Keyspace;
 use prost::Message as _;
 use prost_types::Timestamp;
 use tempfile::TempDir;
-use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
+use tokio::{
+    net::UnixStream,
+    sync::oneshot,
+    task::{JoinHandle, yield_now},
+    time::timeout,
+};
 use tonic::{
     Status,
     transport::{Channel, Error},
@@ -27,9 +32,10 @@ use userpool::{
     app::Source,
     event_log::{EventLog, Head, MemoryLog},
     proto::{
-        CreateUserPoolDomainRequest, CreateUserPoolRequest, DescribeUserPoolRequest, UserPool,
-        UserPoolCreated, UserPoolEvent, UserPoolEventType, UserPoolUpdated,
-        user_pool_event::Payload, user_pool_service_client::UserPoolServiceClient,
+        CreateUserPoolDomainRequest, CreateUserPoolRequest, DescribeUserPoolRequest,
+        ListUserPoolsRequest, UserPool, UserPoolCreated, UserPoolDescription, UserPoolEvent,
+        UserPoolEventType, UserPoolUpdated, user_pool_event::Payload,
+        user_pool_service_client::UserPoolServiceClient,
     },
     server::{Config, Server, ServerError},
     transport::Endpoint,
@@ -303,6 +309,25 @@ pub(crate) async fn describe(client: &mut Client, id: &str) -> Result<UserPool, 
     Ok(described.into_inner().user_pool.expect("a user pool"))
 }
 
+/// Every user pool, over as many pages as there are.
+pub(crate) async fn pools(client: &mut Client) -> Vec<UserPoolDescription> {
+    let mut pools = Vec::new();
+    let mut next_token = None;
+    loop {
+        let list = ListUserPoolsRequest {
+            max_results: Some(60),
+            next_token,
+            ..ListUserPoolsRequest::default()
+        };
+        let page = client.list_user_pools(list).await.expect("listed").into_inner();
+        pools.extend(page.user_pools);
+        next_token = page.next_token;
+        if next_token.is_none() {
+            return pools;
+        }
+    }
+}
+
 /// The reason in the `ErrorInfo`.
 pub(crate) fn reason(status: &Status) -> String {
     let info = status.get_details_error_info();
@@ -319,6 +344,13 @@ pub(crate) fn metadata(status: &Status, key: &str) -> Option<String> {
 pub(crate) fn fields(status: &Status) -> Vec<String> {
     let details = status.get_details_bad_request().expect("a BadRequest");
     details.field_violations.into_iter().map(|violation| violation.field).collect()
+}
+
+/// Waits until a server accepts connections on a socket. Its file is there earlier.
+pub(crate) async fn wait_for_listener(socket: &Path) {
+    while UnixStream::connect(socket).await.is_err() {
+        yield_now().await;
+    }
 }
 
 /// Waits for what takes far less than a minute, so that a test fails instead of waiting forever.

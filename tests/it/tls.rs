@@ -32,7 +32,7 @@ impl TlsServer {
     /// optional.
     pub(crate) async fn start(required: Option<bool>) -> Self {
         let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
-        let tls = authority.tls(files.path(), required);
+        let tls = authority.write_server_tls(files.path(), required);
         let server = TestServer::with(|config| config.tls = Some(tls)).await;
         Self { server, authority, files }
     }

@@ -277,8 +277,10 @@ async fn a_server_that_takes_no_tokens_refuses_them() {
 async fn a_certificate_wins_over_a_token_which_must_be_valid() {
     let (directory, signer) = (TempDir::new().expect("a directory"), Signer::es256());
     let authority = Authority::new("root");
-    let (tls, tokens) =
-        (authority.tls(directory.path(), Some(false)), settings(&directory, &signer.public));
+    let (tls, tokens) = (
+        authority.write_server_tls(directory.path(), Some(false)),
+        settings(&directory, &signer.public),
+    );
     let server = TestServer::with(|config| {
         config.tls = Some(tls);
         config.tokens = Some(tokens);

@@ -13,9 +13,9 @@ use userpool::proto::{
 };
 
 use crate::{
-    binary::{self, Process, pools, userpool},
+    binary::{self, Process, userpool},
     json::shown_later,
-    support::named,
+    support::{named, pools},
     tools::repository,
 };
 

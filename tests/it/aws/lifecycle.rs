@@ -13,8 +13,8 @@ use tokio::{
 use userpool::{server::Server, transport::Endpoint};
 
 use crate::{
-    metrics::startup::{SlowLog, listening},
-    support::{FixedSource, TestServer, config, describe},
+    metrics::startup::SlowLog,
+    support::{FixedSource, TestServer, config, describe, wait_for_listener},
 };
 
 use super::{Answer, TARGET, address, call, call_over, call_with_over, parse, read, start};
@@ -44,7 +44,7 @@ async fn calls_are_refused_while_the_read_model_is_built() {
     let starting = Arc::<SlowLog>::clone(&log);
     let starting =
         tokio::spawn(async move { Server::on(starting, &read_model, config, source).await });
-    listening(&socket).await;
+    wait_for_listener(&socket).await;
 
     let health = health(&socket).await;
     assert_eq!((health.status, health.body.as_str()), (503, r#"{"status":"starting"}"#));

@@ -28,7 +28,7 @@ async fn beyond_this_machine_callers_must_be_known() {
         let text = "[ci]\naccess_key_id = \"AKIACI\"\nsecret_access_key = \"s\"\n";
         Some(AccessKeySettings { file: replace(directory.path(), "keys.toml", text) })
     };
-    let with_tls = |required| Some(authority.tls(directory.path(), required));
+    let with_tls = |required| Some(authority.write_server_tls(directory.path(), required));
     let plain = config(&directory);
     for (config, is_refused) in [
         (plain.clone(), true),

@@ -1,4 +1,4 @@
-//! A client that connects with TLS, and one that does not and has to.
+//! boto3 over TLS, and the error of a client that does not use TLS where it must.
 
 use tempfile::TempDir;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, process::Command};
@@ -16,7 +16,7 @@ const LIST: &str = "import boto3; print(boto3.client('cognito-idp').list_user_po
 async fn boto3_works_over_tls() {
     let Some(python) = tools::boto3("that boto3 works over TLS") else { return };
     let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
-    let tls = authority.tls(files.path(), None);
+    let tls = authority.write_server_tls(files.path(), None);
     let arguments = [
         format!("--tls-cert={}", tls.certificate.display()),
         format!("--tls-key={}", tls.key.display()),
@@ -28,7 +28,7 @@ async fn boto3_works_over_tls() {
     command.args(["-c", LIST]).env("AWS_CA_BUNDLE", bundle);
     succeeded(&run(&mut command, &server.url).await);
 
-    // Without TLS, the client learns why.
+    // A client without TLS gets an error that says so.
     let address = server.url.strip_prefix("https://").expect("an address");
     let mut socket = TcpStream::connect(address).await.expect("a connection");
     socket.write_all(b"POST / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("written");

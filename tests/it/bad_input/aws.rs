@@ -1,4 +1,4 @@
-//! Any body of a request of an AWS client is answered.
+//! Any body of a request at the door for AWS clients.
 
 use super::{corpus, mutated};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     random::{Random, rounds},
 };
 
-/// Whatever is sent, the answer is that of AWS, and the next request is served.
+/// Each is answered with 200, or with 400 and an error of AWS, and the next one is served.
 #[tokio::test(flavor = "multi_thread")]
 async fn any_body_is_answered_in_the_form_of_aws() {
     let mut random = Random::seeded();

@@ -204,7 +204,7 @@ async fn a_flag_overrides_the_environment_then_the_contexts() {
     server.stop().await;
 
     let files = TempDir::new().expect("a directory");
-    let settings = Authority::new("root").tls(files.path(), None);
+    let settings = Authority::new("root").write_server_tls(files.path(), None);
     let ca = files.path().join("ca.crt").display().to_string();
     let server = TestServer::with(|config| config.tls = Some(settings)).await;
     let endpoint = server.endpoint.to_string();

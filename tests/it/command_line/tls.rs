@@ -11,7 +11,7 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tls_error_is_explained_with_a_remedy() {
     let files = TempDir::new().expect("a directory");
-    let settings = Authority::new("root").tls(files.path(), None);
+    let settings = Authority::new("root").write_server_tls(files.path(), None);
     let other = replace(files.path(), "other.crt", &Authority::new("other").pem);
     let (other, ca) = (other.display().to_string(), files.path().join("ca.crt"));
     let ca = ca.display().to_string();

@@ -120,7 +120,7 @@ async fn a_token_that_a_proxy_passes_on_is_checked() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_asked_for_but_not_required() {
     let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
-    let settings = authority.tls(files.path(), Some(true));
+    let settings = authority.write_server_tls(files.path(), Some(true));
     let server = TestServer::with(|config| {
         with_console(config);
         config.tls = Some(settings);
@@ -147,7 +147,7 @@ async fn a_certificate_is_asked_for_but_not_required() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_console_that_shows_everything_to_everyone_does_not_start() {
     let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
-    let with_tls = |required| Some(authority.tls(files.path(), required));
+    let with_tls = |required| Some(authority.write_server_tls(files.path(), required));
     let plain = {
         let mut config =
             Config::new(Endpoint::Tcp("127.0.0.1:0".to_owned()), files.path().join("data"));
@@ -180,7 +180,7 @@ async fn a_console_that_shows_everything_to_everyone_does_not_start() {
 async fn a_certificate_that_browsers_refuse_is_warned_of() {
     let files = TempDir::new().expect("a directory");
     let authority = Authority::new("root");
-    authority.tls(files.path(), None);
+    authority.write_server_tls(files.path(), None);
     let arguments = ["--tls-cert=tls.crt", "--tls-key=tls.key"];
     let listen = "--console-listen=127.0.0.1:0";
     assert_eq!(objections(files.path(), &[&arguments[..], &[listen]].concat()).await, "");

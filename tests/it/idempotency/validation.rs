@@ -2,25 +2,16 @@
 
 use tonic::Status;
 use tonic_types::StatusExt as _;
-use userpool::proto::{DescribeUserPoolRequest, UserPool, mfa_configuration::Value as Mfa};
+use userpool::proto::{UserPool, mfa_configuration::Value as Mfa};
 
 use crate::{
     calls::{Answer, Call},
-    support::{TestServer, reason},
+    support::{TestServer, describe, reason},
 };
 
 use super::{
-    Client, assert_answers_again, assert_log_ends_at, assert_mismatch, one_call_of_each_kind,
-    request_id,
+    assert_answers_again, assert_log_ends_at, assert_mismatch, one_call_of_each_kind, request_id,
 };
-
-async fn describe(client: &mut Client, id: &str) -> Option<UserPool> {
-    let request = DescribeUserPoolRequest {
-        user_pool_id: Some(id.to_owned()),
-        ..DescribeUserPoolRequest::default()
-    };
-    client.describe_user_pool(request).await.expect("a user pool").into_inner().user_pool
-}
 
 /// An answer without the parts that differ between any two calls: times, a new ID, and its
 /// ARN.
@@ -57,10 +48,10 @@ async fn a_validated_call_gets_the_real_answer_and_records_nothing() {
         (Call::add_attribute(&id, "plan"), 8),
         (Call::set_mfa(&id, Mfa::On), 9),
     ] {
-        let before = describe(&mut client, &id).await;
+        let before = describe(&mut client, &id).await.expect("a user pool");
         let validated = call.clone().only_validated().send(&mut client).await.expect("valid");
         assert_eq!(validated.position, 0);
-        assert_eq!(describe(&mut client, &id).await, before);
+        assert_eq!(describe(&mut client, &id).await.expect("a user pool"), before);
         let answer = call.send(&mut client).await.expect("an answer");
         assert_eq!(answer.position, position);
         assert_eq!(comparable(validated), comparable(answer));

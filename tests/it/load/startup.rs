@@ -11,8 +11,8 @@ use tonic_types::StatusExt as _;
 use userpool::{server::Server, transport::Endpoint};
 
 use crate::{
-    metrics::startup::{SlowLog, listening},
-    support::{Client, FixedSource, config, create, describe, reason},
+    metrics::startup::SlowLog,
+    support::{Client, FixedSource, config, create, describe, reason, wait_for_listener},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,7 @@ async fn calls_are_refused_while_the_read_model_is_built() {
     let starting = Arc::<SlowLog>::clone(&log);
     let starting =
         tokio::spawn(async move { Server::on(starting, &read_model, config, source).await });
-    listening(&socket).await;
+    wait_for_listener(&socket).await;
     let address = format!("unix:{}", socket.display());
     let channel = ClientEndpoint::from_shared(address).expect("an address");
     let channel = channel.connect().await.expect("a connection");

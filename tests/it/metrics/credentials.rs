@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{free, reading};
 use crate::{
-    authority::{Authority, replace, with_lists},
+    authority::{Authority, replace, with_revocation_lists},
     support::TestServer,
     tokens,
 };
@@ -21,7 +21,11 @@ const RELOADED: &str = "userpool_last_reload_successful{files=\"certificates\"}"
 /// A server whose certificate and revocation list end at the start of a year.
 async fn server(authority: &Authority, files: &TempDir) -> TestServer {
     let list = authority.revocation_list(&[], 4000);
-    let certificates = with_lists(authority.tls(files.path(), Some(true)), files.path(), &list);
+    let certificates = with_revocation_lists(
+        authority.write_server_tls(files.path(), Some(true)),
+        files.path(),
+        &list,
+    );
     issue(authority, files, 3000, 7);
     let tokens = tokens::settings(files, &tokens::Signer::es256().public);
     TestServer::with(|config| {

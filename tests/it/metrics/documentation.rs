@@ -28,7 +28,7 @@ const WITNESS: &str =
 /// The metrics of a server with a witness and with certificates after some calls.
 async fn after_traffic() -> Reading {
     let (authority, files) = (Authority::new("root"), TempDir::new().expect("a directory"));
-    let certificates = authority.tls(files.path(), Some(false));
+    let certificates = authority.write_server_tls(files.path(), Some(false));
     let server = TestServer::with(|config| {
         config.metrics_listen = Some(free());
         config.tls = Some(certificates);

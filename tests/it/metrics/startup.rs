@@ -1,18 +1,11 @@
 //! While it builds the read model, the server is alive, not ready, and shows its
 //! progress.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use tokio::{
-    net::UnixStream,
-    sync::{Semaphore, watch},
-    task::yield_now,
-};
+use tokio::sync::{Semaphore, watch};
 use userpool::{
     event_log::{AppendError, EventLog, Head, MemoryLog, Position, ReadError, ReadLimit, Record},
     server::Server,
@@ -20,7 +13,7 @@ use userpool::{
 };
 
 use super::{Reading, get};
-use crate::support::{FixedSource, config, event_body};
+use crate::support::{FixedSource, config, event_body, wait_for_listener};
 
 /// A log that returns one record, and the others once it is released.
 #[derive(Debug)]
@@ -63,13 +56,6 @@ impl EventLog for SlowLog {
     }
 }
 
-/// Waits until a server listens on a socket, whose file is there before that.
-pub(crate) async fn listening(socket: &Path) {
-    while UnixStream::connect(socket).await.is_err() {
-        yield_now().await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_builds_its_read_model_shows_its_progress() {
     let directory = TempDir::new().expect("a directory");
@@ -78,7 +64,7 @@ async fn a_server_that_builds_its_read_model_shows_its_progress() {
     let path = directory.path().to_owned();
     let starting = start(Arc::<SlowLog>::clone(&log), path, socket.clone());
     let starting = tokio::spawn(starting);
-    listening(&directory.path().join("metrics")).await;
+    wait_for_listener(&directory.path().join("metrics")).await;
 
     assert_eq!(get(&socket, "/healthz").await.status, 200);
     let not_ready = get(&socket, "/readyz").await;

@@ -1,12 +1,12 @@
-//! Commands that read the read model of a stopped server, and rebuild it.
+//! `log verify` and `read-model rebuild` with the data directory of a stopped server.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 use prost::Message as _;
 use userpool::event_log::{EventLog as _, Head, SledLog};
 
+use super::{code, stderr, stdout, userpool};
 use crate::{
-    binary::BINARY,
     engines::tamper,
     read_model::{created, deleted, event, forge_state},
     support::{TestServer, change_read_model, create, describe},
@@ -18,12 +18,10 @@ fn verify(data_dir: &Path) -> (Option<i32>, String) {
     (code, lines.pop().unwrap_or_default())
 }
 
+/// The same, with all lines.
 fn verify_lines(data_dir: &Path) -> (Option<i32>, Vec<String>) {
-    let mut command = Command::new(BINARY);
-    let output = command.args(["log", "verify", "--data-dir"]).arg(data_dir).output();
-    let output = output.expect("the binary runs");
-    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
-    (output.status.code(), stdout.lines().map(str::to_owned).collect())
+    let output = userpool(&["log", "verify"], data_dir);
+    (code(&output), stdout(&output).lines().map(str::to_owned).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,7 +34,7 @@ async fn log_verify_compares_the_read_model_with_the_log() {
     let equal = "the read model is equal up to position 2".to_owned();
     assert_eq!(verify(directory.path()), (Some(0), equal));
 
-    // A read model that is right by itself, but not what the log says.
+    // A read model with valid digests that is not what the log says.
     forge_state(&read_model, &id, |pool| pool.revision = 7);
     let (code, line) = verify(directory.path());
     assert_eq!(code, Some(1));
@@ -67,17 +65,15 @@ async fn a_failed_rebuild_leaves_the_read_model_as_it_was() {
     }
     let before = describe(&mut server.client().await, &id).await.expect("described");
     let directory = server.stop().await;
-    // Before the records that a start checks.
+    // A record before those that a start checks.
     tamper(&directory.path().join("log"), |db| {
         let mut record = db.get(2_u64.to_be_bytes()).expect("readable").expect("a record").to_vec();
         record[60] ^= 1;
         db.insert(2_u64.to_be_bytes(), record).expect("written");
     });
-    let mut command = Command::new(BINARY);
-    command.args(["read-model", "rebuild", "--data-dir"]).arg(directory.path());
-    let output = command.output().expect("the binary runs");
-    assert_eq!(output.status.code(), Some(1));
-    let stderr = String::from_utf8(output.stderr).expect("UTF-8");
+    let output = userpool(&["read-model", "rebuild"], directory.path());
+    assert_eq!(code(&output), Some(1));
+    let stderr = stderr(&output);
     assert!(stderr.contains("the log is damaged at position 2"), "{stderr}");
 
     let server = TestServer::start_in(directory).await;
@@ -86,7 +82,7 @@ async fn a_failed_rebuild_leaves_the_read_model_as_it_was() {
     server.stop().await;
 }
 
-/// The chain of this log is right, so only the rules show that it was forged.
+/// The hash chain of this log is valid, so only the rules show that it was forged.
 #[tokio::test(flavor = "multi_thread")]
 async fn log_verify_names_an_event_that_no_command_recorded() {
     let id = "us-east-1_aaaaaaaaa";

@@ -106,7 +106,7 @@ async fn until_kept(data_dir: &Path, positions: &[i64]) {
     until(data_dir, |kept| kept == positions).await;
 }
 
-/// Runs a command on a log of a node.
+/// Runs `userpool log` with a log in the database of a node.
 async fn log_command(node: &Node, name: &str, arguments: &[&str]) -> Output {
     let mut command = userpool();
     command.arg("log").args(arguments).args(["--log-name", name]);

@@ -118,7 +118,7 @@ async fn witnesses_that_can_do_nothing_are_reported() {
 /// The warnings about such settings, one per line.
 async fn objections(settings: &[&str]) -> Vec<String> {
     let files = TempDir::new().expect("a directory");
-    Authority::new("root").tls(files.path(), Some(true));
+    Authority::new("root").write_server_tls(files.path(), Some(true));
     replace(files.path(), "keys.pem", &KeyPair::generate().expect("a key").public_key_pem());
     let mut check = userpool();
     check.current_dir(&files).args(["serve", "--check-config"]);

@@ -8,8 +8,8 @@ use userpool::proto::CreateUserPoolRequest;
 use uuid::Uuid;
 
 use crate::{
-    binary::{Process, pools},
-    support::{Client, named},
+    binary::Process,
+    support::{Client, named, pools},
 };
 
 const ROUNDS: usize = 3;

@@ -14,9 +14,9 @@ use tokio::{
 use tonic::Code;
 
 use crate::{
-    binary::{Process, pools},
+    binary::Process,
     load::wire::greeting,
-    support::{Client, create, named},
+    support::{Client, create, named, pools},
 };
 
 /// The longest time that a call may take under attack.

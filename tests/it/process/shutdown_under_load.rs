@@ -18,9 +18,9 @@ use userpool::proto::{
 };
 
 use crate::{
-    binary::{Process, pools},
+    binary::Process,
     load::wire::{CREATE, WATCH, Wire, framed, greeting},
-    support::{create, named, reason},
+    support::{create, named, pools, reason},
 };
 
 /// The limit of the server, and a little more.

@@ -6,8 +6,8 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::{
-    binary::{Process, pools, run, serve},
-    support::create,
+    binary::{Process, run, serve},
+    support::{create, pools},
 };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,9 +17,9 @@ use userpool::{
 };
 
 use crate::{
-    binary::{Process, pools, serve},
+    binary::{Process, serve},
     metrics::Reading,
-    support::create,
+    support::{create, pools},
 };
 
 /// A server that has written more lines than a pipe that nobody reads can take, and the pipe.

@@ -57,7 +57,7 @@ const CASES: &[Case] = &[
 async fn unusable_files_are_refused_at_the_start_with_a_remedy() {
     for (case, spoil, expected) in CASES {
         let files = TempDir::new().expect("a directory");
-        Authority::new("root").tls(files.path(), Some(true));
+        Authority::new("root").write_server_tls(files.path(), Some(true));
         spoil(files.path());
         // The check first: a server that starts by mistake would not end.
         for check in [true, false] {
@@ -76,7 +76,7 @@ async fn unusable_files_are_refused_at_the_start_with_a_remedy() {
 async fn unusable_files_change_nothing_later_and_are_logged() {
     let files = TempDir::new().expect("a directory");
     let (directory, authority) = (files.path(), Authority::new("root"));
-    authority.tls(directory, Some(true));
+    authority.write_server_tls(directory, Some(true));
     let client = authority.workload("spiffe://prod/client").identity();
     let mut server = ServerWithLog::on(directory).await;
     for (case, spoil, expected) in CASES {
@@ -87,7 +87,7 @@ async fn unusable_files_change_nothing_later_and_are_logged() {
         let trusted: ClientTlsConfig = authority.trusted().identity(client.clone());
         connect(&server.address, trusted).await.expect("as before");
 
-        authority.tls(directory, Some(true));
+        authority.write_server_tls(directory, Some(true));
         server.next_line("reloaded\"").await;
     }
     server.child.kill().await.expect("killed");
@@ -96,7 +96,7 @@ async fn unusable_files_change_nothing_later_and_are_logged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sighup_reloads_the_files() {
     let files = TempDir::new().expect("a directory");
-    Authority::new("root").tls(files.path(), None);
+    Authority::new("root").write_server_tls(files.path(), None);
     let mut server = ServerWithLog::on(files.path()).await;
     let process = server.child.id().expect("it runs").to_string();
     let sent = std::process::Command::new("sh").args(["-c", "kill -s HUP $0", &process]).status();
@@ -109,7 +109,7 @@ async fn sighup_reloads_the_files() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_the_group_may_read_is_accepted() {
     let files = TempDir::new().expect("a directory");
-    Authority::new("root").tls(files.path(), None);
+    Authority::new("root").write_server_tls(files.path(), None);
     open(files.path(), 0o440);
     let output = run(serve(files.path()).arg("--check-config")).await;
     assert!(output.status.success(), "{output:?}");

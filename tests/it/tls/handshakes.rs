@@ -42,7 +42,7 @@ async fn slow_handshakes_delay_no_other_client() {
 async fn a_connection_counts_from_before_its_handshake() {
     let authority = Authority::new("root");
     let files = tempfile::TempDir::new().expect("a directory");
-    let tls = authority.tls(files.path(), None);
+    let tls = authority.write_server_tls(files.path(), None);
     let server = TestServer::with(|config| {
         config.tls = Some(tls);
         config.connections = 2;
@@ -133,7 +133,7 @@ async fn a_client_that_rejects_the_server_does_not_disturb_it() {
 async fn failed_handshakes_are_counted() {
     let authority = Authority::new("root");
     let files = tempfile::TempDir::new().expect("a directory");
-    let tls = authority.tls(files.path(), Some(true));
+    let tls = authority.write_server_tls(files.path(), Some(true));
     let server = TestServer::with(|config| {
         config.tls = Some(tls);
         config.metrics_listen = Some(free());

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::{TlsServer, clients::refused};
 use crate::{
-    authority::{Authority, IssuedCertificate, replace, with_lists},
+    authority::{Authority, IssuedCertificate, replace, with_revocation_lists},
     binary::{run, userpool},
     support::TestServer,
 };
@@ -23,7 +23,11 @@ const IN_TIME: Duration = Duration::from_mins(1);
 /// A server that checks the revocation lists in a file.
 async fn server(authority: Authority, lists: &str) -> TlsServer {
     let files = TempDir::new().expect("a directory");
-    let tls = with_lists(authority.tls(files.path(), Some(true)), files.path(), lists);
+    let tls = with_revocation_lists(
+        authority.write_server_tls(files.path(), Some(true)),
+        files.path(),
+        lists,
+    );
     let server = TestServer::with(|config| config.tls = Some(tls)).await;
     TlsServer { server, authority, files }
 }
@@ -121,7 +125,7 @@ async fn unusable_lists_are_refused_at_the_start_with_a_remedy() {
         ),
     ] {
         let files = TempDir::new().expect("a directory");
-        root.tls(files.path(), Some(true));
+        root.write_server_tls(files.path(), Some(true));
         replace(files.path(), "crl.pem", &lists);
         let mut command = userpool();
         command.current_dir(files.path()).args([

@@ -95,7 +95,7 @@ async fn a_spiffe_id_of_a_key_that_signs_certificates_is_refused() {
 async fn no_other_spelling_of_a_spiffe_id_passes_a_grant() {
     let authority = Authority::new("root");
     let files = tempfile::TempDir::new().expect("a directory");
-    let tls = authority.tls(files.path(), Some(true));
+    let tls = authority.write_server_tls(files.path(), Some(true));
     let server = TestServer::with(|config| {
         config.tls = Some(tls);
         let pattern = "certificate:spiffe://prod/ns/*/sa/writer".parse().expect("a pattern");

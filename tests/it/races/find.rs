@@ -1,4 +1,4 @@
-//! A list is right while user pools are deleted and restored.
+//! Lists stay right while user pools are deleted and restored.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
