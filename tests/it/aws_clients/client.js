@@ -10,7 +10,7 @@ const {
   ResourceNotFoundException,
   paginateListUserPools,
 } = require("@aws-sdk/client-cognito-identity-provider");
-const full = require("../../data/create-user-pool-full.json");
+const full = require("../data/create-user-pool-full.json");
 
 async function main() {
   const client = new CognitoIdentityProviderClient({});
