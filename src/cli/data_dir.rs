@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{event_log::SledLog, server::data_dir::DataDir};
 
-use super::error::CliError;
+use super::{error::CliError, output::print_note};
 
 /// The data directory of a stopped server.
 #[derive(Debug, Args)]
@@ -27,5 +27,12 @@ impl DataDirArgs {
 pub(super) fn open(path: &Path) -> Result<(DataDir, SledLog), CliError> {
     let data_dir = DataDir::open_existing(path).map_err(CliError::other)?;
     let log = SledLog::open(&data_dir.log()).map_err(CliError::other)?;
+    if log.is_end_unknown() {
+        print_note(&format!(
+            "the record of the last acknowledged position is missing or damaged, in {}: if the end \
+             of the log was lost, nothing shows it; it is written again",
+            data_dir.log().join("head").display()
+        ));
+    }
     Ok((data_dir, log))
 }

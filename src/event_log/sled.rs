@@ -143,6 +143,13 @@ impl SledLog {
         Engine::open(directory, metrics).map(|engine| Self(Arc::new(engine)))
     }
 
+    /// Whether the record of the last acknowledged position was missing or damaged when the log was
+    /// opened, so that nothing shows whether the log has lost its end. Opening writes it again.
+    #[must_use]
+    pub fn is_end_unknown(&self) -> bool {
+        self.0.is_end_unknown
+    }
+
     /// Appends the records of another log unchanged, and makes them durable. `records`
     /// may end inside a batch.
     ///
@@ -213,6 +220,8 @@ struct Engine {
     handle: DbHandle,
     /// The directory of the database.
     path: PathBuf,
+    /// Whether the record of the last acknowledged position was missing or damaged.
+    is_end_unknown: bool,
     state: Mutex<AppendState>,
     head: watch::Sender<Head>,
     metrics: LogMetrics,

@@ -132,6 +132,15 @@ async fn a_missing_record_of_the_last_position_is_reported() {
     let server = Process::start(directory.path()).await;
     let log = server.terminate("TERM").await.stderr;
     assert_eq!(log.matches(warning).count(), 0, "{log}");
+
+    // A command that opens the log writes the record again, so it reports this, too.
+    for command in ["verify", "stat"] {
+        fs::write(&position, "damaged").expect("written");
+        let reported = userpool(&["log", command], directory.path());
+        assert!(stderr(&reported).contains(warning), "{reported:?}");
+        let repeated = userpool(&["log", command], directory.path());
+        assert_eq!(stderr(&repeated), "", "{repeated:?}");
+    }
 }
 
 /// The export of a data directory.
@@ -306,7 +315,9 @@ async fn a_key_is_printed_and_never_created() {
     fs::remove_file(directory.path().join("signing_key.pem")).expect("removed");
     let missing = userpool(&["key"], directory.path());
     assert_eq!(code(&missing), Some(1));
-    assert!(stderr(&missing).contains("is not the key that signed the checkpoints in "));
+    assert!(
+        stderr(&missing).contains("signing_key.pem is missing, which signed the checkpoints in ")
+    );
     assert!(!directory.path().join("signing_key.pem").exists());
 }
 

@@ -22,7 +22,20 @@ pub enum KeyError {
     /// It is not a key.
     #[error("{} is not an Ed25519 key in PKCS #8 PEM; restore it from a backup", .0.display())]
     NotAKey(PathBuf),
-    /// It is missing or differs from the key that signed the checkpoints.
+    /// It is missing, although it has signed checkpoints.
+    #[error(
+        "the signing key {} is missing, which signed the checkpoints in {}; restore it from a \
+         backup, or move the checkpoints away to start with a new key and tell the auditors",
+        key.display(),
+        checkpoints.display()
+    )]
+    Lost {
+        /// The path of the key.
+        key: PathBuf,
+        /// The path of the checkpoints.
+        checkpoints: PathBuf,
+    },
+    /// It differs from the key that signed the checkpoints.
     #[error(
         "{} is not the key that signed the checkpoints in {}; restore it from a backup, or move \
          both away to start with a new key and tell the auditors",

@@ -60,9 +60,12 @@ impl Signer {
         let pair = match read_key(path)? {
             Some(pair) if last_key.is_none_or(|key| key == pair.public_key) => pair,
             None if last_key.is_none() => create_key(path)?,
-            Some(_) | None => {
+            other => {
                 let (key, checkpoints) = (path.to_owned(), checkpoints.to_owned());
-                return Err(KeyError::WrongKey { key, checkpoints });
+                return Err(match other {
+                    Some(_) => KeyError::WrongKey { key, checkpoints },
+                    None => KeyError::Lost { key, checkpoints },
+                });
             }
         };
         Ok(Self { pair, origin: None, witnessed: Mutex::default() })

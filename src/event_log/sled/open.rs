@@ -59,7 +59,8 @@ impl Engine {
         let open = || open_checked(&path, &path, acknowledged);
         let OpenDatabase { db, handle, head } = guard(&path, open)?;
 
-        if acknowledged == Head::default() && head != acknowledged {
+        let is_end_unknown = acknowledged == Head::default() && head != acknowledged;
+        if is_end_unknown {
             tracing::warn!(
                 path = %head_path.display(),
                 %head.position,
@@ -73,7 +74,8 @@ impl Engine {
         head_file.record(head).and_then(|()| head_file.sync()).map_err(unusable(&head_path))?;
         sync_all(directory).map_err(unusable(directory))?;
         let state = Mutex::new(AppendState { head_file, synced_blobs, failed: false });
-        Ok(Self { db, handle, path, state, head: watch::Sender::new(head), metrics })
+        let head = watch::Sender::new(head);
+        Ok(Self { db, handle, path, is_end_unknown, state, head, metrics })
     }
 }
 
