@@ -8,7 +8,7 @@ use crate::{
     app::StartError,
     audit::{MAX_COSIGNATURES, checkpoint::KeyError},
     auth::{AccessKeysError, TokenSettingsError},
-    event_log::{Fork, OpenError, PostgresError},
+    event_log::{Fork, OpenError, Position, PostgresError},
     telemetry::spans::SpansError,
     transport::{Endpoint, TlsError},
 };
@@ -24,6 +24,21 @@ pub enum ServerError {
     /// The log cannot be opened.
     #[error(transparent)]
     Log(#[from] OpenError),
+    /// The log does not have what a checkpoint of this server states.
+    #[error(
+        "the last checkpoint in {}, at position {position}, is not of this log, which ends at \
+         position {end}: if the log has lost its end, restore it; if you chose an earlier log, \
+         which loses the events after it, move the checkpoints away and tell the auditors",
+        checkpoints.display()
+    )]
+    OtherHistory {
+        /// The file of the checkpoints.
+        checkpoints: PathBuf,
+        /// The position of the last one.
+        position: Position,
+        /// The last position of the log.
+        end: Position,
+    },
     /// The log in a database cannot be opened.
     #[error(transparent)]
     Database(#[from] PostgresError),

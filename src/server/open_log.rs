@@ -1,11 +1,13 @@
 //! Opens the data directory and the log: in the directory, or in a database.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use crate::{
     app::Source,
-    audit::checkpoint::{KeyError, Signer},
-    event_log::{EventLog, PostgresCheckpoints, PostgresLog, PostgresSettings, SledLog},
+    audit::checkpoint::{self, KeyError, Signer},
+    event_log::{
+        EventLog, Position, PostgresCheckpoints, PostgresLog, PostgresSettings, ReadLimit, SledLog,
+    },
     telemetry::metrics::LogMetrics,
 };
 
@@ -35,7 +37,11 @@ impl OpenLog {
         metrics: LogMetrics,
     ) -> Result<Self, ServerError> {
         let opened = match &config.postgres {
-            None => Self::in_directory(config, source, metrics)?,
+            None => {
+                let opened = Self::in_directory(config, source, metrics)?;
+                refuse_other_history(&*opened.log, &opened.data_dir.checkpoints()).await?;
+                opened
+            }
             Some(settings) => Self::in_database(config, settings, source, metrics).await?,
         };
         let head = *opened.log.head().borrow();
@@ -83,6 +89,25 @@ impl OpenLog {
         let checkpoints = Some(log.checkpoints());
         Ok(Self { log: Arc::new(log), data_dir, signer, checkpoints })
     }
+}
+
+/// Refuses a log without the record that the last of `checkpoints` is of. Servers that share a log
+/// compare it with more than that.
+async fn refuse_other_history(log: &dyn EventLog, checkpoints: &Path) -> Result<(), ServerError> {
+    let io_error = |source| KeyError::Io { path: checkpoints.to_owned(), source };
+    let last = checkpoint::last(checkpoints).map_err(io_error)?;
+    let Some(stated) = last.and_then(|last| checkpoint::verify(&last).ok()) else { return Ok(()) };
+    let position = stated.head.position;
+    let Some(before) = position.0.checked_sub(1).map(Position) else { return Ok(()) };
+    // A damaged record is reported where it is used.
+    let Ok(read) = log.read(before, ReadLimit { records: 1, bytes: 0 }).await else {
+        return Ok(());
+    };
+    if read.first().is_some_and(|record| record.hash == stated.head.hash) {
+        return Ok(());
+    }
+    let end = log.head().borrow().position;
+    Err(ServerError::OtherHistory { checkpoints: checkpoints.to_owned(), position, end })
 }
 
 /// Opens the key that signs checkpoints. Called before the log is opened.

@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::{
     binary::{Process, run, serve, userpool},
-    support::{create, pools},
+    support::{copy_directory, create, pools},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,8 +165,51 @@ fn contents(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     contents
 }
 
+/// The whole log with the record of its last acknowledged position, and no read model.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_emptied_log_is_refused_because_of_its_read_model() {
+async fn a_log_without_the_record_of_a_checkpoint_is_refused() {
+    let directory = TempDir::new().expect("a directory");
+    let at = |name: &str| directory.path().join(name);
+    let server = Process::start(directory.path()).await;
+    create(&mut server.client().await, "people").await;
+    server.terminate("TERM").await;
+    copy_directory(&at("log"), &at("earlier"));
+    for name in ["others", "more"] {
+        let server = Process::start(directory.path()).await;
+        create(&mut server.client().await, name).await;
+        server.terminate("TERM").await;
+    }
+    fs::rename(at("log"), at("whole")).expect("moved");
+    fs::rename(at("earlier"), at("log")).expect("moved");
+    fs::remove_dir_all(at("read_model")).expect("removed");
+
+    let rolled_back = refused(on_free_port(directory.path())).await;
+    let expected = "checkpoints.jsonl, at position 3, is not of this log, which ends at position 1";
+    assert!(rolled_back.contains(expected), "{rolled_back}");
+
+    // As long, with other events.
+    let kept = at("kept.jsonl");
+    fs::rename(at("checkpoints.jsonl"), &kept).expect("moved");
+    for name in ["new", "newer", "newest"] {
+        let server = Process::start(directory.path()).await;
+        create(&mut server.client().await, name).await;
+        server.terminate("TERM").await;
+    }
+    fs::rename(&kept, at("checkpoints.jsonl")).expect("moved back");
+    let other = refused(on_free_port(directory.path())).await;
+    let expected = "checkpoints.jsonl, at position 3, is not of this log, which ends at position 4";
+    assert!(other.contains(expected), "{other}");
+
+    fs::remove_dir_all(at("log")).expect("removed");
+    fs::remove_dir_all(at("read_model")).expect("removed");
+    fs::rename(at("whole"), at("log")).expect("moved back");
+    let server = Process::start(directory.path()).await;
+    assert_eq!(pools(&mut server.client().await).await.len(), 3);
+    server.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_lost_its_end_is_refused() {
     let directory = TempDir::new().expect("a directory");
     let server = Process::start(directory.path()).await;
     let id = create(&mut server.client().await, "people").await;
@@ -178,6 +221,15 @@ async fn an_emptied_log_is_refused_because_of_its_read_model() {
 
     let sentence = refused(on_free_port(directory.path())).await;
 
+    let file = directory.path().join("checkpoints.jsonl");
+    let of_another_log =
+        format!("the last checkpoint in {}, at position 1, is not", file.display());
+    assert!(sentence.contains(&of_another_log), "{sentence}");
+
+    let kept = directory.path().join("kept.jsonl");
+    fs::rename(&file, &kept).expect("moved");
+    let sentence = refused(on_free_port(directory.path())).await;
+
     assert!(
         sentence
             .contains("the read model ends at position 1, after the log, which ends at position 0"),
@@ -185,6 +237,7 @@ async fn an_emptied_log_is_refused_because_of_its_read_model() {
     );
     fs::remove_dir_all(&log).expect("removed");
     fs::rename(&aside, &log).expect("moved back");
+    fs::rename(&kept, &file).expect("moved back");
     let server = Process::start(directory.path()).await;
     assert_eq!(pools(&mut server.client().await).await[0].id.as_ref(), Some(&id));
     server.kill().await;
