@@ -160,7 +160,12 @@ async fn show_resets(
     };
     let named = mask::settings(request);
     let kept = if named.is_empty() { None } else { try_update(client, request, named).await.ok() };
-    let kept = kept.unwrap_or_else(|| described.user_pool.unwrap_or_default());
+    let current = described.user_pool.unwrap_or_default();
+    let mut kept = kept.unwrap_or_else(|| current.clone());
+    // All tags are one setting, but each of them can be lost.
+    for (tag, value) in current.user_pool_tags {
+        kept.user_pool_tags.entry(tag).or_insert(value);
+    }
     let mut resets = proto::differences(&proto::to_json(&kept)?, &proto::to_json(&replaced)?);
     resets.retain(|reset| reset.path != MODIFIED);
     if resets.is_empty() {
@@ -212,7 +217,7 @@ fn format_resets(resets: &[Difference]) -> String {
     let lines: Vec<_> = lines.collect();
     format!(
         "the document omits {count}, which this update resets; to keep {them}, name the settings to \
-         change with --mask:\n  {}",
+         change with --mask, or change single tags with userpool tag:\n  {}",
         lines.join("\n  ")
     )
 }

@@ -249,6 +249,15 @@ async fn an_update_without_a_mask_says_which_settings_it_resets() {
     let refused = run_with(&endpoint, &["update", &id, "-"], one).await;
     let expected = "userpool: the document omits 1 setting, which this update resets; to keep it,";
     assert!(refused.stderr.starts_with(expected), "{}", refused.stderr);
+    // All tags are one setting, but each of them can be lost.
+    let other_tag = one.replacen('{', r#"{"UserPoolTags": {"new": "tag"}, "#, 1);
+    let shown = run_with(&endpoint, &["update", &id, "-", "--validate-only"], &other_tag).await;
+    assert_eq!(shown.code, 0, "{shown:?}");
+    let lost: Vec<String> = resets(&shown.stderr);
+    assert_eq!(lost, ["UserPoolTags.team"]);
+    assert!(shown.stderr.contains("change single tags with userpool tag"), "{shown:?}");
+    let refused = run_with(&endpoint, &["update", &id, "-"], &other_tag).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused:?}");
     for silent in [vec!["--yes"], vec!["--mask", "MfaConfiguration"]] {
         let arguments = [vec!["update", &id, "-"], silent].concat();
         let updated = run_with(&endpoint, &arguments, "{}").await;
