@@ -22,7 +22,7 @@ pool = client.create_user_pool(
 print("created", pool["Id"])
 
 try:
-    client.create_user_pool_domain(Domain="people-login", UserPoolId=pool["Id"])
+    client.create_user_pool_domain(Domain="example-login", UserPoolId=pool["Id"])
 except client.exceptions.InvalidParameterException as error:
     # The text is Cognito's.
     raise SystemExit(error)
@@ -30,6 +30,6 @@ except client.exceptions.InvalidParameterException as error:
 described = client.describe_user_pool(UserPoolId=pool["Id"])["UserPool"]
 print(described["Name"], "has the domain", described["Domain"])
 
-client.delete_user_pool_domain(Domain="people-login", UserPoolId=pool["Id"])
+client.delete_user_pool_domain(Domain="example-login", UserPoolId=pool["Id"])
 client.delete_user_pool(UserPoolId=pool["Id"])
 print("deleted")
