@@ -58,7 +58,7 @@ pattern!(
     POOL_NAME,
     r"[\w\s+=,.@-]+",
     concat!(r"[0-9A-Za-z_", space!(), r"+=,.@\-]+"),
-    "may contain only ASCII letters, digits, spaces and _ + = , . @ -"
+    "may contain only ASCII letters, digits, white space and _ + = , . @ -"
 );
 
 // Source: Cognito `UserPoolIdType`.

@@ -20,7 +20,7 @@ async fn every_violation_has_a_line_of_its_own() {
          constraint: Member must satisfy regular expression pattern: [\\w\\s+=,.@-]+; Value '5' \
          at 'policies.passwordPolicy.minimumLength' failed to satisfy constraint: Member must \
          have value greater than or equal to 6\n  \
-         pool_name: may contain only ASCII letters, digits, spaces and _ + = , . @ - (PATTERN)\n  \
+         pool_name: may contain only ASCII letters, digits, white space and _ + = , . @ - (PATTERN)\n  \
          policies.password_policy.minimum_length: must be between 6 and 99 (RANGE)\n  \
          INVALID_REQUEST aws_error=InvalidParameterException"
     );
