@@ -365,5 +365,5 @@ async fn the_example_with_boto3_works() {
     let printed = succeeded(&run(Command::new(python).arg(script), &proxy.url()).await);
     let lines: Vec<_> = printed.lines().collect();
     assert!(lines[0].starts_with("created us-east-1_"), "{printed}");
-    assert_eq!(lines[1..], ["example has the domain people-login", "deleted"], "{printed}");
+    assert_eq!(lines[1..], ["example has the domain example-login", "deleted"], "{printed}");
 }
