@@ -20,7 +20,7 @@ pub(super) fn check_end(known: Head, end: Head) -> Result<(), Fork> {
 ///
 /// # Errors
 /// The log cannot be read.
-pub(super) async fn find(log: &dyn EventLog, known: Head) -> Result<Option<Fork>, ReadError> {
+pub(crate) async fn find(log: &dyn EventLog, known: Head) -> Result<Option<Fork>, ReadError> {
     if known.position == Position::START {
         return Ok(None);
     }

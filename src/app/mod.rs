@@ -39,6 +39,7 @@ use crate::{
     user_pool::{CheckedCommand, DomainName, Limits, PoolFilter, UserPoolId},
 };
 
+pub(crate) use self::fork::find as find_fork;
 use self::{
     clock::Clock,
     history::Recent,

@@ -3,11 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    app::Source,
+    app::{Source, find_fork},
     audit::checkpoint::{self, KeyError, Signer},
-    event_log::{
-        EventLog, Position, PostgresCheckpoints, PostgresLog, PostgresSettings, ReadLimit, SledLog,
-    },
+    event_log::{EventLog, PostgresCheckpoints, PostgresLog, PostgresSettings, SledLog},
     telemetry::metrics::LogMetrics,
 };
 
@@ -97,16 +95,9 @@ async fn refuse_other_history(log: &dyn EventLog, checkpoints: &Path) -> Result<
     let io_error = |source| KeyError::Io { path: checkpoints.to_owned(), source };
     let last = checkpoint::last(checkpoints).map_err(io_error)?;
     let Some(stated) = last.and_then(|last| checkpoint::verify(&last).ok()) else { return Ok(()) };
-    let position = stated.head.position;
-    let Some(before) = position.0.checked_sub(1).map(Position) else { return Ok(()) };
     // A damaged record is reported where it is used.
-    let Ok(read) = log.read(before, ReadLimit { records: 1, bytes: 0 }).await else {
-        return Ok(());
-    };
-    if read.first().is_some_and(|record| record.hash == stated.head.hash) {
-        return Ok(());
-    }
-    let end = log.head().borrow().position;
+    let Ok(Some(fork)) = find_fork(log, stated.head).await else { return Ok(()) };
+    let (position, end) = (fork.known.position, log.head().borrow().position);
     Err(ServerError::OtherHistory { checkpoints: checkpoints.to_owned(), position, end })
 }
 
