@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::{event_log::SledLog, server::data_dir::DataDir};
+use crate::{
+    event_log::{END_UNKNOWN, SledLog},
+    server::data_dir::DataDir,
+};
 
 use super::{error::CliError, output::print_note};
 
@@ -26,13 +29,15 @@ impl DataDirArgs {
 /// Locks a data directory and opens its log.
 pub(super) fn open(path: &Path) -> Result<(DataDir, SledLog), CliError> {
     let data_dir = DataDir::open_existing(path).map_err(CliError::other)?;
+    let log = open_log(&data_dir)?;
+    Ok((data_dir, log))
+}
+
+/// Opens the log of a data directory, and reports if nothing shows whether it has lost its end.
+pub(super) fn open_log(data_dir: &DataDir) -> Result<SledLog, CliError> {
     let log = SledLog::open(&data_dir.log()).map_err(CliError::other)?;
     if log.is_end_unknown() {
-        print_note(&format!(
-            "the record of the last acknowledged position is missing or damaged, in {}: if the end \
-             of the log was lost, nothing shows it; it is written again",
-            data_dir.log().join("head").display()
-        ));
+        print_note(&format!("{}: {END_UNKNOWN}", data_dir.log().join("head").display()));
     }
-    Ok((data_dir, log))
+    Ok(log)
 }

@@ -19,6 +19,7 @@ use crate::{
 
 use super::{
     connection::AccessArgs,
+    data_dir::open_log,
     error::{CliError, has_reason},
     os_argument,
     outcome::Outcome,
@@ -59,7 +60,7 @@ impl MirrorCommand {
         let client = access.connect(from).await?;
         let region = client.describe_log(DescribeLogRequest::default()).await?.region;
         let directory = DataDir::open(&data_dir, &region, source.now()).map_err(CliError::other)?;
-        let log = SledLog::open(&directory.log()).map_err(CliError::other)?;
+        let log = open_log(&directory)?;
         let mut mirror = Mirror { log, pending: Vec::new(), is_current: false };
         mirror.follow(&client, once).await?;
         let Head { position, hash } = *mirror.log.head().borrow();

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use tokio::{sync::watch, time::Instant};
 
 pub(crate) use self::head_file::HeadFile;
+pub(crate) use self::sled::END_UNKNOWN;
 pub use self::{
     fork::Fork,
     hash::{Hash, ParseHashError},

@@ -51,6 +51,10 @@ const REMEDY: &str = "restore it from a backup, or from an export of it with use
 #[derive(Debug, Clone)]
 pub struct SledLog(Arc<Engine>);
 
+/// What [`SledLog::is_end_unknown`] means, as a sentence.
+pub(crate) const END_UNKNOWN: &str = "the record of the last acknowledged position is missing or \
+    damaged: if the end of the log was lost, nothing shows it; it is written again";
+
 /// Why a log cannot be opened. Nothing in it was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {

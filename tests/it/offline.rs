@@ -49,6 +49,16 @@ fn userpool(arguments: &[&str], data_dir: &Path) -> Output {
     command.output().expect("the binary runs")
 }
 
+/// Changes a bit of the record at a position.
+fn damage_record(data_dir: &Path, position: u64) {
+    tamper(&data_dir.join("log"), |db| {
+        let key = position.to_be_bytes();
+        let mut record = db.get(key).expect("readable").expect("a record").to_vec();
+        record[60] ^= 1;
+        db.insert(key, record).expect("written");
+    });
+}
+
 fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
 }
@@ -141,6 +151,14 @@ async fn a_missing_record_of_the_last_position_is_reported() {
         let repeated = userpool(&["log", command], directory.path());
         assert_eq!(stderr(&repeated), "", "{repeated:?}");
     }
+    let server = Process::start(directory.path()).await;
+    let copy = TempDir::new().expect("a directory");
+    let mirror = ["mirror", "--once", "--from", server.address()];
+    assert_eq!(stderr(&userpool(&mirror, copy.path())), "");
+    fs::write(copy.path().join("log").join("head"), "damaged").expect("written");
+    let reported = userpool(&mirror, copy.path());
+    assert!(stderr(&reported).contains(warning), "{reported:?}");
+    server.kill().await;
 }
 
 /// The export of a data directory.
@@ -357,11 +375,7 @@ async fn openssl_agrees_on_a_checkpoint() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_record_is_named_by_its_position() {
     let directory = stopped().await;
-    tamper(&directory.path().join("log"), |db| {
-        let mut record = db.get(3_u64.to_be_bytes()).expect("readable").expect("a record").to_vec();
-        record[60] ^= 1;
-        db.insert(3_u64.to_be_bytes(), record).expect("written");
-    });
+    damage_record(directory.path(), 3);
     let verified = userpool(&["log", "verify"], directory.path());
     assert_eq!(code(&verified), Some(1));
     let printed = stdout(&verified);

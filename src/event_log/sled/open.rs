@@ -22,7 +22,7 @@ use crate::{
 };
 
 use super::{
-    AppendState, Engine, OpenError,
+    AppendState, END_UNKNOWN, Engine, OpenError,
     errors::system_error,
     files::{DbHandle, is_locked, remove_incomplete_snapshots, sync_blobs},
     scratch_copy::ScratchCopy,
@@ -64,8 +64,7 @@ impl Engine {
             tracing::warn!(
                 path = %head_path.display(),
                 %head.position,
-                "the record of the last acknowledged position is missing or damaged: if the end of \
-                 the log was lost, nothing shows it; it is written again"
+                "{END_UNKNOWN}"
             );
         }
         let blobs = path.join("blobs");

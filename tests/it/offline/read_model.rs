@@ -5,9 +5,8 @@ use std::{fs, path::Path};
 use prost::Message as _;
 use userpool::event_log::{EventLog as _, Head, SledLog};
 
-use super::{code, stderr, stdout, userpool};
+use super::{code, damage_record, stderr, stdout, userpool};
 use crate::{
-    engines::tamper,
     read_model::{created, deleted, event, forge_state},
     support::{TestServer, change_read_model, create, describe},
 };
@@ -66,11 +65,7 @@ async fn a_failed_rebuild_leaves_the_read_model_as_it_was() {
     let before = describe(&mut server.client().await, &id).await.expect("described");
     let directory = server.stop().await;
     // A record before those that a start checks.
-    tamper(&directory.path().join("log"), |db| {
-        let mut record = db.get(2_u64.to_be_bytes()).expect("readable").expect("a record").to_vec();
-        record[60] ^= 1;
-        db.insert(2_u64.to_be_bytes(), record).expect("written");
-    });
+    damage_record(directory.path(), 2);
     let output = userpool(&["read-model", "rebuild"], directory.path());
     assert_eq!(code(&output), Some(1));
     let stderr = stderr(&output);
