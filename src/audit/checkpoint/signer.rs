@@ -57,16 +57,14 @@ impl Signer {
     pub fn open(path: &Path, checkpoints: &Path) -> Result<Self, KeyError> {
         let io_error = |source| KeyError::Io { path: checkpoints.to_owned(), source };
         let last_key = last_key(checkpoints).map_err(io_error)?;
-        let pair = match read_key(path)? {
-            Some(pair) if last_key.is_none_or(|key| key == pair.public_key) => pair,
-            None if last_key.is_none() => create_key(path)?,
-            other => {
-                let (key, checkpoints) = (path.to_owned(), checkpoints.to_owned());
-                return Err(match other {
-                    Some(_) => KeyError::WrongKey { key, checkpoints },
-                    None => KeyError::Lost { key, checkpoints },
-                });
+        let (key, checkpoints) = (path.to_owned(), checkpoints.to_owned());
+        let pair = match (read_key(path)?, last_key) {
+            (None, None) => create_key(path)?,
+            (None, Some(_)) => return Err(KeyError::Lost { key, checkpoints }),
+            (Some(pair), Some(last)) if last != pair.public_key => {
+                return Err(KeyError::WrongKey { key, checkpoints });
             }
+            (Some(pair), _) => pair,
         };
         Ok(Self { pair, origin: None, witnessed: Mutex::default() })
     }
