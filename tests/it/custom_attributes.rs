@@ -3,11 +3,11 @@
 use tonic::{Code, Status, transport::Channel};
 use tonic_types::StatusExt as _;
 use userpool::proto::{
-    AddCustomAttributesRequest, CreateUserPoolRequest, DescribeUserPoolRequest, SchemaAttribute,
+    AddCustomAttributesRequest, CreateUserPoolRequest, SchemaAttribute,
     attribute_data_type::Value as DataType, user_pool_service_client::UserPoolServiceClient,
 };
 
-use crate::support::{TestServer, create, metadata, named};
+use crate::support::{TestServer, create, describe, metadata, named};
 
 type Client = UserPoolServiceClient<Channel>;
 
@@ -31,12 +31,7 @@ async fn add(
 }
 
 async fn schema(client: &mut Client, id: &str) -> Vec<SchemaAttribute> {
-    let request = DescribeUserPoolRequest {
-        user_pool_id: Some(id.to_owned()),
-        ..DescribeUserPoolRequest::default()
-    };
-    let described = client.describe_user_pool(request).await.expect("a user pool").into_inner();
-    described.user_pool.expect("a user pool").schema_attributes
+    describe(client, id).await.expect("a user pool").schema_attributes
 }
 
 #[tokio::test]

@@ -4,15 +4,14 @@ use serde_json::{Value, json};
 use tonic::{Code, Status, transport::Channel};
 use tonic_types::StatusExt as _;
 use userpool::proto::{
-    CreateUserPoolRequest, DescribeUserPoolRequest, GetUserPoolMfaConfigRequest,
-    SetUserPoolMfaConfigRequest, SmsConfiguration, SmsMfaConfig, SoftwareTokenMfaConfig,
-    UpdateUserPoolRequest, UserPool, mfa_configuration::Value as Mfa,
-    user_pool_service_client::UserPoolServiceClient,
+    CreateUserPoolRequest, GetUserPoolMfaConfigRequest, SetUserPoolMfaConfigRequest,
+    SmsConfiguration, SmsMfaConfig, SoftwareTokenMfaConfig, UpdateUserPoolRequest, UserPool,
+    mfa_configuration::Value as Mfa, user_pool_service_client::UserPoolServiceClient,
 };
 
 use crate::{
     json::shown,
-    support::{TestServer, create, metadata, named},
+    support::{TestServer, create, describe, metadata, named},
 };
 
 type Client = UserPoolServiceClient<Channel>;
@@ -81,12 +80,7 @@ fn without_place(mut answer: Value) -> Value {
 }
 
 async fn pool(client: &mut Client, id: &str) -> UserPool {
-    let request = DescribeUserPoolRequest {
-        user_pool_id: Some(id.to_owned()),
-        ..DescribeUserPoolRequest::default()
-    };
-    let described = client.describe_user_pool(request).await.expect("a user pool").into_inner();
-    described.user_pool.expect("a user pool")
+    describe(client, id).await.expect("a user pool")
 }
 
 /// A full update that sets MFA, and SMS if there is a role.

@@ -6,25 +6,20 @@ use serde_json::json;
 use tonic::{Code, transport::Channel};
 use tonic_types::StatusExt as _;
 use userpool::proto::{
-    DescribeUserPoolRequest, ListTagsForResourceRequest, TagResourceRequest, UntagResourceRequest,
-    UserPool, user_pool_service_client::UserPoolServiceClient,
+    ListTagsForResourceRequest, TagResourceRequest, UntagResourceRequest, UserPool,
+    user_pool_service_client::UserPoolServiceClient,
 };
 
 use crate::{
     calls::Call,
     json::{shown, without},
-    support::{TestServer, arn, create, metadata, reason},
+    support::{TestServer, arn, create, describe, metadata, reason},
 };
 
 type Client = UserPoolServiceClient<Channel>;
 
 async fn pool(client: &mut Client, id: &str) -> UserPool {
-    let request = DescribeUserPoolRequest {
-        user_pool_id: Some(id.to_owned()),
-        ..DescribeUserPoolRequest::default()
-    };
-    let described = client.describe_user_pool(request).await.expect("a user pool").into_inner();
-    described.user_pool.expect("a user pool")
+    describe(client, id).await.expect("a user pool")
 }
 
 async fn tags(client: &mut Client, id: &str) -> serde_json::Value {
